@@ -1,0 +1,108 @@
+/* Which SIMD level this machine can run, found once; override for tests.
+ *
+ * CPUID alone says what the processor has. Whether the operating system saves
+ * the wide registers on a task switch stands in XCR0, and both must agree. */
+#include "kernels.h"
+
+#include <string.h>
+
+const char *const pc_simd_names[] = {"portable", "avx2", "avx512", NULL};
+
+static const pc_kernels *const levels[] = {
+    &pc_kernels_portable,
+#ifdef PC_X86_LEVELS
+    &pc_kernels_avx2,
+    &pc_kernels_avx512,
+#endif
+};
+
+#ifdef PC_X86_LEVELS
+#include <cpuid.h>
+
+static uint64_t enabled_state(void)
+{
+    uint32_t lo, hi;
+    __asm__("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
+    return (uint64_t)hi << 32 | lo;
+}
+
+/* The number of levels that this machine can run, from portable up. */
+static size_t count_usable(void)
+{
+    enum { FMA = 1 << 12, OSXSAVE = 1 << 27, F16C = 1 << 29, AVX2 = 1 << 5 };
+    const uint32_t avx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31; /* F DQ BW VL */
+    const uint64_t ymm_state = 0x06, zmm_state = 0xe6;
+    unsigned a, b, c, d, b7, c7;
+
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & OSXSAVE) || !(c & FMA) || !(c & F16C))
+        return 1;
+    if (!__get_cpuid_count(7, 0, &a, &b7, &c7, &d) || !(b7 & AVX2))
+        return 1;
+    uint64_t state = enabled_state();
+    if ((state & ymm_state) != ymm_state)
+        return 1;
+    if ((b7 & avx512) != avx512 || (state & zmm_state) != zmm_state)
+        return 2;
+    return 3;
+}
+#else
+static size_t count_usable(void)
+{
+    return 1;
+}
+#endif
+
+/* Written by whoever comes first, and by pc_simd_use: always a pointer to a
+ * constant table, so a race between two first calls is harmless. */
+#if defined(_MSC_VER) && !defined(__clang__)
+#include <intrin.h>
+static void *volatile in_use;
+#define LOAD() ((const pc_kernels *)in_use)
+#define STORE(table) _InterlockedExchangePointer(&in_use, (void *)(table))
+#else
+#include <stdatomic.h>
+static _Atomic(const pc_kernels *) in_use;
+#define LOAD() atomic_load_explicit(&in_use, memory_order_acquire)
+#define STORE(table) atomic_store_explicit(&in_use, (table), memory_order_release)
+#endif
+
+const pc_kernels *pc_kernels_in_use(void)
+{
+    const pc_kernels *table = LOAD();
+    if (!table) {
+        table = levels[count_usable() - 1];
+        STORE(table);
+    }
+    return table;
+}
+
+const char *pc_simd(void)
+{
+    return pc_kernels_in_use()->name;
+}
+
+static const pc_kernels *find(const char *name)
+{
+    for (size_t k = 0; k < count_usable(); k++)
+        if (strcmp(levels[k]->name, name) == 0)
+            return levels[k];
+    return NULL;
+}
+
+int pc_simd_usable(const char *name)
+{
+    return find(name) != NULL;
+}
+
+pc_status pc_simd_use(const char *name)
+{
+    const pc_kernels *table = find(name);
+    if (table) {
+        STORE(table);
+        return PC_OK;
+    }
+    for (const char *const *known = pc_simd_names; *known; known++)
+        if (strcmp(*known, name) == 0)
+            return PC_ABSENT_LEVEL;
+    return PC_UNKNOWN_LEVEL;
+}

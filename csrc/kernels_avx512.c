@@ -1,0 +1,21 @@
+/* x86-64-v4: AVX-512 F, BW, DQ, VL. */
+#include "kernels.h"
+
+#ifdef PC_X86_LEVELS
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"))), apply_to = function)
+#else
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,prefer-vector-width=512")
+#endif
+#include <immintrin.h>
+
+#define LEVEL avx512
+#define VECTOR_BYTES 64
+#define mul32(x, y) ((vec)_mm512_mul_epu32((__m512i)(x), (__m512i)(y)))
+
+#include "kernels_text.h"
+
+#ifdef __clang__
+#pragma clang attribute pop
+#endif
+#endif

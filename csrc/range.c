@@ -1,0 +1,101 @@
+/* 1^2 + 2^2 + ... + n^2, exact in 128 bits: walked, or by the formula. */
+#include "kernels.h"
+
+#include <string.h>
+
+void pc_walk_to(pc_walk *walk, uint64_t n)
+{
+    pc_kernels_in_use()->squares_of_range(walk->i + 1, n - walk->i, &walk->sum);
+    walk->i = n;
+}
+
+size_t pc_walk_stops(pc_walk *walk, const uint64_t *stops, size_t count,
+                     uint64_t budget, uint64_t *lo, uint64_t *hi)
+{
+    void (*squares)(uint64_t, uint64_t, pc_u128 *) = pc_kernels_in_use()->squares_of_range;
+    pc_walk here = *walk;
+    size_t k;
+    for (k = 0; k < count; k++) {
+        uint64_t gap = stops[k] - here.i, take = gap < budget ? gap : budget;
+        squares(here.i + 1, take, &here.sum);
+        here.i += take;
+        budget -= take;
+        if (take < gap)
+            break;
+        lo[k] = here.sum.lo;
+        if (hi)
+            hi[k] = here.sum.hi;
+    }
+    *walk = here;
+    return k;
+}
+
+void pc_walk_each(pc_walk *walk, size_t count, uint64_t *lo, uint64_t *hi)
+{
+    uint64_t i = walk->i;
+    pc_u128 sum = walk->sum;
+    for (size_t k = 0; k < count; k++) {
+        i++;
+        u128_add(&sum, u128_mul64(i, i));
+        lo[k] = sum.lo;
+        if (hi)
+            hi[k] = sum.hi;
+    }
+    walk->i = i;
+    walk->sum = sum;
+}
+
+/* Division by 6 without dividing: n(n+1) is even and below 2^87, and modulo
+ * 2^128 a multiple of 3 divided by 3 is its product with the inverse of 3. The
+ * undivided product may pass 2^128; the quotient, below 2^127, comes out right. */
+static const pc_u128 third = {UINT64_C(0xaaaaaaaaaaaaaaab), UINT64_C(0xaaaaaaaaaaaaaaaa)};
+
+void pc_formula(uint64_t n, pc_u128 *sum)
+{
+    pc_u128 half = n % 2 ? u128_mul64(n, (n + 1) / 2) : u128_mul64(n / 2, n + 1);
+    pc_u128 odd = {2 * n + 1, 0};
+    *sum = u128_mul(u128_mul(half, odd), third);
+}
+
+void pc_formula_many(const int64_t *n, size_t count, uint64_t *lo, uint64_t *hi)
+{
+    for (size_t k = 0; k < count; k++) {
+        uint64_t last = n[k] < 0 ? 0 : (uint64_t)n[k];
+        if (hi) {
+            pc_u128 sum;
+            pc_formula(last, &sum);
+            lo[k] = sum.lo;
+            hi[k] = sum.hi;
+        } else { /* the same, modulo 2^64 */
+            uint64_t even = last + last % 2, odd = last + 1 - last % 2;
+            lo[k] = even / 2 * odd * (2 * last + 1) * third.lo;
+        }
+    }
+}
+
+double pc_u128_round(const pc_u128 *x)
+{
+    pc_u128 top = *x;
+    uint64_t exponent = 1023 + 127, bits;
+    double nearest;
+    if (!(top.lo | top.hi))
+        return 0.0;
+    while (!(top.hi >> 63)) {
+        unsigned k = top.hi ? 1 : 64;
+        top = u128_shl(top, k);
+        exponent -= k;
+    }
+    /* 53 bits stay; a carry out of them rightly raises the exponent by one. */
+    uint64_t kept = top.hi >> 11, rest = top.hi << 53 | (top.lo != 0), half = UINT64_C(1) << 63;
+    bits = (exponent << 52) + (kept - (UINT64_C(1) << 52)) + (rest > half || (rest == half && (kept & 1)));
+    memcpy(&nearest, &bits, sizeof nearest);
+    return nearest;
+}
+
+void pc_round_many(const uint64_t *lo, const uint64_t *hi, size_t count, double *out)
+{
+    for (size_t k = 0; k < count; k++) {
+        pc_u128 x = {lo[k], hi[k]};
+        out[k] = pc_u128_round(&x);
+    }
+}

@@ -1,0 +1,61 @@
+/* Unsigned 128-bit arithmetic modulo 2^128, with or without __int128. */
+#ifndef PYCRUST_U128_H
+#define PYCRUST_U128_H
+
+#include "pycrust.h"
+
+#if defined(__SIZEOF_INT128__) && !defined(PC_NO_INT128)
+#define PC_INT128 1
+__extension__ typedef unsigned __int128 pc_uint128;
+#endif
+
+/* x += y; returns the carry out. */
+static inline uint64_t u128_add(pc_u128 *x, pc_u128 y)
+{
+    uint64_t lo = x->lo + y.lo, carry = lo < y.lo;
+    uint64_t hi = x->hi + y.hi, over = hi < y.hi;
+    x->lo = lo;
+    x->hi = hi + carry;
+    return over | (x->hi < carry);
+}
+
+/* x * y, exact. */
+static inline pc_u128 u128_mul64(uint64_t x, uint64_t y)
+{
+    pc_u128 product;
+#ifdef PC_INT128
+    pc_uint128 wide = (pc_uint128)x * y;
+    product.lo = (uint64_t)wide;
+    product.hi = (uint64_t)(wide >> 64);
+#else
+    uint64_t x0 = x & 0xffffffffu, x1 = x >> 32, y0 = y & 0xffffffffu, y1 = y >> 32;
+    uint64_t low = x0 * y0, mid = x1 * y0 + (low >> 32), cross = x0 * y1 + (mid & 0xffffffffu);
+    product.lo = (cross << 32) | (low & 0xffffffffu);
+    product.hi = x1 * y1 + (mid >> 32) + (cross >> 32);
+#endif
+    return product;
+}
+
+/* x * y mod 2^128. */
+static inline pc_u128 u128_mul(pc_u128 x, pc_u128 y)
+{
+    pc_u128 product = u128_mul64(x.lo, y.lo);
+    product.hi += x.lo * y.hi + x.hi * y.lo;
+    return product;
+}
+
+/* x * 2^k mod 2^128, 0 <= k < 128. */
+static inline pc_u128 u128_shl(pc_u128 x, unsigned k)
+{
+    pc_u128 shifted = x;
+    if (k >= 64) {
+        shifted.hi = x.lo << (k - 64);
+        shifted.lo = 0;
+    } else if (k) {
+        shifted.hi = (x.hi << k) | (x.lo >> (64 - k));
+        shifted.lo = x.lo << k;
+    }
+    return shifted;
+}
+
+#endif

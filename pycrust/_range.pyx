@@ -1,0 +1,486 @@
+"""1² + 2² + … + n²: check, convert, release the GIL, call C once, raise.
+
+The two single-value functions differ in `with nogil` alone.
+"""
+
+from cpython.long cimport PyLong_AsLongLongAndOverflow
+from cpython.number cimport PyNumber_Index
+from libc.stdint cimport int64_t, uint64_t
+
+from pycrust._shared cimport (
+    Slices,
+    after_slice,
+    int_from_u128,
+    slices_of,
+    use_simd,
+    use_simd_of_environment,
+)
+from pycrust.csrc cimport (
+    PC_RANGE_MAX,
+    pc_formula,
+    pc_formula_many,
+    pc_round_many,
+    pc_simd,
+    pc_u128,
+    pc_walk,
+    pc_walk_each,
+    pc_walk_stops,
+    pc_walk_to,
+)
+
+cimport numpy as cnp
+import numpy as np
+
+cnp.import_array()
+use_simd_of_environment()
+
+
+def simd():
+    """
+    Name the SIMD level in use.
+
+    Returns
+    -------
+    str
+        ``'portable'``, ``'avx2'`` or ``'avx512'``: the best that this CPU and
+        operating system can run, found once. Every level gives the same bits.
+
+    Notes
+    -----
+    Set the environment variable ``PYCRUST_SIMD`` to one of these names before
+    the import to force a level. A level that the machine lacks is an
+    `ImportError`.
+
+    Examples
+    --------
+    >>> import pycrust
+    >>> pycrust.simd() in ('portable', 'avx2', 'avx512')
+    True
+    """
+    return pc_simd().decode()
+
+
+def _use_simd(name):
+    """Force a level at run time, for tests."""
+    use_simd(name)
+
+
+# ---- one n ------------------------------------------------------------------
+
+cdef str LOOP = "loop", FORMULA = "formula"
+
+
+cdef inline bint by_formula(method) except -1:
+    if method is FORMULA:       # literals are interned: the common case is a comparison of pointers
+        return True
+    if method is LOOP:
+        return False
+    if isinstance(method, str) and method in (LOOP, FORMULA):
+        return method == FORMULA
+    raise ValueError(f"method must be 'loop' or 'formula', not {method!r}")
+
+
+cdef object by_hand(n):
+    """The formula on Python ints, for n of any size."""
+    return n * (n + 1) * (2 * n + 1) // 6
+
+
+cdef object formula(n):
+    cdef pc_u128 total
+    cdef int overflow
+    cdef long long small
+    n = PyNumber_Index(n)
+    small = PyLong_AsLongLongAndOverflow(n, &overflow)
+    if overflow < 0 or (overflow == 0 and small <= 0):
+        return 0
+    if overflow > 0 or <uint64_t>small > PC_RANGE_MAX:
+        return by_hand(n)
+    pc_formula(<uint64_t>small, &total)
+    return int_from_u128(total.lo, total.hi)
+
+
+cdef uint64_t loop_end(n) except? 0:
+    """Where the walk ends; every error of the loop is raised here."""
+    cdef int overflow
+    cdef long long small
+    n = PyNumber_Index(n)
+    small = PyLong_AsLongLongAndOverflow(n, &overflow)
+    if overflow > 0 or (overflow == 0 and small > <long long>PC_RANGE_MAX):
+        shown = n if small > 0 else f"an integer of {n.bit_length()} bits"
+        raise OverflowError(
+            f"n = {shown}: above n = {PC_RANGE_MAX} the sum does not fit a signed "
+            "128-bit integer (nor would the loop end in your lifetime); "
+            "use method='formula', which is exact for every n"
+        )
+    return <uint64_t>small if overflow == 0 and small > 0 else 0
+
+
+def sum_of_squares(n, /, *, method="loop"):
+    """
+    Sum the squares 1² + 2² + … + n², holding the GIL all the time.
+
+    Parameters
+    ----------
+    n : int
+        The last number squared: anything with ``__index__``, NumPy integers
+        too. The sum for n <= 0 is 0, as for
+        ``sum(i * i for i in range(1, n + 1))``.
+    method : {'loop', 'formula'}, optional
+        ``'loop'`` computes every square and adds it, in time proportional to n.
+        ``'formula'`` is n(n+1)(2n+1)/6, in constant time.
+
+    Returns
+    -------
+    int
+        The exact sum.
+
+    Raises
+    ------
+    TypeError
+        If n is not an integer.
+    OverflowError
+        If ``method='loop'`` and n > 7 991 780 883 560, above which the sum does
+        not fit a signed 128-bit integer. The formula is exact for every n.
+    ValueError
+        If `method` is neither of the two.
+
+    See Also
+    --------
+    threadable_sum_of_squares : The same, with the GIL released.
+    sum_of_squares_batch : Many n at once.
+
+    Notes
+    -----
+    No other Python thread runs during the call. On the main thread Ctrl-C ends
+    it within 100 ms. On a free-threaded build there is no GIL to hold: other
+    threads run on, but a garbage collection waits for the call.
+
+    Examples
+    --------
+    >>> import pycrust
+    >>> pycrust.sum_of_squares(4)
+    30
+    >>> pycrust.sum_of_squares(10**30, method='formula') % 10**9
+    0
+    """
+    cdef pc_walk walk
+    cdef Slices slices
+    cdef uint64_t end, stop
+    if by_formula(method):
+        return formula(n)
+    end = loop_end(n)
+    slices = slices_of(end)
+    walk.i = walk.sum.lo = walk.sum.hi = 0
+    while walk.i < end:
+        stop = walk.i + min(slices.size, end - walk.i)
+        pc_walk_to(&walk, stop)
+        after_slice(&slices)
+    return int_from_u128(walk.sum.lo, walk.sum.hi)
+
+
+def threadable_sum_of_squares(n, /, *, method="loop"):
+    """
+    Sum the squares 1² + 2² + … + n², with the GIL released.
+
+    The same as `sum_of_squares` in all but one thing: other Python threads run
+    meanwhile, so k calls in k threads take the time of one, given k cores.
+
+    Parameters
+    ----------
+    n : int
+        The last number squared; see `sum_of_squares`.
+    method : {'loop', 'formula'}, optional
+        See `sum_of_squares`. The formula takes less time than releasing the GIL
+        would, and so keeps it.
+
+    Returns
+    -------
+    int
+        The exact sum.
+
+    Raises
+    ------
+    TypeError, OverflowError, ValueError
+        As `sum_of_squares` does, all before the GIL is released.
+
+    Notes
+    -----
+    Called on the main thread, it takes the GIL back about every 20 ms to look
+    for Ctrl-C. Called on any other thread, it does not until it is done.
+
+    Examples
+    --------
+    >>> import pycrust
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> with ThreadPoolExecutor() as pool:
+    ...     list(pool.map(pycrust.threadable_sum_of_squares, [1, 2, 3, 4]))
+    [1, 5, 14, 30]
+    """
+    cdef pc_walk walk
+    cdef Slices slices
+    cdef uint64_t end, stop
+    if by_formula(method):
+        return formula(n)
+    end = loop_end(n)
+    slices = slices_of(end)
+    walk.i = walk.sum.lo = walk.sum.hi = 0
+    while walk.i < end:
+        stop = walk.i + min(slices.size, end - walk.i)
+        with nogil:
+            pc_walk_to(&walk, stop)
+        after_slice(&slices)
+    return int_from_u128(walk.sum.lo, walk.sum.hi)
+
+
+# ---- many n -----------------------------------------------------------------
+
+# The largest n whose sum each dtype holds.
+_LARGEST = {
+    np.dtype(np.int64): 3_024_616,
+    np.dtype(np.uint64): 3_810_777,
+    np.dtype(np.float64): float("inf"),
+    np.dtype(object): float("inf"),
+}
+
+
+def _integers(ns):
+    """ns as an array of integers: int64, uint64 or object, in any layout."""
+    array = np.asanyarray(ns)
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(
+            "ns is a masked array, whose masked values are not integers; "
+            "pass ns.compressed() or ns.filled(0)"
+        )
+    array = np.asarray(array)
+    if array.dtype.kind in "iu":
+        return array
+    if array.size == 0 and not isinstance(ns, np.ndarray):
+        return array.astype(np.int64)      # [] has no dtype of its own
+    if array.dtype.kind == "O":
+        exact = np.empty(array.shape, dtype=object)
+        for position in np.ndindex(array.shape):
+            try:
+                exact[position] = PyNumber_Index(array[position])
+            except TypeError as error:
+                raise TypeError(f"ns{_at(position)}: {error}") from None
+        return exact
+    raise TypeError(
+        f"ns must hold integers, not {array.dtype}; "
+        "convert it first, e.g. ns.astype(np.int64)"
+    )
+
+
+def _at(position):
+    return f"[{', '.join(map(str, position))}]" if position else ""
+
+
+def _refuse_above(ns, limit, reason):
+    """OverflowError for the first of ns above limit; `reason` takes its value."""
+    position = np.unravel_index(np.argmax(ns > limit), ns.shape)
+    raise OverflowError(f"ns{_at(position)} = {ns[position]}: {reason(int(ns[position]))}")
+
+
+def _beyond_loop(n):
+    return f"the loop ends at n = {PC_RANGE_MAX}; use method='formula'"
+
+
+def _beyond_dtype(dtype):
+    def reason(n):
+        uint64 = np.dtype(np.uint64)
+        wider = "dtype=np.uint64, " if dtype != uint64 and n <= _LARGEST[uint64] else ""
+        return (
+            f"the sum of squares does not fit {dtype}, which holds it up to n = {_LARGEST[dtype]}; "
+            f"use {wider}dtype=object (exact) or dtype=np.float64 (rounded)"
+        )
+
+    return reason
+
+
+def _check_out(out, shape, dtype):
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out must be an array, not {type(out).__name__}")
+    if out.shape != shape:
+        raise ValueError(f"out has shape {out.shape}, but the result has shape {shape}")
+    if not np.can_cast(dtype, out.dtype, "same_kind"):
+        raise TypeError(f"cannot write a result of {dtype} to out of {out.dtype} (same-kind casting)")
+    if not out.flags.writeable:
+        raise ValueError("out is read-only")
+
+
+def _rounded(values, shape):
+    """Python ints as the float64 nearest to each."""
+    result = np.empty(shape)
+    for position in np.ndindex(shape):
+        try:
+            result[position] = float(values[position])
+        except OverflowError:
+            raise OverflowError(
+                f"the sum of squares for ns{_at(position)} is above the largest float64; "
+                "use dtype=object, which is exact"
+            ) from None
+    return result
+
+
+# The sums are made as 128-bit words lo, hi. An integer dtype needs lo alone,
+# since every sum that it holds is below 2⁶⁴: then hi is None, for C NULL.
+
+def _words(count, dtype):
+    hi = None if dtype.kind in "iu" else np.empty(count, dtype=np.uint64)
+    return np.empty(count, dtype=np.uint64), hi
+
+
+cdef inline uint64_t *data(array):
+    return NULL if array is None else <uint64_t *>cnp.PyArray_DATA(array)
+
+
+cdef object from_words(low, high, dtype):
+    """The numbers hi·2⁶⁴ + lo as an array of dtype."""
+    cdef uint64_t *lo = data(low)
+    cdef uint64_t *hi = data(high)
+    cdef size_t k, count = len(low)
+    cdef double *nearest
+    if dtype == object:
+        result = np.empty(count, dtype=object)
+        for k in range(count):
+            result[k] = int_from_u128(lo[k], hi[k])
+        return result
+    if dtype == np.float64:
+        result = np.empty(count)
+        nearest = <double *>cnp.PyArray_DATA(result)
+        with nogil:
+            pc_round_many(lo, hi, count, nearest)
+        return result
+    return low.view(dtype)
+
+
+cdef object walk_past(ascending, dtype):
+    """The sums at ascending stops, from one walk."""
+    cdef const uint64_t *stops = data(ascending)
+    cdef size_t done = 0, count = len(ascending)
+    cdef Slices slices = slices_of(stops[count - 1])
+    low, high = _words(count, dtype)
+    cdef uint64_t *lo = data(low)
+    cdef uint64_t *hi = data(high)
+    cdef pc_walk walk
+    walk.i = walk.sum.lo = walk.sum.hi = 0
+    while done < count:
+        with nogil:
+            done += pc_walk_stops(&walk, stops + done, count - done, slices.size,
+                                  lo + done, hi + done if hi else NULL)
+        after_slice(&slices)
+    return from_words(low, high, dtype)
+
+
+cdef object walk_past_all(size_t last, dtype):
+    """The sums at 0, 1, …, last."""
+    cdef size_t step, done = 1, count = last + 1
+    cdef Slices slices = slices_of(count)
+    low, high = _words(count, dtype)
+    cdef uint64_t *lo = data(low)
+    cdef uint64_t *hi = data(high)
+    cdef pc_walk walk
+    walk.i = walk.sum.lo = walk.sum.hi = lo[0] = 0
+    if hi:
+        hi[0] = 0
+    while done < count:
+        step = min(<size_t>slices.size, count - done)
+        with nogil:
+            pc_walk_each(&walk, step, lo + done, hi + done if hi else NULL)
+        done += step
+        after_slice(&slices)
+    return from_words(low, high, dtype)
+
+
+cdef object formula_of(ns, dtype):
+    cdef const int64_t *n = <const int64_t *>data(ns)
+    cdef size_t step, done = 0, count = len(ns)
+    cdef Slices slices = slices_of(count)
+    low, high = _words(count, dtype)
+    cdef uint64_t *lo = data(low)
+    cdef uint64_t *hi = data(high)
+    while done < count:
+        step = min(<size_t>slices.size, count - done)
+        with nogil:
+            pc_formula_many(n + done, step, lo + done, hi + done if hi else NULL)
+        done += step
+        after_slice(&slices)
+    return from_words(low, high, dtype)
+
+
+def sum_of_squares_batch(ns, /, *, dtype=np.int64, out=None, method="loop"):
+    """
+    Sum the squares 1² + 2² + … + n² for every n of an array, with the GIL released.
+
+    Parameters
+    ----------
+    ns : array_like of int
+        Any shape, strides, byte order and integer dtype, or nested sequences of
+        Python ints. The sum for n <= 0 is 0.
+    dtype : {int64, uint64, float64, object}, optional
+        Of the result. float64 values are the nearest to the exact sums (ties to
+        even), object values are exact Python ints.
+    out : ndarray, optional
+        Where to write the result: of the shape of `ns`, and of a dtype to which
+        `dtype` can be cast safely or within its kind.
+    method : {'loop', 'formula'}, optional
+        With ``'loop'`` one walk along the squares serves the whole batch: its
+        time is proportional to ``max(ns)``, not to the sum of `ns`.
+
+    Returns
+    -------
+    ndarray or scalar
+        Of the shape of `ns`; `out`, if it was given; a scalar for a 0-d `ns`.
+
+    Raises
+    ------
+    TypeError
+        If `ns` does not hold integers, or `dtype` is none of the four.
+    OverflowError
+        If a sum does not fit `dtype`, or ``method='loop'`` and an n is above
+        7 991 780 883 560. The message names the position of the first such n
+        and what would hold it. Nothing wraps, and `out` is left as it was.
+    ValueError
+        If `out` has another shape or is read-only, or `method` is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np, pycrust
+    >>> pycrust.sum_of_squares_batch([[1, 2], [3, 100]])
+    array([[     1,      5],
+           [    14, 338350]])
+    >>> pycrust.sum_of_squares_batch([10**7], dtype=object)
+    array([333333383333335000000], dtype=object)
+    """
+    cdef bint use_formula = by_formula(method)
+    dtype = np.dtype(dtype)
+    if dtype not in _LARGEST:
+        raise TypeError(f"dtype must be int64, uint64, float64 or object, not {dtype}")
+    ns = _integers(ns)
+    if out is not None:
+        _check_out(out, ns.shape, dtype)
+    highest = int(ns.max()) if ns.size else 0
+    if highest > PC_RANGE_MAX and not use_formula:
+        _refuse_above(ns, PC_RANGE_MAX, _beyond_loop)
+    if highest > _LARGEST[dtype]:
+        _refuse_above(ns, _LARGEST[dtype], _beyond_dtype(dtype))
+
+    if highest > PC_RANGE_MAX:
+        exact = np.empty(ns.shape, dtype=object)
+        for position in np.ndindex(ns.shape):
+            exact[position] = by_hand(max(int(ns[position]), 0))
+        result = exact if dtype == object else _rounded(exact, ns.shape)
+    else:
+        flat = ns.astype(np.int64, order="C", copy=False).reshape(-1)
+        if use_formula:
+            result = formula_of(flat, dtype)
+        elif highest < 4 * flat.size or not flat.size:   # a sum for every n up to the highest: no sorting
+            result = np.take(walk_past_all(max(highest, 0), dtype), flat, mode="clip")
+        else:
+            stops, which = np.unique(np.maximum(flat, 0), return_inverse=True)
+            result = np.take(walk_past(stops.view(np.uint64), dtype), which)
+        result = result.reshape(ns.shape)
+
+    if out is not None:
+        np.copyto(out, result, casting="same_kind")
+        return out
+    return result[()]

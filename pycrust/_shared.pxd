@@ -1,0 +1,132 @@
+# What both extension modules need around a C call: Ctrl-C, Python ints from
+# machine words, and the one place where a C status becomes an exception.
+
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.pythread cimport PyThread_get_thread_ident
+from libc.stdint cimport uint64_t
+
+from pycrust.csrc cimport (
+    PC_ABSENT_LEVEL,
+    PC_OK,
+    PC_UNKNOWN_LEVEL,
+    pc_simd_names,
+    pc_simd_usable,
+    pc_simd_use,
+    pc_status,
+)
+
+cdef extern from *:
+    """
+    /* The non-negative int of `count` 64-bit words, least significant first on
+     * little-endian machines, most significant first on big-endian ones. */
+    static CYTHON_INLINE PyObject *pc_int_from_words(const uint64_t *words, size_t count)
+    {
+    #if PY_VERSION_HEX >= 0x030D0000
+        return PyLong_FromUnsignedNativeBytes(words, count * sizeof *words,
+                                              Py_ASNATIVEBYTES_NATIVE_ENDIAN);
+    #else
+        return _PyLong_FromByteArray((const unsigned char *)words, count * sizeof *words,
+                                     PY_LITTLE_ENDIAN, 0);
+    #endif
+    }
+    """
+    object pc_int_from_words(const uint64_t *words, size_t count)
+    bint PY_LITTLE_ENDIAN
+
+
+cdef inline object int_from_u128(uint64_t lo, uint64_t hi):
+    cdef uint64_t words[2]
+    if hi == 0:
+        return lo
+    words[0], words[1] = (lo, hi) if PY_LITTLE_ENDIAN else (hi, lo)
+    return pc_int_from_words(words, 2)
+
+
+# ---- Ctrl-C -----------------------------------------------------------------
+# Python runs signal handlers on the main thread only. There a long job is cut
+# into slices of about 10 ms, with a look for signals after each; on any other
+# thread it is one slice, so that a worker never takes the GIL back midway.
+
+cdef struct Slices:
+    uint64_t size     # units of work in the next slice
+    double started    # perf_counter() at its start
+
+cdef enum:
+    FIRST_SLICE = 1 << 22
+
+
+cdef inline Slices slices_of(uint64_t work):
+    cdef Slices slices
+    slices.size = work
+    slices.started = 0.0
+    if work > FIRST_SLICE:
+        cut_slices(&slices)
+    return slices
+
+
+cdef inline int cut_slices(Slices *slices) except -1:
+    from threading import main_thread
+    from time import perf_counter
+
+    if PyThread_get_thread_ident() == main_thread().ident:
+        slices.size = FIRST_SLICE
+        slices.started = perf_counter()
+    return 0
+
+
+cdef inline int after_slice(Slices *slices) except -1:
+    """Raise KeyboardInterrupt (or what a handler raises); set the next slice's size."""
+    return 0 if slices.started == 0.0 else look_for_signals(slices)
+
+
+cdef inline int look_for_signals(Slices *slices) except -1:
+    from time import perf_counter
+
+    cdef double now
+    PyErr_CheckSignals()
+    now = perf_counter()
+    if now - slices.started < 0.010:
+        slices.size *= 2
+    elif now - slices.started > 0.030:
+        slices.size = slices.size // 2 + 1
+    slices.started = now
+    return 0
+
+
+# ---- C status -> exception --------------------------------------------------
+
+cdef inline int use_simd(str name) except -1:
+    """Force a SIMD level by its name."""
+    cdef bytes level = name.encode()
+    cdef pc_status status = pc_simd_use(level)
+    if status == PC_OK:
+        return 0
+    known = []
+    usable = []
+    cdef size_t k = 0
+    while pc_simd_names[k] != NULL:
+        known.append((<bytes>pc_simd_names[k]).decode())
+        if pc_simd_usable(pc_simd_names[k]):
+            usable.append((<bytes>pc_simd_names[k]).decode())
+        k += 1
+    if status == PC_UNKNOWN_LEVEL:
+        raise ValueError(f"no SIMD level is called {name!r}; use one of {', '.join(known)}")
+    if status == PC_ABSENT_LEVEL:
+        raise RuntimeError(
+            f"this CPU, operating system or build cannot run SIMD level {name!r}; "
+            f"it can run {', '.join(usable)}"
+        )
+    raise SystemError(f"pycrust: unknown C status {<int>status}")
+
+
+cdef inline int use_simd_of_environment() except -1:
+    """What PYCRUST_SIMD asks for, at import."""
+    from os import environ
+
+    name = environ.get("PYCRUST_SIMD")
+    if name:
+        try:
+            use_simd(name)
+        except (ValueError, RuntimeError) as error:
+            raise ImportError(f"PYCRUST_SIMD={name}: {error}") from None
+    return 0
