@@ -28,7 +28,10 @@ def extension(name: str, *sources: str) -> Extension:
 
 setup(
     ext_modules=cythonize(
-        [extension("_range", "csrc/range.c")],
+        [
+            extension("_range", "csrc/range.c", "csrc/accumulator.c"),
+            extension("_data", "csrc/squares.c", "csrc/accumulator.c"),
+        ],
         compiler_directives={"language_level": 3, "boundscheck": False, "wraparound": False},
     )
 )

@@ -3,7 +3,16 @@
 #ifndef PYCRUST_KERNELS_H
 #define PYCRUST_KERNELS_H
 
-#include "u128.h"
+#include "accumulator.h"
+
+/* What a block of floats spans: the high 32 bits (float32: all 32) of |x|, the
+ * largest, and of |x| - 1 ulp, the smallest; zeros count as the largest there. */
+typedef struct {
+    uint32_t least, most;
+} span;
+
+/* Elements in one call of a kernel, at most. */
+enum { FLOAT_BLOCK = 2048, INTEGER_BLOCK = 1 << 16 };
 
 typedef struct {
     const char *name;
@@ -11,6 +20,15 @@ typedef struct {
     /* *sum += first^2 + ... + (first + count - 1)^2. The caller keeps every
      * square below 2^86 and the sum below 2^127. */
     void (*squares_of_range)(uint64_t first, uint64_t count, pc_u128 *sum);
+
+    /* sum = x[0]^2 + ... + x[n - 1]^2, unaligned, n <= INTEGER_BLOCK. */
+    void (*squares_of_integers[8])(const char *x, size_t n, uint64_t sum[4]);
+
+    /* The same for floats, n <= FLOAT_BLOCK, times 2^-window_of(E). Exact if the
+     * span that it finds is one that `spans` of squares.c allows for E; else
+     * sum means nothing. NULL where the machine lacks what the kernel needs. */
+    void (*squares_of_float32)(const char *x, size_t n, int E, uint64_t sum[4], span *found);
+    void (*squares_of_float64)(const char *x, size_t n, int E, uint64_t sum[4], span *found);
 } pc_kernels;
 
 extern const pc_kernels pc_kernels_portable;

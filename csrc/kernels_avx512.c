@@ -12,6 +12,9 @@
 #define LEVEL avx512
 #define VECTOR_BYTES 64
 #define mul32(x, y) ((vec)_mm512_mul_epu32((__m512i)(x), (__m512i)(y)))
+#define fused(x, y, z) ((vecd)_mm512_fmadd_pd((__m512d)(x), (__m512d)(y), (__m512d)(z)))
+#define smaller(x, y) ((vecw)_mm512_min_epu32((__m512i)(x), (__m512i)(y)))
+#define larger(x, y) ((vecw)_mm512_max_epu32((__m512i)(x), (__m512i)(y)))
 
 #include "kernels_text.h"
 

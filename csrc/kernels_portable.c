@@ -20,4 +20,12 @@
 #define mul32(x, y) (((x) & 0xffffffffu) * ((y) & 0xffffffffu))
 #endif
 
+/* a < b is a mask of ones and zeros, lane by lane */
+#define choose(mask, x, y) (((mask) & (x)) | (~(mask) & (y)))
+#define smaller(x, y) choose((vecw)((x) < (y)), x, y)
+#define larger(x, y) choose((vecw)((x) > (y)), x, y)
+#if defined(__aarch64__) && defined(__GNUC__)
+#define fused(x, y, z) ((vecd)vfmaq_f64((float64x2_t)(z), (float64x2_t)(x), (float64x2_t)(y)))
+#endif
+
 #include "kernels_text.h"

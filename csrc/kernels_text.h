@@ -3,12 +3,16 @@
  *   LEVEL         portable, avx2, avx512
  *   VECTOR_BYTES  16, 32, 64, or 8 where the compiler has no vector types
  *   mul32(x, y)   per 64-bit lane: the product of the low 32 bits
+ *   fused(x, y, z)              x * y + z rounded once, or not defined
+ *   smaller(x, y), larger(x, y) per unsigned 32-bit lane
  *
  * and includes this once. Vectors are the compiler's own vector types: + & >>
  * work on them as on numbers, and no optimiser sees through them to a closed
  * form (clang folds a scalar loop over i*i to n(n+1)(2n+1)/6). */
 
 #include "kernels.h"
+
+#include <string.h>
 
 #define LANES (VECTOR_BYTES / 8)
 #if VECTOR_BYTES > 8
@@ -17,6 +21,17 @@ typedef uint64_t vec __attribute__((vector_size(VECTOR_BYTES)));
 #else
 typedef uint64_t vec;
 #define LANE(v, k) (v)
+#endif
+
+/* double arithmetic that rounds each operation to double */
+#if VECTOR_BYTES > 8 && __FLT_EVAL_METHOD__ == 0
+#define FLOATS 1
+#endif
+
+#ifdef __GNUC__
+#define prefetch(address) __builtin_prefetch(address)
+#else
+#define prefetch(address) ((void)0)
 #endif
 
 #define JOIN_(a, b) a##b
@@ -124,7 +139,250 @@ static void squares_of_range(uint64_t first, uint64_t count, pc_u128 *sum)
         u128_add(sum, u128_mul64(first, first));
 }
 
+/* ---- integers ------------------------------------------------------------ */
+
+/* Compilers vectorise these as they stand. memcpy reads what is not aligned. */
+#define READ(v, x, k) memcpy(&(v), (x) + (k) * sizeof(v), sizeof(v))
+
+/* 8 bits: a square is below 2^16, and INTEGER_BLOCK of them below 2^32.
+ * 16 bits: a square is below 2^32. */
+#define SMALL_INTEGERS(type, partial)                                        \
+    static void JOIN(squares_of_, type)(const char *x, size_t n, uint64_t sum[4]) \
+    {                                                                        \
+        partial total = 0;                                                   \
+        for (size_t k = 0; k < n; k++) {                                     \
+            type v;                                                          \
+            READ(v, x, k);                                                \
+            total += (uint32_t)v * (uint32_t)v;                              \
+        }                                                                    \
+        sum[0] = total;                                                      \
+        sum[1] = sum[2] = sum[3] = 0;                                        \
+    }
+SMALL_INTEGERS(int8_t, uint32_t)
+SMALL_INTEGERS(uint8_t, uint32_t)
+SMALL_INTEGERS(int16_t, uint64_t)
+SMALL_INTEGERS(uint16_t, uint64_t)
+
+/* 32 bits: the halves of the 64-bit squares are summed apart. */
+#define MEDIUM_INTEGERS(type, wide)                                          \
+    static void JOIN(squares_of_, type)(const char *x, size_t n, uint64_t sum[4]) \
+    {                                                                        \
+        uint64_t low = 0, high = 0;                                          \
+        for (size_t k = 0; k < n; k++) {                                     \
+            type v;                                                          \
+            READ(v, x, k);                                                \
+            uint64_t square = (uint64_t)((wide)v * v);                       \
+            low += square & 0xffffffffu;                                     \
+            high += square >> 32;                                            \
+        }                                                                    \
+        pc_u128 total = {low, 0}, upper = {high, 0};                         \
+        u128_add(&total, u128_shl(upper, 32));                               \
+        sum[0] = total.lo;                                                   \
+        sum[1] = total.hi;                                                   \
+        sum[2] = sum[3] = 0;                                                 \
+    }
+MEDIUM_INTEGERS(int32_t, int64_t)
+MEDIUM_INTEGERS(uint32_t, uint64_t)
+
+/* 64 bits: 128-bit squares, carries counted. */
+#define LARGE_INTEGERS(type, NEGATIVE)                                          \
+    static void JOIN(squares_of_, type)(const char *x, size_t n, uint64_t sum[4]) \
+    {                                                                        \
+        pc_u128 total = {0, 0};                                              \
+        uint64_t carries = 0;                                                \
+        for (size_t k = 0; k < n; k++) {                                     \
+            type v;                                                          \
+            READ(v, x, k);                                                \
+            uint64_t size = NEGATIVE ? 0 - (uint64_t)v : (uint64_t)v;        \
+            carries += u128_add(&total, u128_mul64(size, size));             \
+        }                                                                    \
+        sum[0] = total.lo;                                                   \
+        sum[1] = total.hi;                                                   \
+        sum[2] = carries;                                                    \
+        sum[3] = 0;                                                          \
+    }
+LARGE_INTEGERS(int64_t, v < 0)
+LARGE_INTEGERS(uint64_t, 0)
+
+/* ---- floats -------------------------------------------------------------- *
+ *
+ * Sums of squares without rounding, in arithmetic that rounds. Let the nonzero
+ * |x| of a block lie in [2^(E-24), 2^(E+1)), p = x^2 rounded, x^2 = p + e, and
+ * let adding C to a number that is small against it round to multiples of
+ * ulp(C). Then, with ulp(C1) = 2^(2E-50), ulp(C2) = 2^(2E-101), ulp(C3) = 2^(2E-153),
+ *
+ *   h1 = C1 + x^2         h1 - C1 is x^2 to the nearest ulp(C1)
+ *   t  = p - (h1 - C1) + C2     exact: a multiple of ulp(C2) in the binade of C2
+ *   h3 = t + e            rounds e to a multiple of ulp(C2)
+ *   r  = e - (h3 - t)     exact: what is left, a multiple of ulp(C3)
+ *   h4 = C3 + r           exact
+ *
+ * and x^2 = (h1 - C1) + (h3 - C2) + (h4 - C3). Each h stays in the binade of its
+ * C, so bits(h) - bits(C) is the integer (h - C) / ulp(C): the sums are sums of
+ * 64-bit integers, exact in any order. One is at most 2^52 (h1) or 2^51 in size
+ * (h3, h4), so 2048 of them fit.
+ * Zeros give h = C, and change nothing. */
+
+/* 2^e, -1022 <= e <= 1023. */
+static inline double power(int e)
+{
+    uint64_t bits = (uint64_t)(e + 1023) << 52;
+    double x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static inline uint64_t bits_of(double x)
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+/* sum = s1 * 2^103 + s2 * 2^52 + s3, with s2 and s3 signed. */
+static inline void join(uint64_t sum[4], uint64_t s1, uint64_t s2, uint64_t s3)
+{
+    uint64_t sign2 = 0 - (s2 >> 63), sign3 = 0 - (s3 >> 63);
+    pc_u128 low = {s2 << 52, s2 >> 12 | sign2 << 52};
+    pc_u128 third = {s3, sign3}, first = {0, s1 << 39};
+    uint64_t high = (s1 >> 25) + sign2 + sign3;
+    high += u128_add(&low, third);
+    high += u128_add(&low, first);
+    sum[0] = low.lo;
+    sum[1] = low.hi;
+    sum[2] = high;
+    sum[3] = 0;
+}
+
+/* How far ahead of the loads to fetch: hardware stops at the end of a page. */
+enum { AHEAD = 8192 };
+
+#ifdef FLOATS
+typedef double vecd __attribute__((vector_size(VECTOR_BYTES)));
+typedef uint32_t vecw __attribute__((vector_size(VECTOR_BYTES)));
+
+static inline vecd splatd(double x)
+{
+    return (vecd){0} + x;
+}
+
+static inline span span_of(vecw least, vecw most, int step)
+{
+    span found = {UINT32_MAX, 0};
+    for (int k = step - 1; k < VECTOR_BYTES / 4; k += step) {
+        found.least = least[k] < found.least ? least[k] : found.least;
+        found.most = most[k] > found.most ? most[k] : found.most;
+    }
+    return found;
+}
+
+#ifdef fused
+static void squares_of_float64(const char *x, size_t n, int E, uint64_t sum[4], span *found)
+{
+    enum { WIDTH = 2, ROW = WIDTH * LANES };
+    const double c1 = power(2 * E + 2), c2 = 1.5 * power(2 * E - 49), c3 = 1.5 * power(2 * E - 101);
+    const vecd C1 = splatd(c1), C12 = splatd(c1 + c2), C3 = splatd(c3);
+    const vec magnitude = splat(UINT64_MAX >> 1);
+    vec sum1[WIDTH], sum2[WIDTH], sum3[WIDTH];
+    vecw least[WIDTH], most[WIDTH];
+    double tail[ROW] = {0};
+    size_t rows = n / ROW, rest = n % ROW;
+
+    for (int c = 0; c < WIDTH; c++) {
+        sum1[c] = sum2[c] = sum3[c] = splat(0);
+        least[c] = (vecw){0} - 1;
+        most[c] = (vecw){0};
+    }
+    memcpy(tail, x + rows * sizeof tail, rest * sizeof *tail);
+    size_t all = rows + (rest != 0);
+    for (size_t row = 0; row < all; row++) {
+        const char *from = row < rows ? x + row * sizeof tail : (const char *)tail;
+        for (int c = 0; c < WIDTH; c++) {
+            vecd v, h1, p, e, t, h3, r, h4;
+            memcpy(&v, from + c * VECTOR_BYTES, sizeof v);
+            prefetch(from + c * VECTOR_BYTES + AHEAD);
+            h1 = fused(v, v, C1);
+            p = v * v;
+            e = fused(v, v, -p);
+            t = p - (h1 - C12);
+            h3 = t + e;
+            r = e - (h3 - t);
+            h4 = r + C3;
+            sum1[c] += (vec)h1;
+            sum2[c] += (vec)h3;
+            sum3[c] += (vec)h4;
+            vec size = (vec)v & magnitude;
+            most[c] = larger(most[c], (vecw)size);
+            least[c] = smaller(least[c], (vecw)(size - 1));
+        }
+    }
+    for (int c = 1; c < WIDTH; c++) {
+        sum1[0] += sum1[c];
+        sum2[0] += sum2[c];
+        sum3[0] += sum3[c];
+        least[0] = smaller(least[0], least[c]);
+        most[0] = larger(most[0], most[c]);
+    }
+    *found = span_of(least[0], most[0], 2);
+    uint64_t count = all * ROW;
+    join(sum, sum_of_lanes(sum1[0]) - count * bits_of(c1), sum_of_lanes(sum2[0]) - count * bits_of(c2),
+         sum_of_lanes(sum3[0]) - count * bits_of(c3));
+}
+#endif
+
+/* A float32 squared is exact in double: h1 and h2 = C2 + (x^2 - (h1 - C1)) do,
+ * for |x| in [2^(E-27), 2^(E+1)). */
+static void squares_of_float32(const char *x, size_t n, int E, uint64_t sum[4], span *found)
+{
+    typedef float half __attribute__((vector_size(VECTOR_BYTES / 2)));
+    enum { WIDTH = 2, ROW = WIDTH * LANES };
+    const double c1 = power(2 * E + 2), c2 = 1.5 * power(2 * E - 49);
+    const vecd C1 = splatd(c1), C2 = splatd(c2);
+    vec sum1[WIDTH], sum2[WIDTH];
+    vecw least = (vecw){0} - 1, most = (vecw){0};
+    float tail[ROW] = {0};
+    size_t rows = n / ROW, rest = n % ROW;
+
+    for (int c = 0; c < WIDTH; c++)
+        sum1[c] = sum2[c] = splat(0);
+    memcpy(tail, x + rows * sizeof tail, rest * sizeof *tail);
+    size_t all = rows + (rest != 0);
+    for (size_t row = 0; row < all; row++) {
+        const char *from = row < rows ? x + row * sizeof tail : (const char *)tail;
+        vecw size;
+        memcpy(&size, from, sizeof size);
+        prefetch(from + AHEAD);
+        size &= 0x7fffffffu;
+        most = larger(most, size);
+        least = smaller(least, size - 1);
+        for (int c = 0; c < WIDTH; c++) {
+            half narrow;
+            memcpy(&narrow, from + c * (int)sizeof narrow, sizeof narrow);
+            vecd v = __builtin_convertvector(narrow, vecd);
+            vecd square = v * v, h1 = square + C1, h2 = square - (h1 - C1) + C2;
+            sum1[c] += (vec)h1;
+            sum2[c] += (vec)h2;
+        }
+    }
+    for (int c = 1; c < WIDTH; c++) {
+        sum1[0] += sum1[c];
+        sum2[0] += sum2[c];
+    }
+    *found = span_of(least, most, 1);
+    uint64_t count = all * ROW;
+    join(sum, sum_of_lanes(sum1[0]) - count * bits_of(c1), sum_of_lanes(sum2[0]) - count * bits_of(c2), 0);
+}
+#endif
+
 const pc_kernels JOIN(pc_kernels_, LEVEL) = {
     .name = STRING(LEVEL),
     .squares_of_range = squares_of_range,
+    .squares_of_integers = {squares_of_int8_t, squares_of_uint8_t, squares_of_int16_t, squares_of_uint16_t,
+                            squares_of_int32_t, squares_of_uint32_t, squares_of_int64_t, squares_of_uint64_t},
+#ifdef FLOATS
+    .squares_of_float32 = squares_of_float32,
+#ifdef fused
+    .squares_of_float64 = squares_of_float64,
+#endif
+#endif
 };

@@ -15,7 +15,10 @@ extern "C" {
 typedef enum {
     PC_OK = 0,
     PC_UNKNOWN_LEVEL, /* no SIMD level has that name */
-    PC_ABSENT_LEVEL   /* this build, CPU or operating system lacks that level */
+    PC_ABSENT_LEVEL,  /* this build, CPU or operating system lacks that level */
+    PC_TOO_LARGE,     /* the number does not fit a uint64 */
+    PC_OUT_OF_RANGE,  /* a number that no sum of squares of doubles can be */
+    PC_EMPTY          /* the mean of no numbers */
 } pc_status;
 
 /* hi * 2^64 + lo. A struct, since not every compiler has __int128, and those
@@ -70,6 +73,114 @@ void pc_formula_many(const int64_t *n, size_t count, uint64_t *lo, uint64_t *hi)
 
 /* pc_u128_round of each (lo[k], hi[k]). */
 void pc_round_many(const uint64_t *lo, const uint64_t *hi, size_t count, double *out);
+
+/* ---- the exact running sum (accumulator.c) ------------------------------- */
+
+#define PC_LIMBS 68
+
+/* The exact sum of any number of squares, of integers and of doubles of any
+ * scale. Start with pc_accumulator_clear. accumulator.h says how it is held. */
+typedef struct {
+    uint64_t count; /* how many numbers were squared */
+    uint32_t flags;
+    int32_t exponent;
+    uint64_t window[4];
+    uint64_t limb[PC_LIMBS];
+} pc_accumulator;
+
+void pc_accumulator_clear(pc_accumulator *acc);
+
+/* acc += other. */
+void pc_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other);
+
+/* acc *= factor, the count too. */
+void pc_accumulator_scale(pc_accumulator *acc, uint64_t factor);
+
+typedef enum { PC_SUMSQ, PC_NORM, PC_RMS, PC_SUMSQ_WORD } pc_result;
+
+/* The double nearest to the sum (PC_SUMSQ), to its square root (PC_NORM), or to
+ * the square root of sum / count (PC_RMS; NaN for count 0). Ties to even; NaN
+ * beats Inf. */
+double pc_accumulator_round(const pc_accumulator *acc, pc_result result);
+
+/* Whether the sum is NaN or Inf: 0 neither, 1 Inf, 2 NaN. */
+int pc_accumulator_special(const pc_accumulator *acc);
+void pc_accumulator_make_special(pc_accumulator *acc, int special);
+
+/* The sum as a uint64, if it is an integer that fits. */
+pc_status pc_accumulator_word(const pc_accumulator *acc, uint64_t *word);
+
+/* The sum as an integer times a power of two, least significant word first:
+ * writes the words (at most PC_LIMBS) without zero words at either end, returns
+ * how many, and sets *exponent. And back: acc += words * 2^exponent, which
+ * exponent and words taken from an accumulator always allow; PC_OUT_OF_RANGE
+ * for a part that no accumulator holds. */
+size_t pc_accumulator_export(const pc_accumulator *acc, uint64_t *words, int *exponent);
+pc_status pc_accumulator_import(pc_accumulator *acc, const uint64_t *words, size_t count, int exponent);
+
+/* ---- sums of squares of arrays (squares.c) -------------------------------- */
+
+typedef enum {
+    PC_INT8, PC_UINT8, PC_INT16, PC_UINT16, PC_INT32, PC_UINT32, PC_INT64, PC_UINT64,
+    PC_BOOL, PC_FLOAT16, PC_FLOAT32, PC_FLOAT64
+} pc_type;
+
+/* Add the squares of `count` numbers that lie one behind the other, aligned or
+ * not, in native byte order. */
+void pc_add_squares(pc_accumulator *acc, pc_type type, const char *data, size_t count);
+
+#define PC_MAX_AXES 64
+
+/* One axis of an array. Strides are in bytes, and may be zero or negative. */
+typedef struct {
+    size_t length;
+    ptrdiff_t stride, mask_stride, out_stride;
+} pc_axis;
+
+/* A strided array of numbers, the axes to keep first, then those to sum over. */
+typedef struct {
+    pc_type type;
+    int parts;        /* 2: complex, its parts of `type`; else 1 */
+    int swapped;      /* bytes in the other order */
+    const char *data; /* aligned or not */
+    const char *mask; /* one byte an element, zero: leave it out; or NULL */
+    int kept, reduced;
+    uint64_t repeat;  /* 1; pc_array_arrange may change it */
+    pc_axis axis[PC_MAX_AXES];
+} pc_array;
+
+/* Bring an array into the order in which it is fastest to sum. To be called
+ * once, before the functions below. Axes may move, merge or vanish. */
+void pc_array_arrange(pc_array *array);
+
+/* The number of positions along the kept axes, and of elements summed at each. */
+size_t pc_array_positions(const pc_array *array);
+size_t pc_array_depth(const pc_array *array);
+
+#define PC_PANEL 16
+
+/* Memory to work in, too large for a small stack. */
+typedef struct {
+    double block[PC_PANEL * 264];
+    pc_accumulator sum[PC_PANEL];
+    ptrdiff_t offset[PC_PANEL];
+} pc_scratch;
+
+/* How many positions from `first` on, below `last`, make up one panel. */
+size_t pc_array_panel(const pc_array *array, size_t first, size_t last);
+
+/* Add the squares at each position of the panel at `first` to scratch->sum, and
+ * set scratch->offset to where `out` has them. */
+void pc_add_panel(const pc_array *array, size_t first, size_t count, pc_scratch *scratch);
+
+/* Write what the sums of a panel come to, at `out`: doubles, or uint64s for
+ * PC_SUMSQ_WORD. PC_EMPTY if an rms had no numbers (and is NaN); PC_TOO_LARGE
+ * at the first sum that no uint64 holds, with the rest unwritten. */
+pc_status pc_write_panel(const pc_scratch *scratch, size_t count, pc_result result, char *out);
+
+/* The whole reduction for the positions first to last - 1. */
+pc_status pc_reduce(const pc_array *array, size_t first, size_t last, pc_result result, char *out,
+                    pc_scratch *scratch);
 
 #ifdef __cplusplus
 }

@@ -1,8 +1,6 @@
 /* 1^2 + 2^2 + ... + n^2, exact in 128 bits: walked, or by the formula. */
 #include "kernels.h"
 
-#include <string.h>
-
 void pc_walk_to(pc_walk *walk, uint64_t n)
 {
     pc_kernels_in_use()->squares_of_range(walk->i + 1, n - walk->i, &walk->sum);
@@ -71,25 +69,6 @@ void pc_formula_many(const int64_t *n, size_t count, uint64_t *lo, uint64_t *hi)
             lo[k] = even / 2 * odd * (2 * last + 1) * third.lo;
         }
     }
-}
-
-double pc_u128_round(const pc_u128 *x)
-{
-    pc_u128 top = *x;
-    uint64_t exponent = 1023 + 127, bits;
-    double nearest;
-    if (!(top.lo | top.hi))
-        return 0.0;
-    while (!(top.hi >> 63)) {
-        unsigned k = top.hi ? 1 : 64;
-        top = u128_shl(top, k);
-        exponent -= k;
-    }
-    /* 53 bits stay; a carry out of them rightly raises the exponent by one. */
-    uint64_t kept = top.hi >> 11, rest = top.hi << 53 | (top.lo != 0), half = UINT64_C(1) << 63;
-    bits = (exponent << 52) + (kept - (UINT64_C(1) << 52)) + (rest > half || (rest == half && (kept & 1)));
-    memcpy(&nearest, &bits, sizeof nearest);
-    return nearest;
 }
 
 void pc_round_many(const uint64_t *lo, const uint64_t *hi, size_t count, double *out)

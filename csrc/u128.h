@@ -58,4 +58,17 @@ static inline pc_u128 u128_shl(pc_u128 x, unsigned k)
     return shifted;
 }
 
+/* How many zero bits stand above the highest set bit of x > 0. */
+static inline unsigned leading_zeros(uint64_t x)
+{
+#ifdef __GNUC__
+    return (unsigned)__builtin_clzll(x);
+#else
+    unsigned zeros = 0;
+    for (; !(x >> 63); x <<= 1)
+        zeros++;
+    return zeros;
+#endif
+}
+
 #endif

@@ -17,8 +17,7 @@ from pycrust.csrc cimport (
 
 cdef extern from *:
     """
-    /* The non-negative int of `count` 64-bit words, least significant first on
-     * little-endian machines, most significant first on big-endian ones. */
+    /* The non-negative int of `count` 64-bit words in the machine's byte order. */
     static CYTHON_INLINE PyObject *pc_int_from_words(const uint64_t *words, size_t count)
     {
     #if PY_VERSION_HEX >= 0x030D0000
@@ -34,12 +33,24 @@ cdef extern from *:
     bint PY_LITTLE_ENDIAN
 
 
+cdef inline object int_from_words(uint64_t *words, size_t count):
+    """The int of `count` words, least significant first; may reverse them."""
+    cdef size_t k
+    if count == 0:
+        return 0
+    if count == 1:
+        return words[0]
+    if not PY_LITTLE_ENDIAN:
+        for k in range(count // 2):
+            words[k], words[count - 1 - k] = words[count - 1 - k], words[k]
+    return pc_int_from_words(words, count)
+
+
 cdef inline object int_from_u128(uint64_t lo, uint64_t hi):
     cdef uint64_t words[2]
-    if hi == 0:
-        return lo
-    words[0], words[1] = (lo, hi) if PY_LITTLE_ENDIAN else (hi, lo)
-    return pc_int_from_words(words, 2)
+    words[0] = lo
+    words[1] = hi
+    return int_from_words(words, 2 if hi else 1)
 
 
 # ---- Ctrl-C -----------------------------------------------------------------

@@ -1,5 +1,6 @@
 # The C face, line for line: ../csrc/pycrust.h says what each does.
 
+from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int64_t, uint64_t
 
 cdef extern from "pycrust.h" nogil:
@@ -7,6 +8,9 @@ cdef extern from "pycrust.h" nogil:
         PC_OK
         PC_UNKNOWN_LEVEL
         PC_ABSENT_LEVEL
+        PC_TOO_LARGE
+        PC_OUT_OF_RANGE
+        PC_EMPTY
 
     ctypedef struct pc_u128:
         uint64_t lo
@@ -34,3 +38,75 @@ cdef extern from "pycrust.h" nogil:
     void pc_formula(uint64_t n, pc_u128 *sum) noexcept
     void pc_formula_many(const int64_t *n, size_t count, uint64_t *lo, uint64_t *hi) noexcept
     void pc_round_many(const uint64_t *lo, const uint64_t *hi, size_t count, double *out) noexcept
+
+    const size_t PC_LIMBS
+
+    ctypedef struct pc_accumulator:
+        uint64_t count
+
+    void pc_accumulator_clear(pc_accumulator *acc) noexcept
+    void pc_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other) noexcept
+    void pc_accumulator_scale(pc_accumulator *acc, uint64_t factor) noexcept
+
+    ctypedef enum pc_result:
+        PC_SUMSQ
+        PC_NORM
+        PC_RMS
+        PC_SUMSQ_WORD
+
+    double pc_accumulator_round(const pc_accumulator *acc, pc_result result) noexcept
+    int pc_accumulator_special(const pc_accumulator *acc) noexcept
+    void pc_accumulator_make_special(pc_accumulator *acc, int special) noexcept
+    size_t pc_accumulator_export(const pc_accumulator *acc, uint64_t *words, int *exponent) noexcept
+    pc_status pc_accumulator_import(pc_accumulator *acc, const uint64_t *words, size_t count,
+                                    int exponent) noexcept
+
+    ctypedef enum pc_type:
+        PC_INT8
+        PC_UINT8
+        PC_INT16
+        PC_UINT16
+        PC_INT32
+        PC_UINT32
+        PC_INT64
+        PC_UINT64
+        PC_BOOL
+        PC_FLOAT16
+        PC_FLOAT32
+        PC_FLOAT64
+
+    void pc_add_squares(pc_accumulator *acc, pc_type type, const char *data, size_t count) noexcept
+
+    const int PC_MAX_AXES
+    const size_t PC_PANEL
+
+    ctypedef struct pc_axis:
+        size_t length
+        ptrdiff_t stride
+        ptrdiff_t mask_stride
+        ptrdiff_t out_stride
+
+    ctypedef struct pc_array:
+        pc_type type
+        int parts
+        int swapped
+        const char *data
+        const char *mask
+        int kept
+        int reduced
+        uint64_t repeat
+        pc_axis axis[64]
+
+    void pc_array_arrange(pc_array *array) noexcept
+    size_t pc_array_positions(const pc_array *array) noexcept
+    size_t pc_array_depth(const pc_array *array) noexcept
+
+    ctypedef struct pc_scratch:
+        pc_accumulator sum[16]
+        ptrdiff_t offset[16]
+
+    size_t pc_array_panel(const pc_array *array, size_t first, size_t last) noexcept
+    void pc_add_panel(const pc_array *array, size_t first, size_t count, pc_scratch *scratch) noexcept
+    pc_status pc_write_panel(const pc_scratch *scratch, size_t count, pc_result result, char *out) noexcept
+    pc_status pc_reduce(const pc_array *array, size_t first, size_t last, pc_result result, char *out,
+                        pc_scratch *scratch) noexcept

@@ -1,0 +1,35 @@
+/* The exact running sum, seen from inside: what the kernels and pycrust.h share.
+ *
+ * A sum of squares of doubles is a multiple of 2^-2148 below 2^2112 (for fewer
+ * than 2^64 of them). It is held in two parts that add up:
+ *
+ *   window  256 bits at 2^exponent, where nearly all data go: block sums of one
+ *           scale add up here with no more than a carry
+ *   limb    the whole range, from 2^-2176: used (and cleared) only once data of
+ *           another scale come, flag PC_LIMBS_USED
+ *
+ * Both hold non-negative integers, so that addition is integer addition, and
+ * any order and grouping of it gives the same bits. */
+#ifndef PYCRUST_ACCUMULATOR_H
+#define PYCRUST_ACCUMULATOR_H
+
+#include "u128.h"
+
+enum { LOWEST = -2176 };
+
+/* The window that takes squares of doubles of exponent E - 24 to E exactly. */
+static inline int window_of(int E)
+{
+    return 2 * E - 153;
+}
+
+/* Flags of pc_accumulator. */
+enum { PC_LIMBS_USED = 1, PC_WINDOW_USED = 2, PC_SEEN_INF = 4, PC_SEEN_NAN = 8 };
+
+/* acc += sum * 2^exponent; sum below 2^192. */
+void accumulator_add(pc_accumulator *acc, const uint64_t sum[4], int exponent);
+
+/* acc += x^2. Integer arithmetic only. */
+void accumulator_add_square(pc_accumulator *acc, double x);
+
+#endif

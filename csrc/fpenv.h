@@ -1,0 +1,42 @@
+/* The floating-point environment that the exact kernels stand on: round to
+ * nearest, subnormals kept, no traps. Callers may have set another (and flags
+ * that they want to keep): set ours, and give theirs back as it was. */
+#ifndef PYCRUST_FPENV_H
+#define PYCRUST_FPENV_H
+
+#if defined(__SSE2__) || defined(_M_X64)
+#include <xmmintrin.h>
+
+typedef unsigned fpenv;
+
+static inline fpenv fpenv_enter(void)
+{
+    fpenv callers = _mm_getcsr();
+    _mm_setcsr(0x1f80);
+    return callers;
+}
+
+static inline void fpenv_leave(fpenv callers)
+{
+    _mm_setcsr(callers);
+}
+#else
+#include <fenv.h>
+
+typedef fenv_t fpenv;
+
+static inline fpenv fpenv_enter(void)
+{
+    fpenv callers;
+    fegetenv(&callers);
+    fesetenv(FE_DFL_ENV);
+    return callers;
+}
+
+static inline void fpenv_leave(fpenv callers)
+{
+    fesetenv(&callers);
+}
+#endif
+
+#endif
