@@ -19,14 +19,33 @@ void pc_accumulator_clear(pc_accumulator *acc)
     acc->flags = 0;
 }
 
-/* limb += words * 2^exponent. Bits outside the limbs are zero in any sum of
- * squares, which is a multiple of 2^-2148 and below 2^2176. */
-static void add_to_limbs(pc_accumulator *acc, const uint64_t *words, size_t count, int exponent)
+/* words += x * 2^position. */
+static inline void add_at(uint64_t *words, unsigned position, pc_u128 x)
+{
+    unsigned shift = position % 64;
+    uint64_t top = shift ? x.hi >> (64 - shift) : 0, *word = words + position / 64;
+    pc_u128 sum = {word[0], word[1]};
+    uint64_t carry = u128_add(&sum, u128_shl(x, shift));
+    word[0] = sum.lo;
+    word[1] = sum.hi;
+    carry = add_carry(&word[2], top, carry);
+    for (word += 3; carry; word++)
+        carry = ++*word == 0;
+}
+
+static inline void use_limbs(pc_accumulator *acc)
 {
     if (!(acc->flags & PC_LIMBS_USED)) {
         memset(acc->limb, 0, sizeof acc->limb);
         acc->flags |= PC_LIMBS_USED;
     }
+}
+
+/* limb += words * 2^exponent. Bits outside the limbs are zero in any sum of
+ * squares, which is a multiple of 2^-2148 and below 2^2176. */
+static void add_to_limbs(pc_accumulator *acc, const uint64_t *words, size_t count, int exponent)
+{
+    use_limbs(acc);
     unsigned position = (unsigned)(exponent - LOWEST), shift = position % 64;
     size_t k = position / 64;
     uint64_t carry = 0, below = 0;
@@ -83,32 +102,18 @@ void accumulator_add_square(pc_accumulator *acc, double x)
     /* x^2 = fraction^2 * 2^exponent, 106 bits */
     pc_u128 square = u128_mul64(fraction, fraction);
     int exponent = 2 * (e - 1075);
-    if (!(acc->flags & PC_WINDOW_USED)) {
-        int E = e - 1023 < -1000 ? -1000 : e - 1023;
+    if (!(acc->flags & (PC_WINDOW_USED | PC_LIMBS_USED))) {
         memset(acc->window, 0, sizeof acc->window);
-        acc->exponent = window_of(E);
+        acc->exponent = window_of(e < 23 ? -1000 : e - 1023);
         acc->flags |= PC_WINDOW_USED;
     }
     int position = exponent - acc->exponent;
-    if (position < 0 || position > 192 - 106 || acc->window[3] >> 63) {
-        uint64_t words[2] = {square.lo, square.hi};
-        add_to_limbs(acc, words, 2, exponent);
-        return;
-    }
-    unsigned k = (unsigned)position / 64, shift = (unsigned)position % 64;
-    uint64_t w0 = square.lo << shift;
-    uint64_t w1 = shift ? square.hi << shift | square.lo >> (64 - shift) : square.hi;
-    uint64_t w2 = shift ? square.hi >> (64 - shift) : 0;
-    uint64_t *w = acc->window, carry;
-    if (k == 0) {
-        carry = add_carry(&w[0], w0, 0);
-        carry = add_carry(&w[1], w1, carry);
-        carry = add_carry(&w[2], w2, carry);
+    if ((acc->flags & PC_WINDOW_USED) && position >= 0 && position <= 192 - 106 && !(acc->window[3] >> 63)) {
+        add_at(acc->window, (unsigned)position, square);
     } else {
-        carry = add_carry(&w[1], w0, 0);
-        carry = add_carry(&w[2], w1, carry);
+        use_limbs(acc);
+        add_at(acc->limb, (unsigned)(exponent - LOWEST), square);
     }
-    w[3] += carry + (k ? w2 : 0);
 }
 
 void pc_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other)

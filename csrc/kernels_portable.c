@@ -22,6 +22,7 @@
 
 /* a < b is a mask of ones and zeros, lane by lane */
 #define choose(mask, x, y) (((mask) & (x)) | (~(mask) & (y)))
+#define widen(x) __builtin_convertvector(x, vecd)
 #define smaller(x, y) choose((vecw)((x) < (y)), x, y)
 #define larger(x, y) choose((vecw)((x) > (y)), x, y)
 #if defined(__aarch64__) && defined(__GNUC__)

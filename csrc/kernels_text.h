@@ -4,6 +4,7 @@
  *   VECTOR_BYTES  16, 32, 64, or 8 where the compiler has no vector types
  *   mul32(x, y)   per 64-bit lane: the product of the low 32 bits
  *   fused(x, y, z)              x * y + z rounded once, or not defined
+ *   widen(x)                    half a vector of float to double
  *   smaller(x, y), larger(x, y) per unsigned 32-bit lane
  *
  * and includes this once. Vectors are the compiler's own vector types: + & >>
@@ -33,6 +34,9 @@ typedef uint64_t vec;
 #else
 #define prefetch(address) ((void)0)
 #endif
+
+/* How far ahead of the loads to fetch: hardware stops at the end of a page. */
+enum { AHEAD = 8192 };
 
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
@@ -184,25 +188,55 @@ SMALL_INTEGERS(uint16_t, uint64_t)
 MEDIUM_INTEGERS(int32_t, int64_t)
 MEDIUM_INTEGERS(uint32_t, uint64_t)
 
-/* 64 bits: 128-bit squares, carries counted. */
-#define LARGE_INTEGERS(type, NEGATIVE)                                          \
-    static void JOIN(squares_of_, type)(const char *x, size_t n, uint64_t sum[4]) \
-    {                                                                        \
-        pc_u128 total = {0, 0};                                              \
-        uint64_t carries = 0;                                                \
-        for (size_t k = 0; k < n; k++) {                                     \
-            type v;                                                          \
-            READ(v, x, k);                                                \
-            uint64_t size = NEGATIVE ? 0 - (uint64_t)v : (uint64_t)v;        \
-            carries += u128_add(&total, u128_mul64(size, size));             \
-        }                                                                    \
-        sum[0] = total.lo;                                                   \
-        sum[1] = total.hi;                                                   \
-        sum[2] = carries;                                                    \
-        sum[3] = 0;                                                          \
+/* 64 bits: with |x| = h * 2^32 + l, x^2 = h^2 * 2^64 + hl * 2^33 + l^2, and the
+ * halves of each product are summed apart. */
+static inline void large_integers(const char *x, size_t n, int is_signed, uint64_t sum[4])
+{
+    vec part[6]; /* the low and the high half of l^2, of hl and of h^2 */
+    uint64_t tail[LANES] = {0}, total[6];
+    size_t rows = n / LANES, rest = n % LANES;
+    for (int k = 0; k < 6; k++)
+        part[k] = splat(0);
+    memcpy(tail, x + rows * sizeof tail, rest * sizeof *tail);
+    for (size_t row = 0; row < rows + (rest != 0); row++) {
+        vec v;
+        memcpy(&v, row < rows ? x + row * sizeof v : (const char *)tail, sizeof v);
+        prefetch(x + row * sizeof v + AHEAD);
+        if (is_signed) {
+            vec sign = 0 - (v >> 63);
+            v = (v ^ sign) - sign;
+        }
+        vec h = v >> 32, ll = mul32(v, v), hl = mul32(h, v), hh = mul32(h, h);
+        part[0] += ll & 0xffffffffu;
+        part[1] += ll >> 32;
+        part[2] += hl & 0xffffffffu;
+        part[3] += hl >> 32;
+        part[4] += hh & 0xffffffffu;
+        part[5] += hh >> 32;
     }
-LARGE_INTEGERS(int64_t, v < 0)
-LARGE_INTEGERS(uint64_t, 0)
+    for (int k = 0; k < 6; k++)
+        total[k] = sum_of_lanes(part[k]);
+    /* Weights 2^0, 2^32, 2^33, 2^65, 2^64, 2^96; each total is below 2^48. */
+    pc_u128 low = {total[0], 0}, second = {total[1] + 2 * total[2], 0};
+    pc_u128 high = {2 * total[3] + total[4], 0}, top = {total[5], 0};
+    u128_add(&low, u128_shl(second, 32));
+    u128_add(&high, u128_shl(top, 32));
+    high.hi += (high.lo += low.hi) < low.hi;
+    sum[0] = low.lo;
+    sum[1] = high.lo;
+    sum[2] = high.hi;
+    sum[3] = 0;
+}
+
+static void squares_of_int64_t(const char *x, size_t n, uint64_t sum[4])
+{
+    large_integers(x, n, 1, sum);
+}
+
+static void squares_of_uint64_t(const char *x, size_t n, uint64_t sum[4])
+{
+    large_integers(x, n, 0, sum);
+}
 
 /* ---- floats -------------------------------------------------------------- *
  *
@@ -253,9 +287,6 @@ static inline void join(uint64_t sum[4], uint64_t s1, uint64_t s2, uint64_t s3)
     sum[2] = high;
     sum[3] = 0;
 }
-
-/* How far ahead of the loads to fetch: hardware stops at the end of a page. */
-enum { AHEAD = 8192 };
 
 #ifdef FLOATS
 typedef double vecd __attribute__((vector_size(VECTOR_BYTES)));
@@ -330,6 +361,13 @@ static void squares_of_float64(const char *x, size_t n, int E, uint64_t sum[4], 
 }
 #endif
 
+/* x * y + z where x * y is exact: fused or not, it rounds once. */
+#ifdef fused
+#define multiply_add(x, y, z) fused(x, y, z)
+#else
+#define multiply_add(x, y, z) ((x) * (y) + (z))
+#endif
+
 /* A float32 squared is exact in double: h1 and h2 = C2 + (x^2 - (h1 - C1)) do,
  * for |x| in [2^(E-27), 2^(E+1)). */
 static void squares_of_float32(const char *x, size_t n, int E, uint64_t sum[4], span *found)
@@ -358,8 +396,8 @@ static void squares_of_float32(const char *x, size_t n, int E, uint64_t sum[4], 
         for (int c = 0; c < WIDTH; c++) {
             half narrow;
             memcpy(&narrow, from + c * (int)sizeof narrow, sizeof narrow);
-            vecd v = __builtin_convertvector(narrow, vecd);
-            vecd square = v * v, h1 = square + C1, h2 = square - (h1 - C1) + C2;
+            vecd v = widen(narrow);
+            vecd h1 = multiply_add(v, v, C1), h2 = multiply_add(v, v, C1 - h1) + C2;
             sum1[c] += (vec)h1;
             sum2[c] += (vec)h2;
         }

@@ -42,6 +42,19 @@ static void add_one_by_one(pc_accumulator *acc, const char *x, size_t n)
     }
 }
 
+/* Whether most numbers of a block are too small to go with the largest, judged
+ * by a few: a matter of speed alone. */
+static int is_wild(const char *x, size_t n, span found)
+{
+    size_t step = n / 16 + 1, small = 0, looked = 0;
+    for (size_t k = 0; k < n; k += step, looked++) {
+        uint64_t bits;
+        memcpy(&bits, x + k * sizeof bits, sizeof bits);
+        small += (uint32_t)(bits >> 52 & 0x7ff) + 24 < found.most >> 20;
+    }
+    return 2 * small > looked;
+}
+
 /* A block that no E fits: what fits together with the largest goes through the
  * kernel, scaled into its range; the rest (NaN and Inf too) one by one. */
 static void add_spread(pc_accumulator *acc, const char *x, size_t n, const pc_kernels *kernels)
@@ -52,8 +65,7 @@ static void add_spread(pc_accumulator *acc, const char *x, size_t n, const pc_ke
     for (size_t k = 0; k < n; k++) {
         memcpy(&bits, x + k * sizeof bits, sizeof bits);
         bits &= UINT64_MAX >> 1;
-        if (bits > top && bits >> 52 != 0x7ff)
-            top = bits;
+        top = bits > top && bits >> 52 != 0x7ff ? bits : top;
     }
     int E = (int)(top >> 52) - 1023;
     if (E < -990) /* so that E - 24 is not subnormal */
@@ -93,7 +105,10 @@ static void add_float64(pc_accumulator *acc, const char *x, size_t n)
     if (!exact64(found, E)) {
         E = (int)(found.most >> 20) - 1023 + 1; /* room to double before the next change */
         if (!exact64(found, E)) {
-            add_spread(acc, x, n, kernels);
+            if (is_wild(x, n, found))
+                add_one_by_one(acc, x, n);
+            else
+                add_spread(acc, x, n, kernels);
             return;
         }
         kernels->squares_of_float64(x, n, E, sum, &found);
@@ -217,10 +232,14 @@ static void add_block(pc_accumulator *acc, pc_type type, const char *x, size_t n
 
 /* columns x rows elements of `size` bytes, each column contiguous at `to`. */
 #define COPY(size)                                                               \
-    for (size_t r = 0; r < rows; r++)                                            \
-        for (size_t c = 0; c < columns; c++)                                     \
-            memcpy(to + c * pitch + r * size,                                    \
-                   from + (ptrdiff_t)r * row_stride + (ptrdiff_t)c * column_stride, size);
+    if (columns == 1)                                                            \
+        for (size_t r = 0; r < rows; r++)                                        \
+            memcpy(to + r * size, from + (ptrdiff_t)r * row_stride, size);       \
+    else                                                                         \
+        for (size_t r = 0; r < rows; r++)                                        \
+            for (size_t c = 0; c < columns; c++)                                 \
+                memcpy(to + c * pitch + r * size,                                \
+                       from + (ptrdiff_t)r * row_stride + (ptrdiff_t)c * column_stride, size);
 
 static void copy(char *to, size_t pitch, const char *from, size_t size, size_t rows, ptrdiff_t row_stride,
                  size_t columns, ptrdiff_t column_stride)

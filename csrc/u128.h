@@ -9,31 +9,48 @@
 __extension__ typedef unsigned __int128 pc_uint128;
 #endif
 
-/* x += y; returns the carry out. */
+#ifdef PC_INT128
+static inline pc_uint128 u128_wide(pc_u128 x)
+{
+    return (pc_uint128)x.hi << 64 | x.lo;
+}
+
+static inline pc_u128 u128_of(pc_uint128 wide)
+{
+    pc_u128 x = {(uint64_t)wide, (uint64_t)(wide >> 64)};
+    return x;
+}
+#endif
+
+/* *x += y; returns the carry out. */
 static inline uint64_t u128_add(pc_u128 *x, pc_u128 y)
 {
+#ifdef PC_INT128
+    pc_uint128 sum = u128_wide(*x) + u128_wide(y);
+    *x = u128_of(sum);
+    return sum < u128_wide(y);
+#else
     uint64_t lo = x->lo + y.lo, carry = lo < y.lo;
     uint64_t hi = x->hi + y.hi, over = hi < y.hi;
     x->lo = lo;
     x->hi = hi + carry;
     return over | (x->hi < carry);
+#endif
 }
 
 /* x * y, exact. */
 static inline pc_u128 u128_mul64(uint64_t x, uint64_t y)
 {
-    pc_u128 product;
 #ifdef PC_INT128
-    pc_uint128 wide = (pc_uint128)x * y;
-    product.lo = (uint64_t)wide;
-    product.hi = (uint64_t)(wide >> 64);
+    return u128_of((pc_uint128)x * y);
 #else
+    pc_u128 product;
     uint64_t x0 = x & 0xffffffffu, x1 = x >> 32, y0 = y & 0xffffffffu, y1 = y >> 32;
     uint64_t low = x0 * y0, mid = x1 * y0 + (low >> 32), cross = x0 * y1 + (mid & 0xffffffffu);
     product.lo = (cross << 32) | (low & 0xffffffffu);
     product.hi = x1 * y1 + (mid >> 32) + (cross >> 32);
-#endif
     return product;
+#endif
 }
 
 /* x * y mod 2^128. */
