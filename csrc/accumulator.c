@@ -116,14 +116,17 @@ void accumulator_add_square(pc_accumulator *acc, double x)
     }
 }
 
-void pc_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other)
+pc_status pc_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other)
 {
+    if (acc->count > UINT64_MAX - other->count)
+        return PC_TOO_LARGE;
     acc->count += other->count;
     acc->flags |= other->flags & (PC_SEEN_INF | PC_SEEN_NAN);
     if (other->flags & PC_LIMBS_USED)
         add_to_limbs(acc, other->limb, PC_LIMBS, LOWEST);
     if (other->flags & PC_WINDOW_USED)
         add_to_limbs(acc, other->window, 4, other->exponent);
+    return PC_OK;
 }
 
 void pc_accumulator_scale(pc_accumulator *acc, uint64_t factor)

@@ -29,12 +29,6 @@ typedef uint64_t vec;
 #define FLOATS 1
 #endif
 
-#ifdef __GNUC__
-#define prefetch(address) __builtin_prefetch(address)
-#else
-#define prefetch(address) ((void)0)
-#endif
-
 /* How far ahead of the loads to fetch: hardware stops at the end of a page. */
 enum { AHEAD = 8192 };
 
@@ -201,7 +195,7 @@ static inline void large_integers(const char *x, size_t n, int is_signed, uint64
     for (size_t row = 0; row < rows + (rest != 0); row++) {
         vec v;
         memcpy(&v, row < rows ? x + row * sizeof v : (const char *)tail, sizeof v);
-        prefetch(x + row * sizeof v + AHEAD);
+        prefetch(x + row * sizeof v, AHEAD);
         if (is_signed) {
             vec sign = 0 - (v >> 63);
             v = (v ^ sign) - sign;
@@ -308,56 +302,121 @@ static inline span span_of(vecw least, vecw most, int step)
 }
 
 #ifdef fused
+/* The constants for one E, and the sums for one vector of numbers. */
+typedef struct {
+    vecd c1, c12, c3;
+} constants;
+
+typedef struct {
+    vec sum1, sum2, sum3, least, most;
+} sums;
+
+static inline double c1_of(int E)
+{
+    return power(2 * E + 2);
+}
+
+static inline double c2_of(int E)
+{
+    return 1.5 * power(2 * E - 49);
+}
+
+static inline double c3_of(int E)
+{
+    return 1.5 * power(2 * E - 101);
+}
+
+static inline void add_squares(sums *to, vecd x, constants c)
+{
+    vecd h1 = fused(x, x, c.c1), p = x * x, e = fused(x, x, -p);
+    vecd t = p - (h1 - c.c12), h3 = t + e, r = e - (h3 - t), h4 = r + c.c3;
+    vec size = (vec)x & (UINT64_MAX >> 1);
+    to->sum1 += (vec)h1;
+    to->sum2 += (vec)h3;
+    to->sum3 += (vec)h4;
+    to->most = (vec)larger((vecw)to->most, (vecw)size);
+    to->least = (vec)smaller((vecw)to->least, (vecw)(size - 1));
+}
+
 static void squares_of_float64(const char *x, size_t n, int E, uint64_t sum[4], span *found)
 {
     enum { WIDTH = 2, ROW = WIDTH * LANES };
-    const double c1 = power(2 * E + 2), c2 = 1.5 * power(2 * E - 49), c3 = 1.5 * power(2 * E - 101);
-    const vecd C1 = splatd(c1), C12 = splatd(c1 + c2), C3 = splatd(c3);
-    const vec magnitude = splat(UINT64_MAX >> 1);
-    vec sum1[WIDTH], sum2[WIDTH], sum3[WIDTH];
-    vecw least[WIDTH], most[WIDTH];
+    const constants c = {splatd(c1_of(E)), splatd(c1_of(E) + c2_of(E)), splatd(c3_of(E))};
+    sums to[WIDTH];
     double tail[ROW] = {0};
-    size_t rows = n / ROW, rest = n % ROW;
+    size_t rows = n / ROW, rest = n % ROW, all = rows + (rest != 0);
 
-    for (int c = 0; c < WIDTH; c++) {
-        sum1[c] = sum2[c] = sum3[c] = splat(0);
-        least[c] = (vecw){0} - 1;
-        most[c] = (vecw){0};
+    for (int k = 0; k < WIDTH; k++) {
+        to[k].sum1 = to[k].sum2 = to[k].sum3 = to[k].most = splat(0);
+        to[k].least = splat(UINT64_MAX);
     }
     memcpy(tail, x + rows * sizeof tail, rest * sizeof *tail);
-    size_t all = rows + (rest != 0);
     for (size_t row = 0; row < all; row++) {
         const char *from = row < rows ? x + row * sizeof tail : (const char *)tail;
-        for (int c = 0; c < WIDTH; c++) {
-            vecd v, h1, p, e, t, h3, r, h4;
-            memcpy(&v, from + c * VECTOR_BYTES, sizeof v);
-            prefetch(from + c * VECTOR_BYTES + AHEAD);
-            h1 = fused(v, v, C1);
-            p = v * v;
-            e = fused(v, v, -p);
-            t = p - (h1 - C12);
-            h3 = t + e;
-            r = e - (h3 - t);
-            h4 = r + C3;
-            sum1[c] += (vec)h1;
-            sum2[c] += (vec)h3;
-            sum3[c] += (vec)h4;
-            vec size = (vec)v & magnitude;
-            most[c] = larger(most[c], (vecw)size);
-            least[c] = smaller(least[c], (vecw)(size - 1));
+        for (int k = 0; k < WIDTH; k++) {
+            vecd v;
+            memcpy(&v, from + k * VECTOR_BYTES, sizeof v);
+            prefetch(from + k * VECTOR_BYTES, AHEAD);
+            add_squares(&to[k], v, c);
         }
     }
-    for (int c = 1; c < WIDTH; c++) {
-        sum1[0] += sum1[c];
-        sum2[0] += sum2[c];
-        sum3[0] += sum3[c];
-        least[0] = smaller(least[0], least[c]);
-        most[0] = larger(most[0], most[c]);
+    for (int k = 1; k < WIDTH; k++) {
+        to[0].sum1 += to[k].sum1;
+        to[0].sum2 += to[k].sum2;
+        to[0].sum3 += to[k].sum3;
+        to[0].least = (vec)smaller((vecw)to[0].least, (vecw)to[k].least);
+        to[0].most = (vec)larger((vecw)to[0].most, (vecw)to[k].most);
     }
-    *found = span_of(least[0], most[0], 2);
+    *found = span_of((vecw)to[0].least, (vecw)to[0].most, 2);
     uint64_t count = all * ROW;
-    join(sum, sum_of_lanes(sum1[0]) - count * bits_of(c1), sum_of_lanes(sum2[0]) - count * bits_of(c2),
-         sum_of_lanes(sum3[0]) - count * bits_of(c3));
+    join(sum, sum_of_lanes(to[0].sum1) - count * bits_of(c1_of(E)),
+         sum_of_lanes(to[0].sum2) - count * bits_of(c2_of(E)),
+         sum_of_lanes(to[0].sum3) - count * bits_of(c3_of(E)));
+}
+
+/* Eight rows at a time: few enough to stream from memory side by side, enough
+ * to pay for fetching and storing the sums of the columns. */
+static void squares_of_columns(const char *x, ptrdiff_t stride, size_t rows, size_t columns, const int *E,
+                               uint64_t (*sum)[4], span *found)
+{
+    constants c[PC_PANEL / LANES];
+    sums to[PC_PANEL / LANES];
+    size_t vectors = columns / LANES;
+
+    for (size_t k = 0; k < vectors; k++) {
+        for (int j = 0; j < LANES; j++) {
+            int e = E[k * LANES + (size_t)j];
+            c[k].c1[j] = c1_of(e);
+            c[k].c12[j] = c1_of(e) + c2_of(e);
+            c[k].c3[j] = c3_of(e);
+        }
+        to[k].sum1 = to[k].sum2 = to[k].sum3 = to[k].most = splat(0);
+        to[k].least = splat(UINT64_MAX);
+    }
+    for (size_t row = 0, some; row < rows; row += some, x += (ptrdiff_t)some * stride) {
+        some = rows - row < 8 ? rows - row : 8;
+        for (size_t k = 0; k < vectors; k++) {
+            sums here = to[k];
+            const constants with = c[k];
+            const char *from = x + k * VECTOR_BYTES;
+            for (size_t r = 0; r < some; r++, from += stride) {
+                vecd v;
+                prefetch(from, 8 * stride);
+                memcpy(&v, from, sizeof v);
+                add_squares(&here, v, with);
+            }
+            to[k] = here;
+        }
+    }
+    for (size_t k = 0; k < vectors; k++)
+        for (int j = 0; j < LANES; j++) {
+            size_t column = k * LANES + (size_t)j;
+            int e = E[column];
+            found[column].least = (uint32_t)(to[k].least[j] >> 32);
+            found[column].most = (uint32_t)(to[k].most[j] >> 32);
+            join(sum[column], to[k].sum1[j] - rows * bits_of(c1_of(e)), to[k].sum2[j] - rows * bits_of(c2_of(e)),
+                 to[k].sum3[j] - rows * bits_of(c3_of(e)));
+        }
 }
 #endif
 
@@ -389,7 +448,7 @@ static void squares_of_float32(const char *x, size_t n, int E, uint64_t sum[4], 
         const char *from = row < rows ? x + row * sizeof tail : (const char *)tail;
         vecw size;
         memcpy(&size, from, sizeof size);
-        prefetch(from + AHEAD);
+        prefetch(from, AHEAD);
         size &= 0x7fffffffu;
         most = larger(most, size);
         least = smaller(least, size - 1);
@@ -421,6 +480,7 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
     .squares_of_float32 = squares_of_float32,
 #ifdef fused
     .squares_of_float64 = squares_of_float64,
+    .squares_of_columns = squares_of_columns,
 #endif
 #endif
 };

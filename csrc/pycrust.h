@@ -16,7 +16,7 @@ typedef enum {
     PC_OK = 0,
     PC_UNKNOWN_LEVEL, /* no SIMD level has that name */
     PC_ABSENT_LEVEL,  /* this build, CPU or operating system lacks that level */
-    PC_TOO_LARGE,     /* the number does not fit a uint64 */
+    PC_TOO_LARGE,     /* a sum or a count that does not fit a uint64 */
     PC_OUT_OF_RANGE,  /* a number that no sum of squares of doubles can be */
     PC_EMPTY          /* the mean of no numbers */
 } pc_status;
@@ -90,8 +90,8 @@ typedef struct {
 
 void pc_accumulator_clear(pc_accumulator *acc);
 
-/* acc += other. */
-void pc_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other);
+/* acc += other; PC_TOO_LARGE, and no change, if they count 2^64 numbers or more. */
+pc_status pc_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other);
 
 /* acc *= factor, the count too. */
 void pc_accumulator_scale(pc_accumulator *acc, uint64_t factor);
@@ -157,11 +157,11 @@ void pc_array_arrange(pc_array *array);
 size_t pc_array_positions(const pc_array *array);
 size_t pc_array_depth(const pc_array *array);
 
-#define PC_PANEL 16
+#define PC_PANEL 256
 
 /* Memory to work in, too large for a small stack. */
 typedef struct {
-    double block[PC_PANEL * 264];
+    double block[16 * 264]; /* 16 columns of 256, their starts spread over the cache */
     pc_accumulator sum[PC_PANEL];
     ptrdiff_t offset[PC_PANEL];
 } pc_scratch;

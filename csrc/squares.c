@@ -230,20 +230,32 @@ static void add_block(pc_accumulator *acc, pc_type type, const char *x, size_t n
 
 /* ---- strides into blocks ------------------------------------------------- */
 
+static size_t size_of(ptrdiff_t stride)
+{
+    return stride < 0 ? 0 - (size_t)stride : (size_t)stride;
+}
+
 /* columns x rows elements of `size` bytes, each column contiguous at `to`. */
 #define COPY(size)                                                               \
     if (columns == 1)                                                            \
-        for (size_t r = 0; r < rows; r++)                                        \
-            memcpy(to + r * size, from + (ptrdiff_t)r * row_stride, size);       \
+        for (size_t r = 0; r < rows; r++, from += row_stride) {                  \
+            prefetch(from, ahead);                                               \
+            memcpy(to + r * size, from, size);                                   \
+        }                                                                        \
     else                                                                         \
-        for (size_t r = 0; r < rows; r++)                                        \
+        for (size_t r = 0; r < rows; r++, from += row_stride) {                  \
+            prefetch(from, 16 * row_stride);                                     \
+            prefetch(from, 16 * row_stride + (ptrdiff_t)columns * column_stride - 1); \
             for (size_t c = 0; c < columns; c++)                                 \
                 memcpy(to + c * pitch + r * size,                                \
-                       from + (ptrdiff_t)r * row_stride + (ptrdiff_t)c * column_stride, size);
+                       from + (ptrdiff_t)c * column_stride, size);               \
+        }
 
 static void copy(char *to, size_t pitch, const char *from, size_t size, size_t rows, ptrdiff_t row_stride,
                  size_t columns, ptrdiff_t column_stride)
 {
+    /* Some kilobytes, or some rows, whichever is the farther. */
+    const ptrdiff_t ahead = row_stride * (size_of(row_stride) <= 64 ? 512 : 32);
     switch (size) {
     case 1: COPY(1) break;
     case 2: COPY(2) break;
@@ -282,7 +294,7 @@ void pc_add_squares(pc_accumulator *acc, pc_type type, const char *data, size_t 
 {
     acc->count += count;
     if (count < FEW || !is_float(type)) { /* integer arithmetic alone */
-        add_block(acc, type, data, count);
+        add_contiguous(acc, type, data, count);
         return;
     }
     fpenv callers = fpenv_enter();
@@ -311,23 +323,62 @@ static void add_run(pc_accumulator *acc, const pc_array *a, const char *data, co
     }
 }
 
-/* n elements along one axis, for each of `columns` positions along another. */
-static void add_tiles(pc_scratch *scratch, const pc_array *a, const char *data, const char *mask, pc_axis axis,
-                      size_t n, pc_axis across, size_t columns)
+/* n elements along one axis, for each of the columns first to last - 1 along another. */
+static void add_tiles(pc_scratch *scratch, const pc_array *a, const char *data, const char *mask, pc_axis along,
+                      size_t n, pc_axis across, size_t first, size_t last)
 {
-    enum { PITCH = sizeof scratch->block / PC_PANEL }; /* not a power of two: lines spread over the cache */
-    size_t size = size_of_type[a->type] * (size_t)a->parts, most = 256 / (size_t)a->parts, m;
+    enum { COLUMNS = 16, PITCH = sizeof scratch->block / COLUMNS };
+    size_t size = size_of_type[a->type] * (size_t)a->parts, most = 256 / (size_t)a->parts, columns, m;
     char *block = (char *)scratch->block;
-    for (; n; n -= m) {
-        m = n < most ? n : most;
-        copy(block, PITCH, data, size, m, axis.stride, columns, across.stride);
-        for (size_t c = 0; c < columns; c++)
-            add_copied(&scratch->sum[c], a, block + c * PITCH, m,
-                       mask ? mask + (ptrdiff_t)c * across.mask_stride : NULL, axis.mask_stride);
-        data += (ptrdiff_t)m * axis.stride;
-        if (mask)
-            mask += (ptrdiff_t)m * axis.mask_stride;
+    for (; first < last; first += columns) {
+        columns = last - first < COLUMNS ? last - first : COLUMNS;
+        for (size_t row = 0; row < n; row += m) {
+            m = n - row < most ? n - row : most;
+            copy(block, PITCH, data + (ptrdiff_t)row * along.stride + (ptrdiff_t)first * across.stride, size, m,
+                 along.stride, columns, across.stride);
+            for (size_t c = 0; c < columns; c++) {
+                const char *with = mask ? mask + (ptrdiff_t)row * along.mask_stride
+                                              + (ptrdiff_t)(first + c) * across.mask_stride : NULL;
+                add_copied(&scratch->sum[first + c], a, block + c * PITCH, m, with, along.mask_stride);
+            }
+        }
     }
+}
+
+/* The same for plain float64 with the columns side by side, by the kernel for
+ * columns: no copy. Returns how many columns it did. */
+static size_t add_columns(pc_scratch *scratch, const pc_array *a, const char *data, pc_axis along, size_t columns)
+{
+    int E[PC_PANEL];
+    uint64_t sum[PC_PANEL][4];
+    span found[PC_PANEL];
+    void (*squares)(const char *, ptrdiff_t, size_t, size_t, const int *, uint64_t (*)[4], span *)
+        = pc_kernels_in_use()->squares_of_columns;
+    size_t n = along.length, m;
+
+    columns -= columns % 8;
+    if (!squares || n < FEW || columns == 0)
+        return 0;
+    memset(E, 0, sizeof E);
+    squares(data, along.stride, n < 64 ? n : 64, columns, E, sum, found); /* to know their sizes */
+    for (size_t c = 0; c < columns; c++) {
+        E[c] = (int)(found[c].most >> 20) - 1023 + 2;
+        if (E[c] < E_LEAST || E[c] > E_MOST)
+            E[c] = 0;
+    }
+    for (size_t row = 0; row < n; row += m, data += (ptrdiff_t)m * along.stride) {
+        m = n - row < FLOAT_BLOCK ? n - row : FLOAT_BLOCK;
+        squares(data, along.stride, m, columns, E, sum, found);
+        for (size_t c = 0; c < columns; c++) {
+            if (exact64(found[c], E[c])) {
+                accumulator_add(&scratch->sum[c], sum[c], window_of(E[c]));
+                scratch->sum[c].count += m;
+            } else {
+                add_run(&scratch->sum[c], a, data + c * sizeof(double), NULL, along, m);
+            }
+        }
+    }
+    return columns;
 }
 
 /* ---- arrays -------------------------------------------------------------- */
@@ -348,11 +399,6 @@ size_t pc_array_positions(const pc_array *array)
 size_t pc_array_depth(const pc_array *array)
 {
     return product(array->axis + array->kept, array->reduced);
-}
-
-static size_t size_of(ptrdiff_t stride)
-{
-    return stride < 0 ? 0 - (size_t)stride : (size_t)stride;
 }
 
 /* The longest stride first; among equals the order stays. */
@@ -465,7 +511,10 @@ static void add_to_panel(const pc_array *a, size_t first, size_t count, pc_scrat
         const char *data = a->data + start.data + at.data;
         const char *mask = a->mask ? a->mask + start.mask + at.mask : NULL;
         if (across_first) {
-            add_tiles(scratch, a, data, mask, along, along.length, across, count);
+            size_t done = 0;
+            if (a->type == PC_FLOAT64 && a->parts == 1 && !a->swapped && !mask && across.stride == sizeof(double))
+                done = add_columns(scratch, a, data, along, count);
+            add_tiles(scratch, a, data, mask, along, along.length, across, done, count);
             continue;
         }
         for (size_t c = 0; c < count; c++)

@@ -245,6 +245,8 @@ cdef class Job:
         """The calls of `add` that cover a panel, each of about `piece` elements."""
         cdef int k, longest = -1
         cdef size_t length = 1, step, start
+        if self.depth == 0:
+            return [(first, count, -1, 0, 0)]
         for k in range(self.array.kept, self.array.kept + self.array.reduced):
             if self.array.axis[k].length != 1 and (longest < 0 or self.array.axis[k].length > length):
                 longest = k
@@ -645,6 +647,9 @@ cdef class Accumulator:
     def __cinit__(self):
         pc_accumulator_clear(&self.acc)
 
+    def __init__(self):
+        pass        # and takes no arguments
+
     def update(self, a, /, *, where=True, workers=1):
         """
         Add the squares of all elements of an array.
@@ -683,9 +688,13 @@ cdef class Accumulator:
         self.add(&copy.acc, copy.floats)
 
     cdef int add(self, const pc_accumulator *acc, bint floats) except -1:
+        cdef pc_status status
         with cython.critical_section(self):
-            pc_accumulator_merge(&self.acc, acc)
-            self.floats = self.floats or floats
+            status = pc_accumulator_merge(&self.acc, acc)
+            if status == PC_OK:
+                self.floats = self.floats or floats
+        if status == PC_TOO_LARGE:
+            raise OverflowError("an Accumulator counts at most 2**64 - 1 elements; this one is left as it was")
         return 0
 
     cdef Accumulator copy(self):

@@ -45,7 +45,7 @@ cdef extern from "pycrust.h" nogil:
         uint64_t count
 
     void pc_accumulator_clear(pc_accumulator *acc) noexcept
-    void pc_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other) noexcept
+    pc_status pc_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other) noexcept
     void pc_accumulator_scale(pc_accumulator *acc, uint64_t factor) noexcept
 
     ctypedef enum pc_result:
@@ -102,8 +102,8 @@ cdef extern from "pycrust.h" nogil:
     size_t pc_array_depth(const pc_array *array) noexcept
 
     ctypedef struct pc_scratch:
-        pc_accumulator sum[16]
-        ptrdiff_t offset[16]
+        pc_accumulator sum[256]
+        ptrdiff_t offset[256]
 
     size_t pc_array_panel(const pc_array *array, size_t first, size_t last) noexcept
     void pc_add_panel(const pc_array *array, size_t first, size_t count, pc_scratch *scratch) noexcept
