@@ -80,11 +80,11 @@ double pc_u128_round(const pc_u128 *x)
     double nearest;
     if (!(top.lo | top.hi))
         return 0.0;
-    while (!(top.hi >> 63)) {
-        unsigned k = top.hi ? 1 : 64;
-        top = u128_shl(top, k);
-        exponent -= k;
-    }
+    for (unsigned k = 64; k; k /= 2)
+        if (!(top.hi >> (64 - k))) {
+            top = u128_shl(top, k);
+            exponent -= k;
+        }
     /* 53 bits stay; a carry out of them rightly raises the exponent by one. */
     uint64_t kept = top.hi >> 11, rest = top.hi << 53 | (top.lo != 0), half = UINT64_C(1) << 63;
     bits = (exponent << 52) + (kept - (UINT64_C(1) << 52)) + (rest > half || (rest == half && (kept & 1)));

@@ -3,6 +3,7 @@
 The two single-value functions differ in `with nogil` alone.
 """
 
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.long cimport PyLong_AsLongLongAndOverflow
 from cpython.number cimport PyNumber_Index
 from libc.stdint cimport int64_t, uint64_t
@@ -340,22 +341,35 @@ cdef inline uint64_t *data(array):
     return NULL if array is None else <uint64_t *>cnp.PyArray_DATA(array)
 
 
+# Ints made, or stops passed, before a look for signals: each takes up to 100 ns.
+cdef enum:
+    LOOK_AFTER = 1 << 18
+
+
 cdef object from_words(low, high, dtype):
     """The numbers hi·2⁶⁴ + lo as an array of dtype."""
     cdef uint64_t *lo = data(low)
     cdef uint64_t *hi = data(high)
-    cdef size_t k, count = len(low)
+    cdef size_t step, done = 0, count = len(low)
+    cdef Slices slices
     cdef double *nearest
     if dtype == object:
         result = np.empty(count, dtype=object)
-        for k in range(count):
-            result[k] = int_from_u128(lo[k], hi[k])
+        for done in range(count):
+            result[done] = int_from_u128(lo[done], hi[done])
+            if done % LOOK_AFTER == 0:
+                PyErr_CheckSignals()
         return result
     if dtype == np.float64:
         result = np.empty(count)
         nearest = <double *>cnp.PyArray_DATA(result)
-        with nogil:
-            pc_round_many(lo, hi, count, nearest)
+        slices = slices_of(count)
+        while done < count:
+            step = min(<size_t>slices.size, count - done)
+            with nogil:
+                pc_round_many(lo + done, hi + done, step, nearest + done)
+            done += step
+            after_slice(&slices)
         return result
     return low.view(dtype)
 
@@ -365,6 +379,7 @@ cdef object walk_past(ascending, dtype):
     cdef const uint64_t *stops = data(ascending)
     cdef size_t done = 0, count = len(ascending)
     cdef Slices slices = slices_of(stops[count - 1])
+    cdef size_t most = count if slices.started == 0.0 else LOOK_AFTER
     low, high = _words(count, dtype)
     cdef uint64_t *lo = data(low)
     cdef uint64_t *hi = data(high)
@@ -372,7 +387,7 @@ cdef object walk_past(ascending, dtype):
     walk.i = walk.sum.lo = walk.sum.hi = 0
     while done < count:
         with nogil:
-            done += pc_walk_stops(&walk, stops + done, count - done, slices.size,
+            done += pc_walk_stops(&walk, stops + done, min(most, count - done), slices.size,
                                   lo + done, hi + done if hi else NULL)
         after_slice(&slices)
     return from_words(low, high, dtype)

@@ -209,6 +209,24 @@ def test_one_walk_serves_the_batch(monkeypatch, ns):
     assert abs(clock.looks - 2**27 // 2**22) <= 2
 
 
+def test_many_stops_are_many_looks_for_signals(monkeypatch):
+    """On a clock that stands still the slices double without end; yet stops close together are looked after."""
+
+    def looks(ns):
+        count = 0
+
+        def clock():
+            nonlocal count
+            count += 1
+            return 1.0
+
+        monkeypatch.setattr("time.perf_counter", clock)
+        sum_of_squares_batch(ns, dtype=object)
+        return count
+
+    assert looks(np.arange(10**8, 10**8 + 2**20)) - looks([10**8 + 2**20]) >= 3
+
+
 # ---- out --------------------------------------------------------------------
 
 OUTS = {
