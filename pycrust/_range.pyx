@@ -3,6 +3,7 @@
 The two single-value functions differ in `with nogil` alone.
 """
 
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.long cimport PyLong_AsLongLongAndOverflow
 from cpython.number cimport PyNumber_Index
 from libc.stdint cimport int64_t, uint64_t
@@ -99,6 +100,10 @@ cdef object formula(n):
     return int_from_u128(total.lo, total.hi)
 
 
+def _shown(n):
+    return str(n) if n.bit_length() <= 128 else f"an integer of {n.bit_length()} bits"
+
+
 cdef uint64_t loop_end(n) except? 0:
     """Where the walk ends; every error of the loop is raised here."""
     cdef int overflow
@@ -106,9 +111,8 @@ cdef uint64_t loop_end(n) except? 0:
     n = PyNumber_Index(n)
     small = PyLong_AsLongLongAndOverflow(n, &overflow)
     if overflow > 0 or (overflow == 0 and small > <long long>PC_RANGE_MAX):
-        shown = n if small > 0 else f"an integer of {n.bit_length()} bits"
         raise OverflowError(
-            f"n = {shown}: above n = {PC_RANGE_MAX} the sum does not fit a signed "
+            f"n = {_shown(n)}: above n = {PC_RANGE_MAX} the sum does not fit a signed "
             "128-bit integer (nor would the loop end in your lifetime); "
             "use method='formula', which is exact for every n"
         )
@@ -244,7 +248,7 @@ _LARGEST = {
 
 
 def _integers(ns):
-    """ns as an array of integers: int64, uint64 or object, in any layout."""
+    """ns as an array of integers, in any layout; object ones are not negative."""
     array = np.asanyarray(ns)
     if isinstance(array, np.ma.MaskedArray):
         raise TypeError(
@@ -254,13 +258,16 @@ def _integers(ns):
     array = np.asarray(array)
     if array.dtype.kind in "iu":
         return array
-    if array.size == 0 and not isinstance(ns, np.ndarray):
-        return array.astype(np.int64)      # [] has no dtype of its own
+    if not isinstance(ns, np.ndarray):
+        if array.size == 0:
+            return array.astype(np.int64)      # [] has no dtype of its own
+        if array.dtype.kind == "f":
+            array = np.array(ns, dtype=object)     # NumPy takes [-1, 2**63] for floats
     if array.dtype.kind == "O":
         exact = np.empty(array.shape, dtype=object)
         for position in np.ndindex(array.shape):
             try:
-                exact[position] = PyNumber_Index(array[position])
+                exact[position] = max(PyNumber_Index(array[position]), 0)     # may be below any int64
             except TypeError as error:
                 raise TypeError(f"ns{_at(position)}: {error}") from None
         return exact
@@ -277,7 +284,8 @@ def _at(position):
 def _refuse_above(ns, limit, reason):
     """OverflowError for the first of ns above limit; `reason` takes its value."""
     position = np.unravel_index(np.argmax(ns > limit), ns.shape)
-    raise OverflowError(f"ns{_at(position)} = {ns[position]}: {reason(int(ns[position]))}")
+    n = int(ns[position])
+    raise OverflowError(f"ns{_at(position)} = {_shown(n)}: {reason(n)}")
 
 
 def _beyond_loop(n):
@@ -297,12 +305,12 @@ def _beyond_dtype(dtype):
 
 
 def _check_out(out, shape, dtype):
-    if not isinstance(out, np.ndarray):
-        raise TypeError(f"out must be an array, not {type(out).__name__}")
+    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
+        raise TypeError(f"out must be a plain array, not {type(out).__name__}")
     if out.shape != shape:
         raise ValueError(f"out has shape {out.shape}, but the result has shape {shape}")
-    if not np.can_cast(dtype, out.dtype, "same_kind"):
-        raise TypeError(f"cannot write a result of {dtype} to out of {out.dtype} (same-kind casting)")
+    if out.dtype.kind not in "iufcO" or not np.can_cast(dtype, out.dtype, "safe"):
+        raise TypeError(f"out of {out.dtype} does not hold every {dtype}; use out of {dtype}")
     if not out.flags.writeable:
         raise ValueError("out is read-only")
 
@@ -333,22 +341,35 @@ cdef inline uint64_t *data(array):
     return NULL if array is None else <uint64_t *>cnp.PyArray_DATA(array)
 
 
+# Ints made, or stops passed, before a look for signals: each takes up to 100 ns.
+cdef enum:
+    LOOK_AFTER = 1 << 18
+
+
 cdef object from_words(low, high, dtype):
     """The numbers hi·2⁶⁴ + lo as an array of dtype."""
     cdef uint64_t *lo = data(low)
     cdef uint64_t *hi = data(high)
-    cdef size_t k, count = len(low)
+    cdef size_t step, done = 0, count = len(low)
+    cdef Slices slices
     cdef double *nearest
     if dtype == object:
         result = np.empty(count, dtype=object)
-        for k in range(count):
-            result[k] = int_from_u128(lo[k], hi[k])
+        for done in range(count):
+            result[done] = int_from_u128(lo[done], hi[done])
+            if done % LOOK_AFTER == 0:
+                PyErr_CheckSignals()
         return result
     if dtype == np.float64:
         result = np.empty(count)
         nearest = <double *>cnp.PyArray_DATA(result)
-        with nogil:
-            pc_round_many(lo, hi, count, nearest)
+        slices = slices_of(count)
+        while done < count:
+            step = min(<size_t>slices.size, count - done)
+            with nogil:
+                pc_round_many(lo + done, hi + done, step, nearest + done)
+            done += step
+            after_slice(&slices)
         return result
     return low.view(dtype)
 
@@ -358,6 +379,7 @@ cdef object walk_past(ascending, dtype):
     cdef const uint64_t *stops = data(ascending)
     cdef size_t done = 0, count = len(ascending)
     cdef Slices slices = slices_of(stops[count - 1])
+    cdef size_t most = count if slices.started == 0.0 else LOOK_AFTER
     low, high = _words(count, dtype)
     cdef uint64_t *lo = data(low)
     cdef uint64_t *hi = data(high)
@@ -365,7 +387,7 @@ cdef object walk_past(ascending, dtype):
     walk.i = walk.sum.lo = walk.sum.hi = 0
     while done < count:
         with nogil:
-            done += pc_walk_stops(&walk, stops + done, count - done, slices.size,
+            done += pc_walk_stops(&walk, stops + done, min(most, count - done), slices.size,
                                   lo + done, hi + done if hi else NULL)
         after_slice(&slices)
     return from_words(low, high, dtype)
@@ -420,8 +442,8 @@ def sum_of_squares_batch(ns, /, *, dtype=np.int64, out=None, method="loop"):
         Of the result. float64 values are the nearest to the exact sums (ties to
         even), object values are exact Python ints.
     out : ndarray, optional
-        Where to write the result: of the shape of `ns`, and of a dtype to which
-        `dtype` can be cast safely or within its kind.
+        Where to write the result: of the shape of `ns`, and of a numeric or
+        object dtype to which `dtype` can be cast safely, so that nothing wraps.
     method : {'loop', 'formula'}, optional
         With ``'loop'`` one walk along the squares serves the whole batch: its
         time is proportional to ``max(ns)``, not to the sum of `ns`.
@@ -434,7 +456,8 @@ def sum_of_squares_batch(ns, /, *, dtype=np.int64, out=None, method="loop"):
     Raises
     ------
     TypeError
-        If `ns` does not hold integers, or `dtype` is none of the four.
+        If `ns` does not hold integers, `dtype` is none of the four, or `out`
+        does not hold it.
     OverflowError
         If a sum does not fit `dtype`, or ``method='loop'`` and an n is above
         7 991 780 883 560. The message names the position of the first such n
@@ -452,7 +475,7 @@ def sum_of_squares_batch(ns, /, *, dtype=np.int64, out=None, method="loop"):
     array([333333383333335000000], dtype=object)
     """
     cdef bint use_formula = by_formula(method)
-    dtype = np.dtype(dtype)
+    dtype = None if dtype is None else np.dtype(dtype)      # np.dtype(None) is float64
     if dtype not in _LARGEST:
         raise TypeError(f"dtype must be int64, uint64, float64 or object, not {dtype}")
     ns = _integers(ns)
@@ -470,17 +493,17 @@ def sum_of_squares_batch(ns, /, *, dtype=np.int64, out=None, method="loop"):
             exact[position] = by_hand(max(int(ns[position]), 0))
         result = exact if dtype == object else _rounded(exact, ns.shape)
     else:
-        flat = ns.astype(np.int64, order="C", copy=False).reshape(-1)
+        flat = np.require(ns, np.int64, "CA").reshape(-1)
         if use_formula:
             result = formula_of(flat, dtype)
         elif highest < 4 * flat.size or not flat.size:   # a sum for every n up to the highest: no sorting
             result = np.take(walk_past_all(max(highest, 0), dtype), flat, mode="clip")
         else:
-            stops, which = np.unique(np.maximum(flat, 0), return_inverse=True)
+            stops, which = np.unique(np.clip(flat, 0, highest), return_inverse=True)
             result = np.take(walk_past(stops.view(np.uint64), dtype), which)
         result = result.reshape(ns.shape)
 
     if out is not None:
-        np.copyto(out, result, casting="same_kind")
+        np.copyto(out, result, casting="safe")
         return out
     return result[()]

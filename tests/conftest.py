@@ -1,0 +1,61 @@
+import subprocess
+import sys
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+import pycrust
+from pycrust import _range
+
+LEVELS = ("portable", "avx2", "avx512")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--full", action="store_true", help="run the long tests at full length")
+
+
+def pytest_configure(config):
+    # No deadline: the machine may be busy. The fixture below stays as it is between examples.
+    settings.register_profile(
+        "pycrust",
+        deadline=None,
+        max_examples=5000 if config.getoption("--full") else 100,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
+    settings.load_profile("pycrust")
+
+
+@pytest.fixture
+def full(request):
+    """Whether to run at full length."""
+    return request.config.getoption("--full")
+
+
+@pytest.fixture(params=LEVELS)
+def level(request):
+    """Every SIMD level that this machine can run, in turn."""
+    before = pycrust.simd()
+    try:
+        _range._use_simd(request.param)
+    except RuntimeError as error:
+        pytest.skip(str(error))
+    yield request.param
+    _range._use_simd(before)
+
+
+@pytest.fixture(params=["sum_of_squares", "threadable_sum_of_squares"])
+def single(request):
+    """Both functions of a single n."""
+    return getattr(pycrust, request.param)
+
+
+@pytest.fixture
+def python():
+    """Run a script in a fresh interpreter, which must end in time; its completed process."""
+
+    def run(script, **kwargs):
+        return subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, **kwargs
+        )
+
+    return run

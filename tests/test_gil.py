@@ -1,0 +1,144 @@
+"""Who runs while the kernel runs: seen by a heartbeat, never by a speedup.
+
+A thread ticks while the kernel runs in another. Its longest stall is about the whole call when the GIL is
+held, and a small part of it when not. A busy machine only ever lengthens a stall, so the shortest of a few
+attempts counts where a short one is expected.
+"""
+
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from pycrust import simd, sum_of_squares, sum_of_squares_batch, threadable_sum_of_squares
+
+# About half a second each.
+N = {"portable": 1_500_000_000, "avx2": 2_500_000_000, "avx512": 5_000_000_000}[simd()]
+
+gil_only = pytest.mark.skipif(
+    not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="without a GIL nobody can hold it"
+)
+
+
+def stall(function):
+    """The heartbeat's longest stall while the function runs in another thread, as a part of its time."""
+    span = []
+    started, done = threading.Event(), threading.Event()
+
+    def work():
+        started.wait()
+        start = time.perf_counter()
+        function()
+        span.extend([start, time.perf_counter()])
+        done.set()
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    ticks = [time.perf_counter()]
+    started.set()
+    while not done.is_set():
+        time.sleep(0.001)
+        ticks.append(time.perf_counter())
+    worker.join()
+    start, end = span
+    longest = max(min(b, end) - max(a, start) for a, b in zip(ticks, ticks[1:]))
+    return longest / (end - start)
+
+
+def shortest_stall(function, attempts=5):
+    best = 1.0
+    for _ in range(attempts):
+        best = min(best, stall(function))
+        if best < 0.5:
+            break
+    return best
+
+
+@gil_only
+def test_sum_of_squares_holds_the_gil():
+    assert stall(lambda: sum_of_squares(N)) > 0.8
+
+
+RELEASING = {
+    "single": lambda: threadable_sum_of_squares(N),
+    "batch, sparse stops": lambda: sum_of_squares_batch([N // 2, N], dtype=object),
+    "batch, a stop at every integer": lambda: sum_of_squares_batch(np.arange(3_000_000).repeat(10)),
+    "batch, formula": lambda: sum_of_squares_batch(np.full(10**7, 10**6), method="formula"),
+}
+
+
+@pytest.mark.parametrize("function", RELEASING.values(), ids=RELEASING)
+def test_the_others_release_it(function):
+    assert shortest_stall(function) < 0.5
+
+
+def test_a_worker_never_takes_the_gil_back_midway(monkeypatch):
+    """Only a look for signals would, and each look reads the clock."""
+    looks = []
+    clock = time.perf_counter
+    monkeypatch.setattr("time.perf_counter", lambda: looks.append(threading.current_thread()) or clock())
+
+    def work():
+        threadable_sum_of_squares(10**8)
+        sum_of_squares(10**8)
+        sum_of_squares_batch([10**8, 10**6], dtype=np.float64)
+        sum_of_squares_batch(np.arange(5_000_000) // 2)
+        sum_of_squares_batch(np.full(5_000_000, 10**6), method="formula")
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    worker.join()
+    assert worker not in looks
+    work()
+    assert looks
+
+
+def test_threads_get_the_right_numbers():
+    """Eight threads over one shared array and own numbers."""
+    shared = np.arange(200_000)
+    expected = sum_of_squares_batch(shared)
+    results = []
+
+    def work(k):
+        mine = threadable_sum_of_squares(10**6 + k)
+        batch = sum_of_squares_batch(shared)
+        results.append(mine == sum_of_squares(10**6 + k, method="formula") and (batch == expected).all())
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [True] * 8
+
+
+def test_a_writer_cannot_crash_a_reader():
+    """To write to ns meanwhile is the caller's error: the numbers may be of either time, but nothing breaks."""
+    ns = np.full(50_000, 10**6)
+    done = threading.Event()
+
+    def write():
+        while not done.is_set():
+            ns[:] = -(2**63)
+            ns[:] = 2**63 - 1
+            ns[:] = 10**6
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(200):
+            for kwargs in ({"dtype": np.float64}, {"dtype": object, "method": "formula"}, {}):
+                try:
+                    sum_of_squares_batch(ns, **kwargs)
+                except OverflowError:
+                    pass
+            ns_sparse = ns[:3]
+            try:
+                sum_of_squares_batch(ns_sparse, dtype=object)
+            except OverflowError:
+                pass
+    finally:
+        done.set()
+        writer.join()

@@ -1,0 +1,121 @@
+"""Ctrl-C ends every long call on the main thread, and leaves nothing behind."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+
+# Each would run for minutes at the fastest level.
+LONG = {
+    "sum_of_squares": "pycrust.sum_of_squares(pycrust_max)",
+    "threadable_sum_of_squares": "pycrust.threadable_sum_of_squares(pycrust_max)",
+    "batch": "pycrust.sum_of_squares_batch([5, pycrust_max], dtype=object)",
+}
+
+ended_by_sigint = pytest.mark.parametrize("call", LONG.values(), ids=LONG)
+
+
+@ended_by_sigint
+def test_ctrl_c(call):
+    script = f"""
+import pycrust
+pycrust_max = 7_991_780_883_560
+print("ready", flush=True)
+try:
+    {call}
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+    assert pycrust.sum_of_squares(4) == 30
+"""
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+    assert out == "interrupted\n"
+    assert process.returncode == 0
+
+
+@ended_by_sigint
+def test_python_signal_handlers_run_within_100_ms(python, call):
+    """Alarms every 50 ms: a handler sees each soon after. Noise only adds, so the best of three medians counts."""
+    script = f"""
+import signal, statistics, sys, time
+import pycrust
+
+pycrust_max = 7_991_780_883_560
+due = 0.0
+delays = []
+
+class Enough(Exception):
+    pass
+
+def arm():
+    global due
+    due = time.perf_counter() + 0.05
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+
+def handler(*_):
+    delays.append(time.perf_counter() - due)
+    if len(delays) == 11:
+        raise Enough
+    arm()
+
+signal.signal(signal.SIGALRM, handler)
+best = 1e9
+for _ in range(3):
+    delays.clear()
+    arm()
+    try:
+        {call}
+    except Enough:
+        best = min(best, statistics.median(delays))
+    if best < 0.1:
+        break
+print(best)
+"""
+    process = python(script)
+    assert float(process.stdout) < 0.1, process.stderr
+
+
+def test_a_handler_that_returns_changes_nothing(python):
+    script = """
+import signal
+import pycrust
+seen = []
+signal.signal(signal.SIGALRM, lambda *_: seen.append(1))
+signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
+n = 10**9
+for function in (pycrust.sum_of_squares, pycrust.threadable_sum_of_squares):
+    assert function(n) == n * (n + 1) * (2 * n + 1) // 6
+assert pycrust.sum_of_squares_batch([3, n], dtype=object).tolist() == [14, n * (n + 1) * (2 * n + 1) // 6]
+signal.setitimer(signal.ITIMER_REAL, 0)
+assert seen
+assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+"""
+    process = python(script)
+    assert process.returncode == 0, process.stderr
+
+
+def test_out_stays_as_it_was(python):
+    script = """
+import signal
+import numpy as np
+import pycrust
+out = np.full(2, 9.0)
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+signal.setitimer(signal.ITIMER_REAL, 0.1)
+try:
+    pycrust.sum_of_squares_batch([5, 7_991_780_883_560], dtype=np.float64, out=out)
+except KeyboardInterrupt:
+    print(out.tolist())
+"""
+    assert python(script).stdout == "[9.0, 9.0]\n"
