@@ -1,0 +1,10 @@
+"""
+Measure what threads gain, and whether a function lets them run.
+
+The functions return results that show themselves as a table (in a terminal and
+in Jupyter), draw themselves with ``.plot()`` and become JSON with ``.to_dict()``.
+"""
+
+from pycrust.bench.gil import GilTable, gil_table
+
+__all__ = ["GilTable", "gil_table"]
