@@ -251,7 +251,7 @@ def test_gil_table_measures_every_cell():
     assert result.k == (1, 2, 3)
     assert set(result.times) == {(column, k) for column in columns for k in (1, 2, 3)}
     assert all(seconds > 0 for timing in result.times.values() for seconds in timing.rounds)
-    assert repr(result) == result.table().plain()
+    assert repr(result) == "\n\n".join(table.plain() for table in result.tables())
     assert result._repr_html_().count("<tr>") == 4
     assert json.loads(json.dumps(result.to_dict())) == result.to_dict()
 

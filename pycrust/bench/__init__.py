@@ -6,5 +6,6 @@ in Jupyter), draw themselves with ``.plot()`` and become JSON with ``.to_dict()`
 """
 
 from pycrust.bench.gil import GilTable, gil_table
+from pycrust.bench.verdict import Threadable, assert_releases_gil, threadable
 
-__all__ = ["GilTable", "gil_table"]
+__all__ = ["GilTable", "Threadable", "assert_releases_gil", "gil_table", "threadable"]

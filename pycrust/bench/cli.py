@@ -2,12 +2,16 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 
 import pycrust
 from pycrust.bench.gil import K, N, gil_table
+from pycrust.bench.machine import gil_enabled
 from pycrust.bench.report import INSTALL, Result, progress_bar
+from pycrust.bench.verdict import HOLDS, RELEASES, threadable
 
 QUICK_N = 2_000_000
 
@@ -16,6 +20,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     parser = make_parser()
     options = parser.parse_args(argv)
+    for stream in sys.stdout, sys.stderr:
+        if hasattr(stream, "reconfigure"):  # a terminal that lacks ² or × gets a question mark, not a traceback
+            stream.reconfigure(errors="replace")
     try:
         return options.run(options)
     except UserError as error:
@@ -49,6 +56,26 @@ def make_parser() -> argparse.ArgumentParser:
     bench.add_argument("--quick", action="store_true", help="a smaller n and fewer rounds: seconds, not a minute")
     add_outputs(bench)
     bench.set_defaults(run=run_bench)
+
+    verdict = commands.add_parser(
+        "threadable",
+        help="say whether a function releases the GIL, and what threads of it gain",
+        description="Say whether a function lets other Python threads run, and what k threads of it gain.",
+        epilog='example: pycrust threadable numpy:sort --setup "import numpy; x = numpy.random.rand(10**6)" --args "x.copy()"',
+    )
+    verdict.add_argument("target", metavar="MODULE:FUNCTION", help="such as zlib:compress or package.module:Class.method")
+    verdict.add_argument("--setup", default="", metavar="CODE", help="Python code whose names --args may use")
+    verdict.add_argument(
+        "--args", nargs="+", default=[], metavar="EXPR", help="the arguments, evaluated anew for each thread"
+    )
+    verdict.add_argument(
+        "--threads", type=whole_number, nargs="+", default=K, metavar="K", help="numbers of threads (default 1 2 4)"
+    )
+    verdict.add_argument(
+        "--expect", choices=[RELEASES, HOLDS], help="exit with status 1 unless this is the verdict, for a CI"
+    )
+    add_outputs(verdict)
+    verdict.set_defaults(run=run_threadable)
     return parser
 
 
@@ -92,13 +119,63 @@ def check_outputs(options: argparse.Namespace) -> None:
 
 def show(result: Result, options: argparse.Namespace) -> None:
     """Print the result, and write the files asked for."""
-    result.table().print()
+    for number, table in enumerate(result.tables()):
+        if number:
+            print()
+        table.print()
     if options.json is not None:
         result.save_json(options.json)
         print(f"figures: {options.json}")
     if options.plot is not None:
         result.save_plot(options.plot)
         print(f"plot:    {options.plot}")
+
+
+def run_threadable(options: argparse.Namespace) -> int:
+    check_outputs(options)
+    had_gil = gil_enabled()
+    func = function_at(options.target)
+    names: dict[str, object] = {}
+    try:
+        exec(options.setup, names)
+        arguments = [compile(text, "--args", "eval") for text in options.args]
+        func(*(eval(code, names) for code in arguments))
+    except Exception as error:
+        call = f"{options.target}({', '.join(options.args)})"
+        raise UserError(f"{call} fails with {type(error).__name__}: {error}") from error
+    with progress_bar() as progress:
+        result = threadable(
+            func,
+            factory=lambda: tuple(eval(code, names) for code in arguments),
+            threads=options.threads,
+            name=options.target.replace(":", "."),
+            progress=progress,
+        )
+    if gil_enabled() and not had_gil:
+        result.notes.append(f"Importing {options.target.partition(':')[0]} turned the GIL on again.")
+    show(result, options)
+    if options.expect in (None, result.verdict):
+        return 0
+    print(f"pycrust: expected that it {options.expect} the GIL, but it {result.headline()}", file=sys.stderr)
+    return 1
+
+
+def function_at(target: str) -> Callable[..., object]:
+    """The callable that MODULE:FUNCTION names; modules of the current folder count."""
+    module, colon, path = target.partition(":")
+    if not (module and colon and path):
+        raise UserError(f"{target!r} is not of the form MODULE:FUNCTION, such as zlib:compress")
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        func = attrgetter(path)(import_module(module))
+    except ImportError as error:
+        raise UserError(f"cannot import {module}: {error}") from None
+    except AttributeError as error:
+        raise UserError(str(error)) from None
+    if not callable(func):
+        raise UserError(f"{target} is not callable")
+    return func
 
 
 def run_bench(options: argparse.Namespace) -> int:

@@ -100,7 +100,7 @@ class GilTable(Result):
         in_a_row = {"threaded_python": "python"}.get(column, "c")
         return self.times[in_a_row, k].median / self.times[column, k].median
 
-    def table(self) -> Table:
+    def tables(self) -> list[Table]:
         rows = []
         for k in self.k:
             cells: list[Cell | str] = [str(k)]
@@ -114,7 +114,7 @@ class GilTable(Result):
                     Cell(seconds_in_words(timing.median), "  ".join(small), good=speedup > 1.2 and k > 1)
                 )
             rows.append(cells)
-        return Table(
+        table = Table(
             title=f"1² + 2² + … + n² for n = {count_in_words(self.n)}: time per call",
             header=self.machine.lines(),
             columns=["k", *(column.title(self.machine) for column in self.columns)],
@@ -126,6 +126,7 @@ class GilTable(Result):
             ],
             warnings=self.warnings(),
         )
+        return [table]
 
     def in_words(self) -> list[str]:
         """What the table shows, in a sentence."""

@@ -2,11 +2,14 @@
 
 from typing import TYPE_CHECKING
 
+from pycrust.bench.report import count_in_words, seconds_in_words
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from pycrust.bench.gil import GilTable
+    from pycrust.bench.verdict import Threadable
 
 # Okabe and Ito's colours, which people with any colour vision can tell apart.
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
@@ -48,8 +51,6 @@ def round_seconds(seconds: float) -> str:
 
 def gil_table(result: "GilTable", figure: "Figure") -> None:
     """Left the time per call, right what threads gain."""
-    from pycrust.bench.report import count_in_words
-
     left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))
     styles = {
         "python": (GREY, "o", "-"),
@@ -71,26 +72,73 @@ def gil_table(result: "GilTable", figure: "Figure") -> None:
                 k, [result.speedup(column.key, each) for each in k],
                 color=colour, marker=marker, linestyle=line, linewidth=2, markersize=7, label=label,
             )  # fmt: skip
-    most = [min(each, result.machine.cores) for each in k]
-    right.plot(k, most, color=GREY, linestyle=":", linewidth=1.5, label="as many as cores", zorder=1)
     left.set_yscale("log")
     seconds_axis(left.yaxis)
     left.set_ylabel("time per call")
     left.set_title("k calls: time of all, divided by k", loc="left")
-    right.set_ylim(0, max([2.0, *most]) * 1.12)
-    right.set_ylabel("times as fast as in a row")
-    right.set_title("What k threads gain", loc="left")
-    right.yaxis.get_major_locator().set_params(integer=True)
     left.legend(frameon=False, fontsize=10)
-    right.legend(frameon=False, fontsize=10, loc="lower right")
-    for axes in left, right:
-        axes.set_xscale("log", base=2)
-        axes.set_xticks(k, [str(each) for each in k], minor=False)
-        axes.minorticks_off()
-        axes.set_xlabel("k (calls, or threads)")
-        plain(axes)
+    k_axis(left, k)
+    plain(left)
+    threads_axes(right, k, result.machine.cores)
     caption(
         figure,
         f"1² + … + n², n = {count_in_words(result.n)} · {result.machine.python}, {result.machine.gil} · "
         f"{result.machine.cores_in_words} · SIMD {result.machine.simd}",
     )
+
+
+def k_axis(axes: "Axes", k: list[int]) -> None:
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(k, [str(each) for each in k])
+    axes.minorticks_off()
+    axes.set_xlabel("k (calls, or threads)")
+
+
+def threads_axes(axes: "Axes", k: list[int], cores: int) -> None:
+    """Finish a plot of speed-ups over k: beside them what the cores allow."""
+    most = [min(each, cores) for each in k]
+    axes.plot(k, most, color=GREY, linestyle=":", linewidth=1.5, label="as many as cores", zorder=1)
+    axes.set_ylim(0, max(2.0, *most, axes.dataLim.y1) * 1.12)
+    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.set_ylabel("times as fast as in a row")
+    axes.set_title("What k threads gain", loc="left")
+    axes.legend(frameon=False, fontsize=10, loc="lower right")
+    k_axis(axes, k)
+    plain(axes)
+
+
+def threadable(result: "Threadable", figure: "Figure") -> None:
+    """Above the heart's beats, below them as they should be; on the right what threads gain."""
+    if result.row:
+        left, right = figure.subplots(1, 2, width_ratios=(1.6, 1))
+    else:
+        left, right = figure.subplots(), None
+    rows = [("while\nnothing runs", result.idle_pulse), (f"while\n{result.name}\nruns", result.pulse)]
+    length = min(result.pulse.seconds, max(10 * result.seconds, 0.1))
+    for height, (_, pulse) in enumerate(rows):
+        gaps = [gap for gap in pulse.gaps() if gap.begin < length]
+        late = [gap for gap in gaps if gap.late(result.pace) > result.pace]
+        left.vlines(
+            [1e3 * gap.begin for gap in gaps if gap.begin > 0], height - 0.3, height + 0.3, color=BLUE, linewidth=0.8
+        )
+        left.broken_barh(
+            [(1e3 * gap.begin, 1e3 * (gap.end - gap.begin)) for gap in late],
+            (height - 0.3, 0.6), color=VERMILION, alpha=0.35,
+        )  # fmt: skip
+    left.set_yticks(range(len(rows)), [label for label, _ in rows])
+    left.set_ylim(-0.6, len(rows) - 0.4)
+    left.set_xlim(0, 1e3 * length)
+    left.set_xlabel("time / ms")
+    left.set_title("Beats of another Python thread; shaded: it had to wait", loc="left")
+    plain(left)
+    left.grid(False)
+    if right is not None:
+        k = list(result.row)
+        right.plot(k, [result.speedup(each) for each in k], color=BLUE, marker="D", linewidth=2, markersize=7, label=result.name)
+        threads_axes(right, k, result.machine.cores)
+    caption(
+        figure,
+        f"{result.machine.python}, {result.machine.gil} · {result.machine.cores_in_words} · a call takes "
+        f"{seconds_in_words(result.seconds)}",
+    )
+    figure.suptitle(f"{result.name} {result.headline()}", x=0.01, ha="left", fontsize=14)

@@ -178,7 +178,7 @@ class Result:
     """
     What a benchmark gives back: it shows itself as a table, draws itself, and becomes JSON.
 
-    Subclasses say what is in the table (`table`), in the plot (`draw`) and in the
+    Subclasses say what is in the tables (`tables`), in the plot (`draw`) and in the
     JSON (`figures`).
     """
 
@@ -188,7 +188,7 @@ class Result:
     machine: Machine
     created: str
 
-    def table(self) -> Table:
+    def tables(self) -> list[Table]:
         raise NotImplementedError
 
     def figures(self) -> dict[str, Any]:
@@ -240,12 +240,12 @@ class Result:
         figure.savefig(path, dpi=160)
 
     def __str__(self) -> str:
-        return self.table().plain()
+        return "\n\n".join(table.plain() for table in self.tables())
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return self.table().html()
+        return "".join(table.html() for table in self.tables())
 
 
 def now() -> str:
