@@ -152,5 +152,7 @@ class RunDelay:
 def pulse_during(call: Call) -> Pulse:
     """The heart's beats while a thread makes the call."""
     with Heartbeat() as heart:
-        laps = race([[call]])
-    return Pulse(laps.start, laps.ends[0][-1], tuple(heart.beats), tuple(heart.delays))
+        # The thread comes to rest first: its start, too, keeps the heart waiting.
+        laps = race([[lambda: time.sleep(10 * BEAT), call]])
+    start, end = laps.ends[0]
+    return Pulse(start, end, tuple(heart.beats), tuple(heart.delays))
