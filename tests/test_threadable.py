@@ -221,6 +221,8 @@ def test_names():
     assert name_of(sorted) == "sorted"
     assert name_of(json.dumps) == "json.dumps"
     assert name_of(functools.partial(functools.partial(json.dumps), indent=1)) == "json.dumps"
+    assert name_of(hashlib.sha256) == "openssl_sha256"
+    assert name_of(pycrust.sum_of_squares) == "pycrust.sum_of_squares"
     assert name_of(np.add) == "numpy.add"
 
 

@@ -114,7 +114,7 @@ def threadable(result: "Threadable", figure: "Figure") -> None:
     else:
         left, right = figure.subplots(), None
     rows = [("while\nnothing runs", result.idle_pulse), (f"while\n{result.name}\nruns", result.pulse)]
-    length = min(result.pulse.seconds, max(10 * result.seconds, 0.1))
+    length = min(result.pulse.seconds, result.idle_pulse.seconds)
     for height, (_, pulse) in enumerate(rows):
         gaps = [gap for gap in pulse.gaps() if gap.begin < length]
         late = [gap for gap in gaps if gap.late(result.pace) > result.pace]

@@ -325,8 +325,9 @@ def threadable(
     calls = [partial(func, *args, *make()) for _ in range(max(counts, default=1))]
     times, each = calibrate(calls[0], at_least=WINDOW)
     window = times * each
+    idle = min(window, 10 * WINDOW)
     tasks = [
-        Task("idle", lambda: pulse_during(partial(time.sleep, WINDOW)), WINDOW, "heartbeat of an idle machine"),
+        Task("idle", lambda: pulse_during(partial(time.sleep, idle)), idle, "heartbeat while nothing runs"),
         Task("beat", lambda: pulse_during(repeated(calls[0], times)), window, f"heartbeat during {name}"),
     ]
     if counts:
@@ -377,9 +378,10 @@ def assert_releases_gil(func: Callable[..., object], *args: Any, rounds: int = 5
 
 
 def name_of(func: Callable[..., object]) -> str:
-    """The name of a function as its caller would write it."""
+    """The name of a function as its caller would write it, as far as it can be known."""
     while isinstance(func, partial):
         func = func.func
-    module = getattr(func, "__module__", None)
     name = getattr(func, "__qualname__", None) or repr(func)
-    return name if module in (None, "builtins", "__main__") else f"{module}.{name}"
+    module = getattr(func, "__module__", None) or ""
+    packages = [package for package in module.split(".") if not package.startswith("_") and package != "builtins"]
+    return ".".join([*packages, name])
