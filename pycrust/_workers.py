@@ -5,36 +5,10 @@ sums, which are integers; adding them up gives the same bits in any order. The
 pool lives for one call, so that no thread of ours is there when a process forks.
 """
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from operator import index
-from pathlib import Path
 
-
-def usable_cores() -> int:
-    """Count the cores that this process may use: affinity and cgroup quota."""
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
-    quota = _cgroup_quota()
-    return cores if quota is None else max(1, min(cores, quota))
-
-
-def _cgroup_quota(root: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """Whole cores that the container's CPU quota allows, rounded up; None without one."""
-    try:
-        quota, period = (root / "cpu.max").read_text().split()
-    except (OSError, ValueError):
-        try:
-            quota = (root / "cpu" / "cpu.cfs_quota_us").read_text()
-            period = (root / "cpu" / "cpu.cfs_period_us").read_text()
-        except OSError:
-            return None
-    try:
-        return -(-int(quota) // int(period)) if int(quota) > 0 else None
-    except ValueError:  # "max"
-        return None
+from pycrust._cores import usable_cores
 
 
 def count_workers(workers) -> int:

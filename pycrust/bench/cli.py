@@ -1,0 +1,194 @@
+"""The command ``pycrust``."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from operator import attrgetter
+from pathlib import Path
+
+import pycrust
+from pycrust.bench.gil import K, N, gil_table
+from pycrust.bench.machine import gil_enabled
+from pycrust.bench.report import INSTALL, Result, progress_bar
+from pycrust.bench.verdict import HOLDS, RELEASES, threadable
+
+QUICK_N = 2_000_000
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    parser = make_parser()
+    options = parser.parse_args(argv)
+    for stream in sys.stdout, sys.stderr:
+        if hasattr(stream, "reconfigure"):  # a terminal that lacks ² or × gets a question mark, not a traceback
+            stream.reconfigure(errors="replace")
+    try:
+        return options.run(options)
+    except UserError as error:
+        parser.exit(2, f"pycrust: {error}\n")
+    except KeyboardInterrupt:
+        print("\npycrust: interrupted", file=sys.stderr)
+        return 130
+
+
+class UserError(Exception):
+    """Something for the user to put right, said without a traceback."""
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pycrust", description="Sums of squares you can thread: see what the GIL costs, on your machine."
+    )
+    parser.add_argument("--version", action="version", version=f"pycrust {pycrust.__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    bench = commands.add_parser(
+        "bench",
+        help="time Python and C, in a row and in threads, with and without the GIL",
+        description="Time k calls of 1² + 2² + … + n² in a row and in k threads: in Python, in C that holds "
+        "the GIL and in C that releases it. The pure Python columns take nearly all of the time.",
+    )
+    bench.add_argument("-n", type=whole_number, help=f"the last number squared (default {N}; {QUICK_N} with --quick)")
+    bench.add_argument(
+        "-k", type=whole_number, nargs="+", default=K, metavar="K", help="numbers of calls or threads (default 1 2 4)"
+    )
+    bench.add_argument("--quick", action="store_true", help="a smaller n and fewer rounds: seconds, not a minute")
+    add_outputs(bench)
+    bench.set_defaults(run=run_bench)
+
+    verdict = commands.add_parser(
+        "threadable",
+        help="say whether a function releases the GIL, and what threads of it gain",
+        description="Say whether a function lets other Python threads run, and what k threads of it gain.",
+        epilog='example: pycrust threadable numpy:sort --setup "import numpy; x = numpy.random.rand(10**6)" --args "x.copy()"',
+    )
+    verdict.add_argument("target", metavar="MODULE:FUNCTION", help="such as zlib:compress or package.module:Class.method")
+    verdict.add_argument("--setup", default="", metavar="CODE", help="Python code whose names --args may use")
+    verdict.add_argument(
+        "--args", nargs="+", default=[], metavar="EXPR", help="the arguments, evaluated anew for each thread"
+    )
+    verdict.add_argument(
+        "--threads", type=whole_number, nargs="+", default=K, metavar="K", help="numbers of threads (default 1 2 4)"
+    )
+    verdict.add_argument(
+        "--expect", choices=[RELEASES, HOLDS], help="exit with status 1 unless this is the verdict, for a CI"
+    )
+    add_outputs(verdict)
+    verdict.set_defaults(run=run_threadable)
+    return parser
+
+
+def add_outputs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the result (.png, .svg or .pdf)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure as JSON")
+
+
+def whole_number(text: str) -> int:
+    """1000000, 1_000_000 or 1e6, from 1 up."""
+    try:
+        number = int(text)
+    except ValueError:
+        try:
+            number = int(float(text))
+            exact = number == float(text)
+        except (ValueError, OverflowError):
+            exact = False
+        if not exact:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, like 1000000 or 1e6") from None
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {text}")
+    return number
+
+
+def check_outputs(options: argparse.Namespace) -> None:
+    """Refuse before the measurement what would fail after it."""
+    for path in options.plot, options.json:
+        if path is not None and not path.absolute().parent.is_dir():
+            raise UserError(f"there is no folder {path.absolute().parent} to write {path.name} in")
+        if path is not None and path.is_dir():
+            raise UserError(f"{path} is a folder, not a file")
+    if options.plot is not None:
+        if options.plot.suffix.lower() not in (".png", ".svg", ".pdf"):
+            raise UserError(f"--plot {options.plot}: the name must end in .png, .svg or .pdf")
+        try:
+            import matplotlib  # noqa: F401
+        except ImportError:
+            raise UserError(f"--plot needs matplotlib: {INSTALL}") from None
+
+
+def show(result: Result, options: argparse.Namespace) -> None:
+    """Print the result, and write the files asked for."""
+    for number, table in enumerate(result.tables()):
+        if number:
+            print()
+        table.print()
+    if options.json is not None:
+        result.save_json(options.json)
+        print(f"figures: {options.json}")
+    if options.plot is not None:
+        result.save_plot(options.plot)
+        print(f"plot:    {options.plot}")
+
+
+def run_threadable(options: argparse.Namespace) -> int:
+    check_outputs(options)
+    had_gil = gil_enabled()
+    func = function_at(options.target)
+    names: dict[str, object] = {}
+    try:
+        exec(options.setup, names)
+        arguments = [compile(text, "--args", "eval") for text in options.args]
+        func(*(eval(code, names) for code in arguments))
+    except Exception as error:
+        call = f"{options.target}({', '.join(options.args)})"
+        raise UserError(f"{call} fails with {type(error).__name__}: {error}") from error
+    with progress_bar() as progress:
+        result = threadable(
+            func,
+            factory=lambda: tuple(eval(code, names) for code in arguments),
+            threads=options.threads,
+            name=options.target.replace(":", "."),
+            progress=progress,
+        )
+    if gil_enabled() and not had_gil:
+        result.notes.append(f"Importing {options.target.partition(':')[0]} turned the GIL on again.")
+    show(result, options)
+    if options.expect in (None, result.verdict):
+        return 0
+    print(f"pycrust: expected that it {options.expect} the GIL, but it {result.headline()}", file=sys.stderr)
+    return 1
+
+
+def function_at(target: str) -> Callable[..., object]:
+    """The callable that MODULE:FUNCTION names; modules of the current folder count."""
+    module, colon, path = target.partition(":")
+    if not (module and colon and path):
+        raise UserError(f"{target!r} is not of the form MODULE:FUNCTION, such as zlib:compress")
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        func = attrgetter(path)(import_module(module))
+    except ImportError as error:
+        raise UserError(f"cannot import {module}: {error}") from None
+    except AttributeError as error:
+        raise UserError(str(error)) from None
+    if not callable(func):
+        raise UserError(f"{target} is not callable")
+    return func
+
+
+def run_bench(options: argparse.Namespace) -> int:
+    check_outputs(options)
+    n = options.n or (QUICK_N if options.quick else N)
+    if n > pycrust_limit():
+        raise UserError(f"-n {n}: the sum of squares fits 128 bits only up to n = {pycrust_limit()}")
+    rounds, seconds = (3, 0.5) if options.quick else (7, 2.0)
+    with progress_bar() as progress:
+        result = gil_table(n, options.k, rounds=rounds, seconds=seconds, progress=progress)
+    show(result, options)
+    return 0
+
+
+def pycrust_limit() -> int:
+    return 7_991_780_883_560

@@ -1,0 +1,232 @@
+"""How long? Asked once, for every command: threads that start together, tasks that take turns, medians."""
+
+import math
+import statistics
+import threading
+import time
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Any, NamedTuple
+
+Clock = Callable[[], float]
+Call = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """
+    Seconds per call, one figure for each round.
+
+    Attributes
+    ----------
+    rounds : tuple of float
+        Seconds per call, in the order measured.
+    """
+
+    rounds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.rounds)
+
+    @property
+    def spread(self) -> float | None:
+        """The median distance of a round from the median, in seconds; None if there was one round."""
+        if len(self.rounds) < 2:
+            return None
+        middle = self.median
+        return statistics.median(abs(seconds - middle) for seconds in self.rounds)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"median": self.median, "spread": self.spread, "rounds": list(self.rounds)}
+
+
+# ---- threads that start together --------------------------------------------
+
+
+class Laps(NamedTuple):
+    """When a race started, and when each runner ended each of its calls."""
+
+    start: float
+    ends: list[list[float]]
+
+    @property
+    def wall(self) -> float:
+        """Seconds from the start to the end of the last call."""
+        return max(ends[-1] for ends in self.ends) - self.start
+
+    def each(self) -> list[float]:
+        """Seconds of each call of the first runner."""
+        ends = self.ends[0]
+        return [end - before for before, end in zip([self.start, *ends], ends, strict=False)]
+
+
+def race(runners: Sequence[Sequence[Call]], *, clock: Clock = time.perf_counter) -> Laps:
+    """
+    Make each runner's calls, one after another, in a thread of its own.
+
+    All the threads exist and wait at a barrier before the clock starts, so their
+    creation isn't measured. Calls in a row are a race of one runner: then they
+    differ from calls in threads in nothing but the number of threads.
+
+    Raises
+    ------
+    BaseException
+        Whatever a call raised, once every thread has ended.
+    """
+    started: list[float] = []
+    ends: list[list[float]] = [[] for _ in runners]
+    failures: list[BaseException] = []
+    barrier = threading.Barrier(len(runners), action=lambda: started.append(clock()))
+
+    def run(calls: Sequence[Call], ends: list[float]) -> None:
+        try:
+            barrier.wait()
+            for call in calls:
+                if failures:
+                    return
+                call()
+                ends.append(clock())
+        except BaseException as failure:
+            failures.append(failure)
+
+    threads = [
+        threading.Thread(target=run, args=job, name=f"pycrust-runner-{k}", daemon=True)
+        for k, job in enumerate(zip(runners, ends, strict=True))
+    ]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    except BaseException as interrupt:  # Ctrl-C: no thread begins another call
+        failures.append(interrupt)
+        barrier.abort()
+        raise
+    if failures:
+        raise failures[0]
+    return Laps(started[0], ends)
+
+
+# ---- enough calls, enough rounds --------------------------------------------
+
+
+def repeated(call: Call, times: int) -> Call:
+    """A call that makes `times` calls."""
+    if times == 1:
+        return call
+
+    def calls() -> None:
+        for _ in repeat(None, times):
+            call()
+
+    return calls
+
+
+def calibrate(call: Call, *, at_least: float = 0.02, clock: Clock = time.perf_counter) -> tuple[int, float]:
+    """
+    Find how often to make a call so that all of them take `at_least` seconds.
+
+    This is the warm-up too.
+
+    Returns
+    -------
+    times : int
+        At least 1.
+    seconds : float
+        About what one call takes.
+    """
+    times = 1
+    while True:
+        start = clock()
+        repeated(call, times)()
+        elapsed = clock() - start
+        if elapsed >= at_least / 4:
+            seconds = elapsed / times
+            return max(1, math.ceil(at_least / seconds)), seconds
+        times *= 4
+
+
+@dataclass(frozen=True)
+class Task:
+    """Something to measure in turns with others; `seconds` is about what one run takes."""
+
+    key: Hashable
+    run: Callable[[], Any]
+    seconds: float
+    label: str = ""
+
+
+def take_turns(
+    tasks: Iterable[Task],
+    *,
+    rounds: int,
+    seconds: float,
+    progress: Callable[[str, float, float], None] = lambda label, done, total: None,
+) -> dict[Hashable, list[Any]]:
+    """
+    Run every task once, then again in turn: the state of the machine, which drifts, falls on all alike.
+
+    Parameters
+    ----------
+    tasks : iterable of Task
+    rounds : int
+        Runs of each task, at most.
+    seconds : float
+        A task is run again only while its runs take about this long together.
+    progress : callable, optional
+        Called with what is measured next and the expected seconds done and in total.
+
+    Returns
+    -------
+    dict
+        For each task's key the results of its runs.
+    """
+    tasks = list(tasks)
+    runs = [max(1, min(rounds, int(seconds / max(task.seconds, 1e-9)))) for task in tasks]
+    total = sum(task.seconds * count for task, count in zip(tasks, runs, strict=True))
+    done = 0.0
+    results: dict[Hashable, list[Any]] = {task.key: [] for task in tasks}
+    for turn in range(max(runs, default=0)):
+        for task, count in zip(tasks, runs, strict=True):
+            if turn < count:
+                progress(task.label, done, total)
+                results[task.key].append(task.run())
+                done += task.seconds
+    progress("", total, total)
+    return results
+
+
+# ---- k calls in a row, and in k threads -------------------------------------
+
+
+def row_task(key: Hashable, call: Call, times: int, seconds: float, most: int, label: str = "") -> Task:
+    """`most` calls in a row; a run gives the seconds of each."""
+
+    def run() -> list[float]:
+        return [lap / times for lap in race([[repeated(call, times)] * most]).each()]
+
+    return Task(key, run, seconds * times * most, label)
+
+
+def threads_task(
+    key: Hashable, calls: Sequence[Call], times: int, seconds: float, label: str = ""
+) -> Task:
+    """The calls in as many threads; a run gives the seconds per call: the wall time divided by their number."""
+
+    def run() -> float:
+        return race([[repeated(call, times)] for call in calls]).wall / times / len(calls)
+
+    return Task(key, run, seconds * times * len(calls), label)
+
+
+def rows_of(laps: Iterable[Sequence[float]], k: int) -> Timing:
+    """The time per call of k calls in a row, from longer rows: each is cut into as many groups of k as it holds."""
+    return Timing(
+        tuple(
+            sum(row[first : first + k]) / k
+            for row in laps
+            for first in range(0, len(row) - k + 1, k)
+        )
+    )

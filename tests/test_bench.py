@@ -1,0 +1,429 @@
+"""The bench: its clockwork with a clock of our own, the command end to end. No test asserts a speed."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+import pycrust
+from pycrust._cores import cgroup_quota, usable_cores
+from pycrust.bench import gil_table
+from pycrust.bench.cli import main, whole_number
+from pycrust.bench.report import Cell, Table, progress_bar, seconds_in_words, three_digits
+from pycrust.bench.timing import (
+    Task,
+    Timing,
+    calibrate,
+    race,
+    repeated,
+    row_task,
+    rows_of,
+    take_turns,
+    threads_task,
+)
+
+
+class Clock:
+    """A clock that stands still until a call moves it."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+    def call(self, seconds):
+        def call():
+            self.now += seconds
+
+        return call
+
+
+# ---- timing -----------------------------------------------------------------
+
+
+def test_median_and_spread():
+    timing = Timing((1.0, 2.0, 9.0))
+    assert (timing.median, timing.spread) == (2.0, 1.0)
+    assert Timing((3.0,)).spread is None
+    assert timing.to_dict() == {"median": 2.0, "spread": 1.0, "rounds": [1.0, 2.0, 9.0]}
+
+
+def test_calibrate_asks_for_enough_calls():
+    clock = Clock()
+    assert calibrate(clock.call(0.125), at_least=1.0, clock=clock) == (8, 0.125)
+    assert calibrate(clock.call(5.0), at_least=1.0, clock=clock) == (1, 5.0)
+
+
+def test_calibrate_makes_one_call_of_a_slow_function():
+    clock = Clock()
+    calls = []
+    calibrate(lambda: calls.append(clock.call(7.0)()), at_least=1.0, clock=clock)
+    assert len(calls) == 1
+
+
+def test_repeated():
+    calls = []
+    repeated(lambda: calls.append(1), 5)()
+    assert len(calls) == 5
+
+
+def test_calls_in_a_row_are_laps_of_one_runner():
+    clock = Clock()
+    laps = race([[clock.call(1.0), clock.call(2.0), clock.call(4.0)]], clock=clock)
+    assert laps.each() == [1.0, 2.0, 4.0]
+    assert laps.wall == 7.0
+
+
+def test_runners_start_when_all_are_there():
+    """Every runner's first call sees every thread alive, and the clock starts but once."""
+    seen = []
+    starts = []
+
+    def clock():
+        starts.append(threading.current_thread().name)
+        return float(len(starts))
+
+    def call():
+        seen.append(sum(thread.name.startswith("pycrust-runner") for thread in threading.enumerate()))
+        inside.wait()
+
+    inside = threading.Barrier(3, timeout=30)
+    laps = race([[call]] * 3, clock=clock)
+    assert seen == [3, 3, 3]
+    assert laps.start == 1.0
+    assert sorted(sum(laps.ends, [])) == [2.0, 3.0, 4.0]
+
+
+def test_a_failing_call_ends_the_race_with_its_error():
+    calls = []
+    with pytest.raises(ZeroDivisionError):
+        race([[lambda: 1 / 0, lambda: calls.append(1)]])
+    assert calls == []
+
+
+def test_take_turns_goes_round_and_keeps_to_the_budget():
+    order = []
+    tasks = [
+        Task("quick", lambda: order.append("quick") or len(order), 1.0),
+        Task("slow", lambda: order.append("slow") or len(order), 50.0),
+    ]
+    told = []
+    results = take_turns(tasks, rounds=3, seconds=10.0, progress=lambda *args: told.append(args))
+    assert order == ["quick", "slow", "quick", "quick"]
+    assert results == {"quick": [1, 3, 4], "slow": [2]}
+    assert told[0] == ("", 0.0, 53.0)
+    assert told[-1] == ("", 53.0, 53.0)
+
+
+def test_rows_are_cut_into_groups_of_k():
+    row = [1.0, 3.0, 5.0, 7.0]
+    assert rows_of([row], 1).rounds == (1.0, 3.0, 5.0, 7.0)
+    assert rows_of([row, row], 2).rounds == (2.0, 6.0, 2.0, 6.0)
+    assert rows_of([row], 3).rounds == (3.0,)
+    assert rows_of([row], 4).rounds == (4.0,)
+
+
+def test_tasks_count_calls():
+    calls = []
+    row = row_task("row", lambda: calls.append("row"), 5, 0.0, 3).run()
+    assert len(row) == 3 and calls == ["row"] * 15
+    threads_task("threads", [lambda: calls.append("a"), lambda: calls.append("b")], 4, 0.0).run()
+    assert calls.count("a") == calls.count("b") == 4
+
+
+# ---- the machine ------------------------------------------------------------
+
+
+def cgroup(root, line, files):
+    (root / "proc/self").mkdir(parents=True)
+    (root / "proc/self/cgroup").write_text(line)
+    for path, text in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("line", "files", "quota"),
+    [
+        ("0::/\n", {"sys/fs/cgroup/cpu.max": "150000 100000\n"}, 1.5),
+        ("0::/\n", {"sys/fs/cgroup/cpu.max": "max 100000\n"}, None),
+        ("0::/a/b\n", {"sys/fs/cgroup/a/cpu.max": "200000 100000\n", "sys/fs/cgroup/a/b/cpu.max": "max 100000\n"}, 2.0),
+        ("0::/not/there\n", {"sys/fs/cgroup/cpu.max": "50000 100000\n"}, 0.5),
+        (
+            "5:memory:/\n4:cpu,cpuacct:/x\n",
+            {"sys/fs/cgroup/cpu/x/cpu.cfs_quota_us": "300000\n", "sys/fs/cgroup/cpu/x/cpu.cfs_period_us": "100000\n"},
+            3.0,
+        ),
+        (
+            "4:cpu:/\n",
+            {"sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1\n", "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n"},
+            None,
+        ),
+        ("4:cpuset:/\n", {"sys/fs/cgroup/cpu/cpu.cfs_quota_us": "1000\n"}, None),
+    ],
+)
+def test_cgroup_quota(tmp_path, line, files, quota):
+    assert cgroup_quota(cgroup(tmp_path, line, files)) == quota
+
+
+def test_no_cgroup_no_quota(tmp_path):
+    assert cgroup_quota(tmp_path) is None
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system has no CPU affinity")
+def test_usable_cores_follow_the_affinity():
+    allowed = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        assert usable_cores() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert 1 <= usable_cores() <= len(allowed)
+
+
+# ---- figures and tables -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (3.912, "3.91 s"), (123.4, "123 s"), (0.99999, "1.00 s"), (0.0027649, "2.76 ms"),
+        (27.14e-6, "27.1 µs"), (57e-9, "57.0 ns"), (1.2e-10, "0.12 ns"),
+    ],
+)  # fmt: skip
+def test_seconds_in_words(seconds, words):
+    assert seconds_in_words(seconds) == words
+
+
+def test_three_digits_at_the_edges():
+    assert [three_digits(x) for x in (9.994, 9.996, 99.94, 99.96)] == ["9.99", "10.0", "99.9", "100"]
+
+
+def test_plain_table():
+    table = Table(
+        title="Title",
+        header=["on a machine"],
+        columns=["k", "a\nlong head", "b"],
+        rows=[["1", Cell("10 ms", "±1%"), Cell("9 s")], ["20", "1 ms", "8"]],
+        notes=["a note"],
+        warnings=["look out"],
+    )
+    assert table.plain() == "\n".join(
+        [
+            "Title",
+            "on a machine",
+            "",
+            "k           a    b",
+            "    long head",
+            "--  ---------  ---",
+            "1       10 ms  9 s",
+            "          ±1%",
+            "",
+            "20       1 ms    8",
+            "",
+            "a note",
+            "warning: look out",
+        ]
+    )
+
+
+def test_html_table_is_escaped():
+    table = Table(title="a < b", columns=["<k>"], rows=[[Cell("1 & 2", "<small>", good=True)]])
+    text = table.html()
+    assert "a &lt; b" in text and "&lt;k&gt;" in text
+    assert "<b>1 &amp; 2</b><br><small>&lt;small&gt;</small>" in text
+
+
+# ---- the GIL table ----------------------------------------------------------
+
+
+def test_gil_table_measures_every_cell():
+    result = gil_table(3000, k=[2, 1, 3], rounds=2, seconds=1.0)
+    columns = ["python", "threaded_python", "c", "threaded_c", "threaded_c_nogil"]
+    assert result.k == (1, 2, 3)
+    assert set(result.times) == {(column, k) for column in columns for k in (1, 2, 3)}
+    assert all(seconds > 0 for timing in result.times.values() for seconds in timing.rounds)
+    assert repr(result) == "\n\n".join(table.plain() for table in result.tables())
+    assert result._repr_html_().count("<tr>") == 4
+    assert json.loads(json.dumps(result.to_dict())) == result.to_dict()
+
+
+def test_gil_table_without_python():
+    result = gil_table(3000, k=[1], rounds=1, python=False)
+    assert [column.key for column in result.columns] == ["c", "threaded_c", "threaded_c_nogil"]
+    assert "Python" not in "".join(result.in_words())
+
+
+def test_warns_of_more_threads_than_cores():
+    many = usable_cores() + 1
+    result = gil_table(1000, k=[1, many], rounds=1)
+    assert any(warning.startswith(f"k = {many} is more than") for warning in result.warnings())
+    assert not any(warning.startswith("k =") for warning in gil_table(1000, k=[1], rounds=1).warnings())
+
+
+@pytest.mark.parametrize(("n", "k"), [(0, [1]), (10, []), (10, [0, 1])])
+def test_gil_table_refuses(n, k):
+    with pytest.raises(ValueError):
+        gil_table(n, k)
+
+
+def test_plot_is_drawn_into_the_figure_given():
+    from matplotlib.figure import Figure
+
+    result = gil_table(1000, k=[1, 2], rounds=1)
+    figure = Figure()
+    axes = result.plot(figure)
+    assert axes == figure.axes and len(axes) == 2
+    assert all(each.get_xlabel() and each.get_ylabel() and each.get_title(loc="left") for each in axes)
+    assert len(axes[0].lines) == 5
+
+
+# ---- progress ---------------------------------------------------------------
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_progress_is_silent_in_a_pipe():
+    pipe = io.StringIO()
+    with progress_bar(pipe) as progress:
+        progress("a", 1.0, 10.0)
+    assert pipe.getvalue() == ""
+
+
+def test_progress_without_rich(monkeypatch):
+    monkeypatch.setitem(sys.modules, "rich.progress", None)
+    terminal = Terminal()
+    with progress_bar(terminal) as progress:
+        progress("threaded C", 1.0, 4.0)
+    assert terminal.getvalue().startswith("\r 25%  about   3 s left  threaded C")
+    assert terminal.getvalue().endswith("\r")
+
+
+# ---- the command ------------------------------------------------------------
+
+
+def run(*args, env=None, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "pycrust", *args],
+        capture_output=True, encoding="utf-8", timeout=120,
+        env={**os.environ, "PYTHONUTF8": "1", **(env or {})}, **options,
+    )  # fmt: skip
+
+
+def test_bench_end_to_end(tmp_path):
+    done = run("bench", "--quick", "-n", "2e4", "-k", "1", "2", "--json", "out.json", "--plot", "out.png", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "n = 20 000" in done.stdout and "usable core" in done.stdout and pycrust.simd() in done.stdout
+    assert done.stderr == ""
+
+    written = json.loads((tmp_path / "out.json").read_text())
+    assert (written["schema"], written["schema_version"]) == ("pycrust.bench.gil_table", 1)
+    assert written["n"] == 20_000
+    assert written["machine"]["cores"] == usable_cores()
+    assert len(written["cells"]) == 10
+    for cell in written["cells"]:
+        assert cell["rounds"] and min(cell["rounds"]) <= cell["median"] <= max(cell["rounds"])
+
+    import matplotlib.image
+
+    height, width, channels = matplotlib.image.imread(tmp_path / "out.png").shape
+    assert width > height > 300 and channels == 4
+
+
+def test_without_rich_a_plain_table(tmp_path):
+    """In a terminal, where rich would have drawn: the plain table, and no traceback."""
+    pty = pytest.importorskip("pty")
+    blocked = "import sys; sys.modules['rich'] = None; from pycrust.bench.cli import main; "
+    output = []
+
+    def read(fd):
+        output.append(os.read(fd, 4096))
+        return output[-1]
+
+    status = pty.spawn([sys.executable, "-c", blocked + "sys.exit(main(['bench', '--quick', '-n', '2e4', '-k', '1']))"], read)
+    text = b"".join(output).decode()
+    assert status == 0, text
+    assert "-  ------" in text and "threaded C" in text and "left  " in text
+    assert "Traceback" not in text
+
+
+def test_import_brings_neither_rich_nor_matplotlib():
+    code = (
+        "import sys, pycrust, pycrust.bench.cli\n"
+        "print([name for name in ('rich', 'matplotlib', 'IPython') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "[]\n", done.stderr
+
+
+def test_import_of_pycrust_leaves_the_bench_alone():
+    code = "import sys, pycrust; print('pycrust.bench' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "False\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "complaint"),
+    [
+        (["bench", "-n", "0"], "at least 1"),
+        (["bench", "-n", "1.5"], "not a whole number"),
+        (["bench", "-n", "many"], "not a whole number"),
+        (["bench", "-n", "1e13"], "7991780883560"),
+        (["bench", "-k", "0"], "at least 1"),
+        (["bench", "--plot", "out.txt"], "must end in .png"),
+        (["bench", "--json", "not/there.json"], "no folder"),
+        (["bench", "--json", "."], "is a folder"),
+        (["nothing"], "invalid choice"),
+        ([], "COMMAND"),
+    ],
+)
+def test_bad_arguments_are_refused_at_once(args, complaint, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        main(args)
+    assert stop.value.code == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_plot_without_matplotlib_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(SystemExit) as stop:
+        main(["bench", "--plot", "out.png"])
+    assert stop.value.code == 2
+    assert "pip install 'pycrust[bench]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("text", "number"), [("12", 12), ("1e8", 10**8), ("1_000", 1000), ("2.5e3", 2500)])
+def test_whole_number(text, number):
+    assert whole_number(text) == number
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"pycrust {pycrust.__version__}\n"
+
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_ends_the_command():
+    code = "from pycrust.bench.cli import main; print('here', flush=True); raise SystemExit(main(['bench', '-n', '1e10']))"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "here\n"
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    _, complaint = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert complaint.strip() == "pycrust: interrupted"

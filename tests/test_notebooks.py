@@ -1,0 +1,44 @@
+"""Every notebook runs from its first cell to its last, with a small n."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
+
+
+def outputs(notebook):
+    return [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+# The client's own asyncio and zmq code warns on some platforms; what a cell warns of is looked at below.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::RuntimeWarning", "ignore::ResourceWarning")
+def test_runs(path, monkeypatch, tmp_path):
+    monkeypatch.setenv("PYCRUST_NOTEBOOK_N", "100000")
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = []
+    NotebookClient(notebook, timeout=240, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    assert not [output for output in outputs(notebook) if output.get("name") == "stderr"]
+    kinds = {kind for output in outputs(notebook) for kind in output.get("data", {})}
+    assert {"text/html", "image/png"} <= kinds
+
+
+def test_there_are_notebooks():
+    assert [path.stem for path in NOTEBOOKS] == ["threads_and_the_gil"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_is_committed_with_its_outputs(path):
+    """A reader on GitHub sees the results: every code cell was run, in order, and none failed."""
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    assert not [output for output in outputs(notebook) if output.output_type == "error" or output.get("name") == "stderr"]
+    kinds = {kind for output in outputs(notebook) for kind in output.get("data", {})}
+    assert {"text/html", "image/png"} <= kinds

@@ -1,0 +1,293 @@
+"""Verdicts on functions whose behaviour is known, and the heartbeat on pulses made by hand."""
+
+import functools
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+import zlib
+
+import numpy as np
+import pytest
+
+import pycrust
+from pycrust.bench import assert_releases_gil, threadable
+from pycrust.bench.heartbeat import Pulse, pulse_during
+from pycrust.bench.machine import gil_enabled
+from pycrust.bench.verdict import name_of
+
+needs_gil = pytest.mark.skipif(not gil_enabled(), reason="there is no GIL to hold")
+
+
+def loop(count):
+    for _ in range(count):
+        pass
+
+
+def half(count):
+    pycrust.sum_of_squares(count)
+    pycrust.threadable_sum_of_squares(count)
+
+
+def random_bytes(size):
+    return np.random.default_rng(1).integers(0, 50, size, dtype=np.uint8).tobytes()
+
+
+@functools.cache
+def inputs():
+    rng = np.random.default_rng(1)
+    return {
+        "64 MB": bytes(64 * 2**20),
+        "compressible": random_bytes(2_000_000),
+        "matrix": rng.random((500, 500)),
+        "vector": rng.random(1_000_000),
+        "list": list(rng.random(300_000)),
+        "text": "ab" * 2_000_000,
+        "records": [{"number": k, "text": str(k)} for k in range(30_000)],
+    }
+
+
+# ---- the heartbeat ----------------------------------------------------------
+
+
+def pulse(start, end, *beats, delays=None):
+    return Pulse(start, end, beats, tuple(delays or [0.0] * len(beats)))
+
+
+def test_a_pulse_counts_what_is_late():
+    """Beats 1 s apart, but none between 3 and 8: the run from 1.5 to 9.5 waits for 5 - 1 of 8 seconds."""
+    some = pulse(1.5, 9.5, 0.0, 1.0, 2.0, 3.0, 8.0, 9.0, 10.0)
+    assert [gap[:2] for gap in some.gaps()] == [(0.0, 0.5), (0.5, 1.5), (1.5, 6.5), (6.5, 7.5), (7.5, 8.0)]
+    assert some.longest_stall(1.0) == 4.0
+    assert some.stalled(1.0) == 0.5
+
+
+def test_waiting_for_a_core_is_not_waiting_for_the_gil():
+    """A gap of 5 s, 4 of them without a core, is no stall; one of 6 s with 2 of them is one of 3 s."""
+    some = pulse(0.0, 12.0, 0.0, 1.0, 6.0, 12.0, delays=[0.0, 0.0, 4.0, 2.0])
+    assert some.longest_stall(1.0) == 3.0
+    assert some.stalled(1.0) == 3.0 / (3.0 + 3.0)
+
+
+def test_the_pace_of_a_pulse_passes_over_stalls():
+    beats = [float(k) for k in range(20)]
+    assert pulse(0.0, 119.0, *beats, 119.0).pace() == 1.0
+
+
+def test_a_run_without_a_beat_is_one_stall():
+    some = pulse(2.0, 5.0, 1.9, 5.2)
+    assert [gap[:2] for gap in some.gaps()] == [(0.0, 3.0)]
+    assert some.stalled(0.0) == 1.0
+    assert some.longest_stall(0.5) == 2.5
+
+
+def test_the_heart_beats_before_and_after_the_run():
+    measured = pulse_during(lambda: time.sleep(0.02))
+    assert measured.beats[0] < measured.start < measured.end <= measured.beats[-1]
+    assert len(measured.beats) == len(measured.delays) > 3
+    assert not any(thread.name == "pycrust-heartbeat" for thread in threading.enumerate())
+
+
+# ---- verdicts ---------------------------------------------------------------
+
+
+def verdict(func, *args):
+    return threadable(func, *args, threads=())
+
+
+@pytest.mark.parametrize(
+    ("func", "arguments"),
+    [
+        (time.sleep, lambda of: (0.02,)),
+        (hashlib.sha256, lambda of: (of["64 MB"],)),
+        (zlib.compress, lambda of: (of["compressible"],)),
+        (np.dot, lambda of: (of["matrix"], of["matrix"])),
+        (np.sort, lambda of: (of["vector"],)),
+        (pycrust.threadable_sum_of_squares, lambda of: (10**9,)),
+        (pycrust.threadable_sum_of_squares, lambda of: (10**8,)),
+    ],
+    ids=["sleep", "sha256", "compress", "dot", "sort", "threadable n=1e9", "threadable n=1e8"],
+)
+def test_releases(func, arguments):
+    result = verdict(func, *arguments(inputs()))
+    assert result.verdict == "releases", result
+    assert not result.in_turns
+
+
+@needs_gil
+@pytest.mark.parametrize(
+    ("func", "arguments"),
+    [
+        (sorted, lambda of: (of["list"],)),
+        (re.compile("a*c").search, lambda of: (of["text"],)),
+        (json.dumps, lambda of: (of["records"],)),
+        (pycrust.sum_of_squares, lambda of: (10**9,)),
+        (pycrust.sum_of_squares, lambda of: (10**8,)),
+    ],
+    ids=["sorted", "re", "dumps", "sum_of_squares n=1e9", "sum_of_squares n=1e8"],
+)
+def test_holds(func, arguments):
+    result = verdict(func, *arguments(inputs()))
+    assert result.verdict == "holds", result
+    assert not result.in_turns
+
+
+@needs_gil
+def test_python_code_holds_the_gil_in_turns():
+    result = verdict(loop, 10_000_000)
+    assert (result.verdict, result.in_turns) == ("holds", True), result
+    assert "in turns" in str(result)
+
+
+@needs_gil
+def test_partly():
+    result = verdict(half, 10**9)
+    assert result.verdict == "partly", result
+
+
+@needs_gil
+@pytest.mark.parametrize(
+    ("func", "args"),
+    [(hashlib.sha256, (bytes(1024),)), (len, ("",)), (pycrust.sum_of_squares, (10**5,))],
+    ids=["sha256", "len", "sum_of_squares"],
+)
+def test_too_short(func, args):
+    result = verdict(func, *args)
+    assert result.verdict == "too short", result
+    assert "times the work" in result.in_words()
+
+
+@pytest.mark.skipif(gil_enabled(), reason="the words of a free-threaded run")
+def test_attached_and_detached():
+    assert "attached" in verdict(pycrust.sum_of_squares, 10**9).headline()
+    assert verdict(pycrust.threadable_sum_of_squares, 10**9).headline() == "detaches"
+
+
+# ---- the result -------------------------------------------------------------
+
+
+def test_scaling_figures():
+    result = threadable(time.sleep, 0.002, threads=(2, 1), rounds=2, seconds=1.0)
+    assert list(result.row) == list(result.threads) == [1, 2]
+    for k in 1, 2:
+        assert result.speedup(k) == result.row[k].median / result.threads[k].median
+    assert result._repr_html_().count("<table>") == 2
+    assert repr(result).startswith("sleep") or repr(result).startswith("time.sleep")
+    written = json.loads(json.dumps(result.to_dict()))
+    assert written == result.to_dict()
+    assert (written["schema"], written["verdict"]) == ("pycrust.bench.threadable", "releases")
+    assert [row["k"] for row in written["scaling"]] == [1, 2]
+
+
+@pytest.mark.parametrize("threads", [(), (1, 2)])
+def test_plot(threads):
+    from matplotlib.figure import Figure
+
+    result = threadable(time.sleep, 0.002, threads=threads, rounds=1)
+    axes = result.plot(Figure())
+    assert len(axes) == (2 if threads else 1)
+    assert "ms" in axes[0].get_xlabel()
+
+
+def test_each_thread_has_its_own_input():
+    made, seen = [], {}
+
+    def factory():
+        made.append([])
+        return (made[-1],)
+
+    def use(first, own):
+        seen.setdefault(threading.current_thread().name, set()).add(id(own))
+        time.sleep(0.002)
+
+    threadable(use, "first", factory=factory, threads=(1, 3), rounds=1)
+    assert len(made) == 3
+    assert len(set.union(*seen.values())) == 3
+    assert all(len(seen[f"pycrust-runner-{k}"]) == 1 for k in (1, 2))
+
+
+def test_errors_of_the_function_come_through():
+    with pytest.raises(ZeroDivisionError):
+        threadable(lambda: 1 / 0)
+    with pytest.raises(ValueError, match="threads"):
+        threadable(time.sleep, 0.01, threads=(0,))
+
+
+def test_names():
+    assert name_of(sorted) == "sorted"
+    assert name_of(json.dumps) == "json.dumps"
+    assert name_of(functools.partial(functools.partial(json.dumps), indent=1)) == "json.dumps"
+    assert name_of(hashlib.sha256) == "openssl_sha256"
+    assert name_of(pycrust.sum_of_squares) == "pycrust.sum_of_squares"
+    assert name_of(np.add) == "numpy.add"
+
+
+# ---- assert_releases_gil ----------------------------------------------------
+
+
+def test_assert_releases_gil_passes():
+    assert_releases_gil(pycrust.threadable_sum_of_squares, 10**9)
+
+
+@needs_gil
+def test_assert_releases_gil_fails_on_a_function_that_holds_it():
+    with pytest.raises(AssertionError, match="holds the GIL"):
+        assert_releases_gil(pycrust.sum_of_squares, 10**9)
+
+
+@needs_gil
+def test_assert_releases_gil_fails_on_what_it_cannot_tell():
+    with pytest.raises(AssertionError, match="too short to tell"):
+        assert_releases_gil(len, "")
+
+
+# ---- the command ------------------------------------------------------------
+
+
+def run(*args, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "pycrust", "threadable", *args],
+        capture_output=True, encoding="utf-8", timeout=120, env={**os.environ, "PYTHONUTF8": "1"}, **options,
+    )  # fmt: skip
+
+
+def test_command_end_to_end(tmp_path):
+    (tmp_path / "mine.py").write_text("import time\nclass Job:\n    def run(seconds): time.sleep(seconds)\n")
+    done = run(
+        "mine:Job.run", "--setup", "s = 0.01", "--args", "s / 2", "--threads", "1", "2", "--expect", "releases",
+        "--json", "out.json", "--plot", "out.png", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("mine.Job.run ")
+    assert json.loads((tmp_path / "out.json").read_text())["function"] == "mine.Job.run"
+    assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
+
+
+@needs_gil
+@pytest.mark.parametrize(("expected", "status"), [("holds", 0), ("releases", 1)])
+def test_expect(expected, status):
+    done = run("pycrust:sum_of_squares", "--args", "10**9", "--threads", "1", "--expect", expected)
+    assert done.returncode == status, done.stdout + done.stderr
+    assert ("expected that it releases the GIL, but it holds the GIL" in done.stderr) == bool(status)
+
+
+@pytest.mark.parametrize(
+    ("args", "complaint"),
+    [
+        (["zlib"], "not of the form MODULE:FUNCTION"),
+        (["no_such_module:f"], "cannot import no_such_module"),
+        (["zlib:no_such_function"], "no attribute 'no_such_function'"),
+        (["zlib:ZLIB_VERSION"], "not callable"),
+        (["zlib:compress", "--args", "1"], "zlib:compress(1) fails with TypeError"),
+        (["zlib:compress", "--args", "nothing"], "fails with NameError"),
+        (["zlib:compress", "--args", "1 +"], "fails with SyntaxError"),
+    ],
+)
+def test_bad_targets_get_a_sentence(args, complaint):
+    done = run(*args)
+    assert done.returncode == 2
+    assert complaint in done.stderr and "Traceback" not in done.stderr
