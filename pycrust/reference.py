@@ -130,11 +130,9 @@ def sumsq(a, /, axis=None, *, dtype=None, out=None, keepdims=False, where=True, 
     _workers(workers)
     integers = a.dtype.kind in "biu"
     allowed = [np.dtype(name) for name in (("u8", "f8", "O") if integers else ("f8",))]
-    if out is not None and not isinstance(out, np.ndarray):
-        raise TypeError(f"out must be an array, not {type(out).__name__}")
     if dtype is not None and np.dtype(dtype) not in allowed:
         raise TypeError(f"dtype for {a.dtype} must be one of {allowed}, not {np.dtype(dtype)}")
-    if dtype is None and out is not None and out.dtype in allowed:
+    if dtype is None and isinstance(out, np.ndarray) and out.dtype in allowed:
         dtype = out.dtype
     if dtype is None and integers and axis is None and out is None and not keepdims:
         dtype = object  # one int, of any size
@@ -156,6 +154,8 @@ def rms(a, /, axis=None, *, out=None, keepdims=False, where=True, workers=1):
 
 
 def _reduce(figure, dtype, a, axis, out, keepdims, where):
+    if out is not None and not isinstance(out, np.ndarray):
+        raise TypeError(f"out must be an array, not {type(out).__name__}")
     where = _mask(where, a)
     axes = tuple(range(a.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     last = range(-len(axes), 0)
@@ -197,8 +197,8 @@ def _array(a):
 
 def _mask(where, a):
     where = np.asanyarray(where)
-    if where.dtype != bool:
-        raise TypeError(f"where must be bool, not {where.dtype}")
+    if where.dtype != bool or isinstance(where, np.ma.MaskedArray):
+        raise TypeError(f"where must be a plain array of bool, not {type(where).__name__} of {where.dtype}")
     return np.broadcast_to(where, a.shape)
 
 
