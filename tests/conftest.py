@@ -1,3 +1,5 @@
+"""What the tests share: every SIMD level in turn, fresh interpreters, long runs on demand."""
+
 import subprocess
 import sys
 
@@ -5,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import pycrust
-from pycrust import _range
+from pycrust import _data, _range
 
 LEVELS = ("portable", "avx2", "avx512")
 
@@ -19,7 +21,7 @@ def pytest_configure(config):
     settings.register_profile(
         "pycrust",
         deadline=None,
-        max_examples=5000 if config.getoption("--full") else 100,
+        max_examples=5000 if config.getoption("--full") else 60,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
     settings.load_profile("pycrust")
@@ -31,16 +33,21 @@ def full(request):
     return request.config.getoption("--full")
 
 
+def use_level(name):
+    for module in (_range, _data):
+        module._use_simd(name)
+
+
 @pytest.fixture(params=LEVELS)
 def level(request):
     """Every SIMD level that this machine can run, in turn."""
     before = pycrust.simd()
     try:
-        _range._use_simd(request.param)
+        use_level(request.param)
     except RuntimeError as error:
         pytest.skip(str(error))
     yield request.param
-    _range._use_simd(before)
+    use_level(before)
 
 
 @pytest.fixture(params=["sum_of_squares", "threadable_sum_of_squares"])

@@ -1,0 +1,388 @@
+"""Accumulator: an exact running sum, whatever the order and the tree of merges."""
+
+import copy
+import math
+import pickle
+import random
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hard_arrays import DTYPES, HUGE, TINY, assert_same, floats, hard_arrays, layouts, roots_of, unchanged
+from hypothesis import given
+from hypothesis import strategies as st
+
+import pycrust
+from pycrust import Accumulator, reference
+
+
+def given_all(*arrays):
+    total = Accumulator()
+    for a in arrays:
+        total.update(a)
+    return total
+
+
+def expected_of(*arrays):
+    total = reference.Accumulator()
+    for a in arrays:
+        total.update(a)
+    return total
+
+
+def assert_equals(total, expected):
+    assert type(total.count) is int and total.count == expected.count
+    assert_same(total.sumsq(), expected.sumsq())
+    assert_same(total.norm(), expected.norm())
+    if expected.count:
+        assert_same(total.rms(), expected.rms())
+
+
+def test_of_nothing():
+    total = Accumulator()
+    assert_same(total.count, 0)
+    assert_same(total.sumsq(), 0)
+    assert_same(total.norm(), 0.0)
+    with pytest.warns(RuntimeWarning):
+        assert math.isnan(total.rms())
+    assert total == Accumulator()
+
+
+def test_update_gives_nothing_back():
+    assert Accumulator().update([1]) is None
+    with pytest.raises(TypeError):
+        Accumulator([1])
+
+
+def test_ints_until_a_float_comes():
+    total = Accumulator()
+    total.update([3, 4])
+    assert_same(total.sumsq(), 25)
+    total.update(np.array([2**63], np.uint64))
+    assert_same(total.sumsq(), 25 + 2**126)
+    total.update(np.zeros(3))
+    assert_same(total.sumsq(), float(25 + 2**126))
+    assert total.count == 6
+    ints, mixed = given_all([1, 2]), given_all([0.5])
+    ints.merge(mixed)
+    assert_same(ints.sumsq(), 5.25)
+
+
+def test_a_complex_number_counts_once():
+    total = given_all(np.array([3 + 4j, 1j]), np.array([1 + 1j], "c8"))
+    assert_same(total.count, 3)
+    assert_same(total.sumsq(), 28.0)
+    assert_same(total.rms(), math.sqrt(28 / 3))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(data=st.data())
+def test_any_chunks_in_any_tree(level, dtype, data):
+    a = data.draw(hard_arrays(dtype))
+    cuts = sorted(data.draw(st.lists(st.integers(0, a.size), max_size=8)))
+    chunks = np.split(a, cuts)
+    expected = expected_of(a)
+    with unchanged(a):
+        whole = given_all(a)
+        one_by_one = given_all(*chunks)
+        parts = [given_all(chunk) for chunk in chunks]
+    rng = random.Random(len(cuts))
+    while len(parts) > 1:
+        rng.shuffle(parts)
+        first, second = parts.pop(), parts.pop()
+        way = rng.randrange(4)
+        if way == 0:
+            parts.append(first + second)
+        elif way == 1:
+            assert first.merge(second) is None
+            parts.append(first)
+        elif way == 2:
+            first += second
+            parts.append(first)
+        else:
+            parts.append(pickle.loads(pickle.dumps(first)) + second)
+    for total in (whole, one_by_one, parts[0]):
+        assert_equals(total, expected)
+    assert whole == one_by_one == parts[0]
+
+
+@given(data=st.data())
+def test_dtypes_mixed(level, data):
+    arrays = [data.draw(hard_arrays(dtype, sizes=st.integers(0, 70))) for dtype in data.draw(st.lists(st.sampled_from(DTYPES), min_size=1))]
+    expected = expected_of(*arrays)
+    assert_equals(given_all(*arrays), expected)
+    assert_equals(sum((given_all(a) for a in arrays), Accumulator()), expected)
+
+
+def test_number_by_number(level):
+    rng = np.random.default_rng(1)
+    a = floats(rng, 500, highest=1000, spread=2000)
+    total = Accumulator()
+    for x in a:
+        total.update(x)
+    assert_equals(total, expected_of(a))
+    total = Accumulator()
+    for x in a.tolist():
+        total.update(x)
+        total.update([])
+        total.update([x], where=False)
+    assert total == given_all(a)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_what_sumsq_accepts(level, dtype, tmp_path):
+    a = np.random.default_rng(2).integers(0, 2, (40, 50)).astype(dtype)
+    where = np.random.default_rng(3).random((40, 1)) < 0.5
+    for name, view in layouts(a, tmp_path):
+        for workers in (1, 2, -1):
+            total = Accumulator()
+            with unchanged(view):
+                total.update(view, workers=workers)
+                total.update(view, where=where)
+            assert_same(total.count, 2000 + 50 * int(where.sum()))
+            assert_same(total.sumsq(), pycrust.sumsq(a) + pycrust.sumsq(a, where=where))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"a": "text"},
+        {"a": None},
+        {"a": np.ones(2, np.longdouble)},
+        {"a": np.ma.masked_array([1.0])},
+        {"a": [1.0, 2.0], "where": [1, 0]},
+        {"a": [1.0, 2.0], "where": [True, False, True]},
+        {"a": [1.0], "workers": 0},
+        {"a": [1.0], "workers": "2"},
+    ],
+    ids=str,
+)
+def test_errors_leave_it_as_it_was(arguments):
+    total = given_all([1, 2])
+    a = arguments.pop("a")
+    with pytest.raises((TypeError, ValueError)):
+        total.update(a, **arguments)
+    assert total == given_all([1, 2])
+    assert_same(total.sumsq(), 5)
+
+
+# ---- adding -------------------------------------------------------------------
+
+
+def test_plus_leaves_both_as_they_were():
+    a, b = given_all([1.5]), given_all([2, 3])
+    c = a + b
+    assert_equals(c, expected_of([1.5], [2, 3]))
+    assert_equals(a, expected_of([1.5]))
+    assert_equals(b, expected_of([2, 3]))
+    before = a
+    a += b
+    assert a is before and a == c
+
+
+def test_merge_with_itself():
+    total = given_all([3, 4])
+    total.merge(total)
+    assert (total.count, total.sumsq()) == (4, 50)
+    total += total
+    assert (total.count, total.sumsq()) == (8, 100)
+    assert (total + total).sumsq() == 200
+
+
+@pytest.mark.parametrize("a", [[2**63 - 1], [HUGE], [TINY], [1.5 + 2j], [math.nan], [-(2.0**-1000)], np.array([2**64 - 1], "u8")], ids=str)
+def test_doubled_until_it_breaks(a):
+    """2**200 numbers: the right answer, or an OverflowError that leaves the sum alone."""
+    total, expected = given_all(a), expected_of(a)
+    for _ in range(200):
+        try:
+            total.merge(total)
+        except OverflowError:
+            assert total.count >= 2**60
+            break
+        expected.merge(expected)
+    assert_equals(total, expected)
+
+
+@pytest.mark.parametrize("other", [1, 2.5, None, [1, 2], np.ones(3)], ids=str)
+def test_only_accumulators_merge(other):
+    total = given_all([1])
+    with pytest.raises(TypeError):
+        total.merge(other)
+    if not isinstance(other, np.ndarray):
+        with pytest.raises(TypeError):
+            total + other
+        with pytest.raises(TypeError):
+            other + total
+        with pytest.raises(TypeError):
+            total += other
+        assert total != other
+    assert_same(total.sumsq(), 1)
+
+
+# ---- the end of the range -----------------------------------------------------
+
+
+def test_rounded_only_once(level):
+    """The sum in the accumulator is exact: what one update loses to rounding, the next may need."""
+    total = given_all([2.0**60], [1.0], [2.0**-500])
+    assert_same(total.sumsq(), 2.0**120)
+    for _ in range(3):
+        total.merge(total)
+    assert_equals(total, expected_of(*([[2.0**60], [1.0], [2.0**-500]] * 8)))
+    tie = given_all([float(x) for x in roots_of(2**53 + 1)])
+    assert_same(tie.sumsq(), 2.0**53)
+    tie.update([TINY])
+    assert_same(tie.sumsq(), 2.0**53 + 2)
+
+
+def test_sums_beyond_float64():
+    total = given_all([HUGE, HUGE])
+    assert_same(total.sumsq(), math.inf)
+    assert_same(total.rms(), HUGE)
+    total.update(np.zeros(6))
+    assert_same(total.norm(), math.inf)
+    assert_same(total.rms(), HUGE / 2)
+    assert total != given_all([math.inf, HUGE], np.zeros(6))
+
+
+def test_nan_beats_inf():
+    inf, nan = given_all([math.inf]), given_all([math.nan])
+    assert_same(inf.sumsq(), math.inf)
+    for total in (inf + nan, nan + inf, given_all([1.0], [math.nan], [math.inf], [3])):
+        assert_equals(total, expected_of([math.nan] * total.count))
+
+
+# ---- equality, repr, copies, pickle -------------------------------------------
+
+SAMPLES = {
+    "nothing": [],
+    "int": [[1, 2, 3]],
+    "big ints": [np.full(1000, 2**64 - 1, np.uint64)],
+    "one": [[1.0]],
+    "normal": [np.random.default_rng(0).normal(size=1000)],
+    "float32": [np.random.default_rng(0).normal(size=1000).astype("f4")],
+    "wild": [np.ldexp(1.0, np.arange(-1074, 1024))],
+    "ones everywhere": [np.ldexp(2.0**53 - 1, np.arange(-1074, 971))],
+    "huge": [np.full(5000, HUGE)],
+    "tiny": [[TINY]],
+    "inf": [[math.inf, 1.0]],
+    "nan": [[math.nan, 1e300, 1e-300]],
+    "both": [[math.nan, math.inf, 2.0]],
+    "mixed": [[2**62], [1e-300], [1e300]],
+    "complex": [[1e100 + 1e-100j]],
+}
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("name", SAMPLES)
+def test_pickle(name, protocol):
+    total, expected = given_all(*SAMPLES[name]), expected_of(*SAMPLES[name])
+    data = pickle.dumps(total, protocol)
+    if protocol >= 3:  # those before have no bytes of their own
+        assert len(data) <= 700
+    again = pickle.loads(data)
+    assert type(again) is Accumulator and again == total
+    for both in (again, total):
+        both.update([1, 2])
+    expected.update([1, 2])
+    assert_equals(again, expected)
+    assert again == total
+
+
+def test_pickle_of_ordinary_data_is_small():
+    for name in ("nothing", "int", "one", "normal", "float32", "tiny", "inf"):
+        assert len(pickle.dumps(given_all(*SAMPLES[name]))) < 200, name
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_copies_stand_alone(name):
+    total = given_all(*SAMPLES[name])
+    for again in (copy.copy(total), copy.deepcopy(total)):
+        assert again == total and again is not total
+        again.update([5])
+        assert again != total
+        assert_equals(total, expected_of(*SAMPLES[name]))
+
+
+def test_equality():
+    a = given_all([0.1, 1e-300, 7e200], [3])
+    assert a == given_all([3], [7e200], [1e-300, -0.1])
+    assert a != given_all([0.1, 7e200], [3])
+    assert a != given_all([0.1, 1e-300, 7e200], [3], [0])  # another count
+    assert a != given_all([0.1, 2e-300, 7e200], [3])  # the same when rounded
+    assert given_all([math.nan]) == given_all([-math.nan])
+    assert given_all([math.nan]) != given_all([math.inf]) != given_all([1.0])
+    assert given_all([1, 2]) == given_all(np.array([2, 1], "i1"))
+    assert a != 5 and a != "a" and a is not None and not a == 5
+    with pytest.raises(TypeError):
+        hash(a)
+    with pytest.raises(TypeError):
+        a < a
+
+
+def test_repr():
+    assert "Accumulator" in repr(Accumulator())
+    text = repr(given_all([3, 4]))
+    assert "25" in text and "2" in text and len(text) < 120
+    for name in SAMPLES:
+        assert "Accumulator" in repr(given_all(*SAMPLES[name]))
+
+
+# ---- threads that share one ---------------------------------------------------
+
+
+@pytest.fixture
+def switching_often():
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_updates_from_many_threads(level, switching_often):
+    rng = np.random.default_rng(4)
+    chunks = [floats(rng, int(n), highest=600, spread=1200) for n in rng.integers(0, 30_000, 60)]
+    total = Accumulator()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(total.update, chunks))
+    assert_equals(total, expected_of(*chunks))
+
+
+def test_merges_from_many_threads(switching_often):
+    parts = [given_all([k, 1e-200 * k]) for k in range(200)]
+    total = Accumulator()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(total.merge, parts))
+    assert_equals(total, expected_of(*([k, 1e-200 * k] for k in range(200))))
+
+
+def test_count_and_sum_belong_together(switching_often):
+    """A reader never sees the sum of an update without its count."""
+    total = Accumulator()
+    total.update(np.full(3, 0.3))
+    chunks = [np.full(n, 0.3) for n in (1, 5, 3000, 100_000)] * 25
+    with ThreadPoolExecutor(4) as pool:
+        updates = [pool.submit(total.update, chunk) for chunk in chunks]
+        seen = 0
+        while not all(update.done() for update in updates):
+            assert total.rms() == 0.3
+            assert pickle.loads(pickle.dumps(total)).rms() == 0.3
+            assert (total + total).rms() == 0.3
+            seen += 1
+    assert seen
+    assert total.count == 3 + sum(map(len, chunks))
+
+
+def test_merging_each_into_the_other_ends(switching_often):
+    a, b = given_all([1.0]), given_all([0.0])
+
+    def merge(pair):
+        for _ in range(20):
+            pair[0].merge(pair[1])
+            pair[0] == pair[1]
+            pair[0] + pair[1]
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(merge, [(a, b), (b, a)]))
+    assert a.count > 20 and b.count > 20

@@ -1,0 +1,612 @@
+"""sumsq, norm and rms: the bits of the oracle, for every dtype and magnitude."""
+
+import array
+import hashlib
+import itertools
+import math
+import warnings
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hard_arrays import (
+    COMPLEX,
+    DTYPES,
+    FLOATS,
+    HUGE,
+    INTEGERS,
+    SIZES,
+    SPECIALS,
+    TINY,
+    assert_same,
+    floats,
+    hard_arrays,
+    roots_of,
+    unchanged,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import pycrust
+from pycrust import reference
+
+FUNCTIONS = ["sumsq", "norm", "rms"]
+
+
+known = {}
+
+
+def exact(a):
+    """The oracle's Accumulator of a, made once for all levels."""
+    a = np.asarray(a)
+    key = a.dtype.str, a.shape, hashlib.blake2b(a.tobytes()).digest()
+    if key not in known:
+        known[key] = reference.Accumulator()
+        known[key].update(a)
+    return known[key]
+
+
+def compare(a, functions=FUNCTIONS):
+    """pycrust and the oracle give the same for the whole of an array."""
+    for name in functions:
+        with warnings.catch_warnings(), unchanged(a):
+            warnings.simplefilter("ignore", RuntimeWarning)  # rms of nothing
+            assert_same(getattr(pycrust, name)(a), getattr(exact(a), name)())
+
+
+def compare_axes(a, *args, functions=FUNCTIONS, **kwargs):
+    """And with arguments."""
+    for name in functions:
+        with warnings.catch_warnings(), unchanged(a):
+            warnings.simplefilter("ignore", RuntimeWarning)
+            result = getattr(pycrust, name)(a, *args, **kwargs)
+            expected = getattr(reference, name)(a, *args, **kwargs)
+        assert_same(result, expected)
+
+
+# ---- values -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(data=st.data())
+def test_hard_arrays(level, dtype, data):
+    compare(data.draw(hard_arrays(dtype)))
+
+
+@pytest.mark.parametrize("dtype", FLOATS + COMPLEX)
+@given(data=st.data())
+def test_any_few_numbers(level, dtype, data):
+    compare(data.draw(hnp.arrays(dtype, st.integers(0, 12))))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n", [65535, 65536, 65537, 200_001])
+def test_long_arrays(level, dtype, n):
+    rng = np.random.default_rng(n)
+    kind = np.dtype(dtype).kind
+    a = rng.normal(size=n) if kind in "fc" else rng.integers(-(2**63), 2**63 - 1, n).astype(dtype)
+    if kind == "c":
+        a = a + 1j * rng.normal(size=n)
+    compare(a.astype(dtype))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("n", SIZES)
+def test_every_size(level, dtype, n):
+    a = np.random.default_rng(n).normal(size=n).astype(dtype)
+    compare(a)
+    compare(np.full(n, 1 - 2.0**-11, dtype))
+
+
+@pytest.mark.parametrize("dtype", [name for name in INTEGERS if name != "?"])
+@pytest.mark.parametrize("n", SIZES)
+def test_every_size_of_the_largest_integers(level, dtype, n):
+    limits = np.iinfo(dtype)
+    for value in {limits.min, limits.max, limits.min + 1}:
+        compare(np.full(n, value, dtype))
+
+
+@pytest.mark.parametrize("mantissa", ["random", "ones", "power", "ends"])
+@pytest.mark.parametrize("spread", [0, *range(19, 29), *range(46, 56), 100, 400, 1500, 2097])
+def test_every_spread_of_magnitudes(level, spread, mantissa):
+    rng = np.random.default_rng(spread)
+    for highest in (0, 1, -501, 1023, -1074 + spread, *rng.integers(spread - 1074, 1023, 4, endpoint=True)):
+        compare(floats(rng, 4100, highest=highest, spread=min(spread, highest + 1074), mantissa=mantissa))
+
+
+@pytest.mark.parametrize("mantissa", ["random", "ones", "power"])
+def test_every_exponent(level, mantissa):
+    rng = np.random.default_rng(7)
+    for highest in range(-1074, 1024, 3):
+        compare(floats(rng, 70, highest=highest, spread=1, mantissa=mantissa), functions=["sumsq", "norm"])
+
+
+def test_every_exponent_in_one_array(level):
+    powers = np.ldexp(1.0, np.arange(-1074, 1024))
+    rng = np.random.default_rng(8)
+    for a in (powers, powers[::-1].copy(), rng.permutation(powers), rng.permutation(np.repeat(powers, 31))):
+        compare(a)
+        compare(a[np.abs(a) < 2.0**500])
+        compare(a[np.abs(a) < 2.0**-500])
+
+
+def test_every_float16(level):
+    a = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    compare(a)
+    compare(a[np.isfinite(a)])
+    compare_axes(a[:, None], axis=1, functions=["sumsq"])
+
+
+@pytest.mark.parametrize("special", SPECIALS, ids=repr)
+@pytest.mark.parametrize("ordinary", [1.0, 1e-150, 1e150, 2.0**-1074, 0.0])
+def test_one_outlier_at_each_place(level, ordinary, special):
+    rng = np.random.default_rng(11)
+    a = rng.uniform(1, 2, 3 * 2048 + 9) * ordinary
+    for place in [*range(10), *(b + d for b in (64, 512, 1024, 2048, 4096, 6144) for d in (-1, 0, 1)), a.size - 1]:
+        kept, a[place] = a[place], special
+        compare(a, functions=["sumsq", "norm"])
+        a[place] = kept
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "c8", "c16"])
+@pytest.mark.parametrize("special", [0.0, TINY, 1e-45, 6e-8, 6e4, 1e38, math.inf, math.nan], ids=repr)
+def test_one_outlier_in_other_dtypes(level, dtype, special):
+    rng = np.random.default_rng(12)
+    a = rng.uniform(1, 2, 4100).astype(dtype)
+    for place in (0, 1, 7, 8, 15, 16, 31, 1023, 1024, 2047, 2048, 4095, 4096, 4099):
+        for value in (special, complex(0, special)) if a.dtype.kind == "c" else (special,):
+            kept = a[place]
+            with np.errstate(over="ignore"):
+                a[place] = value
+            compare(a)
+            a[place] = kept
+
+
+@pytest.mark.parametrize("dtype", FLOATS + COMPLEX)
+def test_nan_beats_inf(level, dtype):
+    for values in itertools.permutations([math.nan, math.inf, -math.inf, 1.0, 0.0], 3):
+        for gap in (1, 7, 700, 2048):
+            a = np.ones(3 * gap, dtype)
+            a[::gap] = values
+            compare(a)
+    compare(np.array([complex(math.inf, math.nan), 1], "c16"))
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_integers_too_many_for_any_small_sum(level, dtype):
+    limits = np.iinfo(dtype) if dtype != "?" else np.iinfo("u1")
+    n = 2**24 + 3 if np.dtype(dtype).itemsize <= 2 else 2**20 + 3
+    a = np.full(n, True if dtype == "?" else limits.min or limits.max, dtype)
+    total = n * int(a[0]) ** 2
+    assert_same(pycrust.sumsq(a), total)
+    assert_same(pycrust.norm(a), reference.nearest_root(total))
+    assert_same(pycrust.rms(a), abs(float(a[0])))
+
+
+@pytest.mark.parametrize("dtype", FLOATS + COMPLEX)
+def test_floats_too_many_for_any_small_sum(level, dtype):
+    n = 2**22 + 5
+    value = np.array(1 - 2.0**-11, dtype)
+    total = Fraction(float(value.real)) ** 2 * n
+    a = np.full(n, value)
+    assert_same(pycrust.sumsq(a), reference.nearest(total))
+    assert_same(pycrust.norm(a), reference.nearest_root(total))
+    assert_same(pycrust.rms(a), float(value.real))
+
+
+# ---- the rounding -------------------------------------------------------------
+
+
+@given(st.integers(2**53, 2**54 - 1), st.integers(-1000, 900), st.sampled_from([0, 3, 2050]), st.integers(0, 2**32))
+def test_sums_halfway_between_floats(level, total, exponent, zeros, seed):
+    """54 bits and the last one set: a tie, and with a little more or less no longer."""
+    half = exponent // 2
+    roots = np.ldexp(np.array([*roots_of(total | 1), *[0] * zeros], float), half)
+    np.random.default_rng(seed).shuffle(roots)
+    compare(roots)
+    compare(np.append(roots, TINY))
+    compare(np.append(roots, math.ldexp(1.0, max(half - 60, -1074))))
+    almost = [*roots_of((total | 1) - 1), 1 - 2**-53]
+    compare(np.ldexp(almost, half))
+
+
+@given(st.integers(2**53, 2**54 - 1), st.integers(-1074, 950), st.integers(0, 2**32))
+def test_roots_halfway_between_floats(level, root, exponent, seed):
+    root |= 1
+    exact = np.ldexp([float(x) for x in roots_of(root**2)], exponent)
+    np.random.default_rng(seed).shuffle(exact)
+    compare(exact)
+    compare(np.append(exact, TINY))
+    compare(np.ldexp([float(x) for x in roots_of(root**2 - 1)], exponent))
+    n = 4 * 97
+    mean = [float(x) for x in roots_of(n * root**2)]
+    compare(np.ldexp([*mean, *[0.0] * (n - len(mean))], exponent))
+
+
+@pytest.mark.parametrize("k", [*range(1, 12), 64, 1000, 2049, 5000])
+def test_sums_that_underflow(level, k):
+    for exponent in range(-545, -530):
+        compare(np.full(k, 2.0**exponent))
+        compare(np.full(k, 2.0**exponent * (1 - 2**-53)))
+    compare(np.full(k, TINY))
+    compare(np.append(np.full(k, TINY), 2.0**-538))
+
+
+def test_sums_that_underflow_are_as_counted_by_hand(level):
+    totals = [pycrust.sumsq(np.full(k, 2.0**-538)) / TINY for k in range(12)]
+    assert totals == [0, 0, 0, 1, 1, 1, 2, 2, 2, 2, 2, 3]
+    assert [pycrust.rms([TINY] + [0.0] * zeros) / TINY for zeros in range(5)] == [1, 1, 1, 0, 0]
+
+
+def test_the_largest_sums(level):
+    tie = 2**54 - 1  # times 2**970: halfway between HUGE and 2**1024
+    exactly = np.ldexp([float(x) for x in roots_of(tie)], 485)
+    below = np.ldexp([*map(float, roots_of(tie - 1)), 1 - 2**-53], 485)
+    assert_same(pycrust.sumsq(exactly), math.inf)
+    assert_same(pycrust.sumsq(below), HUGE)
+    assert_same(pycrust.sumsq(np.append(below, TINY)), HUGE)
+    assert_same(pycrust.sumsq(np.full(3, 1e300)), math.inf)
+    compare(exactly)
+    compare(below)
+    compare(np.full(5000, 2.0**512))
+
+
+def test_the_largest_roots(level):
+    tie = 2**54 - 1  # times 2**970
+    exactly = np.ldexp([float(x) for x in roots_of(tie**2)], 970)
+    below = np.ldexp([*map(float, roots_of(tie**2 - 1)), 1 - 2**-53], 970)
+    assert_same(pycrust.norm(exactly), math.inf)
+    assert_same(pycrust.norm(below), HUGE)
+    assert_same(pycrust.norm([1e200, 1e200]), 1.414213562373095e200)
+    for n in (1, 2, 100, 5000):
+        compare(np.full(n, HUGE))
+    compare(exactly)
+    compare(below)
+
+
+@pytest.mark.parametrize("bits", [*range(50, 56), *range(62, 67), *range(104, 108), 127, 128, 129, 192, 256])
+def test_carries_that_run_far(level, bits):
+    """Sums of 2**bits - 1 and about: long runs of ones, which one more turns over."""
+    for total in (2**bits - 1, 2**bits, 2**bits + 1):
+        roots = [float(x) for x in roots_of(total)]
+        for exponent in (0, -31, 200, -400, -537):
+            a = np.ldexp(roots, exponent)
+            compare(a, functions=["sumsq", "norm"])
+            compare(np.append(a, math.ldexp(1.0, exponent)), functions=["sumsq", "norm"])
+
+
+@given(hnp.arrays("i8", st.integers(0, 9)), hnp.arrays("u8", st.integers(0, 9)))
+def test_integers_as_rounded_floats(level, signed, unsigned):
+    for a in (signed, unsigned):
+        compare_axes(a, dtype=np.float64, functions=["sumsq"])
+        assert_same(pycrust.sumsq(a, dtype=float), float(sum(int(x) ** 2 for x in a)))
+
+
+# ---- result types -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_types_of_integer_results(dtype):
+    a = np.array([[1, 0, 1], [1, 1, 1]], dtype)
+    assert type(pycrust.sumsq(a)) is int
+    assert type(pycrust.sumsq(a, dtype=object)) is int
+    assert isinstance(pycrust.sumsq(a, dtype=np.float64), float)
+    assert pycrust.sumsq(a, 1).dtype == np.uint64
+    assert pycrust.sumsq(a, 1, dtype="u8").dtype == np.uint64
+    assert pycrust.sumsq(a, 1, dtype=float).dtype == np.float64
+    exact = pycrust.sumsq(a, 1, dtype=object)
+    assert exact.dtype == object and [type(value) for value in exact] == [int, int]
+    assert pycrust.sumsq(a[0], axis=0).dtype == np.uint64
+    for function in (pycrust.norm, pycrust.rms):
+        assert isinstance(function(a), float)
+        assert function(a, 1).dtype == np.float64
+
+
+@pytest.mark.parametrize("dtype", FLOATS + COMPLEX)
+def test_types_of_float_results(dtype):
+    a = np.ones((2, 3), dtype)
+    for function in (pycrust.sumsq, pycrust.norm, pycrust.rms):
+        assert isinstance(function(a), float)
+        assert function(a, 1).dtype == np.float64
+    assert isinstance(pycrust.sumsq(a, dtype=np.float64), float)
+
+
+@pytest.mark.parametrize(
+    "a, total",
+    [
+        (3, 9),
+        (True, 1),
+        (-3.0, 9.0),
+        (3 + 4j, 25.0),
+        ([3, 4], 25),
+        (((1, 2), (3, 4)), 30),
+        ([3, 0.5], 9.25),
+        (range(4), 14),
+        (b"", None),
+        (bytearray([3, 4]), 25),
+        (memoryview(array.array("h", [-300, 400])), 250000),
+        (array.array("d", [0.5]), 0.25),
+        ([2**63], 2**126),
+        (np.int8(-128), 16384),
+        (np.array(-7), 49),
+        (np.array(0.5, ">f4"), 0.25),
+    ],
+    ids=repr,
+)
+def test_array_likes(a, total):
+    if total is None:  # a bytes object is a string to NumPy
+        with pytest.raises(TypeError):
+            pycrust.sumsq(a)
+        return
+    assert_same(pycrust.sumsq(a), total)
+    assert_same(pycrust.norm(a), reference.norm(a))
+    assert_same(pycrust.rms(a), reference.rms(a))
+
+
+def test_of_nothing():
+    for empty in (np.zeros(0, int), np.zeros((2, 0, 1), "i2")):
+        assert_same(pycrust.sumsq(empty), 0)
+        assert_same(pycrust.norm(empty), 0.0)
+    for empty in ([], np.zeros(0, "f4"), np.zeros((2, 0, 1), "c16")):
+        assert_same(pycrust.sumsq(empty), 0.0)
+        assert_same(pycrust.norm(empty), 0.0)
+    for empty in ([], np.zeros(0, int)):
+        with pytest.warns(RuntimeWarning):
+            assert math.isnan(pycrust.rms(empty))
+    with pytest.warns(RuntimeWarning):
+        assert np.isnan(pycrust.rms(np.zeros((2, 0)), axis=1)).tolist() == [True, True]
+    with pytest.warns(RuntimeWarning):
+        assert_same(pycrust.rms([[1, 2], [3, 4]], axis=1, where=[[True], [False]]), np.array([math.sqrt(2.5), math.nan]))
+    assert pycrust.rms(np.zeros((0, 3)), axis=1).shape == (0,)  # no mean of nothing here: no warning
+
+
+def test_nothing_else_warns():
+    for a in ([1e300, 1e300], [math.inf], [math.nan], [TINY], np.array([65504], "f2"), [-0.0]):
+        for function in (pycrust.sumsq, pycrust.norm, pycrust.rms):
+            function(a)
+            function([a], axis=1)
+
+
+# ---- axis, keepdims, where, out -----------------------------------------------
+
+
+@st.composite
+def reductions(draw):
+    """An array, and axis, keepdims and where to reduce it with."""
+    shape = draw(hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=5))
+    dtype = draw(st.sampled_from(DTYPES))
+    size = math.prod(shape)
+    a = draw(hard_arrays(dtype, sizes=st.just(size))).reshape(shape)
+    if draw(st.booleans()):
+        a = a[tuple(slice(None, None, draw(st.sampled_from([1, -1, 2, -2]))) for _ in shape)]
+    if draw(st.booleans()):
+        a = a.transpose(draw(st.permutations(range(a.ndim))))
+    axis = draw(st.one_of(st.none(), hnp.valid_tuple_axes(a.ndim), *([st.integers(-a.ndim, a.ndim - 1)] if a.ndim else [])))
+    where = True
+    if draw(st.booleans()):
+        mask_shape = tuple(draw(st.sampled_from([1, side])) for side in a.shape)[draw(st.integers(0, a.ndim)) :]
+        where = draw(hnp.arrays(bool, mask_shape))
+    return a, axis, draw(st.booleans()), where
+
+
+@given(reductions())
+def test_reductions(level, reduction):
+    a, axis, keepdims, where = reduction
+    compare_axes(a, axis, keepdims=keepdims, where=where, functions=["norm", "rms"])
+    compare_axes(a, axis, keepdims=keepdims, where=where, functions=["sumsq"], **exactly(a))
+    compare_axes(a, axis, keepdims=keepdims, where=where, functions=["sumsq"], dtype=float)
+
+
+@given(reductions())
+def test_out(level, reduction):
+    a, axis, keepdims, where = reduction
+    for name in FUNCTIONS:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            expected = np.asarray(getattr(reference, name)(a, axis, keepdims=keepdims, where=where, **floating(name)))
+            for out in (np.empty_like(expected), np.full((*expected.shape, 2), 7.0)[..., 0]):
+                result = getattr(pycrust, name)(a, axis, out=out, keepdims=keepdims, where=where, **floating(name))
+                assert result is out
+                assert_same(out, expected)
+
+
+def exactly(a):
+    return {"dtype": object} if a.dtype.kind in "biu" else {}
+
+
+def floating(name):
+    return {"dtype": np.float64} if name == "sumsq" else {}
+
+
+@pytest.mark.parametrize("shape", [(3, 4099), (4099, 3), (2, 3000, 2), (70, 70), (1, 5000), (5000, 1)])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_long_axes(level, shape, dtype):
+    rng = np.random.default_rng(21)
+    a = rng.normal(size=shape) * 50
+    a = a.astype(dtype)
+    for view in (a, np.asfortranarray(a), a[::-1], a[:, ::-1]):
+        for axis in (*range(a.ndim), (0, -1)):
+            compare_axes(view, axis, functions=["sumsq"], **exactly(a))
+    compare_axes(a, 0, functions=["norm", "rms"])
+
+
+@pytest.mark.parametrize("axis", [0, 1, (0, 1), None])
+def test_axes_of_wild_numbers(level, axis):
+    rng = np.random.default_rng(22)
+    for spread in (0, 25, 60, 600):
+        a = floats(rng, 90 * 90, highest=50, spread=spread).reshape(90, 90)
+        a[rng.integers(90, size=5), rng.integers(90, size=5)] = [math.nan, math.inf, HUGE, TINY, 0]
+        compare_axes(a, axis)
+
+
+def test_out_may_be_a_part_of_the_input():
+    a = np.arange(12.0).reshape(3, 4)
+    expected = reference.sumsq(a, axis=0)
+    result = pycrust.sumsq(a, axis=0, out=a[0])
+    assert result.tolist() == expected.tolist() == a[0].tolist()
+
+
+def test_out_of_another_dtype():
+    a = np.array([[1, 2], [3, 4]])
+    for dtype in ("u8", "f8", "O", ">u8"):
+        out = np.zeros(2, dtype)
+        assert pycrust.sumsq(a, axis=1, out=out) is out
+        assert out.tolist() == [5, 25] and out.dtype == dtype
+    out = np.zeros(())
+    assert pycrust.norm(a, out=out) is out and out == math.sqrt(30)
+
+
+def test_results_are_plain_arrays():
+    class Labelled(np.ndarray):
+        pass
+
+    result = pycrust.sumsq(np.ones((2, 2)).view(Labelled), axis=0)
+    assert type(result) is np.ndarray and result.tolist() == [2.0, 2.0]
+
+
+# ---- errors -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "a, named",
+    [
+        (np.array([1, 2**70]), "object"),
+        (["a"], "U1"),
+        (np.array(["2026-01-01"], "M8[D]"), "datetime64"),
+        (np.array([1], "m8[s]"), "timedelta64"),
+        (np.zeros(2, [("x", "f8")]), "x"),
+        (np.zeros(2, "V4"), "V4|void"),
+        (np.ones(2, np.longdouble), "longdouble|float128|float96"),
+        (np.ones(2, np.clongdouble), "clongdouble|complex256|complex192"),
+        (None, "object"),
+    ],
+    ids=lambda x: getattr(x, "dtype", x) and None,
+)
+@pytest.mark.parametrize("name", [*FUNCTIONS, "Accumulator"])
+def test_other_dtypes_are_refused(a, named, name):
+    function = pycrust.Accumulator().update if name == "Accumulator" else getattr(pycrust, name)
+    with pytest.raises(TypeError, match=named):
+        function(a)
+
+
+@pytest.mark.parametrize("name", [*FUNCTIONS, "Accumulator"])
+@pytest.mark.parametrize("mask", [[True, False], False])
+def test_masks_are_never_ignored(name, mask):
+    function = pycrust.Accumulator().update if name == "Accumulator" else getattr(pycrust, name)
+    with pytest.raises(TypeError, match="where="):
+        function(np.ma.masked_array([1.0, 2.0], mask=mask))
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize(
+    "arguments, error, named",
+    [
+        ({"axis": 2}, ValueError, "2"),
+        ({"axis": -3}, ValueError, "-3"),
+        ({"axis": (0, 5)}, ValueError, "5"),
+        ({"axis": (0, 0)}, ValueError, "axis|axes"),
+        ({"axis": (1, -1)}, ValueError, "axis|axes"),
+        ({"axis": 0.5}, TypeError, None),
+        ({"axis": "x"}, TypeError, None),
+        ({"axis": 2**70}, (ValueError, OverflowError), None),
+        ({"out": np.zeros(3)}, ValueError, r"\(3,\)"),
+        ({"axis": 0, "out": np.zeros(2)}, ValueError, r"\(2,\)"),
+        ({"axis": 0, "keepdims": True, "out": np.zeros(3)}, ValueError, r"\(1, 3\)"),
+        ({"axis": 0, "out": np.zeros(3, "M8[s]")}, TypeError, "datetime64"),
+        ({"axis": 0, "out": np.zeros(3, bool)}, TypeError, "bool"),
+        ({"axis": 0, "out": [0.0, 0.0, 0.0]}, TypeError, "list"),
+        ({"axis": 0, "out": np.broadcast_to(0.0, 3)}, ValueError, "read-only"),
+        ({"where": [1, 0, 1]}, TypeError, "where"),
+        ({"where": [True, False]}, ValueError, "where"),
+        ({"where": np.ones((2, 2, 3), bool)}, ValueError, "where"),
+        ({"where": np.ma.masked_array([True, True, True])}, TypeError, "where"),
+        ({"workers": 0}, ValueError, "workers"),
+        ({"workers": -10_000}, ValueError, "workers"),
+        ({"workers": 1.0}, TypeError, None),
+        ({"workers": "2"}, TypeError, None),
+        ({"workers": None}, TypeError, None),
+        ({"colour": 1}, TypeError, "colour"),
+    ],
+    ids=str,
+)
+def test_bad_arguments(name, arguments, error, named):
+    a = np.ones((2, 3))
+    with pytest.raises(error, match=named):
+        getattr(pycrust, name)(a, **arguments)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_arguments_by_position(name):
+    function = getattr(pycrust, name)
+    function(np.ones((2, 2)), 1)
+    with pytest.raises(TypeError):
+        function(a=[1.0])
+    with pytest.raises(TypeError):
+        function([1.0], 0, None)
+    with pytest.raises(TypeError):
+        function()
+
+
+@pytest.mark.parametrize("dtype", ["f4", "i8", "u8", "O", "c16", "U3", "longdouble"])
+def test_dtypes_that_floats_do_not_give(dtype):
+    for axis in (None, 0):
+        with pytest.raises(TypeError, match="dtype"):
+            pycrust.sumsq([1.5], axis, dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", ["c16", "U3", "longdouble", "M8[s]", "?"])
+def test_dtypes_that_integers_do_not_give(dtype):
+    for axis in (None, 0):
+        with pytest.raises(TypeError, match="dtype"):
+            pycrust.sumsq([1], axis, dtype=dtype)
+
+
+@pytest.mark.parametrize("name", ["norm", "rms"])
+def test_roots_take_no_dtype(name):
+    with pytest.raises(TypeError):
+        getattr(pycrust, name)([1.0], dtype=float)
+
+
+def test_sums_beyond_uint64(level):
+    fits = np.array([2**32 - 1, 2**16, 2**16], np.int64)  # 2**64 - 2**33 + 1 + 2**33
+    a = np.array([fits - [0, 0, 2**16], fits], np.int64)
+    out = np.array([7, 8], np.uint64)
+    with pytest.raises(OverflowError, match="dtype=object"):
+        pycrust.sumsq(a, axis=1)
+    with pytest.raises(OverflowError, match="dtype=object"):
+        pycrust.sumsq(a, axis=1, out=out)
+    assert out.tolist() == [7, 8]
+    with pytest.raises(OverflowError, match="dtype=object"):
+        pycrust.sumsq(a, dtype=np.uint64)
+    assert pycrust.sumsq(a, axis=1, dtype=object).tolist() == [2**64 - 2**32 + 1, 2**64 + 1]
+    assert pycrust.sumsq(a, axis=1, dtype=float).tolist() == [2.0**64 - 2.0**32, 2.0**64]
+    assert pycrust.sumsq(a[:1], axis=1).tolist() == [2**64 - 2**32 + 1]
+    assert pycrust.sumsq(a) == 2**65 - 2**32 + 2
+    largest = np.array(roots_of(2**64 - 1), np.int64)
+    assert_same(pycrust.sumsq(largest, axis=0), np.uint64(2**64 - 1))
+    with pytest.raises(OverflowError, match="dtype=object"):
+        pycrust.sumsq(np.append(largest, 1), axis=0)
+
+
+def test_out_never_wraps():
+    a = np.array([[1, 1], [20, 20]])
+    for dtype in ("i1", "u1"):
+        out = np.array([5, 5], dtype)
+        with pytest.raises((OverflowError, TypeError)):
+            pycrust.sumsq(a, axis=1, out=out)
+        assert out.tolist() == [5, 5]
+    out = np.array([5], "i8")
+    with pytest.raises((OverflowError, TypeError)):
+        pycrust.sumsq([[2**31, 2**31, 2**31]], axis=1, out=out)
+    assert out.tolist() == [5]
+
+
+def test_out_untouched_by_errors():
+    out = np.full(2, 7.0)
+    for bad in ({"where": [1, 0]}, {"workers": 0}, {"axis": 3}):
+        with pytest.raises((TypeError, ValueError)):
+            pycrust.sumsq(np.ones((2, 2)), **{"axis": 0, "out": out, **bad})
+    with pytest.raises(TypeError):
+        pycrust.sumsq(np.ones((2, 2), object), axis=0, out=out)
+    assert out.tolist() == [7.0, 7.0]

@@ -1,0 +1,190 @@
+"""Every layout in memory gives the bits of the same numbers in a row, without a copy."""
+
+import math
+import tracemalloc
+
+import numpy as np
+import pytest
+from hard_arrays import DTYPES, HUGE, TINY, assert_same, hard_arrays, layouts, unchanged
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import pycrust
+from pycrust import reference
+
+
+def sample(dtype, shape, seed=0):
+    rng = np.random.default_rng(seed)
+    dtype = np.dtype(dtype)
+    if dtype.kind in "fc":
+        with np.errstate(over="ignore"):
+            a = rng.normal(size=shape) * np.ldexp(1.0, rng.integers(-30, 30, shape))
+            a = a + (1j * rng.normal(size=shape) if dtype.kind == "c" else 0)
+            return a.astype(dtype)
+    return rng.integers(0, 256, (*shape, dtype.itemsize), np.uint8).view("u1" if dtype == bool else dtype)[..., 0].astype(dtype)
+
+
+def exactly(a):
+    return {"dtype": object} if a.dtype.kind in "biu" else {}
+
+
+# ---- the zoo ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (7,), (3000,), (37, 53), (2, 1500), (1500, 2), (5, 1, 7), (3, 4, 5, 6), (2, 0, 3)])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_whole_arrays(level, dtype, shape, tmp_path):
+    a = sample(dtype, shape)
+    total = reference.Accumulator()
+    total.update(a)
+    for name, view in layouts(a, tmp_path):
+        with unchanged(view):
+            assert_same(pycrust.sumsq(view), total.sumsq())
+            assert_same(pycrust.norm(view), total.norm())
+            if a.size:
+                assert_same(pycrust.rms(view), total.rms())
+
+
+@pytest.mark.parametrize("shape", [(37, 53), (2, 1500), (1500, 2), (3, 4, 5)])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_axes(level, dtype, shape, tmp_path):
+    a = sample(dtype, shape)
+    for axis in (0, 1, -1, (0, 1), (-1, 0)):
+        expected = reference.sumsq(a, axis, **exactly(a))
+        for name, view in layouts(a, tmp_path):
+            with unchanged(view):
+                assert_same(pycrust.sumsq(view, axis, **exactly(a)), expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_masks(level, dtype, tmp_path):
+    a = sample(dtype, (31, 67))
+    rng = np.random.default_rng(5)
+    rows, columns, each = (rng.random(shape) < 0.4 for shape in ((31, 1), (67,), (31, 67)))
+    for where in (rows, columns, each, np.asfortranarray(each), each[::-1, ::-1], np.False_, np.True_, [[True]]):
+        for axis in (None, 0, 1):
+            expected = reference.sumsq(a, axis, where=where, **exactly(a))
+            for name, view in layouts(a, tmp_path):
+                assert_same(pycrust.sumsq(view, axis, where=where, **exactly(a)), expected)
+
+
+def test_masked_numbers_do_not_count(level):
+    a = np.array([3.0, math.nan, 4.0, math.inf])
+    where = np.isfinite(a)
+    assert pycrust.sumsq(a, where=where) == 25.0
+    assert pycrust.norm(a, where=where) == 5.0
+    assert pycrust.rms(a, where=where) == math.sqrt(12.5)
+    assert pycrust.sumsq(np.ma.masked_invalid(a).data, where=~np.ma.masked_invalid(a).mask) == 25.0
+
+
+@given(data=st.data())
+def test_views_of_views(level, data):
+    """Any slicing, flipping and reshaping, one after the other."""
+    dtype = data.draw(st.sampled_from(DTYPES))
+    a = data.draw(hard_arrays(dtype, sizes=st.just(720))).reshape(data.draw(st.permutations([4, 5, 6, 6])))
+    for _ in range(data.draw(st.integers(1, 4))):
+        if data.draw(st.booleans()):
+            a = a[data.draw(hnp.basic_indices(a.shape, allow_newaxis=True, max_dims=8))]
+            a = np.asarray(a)
+        a = a.transpose(data.draw(st.permutations(range(a.ndim))))
+    total = reference.Accumulator()
+    total.update(a)
+    assert_same(pycrust.sumsq(a), total.sumsq())
+    if a.ndim:
+        axis = data.draw(st.integers(0, a.ndim - 1))
+        assert_same(pycrust.sumsq(a, axis, **exactly(a)), reference.sumsq(a, axis, **exactly(a)))
+
+
+@given(
+    st.sampled_from(DTYPES),
+    st.integers(1, 40),
+    st.integers(1, 40),
+    st.integers(-9, 9),
+    st.integers(-9, 9),
+)
+def test_strides_of_any_number_of_bytes(level, dtype, m, n, row, step):
+    """Overlapping, misaligned, backwards, standing still."""
+    dtype = np.dtype(dtype)
+    if dtype == bool:
+        buffer = np.random.default_rng(0).integers(0, 2, 2000, np.uint8)
+    else:
+        buffer = np.random.default_rng(0).integers(0, 60, 2000, np.uint8)
+    lowest = min(0, row * (m - 1)) + min(0, step * (n - 1))
+    a = np.ndarray((m, n), dtype, buffer, offset=-lowest, strides=(row, step))
+    for axis in (None, 0, 1):
+        assert_same(pycrust.sumsq(a, axis, **exactly(a)), reference.sumsq(a, axis, **exactly(a)))
+
+
+# ---- elements that stand for many ---------------------------------------------
+
+
+def test_one_number_seen_often(level):
+    assert_same(pycrust.sumsq(np.broadcast_to(3, 2**40)), 9 * 2**40)
+    assert_same(pycrust.sumsq(np.broadcast_to(np.uint64(2**64 - 1), (2**20, 2**20))), (2**64 - 1) ** 2 * 2**40)
+    assert_same(pycrust.sumsq(np.broadcast_to(np.int8(-128), (2**30, 2**30))), 2**74)
+    assert_same(pycrust.sumsq(np.broadcast_to(True, (2**31, 2**31))), 2**62)
+    third = np.float64(1 / 3)
+    assert_same(pycrust.sumsq(np.broadcast_to(third, 2**40)), reference.sumsq([third]) * 2.0**40)
+    assert_same(pycrust.norm(np.broadcast_to(np.float32(-2), 2**40)), 2.0**21)
+    assert_same(pycrust.rms(np.broadcast_to(np.float16(0.1), 2**40)), float(np.float16(0.1)))
+    assert_same(pycrust.rms(np.broadcast_to(HUGE, 2**40)), HUGE)
+    assert_same(pycrust.norm(np.broadcast_to(HUGE, 2**40)), math.inf)
+    assert_same(pycrust.norm(np.broadcast_to(TINY, 2**40)), TINY * 2.0**20)
+    assert_same(pycrust.sumsq(np.broadcast_to(math.nan, 2**40)), math.nan)
+    assert_same(pycrust.sumsq(np.broadcast_to(-math.inf, 2**40)), math.inf)
+    assert_same(pycrust.sumsq(np.broadcast_to(3 + 4j, 2**40)), 25.0 * 2**40)
+
+
+def test_rows_seen_often(level):
+    few = np.array([1, 2, 3])
+    assert_same(pycrust.sumsq(np.broadcast_to(few, (2**40, 3))), 14 * 2**40)
+    assert_same(pycrust.sumsq(np.broadcast_to(few[:, None], (3, 2**40))), 14 * 2**40)
+    assert_same(pycrust.sumsq(np.broadcast_to(few[:, None, None], (3, 2**20, 2**20))), 14 * 2**40)
+    assert_same(pycrust.sumsq(np.broadcast_to(few[::-1, None] / 7, (2**20, 3, 2**20))), reference.sumsq(few / 7) * 2.0**40)
+    assert_same(pycrust.sumsq(np.broadcast_to(few[:, None], (3, 2**40)), axis=1), np.array([1, 4, 9], "u8") << 40)
+    assert_same(pycrust.norm(np.broadcast_to(few[:, None], (3, 2**40)), axis=1), few * 2.0**20)
+    assert_same(pycrust.sumsq(np.broadcast_to(few, (2**40, 3)), axis=0), np.array([1, 4, 9], "u8") << 40)
+    assert_same(pycrust.rms(np.broadcast_to(few, (2**40, 3)), axis=0), np.array([1.0, 2.0, 3.0]))
+    assert_same(pycrust.sumsq(np.broadcast_to(few, (2**40, 3)), workers=2), 14 * 2**40)
+    total = pycrust.Accumulator()
+    total.update(np.broadcast_to(few, (2**40, 3)))
+    assert (total.count, total.sumsq()) == (3 * 2**40, 14 * 2**40)
+
+
+@given(data=st.data())
+def test_small_broadcasts(level, data):
+    dtype = data.draw(st.sampled_from(DTYPES))
+    shape = data.draw(hnp.array_shapes(max_dims=3, max_side=4))
+    a = data.draw(hard_arrays(dtype, sizes=st.just(math.prod(shape)))).reshape(shape)
+    a = a[tuple(data.draw(st.sampled_from([slice(None), slice(0, 1)])) for _ in shape)]
+    wide = np.broadcast_to(a, (*data.draw(st.sampled_from([(), (3,), (2, 5)])), *(5 if side == 1 else side for side in a.shape)))
+    wide = wide.transpose(data.draw(st.permutations(range(wide.ndim))))
+    for axis in (None, *range(wide.ndim)):
+        assert_same(pycrust.sumsq(wide, axis, **exactly(a)), reference.sumsq(wide, axis, **exactly(a)))
+
+
+# ---- no copies ----------------------------------------------------------------
+
+
+def peak_of(function, *args, **kwargs):
+    function(*args, **kwargs)  # what is made once
+    tracemalloc.start()
+    try:
+        function(*args, **kwargs)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_never_a_full_copy(dtype):
+    a = np.ones((1000, 1000), dtype)
+    mask = np.broadcast_to(True, a.shape)
+    for name, view in layouts(a):
+        for axis in (None, 0, 1):
+            for where in (True, mask):
+                peak = peak_of(pycrust.sumsq, view, axis, where=where)
+                assert peak < a.nbytes / 4, f"{peak} bytes for {name}, axis {axis}"
+    assert peak_of(pycrust.norm, a, workers=2) < a.nbytes / 4
+    assert peak_of(pycrust.Accumulator().update, a[:, ::2]) < a.nbytes / 4

@@ -1,0 +1,434 @@
+"""The same bits for every number of workers, and calls that leave other threads alone."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hard_arrays import DTYPES, assert_same, floats, hard_arrays, layouts
+from hypothesis import given
+from hypothesis import strategies as st
+
+import pycrust
+from pycrust import reference
+
+WORKERS = [1, 2, 3, 4, 7, 16, 100, -1]
+unix = pytest.mark.skipif(sys.platform == "win32", reason="needs a Unix")
+
+
+def wild(n, seed=0):
+    return floats(np.random.default_rng(seed), n, highest=900, spread=1900)
+
+
+# ---- the same bits ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n", [0, 1, 2, 5, 1000, 300_001])
+def test_every_number_of_workers(level, dtype, n):
+    rng = np.random.default_rng(n)
+    a = (rng.normal(size=n) * 100).astype(dtype)
+    if n:
+        total = reference.Accumulator()
+        total.update(a)
+        for workers in WORKERS:
+            assert_same(pycrust.sumsq(a, workers=workers), total.sumsq())
+            assert_same(pycrust.norm(a, workers=workers), total.norm())
+            assert_same(pycrust.rms(a, workers=workers), total.rms())
+    else:
+        for workers in WORKERS:
+            assert_same(pycrust.sumsq(a, workers=workers), reference.sumsq(a))
+
+
+@given(data=st.data())
+def test_hard_arrays(level, data):
+    dtype = data.draw(st.sampled_from(DTYPES))
+    a = data.draw(hard_arrays(dtype))
+    a = np.tile(a, data.draw(st.sampled_from([1, 3, 20])))
+    workers = data.draw(st.sampled_from(WORKERS))
+    assert_same(pycrust.sumsq(a, workers=workers), reference.sumsq(a))
+    total = pycrust.Accumulator()
+    total.update(a, workers=workers)
+    assert_same(total.count, a.size)
+    assert_same(total.sumsq(), reference.sumsq(a))
+
+
+@pytest.mark.parametrize("shape", [(600, 500), (2, 150_000), (150_000, 2), (1, 300_000), (300_000, 1), (50, 60, 70)])
+def test_every_axis_and_layout(level, shape):
+    a = wild(int(np.prod(shape))).reshape(shape)
+    mask = a > 0
+    for axis in (None, 0, 1, (0, 1)):
+        expected = reference.sumsq(a, axis) if axis is not None else reference.sumsq(a)
+        masked = reference.sumsq(a, axis, where=mask)
+        for name, view in layouts(a):
+            assert_same(pycrust.sumsq(view, axis, workers=3), expected)
+            assert_same(pycrust.sumsq(view, axis, where=mask, workers=2), masked)
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.int8, np.uint16])
+def test_workers_may_be_any_integer(kind):
+    assert pycrust.sumsq([1.0, 2.0], workers=kind(2)) == 5.0
+
+
+def test_errors_from_workers():
+    a = np.full((1000, 1000), 2**40)
+    out = np.full(1000, 7, np.uint64)
+    with pytest.raises(OverflowError, match="dtype=object"):
+        pycrust.sumsq(a, axis=1, out=out, workers=4)
+    assert (out == 7).all()
+    with pytest.raises(TypeError):
+        pycrust.sumsq(a.astype(object), workers=4)
+
+
+# ---- calls side by side -------------------------------------------------------
+
+
+def test_concurrent_calls_on_one_array(level):
+    a = wild(100_000)
+    view = a.reshape(100, 1000)[::-1, ::2]
+    whole, rows, some = reference.sumsq(a), reference.norm(a.reshape(100, 1000), 1), reference.sumsq(view, 0)
+
+    def call(k):
+        workers = 1 + k % 3
+        assert_same(pycrust.sumsq(a, workers=workers), whole)
+        assert_same(pycrust.norm(a.reshape(100, 1000), 1, workers=workers), rows)
+        assert_same(pycrust.sumsq(view, 0, workers=workers), some)
+
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(call, range(60)))
+
+
+def test_calls_from_within_workers():
+    """A pool that waits for itself would hang."""
+    a = wild(200_000)
+    expected = reference.sumsq(a)
+    with ThreadPoolExecutor(2) as pool:
+        outer = [pool.submit(lambda: list(ThreadPoolExecutor(2).map(lambda _: pycrust.sumsq(a, workers=4), range(4)))) for _ in range(4)]
+        for future in outer:
+            for result in future.result(timeout=60):
+                assert_same(result, expected)
+
+
+def test_no_threads_are_left_behind_in_numbers():
+    a = wild(300_000)
+    pycrust.sumsq(a, workers=4)
+    before = threading.active_count()
+    for _ in range(50):
+        pycrust.sumsq(a, workers=4)
+    assert threading.active_count() <= before + 4
+
+
+# ---- in a process of its own --------------------------------------------------
+
+
+def run(code, timeout=60):
+    """Run Python code in a fresh process; it must print 'right'."""
+    head = "import math, os, sys, threading, time\nimport numpy as np\nimport pycrust\n"
+    done = subprocess.run(
+        [sys.executable, "-c", head + textwrap.dedent(code)], capture_output=True, text=True, timeout=timeout, check=False
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "right"), done.stderr
+
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+
+
+@needs_fork
+def test_after_fork():
+    run(
+        """
+        a = np.random.default_rng(0).normal(size=500_000)
+        expected = pycrust.sumsq(a)
+        assert pycrust.sumsq(a, workers=2) == expected      # threads exist before the fork
+        for _ in range(3):
+            child = os.fork()
+            if child == 0:
+                same = all(pycrust.sumsq(a, workers=k) == expected for k in (1, 2, 5, -1))
+                total = pycrust.Accumulator()
+                total.update(a, workers=2)
+                os._exit(0 if same and total.sumsq() == expected else 1)
+            assert os.waitpid(child, 0)[1] == 0
+            assert pycrust.sumsq(a, workers=2) == expected
+        print("right")
+        """
+    )
+
+
+@needs_fork
+def test_fork_in_the_middle_of_calls():
+    run(
+        """
+        a = np.random.default_rng(0).normal(size=500_000)
+        expected = pycrust.sumsq(a)
+        total = pycrust.Accumulator()
+        stop = threading.Event()
+        def busy():
+            while not stop.is_set():
+                pycrust.sumsq(a, workers=2)
+                total.update(a)
+        threads = [threading.Thread(target=busy) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for _ in range(20):
+            child = os.fork()
+            if child == 0:
+                os._exit(0 if pycrust.sumsq(a, workers=2) == expected else 1)
+            assert os.waitpid(child, 0)[1] == 0
+        stop.set()
+        for thread in threads:
+            thread.join()
+        print("right")
+        """
+    )
+
+
+@needs_fork
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_process_pools(method, tmp_path):
+    script = tmp_path / "pool.py"
+    script.write_text(
+        textwrap.dedent(
+            f"""
+            import multiprocessing
+            import numpy as np
+            import pycrust
+
+            def part(a):
+                total = pycrust.Accumulator()
+                total.update(a, workers=2)
+                return total
+
+            if __name__ == "__main__":
+                a = np.random.default_rng(0).normal(size=400_000)
+                expected = pycrust.sumsq(a, workers=2)
+                with multiprocessing.get_context("{method}").Pool(2) as pool:
+                    total = sum(pool.map(part, np.array_split(a, 7)), pycrust.Accumulator())
+                assert total.sumsq() == expected and total.count == a.size
+                print("right")
+            """
+        )
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "right"), done.stderr
+
+
+@pytest.mark.parametrize("allowed", [0, 1, 2])
+def test_when_no_thread_can_be_started(allowed):
+    """RuntimeError: can't start new thread, at once or after a few."""
+    run(
+        f"""
+        a = np.random.default_rng(0).normal(size=2_000_000)
+        expected = pycrust.sumsq(a)
+        start, left = threading.Thread.start, {allowed}
+        def starve(thread):
+            global left
+            if left == 0:
+                raise RuntimeError("can't start new thread")
+            left -= 1
+            start(thread)
+        threading.Thread.start = starve
+        for workers in (2, 5, -1):
+            assert pycrust.sumsq(a, workers=workers) == expected
+            assert (pycrust.sumsq(a.reshape(1000, 2000), 1, workers=workers) == pycrust.sumsq(a.reshape(1000, 2000), 1)).all()
+            total = pycrust.Accumulator()
+            total.update(a, workers=workers)
+            assert total.sumsq() == expected and total.count == a.size
+        print("right")
+        """
+    )
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_when_the_system_refuses_threads():
+    run(
+        """
+        import resource
+        a = np.random.default_rng(0).normal(size=2_000_000)
+        expected = pycrust.sumsq(a)
+        used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        threading.stack_size(512 * 2**20)
+        resource.setrlimit(resource.RLIMIT_AS, (used + 128 * 2**20,) * 2)
+        try:
+            threading.Thread(target=int).start()
+        except RuntimeError:
+            assert pycrust.sumsq(a, workers=4) == expected
+            print("right")
+        """
+    )
+
+
+def test_at_exit():
+    """No thread can be started any more when the interpreter ends."""
+    run(
+        """
+        import atexit
+        a = np.random.default_rng(0).normal(size=2_000_000)
+        expected = pycrust.sumsq(a)
+        @atexit.register
+        def last():
+            if pycrust.sumsq(a, workers=2) == expected:
+                print("right")
+        """
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs CPU affinity")
+def test_on_a_single_core():
+    run(
+        """
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        a = np.random.default_rng(0).normal(size=2_000_000)
+        before = threading.active_count()
+        most = before
+        assert pycrust.sumsq(a, workers=-1) == pycrust.sumsq(a)
+        assert threading.active_count() == before       # -1 is the cores that may be used: here one
+        print("right")
+        """
+    )
+
+
+# ---- the GIL ------------------------------------------------------------------
+
+
+def windows(rows, row=1 << 18):
+    """Much work in little memory: rows that overlap."""
+    few = np.random.default_rng(0).normal(size=row + rows)
+    return np.lib.stride_tricks.sliding_window_view(few, row)[:rows]
+
+
+def lasting(call, seconds):
+    """An array of rows for which `call` takes about so long."""
+    rows = 16
+    while True:
+        a = windows(rows)
+        start = time.perf_counter()
+        call(a)
+        took = time.perf_counter() - start
+        if took > seconds / 2:
+            return windows(int(rows * seconds / took) + 1)
+        rows *= 4
+
+
+def longest_stall(call):
+    """How long `call` took, and the longest time in it that another thread stood still."""
+    beats = []
+    stop = threading.Event()
+
+    def heart():
+        while not stop.is_set():
+            beats.append(time.perf_counter())
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=heart)
+    thread.start()
+    time.sleep(0.02)
+    start = time.perf_counter()
+    call()
+    end = time.perf_counter()
+    stop.set()
+    thread.join()
+    inside = [start, *(beat for beat in beats if start < beat < end), end]
+    return end - start, max(b - a for a, b in zip(inside, inside[1:]))
+
+
+CALLS = {
+    "sumsq": pycrust.sumsq,
+    "norm": pycrust.norm,
+    "rows": lambda a: pycrust.sumsq(a, axis=1),
+    "columns": lambda a: pycrust.sumsq(a, axis=0),
+    "two workers": lambda a: pycrust.sumsq(a, workers=2),
+    "update": lambda a: pycrust.Accumulator().update(a),
+    "every second": lambda a: pycrust.sumsq(a[:, ::2]),
+    "masked": lambda a: pycrust.sumsq(a, where=np.broadcast_to(np.arange(a.shape[1]) % 3 > 0, a.shape)),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("on_main_thread", [True, False])
+def test_the_gil_is_released(name, on_main_thread):
+    call = CALLS[name]
+    a = lasting(call, 0.4)
+    if on_main_thread:
+        took, stall = longest_stall(lambda: call(a))
+    else:
+        with ThreadPoolExecutor(1) as pool:
+            took, stall = pool.submit(longest_stall, lambda: call(a)).result()
+    assert stall < took / 2, f"others stood still for {stall:.3f} of {took:.3f} s"
+
+
+# ---- Ctrl-C -------------------------------------------------------------------
+
+
+@unix
+@pytest.mark.parametrize("name", CALLS)
+def test_ctrl_c(name):
+    """It ends the call long before its time, with KeyboardInterrupt, and what was begun is not half done."""
+    code = f"""
+import time
+import numpy as np, pycrust
+from test_workers import CALLS, lasting, windows
+a = lasting(CALLS[{name!r}], 0.5)
+a = windows(a.shape[0] * 60)
+total = pycrust.Accumulator()
+total.update([1.0])
+print("ready", flush=True)
+try:
+    if {name!r} == "update":
+        total.update(a)
+    else:
+        CALLS[{name!r}](a)
+except KeyboardInterrupt:
+    now = time.monotonic()
+    assert (total.count, total.sumsq()) == (1, 1.0), "half an update was kept"
+    assert pycrust.sumsq(a[:2]) == pycrust.sumsq(a[:2], workers=2)
+    print(now, flush=True)
+else:
+    print("not interrupted")
+"""
+    here = os.path.dirname(__file__)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([here, os.environ.get("PYTHONPATH", "")])},
+    )
+    try:
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(0.3)
+        sent = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=50)
+    finally:
+        process.kill()
+    assert process.returncode == 0, err
+    assert float(out) - sent < 2.0  # 0.1 s, on a machine that is not busy
+
+
+@unix
+def test_signal_handlers_are_left_alone():
+    before = signal.getsignal(signal.SIGINT)
+    pycrust.sumsq(np.ones(3_000_000), workers=2)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@unix
+def test_an_error_in_a_handler_ends_the_call():
+    def handler(number, frame):
+        raise ZeroDivisionError
+
+    a = windows(200_000)
+    before = signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    try:
+        with pytest.raises(ZeroDivisionError):
+            pycrust.sumsq(a)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
