@@ -6,7 +6,7 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport uint64_t
 
-from pycrust._shared cimport int_from_words, use_simd, use_simd_of_environment
+from pycrust._shared cimport check_out, int_from_words, use_simd, use_simd_of_environment
 from pycrust.csrc cimport (
     PC_BOOL,
     PC_EMPTY,
@@ -391,18 +391,6 @@ cdef object dtype_of(dtype, array, pc_result result):
     return dtype
 
 
-cdef int check_out(out, tuple shape, dtype) except -1:
-    if not isinstance(out, np.ndarray):
-        raise TypeError(f"out must be an array, not {type(out).__name__}")
-    if out.shape != shape:
-        raise ValueError(f"out has shape {out.shape}, but the result has shape {shape}")
-    if not np.can_cast(dtype, out.dtype, "safe"):
-        raise TypeError(f"out of {out.dtype} does not hold every {dtype} result: pass out of {dtype}")
-    if not out.flags.writeable:
-        raise ValueError("out is read-only")
-    return 0
-
-
 cdef int reduce_into(values, array, mask, tuple axes, int workers, pc_result result) except -1:
     """Write the results to values; the place where a C status becomes an exception."""
     cdef Job job = Job(array, mask, axes, values, PC_SUMSQ_WORD if values.dtype == np.uint64 else result)
@@ -706,6 +694,7 @@ cdef class Accumulator:
 
     @property
     def count(self):
+        """int: How many elements have been added; a complex number is one."""
         return self.acc.count
 
     def sumsq(self):

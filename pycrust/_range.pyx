@@ -11,6 +11,7 @@ from libc.stdint cimport int64_t, uint64_t
 from pycrust._shared cimport (
     Slices,
     after_slice,
+    check_out,
     int_from_u128,
     slices_of,
     use_simd,
@@ -304,17 +305,6 @@ def _beyond_dtype(dtype):
     return reason
 
 
-def _check_out(out, shape, dtype):
-    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
-        raise TypeError(f"out must be a plain array, not {type(out).__name__}")
-    if out.shape != shape:
-        raise ValueError(f"out has shape {out.shape}, but the result has shape {shape}")
-    if out.dtype.kind not in "iufcO" or not np.can_cast(dtype, out.dtype, "safe"):
-        raise TypeError(f"out of {out.dtype} does not hold every {dtype}; use out of {dtype}")
-    if not out.flags.writeable:
-        raise ValueError("out is read-only")
-
-
 def _rounded(values, shape):
     """Python ints as the float64 nearest to each."""
     result = np.empty(shape)
@@ -480,7 +470,7 @@ def sum_of_squares_batch(ns, /, *, dtype=np.int64, out=None, method="loop"):
         raise TypeError(f"dtype must be int64, uint64, float64 or object, not {dtype}")
     ns = _integers(ns)
     if out is not None:
-        _check_out(out, ns.shape, dtype)
+        check_out(out, ns.shape, dtype)
     highest = int(ns.max()) if ns.size else 0
     if highest > PC_RANGE_MAX and not use_formula:
         _refuse_above(ns, PC_RANGE_MAX, _beyond_loop)

@@ -1,5 +1,5 @@
-# What both extension modules need around a C call: Ctrl-C, Python ints from
-# machine words, and the one place where a C status becomes an exception.
+# What both extension modules need around a C call: Python ints from machine
+# words, checks of out=, Ctrl-C, and SIMD levels by name.
 
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.pythread cimport PyThread_get_thread_ident
@@ -51,6 +51,23 @@ cdef inline object int_from_u128(uint64_t lo, uint64_t hi):
     words[0] = lo
     words[1] = hi
     return int_from_words(words, 2 if hi else 1)
+
+
+# ---- out= -------------------------------------------------------------------
+
+cdef inline int check_out(out, tuple shape, dtype) except -1:
+    """Refuse an out= that results of this shape and dtype do not fit into."""
+    import numpy as np
+
+    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
+        raise TypeError(f"out must be a plain array, not {type(out).__name__}")
+    if out.shape != shape:
+        raise ValueError(f"out has shape {out.shape}, but the result has shape {shape}")
+    if out.dtype.kind not in "iufcO" or not np.can_cast(dtype, out.dtype, "safe"):
+        raise TypeError(f"out of {out.dtype} does not hold every {dtype}; use out of {dtype}")
+    if not out.flags.writeable:
+        raise ValueError("out is read-only")
+    return 0
 
 
 # ---- Ctrl-C -----------------------------------------------------------------
