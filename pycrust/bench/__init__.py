@@ -5,7 +5,19 @@ The functions return results that show themselves as a table (in a terminal and
 in Jupyter), draw themselves with ``.plot()`` and become JSON with ``.to_dict()``.
 """
 
+from pycrust.bench.breakeven import BreakEven, break_even
 from pycrust.bench.gil import GilTable, gil_table
+from pycrust.bench.peers import Peers, compare_peers
 from pycrust.bench.verdict import Threadable, assert_releases_gil, threadable
 
-__all__ = ["GilTable", "Threadable", "assert_releases_gil", "gil_table", "threadable"]
+__all__ = [
+    "BreakEven",
+    "GilTable",
+    "Peers",
+    "Threadable",
+    "assert_releases_gil",
+    "break_even",
+    "compare_peers",
+    "gil_table",
+    "threadable",
+]

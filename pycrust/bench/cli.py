@@ -3,17 +3,22 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
 
 import pycrust
+from pycrust.bench import breakeven, peers
+from pycrust.bench.breakeven import break_even
 from pycrust.bench.gil import K, N, gil_table
 from pycrust.bench.machine import gil_enabled
+from pycrust.bench.peers import compare_peers
 from pycrust.bench.report import INSTALL, Result, progress_bar
 from pycrust.bench.verdict import HOLDS, RELEASES, threadable
 
 QUICK_N = 2_000_000
+LARGEST_N = 7_991_780_883_560  # where the loop ends
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,11 +54,22 @@ def make_parser() -> argparse.ArgumentParser:
         description="Time k calls of 1² + 2² + … + n² in a row and in k threads: in Python, in C that holds "
         "the GIL and in C that releases it. The pure Python columns take nearly all of the time.",
     )
-    bench.add_argument("-n", type=whole_number, help=f"the last number squared (default {N}; {QUICK_N} with --quick)")
     bench.add_argument(
-        "-k", type=whole_number, nargs="+", default=K, metavar="K", help="numbers of calls or threads (default 1 2 4)"
+        "-n", type=whole_number, help=f"the last number squared (default {N}; {QUICK_N} with --quick); "
+        "with --peers or --break-even the largest size"
+    )  # fmt: skip
+    bench.add_argument(
+        "-k", type=whole_number, nargs="+", metavar="K", help="numbers of calls or threads (default 1 2 4)"
     )
     bench.add_argument("--quick", action="store_true", help="a smaller n and fewer rounds: seconds, not a minute")
+    what = bench.add_mutually_exclusive_group()
+    what.add_argument(
+        "--peers", action="store_true",
+        help="instead: sumsq and norm beside NumPy, the standard library, and bottleneck, numba and SciPy if installed",
+    )  # fmt: skip
+    what.add_argument(
+        "--break-even", action="store_true", help="instead: from which n on releasing the GIL pays (-k: the threads)"
+    )
     add_outputs(bench)
     bench.set_defaults(run=run_bench)
 
@@ -180,15 +196,31 @@ def function_at(target: str) -> Callable[..., object]:
 
 def run_bench(options: argparse.Namespace) -> int:
     check_outputs(options)
-    n = options.n or (QUICK_N if options.quick else N)
-    if n > pycrust_limit():
-        raise UserError(f"-n {n}: the sum of squares fits 128 bits only up to n = {pycrust_limit()}")
-    rounds, seconds = (3, 0.5) if options.quick else (7, 2.0)
+    rounds, seconds = (3, 0.3) if options.quick else (7, 2.0)
+    measure: Callable[..., Result]
+    if options.peers:
+        if options.k:
+            raise UserError("-k does not go with --peers, which compares calls in one thread")
+        measure = partial(compare_peers, up_to(options.n or (10**5 if options.quick else 10**7), peers.SIZES))
+        seconds /= 4
+    elif options.break_even:
+        if options.k and len(options.k) > 1:
+            raise UserError("--break-even takes one -k: the number of threads")
+        largest = options.n or (10**5 if options.quick else 10**7)
+        measure = partial(break_even, up_to(largest, breakeven.SIZES), options.k and options.k[0])
+        seconds /= 4
+    else:
+        n = options.n or (QUICK_N if options.quick else N)
+        if n > LARGEST_N:
+            raise UserError(f"-n {n}: the sum of squares fits 128 bits only up to n = {LARGEST_N}")
+        measure = partial(gil_table, n, options.k or K)
     with progress_bar() as progress:
-        result = gil_table(n, options.k, rounds=rounds, seconds=seconds, progress=progress)
+        result = measure(rounds=rounds, seconds=seconds, progress=progress)
     show(result, options)
     return 0
 
 
-def pycrust_limit() -> int:
-    return 7_991_780_883_560
+def up_to(largest: int, sizes: Sequence[int]) -> list[int]:
+    """The usual sizes below the largest, and the largest; powers of ten beyond the usual."""
+    beyond = [10**k for k in range(len(str(max(sizes))), len(str(largest)) + 1)]
+    return [*(size for size in [*sizes, *beyond] if size < largest), largest]

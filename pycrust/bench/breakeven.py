@@ -1,0 +1,191 @@
+"""From which size on does releasing the GIL pay?"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import pycrust
+from pycrust.bench import plots
+from pycrust.bench.machine import Machine
+from pycrust.bench.report import (
+    Cell,
+    Progress,
+    Result,
+    Table,
+    count_in_words,
+    no_progress,
+    now,
+    seconds_in_words,
+)
+from pycrust.bench.timing import Timing, calibrate, row_task, rows_of, take_turns, threads_task
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SIZES = tuple(round(10 ** (k / 2)) for k in range(2, 15))  # 10, 32, 100, … 10⁷
+
+
+def _data(size: int) -> np.ndarray[Any, Any]:
+    return np.ones(size)
+
+
+# What is swept: a title, and by label the function and its argument for a size.
+FAMILIES: dict[str, tuple[str, dict[str, tuple[Callable[[Any], object], Callable[[int], Any]]]]] = {
+    "range": (
+        "1² + 2² + … + n²",
+        {"held": (pycrust.sum_of_squares, int), "released": (pycrust.threadable_sum_of_squares, int)},
+    ),
+    "data": ("sumsq of n float64, which releases the GIL from some n on", {"sumsq": (pycrust.sumsq, _data)}),
+}
+
+
+@dataclass(repr=False)
+class BreakEven(Result):
+    """
+    The times of `break_even`.
+
+    Attributes
+    ----------
+    k : int
+        The number of threads.
+    sizes : tuple of int
+    times : dict
+        ``times[family, label, size, threads]`` is the `Timing` of a call, in seconds; threads
+        is 1 or k. Families and labels: range with held and released, data with sumsq.
+    """
+
+    schema = "pycrust.bench.break_even"
+
+    k: int
+    sizes: tuple[int, ...]
+    times: dict[tuple[str, str, int, int], Timing]
+    machine: Machine
+    created: str = field(default_factory=now)
+
+    def gain(self, family: str, size: int, label: str | None = None) -> float:
+        """How many times as fast k threads are as one thread, which holds the GIL where there is a choice."""
+        labels = list(FAMILIES[family][1])
+        alone = self.times[family, labels[0], size, 1].median
+        return alone / self.times[family, label or labels[-1], size, self.k].median
+
+    def pays_from(self, family: str) -> int | None:
+        """The smallest size from which on, at every larger one too, k threads are faster; None if they never are."""
+        first = None
+        for size in reversed(self.sizes):
+            if self.gain(family, size) <= 1:
+                break
+            first = size
+        return first
+
+    def cost(self) -> float:
+        """Seconds that releasing the GIL and taking it back adds to a call in one thread."""
+        smallest = self.sizes[0]
+        held, released = (self.times["range", label, smallest, 1].median for label in ("held", "released"))
+        return released - held
+
+    def tables(self) -> list[Table]:
+        tables = []
+        for family, (title, calls) in FAMILIES.items():
+            columns = [(label, threads) for label in calls for threads in (1, self.k)]
+            rows: list[list[Cell | str]] = [
+                [
+                    count_in_words(size),
+                    *(seconds_in_words(self.times[family, label, size, threads].median) for label, threads in columns),
+                    Cell(f"×{self.gain(family, size):.2f}", good=self.gain(family, size) > 1.2),
+                ]
+                for size in self.sizes
+            ]
+            tables.append(
+                Table(
+                    title=f"{title}: time per call",
+                    header=self.machine.lines() if not tables else [],
+                    columns=[
+                        "n",
+                        *(f"{label},\n{threads} thread{'s' * (threads > 1)}" for label, threads in columns),
+                        "gain",
+                    ],
+                    rows=rows,
+                )
+            )
+        tables[-1].notes = self.in_words()
+        tables[-1].warnings = self.machine.warnings()
+        return tables
+
+    def in_words(self) -> list[str]:
+        lines = [f"In one thread, releasing the GIL and taking it back costs {seconds_in_words(max(0.0, self.cost()))} a call."]
+        for family, (title, _) in FAMILIES.items():
+            first = self.pays_from(family)
+            lines.append(
+                f"{title.partition(',')[0]}: {self.k} threads "
+                + (f"are faster from n = {count_in_words(first)} on." if first else "are never faster here.")
+            )
+        return [*lines, "gain: how many times as fast the last column of times is as the first."]
+
+    def figures(self) -> dict[str, Any]:
+        return {
+            "unit": "seconds per call",
+            "threads": self.k,
+            "cost_of_releasing": self.cost(),
+            "pays_from": {family: self.pays_from(family) for family in FAMILIES},
+            "warnings": self.machine.warnings(),
+            "entries": [
+                {"family": family, "function": label, "n": size, "threads": threads, **timing.to_dict()}
+                for (family, label, size, threads), timing in self.times.items()
+            ],
+        }
+
+    def draw(self, figure: "Figure") -> None:
+        plots.break_even(self, figure)
+
+
+def break_even(
+    sizes: Sequence[int] = SIZES,
+    k: int | None = None,
+    *,
+    rounds: int = 5,
+    seconds: float = 0.5,
+    progress: Progress = no_progress,
+) -> BreakEven:
+    """
+    Find the size from which on releasing the GIL pays.
+
+    Short calls are made over and over in one thread and in k threads, holding the GIL and
+    releasing it. Releasing it costs a few tens of nanoseconds where nobody else wants it, and
+    some microseconds where somebody does: so it pays only for calls that take longer.
+
+    Parameters
+    ----------
+    sizes : sequence of int, optional
+        The n to try, for `sum_of_squares` and for the length of the array of `sumsq`.
+    k : int, optional
+        The number of threads: by default the usable cores, at least 2.
+    rounds, seconds : optional
+        As for `gil_table`.
+    progress : callable, optional
+        Called with what is measured next and the seconds done and in all.
+
+    Returns
+    -------
+    BreakEven
+        Shows itself as tables, `plot` draws it, `to_dict` is for JSON.
+    """
+    machine = Machine.this()
+    k = k or max(2, machine.cores)
+    sizes = tuple(sorted(set(sizes)))
+    tasks = []
+    for family, (_, calls) in FAMILIES.items():
+        for size in sizes:
+            for label, (func, argument) in calls.items():
+                call = partial(func, argument(size))
+                times, each = calibrate(call)
+                key, name = (family, label, size), f"{label}, n = {count_in_words(size)}"
+                tasks.append(row_task((*key, 1), call, times, each, 1, f"{name}, 1 thread"))
+                tasks.append(threads_task((*key, k), [call] * k, times, each, f"{name}, {k} threads"))
+    measured = take_turns(tasks, rounds=rounds, seconds=seconds, progress=progress)
+    times_of = {
+        key: rows_of(results, 1) if key[-1] == 1 else Timing(tuple(results)) for key, results in measured.items()
+    }
+    return BreakEven(k, sizes, times_of, machine)

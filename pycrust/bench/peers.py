@@ -1,0 +1,404 @@
+"""pycrust beside what people use today: time per element, and whether the answer is right."""
+
+import math
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import partial
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import pycrust
+from pycrust.bench import plots
+from pycrust.bench.machine import Machine
+from pycrust.bench.report import Cell, Progress, Result, Table, no_progress, now, three_digits
+from pycrust.bench.timing import Timing, calibrate, row_task, rows_of, take_turns
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Array = np.ndarray[Any, Any]
+
+SIZES = tuple(10**k for k in range(1, 8))
+DTYPES = ("float64", "float32", "int16", "int64")
+LONGEST = 1.0  # seconds: a function whose call is expected to take longer is left out
+
+
+# ---- who is compared --------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A way to compute; `prepare` makes the call for an array, outside the clock."""
+
+    name: str
+    operation: str
+    prepare: Callable[[Array], Callable[[], Any]]
+
+
+def installed_peers() -> list[Peer]:
+    """The functions that can be compared here."""
+
+    def of_array(name: str, operation: str, func: Callable[[Array], Any]) -> Peer:
+        return Peer(name, operation, lambda x: partial(func, x))
+
+    def of_list(name: str, operation: str, func: Callable[[list[Any]], Any]) -> Peer:
+        return Peer(name, operation, lambda x: partial(func, x.tolist()))
+
+    peers = [
+        of_array("pycrust.sumsq(x)", "sumsq", pycrust.sumsq),
+        of_array("np.dot(x, x)", "sumsq", lambda x: np.dot(x, x)),
+        of_array("np.sum(x**2)", "sumsq", lambda x: np.sum(x**2)),
+        of_array("np.einsum('i,i', x, x)", "sumsq", lambda x: np.einsum("i,i", x, x)),
+        of_array("math.fsum(x * x)", "sumsq", lambda x: math.fsum(x * x)),
+    ]
+    if hasattr(math, "sumprod"):  # Python 3.12
+        peers.append(of_list("math.sumprod of lists", "sumsq", lambda x: math.sumprod(x, x)))
+    peers += [
+        of_array("pycrust.norm(x)", "norm", pycrust.norm),
+        of_array("np.linalg.norm(x)", "norm", np.linalg.norm),
+        of_array("np.sqrt(np.sum(x**2))", "norm", lambda x: np.sqrt(np.sum(x**2))),
+        of_list("math.hypot of a list", "norm", lambda x: math.hypot(*x)),
+    ]
+    try:
+        import bottleneck
+
+        peers.append(of_array("bottleneck.ss(x)", "sumsq", bottleneck.ss))
+    except ImportError:
+        pass
+    try:
+        import numba
+
+        @numba.njit
+        def numba_sumsq(x):  # type: ignore[no-untyped-def]
+            total = x[0] * 0
+            for value in x:
+                total += value * value
+            return total
+
+        peers.append(of_array("numba loop", "sumsq", numba_sumsq))
+    except ImportError:
+        pass
+    try:
+        from scipy.linalg import norm
+        from scipy.linalg.blas import ddot
+
+        def ddot_of(x: Array) -> Callable[[], Any]:
+            if x.dtype != np.float64:
+                raise TypeError("ddot would convert it")
+            return partial(ddot, x, x)
+
+        peers.append(Peer("scipy ddot(x, x)", "sumsq", ddot_of))
+        peers.append(of_array("scipy.linalg.norm(x)", "norm", norm))
+    except ImportError:
+        pass
+    return peers
+
+
+def one_blas_thread() -> AbstractContextManager[object]:
+    """Hold BLAS to one thread, if threadpoolctl is there to do so."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        return nullcontext()
+    return threadpool_limits(limits=1, user_api="blas")
+
+
+# ---- data, and the right answer ---------------------------------------------
+
+BLOCK = 1009
+
+
+def block_of(dtype: str) -> Array:
+    """Numbers as one meets them: normally distributed floats, integers over the whole range."""
+    rng = np.random.default_rng(2024)
+    if np.dtype(dtype).kind == "f":
+        return rng.standard_normal(BLOCK).astype(dtype)
+    limits = np.iinfo(np.dtype(dtype))
+    largest = min(int(limits.max), 2**31 - 1)
+    return rng.integers(-largest - 1, largest, BLOCK, dtype=dtype, endpoint=True)
+
+
+def exact_sumsq(block: Array, size: int) -> Fraction:
+    """The sum of squares of the block repeated up to `size` elements, so that any size can be known exactly."""
+    squares = [Fraction(value) ** 2 for value in block.tolist()]
+    whole, rest = divmod(size, len(squares))
+    return whole * sum(squares, Fraction()) + sum(squares[:rest], Fraction())
+
+
+def nearest_root(x: Fraction) -> float:
+    """The float64 nearest to the square root of x >= 1, by an integer square root and a bit for the remainder."""
+    scaled = (x.numerator << 256) // x.denominator
+    root = math.isqrt(scaled)
+    inexact = root * root != scaled or (x.numerator << 256) % x.denominator
+    return float(Fraction(2 * root + bool(inexact), 2**129))
+
+
+def error_of(answer: Any, operation: str, exact: Fraction) -> float:
+    """0 if the answer is the best that its type can hold: exact for an int, else the nearest float64; or by how much it is off, relatively."""
+    answer = answer.item() if isinstance(answer, np.generic) else answer
+    if not math.isfinite(answer):
+        return math.inf
+    if operation == "norm":
+        best: Fraction | float = nearest_root(exact)
+    else:
+        best = exact if isinstance(answer, int) else float(exact)
+    return 0.0 if answer == best else float(abs(Fraction(answer) / Fraction(best) - 1))
+
+
+def error_in_words(error: float) -> str:
+    if error == 0:
+        return "right"
+    return "wrong" if error > 0.01 else f"off by {error:.0e}"
+
+
+# ---- the machine ------------------------------------------------------------
+
+
+def memory() -> int:
+    """Bytes that are free for arrays."""
+    try:
+        with open("/proc/meminfo") as file:
+            return next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):
+        try:
+            return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+        except (AttributeError, ValueError, OSError):
+            return 2**31
+
+
+def read_bandwidth(size: int = 2**28) -> float:
+    """Bytes per second that one thread reads from memory: a search (memchr) for a byte that isn't there."""
+    size = min(size, memory() // 8)
+    haystack = b"\x02" * size
+    task = row_task("read", partial(haystack.find, b"\x01"), 1, 0.0, 5)
+    return size / min(task.run())
+
+
+# ---- the comparison ---------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One function on one array: seconds per call and the relative error of its answer."""
+
+    operation: str
+    dtype: str
+    size: int
+    peer: str
+    timing: Timing
+    error: float
+
+    @property
+    def per_element(self) -> float:
+        return self.timing.median / self.size
+
+
+@dataclass(repr=False)
+class Peers(Result):
+    """
+    The figures of `compare_peers`.
+
+    Attributes
+    ----------
+    entries : list of Entry
+        One for each function, dtype and size.
+    read_bandwidth : float
+        Bytes per second that one thread reads from memory here.
+    """
+
+    schema = "pycrust.bench.peers"
+    size = (13, 8)
+
+    entries: list[Entry]
+    read_bandwidth: float
+    machine: Machine
+    skipped: list[str]
+    created: str = field(default_factory=now)
+
+    def groups(self) -> list[tuple[str, str]]:
+        return list(dict.fromkeys((entry.operation, entry.dtype) for entry in self.entries))
+
+    def of(self, operation: str, dtype: str) -> dict[str, dict[int, Entry]]:
+        """For each function the entries by size."""
+        found: dict[str, dict[int, Entry]] = {}
+        for entry in self.entries:
+            if (entry.operation, entry.dtype) == (operation, dtype):
+                found.setdefault(entry.peer, {})[entry.size] = entry
+        return found
+
+    def tables(self) -> list[Table]:
+        tables = []
+        for operation, dtype in self.groups():
+            peers = self.of(operation, dtype)
+            ours = peers[f"pycrust.{operation}(x)"]
+            sizes = list(ours)
+            rows: list[list[Cell | str]] = []
+            for peer, entries in peers.items():
+                last = max(entries)
+                at = "" if last == sizes[-1] else f" at {short(last)}"
+                speed = np.dtype(dtype).itemsize / entries[last].per_element
+                ratio = entries[last].per_element / ours[last].per_element
+                worst = max(entry.error for entry in entries.values())
+                rows.append(
+                    [
+                        peer,
+                        *(three_digits(1e9 * entries[size].per_element) if size in entries else "—" for size in sizes),
+                        three_digits(speed / 1e9) + at,
+                        "" if entries is ours else f"×{three_digits(ratio)}{at}",
+                        Cell(error_in_words(worst), good=worst == 0),
+                    ]
+                )
+            tables.append(
+                Table(
+                    title=f"{operation} of {dtype}: nanoseconds per element",
+                    header=self.machine.lines() if not tables else [],
+                    columns=["n =", *map(short, sizes), "GB/s", "time", "answer"],
+                    rows=rows,
+                )
+            )
+        tables[-1].notes = [
+            "GB/s and time (as a multiple of pycrust's): at the largest n. Here one thread reads "
+            f"{three_digits(self.read_bandwidth / 1e9)} GB/s from memory.",
+            "right: the exact int, or the float64 nearest to the true result, at every n; else the largest relative error.",
+            *self.skipped,
+        ]
+        tables[-1].warnings = self.machine.warnings()
+        return tables
+
+    def figures(self) -> dict[str, Any]:
+        return {
+            "unit": "seconds per call",
+            "read_bandwidth": self.read_bandwidth,
+            "skipped": self.skipped,
+            "warnings": self.machine.warnings(),
+            "entries": [
+                {
+                    "operation": entry.operation,
+                    "dtype": entry.dtype,
+                    "size": entry.size,
+                    "function": entry.peer,
+                    "ns_per_element": 1e9 * entry.per_element,
+                    "right": entry.error == 0,
+                    "relative_error": entry.error if math.isfinite(entry.error) else None,
+                    **entry.timing.to_dict(),
+                }
+                for entry in self.entries
+            ],
+        }
+
+    def draw(self, figure: "Figure") -> None:
+        plots.peers(self, figure)
+
+
+def short(size: int) -> str:
+    """10, 1000, 10⁶."""
+    exponent = round(math.log10(size))
+    if size < 10_000 or size != 10**exponent:
+        return str(size)
+    return "10" + str(exponent).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def compare_peers(
+    sizes: Sequence[int] = SIZES,
+    dtypes: Sequence[str] = DTYPES,
+    operations: Sequence[str] = ("sumsq", "norm"),
+    *,
+    rounds: int = 5,
+    seconds: float = 0.5,
+    progress: Progress = no_progress,
+) -> Peers:
+    """
+    Time `sumsq` and `norm` beside NumPy, the standard library, and bottleneck, numba and SciPy if installed.
+
+    Parameters
+    ----------
+    sizes : sequence of int, optional
+        Numbers of elements. Sizes that would not fit a quarter of the free memory are left out.
+    dtypes : sequence of str, optional
+        Of the arrays: any of float64, float32 and the integer dtypes.
+    operations : sequence of {'sumsq', 'norm'}, optional
+    rounds, seconds : optional
+        As for `gil_table`.
+    progress : callable, optional
+        Called with what is measured next and the seconds done and in all.
+
+    Returns
+    -------
+    Peers
+        Shows itself as tables, `plot` draws it, `to_dict` is for JSON.
+
+    Notes
+    -----
+    The arrays repeat a block of 1009 values, so that the right answer is known exactly at
+    every size, from Python's fractions. Functions take turns on the same array. One whose call
+    would take more than a second is left out at that size. Each function has one thread; for
+    BLAS, which brings its own, that takes the package threadpoolctl.
+    """
+    machine = Machine.this()
+    sizes = sorted(set(sizes))
+    room = memory() // 4
+    fits = {dtype: [size for size in sizes if 2 * size * np.dtype(dtype).itemsize <= room] for dtype in dtypes}
+    skipped = [
+        f"{dtype}: no memory for n = {', '.join(short(size) for size in sizes if size not in fits[dtype])}"
+        for dtype in dtypes
+        if len(fits[dtype]) < len(sizes)
+    ]
+    if find_spec("threadpoolctl") is None:
+        skipped.append("np.dot, np.linalg.norm and scipy may use several threads: install threadpoolctl to hold them to one.")
+    peers = [peer for peer in installed_peers() if peer.operation in operations]
+    groups = [(dtype, size) for dtype in dtypes for size in fits[dtype]]
+    costs = {(dtype, size): len(peers) * (0.03 + min(rounds * 4e-9 * size, 3.0)) for dtype, size in groups}
+    total, done = sum(costs.values()), 0.0
+    entries: list[Entry] = []
+    slow: dict[tuple[str, str], float] = {}
+    for dtype, size in groups:
+        cost = costs[dtype, size]
+
+        def inner(label: str, part: float, whole: float, before: float = done, cost: float = cost) -> None:
+            progress(label, before + cost * part / whole, total)
+
+        label = f"{dtype}, n = {short(size)}"
+        progress(label, done, total)
+        with one_blas_thread():
+            entries += compare(peers, dtype, size, slow, rounds, seconds, inner)
+        done += cost
+    entries.sort(key=lambda entry: (operations.index(entry.operation), dtypes.index(entry.dtype)))
+    return Peers(entries, read_bandwidth(), machine, skipped)
+
+
+def compare(
+    peers: Sequence[Peer],
+    dtype: str,
+    size: int,
+    per_element: dict[tuple[str, str], float],
+    rounds: int,
+    seconds: float,
+    progress: Progress,
+) -> Iterator[Entry]:
+    """All the functions on one array. `per_element` remembers their speed from size to size."""
+    block = block_of(dtype)
+    x = np.resize(block, size)
+    exact = exact_sumsq(block, size)
+    tasks, errors = [], {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's, of results that the table calls wrong
+        for peer in peers:
+            if per_element.get((peer.name, dtype), 0.0) * size > LONGEST:
+                continue
+            try:
+                call = peer.prepare(x)
+                errors[peer] = error_of(call(), peer.operation, exact)
+                times, each = calibrate(call, at_least=0.005)
+            except (TypeError, ValueError):  # it does not take this dtype
+                continue
+            per_element[peer.name, dtype] = each / size
+            tasks.append(row_task(peer, call, times, each, 1, f"{peer.name}, {dtype}, n = {short(size)}"))
+        measured = take_turns(tasks, rounds=rounds, seconds=seconds, progress=progress)
+    for peer, laps in measured.items():
+        yield Entry(peer.operation, dtype, size, peer.name, rows_of(laps, 1), errors[peer])
