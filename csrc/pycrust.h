@@ -157,30 +157,29 @@ void pc_array_arrange(pc_array *array);
 size_t pc_array_positions(const pc_array *array);
 size_t pc_array_depth(const pc_array *array);
 
+/* How many positions are summed side by side, at most. */
 #define PC_PANEL 256
 
-/* Memory to work in, too large for a small stack. */
+/* The sum at one position, and where `out` has it. */
 typedef struct {
-    double block[16 * 264]; /* 16 columns of 256, their starts spread over the cache */
-    pc_accumulator sum[PC_PANEL];
-    ptrdiff_t offset[PC_PANEL];
-} pc_scratch;
+    pc_accumulator total;
+    ptrdiff_t offset;
+} pc_sum;
 
 /* How many positions from `first` on, below `last`, make up one panel. */
 size_t pc_array_panel(const pc_array *array, size_t first, size_t last);
 
-/* Add the squares at each position of the panel at `first` to scratch->sum, and
- * set scratch->offset to where `out` has them. */
-void pc_add_panel(const pc_array *array, size_t first, size_t count, pc_scratch *scratch);
+/* Add the squares at each position of the panel at `first` to sums[0 .. count). */
+void pc_add_panel(const pc_array *array, size_t first, size_t count, pc_sum *sums);
 
 /* Write what the sums of a panel come to, at `out`: doubles, or uint64s for
  * PC_SUMSQ_WORD. PC_EMPTY if an rms had no numbers (and is NaN); PC_TOO_LARGE
  * at the first sum that no uint64 holds, with the rest unwritten. */
-pc_status pc_write_panel(const pc_scratch *scratch, size_t count, pc_result result, char *out);
+pc_status pc_write_panel(const pc_sum *sums, size_t count, pc_result result, char *out);
 
-/* The whole reduction for the positions first to last - 1. */
-pc_status pc_reduce(const pc_array *array, size_t first, size_t last, pc_result result, char *out,
-                    pc_scratch *scratch);
+/* The whole reduction for the positions first to last - 1. It works in `sums`,
+ * PC_PANEL of them or last - first, whichever is less. */
+pc_status pc_reduce(const pc_array *array, size_t first, size_t last, pc_result result, char *out, pc_sum *sums);
 
 #ifdef __cplusplus
 }

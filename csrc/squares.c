@@ -324,12 +324,13 @@ static void add_run(pc_accumulator *acc, const pc_array *a, const char *data, co
 }
 
 /* n elements along one axis, for each of the columns first to last - 1 along another. */
-static void add_tiles(pc_scratch *scratch, const pc_array *a, const char *data, const char *mask, pc_axis along,
+static void add_tiles(pc_sum *sums, const pc_array *a, const char *data, const char *mask, pc_axis along,
                       size_t n, pc_axis across, size_t first, size_t last)
 {
-    enum { COLUMNS = 16, PITCH = sizeof scratch->block / COLUMNS };
-    size_t size = size_of_type[a->type] * (size_t)a->parts, most = 256 / (size_t)a->parts, columns, m;
-    char *block = (char *)scratch->block;
+    /* Eight doubles more than a column takes: their starts spread over the cache. */
+    enum { COLUMNS = 16, ROWS = 128, PITCH = (ROWS + 8) * sizeof(double) };
+    size_t size = size_of_type[a->type] * (size_t)a->parts, most = ROWS / (size_t)a->parts, columns, m;
+    char block[COLUMNS * PITCH];
     for (; first < last; first += columns) {
         columns = last - first < COLUMNS ? last - first : COLUMNS;
         for (size_t row = 0; row < n; row += m) {
@@ -339,7 +340,7 @@ static void add_tiles(pc_scratch *scratch, const pc_array *a, const char *data, 
             for (size_t c = 0; c < columns; c++) {
                 const char *with = mask ? mask + (ptrdiff_t)row * along.mask_stride
                                               + (ptrdiff_t)(first + c) * across.mask_stride : NULL;
-                add_copied(&scratch->sum[first + c], a, block + c * PITCH, m, with, along.mask_stride);
+                add_copied(&sums[first + c].total, a, block + c * PITCH, m, with, along.mask_stride);
             }
         }
     }
@@ -347,7 +348,7 @@ static void add_tiles(pc_scratch *scratch, const pc_array *a, const char *data, 
 
 /* The same for plain float64 with the columns side by side, by the kernel for
  * columns: no copy. Returns how many columns it did. */
-static size_t add_columns(pc_scratch *scratch, const pc_array *a, const char *data, pc_axis along, size_t columns)
+static size_t add_columns(pc_sum *sums, const pc_array *a, const char *data, pc_axis along, size_t columns)
 {
     int E[PC_PANEL];
     uint64_t sum[PC_PANEL][4];
@@ -371,10 +372,10 @@ static size_t add_columns(pc_scratch *scratch, const pc_array *a, const char *da
         squares(data, along.stride, m, columns, E, sum, found);
         for (size_t c = 0; c < columns; c++) {
             if (exact64(found[c], E[c])) {
-                accumulator_add(&scratch->sum[c], sum[c], window_of(E[c]));
-                scratch->sum[c].count += m;
+                accumulator_add(&sums[c].total, sum[c], window_of(E[c]));
+                sums[c].total.count += m;
             } else {
-                add_run(&scratch->sum[c], a, data + c * sizeof(double), NULL, along, m);
+                add_run(&sums[c].total, a, data + c * sizeof(double), NULL, along, m);
             }
         }
     }
@@ -492,7 +493,7 @@ static place place_of(const pc_axis *axis, int count, size_t index)
     return at;
 }
 
-static void add_to_panel(const pc_array *a, size_t first, size_t count, pc_scratch *scratch)
+static void add_to_panel(const pc_array *a, size_t first, size_t count, pc_sum *sums)
 {
     static const pc_axis none = {1, 0, 0, 0};
     pc_axis across = a->kept ? a->axis[a->kept - 1] : none;
@@ -503,7 +504,7 @@ static void add_to_panel(const pc_array *a, size_t first, size_t count, pc_scrat
     place start = place_of(a->axis, a->kept, first);
 
     for (size_t c = 0; c < count; c++)
-        scratch->offset[c] = start.out + (ptrdiff_t)c * across.out_stride;
+        sums[c].offset = start.out + (ptrdiff_t)c * across.out_stride;
     if (along.length == 0)
         return;
     for (size_t index = 0; index < outer; index++) {
@@ -513,63 +514,63 @@ static void add_to_panel(const pc_array *a, size_t first, size_t count, pc_scrat
         if (across_first) {
             size_t done = 0;
             if (a->type == PC_FLOAT64 && a->parts == 1 && !a->swapped && !mask && across.stride == sizeof(double))
-                done = add_columns(scratch, a, data, along, count);
-            add_tiles(scratch, a, data, mask, along, along.length, across, done, count);
+                done = add_columns(sums, a, data, along, count);
+            add_tiles(sums, a, data, mask, along, along.length, across, done, count);
             continue;
         }
         for (size_t c = 0; c < count; c++)
-            add_run(&scratch->sum[c], a, data + (ptrdiff_t)c * across.stride,
+            add_run(&sums[c].total, a, data + (ptrdiff_t)c * across.stride,
                     mask ? mask + (ptrdiff_t)c * across.mask_stride : NULL, along, along.length);
     }
 }
 
-void pc_add_panel(const pc_array *a, size_t first, size_t count, pc_scratch *scratch)
+void pc_add_panel(const pc_array *a, size_t first, size_t count, pc_sum *sums)
 {
     fpenv callers = fpenv_enter();
-    add_to_panel(a, first, count, scratch);
+    add_to_panel(a, first, count, sums);
     fpenv_leave(callers);
 }
 
-static size_t sum_panel(const pc_array *a, size_t first, size_t last, pc_scratch *scratch)
+static size_t sum_panel(const pc_array *a, size_t first, size_t last, pc_sum *sums)
 {
     size_t count = pc_array_panel(a, first, last);
     for (size_t c = 0; c < count; c++)
-        pc_accumulator_clear(&scratch->sum[c]);
-    add_to_panel(a, first, count, scratch);
+        pc_accumulator_clear(&sums[c].total);
+    add_to_panel(a, first, count, sums);
     if (a->repeat != 1)
         for (size_t c = 0; c < count; c++)
-            pc_accumulator_scale(&scratch->sum[c], a->repeat);
+            pc_accumulator_scale(&sums[c].total, a->repeat);
     return count;
 }
 
-pc_status pc_write_panel(const pc_scratch *scratch, size_t count, pc_result result, char *out)
+pc_status pc_write_panel(const pc_sum *sums, size_t count, pc_result result, char *out)
 {
     pc_status status = PC_OK;
     for (size_t c = 0; c < count; c++) {
-        const pc_accumulator *sum = &scratch->sum[c];
+        const pc_accumulator *sum = &sums[c].total;
         if (result == PC_SUMSQ_WORD) {
             uint64_t word;
             if (pc_accumulator_word(sum, &word) != PC_OK)
                 return PC_TOO_LARGE;
-            memcpy(out + scratch->offset[c], &word, sizeof word);
+            memcpy(out + sums[c].offset, &word, sizeof word);
         } else {
             double nearest = pc_accumulator_round(sum, result);
             if (result == PC_RMS && sum->count == 0)
                 status = PC_EMPTY;
-            memcpy(out + scratch->offset[c], &nearest, sizeof nearest);
+            memcpy(out + sums[c].offset, &nearest, sizeof nearest);
         }
     }
     return status;
 }
 
 pc_status pc_reduce(const pc_array *a, size_t first, size_t last, pc_result result, char *out,
-                    pc_scratch *scratch)
+                    pc_sum *sums)
 {
     pc_status status = PC_OK;
     fpenv callers = fpenv_enter();
     for (size_t count; first < last && status != PC_TOO_LARGE; first += count) {
-        count = sum_panel(a, first, last, scratch);
-        pc_status panel = pc_write_panel(scratch, count, result, out);
+        count = sum_panel(a, first, last, sums);
+        pc_status panel = pc_write_panel(sums, count, result, out);
         status = panel == PC_OK ? status : panel;
     }
     fpenv_leave(callers);

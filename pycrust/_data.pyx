@@ -17,7 +17,6 @@ from pycrust.csrc cimport (
     PC_INT16,
     PC_INT32,
     PC_INT64,
-    PC_LIMBS,
     PC_PANEL,
     PC_NORM,
     PC_OK,
@@ -49,8 +48,8 @@ from pycrust.csrc cimport (
     pc_axis,
     pc_reduce,
     pc_result,
-    pc_scratch,
     pc_status,
+    pc_sum,
     pc_type,
     pc_write_panel,
 )
@@ -59,8 +58,10 @@ import warnings
 from operator import index
 
 import numpy as np
+from numpy.exceptions import AxisError
+from numpy.ma import MaskedArray
 
-from pycrust._workers import count_workers, run
+from pycrust._workers import count_workers, run_all
 
 cnp.import_array()
 use_simd_of_environment()
@@ -126,8 +127,8 @@ cdef int type_of(int number, int *parts) noexcept:
 cdef object as_array(a):
     """The input as an ndarray of a dtype that we take; never a copy of an array."""
     cdef int parts
-    if isinstance(a, np.ma.MaskedArray):
-        raise TypeError("masked arrays are not taken, lest the mask be lost: pass a.data with where=~np.ma.getmaskarray(a)")
+    if isinstance(a, MaskedArray):
+        raise TypeError("masked arrays are not taken, lest the mask be lost: pass a.data, where=~np.ma.getmaskarray(a)")
     array = np.asarray(a)
     if type_of(cnp.PyArray_TYPE(array), &parts) < 0:
         hint = {
@@ -150,21 +151,22 @@ cdef bint is_integer(array):
 # ---- one job: an array, the axes to sum over, where the results go ----------
 
 cdef class Sums:
-    """The exact sums of one panel, and the memory that C works in."""
-    cdef pc_scratch *scratch
+    """The exact sums at `count` positions of one panel."""
+    cdef pc_sum *at
     cdef size_t count
 
-    def __cinit__(self, size_t count=0):
+    def __cinit__(self, size_t count):
         cdef size_t k
-        self.scratch = <pc_scratch *>PyMem_Malloc(sizeof(pc_scratch))
-        if self.scratch == NULL:
+        self.at = <pc_sum *>PyMem_Malloc(count * sizeof(pc_sum))
+        if self.at == NULL:
             raise MemoryError
         self.count = count
         for k in range(count):
-            pc_accumulator_clear(&self.scratch.sum[k])
+            pc_accumulator_clear(&self.at[k].total)
+            self.at[k].offset = 0
 
     def __dealloc__(self):
-        PyMem_Free(self.scratch)
+        PyMem_Free(self.at)
 
 
 cdef class Job:
@@ -216,13 +218,13 @@ cdef class Job:
 
     def reduce(self, size_t first, size_t last):
         """Write the results at positions first to last - 1."""
-        cdef Sums sums = Sums()
+        cdef Sums sums = Sums(min(<size_t>PC_PANEL, last - first))
         cdef pc_status status
         if (last - first) * self.depth < FEW:
-            status = pc_reduce(&self.array, first, last, self.result, self.out, sums.scratch)
+            status = pc_reduce(&self.array, first, last, self.result, self.out, sums.at)
         else:
             with nogil:
-                status = pc_reduce(&self.array, first, last, self.result, self.out, sums.scratch)
+                status = pc_reduce(&self.array, first, last, self.result, self.out, sums.at)
         return status
 
     def add(self, size_t first, size_t count, int axis, size_t start, size_t stop):
@@ -235,10 +237,10 @@ cdef class Job:
             if part.mask != NULL:
                 part.mask += <ptrdiff_t>start * part.axis[axis].mask_stride
         if count * self.depth < FEW:
-            pc_add_panel(&part, first, count, sums.scratch)
+            pc_add_panel(&part, first, count, sums.at)
         else:
             with nogil:
-                pc_add_panel(&part, first, count, sums.scratch)
+                pc_add_panel(&part, first, count, sums.at)
         return sums
 
     cdef list parts(self, size_t first, size_t count, size_t piece):
@@ -258,13 +260,13 @@ cdef class Job:
         """The sums of the panel at `first`."""
         cdef size_t k, count = pc_array_panel(&self.array, first, self.positions)
         cdef Sums part, total = Sums(count)
-        for part in run(self.add, self.parts(first, count, self.piece(workers)), workers):
+        for part in run_all(self.add, self.parts(first, count, self.piece(workers)), workers):
             for k in range(count):
-                pc_accumulator_merge(&total.scratch.sum[k], &part.scratch.sum[k])
-                total.scratch.offset[k] = part.scratch.offset[k]
+                pc_accumulator_merge(&total.at[k].total, &part.at[k].total)
+                total.at[k].offset = part.at[k].offset
         if self.array.repeat != 1:
             for k in range(count):
-                pc_accumulator_scale(&total.scratch.sum[k], self.array.repeat)
+                pc_accumulator_scale(&total.at[k].total, self.array.repeat)
         return total
 
     cdef size_t piece(self, int workers) noexcept:
@@ -281,18 +283,18 @@ cdef class Job:
         if self.out != NULL and self.depth <= piece // PC_PANEL:
             step = max(<size_t>1, piece // max(<size_t>1, self.depth))
             ranges = [(k, min(k + step, self.positions)) for k in range(0, self.positions, step)]
-            for done in run(self.reduce, ranges, workers):
+            for done in run_all(self.reduce, ranges, workers):
                 status = done or status
             return status
         while first < self.positions:
             sums = self.sums(first, workers)
             first += sums.count
             if self.out != NULL:
-                done = pc_write_panel(sums.scratch, sums.count, self.result, self.out)
+                done = pc_write_panel(sums.at, sums.count, self.result, self.out)
                 status = done or status
             else:
                 for k in range(sums.count):
-                    self.ints[sums.scratch.offset[k] // <ptrdiff_t>sizeof(void *)] = exact_int(&sums.scratch.sum[k])
+                    self.ints[sums.at[k].offset // <ptrdiff_t>sizeof(void *)] = exact_int(&sums.at[k].total)
         return status
 
 
@@ -357,7 +359,7 @@ cdef tuple axes_of(axis, int ndim):
     for given in (axis if isinstance(axis, tuple) else (axis,)):
         k = index(given)
         if not -ndim <= k < ndim:
-            raise np.exceptions.AxisError(k, ndim)
+            raise AxisError(k, ndim)
         axes.append(k % ndim)
     if len(set(axes)) < len(axes):
         raise ValueError(f"axis={axis!r} names an axis twice")
@@ -369,7 +371,7 @@ cdef object mask_of(where, array):
     if where is True:
         return None
     mask = np.asanyarray(where)
-    if mask.dtype != np.bool_ or isinstance(mask, np.ma.MaskedArray):
+    if mask.dtype != np.bool_ or isinstance(mask, MaskedArray):
         raise TypeError(f"where must be an array of bool, not of {mask.dtype}; e.g. where=a > 0")
     try:
         return np.broadcast_to(np.asarray(mask), array.shape)
@@ -423,7 +425,7 @@ cdef object reduction(a, axis, dtype, out, keepdims, where, workers, pc_result r
     mask = mask_of(where, array)
     if whole:
         sums = add_all(array, mask, workers)
-        return value_of(&sums.scratch.sum[0], is_integer(array), result)
+        return value_of(&sums.at[0].total, is_integer(array), result)
 
     axes = axes_of(axis, array.ndim)
     dtype = dtype_of(dtype, array, result)
@@ -661,7 +663,7 @@ cdef class Accumulator:
             return
         array = as_array(a)
         sums = add_all(array, mask_of(where, array), count_workers(workers))
-        self.add(&sums.scratch.sum[0], not is_integer(array))
+        self.add(&sums.at[0].total, not is_integer(array))
 
     def merge(self, Accumulator other not None, /):
         """

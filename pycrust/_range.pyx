@@ -32,6 +32,7 @@ from pycrust.csrc cimport (
 
 cimport numpy as cnp
 import numpy as np
+from numpy.ma import MaskedArray
 
 cnp.import_array()
 use_simd_of_environment()
@@ -251,7 +252,7 @@ _LARGEST = {
 def _integers(ns):
     """ns as an array of integers, in any layout; object ones are not negative."""
     array = np.asanyarray(ns)
-    if isinstance(array, np.ma.MaskedArray):
+    if isinstance(array, MaskedArray):
         raise TypeError(
             "ns is a masked array, whose masked values are not integers; "
             "pass ns.compressed() or ns.filled(0)"

@@ -58,8 +58,9 @@ cdef inline object int_from_u128(uint64_t lo, uint64_t hi):
 cdef inline int check_out(out, tuple shape, dtype) except -1:
     """Refuse an out= that results of this shape and dtype do not fit into."""
     import numpy as np
+    from numpy.ma import MaskedArray
 
-    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
+    if not isinstance(out, np.ndarray) or isinstance(out, MaskedArray):
         raise TypeError(f"out must be a plain array, not {type(out).__name__}")
     if out.shape != shape:
         raise ValueError(f"out has shape {out.shape}, but the result has shape {shape}")

@@ -5,6 +5,7 @@ sums, which are integers; adding them up gives the same bits in any order. The
 pool lives for one call, so that no thread of ours is there when a process forks.
 """
 
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from operator import index
 
@@ -24,22 +25,32 @@ def count_workers(workers) -> int:
     return count
 
 
-def run(task, pieces, workers):
-    """Yield task(*piece) for each piece, in order."""
+def run_all(task, pieces, workers):
+    """Yield task(*piece) for each piece, in order; few are under way at a time."""
     if workers == 1 or len(pieces) < 2:
         for piece in pieces:
             yield task(*piece)
         return
     pool = ThreadPoolExecutor(min(workers, len(pieces)), thread_name_prefix="pycrust")
+    alone = False
+    waiting = deque()
     try:
-        try:
-            futures = [pool.submit(task, *piece) for piece in pieces]
-        except RuntimeError:  # no thread to be had: this one does it all
-            pool.shutdown(cancel_futures=True)
-            for piece in pieces:
+        for piece in pieces:
+            if not alone:
+                try:
+                    waiting.append((piece, pool.submit(task, *piece)))
+                except RuntimeError:  # no (further) thread to be had
+                    alone = True
+            while waiting and (alone or len(waiting) > 2 * workers):
+                yield _result(task, alone, *waiting.popleft())
+            if alone:
                 yield task(*piece)
-            return
-        for future in futures:
-            yield future.result()
+        while waiting:
+            yield _result(task, alone, *waiting.popleft())
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _result(task, alone, piece, future):
+    """What a thread made of a piece; where none may have taken it up, do it here."""
+    return task(*piece) if alone and future.cancel() else future.result()

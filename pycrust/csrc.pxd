@@ -101,12 +101,12 @@ cdef extern from "pycrust.h" nogil:
     size_t pc_array_positions(const pc_array *array) noexcept
     size_t pc_array_depth(const pc_array *array) noexcept
 
-    ctypedef struct pc_scratch:
-        pc_accumulator sum[256]
-        ptrdiff_t offset[256]
+    ctypedef struct pc_sum:
+        pc_accumulator total
+        ptrdiff_t offset
 
     size_t pc_array_panel(const pc_array *array, size_t first, size_t last) noexcept
-    void pc_add_panel(const pc_array *array, size_t first, size_t count, pc_scratch *scratch) noexcept
-    pc_status pc_write_panel(const pc_scratch *scratch, size_t count, pc_result result, char *out) noexcept
+    void pc_add_panel(const pc_array *array, size_t first, size_t count, pc_sum *sums) noexcept
+    pc_status pc_write_panel(const pc_sum *sums, size_t count, pc_result result, char *out) noexcept
     pc_status pc_reduce(const pc_array *array, size_t first, size_t last, pc_result result, char *out,
-                        pc_scratch *scratch) noexcept
+                        pc_sum *sums) noexcept
