@@ -24,7 +24,10 @@ def extension(name: str, *sources: str) -> Extension:
         f"pycrust.{name}",
         [f"pycrust/{name}.pyx", *sources, *KERNELS],
         include_dirs=["csrc", numpy.get_include()],
-        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_25_API_VERSION"), ("NPY_TARGET_VERSION", "NPY_1_25_API_VERSION")],
+        define_macros=[
+            ("NPY_NO_DEPRECATED_API", "NPY_1_25_API_VERSION"),
+            ("NPY_TARGET_VERSION", "NPY_1_25_API_VERSION"),
+        ],
         depends=HEADERS,
         extra_compile_args=FLAGS,
     )
@@ -61,5 +64,5 @@ setup(
             extension("_data", "csrc/squares.c", "csrc/accumulator.c"),
         ],
         compiler_directives={"language_level": 3, "boundscheck": False, "wraparound": False},
-    )
+    ),
 )

@@ -5,13 +5,15 @@ sums, which are integers; adding them up gives the same bits in any order. The
 pool lives for one call, so that no thread of ours is there when a process forks.
 """
 
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from operator import index
+from typing import Any, SupportsIndex
 
 from pycrust._cores import usable_cores
 
 
-def count_workers(workers) -> int:
+def count_workers(workers: SupportsIndex) -> int:
     """How many threads ``workers=`` asks for; negative numbers count from all usable cores."""
     count = index(workers)
     if count < 0:
@@ -24,7 +26,7 @@ def count_workers(workers) -> int:
     return count
 
 
-def run(task, pieces, workers):
+def run(task: Callable[..., Any], pieces: Sequence[tuple[Any, ...]], workers: int) -> Iterator[Any]:
     """Yield task(*piece) for each piece, in order."""
     if workers == 1 or len(pieces) < 2:
         for piece in pieces:
