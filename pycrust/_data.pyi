@@ -143,7 +143,7 @@ def sumsq(
     /,
     axis: _Axis = None,
     *,
-    dtype: npt.DTypeLike,
+    dtype: npt.DTypeLike | None,
     out: None = None,
     keepdims: bool = False,
     where: _Bools = True,
