@@ -18,7 +18,7 @@ extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.doctest",
-    "sphinx.ext.napoleon",
+    "numpydoc",
     "sphinx_copybutton",
 ]
 exclude_patterns = ["_build"]
@@ -33,9 +33,7 @@ nb_execution_timeout = 600
 
 autodoc_default_options = {"member-order": "bysource"}
 autodoc_typehints = "none"  # the docstrings say more
-napoleon_google_docstring = False
-napoleon_use_rtype = False
-napoleon_preprocess_types = True
+numpydoc_show_class_members = False
 
 default_role = "py:obj"
 doctest_global_setup = """
@@ -52,7 +50,5 @@ linkcheck_anchors = False
 
 html_theme = "furo"
 html_title = "pycrust"
-html_static_path = ["_static"]
-html_css_files = ["pycrust.css"]
 html_copy_source = False
 html_show_sourcelink = False
