@@ -105,7 +105,7 @@ def wheel(session: nox.Session) -> None:
     shutil.rmtree(folder / "wheels", ignore_errors=True)
     session.run("pip", "wheel", "--no-deps", "--wheel-dir", str(folder / "wheels"), str(archive))
     (built,) = (folder / "wheels").glob("*.whl")
-    session.run("auditwheel", "repair", "--wheel-dir", "wheelhouse", str(built))
+    session.run("auditwheel", "repair", "--strip", "--wheel-dir", "wheelhouse", str(built))
     tag = "-".join(built.stem.split("-")[:4])
     (repaired,) = Path("wheelhouse").glob(f"{tag}-*.whl")
     session.install(f"{repaired.resolve()}[test]")
