@@ -35,11 +35,11 @@ def lint(session: nox.Session) -> None:
 @nox.session(default=False)
 def format(session: nox.Session) -> None:
     """Format Python, C and Markdown in place."""
-    session.install("ruff", "clang-format", "mdformat-myst")
+    session.install("ruff", "clang-format", "mdformat-gfm")
     session.run("ruff", "check", "--fix")
     session.run("ruff", "format")
     session.run("clang-format", "-i", *map(str, Path("csrc").glob("*.[ch]")))
-    session.run("mdformat", "--wrap=keep", "--number", "--compact-tables", *map(str, [*Path().glob("*.md"), "docs"]))
+    session.run("mdformat", "--wrap=keep", "--number", "--compact-tables", *map(str, Path().glob("*.md")))
 
 
 @nox.session(default=False)

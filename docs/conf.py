@@ -19,6 +19,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.doctest",
     "numpydoc",
+    "sphinxarg.ext",
     "sphinx_copybutton",
 ]
 exclude_patterns = ["_build"]
