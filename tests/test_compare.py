@@ -103,6 +103,7 @@ def test_real_results(tmp_path):
     assert len(comparison.changes) == len(table["cells"])
     comparison.save_json(tmp_path / "c.json")
     assert json.loads((tmp_path / "c.json").read_text())["worse"] is True
+    pytest.importorskip("matplotlib")
     comparison.save_plot(tmp_path / "c.png")
     assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
     assert "slower" in comparison._repr_html_()

@@ -175,6 +175,7 @@ def slowly(block):
     return block
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
 def test_a_worker_killed_midway(cluster):
     x = RNG.normal(size=60_000) * 10.0 ** RNG.integers(-30, 30, size=60_000)
     chunked = da.from_array(x, chunks=2000).map_blocks(slowly, dtype=x.dtype)

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
-from multiprocessing import get_context
+from multiprocessing import get_all_start_methods, get_context
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 
@@ -106,7 +106,7 @@ def part(name, shape, dtype, start, stop):
         memory.close()
 
 
-@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+@pytest.mark.parametrize("method", [method for method in get_all_start_methods() if method != "fork"])
 def test_processes_that_share_memory(method):
     x = RNG.normal(size=50_000) * 10.0 ** RNG.integers(-100, 100, size=50_000)
     memory = SharedMemory(create=True, size=x.nbytes)
