@@ -30,7 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):  # a terminal that lacks ² or × gets a question mark, not a traceback
             stream.reconfigure(errors="replace")
     try:
-        return options.run(options)
+        status: int = options.run(options)
+        return status
     except UserError as error:
         parser.exit(2, f"pycrust: {error}\n")
     except KeyboardInterrupt:
@@ -196,7 +197,7 @@ def function_at(target: str) -> Callable[..., object]:
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:
-        func = attrgetter(path)(import_module(module))
+        func: Callable[..., object] = attrgetter(path)(import_module(module))
     except ImportError as error:
         raise UserError(f"cannot import {module}: {error}") from None
     except AttributeError as error:
