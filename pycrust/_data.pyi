@@ -6,7 +6,6 @@ from typing import Any, Literal, Protocol, Self, SupportsIndex, TypeAlias, TypeV
 
 import numpy as np
 import numpy.typing as npt
-from typing_extensions import disjoint_base
 
 from pycrust._range import _Simd
 
@@ -216,7 +215,6 @@ def rms(
     workers: SupportsIndex = 1,
 ) -> npt.NDArray[np.float64]: ...
 
-@disjoint_base
 class Accumulator:
     def __init__(self) -> None: ...
     @property

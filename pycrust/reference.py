@@ -8,7 +8,7 @@ import operator
 import warnings
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any, SupportsIndex
+from typing import Any, Self, SupportsIndex
 
 import numpy as np
 
@@ -129,7 +129,7 @@ class Accumulator:
         total.merge(other)
         return total
 
-    def __iadd__(self, other: object) -> "Accumulator":
+    def __iadd__(self, other: object) -> Self:
         if not isinstance(other, Accumulator):
             return NotImplemented
         self.merge(other)
