@@ -41,14 +41,21 @@ def verdicts(comparison):
 
 def test_a_change_counts_beyond_the_noise_alone():
     old = peers(a=timing(1.0), b=timing(1.0), c=timing(1.0), d=timing(1.0), e=timing(1.0, spread=0.2))
-    new = peers(a=timing(1.2), b=timing(0.8), c=timing(1.04), d=timing(1.06, 0.02), e=timing(1.2))
+    new = peers(a=timing(1.2), b=timing(0.8), c=timing(1.09), d=timing(1.14, 0.02), e=timing(1.2))
     comparison = compare(old, new)
-    # c: below 5 %; d: 6 % but within 3 × (0.01 + 0.02); e: within three times its spread.
+    # c: below 10 %; d: 14 % but within 5 × (0.01 + 0.02); e: within five times its spread.
     assert verdicts(comparison) == {"a": SLOWER, "b": FASTER, "c": SAME, "d": SAME, "e": SAME}
     assert comparison.worse
     assert [change.what[0] for change in comparison.changes] == ["a", "e", "d", "c", "b"]
     assert not compare(new, old).changes[0].what.startswith("a")
     assert not compare(old, old).worse
+
+
+def test_rounds_that_overlap_are_no_change():
+    old, new = peers(a=timing(1.0)), peers(a=timing(1.5))
+    assert compare(old, new).worse
+    new["entries"][0]["rounds"][0] = 1.0  # one round was as fast as before
+    assert not compare(old, new).worse
 
 
 def test_two_rounds_say_nothing_about_noise():
@@ -94,10 +101,12 @@ def test_real_results(tmp_path):
     table = gil_table(1000, (1, 2), rounds=4, seconds=0.5).to_dict()
     for cell in table["cells"]:
         cell["spread"] = 0.01 * cell["median"]  # whatever else runs here
+        cell["rounds"] = [cell["median"]] * 4
     slow = copy.deepcopy(table)
     for cell in slow["cells"]:
         if cell["column"] == "c" and cell["k"] == 1:
             cell["median"] *= 100
+            cell["rounds"] = [cell["median"]] * 4
     comparison = compare(table, slow)
     assert [change.what for change in comparison.slower] == ["C, k = 1"]
     assert len(comparison.changes) == len(table["cells"])

@@ -14,8 +14,8 @@ from pycrust.bench.report import Cell, Result, Table, now, seconds_in_words
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-LEAST = 0.05  # a change of less than this share of the time is none, however quiet the machine was
-SPREADS = 3  # nor is one within this many spreads of the two measurements together
+LEAST = 0.10  # a change of less than this share of the time is none, however quiet the machine was
+SPREADS = 5  # nor is one within this many spreads of the two measurements together
 
 SLOWER, FASTER, SAME, UNSURE = "slower", "faster", "same", "too few rounds"
 
@@ -32,15 +32,18 @@ class Change:
     old, new : float
         The medians, in seconds.
     noise : float or None
-        How far apart, in seconds, the two medians may be by chance: three times the sum of
-        the two spreads, and at least 5 % of the old median. None if either was measured in
+        How far apart, in seconds, the two medians may be by chance: five times the sum of
+        the two spreads, and at least 10 % of the old median. None if either was measured in
         fewer than three rounds, which say nothing about noise.
+    apart : bool
+        Whether every round of the one took longer than every round of the other.
     """
 
     what: str
     old: float
     new: float
     noise: float | None
+    apart: bool
 
     @property
     def ratio(self) -> float:
@@ -50,7 +53,7 @@ class Change:
     def verdict(self) -> str:
         if self.noise is None:
             return UNSURE
-        if abs(self.new - self.old) <= self.noise:
+        if abs(self.new - self.old) <= self.noise or not self.apart:
             return SAME
         return SLOWER if self.new > self.old else FASTER
 
@@ -61,6 +64,7 @@ class Change:
             "new": self.new,
             "ratio": self.ratio,
             "noise": self.noise,
+            "apart": self.apart,
             "verdict": self.verdict,
         }
 
@@ -120,7 +124,10 @@ class Comparison(Result):
             ]
             for change in self.changes
         ]
-        notes = [f"A change counts beyond {SPREADS} spreads of both measurements and {LEAST:.0%} of the old time."]
+        notes = [
+            f"A change counts if no round of the one was as fast as one of the other, and the medians differ by more\n"
+            f"than {LEAST:.0%} and {SPREADS} spreads. Measure again before you believe a single one."
+        ]
         notes += [f"Only in the old file: {what}" for what in self.gone]
         notes += [f"Only in the new file: {what}" for what in self.added]
         return [
@@ -230,7 +237,8 @@ def _change(what: str, old: dict[str, Any], new: dict[str, Any]) -> Change:
     noise = None
     if min(len(old["rounds"]), len(new["rounds"])) >= 3:
         noise = max(SPREADS * (old["spread"] + new["spread"]), LEAST * old["median"])
-    return Change(what, old["median"], new["median"], noise)
+    apart = max(old["rounds"]) < min(new["rounds"]) or max(new["rounds"]) < min(old["rounds"])
+    return Change(what, old["median"], new["median"], noise, apart)
 
 
 def _doubts(old: dict[str, Any], new: dict[str, Any], changes: list[Change]) -> list[str]:
