@@ -1,11 +1,15 @@
-"""The extension modules; everything else is in pyproject.toml."""
+"""The extension modules and a reproducible sdist; everything else is in pyproject.toml."""
 
+import gzip
+import os
 import sys
+import tarfile
 from pathlib import Path
 
 import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.sdist import sdist
 
 HEADERS = sorted(str(path) for path in Path("csrc").glob("*.h"))
 KERNELS = ["csrc/dispatch.c", "csrc/kernels_portable.c", "csrc/kernels_avx2.c", "csrc/kernels_avx512.c"]
@@ -20,18 +24,45 @@ def extension(name: str, *sources: str) -> Extension:
         f"pycrust.{name}",
         [f"pycrust/{name}.pyx", *sources, *KERNELS],
         include_dirs=["csrc", numpy.get_include()],
-        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_25_API_VERSION"), ("NPY_TARGET_VERSION", "NPY_1_25_API_VERSION")],
+        define_macros=[
+            ("NPY_NO_DEPRECATED_API", "NPY_1_25_API_VERSION"),
+            ("NPY_TARGET_VERSION", "NPY_1_25_API_VERSION"),
+        ],
         depends=HEADERS,
         extra_compile_args=FLAGS,
     )
 
 
+class Sdist(sdist):
+    """With SOURCE_DATE_EPOCH set, the bytes of the archive depend on the sources alone."""
+
+    def make_archive(self, base_name, format, root_dir=None, base_dir=None, owner=None, group=None):
+        epoch = os.environ.get("SOURCE_DATE_EPOCH")
+        if epoch is None or format != "gztar":
+            return super().make_archive(base_name, format, root_dir, base_dir, owner, group)
+
+        def plain(entry):
+            entry.mtime, entry.mode = int(epoch), 0o755 if entry.isdir() else 0o644
+            entry.uid, entry.gid, entry.uname, entry.gname = 0, 0, "", ""
+            return entry
+
+        archive = Path(f"{base_name}.tar.gz")
+        archive.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            gzip.GzipFile(archive, "wb", mtime=int(epoch)) as packed,
+            tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
+        ):
+            tar.add(base_dir, filter=plain)
+        return str(archive)
+
+
 setup(
+    cmdclass={"sdist": Sdist},
     ext_modules=cythonize(
         [
             extension("_range", "csrc/range.c", "csrc/accumulator.c"),
             extension("_data", "csrc/squares.c", "csrc/accumulator.c"),
         ],
         compiler_directives={"language_level": 3, "boundscheck": False, "wraparound": False},
-    )
+    ),
 )

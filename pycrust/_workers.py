@@ -6,13 +6,15 @@ pool lives for one call, so that no thread of ours is there when a process forks
 """
 
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from operator import index
+from typing import Any, SupportsIndex
 
 from pycrust._cores import usable_cores
 
 
-def count_workers(workers) -> int:
+def count_workers(workers: SupportsIndex) -> int:
     """How many threads ``workers=`` asks for; negative numbers count from all usable cores."""
     count = index(workers)
     if count < 0:
@@ -25,7 +27,7 @@ def count_workers(workers) -> int:
     return count
 
 
-def run_all(task, pieces, workers):
+def run_all(task: Callable[..., Any], pieces: Sequence[tuple[Any, ...]], workers: int) -> Iterator[Any]:
     """Yield task(*piece) for each piece, in order; few are under way at a time."""
     if workers == 1 or len(pieces) < 2:
         for piece in pieces:
@@ -33,7 +35,7 @@ def run_all(task, pieces, workers):
         return
     pool = ThreadPoolExecutor(min(workers, len(pieces)), thread_name_prefix="pycrust")
     alone = False
-    waiting = deque()
+    waiting: deque[tuple[tuple[Any, ...], Future[Any]]] = deque()
     try:
         for piece in pieces:
             if not alone:
@@ -51,6 +53,6 @@ def run_all(task, pieces, workers):
         pool.shutdown(cancel_futures=True)
 
 
-def _result(task, alone, piece, future):
+def _result(task: Callable[..., Any], alone: bool, piece: tuple[Any, ...], future: Future[Any]) -> Any:
     """What a thread made of a piece; where none may have taken it up, do it here."""
     return task(*piece) if alone and future.cancel() else future.result()

@@ -6,7 +6,9 @@ Slow and obviously right: the tests compare the C kernels with these, bit by bit
 import math
 import operator
 import warnings
+from collections.abc import Callable
 from fractions import Fraction
+from typing import Any, Self, SupportsIndex
 
 import numpy as np
 
@@ -24,15 +26,15 @@ __all__ = [
 # ---- range ---------------------------------------------------------------------
 
 
-def sum_of_squares(n, /, *, method="loop"):
+def sum_of_squares(n: SupportsIndex, /, *, method: str = "loop") -> int:
     """Sum the squares 1² + 2² + … + n²."""
-    n = max(operator.index(n), 0)
+    last = max(operator.index(n), 0)
     if method == "formula":
-        return n * (n + 1) * (2 * n + 1) // 6
-    return sum(i * i for i in range(1, n + 1))
+        return last * (last + 1) * (2 * last + 1) // 6
+    return sum(i * i for i in range(1, last + 1))
 
 
-def sum_of_squares_batch(ns, /, *, method="loop"):
+def sum_of_squares_batch(ns: Any, /, *, method: str = "loop") -> Any:
     """Sum the squares for every n of nested lists: nested lists of ints."""
     if isinstance(ns, list):
         return [sum_of_squares_batch(n, method=method) for n in ns]
@@ -42,7 +44,7 @@ def sum_of_squares_batch(ns, /, *, method="loop"):
 # ---- rounding, once -----------------------------------------------------------
 
 
-def nearest(x):
+def nearest(x: int | Fraction) -> float:
     """The float64 nearest to the rational number x >= 0, ties to even."""
     try:
         return x.numerator / x.denominator  # Python rounds int / int correctly
@@ -50,7 +52,7 @@ def nearest(x):
         return math.inf
 
 
-def nearest_root(x):
+def nearest_root(x: int | Fraction) -> float:
     """The float64 nearest to the square root of the rational number x >= 0.
 
     Every float64, and every point halfway between two of them, is an integer
@@ -66,7 +68,7 @@ def nearest_root(x):
 # ---- the exact sum ------------------------------------------------------------
 
 
-def _square(x):
+def _square(x: float) -> int:
     """x squared as an integer multiple of 4**-1074; every finite float has one."""
     numerator, denominator = x.as_integer_ratio()
     return numerator**2 << 2 * (1075 - denominator.bit_length())
@@ -75,12 +77,12 @@ def _square(x):
 class Accumulator:
     """The exact sum of the squares of all numbers that it was given."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.count = 0
-        self._exact = 0  # an int while only integers were added, then a Fraction
+        self._exact: int | Fraction = 0  # an int while only integers were added, then a Fraction
         self._nonfinite = 0.0  # the sum of |x| for those x: NaN beats Inf
 
-    def update(self, a, where=True, workers=1):
+    def update(self, a: Any, where: Any = True, workers: SupportsIndex = 1) -> None:
         """Add the squares of all elements of `a` for which `where` is true."""
         a = _array(a)
         _workers(workers)
@@ -94,7 +96,7 @@ class Accumulator:
         self._exact += Fraction(sum(_square(x) for x in numbers if math.isfinite(x)), 4**1074)
         self._nonfinite += sum(abs(x) for x in numbers if not math.isfinite(x))
 
-    def merge(self, other):
+    def merge(self, other: Any) -> None:
         """Add what `other` has seen."""
         if not isinstance(other, Accumulator):
             raise TypeError(f"cannot merge an Accumulator with {type(other).__name__}")
@@ -102,24 +104,24 @@ class Accumulator:
         self._exact += other._exact
         self._nonfinite += other._nonfinite
 
-    def sumsq(self):
+    def sumsq(self) -> int | float:
         """The sum of squares: an int while only integers were added, then a float."""
         if isinstance(self._exact, int):
             return self._exact
         return self._nonfinite or nearest(self._exact)
 
-    def norm(self):
+    def norm(self) -> float:
         """The square root of the exact sum."""
         return self._nonfinite or nearest_root(self._exact)
 
-    def rms(self):
+    def rms(self) -> float:
         """The square root of the exact sum divided by `count`."""
         if self.count == 0:
             warnings.warn("rms of no elements", RuntimeWarning, stacklevel=2)
             return math.nan
         return self._nonfinite or nearest_root(Fraction(self._exact) / self.count)
 
-    def __add__(self, other):
+    def __add__(self, other: object) -> "Accumulator":
         if not isinstance(other, Accumulator):
             return NotImplemented
         total = Accumulator()
@@ -127,31 +129,41 @@ class Accumulator:
         total.merge(other)
         return total
 
-    def __iadd__(self, other):
+    def __iadd__(self, other: object) -> Self:
         if not isinstance(other, Accumulator):
             return NotImplemented
         self.merge(other)
         return self
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         if not isinstance(other, Accumulator):
             return NotImplemented
         return _state(self) == _state(other)
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<Accumulator: count={self.count}, sumsq={self.sumsq()}>"
 
 
-def _state(accumulator):
+def _state(accumulator: Accumulator) -> tuple[int, int | Fraction, str]:
     return accumulator.count, accumulator._exact, repr(accumulator._nonfinite)
 
 
 # ---- the reductions -----------------------------------------------------------
 
 
-def sumsq(a, /, axis=None, *, dtype=None, out=None, keepdims=False, where=True, workers=1):
+def sumsq(
+    a: Any,
+    /,
+    axis: Any = None,
+    *,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: bool = False,
+    where: Any = True,
+    workers: SupportsIndex = 1,
+) -> Any:
     """The sum of squares: exact for integers, correctly rounded for floats."""
     a = _array(a)
     _workers(workers)
@@ -168,19 +180,39 @@ def sumsq(a, /, axis=None, *, dtype=None, out=None, keepdims=False, where=True, 
     return _reduce(Accumulator.sumsq, np.dtype(dtype), a, axis, out, keepdims, where)
 
 
-def norm(a, /, axis=None, *, out=None, keepdims=False, where=True, workers=1):
+def norm(
+    a: Any,
+    /,
+    axis: Any = None,
+    *,
+    out: Any = None,
+    keepdims: bool = False,
+    where: Any = True,
+    workers: SupportsIndex = 1,
+) -> Any:
     """The square root of the exact sum of squares, correctly rounded."""
     _workers(workers)
     return _reduce(Accumulator.norm, np.dtype(np.float64), _array(a), axis, out, keepdims, where)
 
 
-def rms(a, /, axis=None, *, out=None, keepdims=False, where=True, workers=1):
+def rms(
+    a: Any,
+    /,
+    axis: Any = None,
+    *,
+    out: Any = None,
+    keepdims: bool = False,
+    where: Any = True,
+    workers: SupportsIndex = 1,
+) -> Any:
     """The square root of the exact mean of squares, correctly rounded."""
     _workers(workers)
     return _reduce(Accumulator.rms, np.dtype(np.float64), _array(a), axis, out, keepdims, where)
 
 
-def _reduce(figure, dtype, a, axis, out, keepdims, where):
+def _reduce(
+    figure: Callable[[Accumulator], Any], dtype: Any, a: Any, axis: Any, out: Any, keepdims: bool, where: Any
+) -> Any:
     if out is not None and not isinstance(out, np.ndarray):
         raise TypeError(f"out must be an array, not {type(out).__name__}")
     where = _mask(where, a)
@@ -202,7 +234,7 @@ def _reduce(figure, dtype, a, axis, out, keepdims, where):
     return out
 
 
-def _held(value, dtype, out):
+def _held(value: Any, dtype: Any, out: Any) -> Any:
     """`value` as a value of `dtype`, if that and `out` can hold it."""
     for kept in (dtype, dtype if out is None else out.dtype):
         if kept.kind in "iu" and value > np.iinfo(kept).max:
@@ -213,7 +245,7 @@ def _held(value, dtype, out):
 # ---- what is accepted ---------------------------------------------------------
 
 
-def _array(a):
+def _array(a: Any) -> Any:
     a = np.asanyarray(a)
     if isinstance(a, np.ma.MaskedArray):
         raise TypeError("a is a masked array; pass its data with where=~a.mask")
@@ -222,19 +254,19 @@ def _array(a):
     return np.asarray(a)
 
 
-def _mask(where, a):
+def _mask(where: Any, a: Any) -> Any:
     where = np.asanyarray(where)
     if where.dtype != bool or isinstance(where, np.ma.MaskedArray):
         raise TypeError(f"where must be a plain array of bool, not {type(where).__name__} of {where.dtype}")
     return np.broadcast_to(where, a.shape)
 
 
-def _workers(workers):
+def _workers(workers: SupportsIndex) -> None:
     if operator.index(workers) < 1 and workers != -1:
         raise ValueError(f"workers must be at least 1, or -1 for all cores, not {workers}")
 
 
-def _check_out(out, result):
+def _check_out(out: Any, result: Any) -> None:
     if out.shape != result.shape:
         raise ValueError(f"out has shape {out.shape}, but the result has shape {result.shape}")
     if not np.can_cast(result.dtype, out.dtype, "same_kind"):

@@ -6,17 +6,20 @@ in Jupyter), draw themselves with ``.plot()`` and become JSON with ``.to_dict()`
 """
 
 from pycrust.bench.breakeven import BreakEven, break_even
+from pycrust.bench.compare import Comparison, compare
 from pycrust.bench.gil import GilTable, gil_table
 from pycrust.bench.peers import Peers, compare_peers
 from pycrust.bench.verdict import Threadable, assert_releases_gil, threadable
 
 __all__ = [
     "BreakEven",
+    "Comparison",
     "GilTable",
     "Peers",
     "Threadable",
     "assert_releases_gil",
     "break_even",
+    "compare",
     "compare_peers",
     "gil_table",
     "threadable",

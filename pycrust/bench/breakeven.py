@@ -87,7 +87,7 @@ class BreakEven(Result):
         return released - held
 
     def tables(self) -> list[Table]:
-        tables = []
+        tables: list[Table] = []
         for family, (title, calls) in FAMILIES.items():
             columns = [(label, threads) for label in calls for threads in (1, self.k)]
             rows: list[list[Cell | str]] = [

@@ -11,6 +11,7 @@ from pathlib import Path
 import pycrust
 from pycrust.bench import breakeven, peers
 from pycrust.bench.breakeven import break_even
+from pycrust.bench.compare import compare, read_report
 from pycrust.bench.gil import K, N, gil_table
 from pycrust.bench.machine import gil_enabled
 from pycrust.bench.peers import compare_peers
@@ -29,7 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):  # a terminal that lacks ² or × gets a question mark, not a traceback
             stream.reconfigure(errors="replace")
     try:
-        return options.run(options)
+        status: int = options.run(options)
+        return status
     except UserError as error:
         parser.exit(2, f"pycrust: {error}\n")
     except KeyboardInterrupt:
@@ -92,6 +94,17 @@ def make_parser() -> argparse.ArgumentParser:
     )
     add_outputs(verdict)
     verdict.set_defaults(run=run_threadable)
+
+    compared = commands.add_parser(
+        "compare",
+        help="say what got slower between two files that --json wrote",
+        description="Say what got slower between two files that --json wrote, beyond the noise of both. "
+        "The exit status is 1 if anything did, or gives a wrong answer that was right before.",
+    )
+    compared.add_argument("old", type=Path, metavar="OLD.json")
+    compared.add_argument("new", type=Path, metavar="NEW.json")
+    add_outputs(compared)
+    compared.set_defaults(run=run_compare)
     return parser
 
 
@@ -184,7 +197,7 @@ def function_at(target: str) -> Callable[..., object]:
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:
-        func = attrgetter(path)(import_module(module))
+        func: Callable[..., object] = attrgetter(path)(import_module(module))
     except ImportError as error:
         raise UserError(f"cannot import {module}: {error}") from None
     except AttributeError as error:
@@ -224,3 +237,13 @@ def up_to(largest: int, sizes: Sequence[int]) -> list[int]:
     """The usual sizes below the largest, and the largest; powers of ten beyond the usual."""
     beyond = [10**k for k in range(len(str(max(sizes))), len(str(largest)) + 1)]
     return [*(size for size in [*sizes, *beyond] if size < largest), largest]
+
+
+def run_compare(options: argparse.Namespace) -> int:
+    check_outputs(options)
+    try:
+        result = compare(read_report(options.old), read_report(options.new))
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    show(result, options)
+    return int(result.worse)

@@ -1,7 +1,6 @@
 """When does releasing the GIL pay? One workload, k calls in a row and in k threads."""
 
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -50,7 +49,7 @@ class Column:
         return self.attached if self.attached and machine.free_threaded_build else self.head
 
 
-FUNCTIONS = {
+FUNCTIONS: dict[str, Callable[[int], int]] = {
     "python": python_sum_of_squares,
     "c": pycrust.sum_of_squares,
     "c_nogil": pycrust.threadable_sum_of_squares,

@@ -133,11 +133,12 @@ class Heartbeat:
 class RunDelay:
     """For how long the calling thread has been ready to run without a core to run on; 0 where Linux doesn't say."""
 
+    _file = -1
+
     def __enter__(self) -> Callable[[], float]:
         try:
             self._file = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
         except OSError:
-            self._file = None
             return float
         return self._read
 
@@ -145,7 +146,7 @@ class RunDelay:
         return int(os.pread(self._file, 100, 0).split()[1]) * 1e-9
 
     def __exit__(self, *_: object) -> None:
-        if self._file is not None:
+        if self._file >= 0:
             os.close(self._file)
 
 

@@ -2,6 +2,7 @@
 
 import math
 import os
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,7 +59,7 @@ def installed_peers() -> list[Peer]:
         of_array("np.einsum('i,i', x, x)", "sumsq", lambda x: np.einsum("i,i", x, x)),
         of_array("math.fsum(x * x)", "sumsq", lambda x: math.fsum(x * x)),
     ]
-    if hasattr(math, "sumprod"):  # Python 3.12
+    if sys.version_info >= (3, 12):
         peers.append(of_list("math.sumprod of lists", "sumsq", lambda x: math.sumprod(x, x)))
     peers += [
         of_array("pycrust.norm(x)", "norm", pycrust.norm),
@@ -106,7 +108,8 @@ def one_blas_thread() -> AbstractContextManager[object]:
         from threadpoolctl import threadpool_limits
     except ImportError:
         return nullcontext()
-    return threadpool_limits(limits=1, user_api="blas")
+    limit: AbstractContextManager[object] = threadpool_limits(limits=1, user_api="blas")
+    return limit
 
 
 # ---- data, and the right answer ---------------------------------------------
@@ -163,7 +166,7 @@ def error_in_words(error: float) -> str:
 def memory() -> int:
     """Bytes that are free for arrays."""
     try:
-        with open("/proc/meminfo") as file:
+        with Path("/proc/meminfo").open() as file:
             return next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable"))
     except (OSError, StopIteration):
         try:
@@ -177,7 +180,8 @@ def read_bandwidth(size: int = 2**28) -> float:
     size = min(size, memory() // 8)
     haystack = b"\x02" * size
     task = row_task("read", partial(haystack.find, b"\x01"), 1, 0.0, 5)
-    return size / min(task.run())
+    quickest: float = min(task.run())
+    return size / quickest
 
 
 # ---- the comparison ---------------------------------------------------------
@@ -233,7 +237,7 @@ class Peers(Result):
         return found
 
     def tables(self) -> list[Table]:
-        tables = []
+        tables: list[Table] = []
         for operation, dtype in self.groups():
             peers = self.of(operation, dtype)
             ours = peers[f"pycrust.{operation}(x)"]

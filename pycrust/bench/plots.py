@@ -6,6 +6,7 @@ from pycrust.bench.report import count_in_words, seconds_in_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
     from pycrust.bench.breakeven import BreakEven
@@ -26,16 +27,16 @@ def plain(axes: "Axes") -> None:
     axes.grid(True, color="#e6e6e6", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(labelsize=11)
-    axes.xaxis.label.set_size(12)
-    axes.yaxis.label.set_size(12)
-    axes.title.set_size(13)
+    axes.xaxis.label.set_fontsize(12)
+    axes.yaxis.label.set_fontsize(12)
+    axes.title.set_fontsize(13)
 
 
 def caption(figure: "Figure", text: str) -> None:
     figure.supxlabel(text, x=0.01, ha="left", fontsize=9, color=GREY)
 
 
-def seconds_axis(axis) -> None:
+def seconds_axis(axis: "Axis") -> None:
     """Ticks on a logarithmic axis of seconds in words: 10 ms, 1 µs."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -101,7 +102,7 @@ def threads_axes(axes: "Axes", k: list[int], cores: int) -> None:
     most = [min(each, cores) for each in k]
     axes.plot(k, most, color=GREY, linestyle=":", linewidth=1.5, label="as many as cores", zorder=1)
     axes.set_ylim(0, max(2.0, *most, axes.dataLim.y1) * 1.12)
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params(axis="y", integer=True)
     axes.set_ylabel("times as fast as in a row")
     axes.set_title("What k threads gain", loc="left")
     axes.legend(frameon=False, fontsize=10, loc="lower right")

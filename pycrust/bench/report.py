@@ -71,7 +71,7 @@ class Table:
 
     title: str
     columns: Sequence[str]
-    rows: list[Sequence[Cell | str]]
+    rows: Sequence[Sequence[Cell | str]]
     header: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)

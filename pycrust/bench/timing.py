@@ -164,7 +164,7 @@ def take_turns(
     rounds: int,
     seconds: float,
     progress: Callable[[str, float, float], None] = lambda label, done, total: None,
-) -> dict[Hashable, list[Any]]:
+) -> dict[Any, list[Any]]:
     """
     Run every task once, then again in turn: the state of the machine, which drifts, falls on all alike.
 
@@ -187,7 +187,7 @@ def take_turns(
     runs = [max(1, min(rounds, int(seconds / max(task.seconds, 1e-9)))) for task in tasks]
     total = sum(task.seconds * count for task, count in zip(tasks, runs, strict=True))
     done = 0.0
-    results: dict[Hashable, list[Any]] = {task.key: [] for task in tasks}
+    results: dict[Any, list[Any]] = {task.key: [] for task in tasks}
     for turn in range(max(runs, default=0)):
         for task, count in zip(tasks, runs, strict=True):
             if turn < count:

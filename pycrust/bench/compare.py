@@ -1,0 +1,306 @@
+"""Two files that ``--json`` wrote, from before and after: what got slower, beyond the noise."""
+
+import json
+import math
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pycrust.bench import plots
+from pycrust.bench.report import Cell, Result, Table, now, seconds_in_words
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LEAST = 0.10  # a change of less than this share of the time is none, however quiet the machine was
+SPREADS = 5  # nor is one within this many spreads of the two measurements together
+
+SLOWER, FASTER, SAME, UNSURE = "slower", "faster", "same", "too few rounds"
+
+
+@dataclass(frozen=True)
+class Change:
+    """
+    A figure before and after.
+
+    Attributes
+    ----------
+    what : str
+        What was timed.
+    old, new : float
+        The medians, in seconds.
+    noise : float or None
+        How far apart, in seconds, the two medians may be by chance: five times the sum of
+        the two spreads, and at least 10 % of the old median. None if either was measured in
+        fewer than three rounds, which say nothing about noise.
+    apart : bool
+        Whether every round of the one took longer than every round of the other.
+    """
+
+    what: str
+    old: float
+    new: float
+    noise: float | None
+    apart: bool
+
+    @property
+    def ratio(self) -> float:
+        return self.new / self.old
+
+    @property
+    def verdict(self) -> str:
+        if self.noise is None:
+            return UNSURE
+        if abs(self.new - self.old) <= self.noise or not self.apart:
+            return SAME
+        return SLOWER if self.new > self.old else FASTER
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "what": self.what,
+            "old": self.old,
+            "new": self.new,
+            "ratio": self.ratio,
+            "noise": self.noise,
+            "apart": self.apart,
+            "verdict": self.verdict,
+        }
+
+
+@dataclass(repr=False)
+class Comparison(Result):
+    """
+    What changed between two results of one command, see `compare`.
+
+    Attributes
+    ----------
+    changes : list of Change
+        What both files have, the slowest change first.
+    gone, added : list of str
+        What only the old, or only the new file has.
+    wrong : list of str
+        What gave the right answer in the old file, and does not in the new one.
+    doubts : list of str
+        Why the two may not be comparable.
+    """
+
+    changes: list[Change]
+    gone: list[str]
+    added: list[str]
+    wrong: list[str]
+    doubts: list[str]
+    old: dict[str, Any]
+    new: dict[str, Any]
+
+    schema = "pycrust.bench.comparison"
+
+    @property
+    def slower(self) -> list[Change]:
+        return [change for change in self.changes if change.verdict == SLOWER]
+
+    @property
+    def worse(self) -> bool:
+        """Whether anything got slower beyond the noise, or wrong."""
+        return bool(self.slower or self.wrong)
+
+    def headline(self) -> str:
+        counts = dict.fromkeys((SLOWER, FASTER, SAME, UNSURE), 0)
+        for change in self.changes:
+            counts[change.verdict] += 1
+        words = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count or verdict == SLOWER)
+        return f"{len(self.changes)} figures: {words}"
+
+    def tables(self) -> list[Table]:
+        rows: list[list[Cell | str]] = [
+            [
+                change.what,
+                seconds_in_words(change.old),
+                seconds_in_words(change.new),
+                "" if change.noise is None else f"±{change.noise / change.old:.0%}",
+                f"{change.ratio:.2f}",
+                Cell(change.verdict, good=change.verdict == FASTER),
+            ]
+            for change in self.changes
+        ]
+        notes = [
+            f"A change counts if no round of the one was as fast as one of the other, and the medians differ by more\n"
+            f"than {LEAST:.0%} and {SPREADS} spreads. Measure again before you believe a single one."
+        ]
+        notes += [f"Only in the old file: {what}" for what in self.gone]
+        notes += [f"Only in the new file: {what}" for what in self.added]
+        return [
+            Table(
+                title=self.headline(),
+                columns=["", "old", "new", "noise", "new / old", "verdict"],
+                rows=[*rows],
+                header=[f"old: {_origin(self.old)}", f"new: {_origin(self.new)}"],
+                notes=notes,
+                warnings=[*(f"wrong now, right before: {what}" for what in self.wrong), *self.doubts],
+                left=(0, 5),
+            )
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "schema": self.schema,
+            "schema_version": self.schema_version,
+            "created": now(),
+            "of": self.new["schema"],
+            "old": {"created": self.old["created"], "machine": self.old["machine"]},
+            "new": {"created": self.new["created"], "machine": self.new["machine"]},
+            "worse": self.worse,
+            "changes": [change.to_dict() for change in self.changes],
+            "gone": self.gone,
+            "added": self.added,
+            "wrong": self.wrong,
+            "doubts": self.doubts,
+        }
+
+    @property
+    def size(self) -> tuple[float, float]:  # type: ignore[override]
+        return 9, 1.6 + 0.3 * len(self.changes)
+
+    def draw(self, figure: "Figure") -> None:
+        """The ratios, and in grey what may be chance."""
+        axes = figure.subplots()
+        colors = {SLOWER: plots.VERMILION, FASTER: plots.GREEN, SAME: plots.GREY, UNSURE: plots.GREY}
+        for y, change in enumerate(self.changes):
+            chance = (change.noise or 0.0) / change.old
+            axes.barh(y, 2 * chance, left=1 - chance, height=0.7, color="#dddddd")
+            axes.plot(change.ratio, y, "o", color=colors[change.verdict], markersize=7)
+        axes.axvline(1, color=plots.BLACK, linewidth=1)
+        axes.set_yticks(range(len(self.changes)), [change.what for change in self.changes])
+        axes.invert_yaxis()
+        axes.set_xlabel("new time / old time; grey: may be chance")
+        axes.set_title(self.headline())
+        plots.plain(axes)
+
+
+def _origin(report: dict[str, Any]) -> str:
+    machine = report["machine"]
+    when = report["created"][:16].replace("T", " ")
+    return f"{when} · pycrust {machine['pycrust']} · {machine['python']} · {machine['cpu']}"
+
+
+def compare(old: dict[str, Any], new: dict[str, Any]) -> Comparison:
+    """
+    Compare two results of the same command.
+
+    Parameters
+    ----------
+    old, new : dict
+        From ``result.to_dict()``, or read from a file that ``--json`` wrote.
+
+    Returns
+    -------
+    Comparison
+        It shows itself as a table; `Comparison.worse` says whether anything got slower.
+
+    Raises
+    ------
+    ValueError
+        If the two are not results of the same command with the same n.
+
+    Examples
+    --------
+    >>> from pycrust.bench import compare, gil_table
+    >>> before = gil_table(1000, (1,), rounds=3, seconds=0.01).to_dict()
+    >>> compare(before, before).worse
+    False
+    """
+    for report in (old, new):
+        if report.get("schema") not in TIMINGS:
+            raise ValueError(f"not a result that can be compared: its schema is {report.get('schema')!r}")
+        if report["schema_version"] != 1:
+            raise ValueError(f"version {report['schema_version']} of {report['schema']} is not known to this pycrust")
+    for key in ("schema", "n", "function"):
+        if old.get(key) != new.get(key):
+            raise ValueError(f"these cannot be compared: {key} is {old.get(key)} in the old, {new.get(key)} in the new")
+
+    before, after = (dict(TIMINGS[report["schema"]](report)) for report in (old, new))
+    changes = [_change(what, before[what], after[what]) for what in before if what in after]
+    changes.sort(key=lambda change: change.ratio, reverse=True)
+    return Comparison(
+        changes,
+        gone=[what for what in before if what not in after],
+        added=[what for what in after if what not in before],
+        wrong=[what for what in before if before[what].get("right") and after.get(what, {}).get("right") is False],
+        doubts=_doubts(old, new, changes),
+        old=old,
+        new=new,
+    )
+
+
+def _change(what: str, old: dict[str, Any], new: dict[str, Any]) -> Change:
+    noise = None
+    if min(len(old["rounds"]), len(new["rounds"])) >= 3:
+        noise = max(SPREADS * (old["spread"] + new["spread"]), LEAST * old["median"])
+    apart = max(old["rounds"]) < min(new["rounds"]) or max(new["rounds"]) < min(old["rounds"])
+    return Change(what, old["median"], new["median"], noise, apart)
+
+
+def _doubts(old: dict[str, Any], new: dict[str, Any], changes: list[Change]) -> list[str]:
+    doubts = [
+        f"{key} differs: {old['machine'].get(key)} before, {new['machine'].get(key)} now"
+        for key in ("cpu", "system", "cores", "python", "gil_enabled", "simd", "numpy")
+        if old["machine"].get(key) != new["machine"].get(key)
+    ]
+    doubts += [f"old: {warning}" for warning in old.get("warnings", [])]
+    doubts += [f"new: {warning}" for warning in new.get("warnings", [])]
+    if len(changes) >= 4:
+        all_moved = statistics.median(math.log(change.ratio) for change in changes)
+        if abs(all_moved) > LEAST:
+            doubts.append(
+                f"half of all figures moved by a factor of {math.exp(all_moved):.2f} or more: "
+                "that may be the machine rather than the code"
+            )
+    return doubts
+
+
+# ---- the timings in each kind of file, by what was timed --------------------
+
+Timings = Iterator[tuple[str, dict[str, Any]]]
+
+
+def _gil_table(report: dict[str, Any]) -> Timings:
+    for cell in report["cells"]:
+        yield f"{cell['title']}, k = {cell['k']}", cell
+
+
+def _peers(report: dict[str, Any]) -> Timings:
+    for entry in report["entries"]:
+        yield f"{entry['function']}, {entry['size']} {entry['dtype']}", entry
+
+
+def _break_even(report: dict[str, Any]) -> Timings:
+    for entry in report["entries"]:
+        yield f"{entry['family']}: {entry['function']}, n = {entry['n']}, threads = {entry['threads']}", entry
+
+
+def _threadable(report: dict[str, Any]) -> Timings:
+    for row in report["scaling"]:
+        yield f"{row['k']} calls in a row", row["in_a_row"]
+        yield f"{row['k']} calls in threads", row["in_threads"]
+
+
+TIMINGS = {
+    "pycrust.bench.gil_table": _gil_table,
+    "pycrust.bench.peers": _peers,
+    "pycrust.bench.break_even": _break_even,
+    "pycrust.bench.threadable": _threadable,
+}
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    """A file that ``--json`` wrote; ValueError for any other."""
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror}") from None
+    except ValueError:
+        raise ValueError(f"{path} is not JSON") from None
+    if not isinstance(report, dict):
+        raise ValueError(f"{path} is not a result of pycrust bench")
+    return report

@@ -1,0 +1,203 @@
+"""pycrust.dask: lazy, exact, the same bits as on one machine for every chunking; on a cluster, too."""
+
+import os
+import signal
+import time
+import warnings
+
+import numpy as np
+import pytest
+
+import pycrust
+
+dask = pytest.importorskip("dask")
+
+import dask.array as da  # noqa: E402
+
+import pycrust.dask as lazy  # noqa: E402
+
+RNG = np.random.default_rng(2026)
+SHAPE = (13, 10, 4)
+DATA = {
+    "wild float64": RNG.normal(size=SHAPE) * 10.0 ** RNG.integers(-300, 150, size=SHAPE),
+    "float32": RNG.normal(size=SHAPE).astype(np.float32),
+    "complex128": RNG.normal(size=SHAPE) + 1j * RNG.normal(size=SHAPE),
+    "int16": RNG.integers(-(2**15), 2**15, size=SHAPE).astype(np.int16),
+    "bool": RNG.integers(2, size=SHAPE).astype(bool),
+}
+CHUNKS = [(13, 10, 4), (5, 3, 2), (1, 10, 4), (13, 10, 1), (4, 10, 3)]
+AXES = [None, 0, 1, -1, (0, 1), (2, 0), (0, 1, 2), ()]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _on_this_thread():
+    with dask.config.set(scheduler="synchronous"):
+        yield
+
+
+def bits(x):
+    x = np.asarray(x)
+    return x.shape, x.dtype, x.tolist() if x.dtype == object else x.tobytes()
+
+
+@pytest.mark.parametrize("figure", ["sumsq", "norm", "rms"])
+@pytest.mark.parametrize("axis", AXES, ids=str)
+@pytest.mark.parametrize("kind", DATA)
+def test_same_bits_for_every_chunking(kind, axis, figure):
+    x = DATA[kind]
+    for keepdims in (False, True):
+        expected = getattr(pycrust, figure)(x, axis=axis, keepdims=keepdims)
+        for chunks in CHUNKS:
+            result = getattr(lazy, figure)(da.from_array(x, chunks=chunks), axis=axis, keepdims=keepdims)
+            assert isinstance(result, da.Array)
+            computed = result.compute()
+            if isinstance(expected, int):
+                assert computed == expected
+                assert isinstance(computed, int)
+                assert result.dtype == object
+            else:
+                assert bits(computed) == bits(expected), chunks
+                assert (result.shape, result.dtype) == bits(expected)[:2]
+
+
+def test_any_tree_of_merges_gives_the_same_bits():
+    x = DATA["wild float64"]
+    for split_every in (2, 3, 100):
+        result = lazy.norm(da.from_array(x, chunks=(2, 2, 2)), axis=(0, 2), split_every=split_every)
+        assert bits(result.compute()) == bits(pycrust.norm(x, axis=(0, 2)))
+
+
+def test_chunks_that_numpy_would_sum_differently():
+    x = DATA["wild float64"].ravel()
+    by_numpy = {float((da.from_array(x, chunks=k) ** 2).sum().compute()) for k in range(1, 200, 7)}
+    ours = {lazy.sumsq(da.from_array(x, chunks=k)).compute() for k in range(1, 200, 7)}
+    assert len(by_numpy) > 1
+    assert ours == {pycrust.sumsq(x)}
+
+
+@pytest.mark.parametrize("axis", [None, 0, (1, 2)])
+def test_where(axis):
+    x = DATA["float32"]
+    mask = x > 0
+    mask[0] = False
+    for chunks in CHUNKS:
+        for where in (mask, da.from_array(mask, chunks=(2, 10, 1)), mask[:, :1, :1], [True, False, True, True]):
+            plain = np.asarray(where)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)  # nothing is left at some positions
+                expected = pycrust.rms(x, axis=axis, where=plain)
+                result = lazy.rms(da.from_array(x, chunks=chunks), axis=axis, where=where).compute()
+            assert bits(result) == bits(expected)
+
+
+def test_dtype():
+    x = np.full((6, 2), 2**62)
+    chunked = da.from_array(x, chunks=(4, 1))
+    assert bits(lazy.sumsq(chunked, 0, dtype=np.float64).compute()) == bits(pycrust.sumsq(x, 0, dtype=np.float64))
+    assert lazy.sumsq(chunked, 0, dtype=object).compute().tolist() == [6 * 2**124] * 2
+    for chunks in ((4, 1), (6, 1)):
+        with pytest.raises(OverflowError, match="dtype=object"):
+            lazy.sumsq(da.from_array(x, chunks=chunks), 0).compute()
+
+
+def test_unknown_chunk_sizes():
+    x = RNG.normal(size=1000)
+    chunked = da.from_array(x, chunks=100)
+    chosen = chunked[chunked > 0]
+    assert np.isnan(chosen.shape[0])
+    assert bits(lazy.rms(chosen).compute()) == bits(pycrust.rms(x[x > 0]))
+
+
+def test_no_elements():
+    empty = da.zeros((0, 3), chunks=(1, 2))
+    assert lazy.sumsq(empty).compute() == 0.0
+    assert lazy.sumsq(empty, axis=0).compute().tolist() == [0.0] * 3
+    with pytest.warns(RuntimeWarning, match="rms of no elements"):
+        assert np.isnan(lazy.rms(empty).compute())
+
+
+def test_errors_come_at_once_and_are_those_of_pycrust():
+    x = da.zeros((4, 3), chunks=2)
+    with pytest.raises(TypeError, match="use float64"):
+        lazy.sumsq(x, dtype=np.uint64)
+    with pytest.raises(np.exceptions.AxisError):
+        lazy.norm(x, axis=2)
+    with pytest.raises(TypeError, match="object"):
+        lazy.norm(x.astype(object))
+    with pytest.raises(TypeError, match="mask"):
+        lazy.norm(da.ma.masked_greater(x, 1))
+    with pytest.raises(TypeError, match="bool"):
+        lazy.norm(x, where=[1, 0, 1])
+    with pytest.raises(ValueError, match="broadcast"):
+        lazy.norm(x, where=[True, False])
+
+
+def test_lazy():
+    def never(block):
+        raise AssertionError("computed too soon")
+
+    x = da.zeros((4, 4), chunks=2).map_blocks(never, dtype=float)
+    lazy.rms(x)
+    lazy.sumsq(x, axis=0)
+    with pytest.raises(AssertionError, match="too soon"):
+        lazy.rms(x).compute()
+
+
+# ---- a cluster of several processes -----------------------------------------
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    distributed = pytest.importorskip("distributed")
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 10, "scheduler": None}),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")  # of ports in use, and of memory limits
+        with (
+            distributed.LocalCluster(n_workers=3, threads_per_worker=1, dashboard_address=None) as cluster,
+            distributed.Client(cluster) as client,
+        ):
+            yield client
+
+
+def test_cluster_gives_the_same_bits(cluster):
+    x = DATA["wild float64"]
+    whole = lazy.sumsq(da.from_array(x, chunks=(2, 5, 2)))
+    by_axis = lazy.rms(da.from_array(x, chunks=(2, 5, 2)), axis=(0, 2))
+    together = cluster.gather(cluster.compute([whole, by_axis]))
+    assert bits(together[0]) == bits(pycrust.sumsq(x))
+    assert bits(together[1]) == bits(pycrust.rms(x, axis=(0, 2)))
+
+
+def slowly(block):
+    time.sleep(0.2)
+    return block
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
+def test_a_worker_killed_midway(cluster):
+    x = RNG.normal(size=60_000) * 10.0 ** RNG.integers(-30, 30, size=60_000)
+    chunked = da.from_array(x, chunks=2000).map_blocks(slowly, dtype=x.dtype)
+    future = cluster.compute(lazy.norm(chunked, split_every=2))
+    before = cluster.run(os.getpid)
+    deadline = time.monotonic() + 60
+    while not (holders := [worker for workers in cluster.who_has().values() for worker in workers]):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert not future.done()
+    os.kill(before[holders[0]], signal.SIGKILL)  # its results are lost with it
+    assert bits(future.result(timeout=120)) == bits(pycrust.norm(x))
+    assert before[holders[0]] not in cluster.run(os.getpid).values()
+
+
+# ---- other inputs -----------------------------------------------------------
+
+
+def test_dask_dataframe():
+    dd = pytest.importorskip("dask.dataframe")
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"volts": RNG.normal(size=100), "amperes": RNG.normal(size=100)})
+    chunked = dd.from_pandas(frame, npartitions=4)
+    assert bits(lazy.rms(chunked["volts"]).compute()) == bits(pycrust.rms(frame["volts"]))
+    assert bits(lazy.norm(chunked, axis=0).compute()) == bits(pycrust.norm(frame, axis=0))

@@ -1,0 +1,53 @@
+"""The source distribution: complete, and the same bytes whenever it is built."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+BUILD = "import sys; from setuptools import build_meta; build_meta.build_sdist(sys.argv[1])"
+
+pytest.importorskip("Cython")
+pytest.importorskip("setuptools", minversion="77")
+
+
+def tracked():
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [name for name in listing.stdout.split("\0") if (ROOT / name).is_file()]
+
+
+def sdist(folder, names):
+    """Build the sdist from a copy of the named files, made anew."""
+    for name in names:
+        copy = folder / "tree" / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, copy)  # with another time of change
+    env = os.environ | {"SOURCE_DATE_EPOCH": "1700000000"}
+    command = [sys.executable, "-c", BUILD, str(folder)]
+    done = subprocess.run(command, cwd=folder / "tree", env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (archive,) = folder.glob("*.tar.gz")
+    return archive
+
+
+def test_sdist_is_complete_and_reproducible(tmp_path):
+    names = tracked()
+    archive = sdist(tmp_path / "once", names)
+    with tarfile.open(archive) as tar:
+        packed = {name.partition("/")[2] for name in tar.getnames()}
+    # Only what serves the repository and its services alone is left out.
+    assert {name for name in names if name not in packed and not name.startswith(".")} == set()
+    generated = ("PKG-INFO", "setup.cfg", "pycrust.egg-info/")
+    files = {name for name in packed if not (tmp_path / "once" / "tree" / name).is_dir()}
+    assert {name for name in files - set(names) if not name.startswith(generated)} == set()
+
+    again = sdist(tmp_path / "again", names)
+    assert hashlib.sha256(again.read_bytes()).digest() == hashlib.sha256(archive.read_bytes()).digest()

@@ -1,0 +1,33 @@
+"""What type checkers see: the stubs agree with the modules, and typical code checks."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import pycrust
+
+TYPING = Path(__file__).parent / "typing"
+HOME = Path(pycrust.__file__).parent.parent
+MODULES = ["pycrust._data", "pycrust._range"]
+
+pytest.importorskip("mypy")
+
+
+def check(tmp_path, *command):
+    # From elsewhere, so that the package under test is the imported one. mypy
+    # finds an installed package by its py.typed; an editable one must be shown.
+    path = {} if HOME.name == "site-packages" else {"MYPYPATH": str(HOME)}
+    command = [sys.executable, "-m", *map(str, command)]
+    done = subprocess.run(command, cwd=tmp_path, env=os.environ | path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_typical_code_checks_under_strict(tmp_path):
+    check(tmp_path, "mypy", "--strict", "--warn-unreachable", *sorted(TYPING.glob("*.py")))
+
+
+def test_stubs_agree_with_the_modules(tmp_path):
+    check(tmp_path, "mypy.stubtest", *MODULES, "--allowlist", TYPING / "stubtest-allowlist.txt")

@@ -1,0 +1,76 @@
+"""Typical use of the data family, as `mypy --strict` must see it. Never run."""
+
+import pickle
+from typing import Any, Literal, assert_type
+
+import numpy as np
+import numpy.typing as npt
+
+import pycrust
+from pycrust import Accumulator, norm, rms, sumsq
+
+samples: npt.NDArray[np.int16] = np.zeros((4, 100), dtype=np.int16)
+field: npt.NDArray[np.float32] = np.zeros((4, 100), dtype=np.float32)
+waves: npt.NDArray[np.complex128] = np.zeros((4, 100), dtype=np.complex128)
+mask: npt.NDArray[np.bool_] = samples > 0
+
+# One number: an int for integers, a float for floats.
+assert_type(sumsq(samples), int)
+assert_type(sumsq(mask), int)
+assert_type(sumsq([1, 2, 3]), int)
+assert_type(sumsq([[1, 2], [3, 4]]), int)
+assert_type(sumsq(np.int8(3)), int)
+assert_type(sumsq(3), int)
+assert_type(sumsq(field), float)
+assert_type(sumsq(waves), float)
+assert_type(sumsq([1.0, 2]), float)
+assert_type(sumsq([1j, 2]), float)
+assert_type(sumsq(field, where=mask, workers=-1), float)
+assert_type(sumsq(samples, dtype=np.float64), np.float64)
+assert_type(sumsq(samples, dtype=object), int)
+assert_type(norm(samples), float)
+assert_type(rms(field), float)
+
+# An axis, or keepdims: an array.
+assert_type(sumsq(samples, 0), npt.NDArray[np.uint64])
+assert_type(sumsq(samples, axis=(0, 1)), npt.NDArray[np.uint64])
+assert_type(sumsq(samples, keepdims=True), npt.NDArray[np.uint64])
+assert_type(sumsq(samples, axis=-1, dtype=np.float64), npt.NDArray[np.float64])
+assert_type(sumsq(samples, axis=-1, dtype=object), npt.NDArray[np.object_])
+assert_type(sumsq(samples, axis=-1, dtype="uint64"), Any)
+assert_type(sumsq(field, axis=0), npt.NDArray[np.float64])
+assert_type(norm(waves, axis=0), npt.NDArray[np.float64])
+assert_type(rms(samples, axis=0, keepdims=True), npt.NDArray[np.float64])
+
+# An out: itself.
+out: npt.NDArray[np.float64] = np.empty(100)
+assert_type(norm(samples, axis=0, out=out), npt.NDArray[np.float64])
+
+# Something unknown: no promise.
+unknown: npt.NDArray[Any] = np.zeros(3)
+assert_type(sumsq(unknown), Any)
+
+words: npt.NDArray[np.str_] = np.array(["a"])
+days: npt.NDArray[np.datetime64] = np.array(["2026-01-01"], dtype="datetime64[D]")
+sumsq(words)  # type: ignore[arg-type]
+rms(days)  # type: ignore[arg-type]
+sumsq(samples, axis=0.5)  # type: ignore[call-overload]
+sumsq(a=samples)  # type: ignore[call-overload]
+norm(field, dtype=np.float32)  # type: ignore[call-overload]
+sumsq(field, workers="all")  # type: ignore[call-overload]
+
+total = Accumulator()
+total.update(samples)
+total.update(field, where=mask, workers=2)
+total.merge(Accumulator())
+total += Accumulator()
+assert_type(total + total, Accumulator)
+assert_type(sum([total, total]), Accumulator | Literal[0])
+assert_type(sum([total, total], start=Accumulator()), Accumulator)
+assert_type(total.sumsq(), int | float)
+assert_type(total.rms(), float)
+assert_type(total.count, int)
+same: bool = pickle.loads(pickle.dumps(total)) == total
+total.count = 3  # type: ignore[misc]
+total.merge(3)  # type: ignore[arg-type]
+pycrust.Accumulator(3)  # type: ignore[call-arg]
