@@ -340,10 +340,14 @@ size_t pc_accumulator_export(const pc_accumulator *acc, uint64_t *words, int *ex
 
 pc_status pc_accumulator_import(pc_accumulator *acc, const uint64_t *words, size_t count, int exponent)
 {
-    if (count > PC_LIMBS || exponent < LOWEST || exponent > LOWEST + 64 * (PC_LIMBS - (int)count))
+    while (count && !words[count - 1])
+        count--;
+    if (!count)
+        return PC_OK;
+    if (count > PC_LIMBS || exponent < LOWEST
+        || exponent > HIGHEST - 64 * (int)count + (int)leading_zeros(words[count - 1]))
         return PC_OUT_OF_RANGE;
-    if (count)
-        add_to_limbs(acc, words, count, exponent);
+    add_to_limbs(acc, words, count, exponent);
     return PC_OK;
 }
 

@@ -15,7 +15,8 @@
 
 #include "u128.h"
 
-enum { LOWEST = -2176 };
+/* Sums are below 2^HIGHEST, so that no carry ever leaves the limbs. */
+enum { LOWEST = -2176, HIGHEST = 2112 };
 
 /* The window that takes squares of doubles of exponent E - 24 to E exactly. */
 static inline int window_of(int E)

@@ -293,7 +293,7 @@ static void add_contiguous(pc_accumulator *acc, pc_type type, const char *data, 
 void pc_add_squares(pc_accumulator *acc, pc_type type, const char *data, size_t count)
 {
     acc->count += count;
-    if (count < FEW || !is_float(type)) { /* integer arithmetic alone */
+    if (!is_float(type) || (count < FEW && type == PC_FLOAT64)) { /* integer arithmetic alone */
         add_contiguous(acc, type, data, count);
         return;
     }

@@ -1,0 +1,476 @@
+/* squares.c, accumulator.c and the kernels against a slow exact sum: every type,
+ * length and level, memory that ends where the data do, and every
+ * floating-point environment that a caller may have set. */
+#include "check.h"
+
+#include <fenv.h>
+
+/* ---- the caller's floating-point environment ------------------------------- */
+
+#ifdef __SSE2__
+#include <xmmintrin.h>
+enum { ENVIRONMENTS = 16 }; /* four rounding modes, FTZ, DAZ */
+
+static void set_environment(int k)
+{
+    _mm_setcsr(0x1f80u | (unsigned)(k & 3) << 13 | (k & 4 ? 0x8000u : 0) | (k & 8 ? 0x40u : 0));
+}
+
+static unsigned environment(void)
+{
+    return _mm_getcsr();
+}
+#else
+enum { ENVIRONMENTS = 4 };
+
+static const int modes[] = {
+    FE_TONEAREST,
+#ifdef FE_DOWNWARD
+    FE_DOWNWARD, FE_UPWARD, FE_TOWARDZERO,
+#endif
+};
+
+static void set_environment(int k)
+{
+    fesetround(modes[(size_t)k % (sizeof modes / sizeof *modes)]);
+    feclearexcept(FE_ALL_EXCEPT);
+}
+
+static unsigned environment(void)
+{
+    return (unsigned)fegetround() << 16 | (unsigned)fetestexcept(FE_ALL_EXCEPT);
+}
+#endif
+
+static int environment_in_use;
+static unsigned environment_before;
+
+static void as_the_caller(void)
+{
+    set_environment(environment_in_use);
+    environment_before = environment();
+}
+
+static void as_the_test(void)
+{
+    unsigned after = environment();
+    set_environment(0);
+    CHECK(after == environment_before);
+}
+
+/* ---- numbers ---------------------------------------------------------------- */
+
+static const size_t sizes[] = {1, 1, 2, 2, 4, 4, 8, 8, 1, 2, 4, 8};
+enum { TYPES = PC_FLOAT64 + 1 };
+
+static int is_float(pc_type type)
+{
+    return type >= PC_FLOAT16;
+}
+
+/* float16, float32 or float64: mantissa bits, exponent bits. */
+static const struct {
+    int fraction, exponent;
+} formats[] = {{10, 5}, {23, 8}, {52, 11}};
+
+/* How the floats of one trial spread. */
+typedef struct {
+    int low, high; /* of the biased exponent */
+    int rough;     /* fractions all ones or zeros now and then */
+    int odd;       /* zeros, and with 2 NaN and Inf too, now and then */
+} spread;
+
+static spread random_spread(pc_type type)
+{
+    int top = (1 << formats[type - PC_FLOAT16].exponent) - 2, centre = (int)below((uint64_t)top + 1);
+    static const int widths[] = {0, 1, 5, 20, 23, 24, 25, 26, 27, 28, 29, 60, 3000};
+    int width = widths[below(13)];
+    if (below(8) == 0) /* near either end */
+        centre = below(2) ? top - (int)below(3) : (int)below(3);
+    spread s = {centre - width, centre, (int)below(2), (int)below(3)};
+    s.low = s.low < 0 ? 0 : s.low;
+    if (s.odd == 2 && below(10))
+        s.odd = 0;
+    return s;
+}
+
+static uint64_t random_float(pc_type type, spread s)
+{
+    int fraction_bits = formats[type - PC_FLOAT16].fraction, exponent_bits = formats[type - PC_FLOAT16].exponent;
+    uint64_t ones = (UINT64_C(1) << fraction_bits) - 1, fraction = random64() & ones;
+    uint64_t exponent = (uint64_t)s.low + below((uint64_t)(s.high - s.low) + 1);
+    if (s.rough && below(2))
+        fraction = below(2) ? ones : below(2) ? 0 : UINT64_C(1) << below((uint64_t)fraction_bits);
+    if (s.odd && below(4) == 0)
+        fraction = exponent = 0;
+    if (s.odd == 2 && below(16) == 0) {
+        exponent = (UINT64_C(1) << exponent_bits) - 1;
+        fraction = below(2) ? 0 : fraction;
+    }
+    return below(2) << (fraction_bits + exponent_bits) | exponent << fraction_bits | fraction;
+}
+
+static uint64_t random_integer(void)
+{
+    static const uint64_t edges[] = {0, 1, UINT64_MAX, UINT64_C(1) << 63, UINT64_C(0x8000000080008080),
+                                     UINT64_C(0x7fffffff7fff7f7f), UINT64_C(0xffffffff00000000), UINT64_C(1) << 31};
+    return below(4) ? random64() >> below(2) * below(64) : edges[below(8)];
+}
+
+static void fill(char *to, pc_type type, size_t n)
+{
+    spread s = {0, 0, 0, 0};
+    int same = below(8) == 0;
+    uint64_t bits = 0;
+    if (is_float(type))
+        s = random_spread(type);
+    for (size_t k = 0; k < n; k++) {
+        if (!same || k == 0)
+            bits = is_float(type) ? random_float(type, s) : type == PC_BOOL ? below(3) : random_integer();
+        uint8_t one = (uint8_t)bits;
+        uint16_t two = (uint16_t)bits;
+        uint32_t four = (uint32_t)bits;
+        const void *from = sizes[type] == 1 ? (void *)&one : sizes[type] == 2 ? (void *)&two
+                         : sizes[type] == 4 ? (void *)&four : (void *)&bits;
+        memcpy(to + k * sizes[type], from, sizes[type]);
+    }
+}
+
+/* ---- the slow way ------------------------------------------------------------ */
+
+typedef struct {
+    slow_sum sum;
+    int nan, inf;
+} slow_result;
+
+static void slow_add_element(slow_result *to, pc_type type, const char *x)
+{
+    uint64_t bits = 0, magnitude;
+    int64_t s;
+    uint8_t one;
+    uint16_t two;
+    uint32_t four;
+    switch (sizes[type]) {
+    case 1: memcpy(&one, x, 1); bits = one; break;
+    case 2: memcpy(&two, x, 2); bits = two; break;
+    case 4: memcpy(&four, x, 4); bits = four; break;
+    default: memcpy(&bits, x, 8);
+    }
+    if (is_float(type)) {
+        int fraction_bits = formats[type - PC_FLOAT16].fraction, exponent_bits = formats[type - PC_FLOAT16].exponent;
+        int top = (1 << exponent_bits) - 1, exponent = (int)(bits >> fraction_bits) & top;
+        uint64_t fraction = bits & ((UINT64_C(1) << fraction_bits) - 1);
+        if (exponent == top) {
+            *(fraction ? &to->nan : &to->inf) = 1;
+            return;
+        }
+        if (exponent)
+            fraction |= UINT64_C(1) << fraction_bits;
+        else
+            exponent = 1;
+        slow_add_square(&to->sum, fraction, exponent - (top >> 1) - fraction_bits);
+        return;
+    }
+    switch (type) {
+    case PC_BOOL: magnitude = bits != 0; break;
+    case PC_INT8: s = (int8_t)bits; magnitude = s < 0 ? 0 - (uint64_t)s : (uint64_t)s; break;
+    case PC_INT16: s = (int16_t)bits; magnitude = s < 0 ? 0 - (uint64_t)s : (uint64_t)s; break;
+    case PC_INT32: s = (int32_t)bits; magnitude = s < 0 ? 0 - (uint64_t)s : (uint64_t)s; break;
+    case PC_INT64: s = (int64_t)bits; magnitude = s < 0 ? 0 - (uint64_t)s : (uint64_t)s; break;
+    default: magnitude = bits;
+    }
+    slow_add_square(&to->sum, magnitude, 0);
+}
+
+static void check_equal(const slow_result *slow, const pc_accumulator *acc)
+{
+    CHECK(pc_accumulator_special(acc) == (slow->nan ? 2 : slow->inf ? 1 : 0));
+    if (!slow->nan && !slow->inf)
+        CHECK(slow_equal(&slow->sum, acc));
+}
+
+/* ---- pc_add_squares ----------------------------------------------------------- */
+
+static size_t some_length(void)
+{
+    static const size_t edges[] = {0, 1, 19, 20, 21, 63, 64, 65, 127, 2047, 2048, 2049, 4096, 4100, 65535, 65536, 65537};
+    return below(50) ? below(80) : edges[below(below(20) ? 13 : 17)];
+}
+
+static guarded before_a_page, after_a_page;
+
+static void test_contiguous(long count)
+{
+    for (; count; count--) {
+        pc_type type = (pc_type)below(TYPES);
+        slow_result slow = {{{0}}, 0, 0};
+        pc_accumulator acc;
+        size_t total = 0;
+        pc_accumulator_clear(&acc);
+        for (int pieces = 1 + (int)below(3); pieces; pieces--) {
+            size_t n = some_length(), bytes = n * sizes[type], odd = below(2) ? below(8) : 0;
+            char *x = below(2) ? before_a_page.data + ((size_t)1 << 20) - bytes - odd : after_a_page.data + odd;
+            fill(x, type, n);
+            for (size_t k = 0; k < n; k++)
+                slow_add_element(&slow, type, x + k * sizes[type]);
+            total += n;
+            as_the_caller();
+            pc_add_squares(&acc, type, x, n);
+            as_the_test();
+        }
+        CHECK(acc.count == total);
+        check_equal(&slow, &acc);
+
+        /* An accumulator taken apart and put together again is the same. */
+        uint64_t words[PC_LIMBS];
+        int exponent;
+        pc_accumulator copy, twice;
+        size_t used = pc_accumulator_export(&acc, words, &exponent);
+        CHECK(used == 0 || (words[0] && words[used - 1]));
+        pc_accumulator_clear(&copy);
+        CHECK(pc_accumulator_import(&copy, words, used, exponent) == PC_OK);
+        copy.count = acc.count;
+        pc_accumulator_make_special(&copy, pc_accumulator_special(&acc));
+        check_equal(&slow, &copy);
+
+        /* Merged with itself it is twice as much, and so it is scaled by two. */
+        pc_accumulator_clear(&twice);
+        as_the_caller();
+        CHECK(pc_accumulator_merge(&twice, &acc) == PC_OK && pc_accumulator_merge(&twice, &copy) == PC_OK);
+        pc_accumulator_scale(&copy, 2);
+        double rounded[2][3];
+        for (int result = PC_SUMSQ; result <= PC_RMS; result++) {
+            rounded[0][result] = pc_accumulator_round(&twice, (pc_result)result);
+            rounded[1][result] = pc_accumulator_round(&copy, (pc_result)result);
+        }
+        as_the_test();
+        CHECK(memcmp(rounded[0], rounded[1], sizeof rounded[0]) == 0);
+        CHECK(twice.count == 2 * total && copy.count == 2 * total);
+    }
+}
+
+/* ---- pc_reduce ---------------------------------------------------------------- */
+
+/* A random view into a block of memory: any strides, a mask, swapped bytes. */
+static void test_strided(long count)
+{
+    static pc_sum panel[PC_PANEL];
+    enum { MEMORY = 1 << 16 };
+    char *memory = after_a_page.data, *mask_memory = before_a_page.data;
+    double out[4096];
+
+    for (; count; count--) {
+        pc_array a = {.type = (pc_type)below(TYPES), .parts = 1, .repeat = 1};
+        if ((a.type == PC_FLOAT32 || a.type == PC_FLOAT64) && below(3) == 0)
+            a.parts = 2;
+        a.swapped = sizes[a.type] > 1 && below(3) == 0;
+        size_t item = sizes[a.type] * (size_t)a.parts, space = MEMORY / item, positions = 1, depth = 1;
+        int axes = (int)below(5), masked = below(2) == 0;
+        ptrdiff_t data_low = 0, data_high = 0, mask_low = 0, mask_high = 0;
+        a.kept = (int)below((uint64_t)axes + 1);
+        a.reduced = axes - a.kept;
+        size_t room = below(4) ? 400 : 4000; /* elements in all, about */
+        int plain = below(2) == 0;          /* C order without gaps */
+        size_t next = 1;
+        for (int k = axes - 1; k >= 0; k--) {
+            size_t length = below(30) == 0 ? 0 : 1 + below(below(3) == 0 ? room : room < 8 ? room : 8);
+            room = length ? room / length : room;
+            room = room ? room : 1;
+            ptrdiff_t most = (ptrdiff_t)(space / (8 * (length ? length : 1)));
+            ptrdiff_t stride = plain ? (ptrdiff_t)next : (ptrdiff_t)below((uint64_t)(2 * most + 1)) - most;
+            if (plain && length)
+                next *= length;
+            if (below(6) == 0)
+                stride = 0;
+            if (below(6) == 0)
+                stride = -stride;
+            a.axis[k].length = length;
+            a.axis[k].stride = stride * (ptrdiff_t)item + (plain || below(3) ? 0 : (ptrdiff_t)below(2));
+            a.axis[k].mask_stride = masked ? (ptrdiff_t)below(41) - 20 : 0;
+            if (length) {
+                ptrdiff_t reach = (ptrdiff_t)(length - 1);
+                *(a.axis[k].stride < 0 ? &data_low : &data_high) += reach * a.axis[k].stride;
+                *(a.axis[k].mask_stride < 0 ? &mask_low : &mask_high) += reach * a.axis[k].mask_stride;
+            }
+        }
+        size_t out_next = 1;
+        for (int k = a.kept - 1; k >= 0; k--) { /* the results in C order */
+            a.axis[k].out_stride = (ptrdiff_t)(out_next * sizeof(double));
+            out_next *= a.axis[k].length;
+        }
+        for (int k = 0; k < axes; k++)
+            *(k < a.kept ? &positions : &depth) *= a.axis[k].length;
+        if (positions > 4096 || data_high - data_low + (ptrdiff_t)item > (1 << 20) || mask_high - mask_low >= (1 << 20))
+            continue;
+        size_t bytes = (size_t)(data_high - data_low) + item;
+        fill(memory, a.type, (bytes + sizes[a.type] - 1) / sizes[a.type]);
+        a.data = memory - data_low;
+        if (masked) {
+            for (ptrdiff_t k = 0; k <= mask_high - mask_low; k++)
+                mask_memory[k] = below(3) != 0;
+            a.mask = mask_memory - mask_low;
+        }
+
+        /* The slow way first, before pc_array_arrange moves the axes. */
+        static slow_result slow[4096];
+        static pc_accumulator sums[4096];
+        static uint64_t counts[4096];
+        memset(slow, 0, positions * sizeof *slow);
+        for (size_t p = 0; p < positions; p++) {
+            counts[p] = 0;
+            for (size_t d = 0; d < depth; d++) {
+                size_t p_rest = p, d_rest = d;
+                ptrdiff_t at = 0, mask_at = 0;
+                for (int k = axes - 1; k >= 0; k--) {
+                    size_t *rest = k < a.kept ? &p_rest : &d_rest;
+                    ptrdiff_t i = (ptrdiff_t)(*rest % a.axis[k].length);
+                    *rest /= a.axis[k].length;
+                    at += i * a.axis[k].stride;
+                    mask_at += i * a.axis[k].mask_stride;
+                }
+                if (a.mask && !a.mask[mask_at])
+                    continue;
+                counts[p]++;
+                for (int part = 0; part < a.parts; part++) {
+                    char element[8];
+                    const char *from = a.data + at + (size_t)part * sizes[a.type];
+                    for (size_t b = 0; b < sizes[a.type]; b++)
+                        element[b] = from[a.swapped ? sizes[a.type] - 1 - b : b];
+                    slow_add_element(&slow[p], a.type, element);
+                }
+            }
+        }
+
+        pc_array arranged = a;
+        as_the_caller();
+        pc_array_arrange(&arranged);
+        as_the_test();
+        CHECK(pc_array_positions(&arranged) == positions);
+        CHECK(pc_array_depth(&arranged) * arranged.repeat == depth || depth == 0 || positions == 0);
+
+        /* Panel by panel: the sums themselves. */
+        size_t n;
+        for (size_t first = 0; first < positions; first += n) {
+            n = pc_array_panel(&arranged, first, positions);
+            CHECK(n >= 1 && n <= PC_PANEL && n <= positions - first);
+            for (size_t k = 0; k < n; k++)
+                pc_accumulator_clear(&panel[k].total);
+            as_the_caller();
+            pc_add_panel(&arranged, first, n, panel);
+            as_the_test();
+            for (size_t k = 0; k < n; k++) {
+                pc_accumulator *sum = &panel[k].total;
+                size_t p = (size_t)panel[k].offset / sizeof(double);
+                pc_accumulator_scale(sum, arranged.repeat);
+                CHECK(sum->count == counts[p]);
+                check_equal(&slow[p], sum);
+                sums[p] = *sum;
+            }
+        }
+
+        /* And all at once: what they come to. */
+        for (int result = PC_SUMSQ; result <= PC_SUMSQ_WORD; result++) {
+            int empty = 0, too_large = 0;
+            memset(out, 0x55, positions * sizeof *out);
+            as_the_caller();
+            pc_status status = pc_reduce(&arranged, 0, positions, (pc_result)result, (char *)out, panel);
+            as_the_test();
+            for (size_t p = 0; p < positions; p++) {
+                uint64_t word = 0, written;
+                pc_status fits = PC_OK;
+                double expected = 0.0;
+                memcpy(&written, &out[p], sizeof written);
+                if (result == PC_SUMSQ_WORD) {
+                    if (is_float(a.type))
+                        continue;
+                    fits = pc_accumulator_word(&sums[p], &word);
+                    too_large |= fits != PC_OK;
+                } else {
+                    expected = pc_accumulator_round(&sums[p], (pc_result)result);
+                    memcpy(&word, &expected, sizeof word);
+                    empty |= result == PC_RMS && counts[p] == 0;
+                }
+                if (fits == PC_OK && !too_large)
+                    CHECK(written == word || status == PC_TOO_LARGE);
+            }
+            if (result != PC_SUMSQ_WORD || !is_float(a.type))
+                CHECK(status == (too_large ? PC_TOO_LARGE : empty ? PC_EMPTY : PC_OK));
+        }
+    }
+}
+
+/* ---- at the limits -------------------------------------------------------------- */
+
+static void test_limits(void)
+{
+    pc_accumulator acc, other;
+    uint64_t words[PC_LIMBS], word;
+
+    /* Counts that do not fit are refused, and change nothing. */
+    pc_accumulator_clear(&acc);
+    pc_accumulator_clear(&other);
+    double one = 1.0;
+    pc_add_squares(&acc, PC_FLOAT64, (char *)&one, 1);
+    other.count = UINT64_MAX;
+    CHECK(pc_accumulator_merge(&acc, &other) == PC_TOO_LARGE);
+    CHECK(acc.count == 1 && pc_accumulator_round(&acc, PC_SUMSQ) == 1.0);
+    other.count = UINT64_MAX - 1;
+    CHECK(pc_accumulator_merge(&acc, &other) == PC_OK && acc.count == UINT64_MAX);
+
+    /* What fits a word, and what does not. */
+    uint64_t root = UINT32_MAX;
+    pc_accumulator_clear(&acc);
+    CHECK(pc_accumulator_word(&acc, &word) == PC_OK && word == 0);
+    pc_add_squares(&acc, PC_UINT64, (char *)&root, 1);
+    CHECK(pc_accumulator_word(&acc, &word) == PC_OK && word == root * root);
+    pc_add_squares(&acc, PC_UINT64, (char *)&root, 1);
+    CHECK(pc_accumulator_word(&acc, &word) == PC_TOO_LARGE);
+    root = UINT64_C(1) << 32; /* 2^64: one word, of another weight */
+    pc_accumulator_clear(&acc);
+    pc_add_squares(&acc, PC_UINT64, (char *)&root, 1);
+    CHECK(pc_accumulator_word(&acc, &word) == PC_TOO_LARGE);
+
+    /* What no accumulator holds is not imported. Whatever is imported, more may be added. */
+    memset(words, 0xff, sizeof words);
+    static const int exponents[] = {LOWEST - 1, LOWEST, -2148, -1, 0, 1, 1984, 2048, 2112, 2113, 2176, 100000, -100000};
+    for (size_t count = 0; count <= PC_LIMBS; count++)
+        for (size_t k = 0; k < sizeof exponents / sizeof *exponents; k++) {
+            pc_accumulator_clear(&acc);
+            double largest = 0x1.fffffffffffffp1023, least = 0x1p-1074;
+            if (pc_accumulator_import(&acc, words, count, exponents[k]) != PC_OK)
+                continue;
+            for (int again = 0; again < 3; again++) {
+                accumulator_add_square(&acc, largest);
+                accumulator_add_square(&acc, least);
+                CHECK(pc_accumulator_merge(&acc, &acc) == PC_OK);
+            }
+            (void)pc_accumulator_round(&acc, PC_NORM);
+        }
+
+    /* 2^64 - 1 of the largest doubles are no matter. */
+    pc_accumulator_clear(&acc);
+    double largest = 0x1.fffffffffffffp1023;
+    pc_add_squares(&acc, PC_FLOAT64, (char *)&largest, 1);
+    pc_accumulator_scale(&acc, UINT64_MAX);
+    CHECK(acc.count == UINT64_MAX);
+    CHECK(pc_accumulator_round(&acc, PC_RMS) == largest);
+    CHECK(pc_accumulator_round(&acc, PC_SUMSQ) == (double)INFINITY);
+}
+
+int main(int argc, char **argv)
+{
+    long count = trials(argc, argv);
+    before_a_page = guarded_buffer(1 << 20, 1);
+    after_a_page = guarded_buffer(1 << 20, 0);
+    FOR_EACH_LEVEL {
+        test_limits();
+        for (environment_in_use = 0; environment_in_use < ENVIRONMENTS; environment_in_use++) {
+            test_contiguous(count / ENVIRONMENTS + 1);
+            test_strided(count / ENVIRONMENTS / 4 + 1);
+        }
+        printf("%s ", pc_simd());
+    }
+    guarded_free(before_a_page);
+    guarded_free(after_a_page);
+    return 0;
+}
