@@ -26,7 +26,7 @@ def check(tmp_path, *command):
 
 
 def test_typical_code_checks_under_strict(tmp_path):
-    check(tmp_path, "mypy", "--strict", "--warn-unreachable", *sorted(TYPING.glob("*.py")))
+    check(tmp_path, "mypy", "--config-file", TYPING.parent.parent / "pyproject.toml", *sorted(TYPING.glob("*.py")))
 
 
 def test_stubs_agree_with_the_modules(tmp_path):

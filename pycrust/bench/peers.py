@@ -365,7 +365,7 @@ def compare_peers(
         cost = costs[dtype, size]
 
         def inner(label: str, part: float, whole: float, before: float = done, cost: float = cost) -> None:
-            progress(label, before + cost * part / whole, total)
+            progress(label, before + cost * (part / whole if whole else 1.0), total)
 
         label = f"{dtype}, n = {short(size)}"
         progress(label, done, total)
