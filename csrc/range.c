@@ -43,6 +43,27 @@ void pc_walk_each(pc_walk *walk, size_t count, uint64_t *lo, uint64_t *hi)
     walk->sum = sum;
 }
 
+void pc_walk_even(pc_walk *walk, size_t count, uint64_t *even)
+{
+    uint64_t i = walk->i;
+    pc_u128 sum = walk->sum;
+    for (size_t k = 0; k < count; k++, i += 2) {
+        even[k] = sum.lo;
+        u128_add(&sum, u128_mul64(i + 1, i + 1));
+        u128_add(&sum, u128_mul64(i + 2, i + 2));
+    }
+    walk->i = i;
+    walk->sum = sum;
+}
+
+void pc_sums_from_even(const uint64_t *even, const int64_t *n, size_t count, uint64_t *sum)
+{
+    for (size_t k = 0; k < count; k++) {
+        uint64_t last = n[k] < 0 ? 0 : (uint64_t)n[k];
+        sum[k] = even[last / 2] + last * (last & (0 - last % 2)); /* no branch: odd or even is a coin's toss */
+    }
+}
+
 /* Division by 6 without dividing: n(n+1) is even and below 2^87, and modulo
  * 2^128 a multiple of 3 divided by 3 is its product with the inverse of 3. The
  * undivided product may pass 2^128; the quotient, below 2^127, comes out right. */

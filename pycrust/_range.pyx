@@ -23,9 +23,11 @@ from pycrust.csrc cimport (
     pc_formula_many,
     pc_round_many,
     pc_simd,
+    pc_sums_from_even,
     pc_u128,
     pc_walk,
     pc_walk_each,
+    pc_walk_even,
     pc_walk_stops,
     pc_walk_to,
 )
@@ -404,6 +406,33 @@ cdef object walk_past_all(size_t last, dtype):
     return from_words(low, high, dtype)
 
 
+cdef object walk_and_gather(ns, size_t last, dtype):
+    """The sums at ns, all <= last and below 2⁶⁴, by way of a table of every other sum."""
+    cdef const int64_t *n = <const int64_t *>data(ns)
+    cdef size_t step, done = 0, count = last // 2 + 1
+    cdef Slices slices = slices_of(count)
+    table, result = np.empty(count, dtype=np.uint64), np.empty(len(ns), dtype=np.uint64)
+    cdef uint64_t *even = data(table)
+    cdef uint64_t *sums = data(result)
+    cdef pc_walk walk
+    walk.i = walk.sum.lo = walk.sum.hi = 0
+    while done < count:
+        step = min(<size_t>slices.size, count - done)
+        with nogil:
+            pc_walk_even(&walk, step, even + done)
+        done += step
+        after_slice(&slices)
+    done, count = 0, len(ns)
+    slices = slices_of(count)
+    while done < count:
+        step = min(<size_t>slices.size, count - done)
+        with nogil:
+            pc_sums_from_even(even, n + done, step, sums + done)
+        done += step
+        after_slice(&slices)
+    return result.view(dtype)
+
+
 cdef object formula_of(ns, dtype):
     cdef const int64_t *n = <const int64_t *>data(ns)
     cdef size_t step, done = 0, count = len(ns)
@@ -488,7 +517,10 @@ def sum_of_squares_batch(ns, /, *, dtype=np.int64, out=None, method="loop"):
         if use_formula:
             result = formula_of(flat, dtype)
         elif highest < 4 * flat.size or not flat.size:   # a sum for every n up to the highest: no sorting
-            result = np.take(walk_past_all(max(highest, 0), dtype), flat, mode="clip")
+            if dtype.kind in "iu":
+                result = walk_and_gather(flat, max(highest, 0), dtype)
+            else:
+                result = np.take(walk_past_all(max(highest, 0), dtype), flat, mode="clip")
         else:
             stops, which = np.unique(np.clip(flat, 0, highest), return_inverse=True)
             result = np.take(walk_past(stops.view(np.uint64), dtype), which)
