@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 SIZES = tuple(round(10 ** (k / 2)) for k in range(2, 15))  # 10, 32, 100, … 10⁷
 
+FASTER = 1.1  # what counts as faster: less is within the noise
+
 
 def _data(size: int) -> np.ndarray[Any, Any]:
     return np.ones(size)
@@ -72,10 +74,10 @@ class BreakEven(Result):
         return alone / self.times[family, label or labels[-1], size, self.k].median
 
     def pays_from(self, family: str) -> int | None:
-        """The smallest size from which on, at every larger one too, k threads are faster; None if they never are."""
+        """The smallest size from which on, at every larger one too, k threads are faster by a tenth; or None."""
         first = None
         for size in reversed(self.sizes):
-            if self.gain(family, size) <= 1:
+            if self.gain(family, size) < FASTER:
                 break
             first = size
         return first

@@ -20,6 +20,7 @@ from pycrust.bench import plots
 from pycrust.bench.machine import Machine
 from pycrust.bench.report import Cell, Progress, Result, Table, no_progress, now, three_digits
 from pycrust.bench.timing import Timing, calibrate, row_task, rows_of, take_turns
+from pycrust.reference import nearest_root
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -132,14 +133,6 @@ def exact_sumsq(block: Array, size: int) -> Fraction:
     squares = [Fraction(value) ** 2 for value in block.tolist()]
     whole, rest = divmod(size, len(squares))
     return whole * sum(squares, Fraction()) + sum(squares[:rest], Fraction())
-
-
-def nearest_root(x: Fraction) -> float:
-    """The float64 nearest to the square root of x >= 1, by an integer square root and a bit for the remainder."""
-    scaled = (x.numerator << 256) // x.denominator
-    root = math.isqrt(scaled)
-    inexact = root * root != scaled or (x.numerator << 256) % x.denominator
-    return float(Fraction(2 * root + bool(inexact), 2**129))
 
 
 def error_of(answer: Any, operation: str, exact: Fraction) -> float:
