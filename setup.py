@@ -12,7 +12,7 @@ from setuptools import Extension, setup
 from setuptools.command.sdist import sdist
 
 HEADERS = sorted(str(path) for path in Path("csrc").glob("*.h"))
-KERNELS = ["csrc/dispatch.c", "csrc/kernels_portable.c", "csrc/kernels_avx2.c", "csrc/kernels_avx512.c"]
+KERNELS = ["csrc/dispatch.c", *sorted(str(path) for path in Path("csrc").glob("kernels_*.c"))]
 
 # The exact kernels are exact only if every operation rounds once, as written:
 # no contraction of a*b+c, no fast-math.

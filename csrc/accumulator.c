@@ -69,7 +69,7 @@ static void close_window(pc_accumulator *acc)
 
 void accumulator_add(pc_accumulator *acc, const uint64_t sum[4], int exponent)
 {
-    /* Each sum is below 2^192: the window takes 2^63 of them. */
+    /* A window below 2^255 takes a sum below 2^220. */
     if ((acc->flags & PC_WINDOW_USED) && acc->exponent == exponent && !(acc->window[3] >> 63)) {
         uint64_t carry = 0;
         for (int k = 0; k < 4; k++)
@@ -104,11 +104,11 @@ void accumulator_add_square(pc_accumulator *acc, double x)
     int exponent = 2 * (e - 1075);
     if (!(acc->flags & (PC_WINDOW_USED | PC_LIMBS_USED))) {
         memset(acc->window, 0, sizeof acc->window);
-        acc->exponent = window_of(e < 23 ? -1000 : e - 1023);
+        acc->exponent = window_of(e < 43 ? -980 : e - 1023);
         acc->flags |= PC_WINDOW_USED;
     }
     int position = exponent - acc->exponent;
-    if ((acc->flags & PC_WINDOW_USED) && position >= 0 && position <= 192 - 106 && !(acc->window[3] >> 63)) {
+    if ((acc->flags & PC_WINDOW_USED) && position >= 0 && position <= 220 - 106 && !(acc->window[3] >> 63)) {
         add_at(acc->window, (unsigned)position, square);
     } else {
         use_limbs(acc);

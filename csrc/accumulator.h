@@ -18,16 +18,16 @@
 /* Sums are below 2^HIGHEST, so that no carry ever leaves the limbs. */
 enum { LOWEST = -2176, HIGHEST = 2112 };
 
-/* The window that takes squares of doubles of exponent E - 24 to E exactly. */
+/* The window for squares of doubles of exponents up to E, exact down to E - 49. */
 static inline int window_of(int E)
 {
-    return 2 * E - 153;
+    return 2 * E - 204;
 }
 
 /* Flags of pc_accumulator. */
 enum { PC_LIMBS_USED = 1, PC_WINDOW_USED = 2, PC_SEEN_INF = 4, PC_SEEN_NAN = 8 };
 
-/* acc += sum * 2^exponent; sum below 2^192. */
+/* acc += sum * 2^exponent; sum below 2^220. */
 void accumulator_add(pc_accumulator *acc, const uint64_t sum[4], int exponent);
 
 /* acc += x^2. Integer arithmetic only. */

@@ -6,13 +6,14 @@
 
 #include <string.h>
 
-const char *const pc_simd_names[] = {"portable", "avx2", "avx512", NULL};
+const char *const pc_simd_names[] = {"portable", "avx2", "avx512", "avx512ifma", NULL};
 
 static const pc_kernels *const levels[] = {
     &pc_kernels_portable,
 #ifdef PC_X86_LEVELS
     &pc_kernels_avx2,
     &pc_kernels_avx512,
+    &pc_kernels_avx512ifma,
 #endif
 };
 
@@ -29,7 +30,7 @@ static uint64_t enabled_state(void)
 /* The number of levels that this machine can run, from portable up. */
 static size_t count_usable(void)
 {
-    enum { FMA = 1 << 12, OSXSAVE = 1 << 27, F16C = 1 << 29, AVX2 = 1 << 5 };
+    enum { FMA = 1 << 12, OSXSAVE = 1 << 27, F16C = 1 << 29, AVX2 = 1 << 5, IFMA = 1 << 21 };
     const uint32_t avx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31; /* F DQ BW VL */
     const uint64_t ymm_state = 0x06, zmm_state = 0xe6;
     unsigned a, b, c, d, b7, c7;
@@ -43,7 +44,7 @@ static size_t count_usable(void)
         return 1;
     if ((b7 & avx512) != avx512 || (state & zmm_state) != zmm_state)
         return 2;
-    return 3;
+    return b7 & IFMA ? 4 : 3;
 }
 #else
 static size_t count_usable(void)

@@ -28,6 +28,7 @@ typedef struct {
      * span that it finds is one that `spans` of squares.c allows for E; else
      * sum means nothing. NULL where the machine lacks what the kernel needs. */
     void (*squares_of_float32)(const char *x, size_t n, int E, uint64_t sum[4], span *found);
+    int depth; /* of float64 below E */
     void (*squares_of_float64)(const char *x, size_t n, int E, uint64_t sum[4], span *found);
 
     /* The same for each column of a matrix of float64, the rows `stride` bytes
@@ -39,6 +40,7 @@ typedef struct {
 extern const pc_kernels pc_kernels_portable;
 extern const pc_kernels pc_kernels_avx2;
 extern const pc_kernels pc_kernels_avx512;
+extern const pc_kernels pc_kernels_avx512ifma;
 
 /* The table in use; chosen at the first call. */
 const pc_kernels *pc_kernels_in_use(void);

@@ -13,10 +13,10 @@ enum { FEW = 20 };
 enum { E_LEAST = -400, E_MOST = 400 };
 
 /* Whether squares_of_float64(E) was exact for what it found. */
-static int exact64(span found, int E)
+static int exact64(span found, int E, int depth)
 {
     return E >= E_LEAST && E <= E_MOST && found.most < (uint32_t)(E + 1 + 1023) << 20
-        && found.least >= (uint32_t)(E - 24 + 1023) << 20;
+        && found.least >= (uint32_t)(E - depth + 1023) << 20;
 }
 
 /* The same for squares_of_float32. Numbers that are all multiples of 2^finest
@@ -44,13 +44,13 @@ static void add_one_by_one(pc_accumulator *acc, const char *x, size_t n)
 
 /* Whether most numbers of a block are too small to go with the largest, judged
  * by a few: a matter of speed alone. */
-static int is_wild(const char *x, size_t n, span found)
+static int is_wild(const char *x, size_t n, span found, int depth)
 {
     size_t step = n / 16 + 1, small = 0, looked = 0;
     for (size_t k = 0; k < n; k += step, looked++) {
         uint64_t bits;
         memcpy(&bits, x + k * sizeof bits, sizeof bits);
-        small += (uint32_t)(bits >> 52 & 0x7ff) + 24 < found.most >> 20;
+        small += (uint32_t)(bits >> 52 & 0x7ff) + (uint32_t)depth < found.most >> 20;
     }
     return 2 * small > looked;
 }
@@ -68,10 +68,10 @@ static void add_spread(pc_accumulator *acc, const char *x, size_t n, const pc_ke
         top = bits > top && bits >> 52 != 0x7ff ? bits : top;
     }
     int E = (int)(top >> 52) - 1023;
-    if (E < -990) /* so that E - 24 is not subnormal */
-        E = -990;
+    if (E < -960) /* so that E - depth is not subnormal */
+        E = -960;
     int shift = E > E_MOST ? -600 : E < E_LEAST ? 600 : 0;
-    const uint64_t least = (uint64_t)(E - 24 + 1023) << 52;
+    const uint64_t least = (uint64_t)(E - kernels->depth + 1023) << 52;
     bits = (uint64_t)(1023 + shift) << 52;
     memcpy(&scale, &bits, sizeof scale);
     for (size_t k = 0; k < n; k++) {
@@ -102,10 +102,10 @@ static void add_float64(pc_accumulator *acc, const char *x, size_t n)
     if (E < E_LEAST || E > E_MOST)
         E = 0;
     kernels->squares_of_float64(x, n, E, sum, &found);
-    if (!exact64(found, E)) {
+    if (!exact64(found, E, kernels->depth)) {
         E = (int)(found.most >> 20) - 1023 + 1; /* room to double before the next change */
-        if (!exact64(found, E)) {
-            if (is_wild(x, n, found))
+        if (!exact64(found, E, kernels->depth)) {
+            if (is_wild(x, n, found, kernels->depth))
                 add_one_by_one(acc, x, n);
             else
                 add_spread(acc, x, n, kernels);
@@ -353,15 +353,14 @@ static size_t add_columns(pc_sum *sums, const pc_array *a, const char *data, pc_
     int E[PC_PANEL];
     uint64_t sum[PC_PANEL][4];
     span found[PC_PANEL];
-    void (*squares)(const char *, ptrdiff_t, size_t, size_t, const int *, uint64_t (*)[4], span *)
-        = pc_kernels_in_use()->squares_of_columns;
+    const pc_kernels *kernels = pc_kernels_in_use();
     size_t n = along.length, m;
 
     columns -= columns % 8;
-    if (!squares || n < FEW || columns == 0)
+    if (!kernels->squares_of_columns || n < FEW || columns == 0)
         return 0;
     memset(E, 0, sizeof E);
-    squares(data, along.stride, n < 64 ? n : 64, columns, E, sum, found); /* to know their sizes */
+    kernels->squares_of_columns(data, along.stride, n < 64 ? n : 64, columns, E, sum, found); /* to know their sizes */
     for (size_t c = 0; c < columns; c++) {
         E[c] = (int)(found[c].most >> 20) - 1023 + 2;
         if (E[c] < E_LEAST || E[c] > E_MOST)
@@ -369,9 +368,9 @@ static size_t add_columns(pc_sum *sums, const pc_array *a, const char *data, pc_
     }
     for (size_t row = 0; row < n; row += m, data += (ptrdiff_t)m * along.stride) {
         m = n - row < FLOAT_BLOCK ? n - row : FLOAT_BLOCK;
-        squares(data, along.stride, m, columns, E, sum, found);
+        kernels->squares_of_columns(data, along.stride, m, columns, E, sum, found);
         for (size_t c = 0; c < columns; c++) {
-            if (exact64(found[c], E[c])) {
+            if (exact64(found[c], E[c], kernels->depth)) {
                 accumulator_add(&sums[c].total, sum[c], window_of(E[c]));
                 sums[c].total.count += m;
             } else {

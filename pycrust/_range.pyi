@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 _Method: TypeAlias = Literal["loop", "formula"]
-_Simd: TypeAlias = Literal["portable", "avx2", "avx512"]
+_Simd: TypeAlias = Literal["portable", "avx2", "avx512", "avx512ifma"]
 
 # What the batch takes: arrays (and what converts to one) of integers, and nested sequences of ints.
 class _IntegerArray(Protocol):

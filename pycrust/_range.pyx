@@ -47,7 +47,7 @@ def simd():
     Returns
     -------
     str
-        ``'portable'``, ``'avx2'`` or ``'avx512'``: the best that this CPU and
+        ``'portable'``, ``'avx2'``, ``'avx512'`` or ``'avx512ifma'``: the best that this CPU and
         operating system can run, found once. Every level gives the same bits.
 
     Notes
@@ -59,7 +59,7 @@ def simd():
     Examples
     --------
     >>> import pycrust
-    >>> pycrust.simd() in ('portable', 'avx2', 'avx512')
+    >>> pycrust.simd() in ('portable', 'avx2', 'avx512', 'avx512ifma')
     True
     """
     return pc_simd().decode()

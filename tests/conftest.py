@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 import pycrust
 from pycrust import _data, _range
 
-LEVELS = ("portable", "avx2", "avx512")
+LEVELS = ("portable", "avx2", "avx512", "avx512ifma")
 
 
 def pytest_addoption(parser):

@@ -15,7 +15,7 @@ import pytest
 from pycrust import simd, sum_of_squares, sum_of_squares_batch, threadable_sum_of_squares
 
 # About half a second each.
-N = {"portable": 1_500_000_000, "avx2": 2_500_000_000, "avx512": 5_000_000_000}[simd()]
+N = {"portable": 1_500_000_000, "avx2": 2_500_000_000, "avx512": 5_000_000_000, "avx512ifma": 5_000_000_000}[simd()]
 
 gil_only = pytest.mark.skipif(
     not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="without a GIL nobody can hold it"

@@ -25,11 +25,11 @@ def test_unknown(python, name):
     assert process.returncode != 0
     assert "ImportError: PYCRUST_SIMD" in process.stderr
     if name.isascii():
-        assert "portable, avx2, avx512" in process.stderr
+        assert "portable, avx2, avx512, avx512ifma" in process.stderr
 
 
 def test_absent(python):
-    for level in ("avx2", "avx512"):
+    for level in ("avx2", "avx512", "avx512ifma"):
         process = python(SCRIPT, env=environment(level))
         if process.returncode:
             assert f"ImportError: PYCRUST_SIMD={level}: this CPU" in process.stderr
