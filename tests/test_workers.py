@@ -56,7 +56,7 @@ def test_hard_arrays(data):
     assert_same(total.sumsq(), reference.sumsq(a))
 
 
-@pytest.mark.parametrize("shape", [(300, 500), (2, 75_000), (75_000, 2), (150_000, 1), (50, 60, 50)])
+@pytest.mark.parametrize("shape", [(300, 300), (2, 45_000), (45_000, 2), (90_000, 1), (40, 50, 45)])
 def test_every_axis_and_layout(shape):
     a = wild(math.prod(shape)).reshape(shape)
     mask = a > 0
@@ -349,14 +349,21 @@ CALLS = {
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("on_main_thread", [True, False])
 def test_the_gil_is_released(name, on_main_thread):
+    """A call that held it would stall others for all its time. On a busy machine they
+    may stall in any case, so one good look in several is enough."""
     call = CALLS[name]
-    a = lasting(call, 0.4)
-    if on_main_thread:
-        took, stall = longest_stall(lambda: call(a))
-    else:
-        with ThreadPoolExecutor(1) as pool:
-            took, stall = pool.submit(longest_stall, lambda: call(a)).result()
-    assert stall < took / 2, f"others stood still for {stall:.3f} of {took:.3f} s"
+    looks = []
+    for _ in range(6):
+        a = lasting(call, 0.3)
+        if on_main_thread:
+            looks.append(longest_stall(lambda: call(a)))
+        else:
+            with ThreadPoolExecutor(1) as pool:
+                looks.append(pool.submit(longest_stall, lambda: call(a)).result())
+        took, stall = looks[-1]
+        if took > 0.05 and stall < took / 2:
+            return
+    raise AssertionError(f"seconds that calls took, and that others stood still: {looks}")
 
 
 # ---- Ctrl-C -------------------------------------------------------------------
