@@ -108,6 +108,24 @@ def test_a_failing_call_ends_the_race_with_its_error():
     assert calls == []
 
 
+def test_after_a_failure_no_runner_begins_another_call():
+    calls = []
+
+    def outlive_the_first():
+        first = next(thread for thread in threading.enumerate() if thread.name == "pycrust-runner-0")
+        running.set()
+        first.join(timeout=30)
+
+    def fail():
+        running.wait(timeout=30)
+        raise ZeroDivisionError
+
+    running = threading.Event()
+    with pytest.raises(ZeroDivisionError):
+        race([[fail], [outlive_the_first, lambda: calls.append(1)]])
+    assert calls == []
+
+
 def test_take_turns_goes_round_and_keeps_to_the_budget():
     order = []
     tasks = [
