@@ -3,7 +3,10 @@
 
 #define LEVEL portable
 
-#if defined(__SSE2__)
+#if defined(PC_NO_VECTORS) /* for tests: as compilers without vector types build it */
+#define VECTOR_BYTES 8
+#define mul32(x, y) (((x) & 0xffffffffu) * ((y) & 0xffffffffu))
+#elif defined(__SSE2__)
 #include <emmintrin.h>
 #define VECTOR_BYTES 16
 #define mul32(x, y) ((vec)_mm_mul_epu32((__m128i)(x), (__m128i)(y)))

@@ -80,9 +80,9 @@ static inline void guarded_free(guarded g)
     munmap(g.map, g.pages);
 }
 
-/* ---- a slow exact sum: 32-bit digits from 2^-2176 on ----------------------- */
+/* ---- a slow exact sum: 32-bit digits from 2^-2304 on ----------------------- */
 
-enum { DIGITS = 140, FIRST_BIT = -2176 };
+enum { DIGITS = 144, FIRST_BIT = -2304 };
 
 typedef struct {
     uint32_t digit[DIGITS];

@@ -176,7 +176,7 @@ static void test_stops(long count)
     enum { MOST = 40 };
     for (; count; count--) {
         uint64_t stops[MOST], lo[MOST], hi[MOST], low[MOST], first = some_n(), at = first, work = 0;
-        size_t stops_count = 1 + below(MOST), passed = 0;
+        size_t stops_count = 1 + (size_t)below(MOST), passed = 0;
         for (size_t k = 0; k < stops_count; k++) {
             at += below(4) ? below(50) : 0;
             stops[k] = at = at > PC_RANGE_MAX ? PC_RANGE_MAX : at;
@@ -201,9 +201,9 @@ static void test_stops(long count)
         CHECK(walk.i == at && equal(walk.sum, formula(at)));
 
         walk = walk_from(first);
-        size_t each = below(MOST);
+        size_t each = (size_t)below(MOST);
         if (each > PC_RANGE_MAX - first)
-            each = PC_RANGE_MAX - first;
+            each = (size_t)(PC_RANGE_MAX - first);
         pc_walk_each(&walk, each, lo, hi);
         CHECK(walk.i == first + each && equal(walk.sum, formula(first + each)));
         for (size_t k = 0; k < each; k++)

@@ -194,7 +194,7 @@ static void check_equal(const slow_result *slow, const pc_accumulator *acc)
 static size_t some_length(void)
 {
     static const size_t edges[] = {0, 1, 19, 20, 21, 63, 64, 65, 127, 2047, 2048, 2049, 4096, 4100, 65535, 65536, 65537};
-    return below(50) ? below(80) : edges[below(below(20) ? 13 : 17)];
+    return below(50) ? (size_t)below(80) : edges[below(below(20) ? 13 : 17)];
 }
 
 static guarded before_a_page, after_a_page;
@@ -208,7 +208,7 @@ static void test_contiguous(long count)
         size_t total = 0;
         pc_accumulator_clear(&acc);
         for (int pieces = 1 + (int)below(3); pieces; pieces--) {
-            size_t n = some_length(), bytes = n * sizes[type], odd = below(2) ? below(8) : 0;
+            size_t n = some_length(), bytes = n * sizes[type], odd = below(2) ? (size_t)below(8) : 0;
             char *x = below(2) ? before_a_page.data + ((size_t)1 << 20) - bytes - odd : after_a_page.data + odd;
             fill(x, type, n);
             for (size_t k = 0; k < n; k++)
@@ -273,7 +273,7 @@ static void test_strided(long count)
         int plain = below(2) == 0;          /* C order without gaps */
         size_t next = 1;
         for (int k = axes - 1; k >= 0; k--) {
-            size_t length = below(30) == 0 ? 0 : 1 + below(below(3) == 0 ? room : room < 8 ? room : 8);
+            size_t length = below(30) == 0 ? 0 : 1 + (size_t)below(below(3) == 0 ? room : room < 8 ? room : 8);
             room = length ? room / length : room;
             room = room ? room : 1;
             ptrdiff_t most = (ptrdiff_t)(space / (8 * (length ? length : 1)));
@@ -332,7 +332,7 @@ static void test_strided(long count)
                     continue;
                 counts[p]++;
                 for (int part = 0; part < a.parts; part++) {
-                    char element[8];
+                    char element[8] = {0};
                     const char *from = a.data + at + (size_t)part * sizes[a.type];
                     for (size_t b = 0; b < sizes[a.type]; b++)
                         element[b] = from[a.swapped ? sizes[a.type] - 1 - b : b];

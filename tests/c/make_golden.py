@@ -1,0 +1,146 @@
+"""Golden vectors for test_golden.c, from Fraction alone: python make_golden.py > golden.txt
+
+    range N = SUM NEAREST
+    TYPE BITS*REPEAT ... = INTEGER EXPONENT SUMSQ NORM RMS
+
+All but REPEAT, N and EXPONENT is hexadecimal; SUM and INTEGER * 2**EXPONENT are exact, and SUMSQ, NORM,
+RMS and NEAREST are the bits of the nearest doubles.
+"""
+
+import math
+import random
+import struct
+from fractions import Fraction
+
+FORMATS = {"float16": ("<e", "<H"), "float32": ("<f", "<I"), "float64": ("<d", "<Q")}
+INTEGERS = [f"{kind}int{bits}" for bits in (8, 16, 32, 64) for kind in ("", "u")]
+LARGEST_TIE = 2**1024 - 2**970  # from here on the nearest double is Inf
+
+
+def number(kind, bits):
+    """The number that these bits are."""
+    if kind in FORMATS:
+        floating, integer = FORMATS[kind]
+        return struct.unpack(floating, struct.pack(integer, bits))[0]
+    if kind == "bool":
+        return int(bits != 0)
+    size = int(kind.rpartition("int")[2])
+    return bits - 2**size if kind[0] == "i" and bits >= 2 ** (size - 1) else bits
+
+
+def nearest(x):
+    """The bits of the double nearest to a Fraction, ties to even."""
+    value = math.inf if x >= LARGEST_TIE else x.numerator / x.denominator
+    return struct.unpack("<Q", struct.pack("<d", value))[0]
+
+
+def root(x):
+    """A Fraction that rounds to the double to which the square root of x rounds."""
+    if x == 0:
+        return x
+    # 70 bits of the root and one more: whether anything is left below them.
+    shift = 140 - x.numerator.bit_length() + x.denominator.bit_length()
+    shift += shift % 2
+    scaled = x * Fraction(2) ** shift
+    whole = math.isqrt(scaled.numerator // scaled.denominator)
+    rest = whole * whole != scaled
+    return Fraction(2 * whole + rest, 2) / Fraction(2) ** (shift // 2)
+
+
+def line(kind, items):
+    shown = " ".join(f"{bits:x}*{repeat}" for bits, repeat in items)
+    numbers = [(number(kind, bits), repeat) for bits, repeat in items]
+    count = sum(repeat for _, repeat in numbers)
+    if any(math.isnan(x) for x, _ in numbers):
+        return f"{kind} {shown} = nan 0" + 3 * f" {0x7FF8 << 48:x}"
+    if any(math.isinf(x) for x, _ in numbers):
+        return f"{kind} {shown} = inf 0" + 3 * f" {0x7FF0 << 48:x}"
+    total = sum((repeat * Fraction(x) ** 2 for x, repeat in numbers), Fraction(0))
+    exponent = -2160
+    integer = int(total * Fraction(2) ** -exponent)
+    while integer and not integer & 0xFFFF:
+        integer, exponent = integer >> 16, exponent + 16
+    results = nearest(total), nearest(root(total)), nearest(root(total / count))
+    return f"{kind} {shown} = {integer:x} {exponent} " + " ".join(f"{bits:x}" for bits in results)
+
+
+def bits64(x):
+    return struct.unpack("<Q", struct.pack("<d", x))[0]
+
+
+def named():
+    """The cases that have gone wrong elsewhere."""
+    for kind in INTEGERS:
+        size = int(kind.rpartition("int")[2])
+        for bits in (0, 1, 2 ** (size - 1) - 1, 2 ** (size - 1), 2**size - 1):
+            for repeat in (1, 2, 3, 4, 5, 16, 17, 70000):
+                yield kind, [(bits, repeat)]
+    yield "bool", [(1, 70000), (0, 5), (2, 300)]
+    for kind, bits in (("float16", 0x7BFF), ("float16", 1), ("float32", 0x7F7FFFFF), ("float32", 1)):
+        for repeat in (1, 19, 20, 4100):
+            yield kind, [(bits, repeat)]
+    for k in range(1, 12):  # underflow: k copies of 2**-538 are 0, 5e-324 or 1e-323
+        yield "float64", [(bits64(2.0**-538), k)]
+        yield "float64", [(bits64(2.0**-537), k)]
+        yield "float64", [(1, k)]
+    root_of_half = bits64(2.0**511)
+    for extra in range(-2, 3):  # around the tie between the largest double and Inf
+        yield "float64", [(bits64(2.0**511 * math.sqrt(2)) + extra, 2)]
+        yield "float64", [(root_of_half + extra, 3), (bits64(2.0**511), 1)]
+    tie = LARGEST_TIE
+    squares = []
+    while tie and len(squares) < 60:
+        x = min(float(math.isqrt(tie)), 1.7e154)
+        while int(x) ** 2 > tie:
+            x = math.nextafter(x, 0)
+        squares.append((bits64(x), 1))
+        tie -= int(x) ** 2
+    assert tie == 0
+    yield "float64", squares
+    yield "float64", [*squares, (1, 1)]
+    yield "float64", squares[:-1]
+    for special in (0x7FF0 << 48, 0xFFF0 << 48, 0x7FF8 << 48, (0x7FF0 << 48) + 1):
+        for repeat in (1, 30, 3000):
+            yield "float64", [(bits64(1.0), repeat), (special, 1)]
+    yield "float64", [(0x7FF0 << 48, 1), (0x7FF8 << 48, 1)]
+    for ones in range(40, 54):  # ties, and mantissas of ones at the edge of a carry
+        for repeat in (1, 2, 3, 25, 2048, 2049):
+            yield "float64", [(bits64(float(2**ones - 1)), repeat)]
+            yield "float64", [(bits64(float(2**ones - 1)), repeat), (bits64(2.0**-30), 1)]
+            yield "float64", [(bits64(2.0**27), 2**8), (bits64(1.0), repeat)]
+    for gap in range(15, 40):  # around the width of the kernel's window
+        for repeat in (1, 30, 2100):
+            yield "float64", [(bits64(1.9999), repeat), (bits64(1.0001 * 2.0**-gap), repeat)]
+            yield "float32", [(0x3FFFFFFF, repeat), (0x3F800001 - (gap << 23), repeat)]
+
+
+def random_items(generator, kind):
+    count = generator.choice((1, 2, 5, 19, 20, 21, 40))
+    if kind not in FORMATS:
+        size = 8 if kind == "bool" else int(kind.rpartition("int")[2])
+        return [(generator.getrandbits(size) >> generator.choice((0, 0, size // 2)), generator.choice((1, 1, 50))) for _ in range(count)]
+    fraction, top = {"float16": (10, 30), "float32": (23, 254), "float64": (52, 2046)}[kind]
+    centre = generator.randrange(top + 1)
+    width = generator.choice((0, 3, 23, 24, 25, 26, 27, 28, 60, top))
+    items = []
+    for _ in range(count):
+        exponent = max(0, centre - generator.randint(0, width))
+        mantissa = generator.choice((generator.getrandbits(fraction), generator.getrandbits(fraction), 2**fraction - 1, 0))
+        items.append((exponent << fraction | mantissa, generator.choice((1, 1, 1, 70, 2048))))
+    return items
+
+
+def main():
+    generator = random.Random(20261123)
+    for n in (*range(40), 10**6, 2**27 - 1, 2**27, 2**27 + 1, 2**27 + 4097):
+        total = n * (n + 1) * (2 * n + 1) // 6
+        print(f"range {n} = {total:x} {nearest(Fraction(total)):x}")
+    for kind, items in named():
+        print(line(kind, items))
+    for kind in (*INTEGERS, "bool", *FORMATS):
+        for _ in range(200 if kind == "float64" else 60):
+            print(line(kind, random_items(generator, kind)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+/* Many threads at once, the first call racing through the choice of a level,
+ * over one shared array. For ThreadSanitizer; right answers without it too. */
+#include "check.h"
+
+#include <pthread.h>
+
+enum { THREADS = 8, COUNT = 5000 };
+
+static double shared[COUNT];
+static const int8_t bytes[COUNT] = {-128, 1, 2};
+static pthread_barrier_t start;
+static double norms[THREADS];
+static pc_accumulator sums[THREADS];
+
+static void *work(void *argument)
+{
+    size_t me = *(size_t *)argument;
+    pc_walk walk = {0, {0, 0}};
+    pc_accumulator mine;
+    uint64_t word;
+
+    pthread_barrier_wait(&start);
+    pc_walk_to(&walk, 1000);
+    CHECK(walk.sum.lo == 333833500 && walk.sum.hi == 0);
+
+    pc_accumulator_clear(&sums[me]);
+    pc_add_squares(&sums[me], PC_FLOAT64, (const char *)shared, COUNT);
+    norms[me] = pc_accumulator_round(&sums[me], PC_NORM);
+
+    pc_accumulator_clear(&mine);
+    pc_add_squares(&mine, PC_INT8, (const char *)bytes, COUNT);
+    CHECK(pc_accumulator_word(&mine, &word) == PC_OK && word == 128 * 128 + 1 + 4);
+
+    for (const char *const *name = pc_simd_names; *name; name++) /* levels change under the others' feet */
+        pc_simd_use(*name);
+    return NULL;
+}
+
+int main(void)
+{
+    pthread_t thread[THREADS];
+    size_t number[THREADS];
+    for (size_t k = 0; k < COUNT; k++)
+        shared[k] = ldexp((double)random64(), (int)below(60) - 30);
+    CHECK(pthread_barrier_init(&start, NULL, THREADS) == 0);
+    for (size_t k = 0; k < THREADS; k++) {
+        number[k] = k;
+        CHECK(pthread_create(&thread[k], NULL, work, &number[k]) == 0);
+    }
+    pc_accumulator total, twice;
+    pc_accumulator_clear(&total);
+    for (size_t k = 0; k < THREADS; k++) {
+        CHECK(pthread_join(thread[k], NULL) == 0);
+        CHECK(norms[k] == norms[0]);
+        CHECK(pc_accumulator_merge(&total, &sums[k]) == PC_OK);
+    }
+    twice = sums[0];
+    pc_accumulator_scale(&twice, THREADS);
+    CHECK(pc_accumulator_round(&twice, PC_SUMSQ) == pc_accumulator_round(&total, PC_SUMSQ));
+    return 0;
+}
