@@ -312,15 +312,15 @@ def lasting(call, seconds):
         rows *= 4
 
 
-def longest_stall(call):
-    """How long `call` took, and the longest time in it that another thread stood still."""
+def share_stalled(call):
+    """How long `call` took, and for which part of that another thread stood still."""
     beats = []
     stop = threading.Event()
 
     def heart():
         while not stop.is_set():
             beats.append(time.perf_counter())
-            time.sleep(0.001)
+            time.sleep(0.0005)
 
     thread = threading.Thread(target=heart)
     thread.start()
@@ -331,7 +331,7 @@ def longest_stall(call):
     stop.set()
     thread.join()
     inside = [start, *(beat for beat in beats if start < beat < end), end]
-    return end - start, max(b - a for a, b in zip(inside, inside[1:]))
+    return end - start, sum(max(b - a - 0.001, 0.0) for a, b in zip(inside, inside[1:])) / (end - start)
 
 
 CALLS = {
@@ -349,21 +349,22 @@ CALLS = {
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("on_main_thread", [True, False])
 def test_the_gil_is_released(name, on_main_thread):
-    """A call that held it would stall others for all its time. On a busy machine they
-    may stall in any case, so one good look in several is enough."""
+    """A call that held it would stall others for most of its time, if not for all: it
+    comes in pieces. On a busy machine they may stall in any case, so one good look in
+    several is enough."""
     call = CALLS[name]
     looks = []
     for _ in range(6):
         a = lasting(call, 0.3)
         if on_main_thread:
-            looks.append(longest_stall(lambda: call(a)))
+            looks.append(share_stalled(lambda: call(a)))
         else:
             with ThreadPoolExecutor(1) as pool:
-                looks.append(pool.submit(longest_stall, lambda: call(a)).result())
-        took, stall = looks[-1]
-        if took > 0.05 and stall < took / 2:
+                looks.append(pool.submit(share_stalled, lambda: call(a)).result())
+        took, share = looks[-1]
+        if took > 0.05 and share < 0.4:
             return
-    raise AssertionError(f"seconds that calls took, and that others stood still: {looks}")
+    raise AssertionError(f"seconds that calls took, and the share for which others stood still: {looks}")
 
 
 # ---- Ctrl-C -------------------------------------------------------------------
