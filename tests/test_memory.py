@@ -1,0 +1,176 @@
+"""Memory: nothing leaks, and where there is none to be had a call ends in MemoryError."""
+
+import gc
+import sys
+
+import numpy as np
+import pytest
+
+import pycrust
+
+HAS_TESTCAPI = True
+try:
+    import _testcapi  # noqa: F401
+except ImportError:
+    HAS_TESTCAPI = False
+
+A = np.arange(6000.0).reshape(2, 3000)
+I = np.arange(6000, dtype=np.int16).reshape(2, 3000)
+OUT = np.zeros(2)
+ACCUMULATOR = pycrust.Accumulator()
+
+
+class Unready:
+    def __index__(self):
+        raise LookupError
+
+
+UNREADY = Unready()
+
+CALLS = {
+    "sum_of_squares": lambda: pycrust.sum_of_squares(100_000),
+    "sum_of_squares, formula": lambda: pycrust.sum_of_squares(10**30, method="formula"),
+    "sum_of_squares, error": lambda: pycrust.sum_of_squares(10**30),
+    "sum_of_squares, index": lambda: pycrust.sum_of_squares(UNREADY),
+    "threadable": lambda: pycrust.threadable_sum_of_squares(100_000),
+    "batch": lambda: pycrust.sum_of_squares_batch(I),
+    "batch, sparse": lambda: pycrust.sum_of_squares_batch([10**6, 5], dtype=object),
+    "batch, float": lambda: pycrust.sum_of_squares_batch(I, dtype=np.float64, method="formula"),
+    "batch, too large": lambda: pycrust.sum_of_squares_batch([1, 10**9]),
+    "batch, not an integer": lambda: pycrust.sum_of_squares_batch([1, UNREADY]),
+    "batch, out": lambda: pycrust.sum_of_squares_batch([1, 2], out=A),
+    "sumsq": lambda: pycrust.sumsq(A),
+    "sumsq, integers": lambda: pycrust.sumsq(I),
+    "sumsq, axis": lambda: pycrust.sumsq(I, axis=1, dtype=object),
+    "sumsq, where": lambda: pycrust.sumsq(A, where=A > 5),
+    "sumsq, strides": lambda: pycrust.sumsq(A[:, ::-3]),
+    "sumsq, workers": lambda: pycrust.sumsq(A, axis=1, workers=2),
+    "sumsq, str": lambda: pycrust.sumsq("x"),
+    "sumsq, axis error": lambda: pycrust.sumsq(A, axis=5),
+    "sumsq, masked": lambda: pycrust.sumsq(np.ma.array([1.0], mask=[1])),
+    "sumsq, uint64": lambda: pycrust.sumsq(np.full((1, 2), 2**40), axis=1),
+    "norm, out": lambda: pycrust.norm(A, axis=1, out=OUT),
+    "rms, error": lambda: pycrust.rms(A, out=3),
+    "Accumulator": lambda: pycrust.Accumulator().update(A),
+    "Accumulator, sum": lambda: (ACCUMULATOR + ACCUMULATOR).sumsq(),
+    "Accumulator, pickle": lambda: ACCUMULATOR.__reduce__()[0](*ACCUMULATOR.__reduce__()[1]),
+    "Accumulator, error": lambda: ACCUMULATOR.merge(3),
+}
+
+
+def call(function):
+    try:
+        function()
+    except Exception:
+        pass
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_nothing_leaks(name, full):
+    """Blocks in use stay as many, over ten times and over many thousand calls, errors included."""
+    function = CALLS[name]
+    few, many = 10, 100_000 if full else 300
+    for _ in range(few):
+        call(function)
+
+    def growth(times):
+        gc.collect()
+        before = sys.getallocatedblocks()
+        for _ in range(times):
+            call(function)
+        gc.collect()
+        return sys.getallocatedblocks() - before
+
+    assert min(growth(many) for _ in range(3)) < many // 10
+    for thing in (A, I, OUT, UNREADY):
+        before = sys.getrefcount(thing)
+        call(function)
+        gc.collect()
+        assert sys.getrefcount(thing) == before
+
+
+@pytest.mark.skipif(not HAS_TESTCAPI, reason="this Python comes without _testcapi")
+@pytest.mark.parametrize("name", [name for name in CALLS if name != "sumsq, workers"])
+def test_every_allocation_failing_in_turn(name, python):
+    """MemoryError, or the right answer where the failure was overcome: never a crash, never a wrong number."""
+    script = f"""
+import sys
+sys.path.insert(0, {str(__file__).rpartition("/")[0]!r})
+import _testcapi
+import numpy as np
+from test_memory import CALLS
+
+function = CALLS[{name!r}]
+
+def outcome():
+    try:
+        value = function()
+    except Exception as error:
+        return type(error)
+    return value.tolist() if isinstance(value, np.ndarray) else value if isinstance(value, (int, float)) else type(value)
+
+for _ in range(3):
+    expected = outcome()
+failures = 0
+
+def attempt(k):
+    _testcapi.set_nomemory(k, k + 1)
+    try:
+        return function()
+    finally:
+        _testcapi.remove_mem_hooks()
+
+for k in range(500):
+    error = value = None
+    try:
+        value = attempt(k)
+    except BaseException as raised:
+        error = raised
+    found = type(error) if error is not None else value.tolist() if isinstance(value, np.ndarray) else value
+    if found is MemoryError:
+        failures += 1
+        continue
+    assert outcome() == expected
+    if error is None and isinstance(found, (int, float, list)):
+        assert found == expected, (k, found)
+print(failures)
+"""
+    process = python(script)
+    assert process.returncode == 0, process.stdout + process.stderr[-3000:]
+
+
+SUBINTERPRETER = """
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+import pycrust
+interpreter = interpreters.create()
+script = '''
+try:
+    import pycrust
+    assert pycrust.sum_of_squares(4) == 30
+    print("works")
+except ImportError as error:
+    print("refused:", error)
+'''
+try:
+    done = interpreters.run_string(interpreter, script)
+    if done is not None:
+        print(done)
+except Exception as error:
+    print("refused", error)
+interpreters.destroy(interpreter)
+assert pycrust.sum_of_squares(4) == 30
+print("and here")
+"""
+
+
+def test_a_subinterpreter(python):
+    """It works there, or the import is refused; nothing breaks here."""
+    process = python(SUBINTERPRETER)
+    if "No module named '_xxsubinterpreters'" in process.stderr:
+        pytest.skip("this Python has no subinterpreters")
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.split()[0].strip(":") in ("works", "refused")
+    assert process.stdout.endswith("and here\n")
