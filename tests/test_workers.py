@@ -331,7 +331,8 @@ def share_stalled(call, a):
     stop.set()
     thread.join()
     inside = [start, *(beat for beat in beats if start < beat < end), end]
-    return end - start, sum(max(b - a - 0.001, 0.0) for a, b in zip(inside, inside[1:])) / (end - start)
+    stalled = sum(max(after - before - 0.001, 0.0) for before, after in zip(inside, inside[1:]))
+    return end - start, stalled / (end - start)
 
 
 CALLS = {
