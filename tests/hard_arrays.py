@@ -64,6 +64,29 @@ def roots_of(total):
     return roots
 
 
+def to_a_tie(total, *, up):
+    """Floats whose squares bring a sum to a tie: halfway between two floats, the even one
+    of which is above or below. `total` is the sum as a multiple of 4**-1074.
+
+    If the sum that they are added to is off by the smallest bit, the tie is none, and
+    rounds the wrong way: so the exact sum can be seen, not only the rounded one.
+    Returns the floats and the tie; None if it would be beyond the floats.
+    """
+    shift = max(total.bit_length() - 54, 1073)
+    tie = (total >> shift) + 1
+    tie += ((3 if up else 1) - tie) % 4
+    if tie << shift >= 2 ** (1024 + 2148):
+        return None
+    added = []
+    rest = (tie << shift) - total
+    while rest:
+        root = math.isqrt(rest)
+        drop = max(root.bit_length() - 53, 0)
+        added.append(math.ldexp(root >> drop, drop - 1074))
+        rest -= (root >> drop << drop) ** 2
+    return np.array(added), tie << shift
+
+
 # ---- random floats of a given range -------------------------------------------
 
 SPREADS = [0, 1, 2, 8, *range(20, 31), 40, *range(46, 57), 80, 104, 200, 700, 2097]

@@ -312,8 +312,8 @@ def lasting(call, seconds):
         rows *= 4
 
 
-def share_stalled(call):
-    """How long `call` took, and for which part of that another thread stood still."""
+def share_stalled(call, a):
+    """How long `call(a)` took, and for which part of that another thread stood still."""
     beats = []
     stop = threading.Event()
 
@@ -326,12 +326,13 @@ def share_stalled(call):
     thread.start()
     time.sleep(0.02)
     start = time.perf_counter()
-    call()
+    call(a)
     end = time.perf_counter()
     stop.set()
     thread.join()
     inside = [start, *(beat for beat in beats if start < beat < end), end]
-    return end - start, sum(max(b - a - 0.001, 0.0) for a, b in zip(inside, inside[1:])) / (end - start)
+    stalled = sum(max(after - before - 0.001, 0.0) for before, after in zip(inside, inside[1:]))
+    return end - start, stalled / (end - start)
 
 
 CALLS = {
@@ -357,10 +358,10 @@ def test_the_gil_is_released(name, on_main_thread):
     for _ in range(6):
         a = lasting(call, 0.3)
         if on_main_thread:
-            looks.append(share_stalled(lambda: call(a)))
+            looks.append(share_stalled(call, a))
         else:
             with ThreadPoolExecutor(1) as pool:
-                looks.append(pool.submit(share_stalled, lambda: call(a)).result())
+                looks.append(pool.submit(share_stalled, call, a).result())
         took, share = looks[-1]
         if took > 0.05 and share < 0.4:
             return
