@@ -68,10 +68,12 @@ size_t pc_walk_stops(pc_walk *walk, const uint64_t *stops, size_t count,
 void pc_walk_each(pc_walk *walk, size_t count, uint64_t *lo, uint64_t *hi);
 
 /* For many n in any order, with sums below 2^64: walk on, writing the sum at i,
- * i + 2, ... (i even); then, from a table of these that starts at 0, the sum at
- * each n (0 for n < 0). Half a table is half the memory to be had and filled. */
+ * i + 2, ... (i even); then, from a table of these that starts at 0 and ends with
+ * those of `last`, the sum at each n (0 for n < 0; n > last means last, should
+ * someone write to the array meanwhile). Half a table is half the memory to be
+ * had and filled. */
 void pc_walk_even(pc_walk *walk, size_t count, uint64_t *even);
-void pc_sums_from_even(const uint64_t *even, const int64_t *n, size_t count, uint64_t *sum);
+void pc_sums_from_even(const uint64_t *even, uint64_t last, const int64_t *n, size_t count, uint64_t *sum);
 
 /* n(n+1)(2n+1)/6, for n <= PC_RANGE_MAX; 0 for the n < 0 of an array. */
 void pc_formula(uint64_t n, pc_u128 *sum);

@@ -56,11 +56,12 @@ void pc_walk_even(pc_walk *walk, size_t count, uint64_t *even)
     walk->sum = sum;
 }
 
-void pc_sums_from_even(const uint64_t *even, const int64_t *n, size_t count, uint64_t *sum)
+void pc_sums_from_even(const uint64_t *even, uint64_t last, const int64_t *n, size_t count, uint64_t *sum)
 {
     for (size_t k = 0; k < count; k++) {
-        uint64_t last = n[k] < 0 ? 0 : (uint64_t)n[k];
-        sum[k] = even[last / 2] + last * (last & (0 - last % 2)); /* no branch: odd or even is a coin's toss */
+        int64_t wanted = n[k];
+        uint64_t i = wanted < 0 ? 0 : (uint64_t)wanted > last ? last : (uint64_t)wanted;
+        sum[k] = even[i / 2] + i * (i & (0 - i % 2)); /* no branch: odd or even is a coin's toss */
     }
 }
 

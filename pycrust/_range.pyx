@@ -427,7 +427,7 @@ cdef object walk_and_gather(ns, size_t last, dtype):
     while done < count:
         step = min(<size_t>slices.size, count - done)
         with nogil:
-            pc_sums_from_even(even, n + done, step, sums + done)
+            pc_sums_from_even(even, last, n + done, step, sums + done)
         done += step
         after_slice(&slices)
     return result.view(dtype)

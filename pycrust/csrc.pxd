@@ -35,7 +35,7 @@ cdef extern from "pycrust.h" nogil:
 
     void pc_walk_each(pc_walk *walk, size_t count, uint64_t *lo, uint64_t *hi) noexcept
     void pc_walk_even(pc_walk *walk, size_t count, uint64_t *even) noexcept
-    void pc_sums_from_even(const uint64_t *even, const int64_t *n, size_t count, uint64_t *sum) noexcept
+    void pc_sums_from_even(const uint64_t *even, uint64_t last, const int64_t *n, size_t count, uint64_t *sum) noexcept
 
     void pc_formula(uint64_t n, pc_u128 *sum) noexcept
     void pc_formula_many(const int64_t *n, size_t count, uint64_t *lo, uint64_t *hi) noexcept

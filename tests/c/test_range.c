@@ -214,6 +214,25 @@ static void test_stops(long count)
     }
 }
 
+/* Sums by way of a table of every other one; what is out of the table's range stays in it. */
+static void test_even(long count)
+{
+    enum { MOST = 3000 };
+    static uint64_t even[MOST / 2 + 1];
+    for (; count; count--) {
+        uint64_t last = below(MOST), sum[6];
+        size_t words = (size_t)last / 2 + 1, first = (size_t)below(words + 1);
+        int64_t n[6] = {0, (int64_t)last, (int64_t)below(last + 1), -1, INT64_MIN, INT64_MAX};
+        pc_walk walk = {0, {0, 0}};
+        pc_walk_even(&walk, first, even);
+        CHECK(walk.i == 2 * first && equal(walk.sum, formula(walk.i)));
+        pc_walk_even(&walk, words - first, even + first);
+        pc_sums_from_even(even, last, n, 6, sum);
+        CHECK(sum[0] == 0 && sum[1] == formula(last).lo && sum[2] == formula((uint64_t)n[2]).lo);
+        CHECK(sum[3] == 0 && sum[4] == 0 && sum[5] == sum[1]);
+    }
+}
+
 /* ---- levels ---------------------------------------------------------------- */
 
 static void test_levels(void)
@@ -242,6 +261,7 @@ int main(int argc, char **argv)
     test_u128(count);
     test_round(count);
     test_formula(count);
+    test_even(count / 100 + 1);
     FOR_EACH_LEVEL {
         test_walk(count);
         test_stops(count);

@@ -264,10 +264,16 @@ static void test_strided(long count)
         if ((a.type == PC_FLOAT32 || a.type == PC_FLOAT64) && below(3) == 0)
             a.parts = 2;
         a.swapped = sizes[a.type] > 1 && below(3) == 0;
+        int matrix = below(4) == 0; /* of float64, to be summed along its columns */
+        if (matrix) {
+            a.type = PC_FLOAT64;
+            a.parts = 1;
+            a.swapped = 0;
+        }
         size_t item = sizes[a.type] * (size_t)a.parts, space = MEMORY / item, positions = 1, depth = 1;
-        int axes = (int)below(5), masked = below(2) == 0;
+        int axes = matrix ? 2 : (int)below(5), masked = !matrix && below(2) == 0;
         ptrdiff_t data_low = 0, data_high = 0, mask_low = 0, mask_high = 0;
-        a.kept = (int)below((uint64_t)axes + 1);
+        a.kept = matrix ? 1 : (int)below((uint64_t)axes + 1);
         a.reduced = axes - a.kept;
         size_t room = below(4) ? 400 : 4000; /* elements in all, about */
         int plain = below(2) == 0;          /* C order without gaps */
@@ -284,8 +290,12 @@ static void test_strided(long count)
                 stride = 0;
             if (below(6) == 0)
                 stride = -stride;
+            if (matrix) {
+                length = k == 0 ? 1 + (size_t)below(40) : below(20) ? 15 + (size_t)below(60) : 2040 + (size_t)below(20);
+                stride = k == 0 ? 1 : 40 + (ptrdiff_t)below(3);
+            }
             a.axis[k].length = length;
-            a.axis[k].stride = stride * (ptrdiff_t)item + (plain || below(3) ? 0 : (ptrdiff_t)below(2));
+            a.axis[k].stride = stride * (ptrdiff_t)item + (matrix || plain || below(3) ? 0 : (ptrdiff_t)below(2));
             a.axis[k].mask_stride = masked ? (ptrdiff_t)below(41) - 20 : 0;
             if (length) {
                 ptrdiff_t reach = (ptrdiff_t)(length - 1);
@@ -446,6 +456,11 @@ static void test_limits(void)
             }
             (void)pc_accumulator_round(&acc, PC_NORM);
         }
+
+    /* Words of zeros are nothing, wherever they stand. */
+    memset(words, 0, sizeof words);
+    pc_accumulator_clear(&acc);
+    CHECK(pc_accumulator_import(&acc, words, PC_LIMBS, 100000) == PC_OK && pc_accumulator_round(&acc, PC_NORM) == 0.0);
 
     /* 2^64 - 1 of the largest doubles are no matter. */
     pc_accumulator_clear(&acc);
