@@ -108,6 +108,12 @@ def named():
             yield "float64", [(bits64(float(2**ones - 1)), repeat)]
             yield "float64", [(bits64(float(2**ones - 1)), repeat), (bits64(2.0**-30), 1)]
             yield "float64", [(bits64(2.0**27), 2**8), (bits64(1.0), repeat)]
+    for k in range(1, 12):  # roots halfway between two doubles: (2**53 + k)**2, and a bit more
+        for scale in (1.0, 2.0**-500, 2.0**400):
+            tie = [(bits64(2.0**53 * scale), 1), (bits64(2.0**27 * scale), k), (bits64(k * scale), 1)]
+            yield "float64", tie
+            yield "float64", [*tie, (bits64(2.0**-60 * scale), 1)]
+            yield "float64", [(bits, 16 * repeat) for bits, repeat in tie]
     for gap in range(15, 40):  # around the width of the kernel's window
         for repeat in (1, 30, 2100):
             yield "float64", [(bits64(1.9999), repeat), (bits64(1.0001 * 2.0**-gap), repeat)]
