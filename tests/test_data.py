@@ -212,6 +212,16 @@ def test_integers_too_many_for_any_small_sum(level, dtype, n):
         assert_same(pycrust.rms(a), abs(float(value)))
 
 
+def test_integers_that_carry_into_every_word(level):
+    """One or some of nearly 2**128 together, and many that turn over the words below."""
+    for large in (np.array([2**64 - 1], "u8"), np.full(4, 1 - 2**63), np.full(4, -(2**63)), np.full(16, 2**62)):
+        for small in (2**32 - 1, 2**31, 2**33 - 1, 3):
+            for k in (*range(12), 60, 61, 1000, 70_000):
+                a = np.append(large, np.full(k, small, large.dtype))
+                total = sum(int(x) ** 2 for x in large) + k * small**2
+                assert_same(pycrust.sumsq(a), total)
+
+
 @pytest.mark.parametrize("dtype", FLOATS + COMPLEX)
 def test_floats_too_many_for_any_small_sum(level, dtype):
     n = 2**22 + 5
@@ -250,6 +260,23 @@ def test_roots_halfway_between_floats(level, root, exponent, seed):
     n = 4 * 97
     mean = [float(x) for x in roots_of(n * root**2)]
     compare(np.ldexp([*mean, *[0.0] * (n - len(mean))], exponent))
+
+
+@pytest.mark.parametrize("exponent", [0, -1, 13, 32, -45, 100])
+def test_a_bit_far_below_a_tie(level, exponent):
+    """The even neighbour is below; one more bit, however small, makes it the one above."""
+    tie = 2**53 + 1
+    above = math.ldexp(2**53 + 2, exponent)
+    for drop in range(27, 180):
+        for bit in ([2.0**-drop], [2.0**-drop] * 2):
+            a = np.ldexp([*map(float, roots_of(tie)), *bit], exponent)
+            assert_same(pycrust.sumsq(a), math.ldexp(above, exponent))
+            a = np.ldexp([*map(float, roots_of(tie**2)), *bit], exponent)
+            assert_same(pycrust.norm(a), above)
+            for n in (12, 389, 1000):
+                roots = [*map(float, roots_of(n * tie**2)), *bit]
+                a = np.ldexp([*roots, *[0.0] * (n - len(roots))], exponent)
+                assert_same(pycrust.rms(a), above)
 
 
 @pytest.mark.parametrize("k", [*range(1, 12), 64, 1000, 2049, 5000])
