@@ -146,7 +146,7 @@ class Threadable(Result):
                     "thread runs at a time."
                 ]
                 * self.in_turns
-                + ["Threads of it gain nothing."],
+                + ["Threads of it gain next to nothing."],
             }[self.verdict],
         ]
 
