@@ -28,31 +28,27 @@ def count_workers(workers: SupportsIndex) -> int:
 
 
 def run_all(task: Callable[..., Any], pieces: Sequence[tuple[Any, ...]], workers: int) -> Iterator[Any]:
-    """Yield task(*piece) for each piece, in order; few are under way at a time."""
+    """Yield task(*piece) for each piece, in any order; the caller's thread is one of the workers."""
     if workers == 1 or len(pieces) < 2:
         for piece in pieces:
             yield task(*piece)
         return
-    pool = ThreadPoolExecutor(min(workers, len(pieces)), thread_name_prefix="pycrust")
-    alone = False
+    helpers = min(workers, len(pieces)) - 1
     waiting: deque[tuple[tuple[Any, ...], Future[Any]]] = deque()
+    pool = ThreadPoolExecutor(helpers, thread_name_prefix="pycrust")
     try:
         for piece in pieces:
-            if not alone:
+            if len(waiting) < 2 * helpers:
                 try:
                     waiting.append((piece, pool.submit(task, *piece)))
+                    continue
                 except RuntimeError:  # no (further) thread to be had
-                    alone = True
-            while waiting and (alone or len(waiting) > 2 * workers):
-                yield _result(task, alone, *waiting.popleft())
-            if alone:
-                yield task(*piece)
-        while waiting:
-            yield _result(task, alone, *waiting.popleft())
+                    helpers = 0
+            yield task(*piece)
+            while waiting and waiting[0][1].done():
+                yield waiting.popleft()[1].result()
+        while waiting:  # what no thread has taken up yet, this one does
+            piece, future = waiting.popleft()
+            yield task(*piece) if future.cancel() else future.result()
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _result(task: Callable[..., Any], alone: bool, piece: tuple[Any, ...], future: Future[Any]) -> Any:
-    """What a thread made of a piece; where none may have taken it up, do it here."""
-    return task(*piece) if alone and future.cancel() else future.result()
