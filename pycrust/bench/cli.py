@@ -214,7 +214,7 @@ def run_bench(options: argparse.Namespace) -> int:
     if options.peers:
         if options.k:
             raise UserError("-k does not go with --peers, which compares calls in one thread")
-        measure = partial(compare_peers, up_to(options.n or (10**5 if options.quick else 10**7), peers.SIZES))
+        measure = partial(compare_peers, up_to(options.n or (10**5 if options.quick else 10**8), peers.SIZES))
         seconds /= 4
     elif options.break_even:
         if options.k and len(options.k) > 1:

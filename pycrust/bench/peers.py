@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 
-SIZES = tuple(10**k for k in range(1, 8))
+SIZES = tuple(10**k for k in range(1, 9))
 DTYPES = ("float64", "float32", "int16", "int64")
 LONGEST = 1.0  # seconds: a function whose call is expected to take longer is left out
 
