@@ -25,8 +25,8 @@ typedef struct {
     void (*squares_of_integers[8])(const char *x, size_t n, uint64_t sum[4]);
 
     /* The same for floats, n <= FLOAT_BLOCK, times 2^-window_of(E). Exact if the
-     * span that it finds is one that `spans` of squares.c allows for E; else
-     * sum means nothing. NULL where the machine lacks what the kernel needs. */
+     * span that it finds is one that exact32 or exact64 of squares.c allows for E;
+     * else sum means nothing. NULL where the machine lacks what the kernel needs. */
     void (*squares_of_float32)(const char *x, size_t n, int E, uint64_t sum[4], span *found);
     int depth; /* of float64 below E */
     void (*squares_of_float64)(const char *x, size_t n, int E, uint64_t sum[4], span *found);

@@ -7,17 +7,11 @@
 #else
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512ifma,avx2,fma,f16c,prefer-vector-width=512")
 #endif
-#include <immintrin.h>
+#include "vectors512.h"
 
 #define LEVEL avx512ifma
-#define VECTOR_BYTES 64
-#define mul32(x, y) ((vec)_mm512_mul_epu32((__m512i)(x), (__m512i)(y)))
-#define fused(x, y, z) ((vecd)_mm512_fmadd_pd((__m512d)(x), (__m512d)(y), (__m512d)(z)))
 #define madd52lo(s, x, y) ((vec)_mm512_madd52lo_epu64((__m512i)(s), (__m512i)(x), (__m512i)(y)))
 #define madd52hi(s, x, y) ((vec)_mm512_madd52hi_epu64((__m512i)(s), (__m512i)(x), (__m512i)(y)))
-#define widen(x) ((vecd)_mm512_cvtps_pd((__m256)(x)))
-#define smaller(x, y) ((vecw)_mm512_min_epu32((__m512i)(x), (__m512i)(y)))
-#define larger(x, y) ((vecw)_mm512_max_epu32((__m512i)(x), (__m512i)(y)))
 
 #include "kernels_text.h"
 

@@ -152,7 +152,7 @@ static void squares_of_range(uint64_t first, uint64_t count, pc_u128 *sum)
         partial total = 0;                                                   \
         for (size_t k = 0; k < n; k++) {                                     \
             type v;                                                          \
-            READ(v, x, k);                                                \
+            READ(v, x, k);                                                   \
             total += (uint32_t)v * (uint32_t)v;                              \
         }                                                                    \
         sum[0] = total;                                                      \
@@ -170,7 +170,7 @@ SMALL_INTEGERS(uint16_t, uint64_t)
         uint64_t low = 0, high = 0;                                          \
         for (size_t k = 0; k < n; k++) {                                     \
             type v;                                                          \
-            READ(v, x, k);                                                \
+            READ(v, x, k);                                                   \
             uint64_t square = (uint64_t)((wide)v * v);                       \
             low += square & 0xffffffffu;                                     \
             high += square >> 32;                                            \

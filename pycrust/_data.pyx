@@ -17,10 +17,11 @@ from pycrust.csrc cimport (
     PC_INT16,
     PC_INT32,
     PC_INT64,
-    PC_PANEL,
+    PC_LIMBS,
     PC_NORM,
     PC_OK,
     PC_OUT_OF_RANGE,
+    PC_PANEL,
     PC_RMS,
     PC_SUMSQ,
     PC_SUMSQ_WORD,
@@ -145,7 +146,7 @@ cdef object as_array(a):
 
 
 cdef bint is_integer(array):
-    return array.dtype.kind in "biu"
+    return cnp.PyArray_ISINTEGER(array) or cnp.PyArray_ISBOOL(array)
 
 
 # ---- one job: an array, the axes to sum over, where the results go ----------
@@ -300,7 +301,7 @@ cdef class Job:
 
 cdef object exact_int(const pc_accumulator *acc):
     """The sum of squares of integers."""
-    cdef uint64_t words[70]
+    cdef uint64_t words[PC_LIMBS]
     cdef int exponent
     cdef size_t count = pc_accumulator_export(acc, words, &exponent)
     return int_from_words(words, count) << exponent
@@ -418,7 +419,7 @@ cdef object reduction(a, axis, dtype, out, keepdims, where, workers, pc_result r
     cdef bint whole = axis is None and dtype is None and out is None and keepdims is False
 
     if whole and where is True and workers is 1 and add_quickly(a, &acc):
-        return value_of(&acc, cnp.PyArray_ISINTEGER(a) or cnp.PyArray_ISBOOL(a), result)
+        return value_of(&acc, is_integer(a), result)
 
     workers = count_workers(workers)
     array = as_array(a)
@@ -659,7 +660,7 @@ cdef class Accumulator:
         cdef pc_accumulator acc
         cdef Sums sums
         if where is True and workers is 1 and add_quickly(a, &acc):
-            self.add(&acc, not (cnp.PyArray_ISINTEGER(a) or cnp.PyArray_ISBOOL(a)))
+            self.add(&acc, not is_integer(a))
             return
         array = as_array(a)
         sums = add_all(array, mask_of(where, array), count_workers(workers))
@@ -738,7 +739,7 @@ cdef class Accumulator:
     cdef tuple state(self):
         """(integer, exponent, count, special, floats): the sum is integer * 2**exponent."""
         cdef Accumulator copy = self.copy()
-        cdef uint64_t words[70]
+        cdef uint64_t words[PC_LIMBS]
         cdef int exponent
         cdef size_t count = pc_accumulator_export(&copy.acc, words, &exponent)
         integer = int_from_words(words, count)

@@ -387,20 +387,18 @@ cdef object walk_past(ascending, dtype):
 
 
 cdef object walk_past_all(size_t last, dtype):
-    """The sums at 0, 1, …, last."""
+    """The sums at 0, 1, …, last, for a dtype that needs both words."""
     cdef size_t step, done = 1, count = last + 1
     cdef Slices slices = slices_of(count)
     low, high = _words(count, dtype)
     cdef uint64_t *lo = data(low)
     cdef uint64_t *hi = data(high)
     cdef pc_walk walk
-    walk.i = walk.sum.lo = walk.sum.hi = lo[0] = 0
-    if hi:
-        hi[0] = 0
+    walk.i = walk.sum.lo = walk.sum.hi = lo[0] = hi[0] = 0
     while done < count:
         step = min(<size_t>slices.size, count - done)
         with nogil:
-            pc_walk_each(&walk, step, lo + done, hi + done if hi else NULL)
+            pc_walk_each(&walk, step, lo + done, hi + done)
         done += step
         after_slice(&slices)
     return from_words(low, high, dtype)

@@ -41,7 +41,9 @@ cdef extern from "pycrust.h" nogil:
     void pc_formula_many(const int64_t *n, size_t count, uint64_t *lo, uint64_t *hi) noexcept
     void pc_round_many(const uint64_t *lo, const uint64_t *hi, size_t count, double *out) noexcept
 
-    const size_t PC_LIMBS
+    enum:
+        PC_LIMBS
+        PC_MAX_AXES
 
     ctypedef struct pc_accumulator:
         uint64_t count
@@ -79,7 +81,6 @@ cdef extern from "pycrust.h" nogil:
 
     void pc_add_squares(pc_accumulator *acc, pc_type type, const char *data, size_t count) noexcept
 
-    const int PC_MAX_AXES
     const size_t PC_PANEL
 
     ctypedef struct pc_axis:
@@ -97,7 +98,7 @@ cdef extern from "pycrust.h" nogil:
         int kept
         int reduced
         uint64_t repeat
-        pc_axis axis[64]
+        pc_axis axis[PC_MAX_AXES]
 
     void pc_array_arrange(pc_array *array) noexcept
     size_t pc_array_positions(const pc_array *array) noexcept
