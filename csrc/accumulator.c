@@ -51,7 +51,8 @@ static void add_to_limbs(pc_accumulator *acc, const uint64_t *words, size_t coun
     uint64_t carry = 0, below = 0;
     for (size_t j = 0; j <= count && k < PC_LIMBS; j++, k++) {
         uint64_t word = j < count ? words[j] : 0;
-        carry = add_carry(&acc->limb[k], shift ? word << shift | below >> (64 - shift) : word, carry);
+        carry =
+            add_carry(&acc->limb[k], shift ? word << shift | below >> (64 - shift) : word, carry);
         below = word;
     }
     for (; carry && k < PC_LIMBS; k++)
@@ -108,7 +109,8 @@ void accumulator_add_square(pc_accumulator *acc, double x)
         acc->flags |= PC_WINDOW_USED;
     }
     int position = exponent - acc->exponent;
-    if ((acc->flags & PC_WINDOW_USED) && position >= 0 && position <= 220 - 106 && !(acc->window[3] >> 63)) {
+    if ((acc->flags & PC_WINDOW_USED) && position >= 0 && position <= 220 - 106 &&
+        !(acc->window[3] >> 63)) {
         add_at(acc->window, (unsigned)position, square);
     } else {
         use_limbs(acc);
@@ -338,14 +340,15 @@ size_t pc_accumulator_export(const pc_accumulator *acc, uint64_t *words, int *ex
     return v.count;
 }
 
-pc_status pc_accumulator_import(pc_accumulator *acc, const uint64_t *words, size_t count, int exponent)
+pc_status pc_accumulator_import(pc_accumulator *acc, const uint64_t *words, size_t count,
+                                int exponent)
 {
     while (count && !words[count - 1])
         count--;
     if (!count)
         return PC_OK;
-    if (count > PC_LIMBS || exponent < LOWEST
-        || exponent > HIGHEST - 64 * (int)count + (int)leading_zeros(words[count - 1]))
+    if (count > PC_LIMBS || exponent < LOWEST ||
+        exponent > HIGHEST - 64 * (int)count + (int)leading_zeros(words[count - 1]))
         return PC_OUT_OF_RANGE;
     add_to_limbs(acc, words, count, exponent);
     return PC_OK;

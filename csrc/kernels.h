@@ -33,8 +33,8 @@ typedef struct {
 
     /* The same for each column of a matrix of float64, the rows `stride` bytes
      * apart: rows <= FLOAT_BLOCK, columns <= PC_PANEL and a multiple of 8. */
-    void (*squares_of_columns)(const char *x, ptrdiff_t stride, size_t rows, size_t columns, const int *E,
-                               uint64_t (*sum)[4], span *found);
+    void (*squares_of_columns)(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
+                               const int *E, uint64_t (*sum)[4], span *found);
 } pc_kernels;
 
 extern const pc_kernels pc_kernels_portable;
@@ -47,7 +47,8 @@ const pc_kernels *pc_kernels_in_use(void);
 
 /* Fetch what lies `ahead` bytes beyond: no address is wrong to ask for. */
 #ifdef __GNUC__
-#define prefetch(address, ahead) __builtin_prefetch((const void *)((uintptr_t)(address) + (uintptr_t)(ahead)))
+#define prefetch(address, ahead)                                                                   \
+    __builtin_prefetch((const void *)((uintptr_t)(address) + (uintptr_t)(ahead)))
 #else
 #define prefetch(address, ahead) ((void)0)
 #endif

@@ -3,9 +3,12 @@
 
 #ifdef PC_X86_LEVELS
 #ifdef __clang__
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512ifma,avx2,fma,f16c"))), apply_to = function)
+#pragma clang attribute push(                                                                      \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512ifma,avx2,fma,f16c"))),        \
+    apply_to = function)
 #else
-#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512ifma,avx2,fma,f16c,prefer-vector-width=512")
+#pragma GCC target(                                                                                \
+    "avx512f,avx512bw,avx512dq,avx512vl,avx512ifma,avx2,fma,f16c,prefer-vector-width=512")
 #endif
 #include "vectors512.h"
 

@@ -146,17 +146,17 @@ static void squares_of_range(uint64_t first, uint64_t count, pc_u128 *sum)
 
 /* 8 bits: a square is below 2^16, and INTEGER_BLOCK of them below 2^32.
  * 16 bits: a square is below 2^32. */
-#define SMALL_INTEGERS(type, partial)                                        \
-    static void JOIN(squares_of_, type)(const char *x, size_t n, uint64_t sum[4]) \
-    {                                                                        \
-        partial total = 0;                                                   \
-        for (size_t k = 0; k < n; k++) {                                     \
-            type v;                                                          \
-            READ(v, x, k);                                                   \
-            total += (uint32_t)v * (uint32_t)v;                              \
-        }                                                                    \
-        sum[0] = total;                                                      \
-        sum[1] = sum[2] = sum[3] = 0;                                        \
+#define SMALL_INTEGERS(type, partial)                                                              \
+    static void JOIN(squares_of_, type)(const char *x, size_t n, uint64_t sum[4])                  \
+    {                                                                                              \
+        partial total = 0;                                                                         \
+        for (size_t k = 0; k < n; k++) {                                                           \
+            type v;                                                                                \
+            READ(v, x, k);                                                                         \
+            total += (uint32_t)v * (uint32_t)v;                                                    \
+        }                                                                                          \
+        sum[0] = total;                                                                            \
+        sum[1] = sum[2] = sum[3] = 0;                                                              \
     }
 SMALL_INTEGERS(int8_t, uint32_t)
 SMALL_INTEGERS(uint8_t, uint32_t)
@@ -164,22 +164,22 @@ SMALL_INTEGERS(int16_t, uint64_t)
 SMALL_INTEGERS(uint16_t, uint64_t)
 
 /* 32 bits: the halves of the 64-bit squares are summed apart. */
-#define MEDIUM_INTEGERS(type, wide)                                          \
-    static void JOIN(squares_of_, type)(const char *x, size_t n, uint64_t sum[4]) \
-    {                                                                        \
-        uint64_t low = 0, high = 0;                                          \
-        for (size_t k = 0; k < n; k++) {                                     \
-            type v;                                                          \
-            READ(v, x, k);                                                   \
-            uint64_t square = (uint64_t)((wide)v * v);                       \
-            low += square & 0xffffffffu;                                     \
-            high += square >> 32;                                            \
-        }                                                                    \
-        pc_u128 total = {low, 0}, upper = {high, 0};                         \
-        u128_add(&total, u128_shl(upper, 32));                               \
-        sum[0] = total.lo;                                                   \
-        sum[1] = total.hi;                                                   \
-        sum[2] = sum[3] = 0;                                                 \
+#define MEDIUM_INTEGERS(type, wide)                                                                \
+    static void JOIN(squares_of_, type)(const char *x, size_t n, uint64_t sum[4])                  \
+    {                                                                                              \
+        uint64_t low = 0, high = 0;                                                                \
+        for (size_t k = 0; k < n; k++) {                                                           \
+            type v;                                                                                \
+            READ(v, x, k);                                                                         \
+            uint64_t square = (uint64_t)((wide)v * v);                                             \
+            low += square & 0xffffffffu;                                                           \
+            high += square >> 32;                                                                  \
+        }                                                                                          \
+        pc_u128 total = {low, 0}, upper = {high, 0};                                               \
+        u128_add(&total, u128_shl(upper, 32));                                                     \
+        sum[0] = total.lo;                                                                         \
+        sum[1] = total.hi;                                                                         \
+        sum[2] = sum[3] = 0;                                                                       \
     }
 MEDIUM_INTEGERS(int32_t, int64_t)
 MEDIUM_INTEGERS(uint32_t, uint64_t)
@@ -334,7 +334,8 @@ static inline void constants_of(int E, double c[CONSTANTS])
 
 static inline void add_parts(vec sum[SUMS], vecd x, const vecd c[CONSTANTS])
 {
-    vecd size = (vecd)((vec)x & (UINT64_MAX >> 1)), t = size + c[1], y = t - c[0] - size, w = y + c[2];
+    vecd size = (vecd)((vec)x & (UINT64_MAX >> 1)), t = size + c[1], y = t - c[0] - size,
+         w = y + c[2];
     sum[0] = madd52lo(sum[0], t, t);
     sum[1] = madd52hi(sum[1], t, t);
     sum[2] = madd52lo(sum[2], t, w);
@@ -465,8 +466,8 @@ static void squares_of_float64(const char *x, size_t n, int E, uint64_t sum[4], 
 
 /* Eight rows at a time: few enough to stream from memory side by side, enough
  * to pay for fetching and storing the sums of the columns. */
-static void squares_of_columns(const char *x, ptrdiff_t stride, size_t rows, size_t columns, const int *E,
-                               uint64_t (*sum)[4], span *found)
+static void squares_of_columns(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
+                               const int *E, uint64_t (*sum)[4], span *found)
 {
     vecd c[PC_PANEL / LANES][CONSTANTS];
     sums to[PC_PANEL / LANES];
@@ -555,15 +556,17 @@ static void squares_of_float32(const char *x, size_t n, int E, uint64_t sum[4], 
     }
     *found = span_of(least, most, 1);
     uint64_t count = all * ROW;
-    put_parts(sum, sum_of_lanes(sum1[0]) - count * bits_of(c1), sum_of_lanes(sum2[0]) - count * bits_of(c2), 0);
+    put_parts(sum, sum_of_lanes(sum1[0]) - count * bits_of(c1),
+              sum_of_lanes(sum2[0]) - count * bits_of(c2), 0);
 }
 #endif
 
 const pc_kernels JOIN(pc_kernels_, LEVEL) = {
     .name = STRING(LEVEL),
     .squares_of_range = squares_of_range,
-    .squares_of_integers = {squares_of_int8_t, squares_of_uint8_t, squares_of_int16_t, squares_of_uint16_t,
-                            squares_of_int32_t, squares_of_uint32_t, squares_of_int64_t, squares_of_uint64_t},
+    .squares_of_integers = {squares_of_int8_t, squares_of_uint8_t, squares_of_int16_t,
+                            squares_of_uint16_t, squares_of_int32_t, squares_of_uint32_t,
+                            squares_of_int64_t, squares_of_uint64_t},
 #ifdef FLOATS
     .squares_of_float32 = squares_of_float32,
 #ifdef fused

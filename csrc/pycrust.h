@@ -61,8 +61,8 @@ void pc_walk_to(pc_walk *walk, uint64_t n);
  * sum at each to lo[k], hi[k]. Computes at most `budget` squares, and returns
  * how many stops it passed: call again with the rest. `hi` may be NULL, here
  * and below, where only the low words are wanted. */
-size_t pc_walk_stops(pc_walk *walk, const uint64_t *stops, size_t count,
-                     uint64_t budget, uint64_t *lo, uint64_t *hi);
+size_t pc_walk_stops(pc_walk *walk, const uint64_t *stops, size_t count, uint64_t budget,
+                     uint64_t *lo, uint64_t *hi);
 
 /* The same with a stop at each of the next `count` integers, from i + 1 on. */
 void pc_walk_each(pc_walk *walk, size_t count, uint64_t *lo, uint64_t *hi);
@@ -73,7 +73,8 @@ void pc_walk_each(pc_walk *walk, size_t count, uint64_t *lo, uint64_t *hi);
  * someone write to the array meanwhile). Half a table is half the memory to be
  * had and filled. */
 void pc_walk_even(pc_walk *walk, size_t count, uint64_t *even);
-void pc_sums_from_even(const uint64_t *even, uint64_t last, const int64_t *n, size_t count, uint64_t *sum);
+void pc_sums_from_even(const uint64_t *even, uint64_t last, const int64_t *n, size_t count,
+                       uint64_t *sum);
 
 /* n(n+1)(2n+1)/6, for n <= PC_RANGE_MAX; 0 for the n < 0 of an array. */
 void pc_formula(uint64_t n, pc_u128 *sum);
@@ -124,13 +125,24 @@ pc_status pc_accumulator_word(const pc_accumulator *acc, uint64_t *word);
  * exponent and words taken from an accumulator always allow; PC_OUT_OF_RANGE
  * for a part that no accumulator holds. */
 size_t pc_accumulator_export(const pc_accumulator *acc, uint64_t *words, int *exponent);
-pc_status pc_accumulator_import(pc_accumulator *acc, const uint64_t *words, size_t count, int exponent);
+pc_status pc_accumulator_import(pc_accumulator *acc, const uint64_t *words, size_t count,
+                                int exponent);
 
 /* ---- sums of squares of arrays (squares.c) -------------------------------- */
 
 typedef enum {
-    PC_INT8, PC_UINT8, PC_INT16, PC_UINT16, PC_INT32, PC_UINT32, PC_INT64, PC_UINT64,
-    PC_BOOL, PC_FLOAT16, PC_FLOAT32, PC_FLOAT64
+    PC_INT8,
+    PC_UINT8,
+    PC_INT16,
+    PC_UINT16,
+    PC_INT32,
+    PC_UINT32,
+    PC_INT64,
+    PC_UINT64,
+    PC_BOOL,
+    PC_FLOAT16,
+    PC_FLOAT32,
+    PC_FLOAT64
 } pc_type;
 
 /* Add the squares of `count` numbers that lie one behind the other, aligned or
@@ -153,7 +165,7 @@ typedef struct {
     const char *data; /* aligned or not */
     const char *mask; /* one byte an element, zero: leave it out; or NULL */
     int kept, reduced;
-    uint64_t repeat;  /* 1; pc_array_arrange may change it */
+    uint64_t repeat; /* 1; pc_array_arrange may change it */
     pc_axis axis[PC_MAX_AXES];
 } pc_array;
 
@@ -187,7 +199,8 @@ pc_status pc_write_panel(const pc_sum *sums, size_t count, pc_result result, cha
 
 /* The whole reduction for the positions first to last - 1. It works in `sums`,
  * PC_PANEL of them or last - first, whichever is less. */
-pc_status pc_reduce(const pc_array *array, size_t first, size_t last, pc_result result, char *out, pc_sum *sums);
+pc_status pc_reduce(const pc_array *array, size_t first, size_t last, pc_result result, char *out,
+                    pc_sum *sums);
 
 #ifdef __cplusplus
 }

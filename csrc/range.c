@@ -7,8 +7,8 @@ void pc_walk_to(pc_walk *walk, uint64_t n)
     walk->i = n;
 }
 
-size_t pc_walk_stops(pc_walk *walk, const uint64_t *stops, size_t count,
-                     uint64_t budget, uint64_t *lo, uint64_t *hi)
+size_t pc_walk_stops(pc_walk *walk, const uint64_t *stops, size_t count, uint64_t budget,
+                     uint64_t *lo, uint64_t *hi)
 {
     void (*squares)(uint64_t, uint64_t, pc_u128 *) = pc_kernels_in_use()->squares_of_range;
     pc_walk here = *walk;
@@ -56,7 +56,8 @@ void pc_walk_even(pc_walk *walk, size_t count, uint64_t *even)
     walk->sum = sum;
 }
 
-void pc_sums_from_even(const uint64_t *even, uint64_t last, const int64_t *n, size_t count, uint64_t *sum)
+void pc_sums_from_even(const uint64_t *even, uint64_t last, const int64_t *n, size_t count,
+                       uint64_t *sum)
 {
     for (size_t k = 0; k < count; k++) {
         int64_t wanted = n[k];

@@ -15,16 +15,16 @@ enum { E_LEAST = -400, E_MOST = 400 };
 /* Whether squares_of_float64(E) was exact for what it found. */
 static int exact64(span found, int E, int depth)
 {
-    return E >= E_LEAST && E <= E_MOST && found.most < (uint32_t)(E + 1 + 1023) << 20
-        && found.least >= (uint32_t)(E - depth + 1023) << 20;
+    return E >= E_LEAST && E <= E_MOST && found.most < (uint32_t)(E + 1 + 1023) << 20 &&
+           found.least >= (uint32_t)(E - depth + 1023) << 20;
 }
 
 /* The same for squares_of_float32. Numbers that are all multiples of 2^finest
  * are never too fine for an E whose last bits their squares reach. */
 static int exact32(span found, int E, int finest)
 {
-    return E <= 127 && E >= -127 && found.most < (uint32_t)(E + 1 + 127) << 23
-        && (2 * finest >= 2 * E - 101 || found.least >= (uint32_t)(E - 27 + 127) << 23);
+    return E <= 127 && E >= -127 && found.most < (uint32_t)(E + 1 + 127) << 23 &&
+           (2 * finest >= 2 * E - 101 || found.least >= (uint32_t)(E - 27 + 127) << 23);
 }
 
 /* The E that the open window is for, as a first guess for the next block. */
@@ -157,8 +157,9 @@ static void add_integers(pc_accumulator *acc, pc_type type, const char *x, size_
 /* ---- types --------------------------------------------------------------- */
 
 static const size_t size_of_type[] = {
-    [PC_INT8] = 1,   [PC_UINT8] = 1, [PC_INT16] = 2, [PC_UINT16] = 2,  [PC_INT32] = 4,   [PC_UINT32] = 4,
-    [PC_INT64] = 8,  [PC_UINT64] = 8, [PC_BOOL] = 1, [PC_FLOAT16] = 2, [PC_FLOAT32] = 4, [PC_FLOAT64] = 8,
+    [PC_INT8] = 1,  [PC_UINT8] = 1,   [PC_INT16] = 2,   [PC_UINT16] = 2,
+    [PC_INT32] = 4, [PC_UINT32] = 4,  [PC_INT64] = 8,   [PC_UINT64] = 8,
+    [PC_BOOL] = 1,  [PC_FLOAT16] = 2, [PC_FLOAT32] = 4, [PC_FLOAT64] = 8,
 };
 
 static int is_float(pc_type type)
@@ -205,12 +206,8 @@ static void add_block(pc_accumulator *acc, pc_type type, const char *x, size_t n
     char wide[FLOAT_BLOCK * sizeof(float)], truth[FLOAT_BLOCK];
     size_t m;
     switch (type) {
-    case PC_FLOAT64:
-        add_float64(acc, x, n);
-        break;
-    case PC_FLOAT32:
-        add_float32(acc, x, n, -149);
-        break;
+    case PC_FLOAT64: add_float64(acc, x, n); break;
+    case PC_FLOAT32: add_float32(acc, x, n, -149); break;
     case PC_FLOAT16:
         widen_float16(wide, x, n);
         add_float32(acc, wide, n, -24);
@@ -223,8 +220,7 @@ static void add_block(pc_accumulator *acc, pc_type type, const char *x, size_t n
             add_integers(acc, PC_UINT8, truth, m);
         }
         break;
-    default:
-        add_integers(acc, type, x, n);
+    default: add_integers(acc, type, x, n);
     }
 }
 
@@ -236,23 +232,22 @@ static size_t size_of(ptrdiff_t stride)
 }
 
 /* columns x rows elements of `size` bytes, each column contiguous at `to`. */
-#define COPY(size)                                                               \
-    if (columns == 1)                                                            \
-        for (size_t r = 0; r < rows; r++, from += row_stride) {                  \
-            prefetch(from, ahead);                                               \
-            memcpy(to + r * size, from, size);                                   \
-        }                                                                        \
-    else                                                                         \
-        for (size_t r = 0; r < rows; r++, from += row_stride) {                  \
-            prefetch(from, 16 * row_stride);                                     \
-            prefetch(from, 16 * row_stride + (ptrdiff_t)columns * column_stride - 1); \
-            for (size_t c = 0; c < columns; c++)                                 \
-                memcpy(to + c * pitch + r * size,                                \
-                       from + (ptrdiff_t)c * column_stride, size);               \
+#define COPY(size)                                                                                 \
+    if (columns == 1)                                                                              \
+        for (size_t r = 0; r < rows; r++, from += row_stride) {                                    \
+            prefetch(from, ahead);                                                                 \
+            memcpy(to + r * size, from, size);                                                     \
+        }                                                                                          \
+    else                                                                                           \
+        for (size_t r = 0; r < rows; r++, from += row_stride) {                                    \
+            prefetch(from, 16 * row_stride);                                                       \
+            prefetch(from, 16 * row_stride + (ptrdiff_t)columns * column_stride - 1);              \
+            for (size_t c = 0; c < columns; c++)                                                   \
+                memcpy(to + c * pitch + r * size, from + (ptrdiff_t)c * column_stride, size);      \
         }
 
-static void copy(char *to, size_t pitch, const char *from, size_t size, size_t rows, ptrdiff_t row_stride,
-                 size_t columns, ptrdiff_t column_stride)
+static void copy(char *to, size_t pitch, const char *from, size_t size, size_t rows,
+                 ptrdiff_t row_stride, size_t columns, ptrdiff_t column_stride)
 {
     /* Some kilobytes, or some rows, whichever is the farther. */
     const ptrdiff_t ahead = row_stride * (size_of(row_stride) <= 64 ? 512 : 32);
@@ -303,10 +298,11 @@ void pc_add_squares(pc_accumulator *acc, pc_type type, const char *data, size_t 
 }
 
 /* n elements along one axis. */
-static void add_run(pc_accumulator *acc, const pc_array *a, const char *data, const char *mask, pc_axis axis,
-                    size_t n)
+static void add_run(pc_accumulator *acc, const pc_array *a, const char *data, const char *mask,
+                    pc_axis axis, size_t n)
 {
-    size_t size = size_of_type[a->type] * (size_t)a->parts, most = FLOAT_BLOCK / (size_t)a->parts, m;
+    size_t size = size_of_type[a->type] * (size_t)a->parts, most = FLOAT_BLOCK / (size_t)a->parts,
+           m;
     if (axis.stride == (ptrdiff_t)size && !mask && !a->swapped) {
         acc->count += n;
         add_contiguous(acc, a->type, data, n * (size_t)a->parts);
@@ -324,23 +320,27 @@ static void add_run(pc_accumulator *acc, const pc_array *a, const char *data, co
 }
 
 /* n elements along one axis, for each of the columns first to last - 1 along another. */
-static void add_tiles(pc_sum *sums, const pc_array *a, const char *data, const char *mask, pc_axis along,
-                      size_t n, pc_axis across, size_t first, size_t last)
+static void add_tiles(pc_sum *sums, const pc_array *a, const char *data, const char *mask,
+                      pc_axis along, size_t n, pc_axis across, size_t first, size_t last)
 {
     /* Eight doubles more than a column takes: their starts spread over the cache. */
     enum { COLUMNS = 16, ROWS = 128, PITCH = (ROWS + 8) * sizeof(double) };
-    size_t size = size_of_type[a->type] * (size_t)a->parts, most = ROWS / (size_t)a->parts, columns, m;
+    size_t size = size_of_type[a->type] * (size_t)a->parts, most = ROWS / (size_t)a->parts, columns,
+           m;
     char block[COLUMNS * PITCH];
     for (; first < last; first += columns) {
         columns = last - first < COLUMNS ? last - first : COLUMNS;
         for (size_t row = 0; row < n; row += m) {
             m = n - row < most ? n - row : most;
-            copy(block, PITCH, data + (ptrdiff_t)row * along.stride + (ptrdiff_t)first * across.stride, size, m,
+            copy(block, PITCH,
+                 data + (ptrdiff_t)row * along.stride + (ptrdiff_t)first * across.stride, size, m,
                  along.stride, columns, across.stride);
             for (size_t c = 0; c < columns; c++) {
-                const char *with = mask ? mask + (ptrdiff_t)row * along.mask_stride
-                                              + (ptrdiff_t)(first + c) * across.mask_stride : NULL;
-                add_copied(&sums[first + c].total, a, block + c * PITCH, m, with, along.mask_stride);
+                const char *with = mask ? mask + (ptrdiff_t)row * along.mask_stride +
+                                              (ptrdiff_t)(first + c) * across.mask_stride
+                                        : NULL;
+                add_copied(&sums[first + c].total, a, block + c * PITCH, m, with,
+                           along.mask_stride);
             }
         }
     }
@@ -348,7 +348,8 @@ static void add_tiles(pc_sum *sums, const pc_array *a, const char *data, const c
 
 /* The same for plain float64 with the columns side by side, by the kernel for
  * columns: no copy. Returns how many columns it did. */
-static size_t add_columns(pc_sum *sums, const pc_array *a, const char *data, pc_axis along, size_t columns)
+static size_t add_columns(pc_sum *sums, const pc_array *a, const char *data, pc_axis along,
+                          size_t columns)
 {
     int E[PC_PANEL];
     uint64_t sum[PC_PANEL][4];
@@ -360,7 +361,8 @@ static size_t add_columns(pc_sum *sums, const pc_array *a, const char *data, pc_
     if (!kernels->squares_of_columns || n < FEW || columns == 0)
         return 0;
     memset(E, 0, sizeof E);
-    kernels->squares_of_columns(data, along.stride, n < 64 ? n : 64, columns, E, sum, found); /* to know their sizes */
+    kernels->squares_of_columns(data, along.stride, n < 64 ? n : 64, columns, E, sum,
+                                found); /* to know their sizes */
     for (size_t c = 0; c < columns; c++) {
         E[c] = (int)(found[c].most >> 20) - 1023 + 2;
         if (E[c] < E_LEAST || E[c] > E_MOST)
@@ -422,8 +424,9 @@ static int merge_axes(pc_axis *axis, int count)
         ptrdiff_t n = (ptrdiff_t)axis[k].length;
         if (n == 1)
             continue;
-        if (outer && outer->stride == axis[k].stride * n && outer->mask_stride == axis[k].mask_stride * n
-            && outer->out_stride == axis[k].out_stride * n) {
+        if (outer && outer->stride == axis[k].stride * n &&
+            outer->mask_stride == axis[k].mask_stride * n &&
+            outer->out_stride == axis[k].out_stride * n) {
             axis[k].length *= outer->length;
             *outer = axis[k];
         } else {
@@ -512,7 +515,8 @@ static void add_to_panel(const pc_array *a, size_t first, size_t count, pc_sum *
         const char *mask = a->mask ? a->mask + start.mask + at.mask : NULL;
         if (across_first) {
             size_t done = 0;
-            if (a->type == PC_FLOAT64 && a->parts == 1 && !a->swapped && !mask && across.stride == sizeof(double))
+            if (a->type == PC_FLOAT64 && a->parts == 1 && !a->swapped && !mask &&
+                across.stride == sizeof(double))
                 done = add_columns(sums, a, data, along, count);
             add_tiles(sums, a, data, mask, along, along.length, across, done, count);
             continue;

@@ -30,9 +30,7 @@ def cgroup_quota(root: Path = Path("/")) -> float | None:
     quotas = []
     for group in groups:
         _, controllers, path = group.split(":", 2)
-        mount, quota_of = (
-            ("sys/fs/cgroup", _quota_v2) if not controllers else ("sys/fs/cgroup/cpu", _quota_v1)
-        )
+        mount, quota_of = ("sys/fs/cgroup", _quota_v2) if not controllers else ("sys/fs/cgroup/cpu", _quota_v1)
         if controllers and "cpu" not in controllers.split(","):
             continue
         # A parent's quota binds its children too. Inside a container the path

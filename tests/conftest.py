@@ -61,8 +61,6 @@ def python():
     """Run a script in a fresh interpreter, which must end in time; its completed process."""
 
     def run(script, **kwargs):
-        return subprocess.run(
-            [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, **kwargs
-        )
+        return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, **kwargs)
 
     return run

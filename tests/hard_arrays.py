@@ -134,7 +134,9 @@ def float_arrays(draw, dtype, sizes=st.sampled_from(SIZES)):
         a = floats(
             rng,
             length,
-            highest=draw(st.one_of(st.integers(lowest, highest), st.integers(-3, 3), st.integers(highest - 2, highest))),
+            highest=draw(
+                st.one_of(st.integers(lowest, highest), st.integers(-3, 3), st.integers(highest - 2, highest))
+            ),
             spread=draw(st.sampled_from(SPREADS)),
             mantissa=draw(st.sampled_from(["random", "ones", "power", "ends", "short"])),
         )

@@ -109,7 +109,10 @@ def test_any_chunks_in_any_tree(level, dtype, data):
 
 @given(data=st.data())
 def test_dtypes_mixed(level, data):
-    arrays = [data.draw(hard_arrays(dtype, sizes=st.integers(0, 70))) for dtype in data.draw(st.lists(st.sampled_from(DTYPES), min_size=1))]
+    arrays = [
+        data.draw(hard_arrays(dtype, sizes=st.integers(0, 70)))
+        for dtype in data.draw(st.lists(st.sampled_from(DTYPES), min_size=1))
+    ]
     expected = expected_of(*arrays)
     assert_equals(given_all(*arrays), expected)
     assert_equals(sum((given_all(a) for a in arrays), Accumulator()), expected)
@@ -190,7 +193,9 @@ def test_merge_with_itself():
     assert (total + total).sumsq() == 200
 
 
-@pytest.mark.parametrize("a", [[2**63 - 1], [HUGE], [TINY], [1.5 + 2j], [math.nan], [-(2.0**-1000)], np.array([2**64 - 1], "u8")], ids=str)
+@pytest.mark.parametrize(
+    "a", [[2**63 - 1], [HUGE], [TINY], [1.5 + 2j], [math.nan], [-(2.0**-1000)], np.array([2**64 - 1], "u8")], ids=str
+)
 def test_doubled_until_it_breaks(a):
     """2**200 numbers: the right answer, or an OverflowError that leaves the sum alone."""
     total, expected = given_all(a), expected_of(a)

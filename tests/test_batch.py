@@ -365,9 +365,7 @@ def test_uint64_is_only_advised_where_it_helps():
 
 
 @pytest.mark.parametrize("dtype", [np.float64, object])
-@pytest.mark.parametrize(
-    "n", [MAX + 1, 2**63 - 1, 2**63, 2**64 - 1, 10**40, pytest.param(10**5000, id="10**5000")]
-)
+@pytest.mark.parametrize("n", [MAX + 1, 2**63 - 1, 2**63, 2**64 - 1, 10**40, pytest.param(10**5000, id="10**5000")])
 def test_beyond_the_loop(dtype, n):
     with pytest.raises(OverflowError, match=r"ns\[2\].*method='formula'"):
         sum_of_squares_batch([1, 2, n], dtype=dtype)

@@ -369,7 +369,9 @@ def test_without_rich_a_plain_table(tmp_path):
         output.append(os.read(fd, 4096))
         return output[-1]
 
-    status = pty.spawn([sys.executable, "-c", blocked + "sys.exit(main(['bench', '--quick', '-n', '2e4', '-k', '1']))"], read)
+    status = pty.spawn(
+        [sys.executable, "-c", blocked + "sys.exit(main(['bench', '--quick', '-n', '2e4', '-k', '1']))"], read
+    )
     text = b"".join(output).decode()
     assert status == 0, text
     assert "-  ------" in text and "threaded C" in text and "left  " in text
@@ -434,10 +436,11 @@ def test_version(capsys):
     assert capsys.readouterr().out == f"pycrust {pycrust.__version__}\n"
 
 
-
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_ctrl_c_ends_the_command():
-    code = "from pycrust.bench.cli import main; print('here', flush=True); raise SystemExit(main(['bench', '-n', '1e10']))"
+    code = (
+        "from pycrust.bench.cli import main; print('here', flush=True); raise SystemExit(main(['bench', '-n', '1e10']))"
+    )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "here\n"
     time.sleep(1)

@@ -412,7 +412,9 @@ def test_of_nothing():
     with pytest.warns(RuntimeWarning):
         assert np.isnan(pycrust.rms(np.zeros((2, 0)), axis=1)).tolist() == [True, True]
     with pytest.warns(RuntimeWarning):
-        assert_same(pycrust.rms([[1, 2], [3, 4]], axis=1, where=[[True], [False]]), np.array([math.sqrt(2.5), math.nan]))
+        assert_same(
+            pycrust.rms([[1, 2], [3, 4]], axis=1, where=[[True], [False]]), np.array([math.sqrt(2.5), math.nan])
+        )
     assert pycrust.rms(np.zeros((0, 3)), axis=1).shape == (0,)  # no mean of nothing here: no warning
 
 
@@ -437,7 +439,9 @@ def reductions(draw):
         a = a[tuple(slice(None, None, draw(st.sampled_from([1, -1, 2, -2]))) for _ in shape)]
     if draw(st.booleans()):
         a = a.transpose(draw(st.permutations(range(a.ndim))))
-    axis = draw(st.one_of(st.none(), hnp.valid_tuple_axes(a.ndim), *([st.integers(-a.ndim, a.ndim - 1)] if a.ndim else [])))
+    axis = draw(
+        st.one_of(st.none(), hnp.valid_tuple_axes(a.ndim), *([st.integers(-a.ndim, a.ndim - 1)] if a.ndim else []))
+    )
     where = True
     if draw(st.booleans()):
         mask_shape = tuple(draw(st.sampled_from([1, side])) for side in a.shape)[draw(st.integers(0, a.ndim)) :]

@@ -22,7 +22,11 @@ def sample(dtype, shape, seed=0):
             a = rng.normal(size=shape) * np.ldexp(1.0, rng.integers(-30, 30, shape))
             a = a + (1j * rng.normal(size=shape) if dtype.kind == "c" else 0)
             return np.asarray(a, dtype)
-    return rng.integers(0, 256, (*shape, dtype.itemsize), np.uint8).view("u1" if dtype == bool else dtype)[..., 0].astype(dtype)
+    return (
+        rng.integers(0, 256, (*shape, dtype.itemsize), np.uint8)
+        .view("u1" if dtype == bool else dtype)[..., 0]
+        .astype(dtype)
+    )
 
 
 def exactly(a):
@@ -32,7 +36,9 @@ def exactly(a):
 # ---- the zoo ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("shape", [(), (1,), (7,), (3000,), (37, 53), (2, 1500), (1500, 2), (5, 1, 7), (3, 4, 5, 6), (2, 0, 3)])
+@pytest.mark.parametrize(
+    "shape", [(), (1,), (7,), (3000,), (37, 53), (2, 1500), (1500, 2), (5, 1, 7), (3, 4, 5, 6), (2, 0, 3)]
+)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_whole_arrays(level, dtype, shape, tmp_path):
     a = sample(dtype, shape)
@@ -141,7 +147,9 @@ def test_rows_seen_often(level):
     assert_same(pycrust.sumsq(np.broadcast_to(few, (2**40, 3))), 14 * 2**40)
     assert_same(pycrust.sumsq(np.broadcast_to(few[:, None], (3, 2**40))), 14 * 2**40)
     assert_same(pycrust.sumsq(np.broadcast_to(few[:, None, None], (3, 2**20, 2**20))), 14 * 2**40)
-    assert_same(pycrust.sumsq(np.broadcast_to(few[::-1, None] / 7, (2**20, 3, 2**20))), reference.sumsq(few / 7) * 2.0**40)
+    assert_same(
+        pycrust.sumsq(np.broadcast_to(few[::-1, None] / 7, (2**20, 3, 2**20))), reference.sumsq(few / 7) * 2.0**40
+    )
     assert_same(pycrust.sumsq(np.broadcast_to(few[:, None], (3, 2**40)), axis=1), np.array([1, 4, 9], "u8") << 40)
     assert_same(pycrust.norm(np.broadcast_to(few[:, None], (3, 2**40)), axis=1), few * 2.0**20)
     assert_same(pycrust.sumsq(np.broadcast_to(few, (2**40, 3)), axis=0), np.array([1, 4, 9], "u8") << 40)
@@ -158,7 +166,9 @@ def test_small_broadcasts(level, data):
     shape = data.draw(hnp.array_shapes(max_dims=3, max_side=4))
     a = data.draw(hard_arrays(dtype, sizes=st.just(math.prod(shape)))).reshape(shape)
     a = a[tuple(data.draw(st.sampled_from([slice(None), slice(0, 1)])) for _ in shape)]
-    wide = np.broadcast_to(a, (*data.draw(st.sampled_from([(), (3,), (2, 5)])), *(5 if side == 1 else side for side in a.shape)))
+    wide = np.broadcast_to(
+        a, (*data.draw(st.sampled_from([(), (3,), (2, 5)])), *(5 if side == 1 else side for side in a.shape))
+    )
     wide = wide.transpose(data.draw(st.permutations(range(wide.ndim))))
     for axis in (None, *range(wide.ndim)):
         assert_same(pycrust.sumsq(wide, axis, **exactly(a)), reference.sumsq(wide, axis, **exactly(a)))

@@ -15,7 +15,7 @@ except ImportError:
     HAS_TESTCAPI = False
 
 A = np.arange(6000.0).reshape(2, 3000)
-I = np.arange(6000, dtype=np.int16).reshape(2, 3000)
+INTEGERS = np.arange(6000, dtype=np.int16).reshape(2, 3000)
 OUT = np.zeros(2)
 ACCUMULATOR = pycrust.Accumulator()
 
@@ -33,15 +33,15 @@ CALLS = {
     "sum_of_squares, error": lambda: pycrust.sum_of_squares(10**30),
     "sum_of_squares, index": lambda: pycrust.sum_of_squares(UNREADY),
     "threadable": lambda: pycrust.threadable_sum_of_squares(100_000),
-    "batch": lambda: pycrust.sum_of_squares_batch(I),
+    "batch": lambda: pycrust.sum_of_squares_batch(INTEGERS),
     "batch, sparse": lambda: pycrust.sum_of_squares_batch([10**6, 5], dtype=object),
-    "batch, float": lambda: pycrust.sum_of_squares_batch(I, dtype=np.float64, method="formula"),
+    "batch, float": lambda: pycrust.sum_of_squares_batch(INTEGERS, dtype=np.float64, method="formula"),
     "batch, too large": lambda: pycrust.sum_of_squares_batch([1, 10**9]),
     "batch, not an integer": lambda: pycrust.sum_of_squares_batch([1, UNREADY]),
     "batch, out": lambda: pycrust.sum_of_squares_batch([1, 2], out=A),
     "sumsq": lambda: pycrust.sumsq(A),
-    "sumsq, integers": lambda: pycrust.sumsq(I),
-    "sumsq, axis": lambda: pycrust.sumsq(I, axis=1, dtype=object),
+    "sumsq, integers": lambda: pycrust.sumsq(INTEGERS),
+    "sumsq, axis": lambda: pycrust.sumsq(INTEGERS, axis=1, dtype=object),
     "sumsq, where": lambda: pycrust.sumsq(A, where=A > 5),
     "sumsq, strides": lambda: pycrust.sumsq(A[:, ::-3]),
     "sumsq, workers": lambda: pycrust.sumsq(A, axis=1, workers=2),
@@ -82,7 +82,7 @@ def test_nothing_leaks(name, full):
         return sys.getallocatedblocks() - before
 
     assert min(growth(many) for _ in range(3)) < many // 10
-    for thing in (A, I, OUT, UNREADY):
+    for thing in (A, INTEGERS, OUT, UNREADY):
         before = sys.getrefcount(thing)
         call(function)
         gc.collect()

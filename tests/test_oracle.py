@@ -15,7 +15,6 @@ HUGE = math.ldexp(2**53 - 1, 971)  # the largest
 TIE = 2**1024 - 2**970  # halfway between HUGE and 2**1024
 
 
-
 def rationals(lowest, highest):
     return st.builds(
         lambda p, q, e: Fraction(p, q) * Fraction(2) ** e,
@@ -92,7 +91,7 @@ def test_rms_below_the_subnormals(zeros, root):
 def test_norms_of_huge_numbers():
     assert reference.norm([1e200, 1e200]) == math.sqrt(2) * 1e200 == 1.414213562373095e200
     assert reference.norm([HUGE]) == HUGE
-    assert reference.norm([HUGE, 2.0**997]) == HUGE      # HUGE² + 2**1994 < TIE²
+    assert reference.norm([HUGE, 2.0**997]) == HUGE  # HUGE² + 2**1994 < TIE²
     assert reference.norm([HUGE, 2.0**998]) == math.inf
     assert reference.rms([HUGE] * 5) == HUGE
     assert reference.sumsq([2.0**512]) == math.inf

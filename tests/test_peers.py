@@ -64,7 +64,9 @@ def result():
 def test_every_peer_is_measured(result):
     assert result.groups() == [("sumsq", "float64"), ("sumsq", "int16"), ("norm", "float64"), ("norm", "int16")]
     sumsq = result.of("sumsq", "float64")
-    assert {"pycrust.sumsq(x)", "np.dot(x, x)", "np.sum(x**2)", "np.einsum('i,i', x, x)", "math.fsum(x * x)"} <= set(sumsq)
+    assert {"pycrust.sumsq(x)", "np.dot(x, x)", "np.sum(x**2)", "np.einsum('i,i', x, x)", "math.fsum(x * x)"} <= set(
+        sumsq
+    )
     assert ("math.sumprod of lists" in sumsq) == hasattr(math, "sumprod")
     assert {"pycrust.norm(x)", "np.linalg.norm(x)"} <= set(result.of("norm", "int16"))
     for entry in result.entries:

@@ -105,7 +105,10 @@ def test_calls_from_within_workers():
     a = wild(200_000)
     expected = reference.sumsq(a)
     with ThreadPoolExecutor(2) as pool:
-        outer = [pool.submit(lambda: list(ThreadPoolExecutor(2).map(lambda _: pycrust.sumsq(a, workers=4), range(4)))) for _ in range(4)]
+        outer = [
+            pool.submit(lambda: list(ThreadPoolExecutor(2).map(lambda _: pycrust.sumsq(a, workers=4), range(4))))
+            for _ in range(4)
+        ]
         for future in outer:
             for result in future.result(timeout=60):
                 assert_same(result, expected)
@@ -127,7 +130,11 @@ def run(code, timeout=60):
     """Run Python code in a fresh process; it must print 'right'."""
     head = "import math, os, sys, threading, time\nimport numpy as np\nimport pycrust\n"
     done = subprocess.run(
-        [sys.executable, "-c", head + textwrap.dedent(code)], capture_output=True, text=True, timeout=timeout, check=False
+        [sys.executable, "-c", head + textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
     )
     assert (done.returncode, done.stdout.strip()) == (0, "right"), done.stderr
 

@@ -117,7 +117,9 @@ class BreakEven(Result):
         return tables
 
     def in_words(self) -> list[str]:
-        lines = [f"In one thread, releasing the GIL and taking it back costs {seconds_in_words(max(0.0, self.cost()))} a call."]
+        lines = [
+            f"In one thread, releasing the GIL and taking it back costs {seconds_in_words(max(0.0, self.cost()))} a call."
+        ]
         for family, (title, _) in FAMILIES.items():
             first = self.pays_from(family)
             lines.append(

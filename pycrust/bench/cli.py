@@ -81,7 +81,9 @@ def make_parser() -> argparse.ArgumentParser:
         description="Say whether a function lets other Python threads run, and what k threads of it gain.",
         epilog='example: pycrust threadable numpy:sort --setup "import numpy; x = numpy.random.rand(10**6)" --args "x.copy()"',
     )
-    verdict.add_argument("target", metavar="MODULE:FUNCTION", help="such as zlib:compress or package.module:Class.method")
+    verdict.add_argument(
+        "target", metavar="MODULE:FUNCTION", help="such as zlib:compress or package.module:Class.method"
+    )
     verdict.add_argument("--setup", default="", metavar="CODE", help="Python code whose names --args may use")
     verdict.add_argument(
         "--args", nargs="+", default=[], metavar="EXPR", help="the arguments, evaluated anew for each thread"

@@ -109,9 +109,7 @@ class GilTable(Result):
                 speedup = self.speedup(column.key, k) if column.threads else 1
                 if column.threads:
                     small.append(f"×{speedup:.2f}")
-                cells.append(
-                    Cell(seconds_in_words(timing.median), "  ".join(small), good=speedup > 1.2 and k > 1)
-                )
+                cells.append(Cell(seconds_in_words(timing.median), "  ".join(small), good=speedup > 1.2 and k > 1))
             rows.append(cells)
         table = Table(
             title=f"1² + 2² + … + n² for n = {count_in_words(self.n)}: time per call",
@@ -243,8 +241,7 @@ def gil_table(
         times, each = calls[column.function]
         if column.threads:
             tasks += [
-                threads_task((column.key, count), [call] * count, times, each, f"{label}, k = {count}")
-                for count in k
+                threads_task((column.key, count), [call] * count, times, each, f"{label}, k = {count}") for count in k
             ]
         else:
             tasks.append(row_task(column.key, call, times, each, k[-1], label))

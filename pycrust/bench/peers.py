@@ -347,7 +347,9 @@ def compare_peers(
         if len(fits[dtype]) < len(sizes)
     ]
     if find_spec("threadpoolctl") is None:
-        skipped.append("np.dot, np.linalg.norm and scipy may use several threads: install threadpoolctl to hold them to one.")
+        skipped.append(
+            "np.dot, np.linalg.norm and scipy may use several threads: install threadpoolctl to hold them to one."
+        )
     peers = [peer for peer in installed_peers() if peer.operation in operations]
     groups = [(dtype, size) for dtype in dtypes for size in fits[dtype]]
     costs = {(dtype, size): len(peers) * (0.03 + min(rounds * 4e-9 * size, 3.0)) for dtype, size in groups}

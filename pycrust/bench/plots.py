@@ -137,7 +137,15 @@ def threadable(result: "Threadable", figure: "Figure") -> None:
     left.grid(False)
     if right is not None:
         k = list(result.row)
-        right.plot(k, [result.speedup(each) for each in k], color=BLUE, marker="D", linewidth=2, markersize=7, label=result.name)
+        right.plot(
+            k,
+            [result.speedup(each) for each in k],
+            color=BLUE,
+            marker="D",
+            linewidth=2,
+            markersize=7,
+            label=result.name,
+        )
         threads_axes(right, k, result.machine.cores)
     caption(
         figure,
@@ -186,11 +194,15 @@ def peers(result: "Peers", figure: "Figure") -> None:
         axes.label_outer()
         plain(axes)
     handles = [
-        Line2D([], [], color=styles[name][0], marker=styles[name][1], linewidth=styles[name][2], markersize=7, label=name)
+        Line2D(
+            [], [], color=styles[name][0], marker=styles[name][1], linewidth=styles[name][2], markersize=7, label=name
+        )
         for name in names
     ]
     handles.append(
-        Line2D([], [], color=GREY, marker="o", linestyle="", markersize=7, markerfacecolor="white", label="wrong answer")
+        Line2D(
+            [], [], color=GREY, marker="o", linestyle="", markersize=7, markerfacecolor="white", label="wrong answer"
+        )
     )
     figure.legend(handles=handles, loc="outside right upper", frameon=False, fontsize=11)
     title = {"sumsq": "Sum of squares: time per element", "norm": "Euclidean norm: time per element"}[operation]
@@ -228,5 +240,6 @@ def break_even(result: "BreakEven", figure: "Figure") -> None:
     panels[0].set_ylim(0, max(2.0, panels[0].dataLim.y1, panels[1].dataLim.y1) * 1.12)
     panels[0].set_ylabel("times as fast as one thread")
     caption(
-        figure, f"{result.machine.python}, {result.machine.gil} · {result.machine.cores_in_words} · SIMD {result.machine.simd}"
+        figure,
+        f"{result.machine.python}, {result.machine.gil} · {result.machine.cores_in_words} · SIMD {result.machine.simd}",
     )

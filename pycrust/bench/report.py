@@ -84,9 +84,7 @@ class Table:
         blocks = [[column.split("\n") for column in self.columns]]
         for row in self._cells():
             blocks.append([[cell.main, *([cell.small] if cell.small else [])] for cell in row])
-        widths = [
-            max(len(line) for block in blocks for line in block[k]) for k in range(len(self.columns))
-        ]
+        widths = [max(len(line) for block in blocks for line in block[k]) for k in range(len(self.columns))]
         sparse = any(cell.small for row in self._cells() for cell in row)
 
         def lines(block: list[list[str]]) -> list[str]:
@@ -121,15 +119,11 @@ class Table:
             return f'<td style="text-align: {"left" if k in self.left else "right"}">{main}{small}</td>'
 
         heads = "".join(f"<th>{escaped(column)}</th>" for column in self.columns)
-        rows = "".join(
-            "<tr>" + "".join(cell(each, k) for k, each in enumerate(row)) + "</tr>"
-            for row in self._cells()
-        )
+        rows = "".join("<tr>" + "".join(cell(each, k) for k, each in enumerate(row)) + "</tr>" for row in self._cells())
         above = "<br>".join([f"<b>{escaped(self.title)}</b>", *map(escaped, self.header)])
         below = "<br>".join([*map(escaped, self.notes), *(f"⚠ {escaped(w)}" for w in self.warnings)])
-        return (
-            f"<p>{above}</p><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
-            + (f"<p>{below}</p>" if below else "")
+        return f"<p>{above}</p><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>" + (
+            f"<p>{below}</p>" if below else ""
         )
 
     def print(self, file: TextIO | None = None) -> None:

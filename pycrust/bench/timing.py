@@ -210,9 +210,7 @@ def row_task(key: Hashable, call: Call, times: int, seconds: float, most: int, l
     return Task(key, run, seconds * times * most, label)
 
 
-def threads_task(
-    key: Hashable, calls: Sequence[Call], times: int, seconds: float, label: str = ""
-) -> Task:
+def threads_task(key: Hashable, calls: Sequence[Call], times: int, seconds: float, label: str = "") -> Task:
     """The calls in as many threads; a run gives the seconds per call: the wall time divided by their number."""
 
     def run() -> float:
@@ -223,10 +221,4 @@ def threads_task(
 
 def rows_of(laps: Iterable[Sequence[float]], k: int) -> Timing:
     """The time per call of k calls in a row, from longer rows: each is cut into as many groups of k as it holds."""
-    return Timing(
-        tuple(
-            sum(row[first : first + k]) / k
-            for row in laps
-            for first in range(0, len(row) - k + 1, k)
-        )
-    )
+    return Timing(tuple(sum(row[first : first + k]) / k for row in laps for first in range(0, len(row) - k + 1, k)))

@@ -116,7 +116,9 @@ class Threadable(Result):
         if self.verdict == TOO_SHORT:
             return "is too short to tell"
         if not self.machine.gil_enabled:
-            return {HOLDS: "stays attached", RELEASES: "detaches", PARTLY: "stays attached for part of its time"}[self.verdict]
+            return {HOLDS: "stays attached", RELEASES: "detaches", PARTLY: "stays attached for part of its time"}[
+                self.verdict
+            ]
         if self.in_turns:
             return "holds the GIL, in turns"
         return {HOLDS: "holds the GIL", RELEASES: "releases the GIL", PARTLY: "releases the GIL for part of its time"}[
@@ -175,7 +177,10 @@ class Threadable(Result):
                 [
                     str(k),
                     *(
-                        Cell(seconds_in_words(timing.median) + (f" ±{timing.spread / timing.median:.0%}" if timing.spread is not None else ""))
+                        Cell(
+                            seconds_in_words(timing.median)
+                            + (f" ±{timing.spread / timing.median:.0%}" if timing.spread is not None else "")
+                        )
                         for timing in (self.row[k], self.threads[k])
                     ),
                     Cell(f"×{self.speedup(k):.2f}", good=k > 1 and self.speedup(k) > 1.2),

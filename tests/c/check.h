@@ -16,16 +16,17 @@
 /* What `run` takes for "not possible here". */
 enum { SKIPPED = 77 };
 
-#define CHECK(condition)                                                                     \
-    do {                                                                                     \
-        if (!(condition)) {                                                                  \
-            fprintf(stderr, "%s:%d: not so at level %s: %s\n", __FILE__, __LINE__, pc_simd(), #condition); \
-            abort();                                                                         \
-        }                                                                                    \
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "%s:%d: not so at level %s: %s\n", __FILE__, __LINE__, pc_simd(),      \
+                    #condition);                                                                   \
+            abort();                                                                               \
+        }                                                                                          \
     } while (0)
 
-#define FOR_EACH_LEVEL                                                           \
-    for (const char *const *level_ = pc_simd_names; *level_; level_++)           \
+#define FOR_EACH_LEVEL                                                                             \
+    for (const char *const *level_ = pc_simd_names; *level_; level_++)                             \
         if (pc_simd_use(*level_) == PC_OK)
 
 /* How many random trials, from the command line. */

@@ -28,7 +28,8 @@ static double number(pc_type type, const char *x)
         memcpy(&u16, x, 2);
         if ((u16 >> 10 & 31) == 31)
             return u16 & 1023 ? (double)NAN : (double)INFINITY;
-        return ldexp((u16 & 1023) + (u16 >> 10 & 31 ? 1024 : 0), (u16 >> 10 & 31 ? (u16 >> 10 & 31) : 1) - 25);
+        return ldexp((u16 & 1023) + (u16 >> 10 & 31 ? 1024 : 0),
+                     (u16 >> 10 & 31 ? (u16 >> 10 & 31) : 1) - 25);
     case PC_FLOAT32: memcpy(&f32, x, 4); return (double)f32;
     case PC_FLOAT64: memcpy(&f64, x, 8); return f64;
     default: return 0.0;
@@ -58,7 +59,8 @@ static void sums(const uint8_t *bytes, size_t size)
         }
     }
     x = (const char *)bytes + 2;
-    FOR_EACH_LEVEL {
+    FOR_EACH_LEVEL
+    {
         pc_accumulator acc, rest;
         pc_accumulator_clear(&acc);
         pc_accumulator_clear(&rest);
@@ -112,7 +114,8 @@ static void walks(const uint8_t *bytes, size_t size)
     uint64_t last = first + gap > PC_RANGE_MAX ? PC_RANGE_MAX : first + gap;
     pc_u128 expected;
     pc_formula(last, &expected);
-    FOR_EACH_LEVEL {
+    FOR_EACH_LEVEL
+    {
         pc_walk walk = {first, {0, 0}};
         pc_formula(first, &walk.sum);
         pc_walk_to(&walk, last);
@@ -126,8 +129,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         return 0;
     switch (bytes[0] % 8) {
     case 0: walks(bytes + 1, size - 1); break;
-    case 1: if (size > 3) words(bytes + 1, size - 1); break;
-    default: if (size > 3) sums(bytes + 1, size - 1);
+    case 1:
+        if (size > 3)
+            words(bytes + 1, size - 1);
+        break;
+    default:
+        if (size > 3)
+            sums(bytes + 1, size - 1);
     }
     return 0;
 }

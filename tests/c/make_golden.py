@@ -124,14 +124,19 @@ def random_items(generator, kind):
     count = generator.choice((1, 2, 5, 19, 20, 21, 40))
     if kind not in FORMATS:
         size = 8 if kind == "bool" else int(kind.rpartition("int")[2])
-        return [(generator.getrandbits(size) >> generator.choice((0, 0, size // 2)), generator.choice((1, 1, 50))) for _ in range(count)]
+        return [
+            (generator.getrandbits(size) >> generator.choice((0, 0, size // 2)), generator.choice((1, 1, 50)))
+            for _ in range(count)
+        ]
     fraction, top = {"float16": (10, 30), "float32": (23, 254), "float64": (52, 2046)}[kind]
     centre = generator.randrange(top + 1)
     width = generator.choice((0, 3, 23, 24, 25, 26, 27, 28, 60, top))
     items = []
     for _ in range(count):
         exponent = max(0, centre - generator.randint(0, width))
-        mantissa = generator.choice((generator.getrandbits(fraction), generator.getrandbits(fraction), 2**fraction - 1, 0))
+        mantissa = generator.choice(
+            (generator.getrandbits(fraction), generator.getrandbits(fraction), 2**fraction - 1, 0)
+        )
         items.append((exponent << fraction | mantissa, generator.choice((1, 1, 1, 70, 2048))))
     return items
 

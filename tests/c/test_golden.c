@@ -2,8 +2,8 @@
  * bits on every machine. */
 #include "check.h"
 
-static const char *const names[] = {"int8", "uint8", "int16", "uint16", "int32", "uint32",
-                                    "int64", "uint64", "bool", "float16", "float32", "float64"};
+static const char *const names[] = {"int8",  "uint8",  "int16", "uint16",  "int32",   "uint32",
+                                    "int64", "uint64", "bool",  "float16", "float32", "float64"};
 static const size_t sizes[] = {1, 1, 2, 2, 4, 4, 8, 8, 1, 2, 4, 8};
 
 /* Hexadecimal digits of any number of bits, times 2^exponent. */
@@ -63,7 +63,12 @@ static void check_sum(pc_type type, char *memory)
         uint16_t two = (uint16_t)bits;
         uint32_t four = (uint32_t)bits;
         for (size_t repeat = strtoul(star + 1, NULL, 10); repeat; repeat--, end += size)
-            memcpy(end, size == 1 ? (void *)&one : size == 2 ? (void *)&two : size == 4 ? (void *)&four : (void *)&bits, size);
+            memcpy(end,
+                   size == 1   ? (void *)&one
+                   : size == 2 ? (void *)&two
+                   : size == 4 ? (void *)&four
+                               : (void *)&bits,
+                   size);
         pc_accumulator piece;
         pc_accumulator_clear(&piece);
         pc_add_squares(&piece, type, start, (size_t)(end - start) / size);
@@ -75,7 +80,8 @@ static void check_sum(pc_type type, char *memory)
     CHECK(acc.count == count && pieces.count == count);
 
     char *digits = strtok(NULL, " ");
-    int exponent = atoi(strtok(NULL, " ")), special = strcmp(digits, "nan") == 0 ? 2 : strcmp(digits, "inf") == 0;
+    int exponent = atoi(strtok(NULL, " ")),
+        special = strcmp(digits, "nan") == 0 ? 2 : strcmp(digits, "inf") == 0;
     CHECK(pc_accumulator_special(&acc) == special && pc_accumulator_special(&pieces) == special);
     if (!special) {
         slow_sum expected = read_sum(digits, exponent);
@@ -102,7 +108,8 @@ int main(int argc, char **argv)
     while (fgets(line, sizeof line, file)) {
         static char copy[sizeof line];
         lines++;
-        FOR_EACH_LEVEL {
+        FOR_EACH_LEVEL
+        {
             strcpy(copy, line);
             char *word = strtok(copy, " ");
             pc_type type = PC_INT8;

@@ -5,8 +5,10 @@
 
 static pc_u128 slow_multiply(pc_u128 x, pc_u128 y)
 {
-    uint32_t a[4] = {(uint32_t)x.lo, (uint32_t)(x.lo >> 32), (uint32_t)x.hi, (uint32_t)(x.hi >> 32)};
-    uint32_t b[4] = {(uint32_t)y.lo, (uint32_t)(y.lo >> 32), (uint32_t)y.hi, (uint32_t)(y.hi >> 32)};
+    uint32_t a[4] = {(uint32_t)x.lo, (uint32_t)(x.lo >> 32), (uint32_t)x.hi,
+                     (uint32_t)(x.hi >> 32)};
+    uint32_t b[4] = {(uint32_t)y.lo, (uint32_t)(y.lo >> 32), (uint32_t)y.hi,
+                     (uint32_t)(y.hi >> 32)};
     uint32_t product[4] = {0};
     for (int i = 0; i < 4; i++) {
         uint64_t carry = 0;
@@ -16,7 +18,8 @@ static pc_u128 slow_multiply(pc_u128 x, pc_u128 y)
             carry >>= 32;
         }
     }
-    pc_u128 result = {(uint64_t)product[1] << 32 | product[0], (uint64_t)product[3] << 32 | product[2]};
+    pc_u128 result = {(uint64_t)product[1] << 32 | product[0],
+                      (uint64_t)product[3] << 32 | product[2]};
     return result;
 }
 
@@ -27,8 +30,10 @@ static int equal(pc_u128 x, pc_u128 y)
 
 static pc_u128 random_u128(void)
 {
-    static const uint64_t edges[] = {0, 1, 2, UINT32_MAX, UINT64_C(1) << 32, UINT64_C(1) << 63, UINT64_MAX - 1, UINT64_MAX};
-    pc_u128 x = {below(2) ? random_size() : edges[below(8)], below(2) ? random_size() : edges[below(8)]};
+    static const uint64_t edges[] = {
+        0, 1, 2, UINT32_MAX, UINT64_C(1) << 32, UINT64_C(1) << 63, UINT64_MAX - 1, UINT64_MAX};
+    pc_u128 x = {below(2) ? random_size() : edges[below(8)],
+                 below(2) ? random_size() : edges[below(8)]};
     return x;
 }
 
@@ -113,8 +118,10 @@ static void add_one(pc_u128 *sum, pc_u128 x)
 /* Some n, near the places where something changes. */
 static uint64_t some_n(void)
 {
-    static const uint64_t centres[] = {0, 1 << 12, 1 << 15, 1 << 27, UINT64_C(1) << 32, UINT64_C(5541191377756), PC_RANGE_MAX};
-    uint64_t n = below(2) ? random64() % PC_RANGE_MAX >> below(40) : centres[below(7)] + below(200) - 100;
+    static const uint64_t centres[] = {
+        0, 1 << 12, 1 << 15, 1 << 27, UINT64_C(1) << 32, UINT64_C(5541191377756), PC_RANGE_MAX};
+    uint64_t n =
+        below(2) ? random64() % PC_RANGE_MAX >> below(40) : centres[below(7)] + below(200) - 100;
     return n > UINT64_MAX / 2 ? 0 : n > PC_RANGE_MAX ? PC_RANGE_MAX : n;
 }
 
@@ -184,7 +191,8 @@ static void test_stops(long count)
         pc_walk walk = walk_from(first);
         while (passed < stops_count) {
             uint64_t budget = below(100), before = walk.i;
-            size_t some = pc_walk_stops(&walk, stops + passed, stops_count - passed, budget, lo + passed, hi + passed);
+            size_t some = pc_walk_stops(&walk, stops + passed, stops_count - passed, budget,
+                                        lo + passed, hi + passed);
             passed += some;
             work += walk.i - before;
             CHECK(walk.i - before <= budget);
@@ -239,7 +247,8 @@ static void test_levels(void)
 {
     const char *best = pc_simd();
     CHECK(strcmp(pc_simd_names[0], "portable") == 0);
-    CHECK(pc_simd_usable("portable") && pc_simd_usable(best) && !pc_simd_usable("best") && !pc_simd_usable(""));
+    CHECK(pc_simd_usable("portable") && pc_simd_usable(best) && !pc_simd_usable("best") &&
+          !pc_simd_usable(""));
     int absent = 0;
     for (const char *const *name = pc_simd_names; *name; name++) {
         pc_status status = pc_simd_use(*name);
@@ -262,7 +271,8 @@ int main(int argc, char **argv)
     test_round(count);
     test_formula(count);
     test_even(count / 100 + 1);
-    FOR_EACH_LEVEL {
+    FOR_EACH_LEVEL
+    {
         test_walk(count);
         test_stops(count);
         printf("%s ", pc_simd());

@@ -26,7 +26,9 @@ enum { ENVIRONMENTS = 4 };
 static const int modes[] = {
     FE_TONEAREST,
 #ifdef FE_DOWNWARD
-    FE_DOWNWARD, FE_UPWARD, FE_TOWARDZERO,
+    FE_DOWNWARD,
+    FE_UPWARD,
+    FE_TOWARDZERO,
 #endif
 };
 
@@ -82,7 +84,8 @@ typedef struct {
 
 static spread random_spread(pc_type type)
 {
-    int top = (1 << formats[type - PC_FLOAT16].exponent) - 2, centre = (int)below((uint64_t)top + 1);
+    int top = (1 << formats[type - PC_FLOAT16].exponent) - 2,
+        centre = (int)below((uint64_t)top + 1);
     static const int widths[] = {0, 1, 5, 20, 23, 24, 25, 26, 27, 28, 29, 60, 3000};
     int width = widths[below(13)];
     if (below(8) == 0) /* near either end */
@@ -96,7 +99,8 @@ static spread random_spread(pc_type type)
 
 static uint64_t random_float(pc_type type, spread s)
 {
-    int fraction_bits = formats[type - PC_FLOAT16].fraction, exponent_bits = formats[type - PC_FLOAT16].exponent;
+    int fraction_bits = formats[type - PC_FLOAT16].fraction,
+        exponent_bits = formats[type - PC_FLOAT16].exponent;
     uint64_t ones = (UINT64_C(1) << fraction_bits) - 1, fraction = random64() & ones;
     uint64_t exponent = (uint64_t)s.low + below((uint64_t)(s.high - s.low) + 1);
     if (s.rough && below(2))
@@ -112,8 +116,14 @@ static uint64_t random_float(pc_type type, spread s)
 
 static uint64_t random_integer(void)
 {
-    static const uint64_t edges[] = {0, 1, UINT64_MAX, UINT64_C(1) << 63, UINT64_C(0x8000000080008080),
-                                     UINT64_C(0x7fffffff7fff7f7f), UINT64_C(0xffffffff00000000), UINT64_C(1) << 31};
+    static const uint64_t edges[] = {0,
+                                     1,
+                                     UINT64_MAX,
+                                     UINT64_C(1) << 63,
+                                     UINT64_C(0x8000000080008080),
+                                     UINT64_C(0x7fffffff7fff7f7f),
+                                     UINT64_C(0xffffffff00000000),
+                                     UINT64_C(1) << 31};
     return below(4) ? random64() >> below(2) * below(64) : edges[below(8)];
 }
 
@@ -126,12 +136,16 @@ static void fill(char *to, pc_type type, size_t n)
         s = random_spread(type);
     for (size_t k = 0; k < n; k++) {
         if (!same || k == 0)
-            bits = is_float(type) ? random_float(type, s) : type == PC_BOOL ? below(3) : random_integer();
+            bits = is_float(type)    ? random_float(type, s)
+                   : type == PC_BOOL ? below(3)
+                                     : random_integer();
         uint8_t one = (uint8_t)bits;
         uint16_t two = (uint16_t)bits;
         uint32_t four = (uint32_t)bits;
-        const void *from = sizes[type] == 1 ? (void *)&one : sizes[type] == 2 ? (void *)&two
-                         : sizes[type] == 4 ? (void *)&four : (void *)&bits;
+        const void *from = sizes[type] == 1   ? (void *)&one
+                           : sizes[type] == 2 ? (void *)&two
+                           : sizes[type] == 4 ? (void *)&four
+                                              : (void *)&bits;
         memcpy(to + k * sizes[type], from, sizes[type]);
     }
 }
@@ -143,21 +157,35 @@ typedef struct {
     int nan, inf;
 } slow_result;
 
+static uint64_t without_sign(int64_t s)
+{
+    return s < 0 ? 0 - (uint64_t)s : (uint64_t)s;
+}
+
 static void slow_add_element(slow_result *to, pc_type type, const char *x)
 {
     uint64_t bits = 0, magnitude;
-    int64_t s;
     uint8_t one;
     uint16_t two;
     uint32_t four;
     switch (sizes[type]) {
-    case 1: memcpy(&one, x, 1); bits = one; break;
-    case 2: memcpy(&two, x, 2); bits = two; break;
-    case 4: memcpy(&four, x, 4); bits = four; break;
+    case 1:
+        memcpy(&one, x, 1);
+        bits = one;
+        break;
+    case 2:
+        memcpy(&two, x, 2);
+        bits = two;
+        break;
+    case 4:
+        memcpy(&four, x, 4);
+        bits = four;
+        break;
     default: memcpy(&bits, x, 8);
     }
     if (is_float(type)) {
-        int fraction_bits = formats[type - PC_FLOAT16].fraction, exponent_bits = formats[type - PC_FLOAT16].exponent;
+        int fraction_bits = formats[type - PC_FLOAT16].fraction,
+            exponent_bits = formats[type - PC_FLOAT16].exponent;
         int top = (1 << exponent_bits) - 1, exponent = (int)(bits >> fraction_bits) & top;
         uint64_t fraction = bits & ((UINT64_C(1) << fraction_bits) - 1);
         if (exponent == top) {
@@ -173,10 +201,10 @@ static void slow_add_element(slow_result *to, pc_type type, const char *x)
     }
     switch (type) {
     case PC_BOOL: magnitude = bits != 0; break;
-    case PC_INT8: s = (int8_t)bits; magnitude = s < 0 ? 0 - (uint64_t)s : (uint64_t)s; break;
-    case PC_INT16: s = (int16_t)bits; magnitude = s < 0 ? 0 - (uint64_t)s : (uint64_t)s; break;
-    case PC_INT32: s = (int32_t)bits; magnitude = s < 0 ? 0 - (uint64_t)s : (uint64_t)s; break;
-    case PC_INT64: s = (int64_t)bits; magnitude = s < 0 ? 0 - (uint64_t)s : (uint64_t)s; break;
+    case PC_INT8: magnitude = without_sign((int8_t)bits); break;
+    case PC_INT16: magnitude = without_sign((int16_t)bits); break;
+    case PC_INT32: magnitude = without_sign((int32_t)bits); break;
+    case PC_INT64: magnitude = without_sign((int64_t)bits); break;
     default: magnitude = bits;
     }
     slow_add_square(&to->sum, magnitude, 0);
@@ -193,7 +221,8 @@ static void check_equal(const slow_result *slow, const pc_accumulator *acc)
 
 static size_t some_length(void)
 {
-    static const size_t edges[] = {0, 1, 19, 20, 21, 63, 64, 65, 127, 2047, 2048, 2049, 4096, 4100, 65535, 65536, 65537};
+    static const size_t edges[] = {0,    1,    19,   20,   21,   63,    64,    65,   127,
+                                   2047, 2048, 2049, 4096, 4100, 65535, 65536, 65537};
     return below(50) ? (size_t)below(80) : edges[below(below(20) ? 13 : 17)];
 }
 
@@ -208,8 +237,10 @@ static void test_contiguous(long count)
         size_t total = 0;
         pc_accumulator_clear(&acc);
         for (int pieces = 1 + (int)below(3); pieces; pieces--) {
-            size_t n = some_length(), bytes = n * sizes[type], odd = below(2) ? (size_t)below(8) : 0;
-            char *x = below(2) ? before_a_page.data + ((size_t)1 << 20) - bytes - odd : after_a_page.data + odd;
+            size_t n = some_length(), bytes = n * sizes[type],
+                   odd = below(2) ? (size_t)below(8) : 0;
+            char *x = below(2) ? before_a_page.data + ((size_t)1 << 20) - bytes - odd
+                               : after_a_page.data + odd;
             fill(x, type, n);
             for (size_t k = 0; k < n; k++)
                 slow_add_element(&slow, type, x + k * sizes[type]);
@@ -236,7 +267,8 @@ static void test_contiguous(long count)
         /* Merged with itself it is twice as much, and so it is scaled by two. */
         pc_accumulator_clear(&twice);
         as_the_caller();
-        CHECK(pc_accumulator_merge(&twice, &acc) == PC_OK && pc_accumulator_merge(&twice, &copy) == PC_OK);
+        CHECK(pc_accumulator_merge(&twice, &acc) == PC_OK &&
+              pc_accumulator_merge(&twice, &copy) == PC_OK);
         pc_accumulator_scale(&copy, 2);
         double rounded[2][3];
         for (int result = PC_SUMSQ; result <= PC_RMS; result++) {
@@ -270,20 +302,25 @@ static void test_strided(long count)
             a.parts = 1;
             a.swapped = 0;
         }
-        size_t item = sizes[a.type] * (size_t)a.parts, space = MEMORY / item, positions = 1, depth = 1;
+        size_t item = sizes[a.type] * (size_t)a.parts, space = MEMORY / item, positions = 1,
+               depth = 1;
         int axes = matrix ? 2 : (int)below(5), masked = !matrix && below(2) == 0;
         ptrdiff_t data_low = 0, data_high = 0, mask_low = 0, mask_high = 0;
         a.kept = matrix ? 1 : (int)below((uint64_t)axes + 1);
         a.reduced = axes - a.kept;
         size_t room = below(4) ? 400 : 4000; /* elements in all, about */
-        int plain = below(2) == 0;          /* C order without gaps */
+        int plain = below(2) == 0;           /* C order without gaps */
         size_t next = 1;
         for (int k = axes - 1; k >= 0; k--) {
-            size_t length = below(30) == 0 ? 0 : 1 + (size_t)below(below(3) == 0 ? room : room < 8 ? room : 8);
+            size_t length = below(30) == 0 ? 0
+                                           : 1 + (size_t)below(below(3) == 0 ? room
+                                                               : room < 8    ? room
+                                                                             : 8);
             room = length ? room / length : room;
             room = room ? room : 1;
             ptrdiff_t most = (ptrdiff_t)(space / (8 * (length ? length : 1)));
-            ptrdiff_t stride = plain ? (ptrdiff_t)next : (ptrdiff_t)below((uint64_t)(2 * most + 1)) - most;
+            ptrdiff_t stride =
+                plain ? (ptrdiff_t)next : (ptrdiff_t)below((uint64_t)(2 * most + 1)) - most;
             if (plain && length)
                 next *= length;
             if (below(6) == 0)
@@ -291,16 +328,20 @@ static void test_strided(long count)
             if (below(6) == 0)
                 stride = -stride;
             if (matrix) {
-                length = k == 0 ? 1 + (size_t)below(40) : below(20) ? 15 + (size_t)below(60) : 2040 + (size_t)below(20);
+                length = k == 0      ? 1 + (size_t)below(40)
+                         : below(20) ? 15 + (size_t)below(60)
+                                     : 2040 + (size_t)below(20);
                 stride = k == 0 ? 1 : 40 + (ptrdiff_t)below(3);
             }
             a.axis[k].length = length;
-            a.axis[k].stride = stride * (ptrdiff_t)item + (matrix || plain || below(3) ? 0 : (ptrdiff_t)below(2));
+            a.axis[k].stride =
+                stride * (ptrdiff_t)item + (matrix || plain || below(3) ? 0 : (ptrdiff_t)below(2));
             a.axis[k].mask_stride = masked ? (ptrdiff_t)below(41) - 20 : 0;
             if (length) {
                 ptrdiff_t reach = (ptrdiff_t)(length - 1);
                 *(a.axis[k].stride < 0 ? &data_low : &data_high) += reach * a.axis[k].stride;
-                *(a.axis[k].mask_stride < 0 ? &mask_low : &mask_high) += reach * a.axis[k].mask_stride;
+                *(a.axis[k].mask_stride < 0 ? &mask_low : &mask_high) +=
+                    reach * a.axis[k].mask_stride;
             }
         }
         size_t out_next = 1;
@@ -310,7 +351,8 @@ static void test_strided(long count)
         }
         for (int k = 0; k < axes; k++)
             *(k < a.kept ? &positions : &depth) *= a.axis[k].length;
-        if (positions > 4096 || data_high - data_low + (ptrdiff_t)item > (1 << 20) || mask_high - mask_low >= (1 << 20))
+        if (positions > 4096 || data_high - data_low + (ptrdiff_t)item > (1 << 20) ||
+            mask_high - mask_low >= (1 << 20))
             continue;
         size_t bytes = (size_t)(data_high - data_low) + item;
         fill(memory, a.type, (bytes + sizes[a.type] - 1) / sizes[a.type]);
@@ -383,7 +425,8 @@ static void test_strided(long count)
             int empty = 0, too_large = 0;
             memset(out, 0x55, positions * sizeof *out);
             as_the_caller();
-            pc_status status = pc_reduce(&arranged, 0, positions, (pc_result)result, (char *)out, panel);
+            pc_status status =
+                pc_reduce(&arranged, 0, positions, (pc_result)result, (char *)out, panel);
             as_the_test();
             for (size_t p = 0; p < positions; p++) {
                 uint64_t word = 0, written;
@@ -442,7 +485,8 @@ static void test_limits(void)
 
     /* What no accumulator holds is not imported. Whatever is imported, more may be added. */
     memset(words, 0xff, sizeof words);
-    static const int exponents[] = {LOWEST - 1, LOWEST, -2148, -1, 0, 1, 1984, 2048, 2112, 2113, 2176, 100000, -100000};
+    static const int exponents[] = {LOWEST - 1, LOWEST, -2148, -1,   0,      1,      1984,
+                                    2048,       2112,   2113,  2176, 100000, -100000};
     for (size_t count = 0; count <= PC_LIMBS; count++)
         for (size_t k = 0; k < sizeof exponents / sizeof *exponents; k++) {
             pc_accumulator_clear(&acc);
@@ -460,7 +504,8 @@ static void test_limits(void)
     /* Words of zeros are nothing, wherever they stand. */
     memset(words, 0, sizeof words);
     pc_accumulator_clear(&acc);
-    CHECK(pc_accumulator_import(&acc, words, PC_LIMBS, 100000) == PC_OK && pc_accumulator_round(&acc, PC_NORM) == 0.0);
+    CHECK(pc_accumulator_import(&acc, words, PC_LIMBS, 100000) == PC_OK &&
+          pc_accumulator_round(&acc, PC_NORM) == 0.0);
 
     /* 2^64 - 1 of the largest doubles are no matter. */
     pc_accumulator_clear(&acc);
@@ -477,7 +522,8 @@ int main(int argc, char **argv)
     long count = trials(argc, argv);
     before_a_page = guarded_buffer(1 << 20, 1);
     after_a_page = guarded_buffer(1 << 20, 0);
-    FOR_EACH_LEVEL {
+    FOR_EACH_LEVEL
+    {
         test_limits();
         for (environment_in_use = 0; environment_in_use < ENVIRONMENTS; environment_in_use++) {
             test_contiguous(count / ENVIRONMENTS + 1);

@@ -54,10 +54,13 @@ int main(void)
     /* In rounds of every level, below and above 2^27, where the kernel changes. */
     static const uint64_t starts[] = {0, UINT64_C(1) << 28};
     enum { N = 1 << 12 };
-    FOR_EACH_LEVEL {
+    FOR_EACH_LEVEL
+    {
         for (size_t k = 0; k < 2; k++) {
-            long none = steps(starts[k], 0), once = steps(starts[k], N) - none, twice = steps(starts[k], 2 * N) - none;
-            printf("%s: %ld and %ld instructions for %d and %d squares; ", pc_simd(), once, twice, N, 2 * N);
+            long none = steps(starts[k], 0), once = steps(starts[k], N) - none,
+                 twice = steps(starts[k], 2 * N) - none;
+            printf("%s: %ld and %ld instructions for %d and %d squares; ", pc_simd(), once, twice,
+                   N, 2 * N);
             CHECK(once >= N / 8); /* 8 lanes: an instruction can do no more */
             CHECK(10 * twice > 19 * once && 10 * twice < 21 * once);
         }

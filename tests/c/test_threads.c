@@ -31,7 +31,8 @@ static void *work(void *argument)
     pc_add_squares(&mine, PC_INT8, (const char *)bytes, COUNT);
     CHECK(pc_accumulator_word(&mine, &word) == PC_OK && word == 128 * 128 + 1 + 4);
 
-    for (const char *const *name = pc_simd_names; *name; name++) /* levels change under the others' feet */
+    for (const char *const *name = pc_simd_names; *name;
+         name++) /* levels change under the others' feet */
         pc_simd_use(*name);
     return NULL;
 }
