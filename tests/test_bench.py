@@ -448,3 +448,13 @@ def test_ctrl_c_ends_the_command():
     _, complaint = process.communicate(timeout=30)
     assert process.returncode == 130
     assert complaint.strip() == "pycrust: interrupted"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes")
+def test_a_reader_may_leave():
+    code = "from pycrust.bench.cli import main; raise SystemExit(main(['threadable', 'time:sleep', '--args', '0.001']))"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.close()
+    assert process.wait(timeout=60) == 141
+    assert process.stderr.read() == ""
+    process.stderr.close()

@@ -1,6 +1,7 @@
 """The command ``pycrust``."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -31,12 +32,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     try:
         status: int = options.run(options)
+        sys.stdout.flush()
         return status
     except UserError as error:
         parser.exit(2, f"pycrust: {error}\n")
     except KeyboardInterrupt:
         print("\npycrust: interrupted", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # as in `pycrust bench | head`: the rest of the output goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
 
 
 class UserError(Exception):
