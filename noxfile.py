@@ -58,6 +58,20 @@ def review(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def core(session: nox.Session) -> None:
+    """The C core alone, in many builds; their names, or --full, go to tests/c/run."""
+    session.install("gcovr")
+    session.run("python", "tests/c/run", *session.posargs)
+
+
+@nox.session(default=False)
+def mutate(session: nox.Session) -> None:
+    """Break the code in one small way after another: the tests must notice; arguments go to tests/mutate."""
+    session.install("-e", ".[test]")
+    session.run("python", "tests/mutate", *session.posargs)
+
+
+@nox.session(default=False)
 def docs(session: nox.Session) -> None:
     """Build the documentation without a warning, and run its examples; `-- serve` shows it."""
     session.install("-e", ".[docs]")
