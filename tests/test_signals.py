@@ -21,32 +21,35 @@ ended_by_sigint = pytest.mark.parametrize("call", LONG.values(), ids=LONG)
 
 @ended_by_sigint
 def test_ctrl_c(call):
+    """Prints how long it took to see it (pytest -rP)."""
     script = f"""
+import time
 import pycrust
 pycrust_max = 7_991_780_883_560
 print("ready", flush=True)
 try:
     {call}
 except KeyboardInterrupt:
-    print("interrupted", flush=True)
+    print(time.monotonic(), flush=True)
     assert pycrust.sum_of_squares(4) == 30
 """
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout.readline() == "ready\n"
         time.sleep(0.3)
+        sent = time.monotonic()
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=30)
     finally:
         process.kill()
         process.wait()
-    assert out == "interrupted\n"
     assert process.returncode == 0
+    print(f"{1000 * (float(out) - sent):.0f} ms")
 
 
 @ended_by_sigint
-def test_python_signal_handlers_run_within_100_ms(python, call):
-    """Alarms every 50 ms: a handler sees each soon after. Noise only adds, so the best of three medians counts."""
+def test_python_signal_handlers_run_within_100_ms_of_work(python, call):
+    """Alarms every 50 ms of processor time, of which other programs take none: a handler sees each soon after."""
     script = f"""
 import signal, statistics, sys, time
 import pycrust
@@ -60,27 +63,21 @@ class Enough(Exception):
 
 def arm():
     global due
-    due = time.perf_counter() + 0.05
-    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    due = time.process_time() + 0.05
+    signal.setitimer(signal.ITIMER_PROF, 0.05)
 
 def handler(*_):
-    delays.append(time.perf_counter() - due)
+    delays.append(time.process_time() - due)
     if len(delays) == 11:
         raise Enough
     arm()
 
-signal.signal(signal.SIGALRM, handler)
-best = 1e9
-for _ in range(3):
-    delays.clear()
-    arm()
-    try:
-        {call}
-    except Enough:
-        best = min(best, statistics.median(delays))
-    if best < 0.1:
-        break
-print(best)
+signal.signal(signal.SIGPROF, handler)
+arm()
+try:
+    {call}
+except Enough:
+    print(statistics.median(delays))
 """
     process = python(script)
     assert float(process.stdout) < 0.1, process.stderr

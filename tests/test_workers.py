@@ -381,7 +381,10 @@ def test_the_gil_is_released(name, on_main_thread):
 @unix
 @pytest.mark.parametrize("name", CALLS)
 def test_ctrl_c(name):
-    """It ends the call long before its time, with KeyboardInterrupt, and what was begun is not half done."""
+    """It ends the call long before its time, with KeyboardInterrupt, and what was begun is not half done.
+
+    Prints how long it took to see it (pytest -rP).
+    """
     code = f"""
 import time
 import numpy as np, pycrust
@@ -421,7 +424,9 @@ else:
     finally:
         process.kill()
     assert process.returncode == 0, err
-    assert float(out) - sent < 2.0  # 0.1 s, on a machine that is not busy
+    latency = float(out) - sent
+    print(f"{1000 * latency:.0f} ms")
+    assert latency < 2.0  # of thirty seconds
 
 
 @unix
