@@ -181,8 +181,8 @@ cdef class Job:
     cdef pc_array array
     cdef object held        # what the pointers point into
     cdef pc_result result
-    cdef char *out          # doubles or uint64s; NULL: Python ints, in `ints`
-    cdef object[::1] ints
+    cdef char *out          # doubles or uint64s; NULL: Python objects, in `objects`
+    cdef object[::1] objects
     cdef size_t positions, depth
 
     def __init__(self, array, mask, tuple axes, out, pc_result result):
@@ -215,7 +215,7 @@ cdef class Job:
         if out is not None and out.dtype != object:
             self.out = <char *>cnp.PyArray_DATA(out)
         elif out is not None:
-            self.ints = out.reshape(-1)
+            self.objects = out.reshape(-1)
 
     def reduce(self, size_t first, size_t last):
         """Write the results at positions first to last - 1."""
@@ -295,7 +295,7 @@ cdef class Job:
                 status = done or status
             else:
                 for k in range(sums.count):
-                    self.ints[sums.at[k].offset // <ptrdiff_t>sizeof(void *)] = exact_int(&sums.at[k].total)
+                    self.objects[sums.at[k].offset // <ptrdiff_t>sizeof(void *)] = exact_int(&sums.at[k].total)
         return status
 
 
@@ -777,6 +777,26 @@ cdef class Accumulator:
 
     def __repr__(self):
         return f"Accumulator(count={self.count}, sumsq={self.sumsq()!r})"
+
+
+def _accumulators(array, tuple axes, where=True):
+    """An Accumulator for each position that is left after summing over `axes`, for pycrust.dask."""
+    array = as_array(array)
+    made = np.empty([length for k, length in enumerate(array.shape) if k not in axes], dtype=object)
+    cdef Job job = Job(array, mask_of(where, array), axes, made, PC_SUMSQ)
+    cdef bint floats = not is_integer(array)
+    cdef Accumulator one
+    cdef Sums sums
+    cdef size_t k, first = 0
+    while first < job.positions:
+        sums = job.sums(first, 1)
+        first += sums.count
+        for k in range(sums.count):
+            one = Accumulator()
+            one.acc = sums.at[k].total
+            one.floats = floats
+            job.objects[sums.at[k].offset // <ptrdiff_t>sizeof(void *)] = <object>one
+    return made
 
 
 def _accumulator(integer, exponent, count, special, floats):

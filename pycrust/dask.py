@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 import pycrust
 from pycrust import Accumulator
+from pycrust._data import _accumulators
 
 try:
     import dask.array as da
@@ -230,13 +231,7 @@ def _accumulate(
     """One Accumulator for every position of a chunk that is kept; the other axes have length 1."""
     if computing_meta:
         return block  # dask asks for the kind of array and the number of axes alone
-    parts = np.empty([1 if k in axis else length for k, length in enumerate(block.shape)], dtype=object)
-    for position in np.ndindex(parts.shape):
-        here = tuple(slice(None) if k in axis else index for k, index in enumerate(position))
-        part = Accumulator()
-        parts[position] = part
-        part.update(block[here], where=where if where is True else where[here])
-    return parts
+    return np.expand_dims(_accumulators(block, axis, where), axis)
 
 
 def _merge(parts: "_Parts", axis: tuple[int, ...], keepdims: bool) -> "_Parts":
