@@ -247,16 +247,22 @@ def test_when_no_thread_can_be_started(allowed):
     )
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-def test_when_the_system_refuses_threads():
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux limits")
+@pytest.mark.parametrize("limit", ["AS", "NPROC"])
+def test_when_the_system_refuses_threads(limit):
     run(
-        """
+        f"""
         import resource
         a = np.random.default_rng(0).normal(size=2_000_000)
         expected = pycrust.sumsq(a)
-        used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-        threading.stack_size(512 * 2**20)
-        resource.setrlimit(resource.RLIMIT_AS, (used + 128 * 2**20,) * 2)
+        if {limit!r} == "AS":
+            used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+            threading.stack_size(512 * 2**20)
+            resource.setrlimit(resource.RLIMIT_AS, (used + 128 * 2**20,) * 2)
+        else:
+            if os.geteuid() == 0:       # who is not bound by it
+                os.setuid(65534)
+            resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
         try:
             threading.Thread(target=int).start()
         except RuntimeError:
