@@ -15,6 +15,8 @@ try:
 except ImportError:
     HAS_TESTCAPI = False
 
+pytestmark = pytest.mark.thread_unsafe(reason="counts the blocks of the whole interpreter")
+
 A = np.arange(6000.0).reshape(2, 3000)
 INTEGERS = np.arange(6000, dtype=np.int16).reshape(2, 3000)
 OUT = np.zeros(2)
