@@ -25,6 +25,14 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *session.posargs)
 
 
+@nox.session(python="3.14t", default=False)
+def parallel(session: nox.Session) -> None:
+    """The suite without a GIL, each test in several threads at once; arguments go to pytest."""
+    session.install(".[test]", "pytest-run-parallel")
+    session.chdir("tests")
+    session.run("pytest", "--parallel-threads=4", *session.posargs)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Formatting, spelling, types and workflows, by pre-commit."""

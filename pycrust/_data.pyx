@@ -698,7 +698,7 @@ cdef class Accumulator:
     @property
     def count(self):
         """int: How many elements have been added; a complex number is one."""
-        return self.acc.count
+        return self.copy().acc.count
 
     def sumsq(self):
         """
@@ -776,7 +776,8 @@ cdef class Accumulator:
     __hash__ = None
 
     def __repr__(self):
-        return f"Accumulator(count={self.count}, sumsq={self.sumsq()!r})"
+        cdef Accumulator copy = self.copy()         # count and sum of one moment
+        return f"Accumulator(count={copy.count}, sumsq={copy.sumsq()!r})"
 
 
 def _accumulators(array, tuple axes, where=True):

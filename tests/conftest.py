@@ -27,6 +27,12 @@ def pytest_configure(config):
     settings.load_profile("pycrust")
 
 
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "python" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.thread_unsafe(reason="runs in an interpreter of its own"))
+
+
 @pytest.fixture
 def full(request):
     """Whether to run at full length."""

@@ -4,8 +4,11 @@ import copy
 import math
 import pickle
 import random
+import re
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -376,6 +379,37 @@ def test_count_and_sum_belong_together(switching_often):
             assert pickle.loads(pickle.dumps(total)).rms() == 0.3
             assert (total + total).rms() == 0.3
     assert total.count == 3 + sum(map(len, chunks))
+
+
+def test_everything_at_once(switching_often):
+    """Four threads write and four read: whatever is read is of one moment, and nothing is lost."""
+    chunk, writers, times = np.array([0.3, 1e-200, 7e150]), 4, 200_000
+    together = threading.Barrier(2 * writers)
+    exact = sum(Fraction(x) ** 2 for x in chunk) / 3
+    total, part = given_all(chunk), given_all(chunk, chunk)
+
+    def write():
+        together.wait()
+        for _ in range(times):
+            total.update(chunk)
+            total.merge(part)
+
+    def read(writes):
+        together.wait()
+        while not all(each.done() for each in writes):
+            for again in (total, copy.copy(total), total + part, part + total, pickle.loads(pickle.dumps(total))):
+                integer, exponent, count, *_ = again.__reduce__()[1]
+                assert integer * Fraction(2) ** exponent == count * exact
+            count, figure = re.fullmatch(r"Accumulator\(count=(\d+), sumsq=(.+)\)", repr(total)).groups()
+            assert float(figure) == float(int(count) * exact)
+            assert total.count >= int(count)
+
+    with ThreadPoolExecutor(2 * writers) as pool:
+        writes = [pool.submit(write) for _ in range(writers)]
+        reads = [pool.submit(read, writes) for _ in range(writers)]
+    for each in writes + reads:
+        each.result()
+    assert total == given_all(np.tile(chunk, 1 + 3 * times * writers))
 
 
 def test_merging_each_into_the_other_ends(switching_often):

@@ -28,6 +28,8 @@ from pycrust.bench.timing import (
     threads_task,
 )
 
+pytestmark = pytest.mark.thread_unsafe(reason="measures, and draws with matplotlib")
+
 
 class Clock:
     """A clock that stands still until a call moves it."""

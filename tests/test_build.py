@@ -10,6 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "pycrust").glob("*.pyx"))
 
+pytestmark = pytest.mark.thread_unsafe(reason="runs Cython and reads files")
+
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
 def test_cython_has_nothing_to_complain_about(module, tmp_path):

@@ -8,6 +8,8 @@ import pytest
 
 RUN = [sys.executable, str(Path(__file__).parent / "c" / "run")]
 
+pytestmark = pytest.mark.thread_unsafe(reason="compiles and runs C alone")
+
 if sys.platform == "win32":
     pytest.skip("the tests in C use POSIX", allow_module_level=True)
 

@@ -161,6 +161,7 @@ def cluster():
             yield client
 
 
+@pytest.mark.thread_unsafe(reason="starts a cluster")
 def test_cluster_gives_the_same_bits(cluster):
     x = DATA["wild float64"]
     whole = lazy.sumsq(da.from_array(x, chunks=(2, 5, 2)))
@@ -175,6 +176,7 @@ def slowly(block):
     return block
 
 
+@pytest.mark.thread_unsafe(reason="starts a cluster")
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
 def test_a_worker_killed_midway(cluster):
     x = RNG.normal(size=60_000) * 10.0 ** RNG.integers(-30, 30, size=60_000)

@@ -7,6 +7,8 @@ import pytest
 
 import pycrust
 
+pytestmark = pytest.mark.thread_unsafe(reason="doctest replaces sys.stdout")
+
 
 def documented():
     for name in pycrust.__all__:

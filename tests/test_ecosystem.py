@@ -106,6 +106,7 @@ def part(name, shape, dtype, start, stop):
         memory.close()
 
 
+@pytest.mark.thread_unsafe(reason="starts processes")
 @pytest.mark.parametrize("method", [method for method in get_all_start_methods() if method != "fork"])
 def test_processes_that_share_memory(method):
     x = RNG.normal(size=50_000) * 10.0 ** RNG.integers(-100, 100, size=50_000)
@@ -123,6 +124,7 @@ def test_processes_that_share_memory(method):
     assert total.sumsq() == pycrust.sumsq(x)
 
 
+@pytest.mark.thread_unsafe(reason="starts processes")
 @pytest.mark.skipif(not Path(__file__).parent.with_name("docs").is_dir(), reason="the documentation is not here")
 def test_the_shared_memory_example_runs(tmp_path):
     text = Path(__file__).parent.with_name("docs").joinpath("guide", "clusters.md").read_text(encoding="utf-8")

@@ -5,7 +5,7 @@ held, and a small part of it when not. A busy machine only ever lengthens a stal
 attempts counts where a short one is expected.
 """
 
-import sys
+import os
 import threading
 import time
 
@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 
 from pycrust import simd, sum_of_squares, sum_of_squares_batch, threadable_sum_of_squares
+from pycrust.bench.machine import free_threaded_build, gil_enabled
 
 # About half a second each.
 N = {"portable": 1_500_000_000, "avx2": 2_500_000_000, "avx512": 5_000_000_000, "avx512ifma": 5_000_000_000}[simd()]
 
-gil_only = pytest.mark.skipif(
-    not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="without a GIL nobody can hold it"
-)
+measures = pytest.mark.thread_unsafe(reason="measures for how long a thread stands still")
+gil_only = pytest.mark.skipif(not gil_enabled(), reason="without a GIL nobody can hold it")
 
 
 def stall(function):
@@ -56,9 +56,17 @@ def shortest_stall(function, attempts=5):
     return best
 
 
+@measures
 @gil_only
 def test_sum_of_squares_holds_the_gil():
     assert stall(lambda: sum_of_squares(N)) > 0.8
+
+
+@pytest.mark.skipif(not free_threaded_build(), reason="this build has a GIL at all times")
+def test_importing_leaves_the_gil_off(python):
+    env = {name: value for name, value in os.environ.items() if name != "PYTHON_GIL"}
+    process = python("import sys, pycrust, pycrust.bench; print(sys._is_gil_enabled())", env=env)
+    assert (process.stdout, process.stderr) == ("False\n", "")
 
 
 RELEASING = {
@@ -69,6 +77,7 @@ RELEASING = {
 }
 
 
+@measures
 @pytest.mark.parametrize("function", RELEASING.values(), ids=RELEASING)
 def test_the_others_release_it(function):
     assert shortest_stall(function) < 0.5

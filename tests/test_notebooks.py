@@ -9,6 +9,8 @@ from nbclient import NotebookClient
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 SHOWS = {"threads_and_the_gil": {"text/html", "image/png"}, "exact_sums_of_squares": {"image/png"}}
 
+pytestmark = pytest.mark.thread_unsafe(reason="runs kernels in other processes")
+
 
 def outputs(notebook):
     return [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]

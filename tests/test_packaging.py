@@ -16,6 +16,8 @@ BUILD = "import sys; from setuptools import build_meta; build_meta.build_sdist(s
 pytest.importorskip("Cython")
 pytest.importorskip("setuptools", minversion="77")
 
+pytestmark = pytest.mark.thread_unsafe(reason="builds in another process")
+
 
 def tracked():
     if not (ROOT / ".git").exists():

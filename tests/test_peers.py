@@ -17,6 +17,8 @@ from pycrust.bench.machine import Machine
 from pycrust.bench.peers import block_of, error_in_words, error_of, exact_sumsq, short
 from pycrust.bench.timing import Timing
 
+pytestmark = pytest.mark.thread_unsafe(reason="measures, and draws with matplotlib")
+
 # ---- the oracle -------------------------------------------------------------
 
 

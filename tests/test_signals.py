@@ -7,7 +7,10 @@ import time
 
 import pytest
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals"),
+    pytest.mark.thread_unsafe(reason="signals processes of its own"),
+]
 
 # Each would run for minutes at the fastest level.
 LONG = {

@@ -22,6 +22,8 @@ from pycrust.bench.verdict import name_of
 
 needs_gil = pytest.mark.skipif(not gil_enabled(), reason="there is no GIL to hold")
 
+pytestmark = pytest.mark.thread_unsafe(reason="measures, and draws with matplotlib")
+
 
 def loop(count):
     for _ in range(count):

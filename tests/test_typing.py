@@ -15,6 +15,8 @@ MODULES = ["pycrust._data", "pycrust._range"]
 
 pytest.importorskip("mypy")
 
+pytestmark = pytest.mark.thread_unsafe(reason="runs mypy")
+
 
 def check(tmp_path, *command):
     # From elsewhere, so that the package under test is the imported one. mypy

@@ -21,6 +21,7 @@ from pycrust import reference
 
 WORKERS = [1, 2, 3, 4, 7, 16, 100, -1]
 unix = pytest.mark.skipif(sys.platform == "win32", reason="needs a Unix")
+alone = pytest.mark.thread_unsafe(reason="looks at all of a process: its threads, children or signals")
 
 
 def wild(n, seed=0):
@@ -114,6 +115,7 @@ def test_calls_from_within_workers():
                 assert_same(result, expected)
 
 
+@alone
 def test_no_threads_are_left_behind_in_numbers():
     a = wild(300_000)
     pycrust.sumsq(a, workers=4)
@@ -142,6 +144,7 @@ def run(code, timeout=60):
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 
+@alone
 @needs_fork
 def test_after_fork():
     run(
@@ -163,6 +166,7 @@ def test_after_fork():
     )
 
 
+@alone
 @needs_fork
 def test_fork_in_the_middle_of_calls():
     run(
@@ -191,6 +195,7 @@ def test_fork_in_the_middle_of_calls():
     )
 
 
+@alone
 @needs_fork
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_process_pools(method, tmp_path):
@@ -221,6 +226,7 @@ def test_process_pools(method, tmp_path):
     assert (done.returncode, done.stdout.strip()) == (0, "right"), done.stderr
 
 
+@alone
 @pytest.mark.parametrize("allowed", [0, 1, 2])
 def test_when_no_thread_can_be_started(allowed):
     """RuntimeError: can't start new thread, at once or after a few."""
@@ -247,6 +253,7 @@ def test_when_no_thread_can_be_started(allowed):
     )
 
 
+@alone
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux limits")
 @pytest.mark.parametrize("limit", ["AS", "NPROC"])
 def test_when_the_system_refuses_threads(limit):
@@ -272,6 +279,7 @@ def test_when_the_system_refuses_threads(limit):
     )
 
 
+@alone
 def test_at_exit():
     """No thread can be started any more when the interpreter ends."""
     run(
@@ -287,6 +295,7 @@ def test_at_exit():
     )
 
 
+@alone
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs CPU affinity")
 def test_all_cores_are_those_that_may_be_used():
     run(
@@ -360,6 +369,7 @@ CALLS = {
 }
 
 
+@alone
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("on_main_thread", [True, False])
 def test_the_gil_is_released(name, on_main_thread):
@@ -384,6 +394,7 @@ def test_the_gil_is_released(name, on_main_thread):
 # ---- Ctrl-C -------------------------------------------------------------------
 
 
+@alone
 @unix
 @pytest.mark.parametrize("name", CALLS)
 def test_ctrl_c(name):
@@ -435,6 +446,7 @@ else:
     assert latency < 2.0  # of thirty seconds
 
 
+@alone
 @unix
 def test_signal_handlers_are_left_alone():
     before = signal.getsignal(signal.SIGINT)
@@ -442,6 +454,7 @@ def test_signal_handlers_are_left_alone():
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@alone
 @unix
 def test_an_error_in_a_handler_ends_the_call():
     def handler(number, frame):
