@@ -281,6 +281,48 @@ static void test_contiguous(long count)
     }
 }
 
+/* A window open at E makes E the first guess for a block. One number in that
+ * block, just within what a kernel takes for E or just beyond: at any column. */
+static void test_reach(long count)
+{
+    enum { N = 24 };
+    static const int deep[] = {24, 49, 27}, near_ends[] = {-403, 397, -130, 124};
+    for (; count; count--) {
+        pc_type type = below(2) ? PC_FLOAT32 : PC_FLOAT64;
+        int fraction_bits = formats[type - PC_FLOAT16].fraction,
+            bias = type == PC_FLOAT32 ? 127 : 1023,
+            E = below(2) ? (int)below(820) - 410 : near_ends[below(4)] + (int)below(7);
+        if (type == PC_FLOAT32)
+            E = E > 128 ? 128 - (int)below(40) : E < -128 ? -128 + (int)below(40) : E;
+        int e = below(2) ? E + (int)below(4) - 1 : E - deep[below(3)] + (int)below(5) - 2;
+        uint64_t ones = (UINT64_C(1) << fraction_bits) - 1, fraction = below(2) ? random64() & ones
+                                                                       : below(2) ? below(2)
+                                                                                  : ones;
+        char x[N * sizeof(double)];
+        pc_accumulator acc;
+        slow_result slow = {{{0}}, 0, 0};
+        pc_accumulator_clear(&acc);
+        memset(acc.window, 0, sizeof acc.window);
+        acc.flags = PC_WINDOW_USED;
+        acc.exponent = window_of(E);
+        size_t odd = below(N);
+        for (size_t k = 0; k < N; k++) {
+            int biased = (k == odd ? e : E) + bias;
+            uint64_t bits = (uint64_t)(biased < 0 ? 0 : biased) << fraction_bits | fraction;
+            if (k != odd && below(2))
+                bits = 0;
+            uint32_t four = (uint32_t)bits;
+            memcpy(x + k * sizes[type], type == PC_FLOAT32 ? (void *)&four : (void *)&bits,
+                   sizes[type]);
+            slow_add_element(&slow, type, x + k * sizes[type]);
+        }
+        as_the_caller();
+        pc_add_squares(&acc, type, x, N);
+        as_the_test();
+        check_equal(&slow, &acc);
+    }
+}
+
 /* ---- pc_reduce ---------------------------------------------------------------- */
 
 /* A random view into a block of memory: any strides, a mask, swapped bytes. */
@@ -527,6 +569,7 @@ int main(int argc, char **argv)
         test_limits();
         for (environment_in_use = 0; environment_in_use < ENVIRONMENTS; environment_in_use++) {
             test_contiguous(count / ENVIRONMENTS + 1);
+            test_reach(count / ENVIRONMENTS + 1);
             test_strided(count / ENVIRONMENTS / 4 + 1);
         }
         printf("%s ", pc_simd());
