@@ -70,7 +70,7 @@ static void add_spread(pc_accumulator *acc, const char *x, size_t n, const pc_ke
     int E = (int)(top >> 52) - 1023;
     if (E < -960) /* so that E - depth is not subnormal */
         E = -960;
-    int shift = E > E_MOST ? -600 : E < E_LEAST ? 600 : 0;
+    int shift = E > E_MOST ? -700 : E < E_LEAST ? 700 : 0;
     const uint64_t least = (uint64_t)(E - kernels->depth + 1023) << 52;
     bits = (uint64_t)(1023 + shift) << 52;
     memcpy(&scale, &bits, sizeof scale);
