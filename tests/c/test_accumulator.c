@@ -66,9 +66,9 @@ static pc_accumulator random_state_at(int exponent)
     pc_accumulator acc;
     memset(&acc, 0x55, sizeof acc); /* what is not in use may hold anything */
     pc_accumulator_clear(&acc);
+    acc.exponent = exponent;
     if (below(3)) {
         acc.flags |= PC_WINDOW_USED;
-        acc.exponent = exponent;
         for (int k = 0; k < 4; k++)
             acc.window[k] = edge();
         if (exponent + 255 >= HIGHEST - 1)
@@ -180,12 +180,35 @@ static void test_window(void)
         CHECK(!(acc.flags & PC_LIMBS_USED) == (e >= -50 && e <= 7));
     }
 
+    /* An empty one has no limbs to scale. */
+    memset(&acc, 0x55, sizeof acc);
+    pc_accumulator_clear(&acc);
+    pc_accumulator_scale(&acc, 3);
+    CHECK(acc.flags == 0 && acc.limb[0] == UINT64_C(0x5555555555555555));
+
     /* What is read is not changed. */
     acc = random_state_at(0);
     acc.flags = PC_WINDOW_USED | PC_LIMBS_USED;
     pc_accumulator before = acc;
     (void)pc_accumulator_round(&acc, PC_NORM);
     CHECK(memcmp(&acc, &before, sizeof acc) == 0);
+}
+
+/* Who imports sums without their counts may get beyond any sum of squares, but not
+ * out of the limbs. */
+static void test_too_large(void)
+{
+    const uint64_t words[4] = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+    pc_sum sum, more;
+    pc_accumulator_clear(&sum.total);
+    sum.offset = 1;
+    CHECK(pc_accumulator_import(&sum.total, words, 4, HIGHEST - 256) == PC_OK);
+    for (int k = 0; k < 70; k++) { /* from the 64th on its ones end where the limbs do */
+        more = sum;
+        accumulator_add_square(&more.total, 0x1.fffffffffffffp1023);
+        CHECK(pc_accumulator_merge(&sum.total, &sum.total) == PC_OK);
+        CHECK(sum.offset == 1 && more.offset == 1);
+    }
 }
 
 static void test_specials(void)
@@ -329,6 +352,7 @@ int main(int argc, char **argv)
     test_states(count);
     test_window();
     test_specials();
+    test_too_large();
     test_rounding(count);
     return 0;
 }
