@@ -245,7 +245,7 @@ static uint64_t root_of(pc_u128 n, int *more)
     while ((next = (r + n.hi / r) / 2) < r)
         r = next;
     /* ... then one step that doubles its 32 bits to all but the last. */
-    r = r >> 32 ? UINT64_MAX : (r + 1) << 32 ? (r + 1) << 32 : UINT64_MAX;
+    r = r < UINT32_MAX ? (r + 1) << 32 : UINT64_MAX;
     if (n.hi < r) {
         uint64_t rest = n.hi, quotient = divide(&rest, n.lo, r);
         r = (r >> 1) + (quotient >> 1) + (r & quotient & 1);

@@ -27,24 +27,27 @@ static uint64_t enabled_state(void)
     return (uint64_t)hi << 32 | lo;
 }
 
-/* The number of levels that this machine can run, from portable up. */
-static size_t count_usable(void)
+enum { FMA = 1 << 12, OSXSAVE = 1 << 27, F16C = 1 << 29, AVX2 = 1 << 5, IFMA = 1 << 21 };
+
+size_t levels_of(uint32_t leaf1, uint32_t leaf7, uint64_t state)
 {
-    enum { FMA = 1 << 12, OSXSAVE = 1 << 27, F16C = 1 << 29, AVX2 = 1 << 5, IFMA = 1 << 21 };
     const uint32_t avx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31; /* F DQ BW VL */
     const uint64_t ymm_state = 0x06, zmm_state = 0xe6;
-    unsigned a, b, c, d, b7, c7;
 
-    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & OSXSAVE) || !(c & FMA) || !(c & F16C))
+    if (!(leaf1 & FMA) || !(leaf1 & F16C) || !(leaf7 & AVX2) || (state & ymm_state) != ymm_state)
         return 1;
-    if (!__get_cpuid_count(7, 0, &a, &b7, &c7, &d) || !(b7 & AVX2))
-        return 1;
-    uint64_t state = enabled_state();
-    if ((state & ymm_state) != ymm_state)
-        return 1;
-    if ((b7 & avx512) != avx512 || (state & zmm_state) != zmm_state)
+    if ((leaf7 & avx512) != avx512 || (state & zmm_state) != zmm_state)
         return 2;
-    return b7 & IFMA ? 4 : 3;
+    return leaf7 & IFMA ? 4 : 3;
+}
+
+static size_t count_usable(void)
+{
+    unsigned a, b, c, d, b7, c7;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & OSXSAVE) ||
+        !__get_cpuid_count(7, 0, &a, &b7, &c7, &d))
+        return 1;
+    return levels_of(c, b7, enabled_state());
 }
 #else
 static size_t count_usable(void)

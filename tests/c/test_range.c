@@ -243,6 +243,28 @@ static void test_even(long count)
 
 /* ---- levels ---------------------------------------------------------------- */
 
+#ifdef PC_X86_LEVELS
+/* A level needs each of its bits, and no other. */
+static void test_bits(void)
+{
+    const uint32_t leaf1 = 1u << 12 | 1u << 29, avx2 = 1u << 5, ifma = 1u << 21,
+                   avx512 = avx2 | 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;
+    const uint64_t ymm = 6, zmm = 0xe6;
+    CHECK(levels_of(0, 0, 0) == 1);
+    CHECK(levels_of(leaf1, avx2, ymm) == 2 && levels_of(leaf1, avx2 | ifma, zmm) == 2);
+    CHECK(levels_of(leaf1, avx512, zmm) == 3 && levels_of(leaf1, avx512 | ifma, zmm) == 4);
+    for (int k = 0; k < 32; k++) {
+        const uint32_t bit = 1u << k, rest = ~bit;
+        CHECK(levels_of(rest, ~0u, ~UINT64_C(0)) == (leaf1 & bit ? 1 : 4));
+        CHECK(levels_of(~0u, rest, ~UINT64_C(0)) == (avx2 & bit     ? 1
+                                                     : avx512 & bit ? 2
+                                                     : ifma & bit   ? 3
+                                                                    : 4));
+        CHECK(levels_of(~0u, ~0u, rest) == (ymm & bit ? 1 : zmm & bit ? 2 : 4));
+    }
+}
+#endif
+
 static void test_levels(void)
 {
     const char *best = pc_simd();
@@ -266,6 +288,9 @@ static void test_levels(void)
 int main(int argc, char **argv)
 {
     long count = trials(argc, argv);
+#ifdef PC_X86_LEVELS
+    test_bits();
+#endif
     test_levels();
     test_u128(count);
     test_round(count);
