@@ -20,34 +20,35 @@ static const pc_kernels *const levels[] = {
 #ifdef PC_X86_LEVELS
 #include <cpuid.h>
 
-static uint64_t enabled_state(void)
+static uint32_t enabled_state(void)
 {
-    uint32_t lo, hi;
-    __asm__("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
-    return (uint64_t)hi << 32 | lo;
+    uint32_t low, high;
+    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return low;
 }
 
 enum { FMA = 1 << 12, OSXSAVE = 1 << 27, F16C = 1 << 29, AVX2 = 1 << 5, IFMA = 1 << 21 };
 
-size_t levels_of(uint32_t leaf1, uint32_t leaf7, uint64_t state)
+size_t levels_of(uint32_t leaf1, uint32_t leaf7, uint32_t state)
 {
+    const uint32_t always = FMA | OSXSAVE | F16C;
     const uint32_t avx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31; /* F DQ BW VL */
-    const uint64_t ymm_state = 0x06, zmm_state = 0xe6;
+    const uint32_t ymm_state = 0x06, zmm_state = 0xe6;
 
-    if (!(leaf1 & FMA) || !(leaf1 & F16C) || !(leaf7 & AVX2) || (state & ymm_state) != ymm_state)
+    if ((leaf1 & always) != always || !(leaf7 & AVX2) || (state & ymm_state) != ymm_state)
         return 1;
     if ((leaf7 & avx512) != avx512 || (state & zmm_state) != zmm_state)
         return 2;
     return leaf7 & IFMA ? 4 : 3;
 }
 
+/* How many levels this machine can run. */
 static size_t count_usable(void)
 {
     unsigned a, b, c, d, b7, c7;
-    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & OSXSAVE) ||
-        !__get_cpuid_count(7, 0, &a, &b7, &c7, &d))
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !__get_cpuid_count(7, 0, &a, &b7, &c7, &d))
         return 1;
-    return levels_of(c, b7, enabled_state());
+    return levels_of(c, b7, c & OSXSAVE ? enabled_state() : 0);
 }
 #else
 static size_t count_usable(void)

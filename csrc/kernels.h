@@ -59,7 +59,7 @@ const pc_kernels *pc_kernels_in_use(void);
 
 /* How many levels, from portable up, a processor can run: by ECX of CPUID leaf 1, EBX
  * of leaf 7, and the state that the operating system saves. */
-size_t levels_of(uint32_t leaf1, uint32_t leaf7, uint64_t state);
+size_t levels_of(uint32_t leaf1, uint32_t leaf7, uint32_t state);
 #endif
 
 #endif

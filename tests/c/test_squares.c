@@ -281,23 +281,19 @@ static void test_contiguous(long count)
     }
 }
 
-/* A window open at E makes E the first guess for a block. One number in that
- * block, just within what a kernel takes for E or just beyond: at any column. */
+/* A window open at E makes E the first guess for a block. Most numbers have that
+ * exponent, or the nearest that their type has, and one is just within what a
+ * kernel takes for E or just beyond, or as small as can be. */
 static void test_reach(long count)
 {
     enum { N = 24 };
-    static const int deep[] = {24, 49, 27}, near_ends[] = {-403, 397, -130, 124};
+    static const int far[] = {0, 24, 27, 49, 3000}, edges[] = {-400, 400, -127, 127, -99, 26};
     for (; count; count--) {
-        pc_type type = below(2) ? PC_FLOAT32 : PC_FLOAT64;
+        pc_type type = PC_FLOAT16 + (pc_type)below(3);
         int fraction_bits = formats[type - PC_FLOAT16].fraction,
-            bias = type == PC_FLOAT32 ? 127 : 1023,
-            E = below(2) ? (int)below(820) - 410 : near_ends[below(4)] + (int)below(7);
-        if (type == PC_FLOAT32)
-            E = E > 128 ? 128 - (int)below(40) : E < -128 ? -128 + (int)below(40) : E;
-        int e = below(2) ? E + (int)below(4) - 1 : E - deep[below(3)] + (int)below(5) - 2;
-        uint64_t ones = (UINT64_C(1) << fraction_bits) - 1, fraction = below(2) ? random64() & ones
-                                                                       : below(2) ? below(2)
-                                                                                  : ones;
+            top = (1 << formats[type - PC_FLOAT16].exponent) - 2, bias = top / 2,
+            E = edges[below(6)] + (int)below(7) - 3, e = E - far[below(5)] + (int)below(5) - 2;
+        size_t odd = (size_t)below(N);
         char x[N * sizeof(double)];
         pc_accumulator acc;
         slow_result slow = {{{0}}, 0, 0};
@@ -305,14 +301,21 @@ static void test_reach(long count)
         memset(acc.window, 0, sizeof acc.window);
         acc.flags = PC_WINDOW_USED;
         acc.exponent = window_of(E);
-        size_t odd = below(N);
         for (size_t k = 0; k < N; k++) {
-            int biased = (k == odd ? e : E) + bias;
-            uint64_t bits = (uint64_t)(biased < 0 ? 0 : biased) << fraction_bits | fraction;
-            if (k != odd && below(2))
-                bits = 0;
+            uint64_t ones = (UINT64_C(1) << fraction_bits) - 1, bits = 0,
+                     fraction = below(2)   ? random64() & ones
+                                : below(2) ? below(2)
+                                           : ones;
+            int biased = bias + (k == odd ? e : E);
+            biased = biased < 0 ? 0 : biased > top ? top : biased;
+            if (k == odd || below(4))
+                bits = (uint64_t)biased << fraction_bits | fraction;
+            uint16_t two = (uint16_t)bits;
             uint32_t four = (uint32_t)bits;
-            memcpy(x + k * sizes[type], type == PC_FLOAT32 ? (void *)&four : (void *)&bits,
+            memcpy(x + k * sizes[type],
+                   sizes[type] == 2   ? (void *)&two
+                   : sizes[type] == 4 ? (void *)&four
+                                      : (void *)&bits,
                    sizes[type]);
             slow_add_element(&slow, type, x + k * sizes[type]);
         }
@@ -569,7 +572,7 @@ int main(int argc, char **argv)
         test_limits();
         for (environment_in_use = 0; environment_in_use < ENVIRONMENTS; environment_in_use++) {
             test_contiguous(count / ENVIRONMENTS + 1);
-            test_reach(count / ENVIRONMENTS + 1);
+            test_reach(count / ENVIRONMENTS * 4 + 1);
             test_strided(count / ENVIRONMENTS / 4 + 1);
         }
         printf("%s ", pc_simd());
