@@ -562,6 +562,27 @@ static void test_limits(void)
     CHECK(pc_accumulator_round(&acc, PC_SUMSQ) == (double)INFINITY);
 }
 
+/* n squares that come to just about 2^128: the last carry of all decides. */
+static void test_carry(void)
+{
+    enum { MOST = 64 };
+    for (int n = 2; n < MOST; n++) {
+        uint64_t root = (uint64_t)(0x1p64L / sqrtl((long double)n)), x[MOST];
+        for (uint64_t near = root - 3; near <= root + 3; near++)
+            for (pc_type type = PC_INT64; type <= PC_UINT64; type++) {
+                pc_accumulator acc;
+                slow_result slow = {{{0}}, 0, 0};
+                pc_accumulator_clear(&acc);
+                for (int k = 0; k < n; k++) {
+                    x[k] = near;
+                    slow_add_element(&slow, type, (char *)&x[k]);
+                }
+                pc_add_squares(&acc, type, (char *)x, (size_t)n);
+                check_equal(&slow, &acc);
+            }
+    }
+}
+
 int main(int argc, char **argv)
 {
     long count = trials(argc, argv);
@@ -570,6 +591,7 @@ int main(int argc, char **argv)
     FOR_EACH_LEVEL
     {
         test_limits();
+        test_carry();
         for (environment_in_use = 0; environment_in_use < ENVIRONMENTS; environment_in_use++) {
             test_contiguous(count / ENVIRONMENTS + 1);
             test_reach(count / ENVIRONMENTS * 4 + 1);
