@@ -19,7 +19,7 @@ void pc_accumulator_clear(pc_accumulator *acc)
     acc->flags = 0;
 }
 
-/* words += x * 2^position. */
+/* words += x * 2^position. In the limbs a carry ends with them. */
 static inline void add_at(uint64_t *words, unsigned position, pc_u128 x)
 {
     unsigned shift = position % 64;
@@ -29,7 +29,7 @@ static inline void add_at(uint64_t *words, unsigned position, pc_u128 x)
     word[0] = sum.lo;
     word[1] = sum.hi;
     carry = add_carry(&word[2], top, carry);
-    for (word += 3; carry; word++)
+    for (word += 3; carry && word < words + PC_LIMBS; word++)
         carry = ++*word == 0;
 }
 
@@ -184,7 +184,7 @@ static value value_of(const pc_accumulator *acc, pc_accumulator *room)
 static double pack(uint64_t top, int exponent, int more)
 {
     int e = exponent + 63; /* of the leading bit */
-    int dropped = e < -1022 ? 11 + (-1022 - e) : 11;
+    int lost = e < -1022 ? -1022 - e : 0, dropped = 11 + lost;
     uint64_t bits;
     double nearest;
     if (dropped > 64)
@@ -193,7 +193,7 @@ static double pack(uint64_t top, int exponent, int more)
     uint64_t rest = top << (64 - dropped), half = UINT64_C(1) << 63;
     kept += rest > half || (rest == half && (more || (kept & 1)));
     /* A carry out of the fraction rightly raises the exponent by one. */
-    bits = e < -1022 ? kept : ((uint64_t)(e + 1022) << 52) + kept;
+    bits = ((uint64_t)(e + lost + 1022) << 52) + kept;
     if (bits > UINT64_C(0x7ff) << 52)
         bits = UINT64_C(0x7ff) << 52;
     memcpy(&nearest, &bits, sizeof nearest);
@@ -245,7 +245,7 @@ static uint64_t root_of(pc_u128 n, int *more)
     while ((next = (r + n.hi / r) / 2) < r)
         r = next;
     /* ... then one step that doubles its 32 bits to all but the last. */
-    r = r >> 32 ? UINT64_MAX : (r + 1) << 32 ? (r + 1) << 32 : UINT64_MAX;
+    r = r < UINT32_MAX ? (r + 1) << 32 : UINT64_MAX;
     if (n.hi < r) {
         uint64_t rest = n.hi, quotient = divide(&rest, n.lo, r);
         r = (r >> 1) + (quotient >> 1) + (r & quotient & 1);

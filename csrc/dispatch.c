@@ -20,31 +20,35 @@ static const pc_kernels *const levels[] = {
 #ifdef PC_X86_LEVELS
 #include <cpuid.h>
 
-static uint64_t enabled_state(void)
+static uint32_t enabled_state(void)
 {
-    uint32_t lo, hi;
-    __asm__("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
-    return (uint64_t)hi << 32 | lo;
+    uint32_t low, high;
+    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return low;
 }
 
-/* The number of levels that this machine can run, from portable up. */
+enum { FMA = 1 << 12, OSXSAVE = 1 << 27, F16C = 1 << 29, AVX2 = 1 << 5, IFMA = 1 << 21 };
+
+size_t levels_of(uint32_t leaf1, uint32_t leaf7, uint32_t state)
+{
+    const uint32_t always = FMA | OSXSAVE | F16C;
+    const uint32_t avx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31; /* F DQ BW VL */
+    const uint32_t ymm_state = 0x06, zmm_state = 0xe6;
+
+    if ((leaf1 & always) != always || !(leaf7 & AVX2) || (state & ymm_state) != ymm_state)
+        return 1;
+    if ((leaf7 & avx512) != avx512 || (state & zmm_state) != zmm_state)
+        return 2;
+    return leaf7 & IFMA ? 4 : 3;
+}
+
+/* How many levels this machine can run. */
 static size_t count_usable(void)
 {
-    enum { FMA = 1 << 12, OSXSAVE = 1 << 27, F16C = 1 << 29, AVX2 = 1 << 5, IFMA = 1 << 21 };
-    const uint32_t avx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31; /* F DQ BW VL */
-    const uint64_t ymm_state = 0x06, zmm_state = 0xe6;
     unsigned a, b, c, d, b7, c7;
-
-    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & OSXSAVE) || !(c & FMA) || !(c & F16C))
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !__get_cpuid_count(7, 0, &a, &b7, &c7, &d))
         return 1;
-    if (!__get_cpuid_count(7, 0, &a, &b7, &c7, &d) || !(b7 & AVX2))
-        return 1;
-    uint64_t state = enabled_state();
-    if ((state & ymm_state) != ymm_state)
-        return 1;
-    if ((b7 & avx512) != avx512 || (state & zmm_state) != zmm_state)
-        return 2;
-    return b7 & IFMA ? 4 : 3;
+    return levels_of(c, b7, c & OSXSAVE ? enabled_state() : 0);
 }
 #else
 static size_t count_usable(void)

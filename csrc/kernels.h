@@ -56,6 +56,10 @@ const pc_kernels *pc_kernels_in_use(void);
 /* x86-64 under gcc or clang: the only builds with levels above portable. */
 #if defined(__x86_64__) && defined(__GNUC__)
 #define PC_X86_LEVELS 1
+
+/* How many levels, from portable up, a processor can run: by ECX of CPUID leaf 1, EBX
+ * of leaf 7, and the state that the operating system saves. */
+size_t levels_of(uint32_t leaf1, uint32_t leaf7, uint32_t state);
 #endif
 
 #endif

@@ -23,8 +23,8 @@ static int exact64(span found, int E, int depth)
  * are never too fine for an E whose last bits their squares reach. */
 static int exact32(span found, int E, int finest)
 {
-    return E <= 127 && E >= -127 && found.most < (uint32_t)(E + 1 + 127) << 23 &&
-           (2 * finest >= 2 * E - 101 || found.least >= (uint32_t)(E - 27 + 127) << 23);
+    return found.most < (uint32_t)(E + 1 + 127) << 23 &&
+           (finest >= E - 50 || found.least >= (uint32_t)(E - 27 + 127) << 23);
 }
 
 /* The E that the open window is for, as a first guess for the next block. */
@@ -70,7 +70,7 @@ static void add_spread(pc_accumulator *acc, const char *x, size_t n, const pc_ke
     int E = (int)(top >> 52) - 1023;
     if (E < -960) /* so that E - depth is not subnormal */
         E = -960;
-    int shift = E > E_MOST ? -600 : E < E_LEAST ? 600 : 0;
+    int shift = E > E_MOST ? -700 : E < E_LEAST ? 700 : 0;
     const uint64_t least = (uint64_t)(E - kernels->depth + 1023) << 52;
     bits = (uint64_t)(1023 + shift) << 52;
     memcpy(&scale, &bits, sizeof scale);
@@ -130,7 +130,7 @@ static void add_float32(pc_accumulator *acc, const char *x, size_t n, int finest
         kernels->squares_of_float32(x, n, E, sum, &found);
         if (!exact32(found, E, finest)) {
             E = (int)(found.most >> 23) - 127 + 1;
-            E = E == 128 ? 127 : E;
+            E = E > 127 ? 127 : E;
             if (exact32(found, E, finest))
                 kernels->squares_of_float32(x, n, E, sum, &found);
         }

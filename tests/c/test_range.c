@@ -243,6 +243,37 @@ static void test_even(long count)
 
 /* ---- levels ---------------------------------------------------------------- */
 
+#ifdef PC_X86_LEVELS
+/* A level needs each of its bits and no other, and the machine has what it has. */
+static void test_bits(void)
+{
+    const uint32_t leaf1 = 1u << 12 | 1u << 27 | 1u << 29, avx2 = 1u << 5, ifma = 1u << 21,
+                   avx512 = avx2 | 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;
+    const uint32_t ymm = 6, zmm = 0xe6;
+    CHECK(levels_of(0, 0, 0) == 1);
+    CHECK(levels_of(leaf1, avx2, ymm) == 2 && levels_of(leaf1, avx2 | ifma, zmm) == 2);
+    CHECK(levels_of(leaf1, avx512, zmm) == 3 && levels_of(leaf1, avx512 | ifma, zmm) == 4);
+    for (int k = 0; k < 32; k++) {
+        const uint32_t bit = 1u << k, rest = ~bit;
+        CHECK(levels_of(rest, ~0u, ~0u) == (leaf1 & bit ? 1 : 4));
+        CHECK(levels_of(~0u, rest, ~0u) == (avx2 & bit     ? 1
+                                            : avx512 & bit ? 2
+                                            : ifma & bit   ? 3
+                                                           : 4));
+        CHECK(levels_of(~0u, ~0u, rest) == (ymm & bit ? 1 : zmm & bit ? 2 : 4));
+    }
+
+    /* What the compiler's own library says of this machine. */
+    CHECK(pc_simd_usable("avx2") ==
+          (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")));
+    CHECK(pc_simd_usable("avx512") ==
+          (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")));
+    CHECK(pc_simd_usable("avx512ifma") ==
+          (pc_simd_usable("avx512") && __builtin_cpu_supports("avx512ifma")));
+}
+#endif
+
 static void test_levels(void)
 {
     const char *best = pc_simd();
@@ -266,6 +297,9 @@ static void test_levels(void)
 int main(int argc, char **argv)
 {
     long count = trials(argc, argv);
+#ifdef PC_X86_LEVELS
+    test_bits();
+#endif
     test_levels();
     test_u128(count);
     test_round(count);

@@ -281,6 +281,51 @@ static void test_contiguous(long count)
     }
 }
 
+/* A window open at E makes E the first guess for a block. Most numbers have that
+ * exponent, or the nearest that their type has, and one is just within what a
+ * kernel takes for E or just beyond, or as small as can be. */
+static void test_reach(long count)
+{
+    enum { N = 24 };
+    static const int far[] = {0, 24, 27, 49, 3000}, edges[] = {-400, 400, -127, 127, -99, 26};
+    for (; count; count--) {
+        pc_type type = PC_FLOAT16 + (pc_type)below(3);
+        int fraction_bits = formats[type - PC_FLOAT16].fraction,
+            top = (1 << formats[type - PC_FLOAT16].exponent) - 2, bias = top / 2,
+            E = edges[below(6)] + (int)below(7) - 3, e = E - far[below(5)] + (int)below(5) - 2;
+        size_t odd = (size_t)below(N);
+        char x[N * sizeof(double)];
+        pc_accumulator acc;
+        slow_result slow = {{{0}}, 0, 0};
+        pc_accumulator_clear(&acc);
+        memset(acc.window, 0, sizeof acc.window);
+        acc.flags = PC_WINDOW_USED;
+        acc.exponent = window_of(E);
+        for (size_t k = 0; k < N; k++) {
+            uint64_t ones = (UINT64_C(1) << fraction_bits) - 1, bits = 0,
+                     fraction = below(2)   ? random64() & ones
+                                : below(2) ? below(2)
+                                           : ones;
+            int biased = bias + (k == odd ? e : E);
+            biased = biased < 0 ? 0 : biased > top ? top : biased;
+            if (k == odd || below(4))
+                bits = (uint64_t)biased << fraction_bits | fraction;
+            uint16_t two = (uint16_t)bits;
+            uint32_t four = (uint32_t)bits;
+            memcpy(x + k * sizes[type],
+                   sizes[type] == 2   ? (void *)&two
+                   : sizes[type] == 4 ? (void *)&four
+                                      : (void *)&bits,
+                   sizes[type]);
+            slow_add_element(&slow, type, x + k * sizes[type]);
+        }
+        as_the_caller();
+        pc_add_squares(&acc, type, x, N);
+        as_the_test();
+        check_equal(&slow, &acc);
+    }
+}
+
 /* ---- pc_reduce ---------------------------------------------------------------- */
 
 /* A random view into a block of memory: any strides, a mask, swapped bytes. */
@@ -517,6 +562,27 @@ static void test_limits(void)
     CHECK(pc_accumulator_round(&acc, PC_SUMSQ) == (double)INFINITY);
 }
 
+/* n squares that come to just about 2^128: the last carry of all decides. */
+static void test_carry(void)
+{
+    enum { MOST = 64 };
+    for (int n = 2; n < MOST; n++) {
+        uint64_t root = (uint64_t)(0x1p64L / sqrtl((long double)n)), x[MOST];
+        for (uint64_t near = root - 3; near <= root + 3; near++)
+            for (pc_type type = PC_INT64; type <= PC_UINT64; type++) {
+                pc_accumulator acc;
+                slow_result slow = {{{0}}, 0, 0};
+                pc_accumulator_clear(&acc);
+                for (int k = 0; k < n; k++) {
+                    x[k] = near;
+                    slow_add_element(&slow, type, (char *)&x[k]);
+                }
+                pc_add_squares(&acc, type, (char *)x, (size_t)n);
+                check_equal(&slow, &acc);
+            }
+    }
+}
+
 int main(int argc, char **argv)
 {
     long count = trials(argc, argv);
@@ -525,8 +591,10 @@ int main(int argc, char **argv)
     FOR_EACH_LEVEL
     {
         test_limits();
+        test_carry();
         for (environment_in_use = 0; environment_in_use < ENVIRONMENTS; environment_in_use++) {
             test_contiguous(count / ENVIRONMENTS + 1);
+            test_reach(count / ENVIRONMENTS * 4 + 1);
             test_strided(count / ENVIRONMENTS / 4 + 1);
         }
         printf("%s ", pc_simd());

@@ -1,0 +1,316 @@
+/* How often squares.c sends numbers through the kernels, and which it adds one by
+ * one: what else it might try gives the same bits, but takes longer. Linked so
+ * that calls of the two functions wrapped here come here (ld --wrap). */
+#include "check.h"
+
+/* ---- what is counted --------------------------------------------------------- */
+
+static struct {
+    size_t integers, float32, float64, columns, single;
+} passed;
+
+const pc_kernels *__real_pc_kernels_in_use(void);
+const pc_kernels *__wrap_pc_kernels_in_use(void);
+void __real_accumulator_add_square(pc_accumulator *acc, double x);
+void __wrap_accumulator_add_square(pc_accumulator *acc, double x);
+
+static const pc_kernels *real;
+
+#define COUNT_INTEGERS(type)                                                                       \
+    static void count_##type(const char *x, size_t n, uint64_t sum[4])                             \
+    {                                                                                              \
+        CHECK(n <= INTEGER_BLOCK);                                                                 \
+        passed.integers += n;                                                                      \
+        real->squares_of_integers[type](x, n, sum);                                                \
+    }
+COUNT_INTEGERS(PC_INT8)
+COUNT_INTEGERS(PC_UINT8)
+COUNT_INTEGERS(PC_INT16)
+COUNT_INTEGERS(PC_UINT16)
+COUNT_INTEGERS(PC_INT32)
+COUNT_INTEGERS(PC_UINT32)
+COUNT_INTEGERS(PC_INT64)
+COUNT_INTEGERS(PC_UINT64)
+
+static void count_float32(const char *x, size_t n, int E, uint64_t sum[4], span *found)
+{
+    CHECK(n <= FLOAT_BLOCK && E >= -127 && E <= 127);
+    passed.float32 += n;
+    real->squares_of_float32(x, n, E, sum, found);
+}
+
+static void count_float64(const char *x, size_t n, int E, uint64_t sum[4], span *found)
+{
+    CHECK(n <= FLOAT_BLOCK && E >= -400 && E <= 400);
+    passed.float64 += n;
+    real->squares_of_float64(x, n, E, sum, found);
+}
+
+static void count_columns(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
+                          const int *E, uint64_t (*sum)[4], span *found)
+{
+    CHECK(rows <= FLOAT_BLOCK && columns <= PC_PANEL && columns % 8 == 0);
+    for (size_t c = 0; c < columns; c++)
+        CHECK(E[c] >= -400 && E[c] <= 400);
+    passed.columns += rows * columns;
+    real->squares_of_columns(x, stride, rows, columns, E, sum, found);
+}
+
+const pc_kernels *__wrap_pc_kernels_in_use(void)
+{
+    static pc_kernels counting = {
+        .squares_of_integers = {count_PC_INT8, count_PC_UINT8, count_PC_INT16, count_PC_UINT16,
+                                count_PC_INT32, count_PC_UINT32, count_PC_INT64, count_PC_UINT64}};
+    real = __real_pc_kernels_in_use();
+    counting.name = real->name;
+    counting.depth = real->depth;
+    counting.squares_of_range = real->squares_of_range;
+    counting.squares_of_float32 = real->squares_of_float32 ? count_float32 : NULL;
+    counting.squares_of_float64 = real->squares_of_float64 ? count_float64 : NULL;
+    counting.squares_of_columns = real->squares_of_columns ? count_columns : NULL;
+    return &counting;
+}
+
+void __wrap_accumulator_add_square(pc_accumulator *acc, double x)
+{
+    passed.single++;
+    __real_accumulator_add_square(acc, x);
+}
+
+/* ---- blocks ------------------------------------------------------------------ */
+
+enum { B = FLOAT_BLOCK, N = 2 * B };
+
+static double numbers[N];
+
+/* From just above 2^low on. (That itself, a matter of no more than one number, is too small.) */
+static double number(int k, int low, int high)
+{
+    return ldexp(1.0 + 0x1p-23, high - k % (high - low + 1));
+}
+
+static void put(pc_type type, int k, double x)
+{
+    float narrow = (float)x;
+    if (type == PC_FLOAT64)
+        numbers[k] = x;
+    else
+        memcpy((char *)numbers + (size_t)k * sizeof narrow, &narrow, sizeof narrow);
+}
+
+static void add_all(pc_type type, size_t n)
+{
+    pc_accumulator acc;
+    pc_accumulator_clear(&acc);
+    memset(&passed, 0, sizeof passed);
+    pc_add_squares(&acc, type, (const char *)numbers, n);
+    CHECK(acc.count == n);
+}
+
+/* Two blocks pass the kernel twice in all, and a third time if the first guess for
+ * the first of them, E = 0, was wrong: what is seen of it serves for the second. */
+static void test_scales(const pc_kernels *kernels)
+{
+    const int depth = kernels->depth;
+    const struct {
+        pc_type type;
+        int low, high, later; /* the second block times 2^later */
+        size_t passes;
+    } cases[] = {
+        {PC_FLOAT32, 0, 0, 0, 2},       /* as guessed */
+        {PC_FLOAT32, -27, 0, 0, 2},     /* ... as wide as can be */
+        {PC_FLOAT32, -27, -27, 0, 2},   /* ... the smallest */
+        {PC_FLOAT32, -28, -28, 0, 3},   /* ... and too small */
+        {PC_FLOAT32, 1, 1, 0, 3},       /* too large */
+        {PC_FLOAT32, 24, 50, 0, 3},     /* as wide as can be, with room */
+        {PC_FLOAT32, 50, 50, 1, 3},     /* twice as large: there is room */
+        {PC_FLOAT32, 50, 50, 2, 4},     /* four times: there is none */
+        {PC_FLOAT32, 100, 126, 0, 3},   /* near the end */
+        {PC_FLOAT32, 100, 127, 0, 3},   /* at the end: no room needed */
+        {PC_FLOAT32, -149, -100, 0, 3}, /* so small that any number goes */
+        {PC_FLOAT32, -149, -149, 0, 3},
+        {PC_FLOAT64, 0, 0, 0, 2},
+        {PC_FLOAT64, -depth, 0, 0, 2},
+        {PC_FLOAT64, -depth, -depth, 0, 2},
+        {PC_FLOAT64, -depth - 1, -depth - 1, 0, 3},
+        {PC_FLOAT64, 1, 1, 0, 3},
+        {PC_FLOAT64, 50 + 1 - depth, 50, 0, 3},
+        {PC_FLOAT64, 50, 50, 1, 3},
+        {PC_FLOAT64, 50, 50, 2, 4},
+        {PC_FLOAT64, 400 - depth, 399, 0, 3},
+        {PC_FLOAT64, -400 - depth, -401, 0, 3},
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        pc_type type = cases[c].type;
+        if (type == PC_FLOAT32 ? !kernels->squares_of_float32 : !kernels->squares_of_float64)
+            continue;
+        for (int k = 0; k < N; k++)
+            put(type, k, number(k, cases[c].low, cases[c].high + (k < B ? 0 : cases[c].later)));
+        add_all(type, N);
+        CHECK((type == PC_FLOAT32 ? passed.float32 : passed.float64) == cases[c].passes * B);
+        CHECK((type == PC_FLOAT32 ? passed.float64 : passed.float32) == 0 && passed.single == 0);
+    }
+}
+
+/* One block: `count` numbers of every `period` are 2^low, the others 2^high. */
+static void put_mixed(int count, int period, int low, int high)
+{
+    for (int k = 0; k < B; k++)
+        numbers[k] = ldexp(1.0 + 0x1p-23, k % period < count ? low : high);
+}
+
+/* In a block that no E fits, what fits together with the largest goes through the
+ * kernel nevertheless, unless that seems to be the lesser part. */
+static void test_spread(int depth)
+{
+    const struct {
+        int count, period, low, high;
+        size_t passes, single;
+    } cases[] = {
+        {1, B, -depth, 0, 1, 0}, /* all fit at once */
+        {1, B, -depth, 1, 2, 1}, /* one does not */
+        {1, B, 1 - depth, 1, 2, 0},
+        {1, 8, -200, 0, 2, B / 8},      /* some do not */
+        {1, 2, -200, 0, 2, B / 2},      /* half of them, ... */
+        {B / 2, B, -200, 0, 2, B / 2},  /* ... however they lie */
+        {B / 2 + 10, B, -200, 0, 1, B}, /* more than half: one by one */
+        {3, 4, -200, 0, 1, B},
+        {1, B, -1074, 0, 2, 1},
+        {1, B, 0, 401, 2, 1}, /* beyond the kernel's range: scaled into it */
+        {B, B, 401, 401, 2, 0},
+        {B, B, 400, 400, 2, 0},
+        {B, B, 1023, 1023, 2, 0},
+        {1, B, 1023 - depth, 1023, 2, 0},
+        {1, B, 1022 - depth, 1023, 2, 1},
+        {B, B, -402, -402, 2, 0},
+        {1, B, -402 - depth, -402, 2, 0},
+        {1, B, -403 - depth, -402, 2, 1},
+        {1, B, -959 - depth, -959, 2, 0},
+        {1, B, -960 - depth, -959, 2, 1},
+        {1, B, -960 - depth, -960, 2, 0},
+        {1, B, -961 - depth, -961, 2, 1}, /* so near to the subnormal that E stays */
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        put_mixed(cases[c].count, cases[c].period, cases[c].low, cases[c].high);
+        add_all(PC_FLOAT64, B);
+        CHECK(passed.float64 == cases[c].passes * B && passed.single == cases[c].single);
+    }
+}
+
+/* Fewer than 20 numbers are added one by one. */
+static void test_few(pc_type type, int kernel)
+{
+    for (int k = 0; k < 20; k++)
+        put(type, k, 1.0);
+    add_all(type, 19);
+    CHECK(passed.single == 19 && passed.float32 + passed.float64 == 0);
+    add_all(type, 20);
+    CHECK(passed.single == (kernel ? 0 : 20) &&
+          passed.float32 + passed.float64 == (kernel ? 20 : 0));
+}
+
+/* Numbers for which float32 is too narrow go the way of float64; those of float16 never are. */
+static void test_narrow(const pc_kernels *kernels)
+{
+    for (int k = 0; k < B; k++)
+        put(PC_FLOAT32, k, k == 7 ? 0x1p-100 : 1.0);
+    add_all(PC_FLOAT32, B);
+    CHECK(passed.float32 == B);
+    CHECK(passed.float64 == (kernels->squares_of_float64 ? 2 * B : 0));
+    CHECK(passed.single == (kernels->squares_of_float64 ? 1 : B));
+
+    for (int k = 0; k < N; k++) {
+        uint16_t bits = (uint16_t)(k % 0x7c00);
+        memcpy((char *)numbers + (size_t)k * sizeof bits, &bits, sizeof bits);
+    }
+    uint16_t largest = 0x7bff;
+    memcpy((char *)numbers + 10, &largest, sizeof largest);
+    add_all(PC_FLOAT16, N);
+    CHECK(passed.float32 == 3 * B && passed.float64 == 0 && passed.single == 0);
+}
+
+static void test_integers(void)
+{
+    static const char zeros[(INTEGER_BLOCK + 1) * 8];
+    for (pc_type type = PC_INT8; type <= PC_BOOL; type++) {
+        pc_accumulator acc;
+        pc_accumulator_clear(&acc);
+        memset(&passed, 0, sizeof passed);
+        pc_add_squares(&acc, type, zeros, INTEGER_BLOCK + 1);
+        CHECK(passed.integers == INTEGER_BLOCK + 1 && passed.single == 0);
+    }
+}
+
+/* ---- columns ----------------------------------------------------------------- */
+
+/* The first rows are looked at to know the sizes, and then all are summed. What
+ * does not fit goes the way of a block, in two passes where E = 0 does not fit either. */
+static void test_columns(int depth)
+{
+    enum { ROWS = 100, LOOKED = 64, MOST = 2100, COLUMNS = 24 };
+    static double matrix[MOST * COLUMNS];
+    static pc_sum sums[COLUMNS];
+    const struct {
+        size_t rows, columns;
+        int low, high, later; /* the rows after those looked at times 2^later */
+        size_t in_columns, in_blocks, single;
+    } cases[] = {
+        {ROWS, 16, 0, 0, 0, 16 * (LOOKED + ROWS), 0, 0},
+        {ROWS, 8, 0, 0, 0, 8 * (LOOKED + ROWS), 0, 0},
+        {ROWS, 12, 0, 0, 0, 8 * (LOOKED + ROWS), 4 * ROWS, 0}, /* eights */
+        {ROWS, 7, 0, 0, 0, 0, 7 * ROWS, 0},
+        {MOST, 8, 0, 0, 0, 8 * (LOOKED + MOST), 0, 0},
+        {20, 8, 0, 0, 0, 8 * (20 + 20), 0, 0},
+        {19, 8, 0, 0, 0, 0, 0, 8 * 19}, /* few */
+        {ROWS, 16, 50 + 2 - depth, 50, 0, 16 * (LOOKED + ROWS), 0, 0},
+        {ROWS, 16, 50, 50, 2, 16 * (LOOKED + ROWS), 0, 0}, /* there is room to grow */
+        {ROWS, 16, 50, 50, 3, 16 * (LOOKED + ROWS), 16 * 2 * ROWS, 0},
+        {ROWS, 8, 398, 398, 0, 8 * (LOOKED + ROWS), 0, 0}, /* the ends of the kernel's range */
+        {ROWS, 8, 399, 399, 0, 8 * (LOOKED + ROWS), 8 * 2 * ROWS, 0},
+        {ROWS, 8, -402, -402, 0, 8 * (LOOKED + ROWS), 0, 0},
+        {ROWS, 8, -403, -403, 0, 8 * (LOOKED + ROWS), 8 * 2 * ROWS, 0},
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        size_t rows = cases[c].rows, columns = cases[c].columns;
+        for (size_t r = 0; r < rows; r++)
+            for (size_t k = 0; k < columns; k++)
+                matrix[r * COLUMNS + k] = number((int)r, cases[c].low, cases[c].high) *
+                                          ldexp(1.0, r < LOOKED ? 0 : cases[c].later);
+        pc_array a = {
+            .type = PC_FLOAT64,
+            .parts = 1,
+            .data = (const char *)matrix,
+            .kept = 1,
+            .reduced = 1,
+            .repeat = 1,
+            .axis = {{columns, sizeof(double), 0, 0}, {rows, COLUMNS * sizeof(double), 0, 0}}};
+        for (size_t k = 0; k < columns; k++)
+            pc_accumulator_clear(&sums[k].total);
+        memset(&passed, 0, sizeof passed);
+        pc_add_panel(&a, 0, columns, sums);
+        CHECK(passed.columns == cases[c].in_columns && passed.float64 == cases[c].in_blocks &&
+              passed.single == cases[c].single);
+        for (size_t k = 0; k < columns; k++)
+            CHECK(sums[k].total.count == rows);
+    }
+}
+
+int main(void)
+{
+    FOR_EACH_LEVEL
+    {
+        const pc_kernels *kernels = pc_kernels_in_use();
+        test_integers();
+        test_scales(kernels);
+        test_few(PC_FLOAT32, kernels->squares_of_float32 != NULL);
+        test_few(PC_FLOAT64, kernels->squares_of_float64 != NULL);
+        if (kernels->squares_of_float32)
+            test_narrow(kernels);
+        if (kernels->squares_of_float64)
+            test_spread(kernels->depth);
+        if (kernels->squares_of_columns)
+            test_columns(kernels->depth);
+        printf("%s ", pc_simd());
+    }
+    return 0;
+}
