@@ -187,6 +187,7 @@ def peak_of(function, *args, **kwargs):
         tracemalloc.stop()
 
 
+@pytest.mark.thread_unsafe(reason="tracemalloc sees every thread")
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_never_a_full_copy(dtype):
     a = np.ones((1000, 8_000 // np.dtype(dtype).itemsize), dtype)
