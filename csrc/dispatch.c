@@ -88,7 +88,7 @@ const char *pc_simd(void)
 
 static const pc_kernels *find(const char *name)
 {
-    for (size_t k = 0; k < count_usable(); k++)
+    for (size_t k = count_usable(); k--;)
         if (strcmp(levels[k]->name, name) == 0)
             return levels[k];
     return NULL;

@@ -180,6 +180,7 @@ static void test_spread(int depth)
         {B, B, 401, 401, 2, 0},
         {B, B, 400, 400, 2, 0},
         {B, B, 1023, 1023, 2, 0},
+        {1, B, 1023, 1024 - depth, 2, 0}, /* the first is the largest */
         {1, B, 1023 - depth, 1023, 2, 0},
         {1, B, 1022 - depth, 1023, 2, 1},
         {B, B, -402, -402, 2, 0},
