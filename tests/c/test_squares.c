@@ -497,6 +497,62 @@ static void test_strided(long count)
     }
 }
 
+/* The order in which an array is summed: long strides outside, no axis more than needed. */
+static void test_arrange(void)
+{
+    enum { MOST = 4 };
+    static const char memory[256], *const element = memory + 128;
+    static const struct {
+        int masked, kept, reduced;
+        pc_axis before[MOST];
+        int kept_after, reduced_after, repeat;
+        pc_axis after[MOST];
+        ptrdiff_t data, mask; /* how far the start has moved */
+    } cases[] = {
+        /* without gaps, in either order, is one axis */
+        {0, 0, 3, {{2, 96, 0, 0}, {3, 32, 0, 0}, {4, 8, 0, 0}}, 0, 1, 1, {{24, 8, 0, 0}}, 0, 0},
+        {0, 0, 3, {{4, 8, 0, 0}, {3, 32, 0, 0}, {2, 96, 0, 0}}, 0, 1, 1, {{24, 8, 0, 0}}, 0, 0},
+        /* ... backwards too */
+        {0, 0, 2, {{3, 32, 0, 0}, {4, -8, 0, 0}}, 0, 1, 1, {{12, 8, 0, 0}}, -24, 0},
+        {1, 0, 2, {{3, -32, -4, 0}, {4, -8, -1, 0}}, 0, 1, 1, {{12, 8, 1, 0}}, -88, -11},
+        /* a gap, in the data or the mask */
+        {0, 0, 2, {{4, 8, 0, 0}, {3, 40, 0, 0}}, 0, 2, 1, {{3, 40, 0, 0}, {4, 8, 0, 0}}, 0, 0},
+        {1, 0, 2, {{3, 32, 5, 0}, {4, 8, 1, 0}}, 0, 2, 1, {{3, 32, 5, 0}, {4, 8, 1, 0}}, 0, 0},
+        /* equal strides stay in order */
+        {0, 0, 2, {{3, 8, 0, 0}, {4, 8, 0, 0}}, 0, 2, 1, {{3, 8, 0, 0}, {4, 8, 0, 0}}, 0, 0},
+        /* axes of length 1 are none */
+        {0, 1, 2, {{1, 7, 0, 8}, {1, 99, 0, 0}, {5, 8, 0, 0}}, 0, 1, 1, {{5, 8, 0, 0}}, 0, 0},
+        /* the same elements again and again, unless a mask has them or not */
+        {0, 0, 2, {{7, 0, 0, 0}, {5, 8, 0, 0}}, 0, 1, 7, {{5, 8, 0, 0}}, 0, 0},
+        {1, 0, 2, {{7, 0, 0, 0}, {5, 8, 1, 0}}, 0, 1, 7, {{5, 8, 1, 0}}, 0, 0},
+        {1, 0, 2, {{7, 0, 5, 0}, {5, 8, 1, 0}}, 0, 2, 1, {{5, 8, 1, 0}, {7, 0, 5, 0}}, 0, 0},
+        /* axes to keep: neither turned nor dropped, and merged only if the output runs on too */
+        {0, 2, 0, {{3, 32, 0, 32}, {4, 8, 0, 8}}, 1, 0, 1, {{12, 8, 0, 8}}, 0, 0},
+        {0, 2, 0, {{3, 32, 0, 8}, {4, 8, 0, 24}}, 2, 0, 1, {{3, 32, 0, 8}, {4, 8, 0, 24}}, 0, 0},
+        {0, 2, 0, {{3, -8, 0, 8}, {4, 0, 0, 24}}, 2, 0, 1, {{3, -8, 0, 8}, {4, 0, 0, 24}}, 0, 0},
+        {0, 1, 1, {{3, 8, 0, 8}, {4, 24, 0, 0}}, 1, 1, 1, {{3, 8, 0, 8}, {4, 24, 0, 0}}, 0, 0},
+        /* nothing to sum stays as it is */
+        {0, 0, 2, {{0, 8, 0, 0}, {1, -8, 0, 0}}, 0, 2, 1, {{0, 8, 0, 0}, {1, -8, 0, 0}}, 0, 0},
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        pc_array a = {.type = PC_FLOAT64,
+                      .parts = 1,
+                      .data = element,
+                      .mask = cases[c].masked ? element : NULL,
+                      .kept = cases[c].kept,
+                      .reduced = cases[c].reduced,
+                      .repeat = 1};
+        memcpy(a.axis, cases[c].before, sizeof cases[c].before);
+        pc_array_arrange(&a);
+        CHECK(a.kept == cases[c].kept_after && a.reduced == cases[c].reduced_after);
+        CHECK(a.repeat == (uint64_t)cases[c].repeat);
+        CHECK((intptr_t)a.data - (intptr_t)element == cases[c].data);
+        CHECK(!cases[c].masked || (intptr_t)a.mask - (intptr_t)element == cases[c].mask);
+        for (int k = 0; k < a.kept + a.reduced; k++)
+            CHECK(memcmp(&a.axis[k], &cases[c].after[k], sizeof *a.axis) == 0);
+    }
+}
+
 /* ---- at the limits -------------------------------------------------------------- */
 
 static void test_limits(void)
@@ -590,6 +646,7 @@ int main(int argc, char **argv)
     after_a_page = guarded_buffer(1 << 20, 0);
     FOR_EACH_LEVEL
     {
+        test_arrange();
         test_limits();
         test_carry();
         for (environment_in_use = 0; environment_in_use < ENVIRONMENTS; environment_in_use++) {
