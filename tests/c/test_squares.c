@@ -341,15 +341,16 @@ static void test_strided(long count)
         if ((a.type == PC_FLOAT32 || a.type == PC_FLOAT64) && below(3) == 0)
             a.parts = 2;
         a.swapped = sizes[a.type] > 1 && below(3) == 0;
-        int matrix = below(4) == 0; /* of float64, to be summed along its columns */
+        int matrix = below(4) == 0; /* of eight bytes an element, to be summed along its columns */
         if (matrix) {
-            a.type = PC_FLOAT64;
-            a.parts = 1;
-            a.swapped = 0;
+            static const pc_type eight[] = {PC_FLOAT64, PC_FLOAT64, PC_FLOAT64, PC_FLOAT32,
+                                            PC_INT64};
+            a.type = eight[below(5)];
+            a.parts = a.type == PC_FLOAT32 ? 2 : 1;
         }
         size_t item = sizes[a.type] * (size_t)a.parts, space = MEMORY / item, positions = 1,
                depth = 1;
-        int axes = matrix ? 2 : (int)below(5), masked = !matrix && below(2) == 0;
+        int axes = matrix ? 2 : (int)below(5), masked = below(matrix ? 4 : 2) == 0;
         ptrdiff_t data_low = 0, data_high = 0, mask_low = 0, mask_high = 0;
         a.kept = matrix ? 1 : (int)below((uint64_t)axes + 1);
         a.reduced = axes - a.kept;
