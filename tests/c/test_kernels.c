@@ -157,7 +157,8 @@ static void test_columns(const pc_kernels *kernels, long count)
     span found[PC_PANEL];
     int E[PC_PANEL];
     for (; count; count--) {
-        size_t columns = 8 * (1 + (size_t)below(below(8) ? 2 : PC_PANEL / 8)), gap = below(GAP),
+        size_t columns = 8 * (1 + (size_t)below(below(8) ? 2 : PC_PANEL / 8)),
+               gap = (size_t)below(GAP),
                rows = 1 + (columns > 16 ? (size_t)below(40) : some_length() % MOST);
         ptrdiff_t stride = (ptrdiff_t)(columns + gap);
         double *first = x;
