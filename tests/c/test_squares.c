@@ -333,7 +333,7 @@ static void test_strided(long count)
 {
     static pc_sum panel[PC_PANEL];
     enum { MEMORY = 1 << 16 };
-    char *memory = after_a_page.data, *mask_memory = before_a_page.data;
+    static char mask_memory[1 << 20];
     double out[4096];
 
     for (; count; count--) {
@@ -401,7 +401,11 @@ static void test_strided(long count)
             mask_high - mask_low >= (1 << 20))
             continue;
         size_t bytes = (size_t)(data_high - data_low) + item;
-        fill(memory, a.type, (bytes + sizes[a.type] - 1) / sizes[a.type]);
+        /* Where it ends there is nothing to read. */
+        size_t whole = (bytes + sizes[a.type] - 1) / sizes[a.type];
+        char *memory = before_a_page.data + ((size_t)1 << 20) - bytes;
+        fill(after_a_page.data, a.type, whole);
+        memcpy(memory, after_a_page.data, bytes);
         a.data = memory - data_low;
         if (masked) {
             for (ptrdiff_t k = 0; k <= mask_high - mask_low; k++)
@@ -449,8 +453,10 @@ static void test_strided(long count)
         /* Panel by panel: the sums themselves. */
         size_t n;
         for (size_t first = 0; first < positions; first += n) {
-            n = pc_array_panel(&arranged, first, positions);
-            CHECK(n >= 1 && n <= PC_PANEL && n <= positions - first);
+            size_t last = first + 1 + (size_t)below(positions - first);
+            n = pc_array_panel(&arranged, first, last);
+            CHECK(n >= 1 && n <= PC_PANEL && n <= last - first);
+            CHECK(pc_array_panel(&arranged, first, positions) >= n);
             for (size_t k = 0; k < n; k++)
                 pc_accumulator_clear(&panel[k].total);
             as_the_caller();
