@@ -45,9 +45,9 @@ size_t levels_of(uint32_t leaf1, uint32_t leaf7, uint32_t state)
 /* How many levels this machine can run. */
 static size_t count_usable(void)
 {
-    unsigned a, b, c, d, b7, c7;
-    if (!__get_cpuid(1, &a, &b, &c, &d) || !__get_cpuid_count(7, 0, &a, &b7, &c7, &d))
-        return 1;
+    unsigned a, b, c = 0, d, b7 = 0, c7; /* a leaf that is not there leaves them */
+    __get_cpuid(1, &a, &b, &c, &d);
+    __get_cpuid_count(7, 0, &a, &b7, &c7, &d);
     return levels_of(c, b7, c & OSXSAVE ? enabled_state() : 0);
 }
 #else
@@ -88,7 +88,7 @@ const char *pc_simd(void)
 
 static const pc_kernels *find(const char *name)
 {
-    for (size_t k = 0; k < count_usable(); k++)
+    for (size_t k = count_usable(); k--;)
         if (strcmp(levels[k]->name, name) == 0)
             return levels[k];
     return NULL;

@@ -185,7 +185,7 @@ static void widen_float16(char *to, const char *from, size_t n)
         v *= scale;
         memcpy(&bits, &v, sizeof bits);
         if (size >= 0x7c00u) /* Inf, NaN */
-            bits = 0x7f800000u | (size & 0x3ffu) << 13;
+            bits |= 0x7f800000u;
         memcpy(to + k * sizeof bits, &bits, sizeof bits);
     }
 }

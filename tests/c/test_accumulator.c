@@ -194,6 +194,22 @@ static void test_window(void)
     CHECK(memcmp(&acc, &before, sizeof acc) == 0);
 }
 
+/* What is below 2^2112 and a multiple of 2^-2176 can be imported, and nothing else. */
+static void test_import(void)
+{
+    const uint64_t one = 1, two = 2, words[PC_LIMBS + 1] = {0};
+    pc_accumulator acc;
+    pc_accumulator_clear(&acc);
+    CHECK(pc_accumulator_import(&acc, words, PC_LIMBS + 1, 100000) == PC_OK && acc.flags == 0);
+    CHECK(pc_accumulator_import(&acc, &one, 1, 2112) == PC_OUT_OF_RANGE);
+    CHECK(pc_accumulator_import(&acc, &two, 1, 2111) == PC_OUT_OF_RANGE);
+    CHECK(pc_accumulator_import(&acc, &one, 1, -2177) == PC_OUT_OF_RANGE);
+    CHECK(acc.flags == 0);
+    CHECK(pc_accumulator_import(&acc, &two, 1, 2110) == PC_OK);
+    CHECK(pc_accumulator_import(&acc, &one, 1, -2176) == PC_OK);
+    CHECK(acc.limb[0] == 1 && acc.limb[PC_LIMBS - 2] == UINT64_C(1) << 63);
+}
+
 /* Who imports sums without their counts may get beyond any sum of squares, but not
  * out of the limbs. */
 static void test_too_large(void)
@@ -352,6 +368,7 @@ int main(int argc, char **argv)
     test_states(count);
     test_window();
     test_specials();
+    test_import();
     test_too_large();
     test_rounding(count);
     return 0;

@@ -107,13 +107,11 @@ int main(int argc, char **argv)
         fprintf(stderr, "cannot read the golden vectors\n");
         return 1;
     }
-    while (fgets(line, sizeof line, file)) {
-        static char copy[sizeof line];
-        lines++;
-        FOR_EACH_LEVEL
-        {
-            strcpy(copy, line);
-            char *word = strtok(copy, " ");
+    FOR_EACH_LEVEL
+    {
+        rewind(file);
+        for (lines = 0; fgets(line, sizeof line, file); lines++) {
+            char *word = strtok(line, " ");
             pc_type type = PC_INT8;
             if (strcmp(word, "range") == 0) {
                 check_range();

@@ -36,7 +36,7 @@ static float in_binade32(int e)
 /* How many numbers: all the lengths of a last row, and full blocks. */
 static size_t some_length(void)
 {
-    return below(4) ? 1 + (size_t)below(70) : MOST - (size_t)below(20);
+    return below(4) ? (size_t)below(71) : MOST - (size_t)below(20);
 }
 
 /* A block: anything in the binades low to high, or all the same, and zeros or not. */
@@ -157,8 +157,9 @@ static void test_columns(const pc_kernels *kernels, long count)
     span found[PC_PANEL];
     int E[PC_PANEL];
     for (; count; count--) {
-        size_t columns = 8 * (1 + (size_t)below(below(8) ? 2 : PC_PANEL / 8)), gap = below(GAP),
-               rows = columns > 16 ? 1 + (size_t)below(40) : some_length();
+        size_t columns = 8 * (1 + (size_t)below(below(8) ? 2 : PC_PANEL / 8)),
+               gap = (size_t)below(GAP),
+               rows = 1 + (columns > 16 ? (size_t)below(40) : some_length() % MOST);
         ptrdiff_t stride = (ptrdiff_t)(columns + gap);
         double *first = x;
         for (size_t c = 0; c < columns; c++) {

@@ -83,10 +83,17 @@ enum { B = FLOAT_BLOCK, N = 2 * B };
 
 static double numbers[N];
 
-/* From just above 2^low on. (That itself, a matter of no more than one number, is too small.) */
+/* Just above 2^e, for all that is asked of 2^e itself (which counts as too small for a
+ * kernel that begins there), and of either sign. */
+static double above(int k, int e)
+{
+    return ldexp(k % 3 ? 1.0 + 0x1p-23 : -1.0 - 0x1p-23, e);
+}
+
+/* From 2^low to below 2^(high + 1). */
 static double number(int k, int low, int high)
 {
-    return ldexp(1.0 + 0x1p-23, high - k % (high - low + 1));
+    return above(k, high - k % (high - low + 1));
 }
 
 static void put(pc_type type, int k, double x)
@@ -156,7 +163,7 @@ static void test_scales(const pc_kernels *kernels)
 static void put_mixed(int count, int period, int low, int high)
 {
     for (int k = 0; k < B; k++)
-        numbers[k] = ldexp(1.0 + 0x1p-23, k % period < count ? low : high);
+        numbers[k] = above(k, k % period < count ? low : high);
 }
 
 /* In a block that no E fits, what fits together with the largest goes through the
@@ -180,6 +187,7 @@ static void test_spread(int depth)
         {B, B, 401, 401, 2, 0},
         {B, B, 400, 400, 2, 0},
         {B, B, 1023, 1023, 2, 0},
+        {1, B, 1023, 1024 - depth, 2, 0}, /* the first is the largest */
         {1, B, 1023 - depth, 1023, 2, 0},
         {1, B, 1022 - depth, 1023, 2, 1},
         {B, B, -402, -402, 2, 0},

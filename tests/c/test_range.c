@@ -276,7 +276,7 @@ static void test_bits(void)
 
 static void test_levels(void)
 {
-    const char *best = pc_simd();
+    const char *best = pc_simd(), *first = best;
     CHECK(strcmp(pc_simd_names[0], "portable") == 0);
     CHECK(pc_simd_usable("portable") && pc_simd_usable(best) && !pc_simd_usable("best") &&
           !pc_simd_usable(""));
@@ -291,7 +291,7 @@ static void test_levels(void)
             best = *name;
     }
     CHECK(pc_simd_use("best") == PC_UNKNOWN_LEVEL && pc_simd_use("") == PC_UNKNOWN_LEVEL);
-    CHECK(strcmp(pc_simd(), best) == 0);
+    CHECK(strcmp(pc_simd(), best) == 0 && strcmp(first, best) == 0);
 }
 
 int main(int argc, char **argv)

@@ -333,7 +333,7 @@ static void test_strided(long count)
 {
     static pc_sum panel[PC_PANEL];
     enum { MEMORY = 1 << 16 };
-    char *memory = after_a_page.data, *mask_memory = before_a_page.data;
+    static char mask_memory[1 << 20];
     double out[4096];
 
     for (; count; count--) {
@@ -341,15 +341,16 @@ static void test_strided(long count)
         if ((a.type == PC_FLOAT32 || a.type == PC_FLOAT64) && below(3) == 0)
             a.parts = 2;
         a.swapped = sizes[a.type] > 1 && below(3) == 0;
-        int matrix = below(4) == 0; /* of float64, to be summed along its columns */
+        int matrix = below(4) == 0; /* of eight bytes an element, to be summed along its columns */
         if (matrix) {
-            a.type = PC_FLOAT64;
-            a.parts = 1;
-            a.swapped = 0;
+            static const pc_type eight[] = {PC_FLOAT64, PC_FLOAT64, PC_FLOAT64, PC_FLOAT32,
+                                            PC_INT64};
+            a.type = eight[below(5)];
+            a.parts = a.type == PC_FLOAT32 ? 2 : 1;
         }
         size_t item = sizes[a.type] * (size_t)a.parts, space = MEMORY / item, positions = 1,
                depth = 1;
-        int axes = matrix ? 2 : (int)below(5), masked = !matrix && below(2) == 0;
+        int axes = matrix ? 2 : (int)below(5), masked = below(matrix ? 4 : 2) == 0;
         ptrdiff_t data_low = 0, data_high = 0, mask_low = 0, mask_high = 0;
         a.kept = matrix ? 1 : (int)below((uint64_t)axes + 1);
         a.reduced = axes - a.kept;
@@ -400,7 +401,11 @@ static void test_strided(long count)
             mask_high - mask_low >= (1 << 20))
             continue;
         size_t bytes = (size_t)(data_high - data_low) + item;
-        fill(memory, a.type, (bytes + sizes[a.type] - 1) / sizes[a.type]);
+        /* Where it ends there is nothing to read. */
+        size_t whole = (bytes + sizes[a.type] - 1) / sizes[a.type];
+        char *memory = before_a_page.data + ((size_t)1 << 20) - bytes;
+        fill(after_a_page.data, a.type, whole);
+        memcpy(memory, after_a_page.data, bytes);
         a.data = memory - data_low;
         if (masked) {
             for (ptrdiff_t k = 0; k <= mask_high - mask_low; k++)
@@ -448,8 +453,10 @@ static void test_strided(long count)
         /* Panel by panel: the sums themselves. */
         size_t n;
         for (size_t first = 0; first < positions; first += n) {
-            n = pc_array_panel(&arranged, first, positions);
-            CHECK(n >= 1 && n <= PC_PANEL && n <= positions - first);
+            size_t last = first + 1 + (size_t)below(positions - first);
+            n = pc_array_panel(&arranged, first, last);
+            CHECK(n >= 1 && n <= PC_PANEL && n <= last - first);
+            CHECK(pc_array_panel(&arranged, first, positions) >= n);
             for (size_t k = 0; k < n; k++)
                 pc_accumulator_clear(&panel[k].total);
             as_the_caller();
@@ -465,13 +472,14 @@ static void test_strided(long count)
             }
         }
 
-        /* And all at once: what they come to. */
+        /* And all at once: what they come to. It works in no more sums than it needs. */
+        pc_sum *least = panel + (positions < PC_PANEL ? PC_PANEL - positions : 0);
         for (int result = PC_SUMSQ; result <= PC_SUMSQ_WORD; result++) {
             int empty = 0, too_large = 0;
             memset(out, 0x55, positions * sizeof *out);
             as_the_caller();
             pc_status status =
-                pc_reduce(&arranged, 0, positions, (pc_result)result, (char *)out, panel);
+                pc_reduce(&arranged, 0, positions, (pc_result)result, (char *)out, least);
             as_the_test();
             for (size_t p = 0; p < positions; p++) {
                 uint64_t word = 0, written;
@@ -494,6 +502,63 @@ static void test_strided(long count)
             if (result != PC_SUMSQ_WORD || !is_float(a.type))
                 CHECK(status == (too_large ? PC_TOO_LARGE : empty ? PC_EMPTY : PC_OK));
         }
+    }
+}
+
+/* The order in which an array is summed: long strides outside, no axis more than needed. */
+static void test_arrange(void)
+{
+    enum { MOST = 4 };
+    static const char memory[256], *const element = memory + 128;
+    static const struct {
+        int masked, kept, reduced;
+        pc_axis before[MOST];
+        int kept_after, reduced_after, repeat;
+        pc_axis after[MOST];
+        ptrdiff_t data, mask; /* how far the start has moved */
+    } cases[] = {
+        /* without gaps, in either order, is one axis */
+        {0, 0, 3, {{2, 96, 0, 0}, {3, 32, 0, 0}, {4, 8, 0, 0}}, 0, 1, 1, {{24, 8, 0, 0}}, 0, 0},
+        {0, 0, 3, {{4, 8, 0, 0}, {3, 32, 0, 0}, {2, 96, 0, 0}}, 0, 1, 1, {{24, 8, 0, 0}}, 0, 0},
+        /* ... backwards too */
+        {0, 0, 2, {{3, 32, 0, 0}, {4, -8, 0, 0}}, 0, 1, 1, {{12, 8, 0, 0}}, -24, 0},
+        {1, 0, 2, {{3, -32, -4, 0}, {4, -8, -1, 0}}, 0, 1, 1, {{12, 8, 1, 0}}, -88, -11},
+        /* a gap, in the data or the mask */
+        {0, 0, 2, {{4, 8, 0, 0}, {3, 40, 0, 0}}, 0, 2, 1, {{3, 40, 0, 0}, {4, 8, 0, 0}}, 0, 0},
+        {1, 0, 2, {{3, 32, 5, 0}, {4, 8, 1, 0}}, 0, 2, 1, {{3, 32, 5, 0}, {4, 8, 1, 0}}, 0, 0},
+        /* equal strides stay in order */
+        {0, 0, 2, {{3, 8, 0, 0}, {4, 8, 0, 0}}, 0, 2, 1, {{3, 8, 0, 0}, {4, 8, 0, 0}}, 0, 0},
+        /* axes of length 1 are none */
+        {0, 1, 2, {{1, 7, 0, 8}, {1, 99, 0, 0}, {5, 8, 0, 0}}, 0, 1, 1, {{5, 8, 0, 0}}, 0, 0},
+        /* the same elements again and again, unless a mask has them or not */
+        {0, 0, 2, {{7, 0, 0, 0}, {5, 8, 0, 0}}, 0, 1, 7, {{5, 8, 0, 0}}, 0, 0},
+        {1, 0, 2, {{7, 0, 0, 0}, {5, 8, 1, 0}}, 0, 1, 7, {{5, 8, 1, 0}}, 0, 0},
+        {1, 0, 2, {{7, 0, 5, 0}, {5, 8, 1, 0}}, 0, 2, 1, {{5, 8, 1, 0}, {7, 0, 5, 0}}, 0, 0},
+        /* axes to keep: neither turned nor dropped, and merged only if the output runs on too */
+        {0, 2, 0, {{3, 32, 0, 32}, {4, 8, 0, 8}}, 1, 0, 1, {{12, 8, 0, 8}}, 0, 0},
+        {0, 2, 0, {{3, 32, 0, 8}, {4, 8, 0, 24}}, 2, 0, 1, {{3, 32, 0, 8}, {4, 8, 0, 24}}, 0, 0},
+        {0, 2, 0, {{3, -8, 0, 8}, {4, 0, 0, 24}}, 2, 0, 1, {{3, -8, 0, 8}, {4, 0, 0, 24}}, 0, 0},
+        {0, 2, 0, {{3, -8, 0, 8}, {4, 32, 0, 24}}, 2, 0, 1, {{4, 32, 0, 24}, {3, -8, 0, 8}}, 0, 0},
+        {0, 1, 1, {{3, 8, 0, 8}, {4, 24, 0, 0}}, 1, 1, 1, {{3, 8, 0, 8}, {4, 24, 0, 0}}, 0, 0},
+        /* nothing to sum stays as it is */
+        {0, 0, 2, {{0, 8, 0, 0}, {1, -8, 0, 0}}, 0, 2, 1, {{0, 8, 0, 0}, {1, -8, 0, 0}}, 0, 0},
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        pc_array a = {.type = PC_FLOAT64,
+                      .parts = 1,
+                      .data = element,
+                      .mask = cases[c].masked ? element : NULL,
+                      .kept = cases[c].kept,
+                      .reduced = cases[c].reduced,
+                      .repeat = 1};
+        memcpy(a.axis, cases[c].before, sizeof cases[c].before);
+        pc_array_arrange(&a);
+        CHECK(a.kept == cases[c].kept_after && a.reduced == cases[c].reduced_after);
+        CHECK(a.repeat == (uint64_t)cases[c].repeat);
+        CHECK((intptr_t)a.data - (intptr_t)element == cases[c].data);
+        CHECK(!cases[c].masked || (intptr_t)a.mask - (intptr_t)element == cases[c].mask);
+        for (int k = 0; k < a.kept + a.reduced; k++)
+            CHECK(memcmp(&a.axis[k], &cases[c].after[k], sizeof *a.axis) == 0);
     }
 }
 
@@ -590,6 +655,7 @@ int main(int argc, char **argv)
     after_a_page = guarded_buffer(1 << 20, 0);
     FOR_EACH_LEVEL
     {
+        test_arrange();
         test_limits();
         test_carry();
         for (environment_in_use = 0; environment_in_use < ENVIRONMENTS; environment_in_use++) {
