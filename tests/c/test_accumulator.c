@@ -109,6 +109,8 @@ static void test_states(long count)
             exponent += below(2) ? 0 : (int)below(100) - 50;
             if (exponent > HIGHEST - 223)
                 exponent = HIGHEST - 223;
+            if (exponent < LOWEST)
+                exponent = LOWEST;
             for (int k = 0; k < 4; k++)
                 slow_add_word(&expected, sum[k], exponent + 64 * k);
             accumulator_add(&acc, sum, exponent);
