@@ -291,7 +291,7 @@ static void test_integers(void)
  * does not fit goes the way of a block, in two passes where E = 0 does not fit either. */
 static void test_columns(int depth)
 {
-    enum { ROWS = 100, LOOKED = 64, MOST = 2100, COLUMNS = 24 };
+    enum { ROWS = 100, LOOKED = 64, MOST = 2100, COLUMNS = PC_PANEL };
     static double matrix[MOST * COLUMNS];
     static pc_sum sums[COLUMNS];
     const struct {
@@ -301,6 +301,7 @@ static void test_columns(int depth)
     } cases[] = {
         {ROWS, 16, 0, 0, 0, 16 * (LOOKED + ROWS), 0, 0},
         {ROWS, 8, 0, 0, 0, 8 * (LOOKED + ROWS), 0, 0},
+        {20, PC_PANEL, 0, 0, 0, PC_PANEL * (20 + 20), 0, 0},
         {ROWS, 12, 0, 0, 0, 8 * (LOOKED + ROWS), 4 * ROWS, 0}, /* eights */
         {ROWS, 7, 0, 0, 0, 0, 7 * ROWS, 0},
         {MOST, 8, 0, 0, 0, 8 * (LOOKED + MOST), 0, 0},
