@@ -254,7 +254,7 @@ static uint64_t root_of(pc_u128 n, int *more)
         pc_u128 square = u128_mul64(r, r);
         uint64_t lo = n.lo - square.lo, borrow = n.lo < square.lo;
         if (n.hi >= square.hi + borrow) {
-            *more |= lo != 0 || n.hi != square.hi + borrow;
+            *more |= lo != 0 || n.hi != square.hi;
             return r;
         }
     }

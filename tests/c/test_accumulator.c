@@ -330,6 +330,27 @@ static void check_near(uint64_t x, int e, pc_result result, uint64_t factor, uin
     check_rounding(&lower, result, divisor);
 }
 
+/* Roots at the ends of what their first 32 bits can be. */
+static void test_roots(void)
+{
+    static const uint64_t high[] = {UINT64_C(1) << 62,
+                                    UINT64_C(1) << 63,
+                                    UINT64_C(0xfffffffc00000003),
+                                    UINT64_C(0xfffffffc00000004),
+                                    UINT64_C(0xfffffffdffffffff),
+                                    UINT64_C(0xfffffffe00000000),
+                                    UINT64_C(0xfffffffe00000001),
+                                    UINT64_MAX};
+    static const uint64_t low[] = {0, 1, UINT64_MAX};
+    for (size_t k = 0; k < sizeof high / sizeof *high; k++)
+        for (size_t j = 0; j < 3; j++) {
+            slow_sum sum = {{0}};
+            slow_add_word(&sum, high[k], 64);
+            slow_add_word(&sum, low[j], 0);
+            check_rounding(&sum, PC_NORM, 1);
+        }
+}
+
 static void test_rounding(long count)
 {
     for (; count; count--) {
@@ -340,9 +361,10 @@ static void test_rounding(long count)
         switch (below(8)) {
         case 0: half = (UINT64_C(1) << 54) - 1; break; /* carries into the exponent */
         case 1: half = (UINT64_C(1) << 53) + 1; break;
-        case 2: half = random64() | 1; break; /* no tie */
-        case 3: e = 970; break;               /* overflow */
-        case 4:                               /* subnormal */
+        case 2: half = random64() | 1; break;    /* no tie */
+        case 6: half = UINT64_C(1) << 53; break; /* a bit below it there are ones alone */
+        case 3: e = 970; break;                  /* overflow */
+        case 4:                                  /* subnormal */
             e = -1075;
             half >>= below(53);
             half |= 1;
@@ -372,6 +394,7 @@ int main(int argc, char **argv)
     test_specials();
     test_import();
     test_too_large();
+    test_roots();
     test_rounding(count);
     return 0;
 }

@@ -159,6 +159,42 @@ static void test_scales(const pc_kernels *kernels)
     }
 }
 
+/* The window that is open makes the first guess, if it is one that the kernel takes;
+ * a second pass where it was wrong. */
+static void test_guess(const pc_kernels *kernels)
+{
+    static const struct {
+        pc_type type;
+        int E;
+        size_t passes; /* of numbers near 1, or of the least of float16 */
+    } cases[] = {
+        {PC_FLOAT64, 0, 1},    {PC_FLOAT64, 400, 2}, {PC_FLOAT64, 401, 1}, {PC_FLOAT64, -400, 2},
+        {PC_FLOAT64, -401, 1}, {PC_FLOAT32, 127, 2}, {PC_FLOAT32, 128, 1}, {PC_FLOAT32, -127, 2},
+        {PC_FLOAT32, -128, 1}, {PC_FLOAT16, 26, 1}, /* as far up as its last bit is within reach */
+        {PC_FLOAT16, 27, 2},
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        pc_type type = cases[c].type;
+        pc_accumulator acc;
+        if (type == PC_FLOAT64 ? !kernels->squares_of_float64 : !kernels->squares_of_float32)
+            continue;
+        for (int k = 0; k < B; k++) {
+            uint16_t least = 1;
+            if (type == PC_FLOAT16)
+                memcpy((char *)numbers + (size_t)k * sizeof least, &least, sizeof least);
+            else
+                put(type, k, above(k, 0));
+        }
+        pc_accumulator_clear(&acc);
+        memset(acc.window, 0, sizeof acc.window);
+        acc.flags = PC_WINDOW_USED;
+        acc.exponent = window_of(cases[c].E);
+        memset(&passed, 0, sizeof passed);
+        pc_add_squares(&acc, type, (const char *)numbers, B);
+        CHECK(passed.float32 + passed.float64 == cases[c].passes * B && passed.single == 0);
+    }
+}
+
 /* One block: `count` numbers of every `period` are 2^low, the others 2^high. */
 static void put_mixed(int count, int period, int low, int high)
 {
@@ -255,7 +291,7 @@ static void test_integers(void)
  * does not fit goes the way of a block, in two passes where E = 0 does not fit either. */
 static void test_columns(int depth)
 {
-    enum { ROWS = 100, LOOKED = 64, MOST = 2100, COLUMNS = 24 };
+    enum { ROWS = 100, LOOKED = 64, MOST = 2100, COLUMNS = PC_PANEL };
     static double matrix[MOST * COLUMNS];
     static pc_sum sums[COLUMNS];
     const struct {
@@ -265,6 +301,7 @@ static void test_columns(int depth)
     } cases[] = {
         {ROWS, 16, 0, 0, 0, 16 * (LOOKED + ROWS), 0, 0},
         {ROWS, 8, 0, 0, 0, 8 * (LOOKED + ROWS), 0, 0},
+        {20, PC_PANEL, 0, 0, 0, PC_PANEL * (20 + 20), 0, 0},
         {ROWS, 12, 0, 0, 0, 8 * (LOOKED + ROWS), 4 * ROWS, 0}, /* eights */
         {ROWS, 7, 0, 0, 0, 0, 7 * ROWS, 0},
         {MOST, 8, 0, 0, 0, 8 * (LOOKED + MOST), 0, 0},
@@ -310,6 +347,7 @@ int main(void)
         const pc_kernels *kernels = pc_kernels_in_use();
         test_integers();
         test_scales(kernels);
+        test_guess(kernels);
         test_few(PC_FLOAT32, kernels->squares_of_float32 != NULL);
         test_few(PC_FLOAT64, kernels->squares_of_float64 != NULL);
         if (kernels->squares_of_float32)
