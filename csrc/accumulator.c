@@ -362,5 +362,5 @@ double pc_u128_round(const pc_u128 *x)
     if (!(x->lo | x->hi))
         return 0.0;
     leading(v, top, &exponent, &more);
-    return pack(top[0], exponent + 128, more || (top[1] | top[2]));
+    return pack(top[0], exponent + 128, top[1] != 0);
 }

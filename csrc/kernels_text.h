@@ -252,7 +252,8 @@ static inline uint64_t bits_of(double x)
     return bits;
 }
 
-/* sum += (sign, x) * 2^shift: x has 128 bits, and `sign` all above them. */
+/* sum += (sign, x) * 2^shift: x has 128 bits, and `sign` all above them. No
+ * shift here is a multiple of 64. */
 static inline void add_shifted(uint64_t sum[4], pc_u128 x, uint64_t sign, unsigned shift)
 {
     const uint64_t word[7] = {0, 0, 0, x.lo, x.hi, sign, sign};
@@ -260,8 +261,8 @@ static inline void add_shifted(uint64_t sum[4], pc_u128 x, uint64_t sign, unsign
     pc_u128 part[2];
     for (unsigned k = 0; k < 2; k++) {
         const uint64_t *at = word + 3 + 2 * k - skip;
-        part[k].lo = at[0] << up | (up ? at[-1] >> (64 - up) : 0);
-        part[k].hi = at[1] << up | (up ? at[0] >> (64 - up) : 0);
+        part[k].lo = at[0] << up | at[-1] >> (64 - up);
+        part[k].hi = at[1] << up | at[0] >> (64 - up);
     }
     pc_u128 low = {sum[0], sum[1]}, high = {sum[2], sum[3]}, carry = {u128_add(&low, part[0]), 0};
     u128_add(&high, part[1]);

@@ -200,12 +200,15 @@ static void test_window(void)
 static void test_import(void)
 {
     const uint64_t one = 1, two = 2, words[PC_LIMBS + 1] = {0};
+    uint64_t ones[PC_LIMBS + 1];
     pc_accumulator acc;
+    memset(ones, 0xff, sizeof ones);
     pc_accumulator_clear(&acc);
     CHECK(pc_accumulator_import(&acc, words, PC_LIMBS + 1, 100000) == PC_OK && acc.flags == 0);
     CHECK(pc_accumulator_import(&acc, &one, 1, 2112) == PC_OUT_OF_RANGE);
     CHECK(pc_accumulator_import(&acc, &two, 1, 2111) == PC_OUT_OF_RANGE);
     CHECK(pc_accumulator_import(&acc, &one, 1, -2177) == PC_OUT_OF_RANGE);
+    CHECK(pc_accumulator_import(&acc, ones, PC_LIMBS + 1, LOWEST) == PC_OUT_OF_RANGE);
     CHECK(acc.flags == 0);
     CHECK(pc_accumulator_import(&acc, &two, 1, 2110) == PC_OK);
     CHECK(pc_accumulator_import(&acc, &one, 1, -2176) == PC_OK);

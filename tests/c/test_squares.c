@@ -231,12 +231,12 @@ static guarded before_a_page, after_a_page;
 static void test_contiguous(long count)
 {
     for (; count; count--) {
-        pc_type type = (pc_type)below(TYPES);
         slow_result slow = {{{0}}, 0, 0};
         pc_accumulator acc;
         size_t total = 0;
         pc_accumulator_clear(&acc);
         for (int pieces = 1 + (int)below(3); pieces; pieces--) {
+            pc_type type = (pc_type)below(TYPES);
             size_t n = some_length(), bytes = n * sizes[type],
                    odd = below(2) ? (size_t)below(8) : 0;
             char *x = below(2) ? before_a_page.data + ((size_t)1 << 20) - bytes - odd
@@ -579,6 +579,24 @@ static void test_limits(void)
     CHECK(acc.count == 1 && pc_accumulator_round(&acc, PC_SUMSQ) == 1.0);
     other.count = UINT64_MAX - 1;
     CHECK(pc_accumulator_merge(&acc, &other) == PC_OK && acc.count == UINT64_MAX);
+
+    /* float32 after doubles of a scale that float32 has not. */
+    static const double scales[] = {0x1p-300, 0x1p300};
+    for (size_t k = 0; k < 2; k++) {
+        double doubles[64];
+        float floats[64];
+        slow_sum slow = {{0}};
+        for (size_t j = 0; j < 64; j++) {
+            doubles[j] = scales[k];
+            floats[j] = 1.5f;
+            slow_add_double_squared(&slow, scales[k]);
+            slow_add_double_squared(&slow, 1.5);
+        }
+        pc_accumulator_clear(&acc);
+        pc_add_squares(&acc, PC_FLOAT64, (char *)doubles, 64);
+        pc_add_squares(&acc, PC_FLOAT32, (char *)floats, 64);
+        CHECK(slow_equal(&slow, &acc));
+    }
 
     /* What fits a word, and what does not. */
     uint64_t root = UINT32_MAX;
