@@ -101,6 +101,12 @@ static inline void slow_add(slow_sum *s, uint32_t x, int exponent)
     }
 }
 
+static inline void slow_add_word(slow_sum *s, uint64_t x, int exponent)
+{
+    slow_add(s, (uint32_t)x, exponent);
+    slow_add(s, (uint32_t)(x >> 32), exponent + 32);
+}
+
 /* += (m * 2^exponent)^2, by products of 16-bit digits. */
 static inline void slow_add_square(slow_sum *s, uint64_t m, int exponent)
 {
@@ -124,10 +130,8 @@ static inline int slow_equal(const slow_sum *s, const pc_accumulator *acc)
     int exponent;
     slow_sum other = {{0}};
     size_t count = pc_accumulator_export(acc, words, &exponent);
-    for (size_t k = 0; k < count; k++) {
-        slow_add(&other, (uint32_t)words[k], exponent + 64 * (int)k);
-        slow_add(&other, (uint32_t)(words[k] >> 32), exponent + 64 * (int)k + 32);
-    }
+    for (size_t k = 0; k < count; k++)
+        slow_add_word(&other, words[k], exponent + 64 * (int)k);
     return memcmp(s, &other, sizeof other) == 0;
 }
 

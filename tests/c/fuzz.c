@@ -92,10 +92,8 @@ static void words(const uint8_t *bytes, size_t size)
         return;
     slow_sum slow = {{0}};
     for (size_t k = 0; k < count; k++)
-        if (word[k]) {
-            slow_add(&slow, (uint32_t)word[k], exponent + 64 * (int)k);
-            slow_add(&slow, (uint32_t)(word[k] >> 32), exponent + 64 * (int)k + 32);
-        }
+        if (word[k])
+            slow_add_word(&slow, word[k], exponent + 64 * (int)k);
     CHECK(slow_equal(&slow, &acc));
     double largest = 0x1.fffffffffffffp1023;
     pc_add_squares(&acc, PC_FLOAT64, (const char *)&largest, 1);

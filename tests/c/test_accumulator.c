@@ -4,12 +4,6 @@
 
 /* ---- slow arithmetic --------------------------------------------------------- */
 
-static void slow_add_word(slow_sum *s, uint64_t x, int exponent)
-{
-    slow_add(s, (uint32_t)x, exponent);
-    slow_add(s, (uint32_t)(x >> 32), exponent + 32);
-}
-
 static void slow_multiply(slow_sum *s, uint64_t factor)
 {
     slow_sum product = {{0}};
