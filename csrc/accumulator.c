@@ -295,7 +295,7 @@ double pc_accumulator_round(const pc_accumulator *acc, pc_result result)
     if (result == PC_SUMSQ)
         return pack(top[0], exponent + 128, more || (top[1] | top[2]));
 
-    if (result == PC_RMS && acc->count != 1) {
+    if (result == PC_RMS) {
         uint64_t rest = 0;
         for (int k = 0; k < 3; k++)
             top[k] = divide(&rest, top[k], acc->count);

@@ -61,14 +61,11 @@ static inline pc_u128 u128_mul(pc_u128 x, pc_u128 y)
     return product;
 }
 
-/* x * 2^k mod 2^128, 0 <= k < 128. */
+/* x * 2^k mod 2^128, 0 <= k < 64. */
 static inline pc_u128 u128_shl(pc_u128 x, unsigned k)
 {
     pc_u128 shifted = x;
-    if (k >= 64) {
-        shifted.hi = x.lo << (k - 64);
-        shifted.lo = 0;
-    } else if (k) {
+    if (k) {
         shifted.hi = (x.hi << k) | (x.lo >> (64 - k));
         shifted.lo = x.lo << k;
     }

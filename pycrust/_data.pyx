@@ -320,7 +320,6 @@ cdef object value_of(const pc_accumulator *acc, bint integers, pc_result result)
 
 cdef int warn_empty() except -1:
     warnings.warn("rms of no elements is NaN", RuntimeWarning, stacklevel=1)
-    return 0
 
 
 cdef bint add_quickly(a, pc_accumulator *acc) except -1:
@@ -410,7 +409,6 @@ cdef int reduce_into(values, array, mask, tuple axes, int workers, pc_result res
         )
     elif status != PC_OK:
         raise SystemError(f"pycrust: unknown C status {status}")
-    return 0
 
 
 cdef object reduction(a, axis, dtype, out, keepdims, where, workers, pc_result result):
@@ -686,7 +684,6 @@ cdef class Accumulator:
                 self.floats = self.floats or floats
         if status == PC_TOO_LARGE:
             raise OverflowError("an Accumulator counts at most 2**64 - 1 elements; this one is left as it was")
-        return 0
 
     cdef Accumulator copy(self):
         cdef Accumulator copy = Accumulator()

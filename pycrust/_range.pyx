@@ -407,21 +407,15 @@ cdef object walk_past_all(size_t last, dtype):
 cdef object walk_and_gather(ns, size_t last, dtype):
     """The sums at ns, all <= last and below 2⁶⁴, by way of a table of every other sum."""
     cdef const int64_t *n = <const int64_t *>data(ns)
-    cdef size_t step, done = 0, count = last // 2 + 1
+    cdef size_t step, done = 0, count = len(ns)
     cdef Slices slices = slices_of(count)
-    table, result = np.empty(count, dtype=np.uint64), np.empty(len(ns), dtype=np.uint64)
+    table, result = np.empty(last // 2 + 1, dtype=np.uint64), np.empty(count, dtype=np.uint64)
     cdef uint64_t *even = data(table)
     cdef uint64_t *sums = data(result)
     cdef pc_walk walk
     walk.i = walk.sum.lo = walk.sum.hi = 0
-    while done < count:
-        step = min(<size_t>slices.size, count - done)
-        with nogil:
-            pc_walk_even(&walk, step, even + done)
-        done += step
-        after_slice(&slices)
-    done, count = 0, len(ns)
-    slices = slices_of(count)
+    with nogil:     # some milliseconds: below 2⁶⁴ there are no more than four million sums
+        pc_walk_even(&walk, last // 2 + 1, even)
     while done < count:
         step = min(<size_t>slices.size, count - done)
         with nogil:

@@ -68,7 +68,6 @@ cdef inline int check_out(out, tuple shape, dtype) except -1:
         raise TypeError(f"out of {out.dtype} does not hold every {dtype}; use out of {dtype}")
     if not out.flags.writeable:
         raise ValueError("out is read-only")
-    return 0
 
 
 # ---- Ctrl-C -----------------------------------------------------------------
@@ -100,12 +99,12 @@ cdef inline int cut_slices(Slices *slices) except -1:
     if PyThread_get_thread_ident() == main_thread().ident:
         slices.size = FIRST_SLICE
         slices.started = perf_counter()
-    return 0
 
 
 cdef inline int after_slice(Slices *slices) except -1:
     """Raise KeyboardInterrupt (or what a handler raises); set the next slice's size."""
-    return 0 if slices.started == 0.0 else look_for_signals(slices)
+    if slices.started != 0.0:
+        look_for_signals(slices)
 
 
 cdef inline int look_for_signals(Slices *slices) except -1:
@@ -119,7 +118,6 @@ cdef inline int look_for_signals(Slices *slices) except -1:
     elif now - slices.started > 0.030:
         slices.size = slices.size // 2 + 1
     slices.started = now
-    return 0
 
 
 # ---- C status -> exception --------------------------------------------------
@@ -158,4 +156,3 @@ cdef inline int use_simd_of_environment() except -1:
             use_simd(name)
         except (ValueError, RuntimeError) as error:
             raise ImportError(f"PYCRUST_SIMD={name}: {error}") from None
-    return 0

@@ -119,3 +119,47 @@ except KeyboardInterrupt:
     print(out.tolist())
 """
     assert python(script).stdout == "[9.0, 9.0]\n"
+
+
+@pytest.mark.parametrize("method", ["loop", "formula"])
+def test_handlers_run_while_many_small_n_are_looked_up(python, method):
+    """That is, after the sums were allocated, before `out` is written, and in no function of NumPy's."""
+    script = f"""
+import signal, tracemalloc
+import numpy as np
+import pycrust
+ns = np.full(5_000_000, 3)
+out = np.full(ns.shape, 9)
+seen = set()
+def handler(number, frame):
+    seen.add((tracemalloc.get_traced_memory()[0] >= out.nbytes, int(out[0]), frame.f_code.co_name))
+signal.signal(signal.SIGALRM, handler)
+tracemalloc.start()
+signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+pycrust.sum_of_squares_batch(ns, out=out, method={method!r})
+signal.setitimer(signal.ITIMER_REAL, 0)
+assert (True, 9, "<module>") in seen, seen
+"""
+    process = python(script)
+    assert process.returncode == 0, process.stderr
+
+
+def test_handlers_run_while_sums_are_made_and_while_they_are_rounded(python):
+    """What is allocated tells the two apart: the rounded ones come on top of two words for each sum."""
+    script = """
+import signal, tracemalloc
+import numpy as np
+import pycrust
+ns = np.full(2_000_000, 5_000_000)
+seen = set()
+def handler(number, frame):
+    seen.add((tracemalloc.get_traced_memory()[0] // 5_000_000, frame.f_code.co_name))
+signal.signal(signal.SIGALRM, handler)
+tracemalloc.start()
+signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+pycrust.sum_of_squares_batch(ns, dtype=np.float64)
+signal.setitimer(signal.ITIMER_REAL, 0)
+assert {(16, "<module>"), (24, "<module>")} <= seen, seen
+"""
+    process = python(script)
+    assert process.returncode == 0, process.stderr

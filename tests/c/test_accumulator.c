@@ -190,6 +190,20 @@ static void test_window(void)
     CHECK(memcmp(&acc, &before, sizeof acc) == 0);
 }
 
+/* Nothing is no words at 2^0, however it came to be. */
+static void test_export_of_zero(void)
+{
+    uint64_t words[PC_LIMBS];
+    pc_accumulator acc;
+    memset(&acc, 0, sizeof acc);
+    acc.exponent = -204;
+    for (unsigned flags = 0; flags < 4; flags++) {
+        int exponent = -1;
+        acc.flags = flags;
+        CHECK(pc_accumulator_export(&acc, words, &exponent) == 0 && exponent == 0);
+    }
+}
+
 /* What is below 2^2112 and a multiple of 2^-2176 can be imported, and nothing else. */
 static void test_import(void)
 {
@@ -389,6 +403,7 @@ int main(int argc, char **argv)
     test_states(count);
     test_window();
     test_specials();
+    test_export_of_zero();
     test_import();
     test_too_large();
     test_roots();
