@@ -1,5 +1,6 @@
 """What the tests share: every SIMD level in turn, fresh interpreters, long runs on demand."""
 
+import signal
 import subprocess
 import sys
 
@@ -17,6 +18,8 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    # A job in the background ignores Ctrl-C, and so would the processes that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # No deadline: the machine may be busy. The fixture below stays as it is between examples.
     settings.register_profile(
         "pycrust",
