@@ -409,13 +409,14 @@ cdef object walk_and_gather(ns, size_t last, dtype):
     cdef const int64_t *n = <const int64_t *>data(ns)
     cdef size_t step, done = 0, count = len(ns)
     cdef Slices slices = slices_of(count)
-    table, result = np.empty(last // 2 + 1, dtype=np.uint64), np.empty(count, dtype=np.uint64)
+    table = np.empty(last // 2 + 1, dtype=np.uint64)
     cdef uint64_t *even = data(table)
-    cdef uint64_t *sums = data(result)
     cdef pc_walk walk
     walk.i = walk.sum.lo = walk.sum.hi = 0
     with nogil:     # some milliseconds: below 2⁶⁴ there are no more than four million sums
         pc_walk_even(&walk, last // 2 + 1, even)
+    result = np.empty(count, dtype=np.uint64)
+    cdef uint64_t *sums = data(result)
     while done < count:
         step = min(<size_t>slices.size, count - done)
         with nogil:

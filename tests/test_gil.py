@@ -8,6 +8,7 @@ attempts counts where a short one is expected.
 import os
 import threading
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -81,6 +82,34 @@ RELEASING = {
 @pytest.mark.parametrize("function", RELEASING.values(), ids=RELEASING)
 def test_the_others_release_it(function):
     assert shortest_stall(function) < 0.5
+
+
+@measures
+@pytest.mark.parametrize(
+    "ns, dtype, phases",
+    [
+        (np.full(2_000_000, 5_000_000), np.float64, {16, 24}),  # two words for each n up to 5 000 000; they rounded
+        (np.full(5_000_000, 3_000_000), np.int64, {2, 10}),  # every other sum up to 3 000 000; one for each of ns
+    ],
+    ids=["rounded", "gathered"],
+)
+def test_the_others_run_in_each_part_of_it(ns, dtype, phases):
+    """What is allocated, in fives of megabytes, tells the parts apart."""
+    seen = set()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(100):
+            worker = threading.Thread(target=sum_of_squares_batch, args=(ns,), kwargs={"dtype": dtype})
+            worker.start()
+            while worker.is_alive():
+                time.sleep(0.0002)
+                seen.add((tracemalloc.get_traced_memory()[0] - before) // 5_000_000)
+            if phases <= seen:
+                break
+    finally:
+        tracemalloc.stop()
+    assert phases <= seen
 
 
 def test_a_worker_never_takes_the_gil_back_midway(monkeypatch):

@@ -80,6 +80,12 @@ def test_the_refused_n_is_named(single):
         single(MAX + 1)
 
 
+@pytest.mark.parametrize("n, shown", [(2**128 - 1, str(2**128 - 1)), (2**128, "an integer of 129 bits")])
+def test_so_much_of_it(single, n, shown):
+    with pytest.raises(OverflowError, match=f"n = {shown}:"):
+        single(n)
+
+
 @pytest.mark.parametrize("method", ["loop", "formula"])
 @pytest.mark.parametrize("n", [0, -1, -(2**62), -(10**100)])
 def test_nothing_to_add(single, n, method):
@@ -94,6 +100,15 @@ def test_anything_with_index(single, n, method):
     total = single(n, method=method)
     assert type(total) is int
     assert total == reference.sum_of_squares(operator.index(n))
+
+
+def test_anything_with_index_of_any_size(single):
+    n = np.uint64(2**64 - 1)
+    total = single(n, method="formula")
+    assert type(total) is int
+    assert total == reference.sum_of_squares(2**64 - 1, method="formula")
+    with pytest.raises(OverflowError, match=f"n = {2**64 - 1}:"):
+        single(n)
 
 
 @pytest.mark.parametrize("method", ["loop", "formula"])
@@ -131,7 +146,11 @@ def test_unknown_method(single, method):
 
 
 def test_method_need_not_be_interned(single):
-    assert single(4, method="".join(["form", "ula"])) == single(4, method="".join(["lo", "op"])) == 30
+    formula, loop = "".join(["form", "ula"]), "".join(["lo", "op"])
+    assert single(4, method=formula) == single(4, method=loop) == 30
+    assert single(MAX + 1, method=formula) >= 2**127
+    with pytest.raises(OverflowError):
+        single(MAX + 1, method=loop)
 
 
 def test_signature(single):

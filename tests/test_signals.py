@@ -121,45 +121,68 @@ except KeyboardInterrupt:
     assert python(script).stdout == "[9.0, 9.0]\n"
 
 
-@pytest.mark.parametrize("method", ["loop", "formula"])
-def test_handlers_run_while_many_small_n_are_looked_up(python, method):
-    """That is, after the sums were allocated, before `out` is written, and in no function of NumPy's."""
-    script = f"""
+# Handlers that return, in calls of several slices, and what is allocated when they run.
+HANDLE = """
 import signal, tracemalloc
 import numpy as np
 import pycrust
-ns = np.full(5_000_000, 3)
-out = np.full(ns.shape, 9)
+from pycrust.reference import sum_of_squares_batch
+
 seen = set()
+
 def handler(number, frame):
-    seen.add((tracemalloc.get_traced_memory()[0] >= out.nbytes, int(out[0]), frame.f_code.co_name))
-signal.signal(signal.SIGALRM, handler)
-tracemalloc.start()
-signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
-pycrust.sum_of_squares_batch(ns, out=out, method={method!r})
+    if frame.f_code.co_name == "<module>":  # not in a Python function of NumPy's
+        seen.add(look(tracemalloc.get_traced_memory()[0]))
+
+def start():
+    signal.signal(signal.SIGALRM, handler)
+    tracemalloc.start()
+    signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+"""
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float64"])
+@pytest.mark.parametrize("method", ["loop", "formula"])
+def test_handlers_run_while_many_small_n_are_looked_up(python, dtype, method):
+    """That is, after the sums were allocated, and before `out` is written."""
+    script = f"""{HANDLE}
+def look(allocated):
+    return allocated >= out.nbytes and out[-1] == 9
+
+some = [3, 1, 0, 2]
+ns = np.array(some).repeat(1_250_000)
+out = np.full(ns.shape, 9, dtype={dtype!r})
+start()
+pycrust.sum_of_squares_batch(ns, out=out, method={method!r}, dtype="int64")
 signal.setitimer(signal.ITIMER_REAL, 0)
-assert (True, 9, "<module>") in seen, seen
+assert True in seen, seen
+assert (out.reshape(4, -1).T == [14, 1, 0, 5]).all()
 """
     process = python(script)
     assert process.returncode == 0, process.stderr
 
 
-def test_handlers_run_while_sums_are_made_and_while_they_are_rounded(python):
-    """What is allocated tells the two apart: the rounded ones come on top of two words for each sum."""
-    script = """
-import signal, tracemalloc
-import numpy as np
-import pycrust
-ns = np.full(2_000_000, 5_000_000)
-seen = set()
-def handler(number, frame):
-    seen.add((tracemalloc.get_traced_memory()[0] // 5_000_000, frame.f_code.co_name))
-signal.signal(signal.SIGALRM, handler)
-tracemalloc.start()
-signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
-pycrust.sum_of_squares_batch(ns, dtype=np.float64)
+@pytest.mark.parametrize(
+    "some, dtype, sizes",
+    [
+        ([5_000_000, 4_194_305, 4_194_304, 4_194_303, 7], "float64", {16, 24}),
+        ([500_000, 7], "object", {24}),  # and the ints: there are looks at each size above
+    ],
+)
+def test_handlers_run_while_sums_are_made_and_while_they_are_converted(python, some, dtype, sizes):
+    """The results come on top of two words for each sum."""
+    script = f"""{HANDLE}
+def look(allocated):
+    return min(24, allocated // {some[0]})
+
+some = {some}
+ns = np.array(some).repeat({2 * some[0] // len(some) // 4})
+start()
+result = pycrust.sum_of_squares_batch(ns, dtype={dtype!r})
 signal.setitimer(signal.ITIMER_REAL, 0)
-assert {(16, "<module>"), (24, "<module>")} <= seen, seen
+assert {sizes} <= seen, seen
+expected = np.array(sum_of_squares_batch(some, method="formula"), dtype={dtype!r})
+assert (result.reshape({len(some)}, -1).T == expected).all()
 """
     process = python(script)
     assert process.returncode == 0, process.stderr
