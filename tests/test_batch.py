@@ -168,6 +168,7 @@ def test_scalars_and_array_likes():
     assert sum_of_squares_batch(np.array([np.uint8(3), 4], dtype=object)).tolist() == [14, 30]
 
 
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
 def test_a_matrix_gives_an_array():
     total = sum_of_squares_batch(np.asmatrix([[1, 2], [3, 4]]))
     assert type(total) is np.ndarray
