@@ -9,6 +9,7 @@ from pycrust.csrc cimport (
     PC_ABSENT_LEVEL,
     PC_OK,
     PC_UNKNOWN_LEVEL,
+    pc_simd,
     pc_simd_names,
     pc_simd_usable,
     pc_simd_use,
@@ -122,12 +123,13 @@ cdef inline int look_for_signals(Slices *slices) except -1:
 
 # ---- C status -> exception --------------------------------------------------
 
-cdef inline int use_simd(str name) except -1:
-    """Force a SIMD level by its name."""
+cdef inline str use_simd(str name):
+    """Force a SIMD level by its name; gives that of the one before."""
     cdef bytes level = name.encode()
+    cdef str before = pc_simd().decode()
     cdef pc_status status = pc_simd_use(level)
     if status == PC_OK:
-        return 0
+        return before
     known = []
     usable = []
     cdef size_t k = 0

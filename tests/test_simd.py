@@ -45,8 +45,11 @@ def test_empty_means_the_best(python):
     assert python(SCRIPT, env=environment("")).stdout.split() == best
 
 
-def test_forcing_a_level_that_is_unknown_changes_nothing():
-    before = pycrust.simd()
+@pytest.mark.thread_unsafe(reason="changes what all threads share")
+@pytest.mark.parametrize("module", [pycrust._range, pycrust._data], ids=["_range", "_data"])
+def test_each_module_has_its_level(module, level):
+    best = module._use_simd("portable")
+    assert best == level
     with pytest.raises(ValueError, match="no SIMD level is called 'best'"):
-        pycrust._range._use_simd("best")
-    assert pycrust.simd() == before
+        module._use_simd("best")
+    assert module._use_simd(best) == "portable"
