@@ -152,7 +152,7 @@ cdef bint is_integer(array):
 # ---- one job: an array, the axes to sum over, where the results go ----------
 
 cdef class Sums:
-    """The exact sums at `count` positions of one panel."""
+    """The exact sums at `count` positions of one panel; C says which positions they are."""
     cdef pc_sum *at
     cdef size_t count
 
@@ -164,7 +164,6 @@ cdef class Sums:
         self.count = count
         for k in range(count):
             pc_accumulator_clear(&self.at[k].total)
-            self.at[k].offset = 0
 
     def __dealloc__(self):
         PyMem_Free(self.at)
@@ -178,7 +177,7 @@ cdef class Job:
     Few positions of many elements: each piece is a part of one reduced axis,
     and gives sums to be merged.
     """
-    cdef pc_array array
+    cdef pc_array array     # all zeros and NULLs at first
     cdef object held        # what the pointers point into
     cdef pc_result result
     cdef char *out          # doubles or uint64s; NULL: Python objects, in `objects`
@@ -194,7 +193,6 @@ cdef class Job:
         self.array.parts = parts
         self.array.swapped = not array.dtype.isnative
         self.array.data = <const char *>cnp.PyArray_DATA(array)
-        self.array.mask = NULL
         if mask is not None:
             self.array.mask = <const char *>cnp.PyArray_DATA(mask)
         self.array.kept = ndim - <int>len(axes)
@@ -211,7 +209,6 @@ cdef class Job:
         self.positions = pc_array_positions(&self.array)
         self.depth = pc_array_depth(&self.array)
         self.result = result
-        self.out = NULL
         if out is not None and out.dtype != object:
             self.out = <char *>cnp.PyArray_DATA(out)
         elif out is not None:
