@@ -245,10 +245,8 @@ cdef class Job:
         """The calls of `add` that cover a panel, each of about `piece` elements."""
         cdef int k, longest = -1
         cdef size_t length = 1, step, start
-        if self.depth == 0:
-            return [(first, count, -1, 0, 0)]
         for k in range(self.array.kept, self.array.kept + self.array.reduced):
-            if self.array.axis[k].length != 1 and (longest < 0 or self.array.axis[k].length > length):
+            if self.array.axis[k].length > length:
                 longest = k
                 length = self.array.axis[k].length
         step = max(<size_t>1, length // (1 + count * self.depth // piece))

@@ -69,6 +69,19 @@ def test_every_axis_and_layout(shape):
             assert_same(pycrust.sumsq(view, axis, where=mask, workers=2), masked)
 
 
+def test_pieces_of_a_masked_array():
+    a = np.arange(300_001)
+    mask = a % 3 == 0
+    assert pycrust.sumsq(a, where=mask, workers=2) == int(np.sum(a[mask] ** 2))
+
+
+def test_more_pieces_than_any_axis_is_long():
+    a = np.arange(4**12, dtype=np.uint8).reshape((4,) * 12)[(slice(3),) * 12]
+    expected = int(np.sum(np.square(a, dtype=np.int64)))
+    assert pycrust.sumsq(a, workers=2) == expected
+    assert pycrust.sumsq(a[..., :0, :], workers=2) == 0
+
+
 @pytest.mark.parametrize("kind", [np.int64, np.int8, np.uint16])
 def test_workers_may_be_any_integer(kind):
     assert pycrust.sumsq([1.0, 2.0], workers=kind(2)) == 5.0
