@@ -277,7 +277,7 @@ cdef class Job:
         cdef int status = PC_OK, done
         cdef Sums sums
         if self.out != NULL and self.depth <= piece // PC_PANEL:
-            step = max(<size_t>1, piece // max(<size_t>1, self.depth))
+            step = piece // max(<size_t>1, self.depth)
             ranges = [(k, min(k + step, self.positions)) for k in range(0, self.positions, step)]
             for done in run_all(self.reduce, ranges, workers):
                 status = done or status
