@@ -650,6 +650,11 @@ def test_sums_beyond_uint64(level):
     assert pycrust.sumsq(a) == 2**65 - 2**32 + 2
     largest = np.array(roots_of(2**64 - 1), np.int64)
     assert_same(pycrust.sumsq(largest, axis=0), np.uint64(2**64 - 1))
+    rows = np.zeros((4, largest.size), np.int64)
+    rows[:, 0] = 1, 2**32 - 1, 0, 2**32
+    rows[2] = largest
+    with pytest.raises(OverflowError, match=rf"at \(3,\) along the axes kept is {2**64}"):
+        pycrust.sumsq(rows, axis=1)
     with pytest.raises(OverflowError, match="dtype=object"):
         pycrust.sumsq(np.append(largest, 1), axis=0)
 

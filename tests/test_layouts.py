@@ -81,6 +81,10 @@ def test_masked_numbers_do_not_count(level):
     assert pycrust.sumsq(a, where=where) == 25.0
     assert pycrust.norm(a, where=where) == 5.0
     assert pycrust.rms(a, where=where) == math.sqrt(12.5)
+    assert pycrust.sumsq(a, where=False) == 0.0
+    nothing = pycrust.Accumulator()
+    nothing.update(a, where=False)
+    assert nothing.count == nothing.sumsq() == 0
     assert pycrust.sumsq(np.ma.masked_invalid(a).data, where=~np.ma.masked_invalid(a).mask) == 25.0
 
 
