@@ -1,6 +1,7 @@
 """The same bits for every number of workers, and calls that leave other threads alone."""
 
 import gc
+import inspect
 import math
 import os
 import signal
@@ -85,6 +86,11 @@ def test_more_pieces_than_any_axis_is_long():
 @pytest.mark.parametrize("kind", [np.int64, np.int8, np.uint16])
 def test_workers_may_be_any_integer(kind):
     assert pycrust.sumsq([1.0, 2.0], workers=kind(2)) == 5.0
+
+
+@pytest.mark.parametrize("call", [pycrust.sumsq, pycrust.norm, pycrust.rms, pycrust.Accumulator.update])
+def test_one_by_default(call):
+    assert inspect.signature(call).parameters["workers"].default == 1
 
 
 def test_errors_from_workers():
