@@ -283,6 +283,19 @@ SAMPLES = {
 }
 
 
+def test_equal_sums_have_one_state():
+    """Here one lies in the window and its copy in the limbs, whose words end at other bits."""
+    for x in (2.0**32, 1.0, 3.0 * 2.0**-40):
+        acc = pycrust.Accumulator()
+        acc.update([x])
+        numerator, denominator = (x * x).as_integer_ratio()
+        odd = numerator // (numerator & -numerator)
+        integer, exponent, *_ = acc.__reduce__()[1]
+        assert integer == odd
+        assert integer * Fraction(2) ** exponent == Fraction(numerator, denominator)
+        assert pickle.loads(pickle.dumps(acc)) == acc
+
+
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("name", SAMPLES)
 def test_pickle(name, protocol):
