@@ -736,7 +736,7 @@ cdef class Accumulator:
         cdef size_t count = pc_accumulator_export(&copy.acc, words, &exponent)
         integer = int_from_words(words, count)
         zeros = max(0, (integer & -integer).bit_length() - 1)
-        return (integer >> zeros, exponent + zeros if integer else 0, copy.acc.count,
+        return (integer >> zeros, exponent + zeros, copy.acc.count,
                 pc_accumulator_special(&copy.acc), copy.floats)
 
     def __reduce__(self):
