@@ -772,7 +772,7 @@ cdef class Accumulator:
         return f"Accumulator(count={copy.count}, sumsq={copy.sumsq()!r})"
 
 
-def _accumulators(array, tuple axes, where=True):
+def _accumulators(array, tuple axes, where):
     """An Accumulator for each position that is left after summing over `axes`, for pycrust.dask."""
     array = as_array(array)
     made = np.empty([length for k, length in enumerate(array.shape) if k not in axes], dtype=object)

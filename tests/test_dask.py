@@ -132,6 +132,21 @@ def test_errors_come_at_once_and_are_those_of_pycrust():
         lazy.norm(x, where=[True, False])
 
 
+@pytest.mark.parametrize("axis", [0, None])
+def test_a_chunk_that_is_not_what_was_promised(axis):
+    masked = dask.delayed(np.ma.masked_greater)(np.zeros((2, 3)), 1)
+    plain = da.from_delayed(masked, shape=(2, 3), dtype=float)
+    for x in (plain, da.concatenate([plain, plain])):
+        with pytest.raises(TypeError, match="mask"):
+            lazy.norm(x, axis).compute()
+
+
+def test_a_task_keeps_to_the_thread_it_is_given(monkeypatch):
+    monkeypatch.setattr("pycrust._workers.ThreadPoolExecutor", None)
+    x = np.ones(1 << 20)
+    assert lazy.sumsq(da.from_array(x, chunks=len(x) // 2)).compute() == len(x)
+
+
 def test_lazy():
     def never(block):
         raise AssertionError("computed too soon")

@@ -386,6 +386,7 @@ def share_stalled(call, a):
 CALLS = {
     "sumsq": pycrust.sumsq,
     "norm": pycrust.norm,
+    "one small call after another": lambda a: [pycrust.sumsq(row) for row in a],
     "rows": lambda a: pycrust.sumsq(a, axis=1),
     "columns": lambda a: pycrust.sumsq(a, axis=0),
     "two workers": lambda a: pycrust.sumsq(a, workers=2),
