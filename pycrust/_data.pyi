@@ -2,7 +2,7 @@
 # mypy: disable-error-code="overload-overlap"
 
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol, Self, SupportsIndex, TypeAlias, TypeVar, overload
+from typing import Any, Literal, Protocol, Self, SupportsIndex, TypeAlias, TypeVar, final, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -215,6 +215,7 @@ def rms(
     workers: SupportsIndex = 1,
 ) -> npt.NDArray[np.float64]: ...
 
+@final
 class Accumulator:
     def __init__(self) -> None: ...
     @property

@@ -406,10 +406,10 @@ cdef int reduce_into(values, array, mask, tuple axes, int workers, pc_result res
         raise SystemError(f"pycrust: unknown C status {status}")
 
 
-cdef object reduction(a, axis, dtype, out, keepdims, where, workers, pc_result result):
+cdef object reduction(a, axis, dtype, out, bint keepdims, where, workers, pc_result result):
     cdef pc_accumulator acc
     cdef Sums sums
-    cdef bint whole = axis is None and dtype is None and out is None and keepdims is False
+    cdef bint whole = axis is None and dtype is None and out is None and not keepdims
 
     if whole and where is True and workers is 1 and add_quickly(a, &acc):
         return value_of(&acc, is_integer(a), result)
@@ -593,6 +593,7 @@ def rms(a, /, axis=None, *, out=None, keepdims=False, where=True, workers=1):
 
 # ---- Accumulator ------------------------------------------------------------
 
+@cython.final
 cdef class Accumulator:
     """
     The exact sum of squares of data that come in pieces.

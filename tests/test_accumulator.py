@@ -229,6 +229,12 @@ def test_only_accumulators_merge(other):
     assert_same(total.sumsq(), 1)
 
 
+def test_no_subclasses():
+    """Sums, copies and pickles would silently be of the base class, without the subclass's own attributes."""
+    with pytest.raises(TypeError, match="not an acceptable base type"):
+        type("Mine", (pycrust.Accumulator,), {})
+
+
 # ---- the end of the range -----------------------------------------------------
 
 

@@ -505,6 +505,13 @@ def test_axes_of_wild_numbers(level, axis):
         compare_axes(a, axis)
 
 
+@pytest.mark.parametrize("no, yes", [(False, True), (0, 1), (np.False_, np.True_)])
+def test_keepdims_may_be_any_truth_value(no, yes):
+    a = np.full(2, 2**62)
+    assert_same(pycrust.sumsq(a, keepdims=no), 2**125)
+    assert_same(pycrust.sumsq(a // 2**40, keepdims=yes), np.array([2**45], np.uint64))
+
+
 def test_out_may_be_a_part_of_the_input():
     a = np.arange(12.0).reshape(3, 4)
     expected = reference.sumsq(a, axis=0)
