@@ -292,7 +292,7 @@ def test_out_that_cannot_hold_the_result(error, dtype, out, message):
 def test_out_read_only():
     out = np.full(2, 9)
     out.flags.writeable = False
-    with pytest.raises(ValueError, match="read-only"):
+    with pytest.raises(ValueError, match="out is read-only"):
         sum_of_squares_batch([1, 2], out=out)
     assert out.tolist() == [9, 9]
 

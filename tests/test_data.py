@@ -588,7 +588,7 @@ def test_masks_are_never_ignored(name, mask):
         ({"axis": 0, "out": np.zeros(3, "M8[s]")}, TypeError, "datetime64"),
         ({"axis": 0, "out": np.zeros(3, bool)}, TypeError, "bool"),
         ({"axis": 0, "out": [0.0, 0.0, 0.0]}, TypeError, "list"),
-        ({"axis": 0, "out": np.broadcast_to(0.0, 3)}, ValueError, "read-only"),
+        ({"axis": 0, "out": np.broadcast_to(0.0, 3)}, ValueError, "out is read-only"),
         ({"where": [1, 0, 1]}, TypeError, "where"),
         ({"where": [True, False]}, ValueError, "where"),
         ({"where": np.ones((2, 2, 3), bool)}, ValueError, "where"),
