@@ -67,9 +67,10 @@ def single(request):
 
 @pytest.fixture
 def python():
-    """Run a script in a fresh interpreter, which must end in time; its completed process."""
+    """Run a script in a fresh interpreter, under some command if need be, which must end in time; its process."""
 
-    def run(script, **kwargs):
-        return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, **kwargs)
+    def run(script, under=(), **kwargs):
+        command = [*under, sys.executable, "-c", script]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, **kwargs)
 
     return run

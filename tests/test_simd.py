@@ -1,6 +1,8 @@
 """PYCRUST_SIMD, in fresh interpreters."""
 
 import os
+import platform
+import shutil
 
 import pytest
 
@@ -36,6 +38,20 @@ def test_absent(python):
             assert "it can run portable" in process.stderr
         else:
             assert process.stdout.split() == [level, ANSWER]
+
+
+@pytest.mark.skipif(
+    platform.machine() != "x86_64" or not shutil.which("qemu-x86_64"), reason="needs qemu-x86_64 (qemu-user)"
+)
+def test_absent_from_an_older_processor(python):
+    haswell = ("qemu-x86_64", "-cpu", "Haswell")
+    for level in ("", "portable", "avx2"):
+        process = python(SCRIPT, haswell, env=environment(level))
+        assert process.stdout.split() == [level or "avx2", ANSWER]
+    for level in ("avx512", "avx512ifma"):
+        process = python(SCRIPT, haswell, env=environment(level))
+        assert f"ImportError: PYCRUST_SIMD={level}: this CPU" in process.stderr
+        assert process.stderr.endswith("it can run portable, avx2\n")
 
 
 def test_empty_means_the_best(python):
