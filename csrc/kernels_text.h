@@ -100,26 +100,46 @@ static void narrow_squares(uint64_t first, uint64_t rounds, pc_u128 *sum)
     empty_lanes(total, 0, sum);
 }
 
-/* The same without the bound, i < 2^43: with i = h * 2^24 + l,
- * i^2 = h^2 * 2^48 + hl * 2^25 + l^2, each product below 2^48. */
+/* i^2 in parts that 64-bit lanes can sum, for i < 2^43. */
+#ifdef madd52lo
+enum { PARTS = 2 };
+static const unsigned shifts[PARTS] = {0, 52};
+
+static inline void add_parts_of_square(vec i, vec sum[PARTS][CHAINS], int c)
+{
+    sum[0][c] = madd52lo(sum[0][c], i, i);
+    sum[1][c] = madd52hi(sum[1][c], i, i);
+}
+#else
+enum { PARTS = 3 };
+static const unsigned shifts[PARTS] = {0, 25, 48};
+
+/* With i = h * 2^24 + l: l^2, hl and h^2, each below 2^48. */
+static inline void add_parts_of_square(vec i, vec sum[PARTS][CHAINS], int c)
+{
+    vec h = i >> 24, l = i & 0xffffffu;
+    sum[0][c] += mul32(l, l);
+    sum[1][c] += mul32(h, l);
+    sum[2][c] += mul32(h, h);
+}
+#endif
+
+/* The same as narrow_squares without the bound. */
 static void wide_squares(uint64_t first, uint64_t rounds, pc_u128 *sum)
 {
-    vec i[CHAINS], ll[CHAINS], hl[CHAINS], hh[CHAINS];
+    vec i[CHAINS], part[PARTS][CHAINS];
     for (int c = 0; c < CHAINS; c++) {
         i[c] = counting(first + (uint64_t)(c * LANES));
-        ll[c] = hl[c] = hh[c] = splat(0);
+        for (int p = 0; p < PARTS; p++)
+            part[p][c] = splat(0);
     }
     for (; rounds; rounds--)
         for (int c = 0; c < CHAINS; c++) {
-            vec h = i[c] >> 24, l = i[c] & 0xffffffu;
-            ll[c] += mul32(l, l);
-            hl[c] += mul32(h, l);
-            hh[c] += mul32(h, h);
+            add_parts_of_square(i[c], part, c);
             i[c] += STEP;
         }
-    empty_lanes(ll, 0, sum);
-    empty_lanes(hl, 25, sum);
-    empty_lanes(hh, 48, sum);
+    for (int p = 0; p < PARTS; p++)
+        empty_lanes(part[p], shifts[p], sum);
 }
 
 static void squares_of_range(uint64_t first, uint64_t count, pc_u128 *sum)

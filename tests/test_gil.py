@@ -17,7 +17,7 @@ from pycrust import simd, sum_of_squares, sum_of_squares_batch, threadable_sum_o
 from pycrust.bench.machine import free_threaded_build, gil_enabled
 
 # About half a second each.
-N = {"portable": 1_500_000_000, "avx2": 2_500_000_000, "avx512": 5_000_000_000, "avx512ifma": 5_000_000_000}[simd()]
+N = {"portable": 1_500_000_000, "avx2": 2_500_000_000, "avx512": 5_000_000_000, "avx512ifma": 10_000_000_000}[simd()]
 
 measures = pytest.mark.thread_unsafe(reason="measures for how long a thread stands still")
 gil_only = pytest.mark.skipif(not gil_enabled(), reason="without a GIL nobody can hold it")
