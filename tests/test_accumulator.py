@@ -318,6 +318,13 @@ def test_pickle(name, protocol):
     assert again == total
 
 
+@pytest.mark.parametrize("integer, exponent", [(1, 5000), (1, -5000), (2**2200, 0)])
+def test_pickle_of_what_cannot_be(integer, exponent):
+    make, state = given_all([1.0]).__reduce__()
+    with pytest.raises(ValueError, match="is not a sum of squares of doubles"):
+        make(integer, exponent, *state[2:])
+
+
 def test_pickle_of_ordinary_data_is_small():
     for name in ("nothing", "int", "one", "normal", "float32", "tiny", "inf"):
         assert len(pickle.dumps(given_all(*SAMPLES[name]))) < 200, name
