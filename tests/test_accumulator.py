@@ -318,7 +318,7 @@ def test_pickle(name, protocol):
     assert again == total
 
 
-@pytest.mark.parametrize("integer, exponent", [(1, 5000), (1, -5000), (2**2200, 0)])
+@pytest.mark.parametrize("integer, exponent", [(1, 5000), (1, -5000), (2**2200, 0)], ids=["large", "small", "long"])
 def test_pickle_of_what_cannot_be(integer, exponent):
     make, state = given_all([1.0]).__reduce__()
     with pytest.raises(ValueError, match="is not a sum of squares of doubles"):
