@@ -100,7 +100,8 @@ static void narrow_squares(uint64_t first, uint64_t rounds, pc_u128 *sum)
     empty_lanes(total, 0, sum);
 }
 
-/* i^2 in parts that 64-bit lanes can sum, for i < 2^43. */
+/* For i < 2^43, i^2 as the sum of parts times 2^shifts, each part below 2^52, so that
+ * ROUNDS of them fit a 64-bit lane. */
 #ifdef madd52lo
 enum { PARTS = 2 };
 static const unsigned shifts[PARTS] = {0, 52};
@@ -114,7 +115,7 @@ static inline void add_parts_of_square(vec i, vec sum[PARTS][CHAINS], int c)
 enum { PARTS = 3 };
 static const unsigned shifts[PARTS] = {0, 25, 48};
 
-/* With i = h * 2^24 + l: l^2, hl and h^2, each below 2^48. */
+/* With i = h * 2^24 + l: l^2, hl and h^2. */
 static inline void add_parts_of_square(vec i, vec sum[PARTS][CHAINS], int c)
 {
     vec h = i >> 24, l = i & 0xffffffu;
