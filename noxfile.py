@@ -46,7 +46,7 @@ def format(session: nox.Session) -> None:
     session.install("ruff", "clang-format", "mdformat-gfm")
     session.run("ruff", "check", "--fix")
     session.run("ruff", "format")
-    session.run("clang-format", "-i", *map(str, [*Path("csrc").glob("*.[ch]"), *Path("tests/c").glob("*.[ch]")]))
+    session.run("clang-format", "-i", *map(str, [*Path("csrc").rglob("*.[ch]"), *Path("tests/c").glob("*.[ch]")]))
     session.run("mdformat", "--wrap=keep", "--number", "--compact-tables", *map(str, Path().glob("*.md")))
 
 

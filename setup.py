@@ -11,8 +11,8 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.sdist import sdist
 
-HEADERS = sorted(str(path) for path in Path("csrc").glob("*.h"))
-KERNELS = ["csrc/dispatch.c", *sorted(str(path) for path in Path("csrc").glob("kernels_*.c"))]
+HEADERS = sorted(str(path) for path in Path("csrc").rglob("*.h"))
+KERNELS = ["csrc/dispatch.c", *sorted(str(path) for path in Path("csrc/kernels").glob("*.c"))]
 
 # The exact kernels are exact only if every operation rounds once, as written:
 # no contraction of a*b+c, no fast-math.
@@ -60,8 +60,8 @@ setup(
     cmdclass={"sdist": Sdist},
     ext_modules=cythonize(
         [
-            extension("_range", "csrc/range.c", "csrc/accumulator.c"),
-            extension("_data", "csrc/squares.c", "csrc/accumulator.c"),
+            extension("_range", "csrc/range.c", "csrc/accumulator.c", "csrc/round.c"),
+            extension("_data", "csrc/arrays.c", "csrc/blocks.c", "csrc/accumulator.c", "csrc/round.c"),
         ],
         compiler_directives={
             "language_level": 3,

@@ -33,4 +33,14 @@ void accumulator_add(pc_accumulator *acc, const uint64_t sum[4], int exponent);
 /* acc += x^2. Integer arithmetic only. */
 void accumulator_add_square(pc_accumulator *acc, double x);
 
+/* The sum as words * 2^exponent, least significant first, no zero word at either
+ * end. `room` is where window and limbs are added up if both are in use. */
+typedef struct {
+    const uint64_t *word;
+    size_t count;
+    int exponent;
+} value;
+
+value accumulator_value(const pc_accumulator *acc, pc_accumulator *room);
+
 #endif

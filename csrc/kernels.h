@@ -1,5 +1,5 @@
 /* The kernels of one SIMD level: one signature each, one table per level.
- * kernels_text.h is built once per level; dispatch.c picks the table. */
+ * the texts in kernels/ are built once per level; dispatch.c picks the table. */
 #ifndef PYCRUST_KERNELS_H
 #define PYCRUST_KERNELS_H
 
@@ -25,7 +25,7 @@ typedef struct {
     void (*squares_of_integers[8])(const char *x, size_t n, uint64_t sum[4]);
 
     /* The same for floats, n <= FLOAT_BLOCK, times 2^-window_of(E). Exact if the
-     * span that it finds is one that exact32 or exact64 of squares.c allows for E;
+     * span that it finds is one that exact32 or exact64 of blocks.c allows for E;
      * else sum means nothing. NULL where the machine lacks what the kernel needs. */
     void (*squares_of_float32)(const char *x, size_t n, int E, uint64_t sum[4], span *found);
     int depth; /* of float64 below E */

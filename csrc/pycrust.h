@@ -128,7 +128,7 @@ size_t pc_accumulator_export(const pc_accumulator *acc, uint64_t *words, int *ex
 pc_status pc_accumulator_import(pc_accumulator *acc, const uint64_t *words, size_t count,
                                 int exponent);
 
-/* ---- sums of squares of arrays (squares.c) -------------------------------- */
+/* ---- sums of squares of arrays (arrays.c) --------------------------------- */
 
 typedef enum {
     PC_INT8,

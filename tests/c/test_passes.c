@@ -1,4 +1,4 @@
-/* How often squares.c sends numbers through the kernels, and which it adds one by
+/* How often blocks.c sends numbers through the kernels, and which it adds one by
  * one: what else it might try gives the same bits, but takes longer. Linked so
  * that calls of the two functions wrapped here come here (ld --wrap). */
 #include "check.h"

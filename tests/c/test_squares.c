@@ -1,4 +1,4 @@
-/* squares.c, accumulator.c and the kernels against a slow exact sum: every type,
+/* arrays.c, blocks.c, accumulator.c, round.c and the kernels against a slow exact sum: every type,
  * length and level, memory that ends where the data do, and every
  * floating-point environment that a caller may have set. */
 #include "check.h"

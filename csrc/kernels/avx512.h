@@ -1,4 +1,4 @@
-/* What kernels_text.h asks of a level, in 512-bit vectors. */
+/* What vectors.h asks of a level, in 512-bit vectors. */
 #include <immintrin.h>
 
 #define VECTOR_BYTES 64

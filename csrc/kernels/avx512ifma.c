@@ -1,5 +1,5 @@
 /* x86-64-v4 and the 52-bit integer multiply-add: AVX-512 F, BW, DQ, VL, IFMA. */
-#include "kernels.h"
+#include "../kernels.h"
 
 #ifdef PC_X86_LEVELS
 #ifdef __clang__
@@ -10,13 +10,13 @@
 #pragma GCC target(                                                                                \
     "avx512f,avx512bw,avx512dq,avx512vl,avx512ifma,avx2,fma,f16c,prefer-vector-width=512")
 #endif
-#include "vectors512.h"
+#include "avx512.h"
 
 #define LEVEL avx512ifma
 #define madd52lo(s, x, y) ((vec)_mm512_madd52lo_epu64((__m512i)(s), (__m512i)(x), (__m512i)(y)))
 #define madd52hi(s, x, y) ((vec)_mm512_madd52hi_epu64((__m512i)(s), (__m512i)(x), (__m512i)(y)))
 
-#include "kernels_text.h"
+#include "table.h"
 
 #ifdef __clang__
 #pragma clang attribute pop

@@ -1,5 +1,5 @@
 /* x86-64-v3: AVX2, FMA, F16C. */
-#include "kernels.h"
+#include "../kernels.h"
 
 #ifdef PC_X86_LEVELS
 #ifdef __clang__
@@ -17,7 +17,7 @@
 #define smaller(x, y) ((vecw)_mm256_min_epu32((__m256i)(x), (__m256i)(y)))
 #define larger(x, y) ((vecw)_mm256_max_epu32((__m256i)(x), (__m256i)(y)))
 
-#include "kernels_text.h"
+#include "table.h"
 
 #ifdef __clang__
 #pragma clang attribute pop

@@ -1,5 +1,5 @@
 /* The level that every machine can run. */
-#include "kernels.h"
+#include "../kernels.h"
 
 #define LEVEL portable
 
@@ -32,4 +32,4 @@
 #define fused(x, y, z) ((vecd)vfmaq_f64((float64x2_t)(z), (float64x2_t)(x), (float64x2_t)(y)))
 #endif
 
-#include "kernels_text.h"
+#include "table.h"

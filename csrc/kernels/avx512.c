@@ -1,5 +1,5 @@
 /* x86-64-v4: AVX-512 F, BW, DQ, VL. */
-#include "kernels.h"
+#include "../kernels.h"
 
 #ifdef PC_X86_LEVELS
 #ifdef __clang__
@@ -9,11 +9,11 @@
 #else
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,prefer-vector-width=512")
 #endif
-#include "vectors512.h"
+#include "avx512.h"
 
 #define LEVEL avx512
 
-#include "kernels_text.h"
+#include "table.h"
 
 #ifdef __clang__
 #pragma clang attribute pop

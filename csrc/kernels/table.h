@@ -1,0 +1,22 @@
+/* The kernels of one level, and their table: one text a subject. */
+#include "vectors.h"
+
+#include "exact.h"
+#include "integers.h"
+#include "range.h"
+
+const pc_kernels JOIN(pc_kernels_, LEVEL) = {
+    .name = STRING(LEVEL),
+    .squares_of_range = squares_of_range,
+    .squares_of_integers = {squares_of_int8_t, squares_of_uint8_t, squares_of_int16_t,
+                            squares_of_uint16_t, squares_of_int32_t, squares_of_uint32_t,
+                            squares_of_int64_t, squares_of_uint64_t},
+#ifdef FLOATS
+    .squares_of_float32 = squares_of_float32,
+#ifdef fused
+    .depth = DEPTH,
+    .squares_of_float64 = squares_of_float64,
+    .squares_of_columns = squares_of_columns,
+#endif
+#endif
+};

@@ -1,0 +1,81 @@
+/* Vectors of one level, on which the text of all kernels rests. Each LEVEL.c defines
+ *
+ *   LEVEL         portable, avx2, avx512, avx512ifma
+ *   VECTOR_BYTES  16, 32, 64, or 8 where the compiler has no vector types
+ *   mul32(x, y)   per 64-bit lane: the product of the low 32 bits
+ *   fused(x, y, z)              x * y + z rounded once, or not defined
+ *   madd52lo(s, x, y), madd52hi  s + the low or high half of the product of the low
+ *                               52 bits of x and y, per 64-bit lane, or not defined
+ *   widen(x)                    half a vector of float to double
+ *   smaller(x, y), larger(x, y) per unsigned 32-bit lane
+ *
+ * and includes table.h once. Vectors are the compiler's own vector types: + & >>
+ * work on them as on numbers, and no optimiser sees through them to a closed
+ * form (clang folds a scalar loop over i*i to n(n+1)(2n+1)/6). */
+
+#include "../kernels.h"
+
+#include <string.h>
+
+#define LANES (VECTOR_BYTES / 8)
+#if VECTOR_BYTES > 8
+typedef uint64_t vec __attribute__((vector_size(VECTOR_BYTES)));
+#define LANE(v, k) ((v)[k])
+#else
+typedef uint64_t vec;
+#define LANE(v, k) (v)
+#endif
+
+/* double arithmetic that rounds each operation to double */
+#if VECTOR_BYTES > 8 && __FLT_EVAL_METHOD__ == 0
+#define FLOATS 1
+#endif
+
+/* How far ahead of the loads to fetch: hardware stops at the end of a page. */
+enum { AHEAD = 8192 };
+
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+#define STRING_(a) #a
+#define STRING(a) STRING_(a)
+
+static inline vec splat(uint64_t x)
+{
+    return (vec){0} + x;
+}
+
+static inline uint64_t sum_of_lanes(vec v)
+{
+    uint64_t sum = 0;
+    for (int k = 0; k < LANES; k++)
+        sum += LANE(v, k);
+    return sum;
+}
+
+/* ---- doubles ------------------------------------------------------------- */
+
+/* 2^e, -1022 <= e <= 1023. */
+static inline double power(int e)
+{
+    uint64_t bits = (uint64_t)(e + 1023) << 52;
+    double x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static inline uint64_t bits_of(double x)
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+#ifdef FLOATS
+typedef double vecd __attribute__((vector_size(VECTOR_BYTES)));
+typedef uint32_t vecw __attribute__((vector_size(VECTOR_BYTES)));
+
+static inline vecd splatd(double x)
+{
+    return (vecd){0} + x;
+}
+#endif
