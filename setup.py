@@ -22,7 +22,7 @@ FLAGS = ["/O2", "/fp:precise"] if sys.platform == "win32" else ["-O3", "-ffp-con
 def extension(name: str, *sources: str) -> Extension:
     return Extension(
         f"pycrust.{name}",
-        [f"pycrust/{name}.pyx", *sources, *KERNELS],
+        [f"pycrust/{name}.pyx", *sources],
         include_dirs=["csrc", numpy.get_include()],
         define_macros=[
             ("NPY_NO_DEPRECATED_API", "NPY_1_25_API_VERSION"),
@@ -60,8 +60,10 @@ setup(
     cmdclass={"sdist": Sdist},
     ext_modules=cythonize(
         [
-            extension("_range", "csrc/range.c", "csrc/accumulator.c", "csrc/round.c"),
-            extension("_data", "csrc/arrays.c", "csrc/blocks.c", "csrc/accumulator.c", "csrc/round.c"),
+            extension("_range", "csrc/range.c", "csrc/accumulator.c", "csrc/round.c", *KERNELS),
+            extension("_arrays"),
+            extension("_reduce", "csrc/arrays.c", "csrc/blocks.c", "csrc/accumulator.c", "csrc/round.c", *KERNELS),
+            extension("_accumulator", "csrc/accumulator.c", "csrc/round.c"),
         ],
         compiler_directives={
             "language_level": 3,

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 import pycrust
 from pycrust import Accumulator
-from pycrust._data import _accumulators
+from pycrust._accumulator import _accumulators
 
 try:
     import dask.array as da

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import pycrust
-from pycrust import _data, _range
+from pycrust import _range, _reduce
 
 LEVELS = ("portable", "avx2", "avx512", "avx512ifma")
 
@@ -43,7 +43,7 @@ def full(request):
 
 
 def use_level(name):
-    for module in (_range, _data):
+    for module in (_range, _reduce):
         module._use_simd(name)
 
 

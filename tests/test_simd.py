@@ -62,7 +62,7 @@ def test_empty_means_the_best(python):
 
 
 @pytest.mark.thread_unsafe(reason="changes what all threads share")
-@pytest.mark.parametrize("module", [pycrust._range, pycrust._data], ids=["_range", "_data"])
+@pytest.mark.parametrize("module", [pycrust._range, pycrust._reduce], ids=["_range", "_reduce"])
 def test_each_module_has_its_level(module, level):
     best = module._use_simd("portable")
     assert best == level

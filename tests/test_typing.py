@@ -11,7 +11,7 @@ import pycrust
 
 TYPING = Path(__file__).parent / "typing"
 HOME = Path(pycrust.__file__).parent.parent
-MODULES = ["pycrust._data", "pycrust._range"]
+MODULES = ["pycrust._accumulator", "pycrust._range", "pycrust._reduce"]
 
 pytest.importorskip("mypy")
 

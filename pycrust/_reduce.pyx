@@ -1,44 +1,28 @@
 """Sums of squares of data: check, convert, release the GIL, call C once, raise."""
 
-cimport cython
 cimport numpy as cnp
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport uint64_t
 
+from pycrust._arrays cimport as_array, axes_of, dtype_of, is_integer, mask_of, type_of
 from pycrust._shared cimport check_out, int_from_words, use_simd, use_simd_of_environment
 from pycrust.csrc cimport (
-    PC_BOOL,
     PC_EMPTY,
-    PC_FLOAT16,
-    PC_FLOAT32,
-    PC_FLOAT64,
-    PC_INT8,
-    PC_INT16,
-    PC_INT32,
-    PC_INT64,
     PC_LIMBS,
     PC_NORM,
     PC_OK,
-    PC_OUT_OF_RANGE,
     PC_PANEL,
     PC_RMS,
     PC_SUMSQ,
     PC_SUMSQ_WORD,
     PC_TOO_LARGE,
-    PC_UINT8,
-    PC_UINT16,
-    PC_UINT32,
-    PC_UINT64,
     pc_accumulator,
     pc_accumulator_clear,
     pc_accumulator_export,
-    pc_accumulator_import,
-    pc_accumulator_make_special,
     pc_accumulator_merge,
     pc_accumulator_round,
     pc_accumulator_scale,
-    pc_accumulator_special,
     pc_add_panel,
     pc_add_squares,
     pc_array,
@@ -56,11 +40,8 @@ from pycrust.csrc cimport (
 )
 
 import warnings
-from operator import index
 
 import numpy as np
-from numpy.exceptions import AxisError
-from numpy.ma import MaskedArray
 
 from pycrust._workers import count_workers, run_all
 
@@ -83,78 +64,10 @@ cdef enum:
     SMALLEST_PIECE = 1 << 16
 
 
-# ---- types ------------------------------------------------------------------
-
-cdef int type_of(int number, int *parts) noexcept:
-    """The C type behind a NumPy type number, and how many parts an element has; -1 if none."""
-    parts[0] = 1
-    if number == cnp.NPY_DOUBLE:
-        return PC_FLOAT64
-    if number == cnp.NPY_FLOAT:
-        return PC_FLOAT32
-    if number == cnp.NPY_FLOAT16:
-        return PC_FLOAT16
-    if number == cnp.NPY_CDOUBLE:
-        parts[0] = 2
-        return PC_FLOAT64
-    if number == cnp.NPY_CFLOAT:
-        parts[0] = 2
-        return PC_FLOAT32
-    if number == cnp.NPY_BOOL:
-        return PC_BOOL
-    if number == cnp.NPY_BYTE:
-        return PC_INT8
-    if number == cnp.NPY_UBYTE:
-        return PC_UINT8
-    if number == cnp.NPY_SHORT:
-        return PC_INT16
-    if number == cnp.NPY_USHORT:
-        return PC_UINT16
-    if number == cnp.NPY_INT:
-        return PC_INT32
-    if number == cnp.NPY_UINT:
-        return PC_UINT32
-    if number == cnp.NPY_LONG:
-        return PC_INT64 if sizeof(long) == 8 else PC_INT32
-    if number == cnp.NPY_ULONG:
-        return PC_UINT64 if sizeof(long) == 8 else PC_UINT32
-    if number == cnp.NPY_LONGLONG:
-        return PC_INT64
-    if number == cnp.NPY_ULONGLONG:
-        return PC_UINT64
-    return -1
-
-
-cdef object as_array(a):
-    """The input as an ndarray of a dtype that we take; never a copy of an array."""
-    cdef int parts
-    if isinstance(a, MaskedArray):
-        raise TypeError("masked arrays are not taken, lest the mask be lost: pass a.data, where=~np.ma.getmaskarray(a)")
-    array = np.asarray(a)
-    if type_of(cnp.PyArray_TYPE(array), &parts) < 0:
-        hint = {
-            "O": "convert it to the numeric dtype it holds, e.g. a.astype(np.float64)",
-            "g": "convert it to float64: a.astype(np.float64)",
-            "G": "convert it to complex128: a.astype(np.complex128)",
-            "V": "pass one field at a time, e.g. a['x']",
-        }.get(array.dtype.char, "pass numbers")
-        raise TypeError(
-            f"cannot square numbers of dtype {array.dtype}: "
-            f"bool, integers, float16/32/64 and complex64/128 are taken; {hint}"
-        )
-    return array
-
-
-cdef bint is_integer(array):
-    return cnp.PyArray_ISINTEGER(array) or cnp.PyArray_ISBOOL(array)
-
-
 # ---- one job: an array, the axes to sum over, where the results go ----------
 
 cdef class Sums:
     """The exact sums at `count` positions of one panel; C says which positions they are."""
-    cdef pc_sum *at
-    cdef size_t count
 
     def __cinit__(self, size_t count):
         cdef size_t k
@@ -177,13 +90,6 @@ cdef class Job:
     Few positions of many elements: each piece is a part of one reduced axis,
     and gives sums to be merged.
     """
-    cdef pc_array array     # all zeros and NULLs at first
-    cdef object held        # what the pointers point into
-    cdef pc_result result
-    cdef char *out          # doubles or uint64s; NULL: Python objects, in `objects`
-    cdef object[::1] objects
-    cdef size_t positions, depth
-
     def __init__(self, array, mask, tuple axes, out, pc_result result):
         """Sum over `axes`; `out` is contiguous, with the shape of the other axes."""
         cdef int k, parts, ndim = cnp.PyArray_NDIM(array), position = 0
@@ -344,48 +250,6 @@ cdef Sums add_all(array, mask, int workers):
     """Sum any array over all its axes."""
     cdef Job job = Job(array, mask, tuple(range(array.ndim)), None, PC_SUMSQ)
     return job.sums(0, workers)
-
-
-cdef tuple axes_of(axis, int ndim):
-    """axis= as a tuple of ascending axis numbers."""
-    if axis is None:
-        return tuple(range(ndim))
-    axes = []
-    for given in (axis if isinstance(axis, tuple) else (axis,)):
-        k = index(given)
-        if not -ndim <= k < ndim:
-            raise AxisError(k, ndim)
-        axes.append(k % ndim)
-    if len(set(axes)) < len(axes):
-        raise ValueError(f"axis={axis!r} names an axis twice")
-    return tuple(sorted(axes))
-
-
-cdef object mask_of(where, array):
-    """where= as a boolean array of the array's shape, not copied; None for all."""
-    if where is True:
-        return None
-    mask = np.asanyarray(where)
-    if mask.dtype != np.bool_ or isinstance(mask, MaskedArray):
-        raise TypeError(f"where must be an array of bool, not of {mask.dtype}; e.g. where=a > 0")
-    try:
-        return np.broadcast_to(np.asarray(mask), array.shape)
-    except ValueError:
-        raise ValueError(
-            f"where has shape {mask.shape}, which does not broadcast to {array.shape}, the shape of a"
-        ) from None
-
-
-cdef object dtype_of(dtype, array, pc_result result):
-    """The dtype of an array of results."""
-    if dtype is None:
-        return np.dtype(np.uint64 if is_integer(array) and result == PC_SUMSQ else np.float64)
-    dtype = np.dtype(dtype)
-    allowed = (np.uint64, np.float64, object) if is_integer(array) else (np.float64,)
-    if dtype not in allowed:
-        names = ", ".join(np.dtype(each).name for each in allowed)
-        raise TypeError(f"dtype={dtype} does not hold sums of squares of {array.dtype}: use {names}")
-    return dtype
 
 
 cdef int reduce_into(values, array, mask, tuple axes, int workers, pc_result result) except -1:
@@ -589,219 +453,3 @@ def rms(a, /, axis=None, *, out=None, keepdims=False, where=True, workers=1):
     32768.0
     """
     return reduction(a, axis, None, out, keepdims, where, workers, PC_RMS)
-
-
-# ---- Accumulator ------------------------------------------------------------
-
-@cython.final
-cdef class Accumulator:
-    """
-    The exact sum of squares of data that come in pieces.
-
-    Add arrays with `update`, and other accumulators with `merge` or ``+``. All of
-    it is exact: any cutting of the data, any order, and any tree of merges gives
-    the same bits as `sumsq`, `norm` and `rms` of the whole. It takes some 700
-    bytes whatever it holds, and pickles to fewer, so it serves files larger than
-    memory, processes and clusters.
-
-    Attributes
-    ----------
-    count : int
-        How many elements have been added (a complex number is one).
-
-    Notes
-    -----
-    Threads may share one: each `update` sums outside any lock and adds its sum
-    in one step.
-
-    Examples
-    --------
-    >>> import numpy as np, pycrust
-    >>> left, right = pycrust.Accumulator(), pycrust.Accumulator()
-    >>> left.update(np.arange(500))
-    >>> right.update(np.arange(500, 1000))
-    >>> total = left + right
-    >>> total.count, total.sumsq()
-    (1000, 332833500)
-    >>> total.rms() == pycrust.rms(np.arange(1000))
-    True
-    """
-    cdef pc_accumulator acc
-    cdef bint floats        # something other than integers was added
-
-    def __cinit__(self):
-        pc_accumulator_clear(&self.acc)
-
-    def __init__(self):
-        pass        # and takes no arguments
-
-    def update(self, a, /, *, where=True, workers=1):
-        """
-        Add the squares of all elements of an array.
-
-        Parameters
-        ----------
-        a : array_like
-        where : array_like of bool, optional
-        workers : int, optional
-            All as in `sumsq`.
-
-        Raises
-        ------
-        TypeError, ValueError
-            As `sumsq` does; the accumulator is left as it was.
-        """
-        cdef pc_accumulator acc
-        cdef Sums sums
-        if where is True and workers is 1 and add_quickly(a, &acc):
-            self.add(&acc, not is_integer(a))
-            return
-        array = as_array(a)
-        sums = add_all(array, mask_of(where, array), count_workers(workers))
-        self.add(&sums.at[0].total, not is_integer(array))
-
-    def merge(self, Accumulator other not None, /):
-        """
-        Add what another accumulator holds.
-
-        Parameters
-        ----------
-        other : Accumulator
-            It is left as it was.
-        """
-        cdef Accumulator copy = other.copy()
-        self.add(&copy.acc, copy.floats)
-
-    cdef int add(self, const pc_accumulator *acc, bint floats) except -1:
-        cdef pc_status status
-        with cython.critical_section(self):
-            status = pc_accumulator_merge(&self.acc, acc)
-            if status == PC_OK:
-                self.floats = self.floats or floats
-        if status == PC_TOO_LARGE:
-            raise OverflowError("an Accumulator counts at most 2**64 - 1 elements; this one is left as it was")
-
-    cdef Accumulator copy(self):
-        cdef Accumulator copy = Accumulator()
-        with cython.critical_section(self):
-            copy.acc = self.acc
-            copy.floats = self.floats
-        return copy
-
-    @property
-    def count(self):
-        """int: How many elements have been added; a complex number is one."""
-        return self.copy().acc.count
-
-    def sumsq(self):
-        """
-        Return the sum of the squares.
-
-        Returns
-        -------
-        int or float
-            The exact int as long as only integers were added, else the nearest float.
-        """
-        cdef Accumulator copy = self.copy()
-        return value_of(&copy.acc, not copy.floats, PC_SUMSQ)
-
-    def norm(self):
-        """
-        Return the square root of the sum of the squares.
-
-        Returns
-        -------
-        float
-            Correctly rounded; 0.0 if nothing was added.
-        """
-        cdef Accumulator copy = self.copy()
-        return value_of(&copy.acc, False, PC_NORM)
-
-    def rms(self):
-        """
-        Return the square root of the mean of the squares.
-
-        Returns
-        -------
-        float
-            Correctly rounded; NaN with a RuntimeWarning if nothing was added.
-        """
-        cdef Accumulator copy = self.copy()
-        return value_of(&copy.acc, False, PC_RMS)
-
-    cdef tuple state(self):
-        """(integer, exponent, count, special, floats): the sum is integer * 2**exponent."""
-        cdef Accumulator copy = self.copy()
-        cdef uint64_t words[PC_LIMBS]
-        cdef int exponent
-        cdef size_t count = pc_accumulator_export(&copy.acc, words, &exponent)
-        integer = int_from_words(words, count)
-        zeros = max(0, (integer & -integer).bit_length() - 1)
-        return (integer >> zeros, exponent + zeros, copy.acc.count,
-                pc_accumulator_special(&copy.acc), copy.floats)
-
-    def __reduce__(self):
-        return _accumulator, self.state()
-
-    def __add__(self, other):
-        if not isinstance(other, Accumulator):
-            return NotImplemented
-        cdef Accumulator total = (<Accumulator>self).copy()
-        total.merge(other)
-        return total
-
-    def __radd__(self, other):
-        if isinstance(other, int) and other == 0:     # where sum() starts
-            return self.copy()
-        return NotImplemented
-
-    def __iadd__(self, other):
-        if not isinstance(other, Accumulator):
-            return NotImplemented
-        self.merge(other)
-        return self
-
-    def __eq__(self, other):
-        if not isinstance(other, Accumulator):
-            return NotImplemented
-        return self.state() == (<Accumulator>other).state()
-
-    __hash__ = None
-
-    def __repr__(self):
-        cdef Accumulator copy = self.copy()         # count and sum of one moment
-        return f"Accumulator(count={copy.count}, sumsq={copy.sumsq()!r})"
-
-
-def _accumulators(array, tuple axes, where):
-    """An Accumulator for each position that is left after summing over `axes`, for pycrust.dask."""
-    array = as_array(array)
-    made = np.empty([length for k, length in enumerate(array.shape) if k not in axes], dtype=object)
-    cdef Job job = Job(array, mask_of(where, array), axes, made, PC_SUMSQ)
-    cdef bint floats = not is_integer(array)
-    cdef Accumulator one
-    cdef Sums sums
-    cdef size_t k, first = 0
-    while first < job.positions:
-        sums = job.sums(first, 1)
-        first += sums.count
-        for k in range(sums.count):
-            one = Accumulator()
-            one.acc = sums.at[k].total
-            one.floats = floats
-            job.objects[sums.at[k].offset // <ptrdiff_t>sizeof(void *)] = <object>one
-    return made
-
-
-def _accumulator(integer, exponent, count, special, floats):
-    """An Accumulator from its state, for pickle."""
-    cdef Accumulator made = Accumulator()
-    words = np.frombuffer(integer.to_bytes(8 * -(-integer.bit_length() // 64), "little"), dtype="<u8").astype(np.uint64)
-    cdef pc_status status = pc_accumulator_import(&made.acc, <const uint64_t *>cnp.PyArray_DATA(words),
-                                                  <size_t>len(words), exponent)
-    if status == PC_OUT_OF_RANGE:
-        raise ValueError(f"{integer} * 2**{exponent} is not a sum of squares of doubles")
-    pc_accumulator_make_special(&made.acc, special)
-    made.acc.count = count
-    made.floats = floats
-    return made
