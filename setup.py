@@ -62,6 +62,7 @@ setup(
         [
             extension("_range", "csrc/range.c", "csrc/accumulator.c", "csrc/round.c", *KERNELS),
             extension("_arrays"),
+            extension("_workers"),
             extension("_reduce", "csrc/arrays.c", "csrc/blocks.c", "csrc/accumulator.c", "csrc/round.c", *KERNELS),
             extension("_accumulator", "csrc/accumulator.c", "csrc/round.c"),
         ],

@@ -181,11 +181,11 @@ void pc_accumulator_make_special(pc_accumulator *acc, int special)
     acc->flags |= special == 2 ? PC_SEEN_NAN : special == 1 ? PC_SEEN_INF : 0;
 }
 
-pc_status pc_accumulator_word(const pc_accumulator *acc, uint64_t *word)
+pc_status pc_accumulator_word(const pc_accumulator *acc, pc_type type, uint64_t *word)
 {
     pc_accumulator room;
     value v = accumulator_value(acc, &room);
-    if (v.count > 1 || (v.count == 1 && v.exponent != 0))
+    if (v.count > 1 || (v.count == 1 && (v.exponent != 0 || (type == PC_INT64 && v.word[0] >> 63))))
         return PC_TOO_LARGE;
     *word = v.count ? v.word[0] : 0;
     return PC_OK;

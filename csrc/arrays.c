@@ -173,8 +173,11 @@ void pc_array_arrange(pc_array *a)
 {
     pc_axis *reduced = a->axis + a->kept;
     int count = 0;
-    if (pc_array_positions(a) == 0 || pc_array_depth(a) == 0)
+    if (pc_array_positions(a) == 0 || pc_array_depth(a) == 0) {
+        for (int k = 0; k < a->kept + a->reduced; k++) /* strides to nothing may be of any size */
+            a->axis[k].stride = a->axis[k].mask_stride = 0;
         return;
+    }
     for (int k = 0; k < a->reduced; k++) {
         pc_axis axis = reduced[k];
         ptrdiff_t last = (ptrdiff_t)axis.length - 1;
@@ -228,85 +231,95 @@ static place place_of(const pc_axis *axis, int count, size_t index)
     return at;
 }
 
-static void add_to_panel(const pc_array *a, size_t first, size_t count, pc_sum *sums)
+static void add_to_panel(const pc_array *a, size_t first, size_t count, size_t start, size_t stop,
+                         pc_sum *sums)
 {
     static const pc_axis none = {1, 0, 0, 0};
     pc_axis across = a->kept ? a->axis[a->kept - 1] : none;
     pc_axis along = a->reduced ? a->axis[a->kept + a->reduced - 1] : none;
     int outer_axes = a->reduced ? a->reduced - 1 : 0;
-    size_t outer = product(a->axis + a->kept, outer_axes);
     int across_first = count > 1 && size_of(across.stride) < size_of(along.stride);
-    place start = place_of(a->axis, a->kept, first);
+    place origin = place_of(a->axis, a->kept, first);
 
     for (size_t c = 0; c < count; c++)
-        sums[c].offset = start.out + (ptrdiff_t)c * across.out_stride;
-    if (along.length == 0)
-        return;
-    for (size_t index = 0; index < outer; index++) {
-        place at = place_of(a->axis + a->kept, outer_axes, index);
-        const char *data = a->data + start.data + at.data;
-        const char *mask = a->mask ? a->mask + start.mask + at.mask : NULL;
+        sums[c].offset = origin.out + (ptrdiff_t)c * across.out_stride;
+    for (size_t rows; start < stop; start += rows) { /* part of an innermost axis, or all of it */
+        ptrdiff_t row = (ptrdiff_t)(start % along.length);
+        place at = place_of(a->axis + a->kept, outer_axes, start / along.length);
+        const char *data = a->data + origin.data + at.data + row * along.stride, *mask = NULL;
+        if (a->mask)
+            mask = a->mask + origin.mask + at.mask + row * along.mask_stride;
+        rows = along.length - (size_t)row;
+        rows = stop - start < rows ? stop - start : rows;
         if (across_first) {
             size_t done = 0;
             if (a->type == PC_FLOAT64 && a->parts == 1 && !a->swapped && !mask &&
                 across.stride == sizeof(double))
-                done = add_columns(sums, data, along.stride, along.length, count);
-            add_tiles(sums, a, data, mask, along, along.length, across, done, count);
+                done = add_columns(sums, data, along.stride, rows, count);
+            add_tiles(sums, a, data, mask, along, rows, across, done, count);
             continue;
         }
         for (size_t c = 0; c < count; c++)
             add_run(&sums[c].total, a, data + (ptrdiff_t)c * across.stride,
-                    mask ? mask + (ptrdiff_t)c * across.mask_stride : NULL, along, along.length);
+                    mask ? mask + (ptrdiff_t)c * across.mask_stride : NULL, along, rows);
     }
 }
 
-void pc_add_panel(const pc_array *a, size_t first, size_t count, pc_sum *sums)
+void pc_add_panel(const pc_array *a, size_t first, size_t count, size_t start, size_t stop,
+                  pc_sum *sums)
 {
     fpenv callers = fpenv_enter();
-    add_to_panel(a, first, count, sums);
+    add_to_panel(a, first, count, start, stop, sums);
     fpenv_leave(callers);
 }
 
-static size_t sum_panel(const pc_array *a, size_t first, size_t last, pc_sum *sums)
+static size_t sum_panel(const pc_array *a, size_t first, size_t last, size_t depth, pc_sum *sums)
 {
     size_t count = pc_array_panel(a, first, last);
     for (size_t c = 0; c < count; c++)
         pc_accumulator_clear(&sums[c].total);
-    add_to_panel(a, first, count, sums);
+    add_to_panel(a, first, count, 0, depth, sums);
     if (a->repeat != 1)
         for (size_t c = 0; c < count; c++)
             pc_accumulator_scale(&sums[c].total, a->repeat);
     return count;
 }
 
-pc_status pc_write_panel(const pc_sum *sums, size_t count, pc_result result, char *out)
+pc_status pc_write_panel(const pc_sum *sums, size_t count, pc_result result, pc_type type,
+                         char *out)
 {
     pc_status status = PC_OK;
     for (size_t c = 0; c < count; c++) {
         const pc_accumulator *sum = &sums[c].total;
-        if (result == PC_SUMSQ_WORD) {
-            uint64_t word;
-            if (pc_accumulator_word(sum, &word) != PC_OK)
+        uint64_t word;
+        if (type == PC_INT64 || type == PC_UINT64) {
+            if (pc_accumulator_word(sum, type, &word) != PC_OK)
                 return PC_TOO_LARGE;
-            memcpy(out + sums[c].offset, &word, sizeof word);
         } else {
-            double nearest = pc_accumulator_round(sum, result);
+            word = pc_accumulator_bits(sum, result, type);
             if (result == PC_RMS && sum->count == 0)
                 status = PC_EMPTY;
-            memcpy(out + sums[c].offset, &nearest, sizeof nearest);
+        }
+        uint32_t word32 = (uint32_t)word;
+        uint16_t word16 = (uint16_t)word;
+        switch (size_of_type[type]) {
+        case 2: memcpy(out + sums[c].offset, &word16, sizeof word16); break;
+        case 4: memcpy(out + sums[c].offset, &word32, sizeof word32); break;
+        default: memcpy(out + sums[c].offset, &word, sizeof word);
         }
     }
     return status;
 }
 
-pc_status pc_reduce(const pc_array *a, size_t first, size_t last, pc_result result, char *out,
-                    pc_sum *sums)
+pc_status pc_reduce(const pc_array *a, size_t first, size_t last, pc_result result, pc_type type,
+                    char *out, pc_sum *sums)
 {
     pc_status status = PC_OK;
+    const size_t depth = pc_array_depth(a);
     fpenv callers = fpenv_enter();
     for (size_t count; first < last && status != PC_TOO_LARGE; first += count) {
-        count = sum_panel(a, first, last, sums);
-        pc_status panel = pc_write_panel(sums, count, result, out);
+        count = sum_panel(a, first, last, depth, sums);
+        pc_status panel = pc_write_panel(sums, count, result, type, out);
         status = panel == PC_OK ? status : panel;
     }
     fpenv_leave(callers);

@@ -83,6 +83,22 @@ void pc_formula_many(const int64_t *n, size_t count, uint64_t *lo, uint64_t *hi)
 /* pc_u128_round of each (lo[k], hi[k]). */
 void pc_round_many(const uint64_t *lo, const uint64_t *hi, size_t count, double *out);
 
+/* The types of numbers. */
+typedef enum {
+    PC_INT8,
+    PC_UINT8,
+    PC_INT16,
+    PC_UINT16,
+    PC_INT32,
+    PC_UINT32,
+    PC_INT64,
+    PC_UINT64,
+    PC_BOOL,
+    PC_FLOAT16,
+    PC_FLOAT32,
+    PC_FLOAT64
+} pc_type;
+
 /* ---- the exact running sum (accumulator.c) ------------------------------- */
 
 #define PC_LIMBS 68
@@ -105,19 +121,23 @@ pc_status pc_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other)
 /* acc *= factor, the count too. */
 void pc_accumulator_scale(pc_accumulator *acc, uint64_t factor);
 
-typedef enum { PC_SUMSQ, PC_NORM, PC_RMS, PC_SUMSQ_WORD } pc_result;
+typedef enum { PC_SUMSQ, PC_NORM, PC_RMS } pc_result;
 
 /* The double nearest to the sum (PC_SUMSQ), to its square root (PC_NORM), or to
  * the square root of sum / count (PC_RMS; NaN for count 0). Ties to even; NaN
  * beats Inf. */
 double pc_accumulator_round(const pc_accumulator *acc, pc_result result);
 
+/* The same for the nearest PC_FLOAT64, PC_FLOAT32 or PC_FLOAT16, as its bits. */
+uint64_t pc_accumulator_bits(const pc_accumulator *acc, pc_result result, pc_type type);
+
 /* Whether the sum is NaN or Inf: 0 neither, 1 Inf, 2 NaN. */
 int pc_accumulator_special(const pc_accumulator *acc);
 void pc_accumulator_make_special(pc_accumulator *acc, int special);
 
-/* The sum as a uint64, if it is an integer that fits. */
-pc_status pc_accumulator_word(const pc_accumulator *acc, uint64_t *word);
+/* The sum as a uint64 (PC_UINT64, or PC_INT64 for one below 2^63), if it is an
+ * integer that fits. */
+pc_status pc_accumulator_word(const pc_accumulator *acc, pc_type type, uint64_t *word);
 
 /* The sum as an integer times a power of two, least significant word first:
  * writes the words (at most PC_LIMBS) without zero words at either end, returns
@@ -129,21 +149,6 @@ pc_status pc_accumulator_import(pc_accumulator *acc, const uint64_t *words, size
                                 int exponent);
 
 /* ---- sums of squares of arrays (arrays.c) --------------------------------- */
-
-typedef enum {
-    PC_INT8,
-    PC_UINT8,
-    PC_INT16,
-    PC_UINT16,
-    PC_INT32,
-    PC_UINT32,
-    PC_INT64,
-    PC_UINT64,
-    PC_BOOL,
-    PC_FLOAT16,
-    PC_FLOAT32,
-    PC_FLOAT64
-} pc_type;
 
 /* Add the squares of `count` numbers that lie one behind the other, aligned or
  * not, in native byte order. */
@@ -189,18 +194,23 @@ typedef struct {
 /* How many positions from `first` on, below `last`, make up one panel. */
 size_t pc_array_panel(const pc_array *array, size_t first, size_t last);
 
-/* Add the squares at each position of the panel at `first` to sums[0 .. count). */
-void pc_add_panel(const pc_array *array, size_t first, size_t count, pc_sum *sums);
+/* Add the squares of the elements start to stop - 1, of pc_array_depth, at each
+ * position of the panel at `first` to sums[0 .. count). */
+void pc_add_panel(const pc_array *array, size_t first, size_t count, size_t start, size_t stop,
+                  pc_sum *sums);
 
-/* Write what the sums of a panel come to, at `out`: doubles, or uint64s for
- * PC_SUMSQ_WORD. PC_EMPTY if an rms had no numbers (and is NaN); PC_TOO_LARGE
- * at the first sum that no uint64 holds, with the rest unwritten. */
-pc_status pc_write_panel(const pc_sum *sums, size_t count, pc_result result, char *out);
+/* Write what the sums of a panel come to, at `out`, as numbers of `type`: a float
+ * or, for PC_SUMSQ of integers, PC_INT64 or PC_UINT64. PC_EMPTY if an rms had no
+ * numbers (and is NaN); PC_TOO_LARGE at the first sum that the type does not hold,
+ * with the rest unwritten. */
+pc_status pc_write_panel(const pc_sum *sums, size_t count, pc_result result, pc_type type,
+                         char *out);
 
 /* The whole reduction for the positions first to last - 1. It works in `sums`,
- * PC_PANEL of them or last - first, whichever is less. */
-pc_status pc_reduce(const pc_array *array, size_t first, size_t last, pc_result result, char *out,
-                    pc_sum *sums);
+ * PC_PANEL of them or last - first, whichever is less; after PC_TOO_LARGE they
+ * are those of the panel in question. */
+pc_status pc_reduce(const pc_array *array, size_t first, size_t last, pc_result result,
+                    pc_type type, char *out, pc_sum *sums);
 
 #ifdef __cplusplus
 }

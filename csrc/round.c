@@ -1,27 +1,47 @@
-/* Rounded once: the double nearest to a sum, to its root, or to that of its mean. */
+/* Rounded once: the float nearest to a sum, to its root, or to that of its mean. */
 #include "accumulator.h"
 
 #include <string.h>
 
-/* The double nearest to (top + a bit) * 2^exponent: top has bit 63 set, and
- * `more` says that the bit, below 1, is not zero. */
-static double pack(uint64_t top, int exponent, int more)
+/* A binary format of IEEE 754: digits with the leading one, and the exponent of
+ * the least normal number. */
+typedef struct {
+    int digits, least;
+} format;
+
+static format format_of(pc_type type)
+{
+    format float64 = {53, -1022}, float32 = {24, -126}, float16 = {11, -14};
+    return type == PC_FLOAT16 ? float16 : type == PC_FLOAT32 ? float32 : float64;
+}
+
+static uint64_t infinity_of(format f)
+{
+    return (uint64_t)(3 - 2 * f.least) << (f.digits - 1);
+}
+
+/* The number nearest to (top + a bit) * 2^exponent, as bits: top has bit 63 set,
+ * and `more` says that the bit, below 1, is not zero. */
+static uint64_t pack(uint64_t top, int exponent, int more, format f)
 {
     int e = exponent + 63; /* of the leading bit */
-    int lost = e < -1022 ? -1022 - e : 0, dropped = 11 + lost;
+    int lost = e < f.least ? f.least - e : 0, dropped = 64 - f.digits + lost;
     uint64_t bits;
-    double nearest;
     if (dropped > 64)
-        return 0.0;
+        return 0;
     uint64_t kept = dropped == 64 ? 0 : top >> dropped;
     uint64_t rest = top << (64 - dropped), half = UINT64_C(1) << 63;
     kept += rest > half || (rest == half && (more || (kept & 1)));
     /* A carry out of the fraction rightly raises the exponent by one. */
-    bits = ((uint64_t)(e + lost + 1022) << 52) + kept;
-    if (bits > UINT64_C(0x7ff) << 52)
-        bits = UINT64_C(0x7ff) << 52;
-    memcpy(&nearest, &bits, sizeof nearest);
-    return nearest;
+    bits = ((uint64_t)(e + lost - f.least) << (f.digits - 1)) + kept;
+    return bits < infinity_of(f) ? bits : infinity_of(f);
+}
+
+static double double_of(uint64_t bits)
+{
+    double x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
 }
 
 /* The leading 192 bits of v, bit 191 set, times 2^*exponent; *more says whether
@@ -84,30 +104,22 @@ static uint64_t root_of(pc_u128 n, int *more)
     }
 }
 
-/* Inf or NaN, made of its leading 16 bits. */
-static double special_double(uint64_t top)
-{
-    double x;
-    top <<= 48;
-    memcpy(&x, &top, sizeof x);
-    return x;
-}
-
-double pc_accumulator_round(const pc_accumulator *acc, pc_result result)
+uint64_t pc_accumulator_bits(const pc_accumulator *acc, pc_result result, pc_type type)
 {
     pc_accumulator room;
     uint64_t top[3];
+    const format f = format_of(type);
     int exponent, more, special = pc_accumulator_special(acc);
     if (special == 2 || (result == PC_RMS && acc->count == 0))
-        return special_double(0x7ff8);
+        return infinity_of(f) | UINT64_C(1) << (f.digits - 2);
     if (special == 1)
-        return special_double(0x7ff0);
+        return infinity_of(f);
     value v = accumulator_value(acc, &room);
     if (v.count == 0)
-        return 0.0;
+        return 0;
     leading(v, top, &exponent, &more);
     if (result == PC_SUMSQ)
-        return pack(top[0], exponent + 128, more || (top[1] | top[2]));
+        return pack(top[0], exponent + 128, more || (top[1] | top[2]), f);
 
     if (result == PC_RMS) {
         uint64_t rest = 0;
@@ -132,7 +144,12 @@ double pc_accumulator_round(const pc_accumulator *acc, pc_result result)
         exponent++;
     }
     uint64_t root = root_of(n, &more);
-    return pack(root, exponent / 2, more);
+    return pack(root, exponent / 2, more, f);
+}
+
+double pc_accumulator_round(const pc_accumulator *acc, pc_result result)
+{
+    return double_of(pc_accumulator_bits(acc, result, PC_FLOAT64));
 }
 
 double pc_u128_round(const pc_u128 *x)
@@ -143,5 +160,5 @@ double pc_u128_round(const pc_u128 *x)
     if (!(x->lo | x->hi))
         return 0.0;
     leading(v, top, &exponent, &more);
-    return pack(top[0], exponent + 128, top[1] != 0);
+    return double_of(pack(top[0], exponent + 128, top[1] != 0, format_of(PC_FLOAT64)));
 }

@@ -2,40 +2,46 @@
 
 cimport cython
 cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.object cimport PyTypeObject
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport uint64_t
 
 from pycrust._arrays cimport as_array, is_integer, mask_of
-from pycrust._reduce cimport Job, Sums, add_all, add_quickly, value_of
+from pycrust._reduce cimport Job, Sums, add_all, add_quickly, exact_int, import_int, sums_of_ints, value_of
 from pycrust._shared cimport int_from_words
+from pycrust._workers cimport count_workers
 from pycrust.csrc cimport (
     PC_LIMBS,
     PC_NORM,
     PC_OK,
-    PC_OUT_OF_RANGE,
     PC_RMS,
     PC_SUMSQ,
     PC_TOO_LARGE,
     pc_accumulator,
     pc_accumulator_clear,
     pc_accumulator_export,
-    pc_accumulator_import,
     pc_accumulator_make_special,
     pc_accumulator_merge,
     pc_accumulator_special,
+    pc_result,
     pc_status,
 )
 
 import numpy as np
 
-from pycrust._workers import count_workers
-
 cnp.import_array()
+
+cdef enum:
+    # Of integers with so many bits at most, the sum of 2**64 squares goes where those of doubles do.
+    LARGEST_BITS = 1024
+    # Below 2 to this power every sum fits there.
+    HIGHEST_BITS = 2048
 
 
 @cython.final
 cdef class Accumulator:
-    """
+    """Accumulator(a=None, /, *, where=True, workers=1)\n--\n
     The exact sum of squares of data that come in pieces.
 
     Add arrays with `update`, and other accumulators with `merge` or ``+``. All of
@@ -68,12 +74,15 @@ cdef class Accumulator:
     """
     cdef pc_accumulator acc
     cdef bint floats        # something other than integers was added
+    cdef object beyond      # the sum of what was in lists with an integer too large for the other sum
 
     def __cinit__(self):
         pc_accumulator_clear(&self.acc)
+        self.beyond = 0
 
-    def __init__(self):
-        pass        # and takes no arguments
+    def __init__(self, a=None, /, *, where=True, workers=1):
+        if a is not None:
+            self.update(a, where=where, workers=workers)
 
     def update(self, a, /, *, where=True, workers=1):
         """
@@ -93,12 +102,25 @@ cdef class Accumulator:
         """
         cdef pc_accumulator acc
         cdef Sums sums
+        cdef bint floats
         if where is True and workers is 1 and add_quickly(a, &acc):
-            self.add(&acc, not is_integer(a))
+            self.add(&acc, not is_integer(a), 0)
             return
+        threads = count_workers(workers)
         array = as_array(a)
-        sums = add_all(array, mask_of(where, array), count_workers(workers))
-        self.add(&sums.at[0].total, not is_integer(array))
+        floats = not is_integer(array) and not (array.size == 0 and isinstance(a, (list, tuple)))
+        mask = mask_of(where, array)
+        if array.dtype != object:
+            sums = add_all(array, mask, threads)
+            self.add(&sums.at[0].total, floats, 0)
+            return
+        total, count = sums_of_ints(array, mask, tuple(range(array.ndim)))
+        pc_accumulator_clear(&acc)
+        acc.count = count
+        if max(map(int.bit_length, array.flat)) <= LARGEST_BITS:
+            import_int(&acc, total, 0)
+            total = 0
+        self.add(&acc, False, total)
 
     def merge(self, Accumulator other not None, /):
         """
@@ -110,14 +132,16 @@ cdef class Accumulator:
             It is left as it was.
         """
         cdef Accumulator copy = other.copy()
-        self.add(&copy.acc, copy.floats)
+        self.add(&copy.acc, copy.floats, copy.beyond)
 
-    cdef int add(self, const pc_accumulator *acc, bint floats) except -1:
+    cdef int add(self, const pc_accumulator *acc, bint floats, beyond) except -1:
         cdef pc_status status
         with cython.critical_section(self):
+            total = self.beyond + beyond if beyond else self.beyond
             status = pc_accumulator_merge(&self.acc, acc)
             if status == PC_OK:
                 self.floats = self.floats or floats
+                self.beyond = total
         if status == PC_TOO_LARGE:
             raise OverflowError("an Accumulator counts at most 2**64 - 1 elements; this one is left as it was")
 
@@ -126,7 +150,19 @@ cdef class Accumulator:
         with cython.critical_section(self):
             copy.acc = self.acc
             copy.floats = self.floats
+            copy.beyond = self.beyond
         return copy
+
+    cdef object read(self, pc_result result):
+        cdef Accumulator copy = self.copy()
+        cdef bint integers = not copy.floats and result == PC_SUMSQ
+        if copy.beyond:
+            if integers:
+                return exact_int(&copy.acc) + copy.beyond
+            if import_int(&copy.acc, copy.beyond, 0) != PC_OK:
+                # Above 2**2112 even the root of the mean is above any float.
+                pc_accumulator_make_special(&copy.acc, 1)
+        return value_of(&copy.acc, integers, result)
 
     @property
     def count(self):
@@ -142,8 +178,7 @@ cdef class Accumulator:
         int or float
             The exact int as long as only integers were added, else the nearest float.
         """
-        cdef Accumulator copy = self.copy()
-        return value_of(&copy.acc, not copy.floats, PC_SUMSQ)
+        return self.read(PC_SUMSQ)
 
     def norm(self):
         """
@@ -154,8 +189,7 @@ cdef class Accumulator:
         float
             Correctly rounded; 0.0 if nothing was added.
         """
-        cdef Accumulator copy = self.copy()
-        return value_of(&copy.acc, False, PC_NORM)
+        return self.read(PC_NORM)
 
     def rms(self):
         """
@@ -166,34 +200,50 @@ cdef class Accumulator:
         float
             Correctly rounded; NaN with a RuntimeWarning if nothing was added.
         """
-        cdef Accumulator copy = self.copy()
-        return value_of(&copy.acc, False, PC_RMS)
+        return self.read(PC_RMS)
 
-    cdef tuple state(self):
-        """(integer, exponent, count, special, floats): the sum is integer * 2**exponent."""
+    cdef dict state(self):
+        """What it holds, the same for all that are equal; the sum is integer * 2**exponent, exponent <= 0."""
         cdef Accumulator copy = self.copy()
         cdef uint64_t words[PC_LIMBS]
         cdef int exponent
         cdef size_t count = pc_accumulator_export(&copy.acc, words, &exponent)
         integer = int_from_words(words, count)
-        zeros = max(0, (integer & -integer).bit_length() - 1)
-        return (integer >> zeros, exponent + zeros, copy.acc.count,
-                pc_accumulator_special(&copy.acc), copy.floats)
+        if exponent > 0:
+            integer <<= exponent
+            exponent = 0
+        integer += copy.beyond << -exponent
+        zeros = min(-exponent, (integer & -integer).bit_length() - 1) if integer else -exponent
+        return {
+            "version": 1,
+            "count": copy.acc.count,
+            "integers": not copy.floats,
+            "special": SPECIAL[pc_accumulator_special(&copy.acc)],
+            "sumsq": (integer >> zeros, exponent + zeros),
+        }
 
     def __reduce__(self):
-        return _accumulator, self.state()
+        return Accumulator, (), self.state()
+
+    def __setstate__(self, state):
+        cdef Accumulator made = accumulator_of(state)
+        with cython.critical_section(self):
+            self.acc = made.acc
+            self.floats = made.floats
+            self.beyond = made.beyond
 
     def __add__(self, other):
+        cdef Accumulator total
+        if isinstance(other, int) and other == 0:     # where sum() starts
+            return (<Accumulator>self).copy()
         if not isinstance(other, Accumulator):
             return NotImplemented
-        cdef Accumulator total = (<Accumulator>self).copy()
+        total = (<Accumulator>self).copy()
         total.merge(other)
         return total
 
     def __radd__(self, other):
-        if isinstance(other, int) and other == 0:     # where sum() starts
-            return self.copy()
-        return NotImplemented
+        return self + other if isinstance(other, int) else NotImplemented
 
     def __iadd__(self, other):
         if not isinstance(other, Accumulator):
@@ -213,35 +263,61 @@ cdef class Accumulator:
         return f"Accumulator(count={copy.count}, sumsq={copy.sumsq()!r})"
 
 
+# Under which name it is pickled, for ever, and shown: not that of this module.
+(<PyTypeObject *>Accumulator).tp_name = b"pycrust.Accumulator"
+
+SPECIAL = (None, "inf", "nan")
+
+
+cdef Accumulator accumulator_of(state):
+    """An Accumulator from its state, which may be damaged or forged."""
+    cdef Accumulator made = Accumulator()
+    try:
+        if state["version"] != 1:
+            raise ValueError(f"it is of version {state['version']}, and this pycrust knows version 1 alone")
+        count, integers, special, (integer, exponent) = (
+            state[key] for key in ("count", "integers", "special", "sumsq")
+        )
+        if not (type(count) is type(integer) is type(exponent) is int and type(integers) is bool):
+            raise ValueError("its numbers are not integers")
+        if not (0 <= count < 2**64 and integer >= 0 and -2**12 <= exponent <= 0):
+            raise ValueError("a number is out of range")
+        if special not in SPECIAL:
+            raise ValueError(f"the sum cannot be {special!r}")
+        if integers and (special is not None or exponent < 0):
+            raise ValueError("the sum is not one of integers")
+        if count == 0 and (integer or special is not None):
+            raise ValueError("there is a sum of no elements")
+        if integer.bit_length() + exponent > HIGHEST_BITS:
+            # All but the lowest bits are from integers.
+            made.beyond = integer >> (HIGHEST_BITS - exponent) << HIGHEST_BITS
+            integer -= made.beyond << -exponent
+        if import_int(&made.acc, integer, exponent) != PC_OK:
+            raise ValueError(f"{integer} * 2**{exponent} is not a sum of squares of doubles")
+    except (TypeError, LookupError, ValueError, OverflowError) as error:
+        raise ValueError(f"not the state of an Accumulator: {error}") from error
+    pc_accumulator_make_special(&made.acc, SPECIAL.index(special))
+    made.acc.count = count
+    made.floats = not integers
+    return made
+
+
 def _accumulators(array, tuple axes, where):
     """An Accumulator for each position that is left after summing over `axes`, for pycrust.dask."""
     array = as_array(array)
     made = np.empty([length for k, length in enumerate(array.shape) if k not in axes], dtype=object)
-    cdef Job job = Job(array, mask_of(where, array), axes, made, PC_SUMSQ)
+    cdef Job job = Job(array, mask_of(where, array), axes, made, PC_SUMSQ, 1)
     cdef bint floats = not is_integer(array)
     cdef Accumulator one
     cdef Sums sums
     cdef size_t k, first = 0
-    while first < job.positions:
-        sums = job.sums(first, 1)
+    while first < job.shares.positions:
+        sums = job.sums(first)
         first += sums.count
         for k in range(sums.count):
             one = Accumulator()
             one.acc = sums.at[k].total
             one.floats = floats
             job.objects[sums.at[k].offset // <ptrdiff_t>sizeof(void *)] = <object>one
-    return made
-
-
-def _accumulator(integer, exponent, count, special, floats):
-    """An Accumulator from its state, for pickle."""
-    cdef Accumulator made = Accumulator()
-    words = np.frombuffer(integer.to_bytes(8 * -(-integer.bit_length() // 64), "little"), dtype="<u8").astype(np.uint64)
-    cdef pc_status status = pc_accumulator_import(&made.acc, <const uint64_t *>cnp.PyArray_DATA(words),
-                                                  <size_t>len(words), exponent)
-    if status == PC_OUT_OF_RANGE:
-        raise ValueError(f"{integer} * 2**{exponent} is not a sum of squares of doubles")
-    pc_accumulator_make_special(&made.acc, special)
-    made.acc.count = count
-    made.floats = floats
+        PyErr_CheckSignals()
     return made

@@ -2,8 +2,9 @@ from pycrust.csrc cimport pc_result
 
 
 cdef int type_of(int number, int *parts) noexcept
+cdef object array_of(a, str name)
 cdef object as_array(a)
 cdef bint is_integer(array)
 cdef tuple axes_of(axis, int ndim)
 cdef object mask_of(where, array)
-cdef object dtype_of(dtype, array, pc_result result)
+cdef object dtype_of(dtype, out, array, pc_result result)

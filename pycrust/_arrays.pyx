@@ -11,6 +11,7 @@ from pycrust.csrc cimport (
     PC_INT16,
     PC_INT32,
     PC_INT64,
+    PC_NORM,
     PC_SUMSQ,
     PC_UINT8,
     PC_UINT16,
@@ -19,6 +20,7 @@ from pycrust.csrc cimport (
     pc_result,
 )
 
+from collections.abc import Sequence
 from operator import index
 
 import numpy as np
@@ -68,12 +70,69 @@ cdef int type_of(int number, int *parts) noexcept:
     return -1
 
 
-cdef object as_array(a):
-    """The input as an ndarray of a dtype that we take; never a copy of an array."""
-    cdef int parts
+# ---- what converts to an array ----------------------------------------------
+
+cdef object array_of(a, str name):
+    """
+    An array, or what converts to one, as an ndarray.
+
+    No array is copied, no mask is lost, and nothing lazy is computed.
+    """
+    if cnp.PyArray_CheckExact(a):
+        return a
+    refuse(a, name, 0)
+    array = np.asanyarray(a)
+    refuse(array, name, 0)                      # masked behind __array__
+    array = np.asarray(array)
+    if array.dtype == object and array.ndim == 0 and not isinstance(a, (int, np.ndarray)):
+        as_list = f", e.g. list({name})" if hasattr(a, "__iter__") else ""
+        raise TypeError(f"{name} must be an array, nested lists or a number, not {type(a).__name__}{as_list}")
+    return array
+
+
+cdef int refuse(a, str name, int depth) except -1:
+    """Refuse what NumPy would convert with a loss, or behind the caller's back: in lists too."""
+    if type(a) is float or type(a) is int or type(a) is bool:
+        return 0
+    if isinstance(a, (list, tuple)):
+        if depth < 64:                          # NumPy goes no deeper
+            for each in a:
+                refuse(each, name, depth + 1)
+        return 0
     if isinstance(a, MaskedArray):
-        raise TypeError("masked arrays are not taken, lest the mask be lost: pass a.data, where=~np.ma.getmaskarray(a)")
-    array = np.asarray(a)
+        if depth:
+            instead = "put those of the list together with np.ma.stack"
+        elif name == "where":
+            instead = "pass where.filled(False)"
+        elif name == "ns":
+            instead = "pass ns.compressed() or ns.filled(0)"
+        else:
+            instead = "pass a.data, where=~np.ma.getmaskarray(a)"
+        raise TypeError(f"masked arrays are not taken, lest the mask be lost: {instead}")
+    if isinstance(a, (np.ndarray, np.generic)):
+        return 0
+    graph = getattr(type(a), "__dask_graph__", None)
+    if graph is not None and graph(a) is not None:
+        raise TypeError(
+            f"{name} is a lazy {type(a).__name__} of dask: use the functions of pycrust.dask, or pass {name}.compute()"
+        )
+    if depth and hasattr(type(a), "__array__"):
+        refuse(np.asanyarray(a), name, depth)
+    return 0
+
+
+cdef object as_array(a):
+    """
+    The input as an ndarray of a dtype that we take; never a copy of an array.
+
+    Of dtype object are only lists of Python ints of which some are beyond 64 bits.
+    """
+    cdef int parts
+    array = array_of(a, "a")
+    if cnp.PyArray_ISFLOAT(array) or array.dtype == object:
+        exact = ints_of(a)
+        if exact is not None:
+            return exact
     if type_of(cnp.PyArray_TYPE(array), &parts) < 0:
         hint = {
             "O": "convert it to the numeric dtype it holds, e.g. a.astype(np.float64)",
@@ -88,8 +147,30 @@ cdef object as_array(a):
     return array
 
 
+cdef object ints_of(a):
+    """Nested sequences of integers alone as an array of Python ints, which NumPy may take for floats; else None."""
+    first = a
+    for _ in range(64):                         # NumPy goes no deeper
+        if isinstance(first, Sequence) and not isinstance(first, (str, bytes)) and len(first):
+            first = first[0]
+    if isinstance(first, np.ndarray) and first is not a:
+        if first.dtype.kind not in "biuO":
+            return None
+    elif not isinstance(first, (int, np.integer)):
+        return None
+    exact = np.array(a, dtype=object)
+    for k, each in enumerate(exact.flat):
+        if not isinstance(each, (int, np.integer, np.bool_)):
+            return None
+        exact.flat[k] = int(each)
+    return exact
+
+
 cdef bint is_integer(array):
-    return cnp.PyArray_ISINTEGER(array) or cnp.PyArray_ISBOOL(array)
+    return cnp.PyArray_ISINTEGER(array) or cnp.PyArray_ISBOOL(array) or cnp.PyArray_ISOBJECT(array)
+
+
+# ---- axis=, where=, dtype= --------------------------------------------------
 
 cdef tuple axes_of(axis, int ndim):
     """axis= as a tuple of ascending axis numbers."""
@@ -110,25 +191,37 @@ cdef object mask_of(where, array):
     """where= as a boolean array of the array's shape, not copied; None for all."""
     if where is True:
         return None
-    mask = np.asanyarray(where)
-    if mask.dtype != np.bool_ or isinstance(mask, MaskedArray):
+    mask = array_of(where, "where")
+    if mask.dtype != np.bool_:
         raise TypeError(f"where must be an array of bool, not of {mask.dtype}; e.g. where=a > 0")
     try:
-        return np.broadcast_to(np.asarray(mask), array.shape)
+        return np.broadcast_to(mask, array.shape)
     except ValueError:
         raise ValueError(
             f"where has shape {mask.shape}, which does not broadcast to {array.shape}, the shape of a"
         ) from None
 
 
-cdef object dtype_of(dtype, array, pc_result result):
-    """The dtype of an array of results."""
-    if dtype is None:
-        return np.dtype(np.uint64 if is_integer(array) and result == PC_SUMSQ else np.float64)
-    dtype = np.dtype(dtype)
-    allowed = (np.uint64, np.float64, object) if is_integer(array) else (np.float64,)
+cdef object dtype_of(dtype, out, array, pc_result result):
+    """The dtype of an array of results: `dtype`, or else that of `out`, both of which must be able to hold them."""
+    cdef bint integers = is_integer(array) and result == PC_SUMSQ
+    allowed = (np.int64, np.uint64, np.float64, np.float32, np.float16, object)
+    if not integers:
+        allowed = (np.float64, np.float32, np.float16)
+    what = "sums of squares" if result == PC_SUMSQ else "norms" if result == PC_NORM else "root mean squares"
+    of_out = None if out is None else out.dtype.newbyteorder("=")
+    if dtype is not None:
+        dtype = np.dtype(dtype).newbyteorder("=")
+        if of_out is not None and dtype != of_out:
+            raise TypeError(f"out is of {of_out}, which is not dtype={dtype}; the results are made in one of them")
+    elif of_out is not None:
+        dtype = of_out
+    elif integers:
+        dtype = np.dtype(np.uint64 if array.dtype.kind == "u" else np.int64)
+    else:
+        dtype = np.dtype(np.float64)
     if dtype not in allowed:
         names = ", ".join(np.dtype(each).name for each in allowed)
-        raise TypeError(f"dtype={dtype} does not hold sums of squares of {array.dtype}: use {names}")
+        raise TypeError(f"{'dtype' if of_out is None else 'out of dtype'} {dtype} does not hold {what} of "
+                        f"{array.dtype}: use {names}")
     return dtype
-

@@ -8,6 +8,7 @@ from cpython.long cimport PyLong_AsLongLongAndOverflow
 from cpython.number cimport PyNumber_Index
 from libc.stdint cimport int64_t, uint64_t
 
+from pycrust._arrays cimport array_of
 from pycrust._shared cimport (
     Slices,
     after_slice,
@@ -34,7 +35,6 @@ from pycrust.csrc cimport (
 
 cimport numpy as cnp
 import numpy as np
-from numpy.ma import MaskedArray
 
 cnp.import_array()
 use_simd_of_environment()
@@ -85,6 +85,19 @@ cdef inline bint by_formula(method) except -1:
     raise ValueError(f"method must be 'loop' or 'formula', not {method!r}")
 
 
+cdef object index_of(n):
+    """n as an int; who passes data is told of the functions for these."""
+    try:
+        return PyNumber_Index(n)
+    except TypeError:
+        if hasattr(type(n), "__len__") and not isinstance(n, (str, bytes)):
+            raise TypeError(
+                f"n must be one integer, not {type(n).__name__}: use pycrust.sumsq for the sum of the squares "
+                "of data, and pycrust.sum_of_squares_batch for many n"
+            ) from None
+        raise
+
+
 cdef object by_hand(n):
     """The formula on Python ints, for n of any size."""
     return n * (n + 1) * (2 * n + 1) // 6
@@ -94,7 +107,7 @@ cdef object formula(n):
     cdef pc_u128 total
     cdef int overflow
     cdef long long small
-    n = PyNumber_Index(n)
+    n = index_of(n)
     small = PyLong_AsLongLongAndOverflow(n, &overflow)
     if overflow < 0 or (overflow == 0 and small <= 0):
         return 0
@@ -112,7 +125,7 @@ cdef uint64_t loop_end(n) except? 0:
     """Where the walk ends; every error of the loop is raised here."""
     cdef int overflow
     cdef long long small
-    n = PyNumber_Index(n)
+    n = index_of(n)
     small = PyLong_AsLongLongAndOverflow(n, &overflow)
     if overflow > 0 or (overflow == 0 and small > <long long>PC_RANGE_MAX):
         raise OverflowError(
@@ -253,13 +266,7 @@ _LARGEST = {
 
 def _integers(ns):
     """ns as an array of integers, in any layout; object ones are not negative."""
-    array = np.asanyarray(ns)
-    if isinstance(array, MaskedArray):
-        raise TypeError(
-            "ns is a masked array, whose masked values are not integers; "
-            "pass ns.compressed() or ns.filled(0)"
-        )
-    array = np.asarray(array)
+    array = array_of(ns, "ns")
     if array.dtype.kind in "iu":
         return array
     if not isinstance(ns, np.ndarray):
@@ -493,7 +500,9 @@ def sum_of_squares_batch(ns, /, *, dtype=np.int64, out=None, method="loop"):
         raise TypeError(f"dtype must be int64, uint64, float64 or object, not {dtype}")
     ns = _integers(ns)
     if out is not None:
-        check_out(out, ns.shape, dtype)
+        check_out(out, ns.shape)
+        if out.dtype.kind not in "iufcO" or not np.can_cast(dtype, out.dtype, "safe"):
+            raise TypeError(f"out of {out.dtype} does not hold every {dtype}; use out of {dtype}")
     highest = int(ns.max()) if ns.size else 0
     if highest > PC_RANGE_MAX and not use_formula:
         _refuse_above(ns, PC_RANGE_MAX, _beyond_loop)

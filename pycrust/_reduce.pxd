@@ -1,4 +1,4 @@
-from pycrust.csrc cimport pc_accumulator, pc_array, pc_result, pc_sum
+from pycrust.csrc cimport pc_accumulator, pc_array, pc_result, pc_status, pc_sum, pc_type
 
 
 cdef class Sums:
@@ -6,20 +6,42 @@ cdef class Sums:
     cdef size_t count
 
 
+# What one thread has to say of its pieces: the worst status, and which piece gave it.
+cdef struct Report:
+    pc_status status
+    size_t piece
+
+
+# What the threads of a job see.
+cdef struct Shares:
+    pc_array array      # all zeros and NULLs at first
+    pc_result result
+    pc_type type        # of the numbers at `out`
+    char *out           # NULL: Python objects, in Job.objects
+    size_t positions, depth
+    size_t first, count         # the panel to add to
+    size_t step                 # what a piece has, of `positions` or of `depth`
+    pc_sum *sums                # of each worker `count`
+    Report *reports             # of each worker
+
+
 cdef class Job:
-    cdef pc_array array     # all zeros and NULLs at first
-    cdef object held        # what the pointers point into
-    cdef pc_result result
-    cdef char *out          # doubles or uint64s; NULL: Python objects, in `objects`
+    cdef Shares shares
+    cdef object held            # what the pointers point into
     cdef object[::1] objects
-    cdef size_t positions, depth
+    cdef size_t workers
+    cdef readonly object too_large      # (offset in `out`, exact sum) of a sum that its type does not hold
 
-    cdef list parts(self, size_t first, size_t count, size_t piece)
-    cdef Sums sums(self, size_t first, int workers)
-    cdef size_t piece(self, int workers) noexcept
-    cdef int run(self, int workers) except -1
+    cdef size_t piece(self) noexcept
+    cdef bint is_quick(self, size_t positions) noexcept
+    cdef Sums sums(self, size_t first)
+    cdef pc_status run(self) except *
+    cdef pc_status reduce(self) except *
 
 
+cdef object exact_int(const pc_accumulator *acc)
+cdef pc_status import_int(pc_accumulator *acc, integer, int exponent) except *
 cdef object value_of(const pc_accumulator *acc, bint integers, pc_result result)
 cdef bint add_quickly(a, pc_accumulator *acc) except -1
-cdef Sums add_all(array, mask, int workers)
+cdef Sums add_all(array, mask, size_t workers)
+cdef tuple sums_of_ints(array, mask, tuple axes)

@@ -1,12 +1,15 @@
 """Sums of squares of data: check, convert, release the GIL, call C once, raise."""
 
 cimport numpy as cnp
+from cpython.bytearray cimport PyByteArray_AS_STRING
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport uint64_t
 
 from pycrust._arrays cimport as_array, axes_of, dtype_of, is_integer, mask_of, type_of
 from pycrust._shared cimport check_out, int_from_words, use_simd, use_simd_of_environment
+from pycrust._workers cimport count_workers, run_pieces
 from pycrust.csrc cimport (
     PC_EMPTY,
     PC_LIMBS,
@@ -15,14 +18,16 @@ from pycrust.csrc cimport (
     PC_PANEL,
     PC_RMS,
     PC_SUMSQ,
-    PC_SUMSQ_WORD,
     PC_TOO_LARGE,
     pc_accumulator,
+    pc_accumulator_bits,
     pc_accumulator_clear,
     pc_accumulator_export,
+    pc_accumulator_import,
     pc_accumulator_merge,
     pc_accumulator_round,
     pc_accumulator_scale,
+    pc_accumulator_word,
     pc_add_panel,
     pc_add_squares,
     pc_array,
@@ -43,8 +48,6 @@ import warnings
 
 import numpy as np
 
-from pycrust._workers import count_workers, run_all
-
 cnp.import_array()
 use_simd_of_environment()
 
@@ -58,16 +61,20 @@ cdef enum:
     # Below this many elements a call takes so little time that releasing the
     # GIL and taking it back (some 40 ns) would cost more than it gives.
     FEW = 4096
-    # A piece of a long job: some milliseconds, so that Ctrl-C is soon seen.
-    PIECE = 1 << 22
+    # A piece of a long job: milliseconds, some tens of them where elements lie worst.
+    PIECE = 1 << 19
     # A piece worth handing to another thread.
     SMALLEST_PIECE = 1 << 16
+    # What a position costs beside its elements, in elements.
+    POSITION = 32
+    # So many positions side by side are still as fast as a whole panel.
+    NARROW = 16
 
 
 # ---- one job: an array, the axes to sum over, where the results go ----------
 
 cdef class Sums:
-    """The exact sums at `count` positions of one panel; C says which positions they are."""
+    """Exact sums, zero at first; C says to which positions they belong."""
 
     def __cinit__(self, size_t count):
         cdef size_t k
@@ -82,122 +89,157 @@ cdef class Sums:
         PyMem_Free(self.at)
 
 
+cdef int reduce_piece(void *job, size_t piece, size_t worker) noexcept nogil:
+    """The results at `step` positions, written; the sums are this worker's room."""
+    cdef Shares *s = <Shares *>job
+    cdef Report *report = &s.reports[worker]
+    cdef size_t first = piece * s.step
+    cdef pc_status status = pc_reduce(&s.array, first, min(first + s.step, s.positions), s.result, s.type, s.out,
+                                      s.sums + worker * s.count)
+    if status != PC_OK:
+        report.status = status
+        report.piece = piece
+    return status == PC_TOO_LARGE
+
+
+cdef int add_piece(void *job, size_t piece, size_t worker) noexcept nogil:
+    """`step` of the elements at each position of a panel, added to this worker's sums."""
+    cdef Shares *s = <Shares *>job
+    cdef size_t start = piece * s.step
+    pc_add_panel(&s.array, s.first, s.count, start, min(start + s.step, s.depth), s.sums + worker * s.count)
+    return 0
+
+
 cdef class Job:
     """
     A reduction, cut into pieces that any thread may take.
 
     Many positions: each piece is a range of them, and C writes the results.
-    Few positions of many elements: each piece is a part of one reduced axis,
-    and gives sums to be merged.
+    Few positions of many elements: each piece is a part of the elements, from
+    anywhere among the reduced axes, and gives sums to be merged.
     """
-    def __init__(self, array, mask, tuple axes, out, pc_result result):
+
+    def __init__(self, array, mask, tuple axes, out, pc_result result, size_t workers):
         """Sum over `axes`; `out` is contiguous, with the shape of the other axes."""
         cdef int k, parts, ndim = cnp.PyArray_NDIM(array), position = 0
         cdef pc_axis axis
+        cdef Shares *s = &self.shares
         self.held = (array, mask, out)
-        self.array.type = <pc_type>type_of(cnp.PyArray_TYPE(array), &parts)
-        self.array.parts = parts
-        self.array.swapped = not array.dtype.isnative
-        self.array.data = <const char *>cnp.PyArray_DATA(array)
+        self.workers = workers
+        s.array.type = <pc_type>type_of(cnp.PyArray_TYPE(array), &parts)
+        s.array.parts = parts
+        s.array.swapped = not array.dtype.isnative
+        s.array.data = <const char *>cnp.PyArray_DATA(array)
         if mask is not None:
-            self.array.mask = <const char *>cnp.PyArray_DATA(mask)
-        self.array.kept = ndim - <int>len(axes)
-        self.array.reduced = <int>len(axes)
-        self.array.repeat = 1
+            s.array.mask = <const char *>cnp.PyArray_DATA(mask)
+        s.array.kept = ndim - <int>len(axes)
+        s.array.reduced = <int>len(axes)
+        s.array.repeat = 1
         for k in (*(k for k in range(ndim) if k not in axes), *axes):
             axis.length = <size_t>cnp.PyArray_DIM(array, k)
             axis.stride = cnp.PyArray_STRIDE(array, k)
             axis.mask_stride = 0 if mask is None else cnp.PyArray_STRIDE(mask, k)
-            axis.out_stride = 0 if position >= self.array.kept else cnp.PyArray_STRIDE(out, position)
-            self.array.axis[position] = axis
+            axis.out_stride = 0 if position >= s.array.kept else cnp.PyArray_STRIDE(out, position)
+            s.array.axis[position] = axis
             position += 1
-        pc_array_arrange(&self.array)
-        self.positions = pc_array_positions(&self.array)
-        self.depth = pc_array_depth(&self.array)
-        self.result = result
+        pc_array_arrange(&s.array)
+        s.positions = pc_array_positions(&s.array)
+        s.depth = pc_array_depth(&s.array)
+        s.result = result
         if out is not None and out.dtype != object:
-            self.out = <char *>cnp.PyArray_DATA(out)
+            s.type = <pc_type>type_of(cnp.PyArray_TYPE(out), &parts)
+            s.out = <char *>cnp.PyArray_DATA(out)
         elif out is not None:
             self.objects = out.reshape(-1)
 
-    def reduce(self, size_t first, size_t last):
-        """Write the results at positions first to last - 1."""
-        cdef Sums sums = Sums(min(<size_t>PC_PANEL, last - first))
-        cdef pc_status status
-        if (last - first) * self.depth < FEW:
-            status = pc_reduce(&self.array, first, last, self.result, self.out, sums.at)
-        else:
-            with nogil:
-                status = pc_reduce(&self.array, first, last, self.result, self.out, sums.at)
-        return status
+    cdef size_t piece(self) noexcept:
+        """How many elements a piece has: four pieces a worker even out their speeds."""
+        if self.workers == 1:
+            return PIECE
+        return min(<size_t>PIECE, max(<size_t>SMALLEST_PIECE, self.shares.positions * self.shares.depth
+                                      // (4 * self.workers)))
 
-    def add(self, size_t first, size_t count, int axis, size_t start, size_t stop):
-        """The sums of the panel at `first` over start to stop - 1 of one reduced axis."""
-        cdef Sums sums = Sums(count)
-        cdef pc_array part = self.array
-        if axis >= 0:
-            part.axis[axis].length = stop - start
-            part.data += <ptrdiff_t>start * part.axis[axis].stride
-            if part.mask != NULL:
-                part.mask += <ptrdiff_t>start * part.axis[axis].mask_stride
-        if count * self.depth < FEW:
-            pc_add_panel(&part, first, count, sums.at)
-        else:
-            with nogil:
-                pc_add_panel(&part, first, count, sums.at)
+    cdef bint is_quick(self, size_t positions) noexcept:
+        return positions * (self.shares.depth + 8) < FEW
+
+    cdef Sums sums(self, size_t first):
+        """The sums of the panel at `first`."""
+        cdef Shares *s = &self.shares
+        cdef size_t k, worker, pieces, workers
+        s.first = first
+        s.count = pc_array_panel(&s.array, first, s.positions)
+        s.step = max(<size_t>1, self.piece() // s.count)
+        pieces = s.depth // s.step + (s.depth % s.step != 0)
+        workers = max(<size_t>1, min(self.workers, pieces))
+        cdef Sums sums = Sums(workers * s.count)
+        s.sums = sums.at
+        run_pieces(add_piece, s, pieces, workers, self.is_quick(s.count))
+        pc_add_panel(&s.array, first, s.count, 0, 0, sums.at)       # whose offsets are set, if nothing else
+        for k in range(s.count):
+            for worker in range(1, workers):
+                pc_accumulator_merge(&sums.at[k].total, &sums.at[worker * s.count + k].total)
+            if s.array.repeat != 1:
+                pc_accumulator_scale(&sums.at[k].total, s.array.repeat)
+        sums.count = s.count
         return sums
 
-    cdef list parts(self, size_t first, size_t count, size_t piece):
-        """The calls of `add` that cover a panel, each of about `piece` elements."""
-        cdef int k, longest = -1
-        cdef size_t length = 1, step, start
-        for k in range(self.array.kept, self.array.kept + self.array.reduced):
-            if self.array.axis[k].length > length:
-                longest = k
-                length = self.array.axis[k].length
-        step = max(<size_t>1, length // (1 + count * self.depth // piece))
-        return [(first, count, longest, start, min(start + step, length)) for start in range(0, length, step)]
-
-    cdef Sums sums(self, size_t first, int workers):
-        """The sums of the panel at `first`."""
-        cdef size_t k, count = pc_array_panel(&self.array, first, self.positions)
-        cdef Sums part, total = Sums(count)
-        for part in run_all(self.add, self.parts(first, count, self.piece(workers)), workers):
-            for k in range(count):
-                pc_accumulator_merge(&total.at[k].total, &part.at[k].total)
-                total.at[k].offset = part.at[k].offset
-        if self.array.repeat != 1:
-            for k in range(count):
-                pc_accumulator_scale(&total.at[k].total, self.array.repeat)
-        return total
-
-    cdef size_t piece(self, int workers) noexcept:
-        """How many elements a piece has: four pieces a worker even out their speeds."""
-        if workers == 1:
-            return PIECE
-        return min(<size_t>PIECE, max(<size_t>SMALLEST_PIECE, self.positions * self.depth // (4 * <size_t>workers)))
-
-    cdef int run(self, int workers) except -1:
-        """All of it. Returns the last C status that is not PC_OK, or PC_OK."""
-        cdef size_t step, k, first = 0, piece = self.piece(workers)
-        cdef int status = PC_OK, done
+    cdef pc_status run(self) except *:
+        """All of it. Returns a C status that is not PC_OK, if there is one."""
+        cdef Shares *s = &self.shares
+        cdef pc_status status = PC_OK, done
         cdef Sums sums
-        if self.out != NULL and self.depth <= piece // PC_PANEL:
-            step = piece // max(<size_t>1, self.depth)
-            ranges = [(k, min(k + step, self.positions)) for k in range(0, self.positions, step)]
-            for done in run_all(self.reduce, ranges, workers):
-                status = done or status
-            return status
-        while first < self.positions:
-            sums = self.sums(first, workers)
+        cdef size_t k, first = 0
+        if s.out != NULL and s.depth <= PIECE // NARROW:
+            return self.reduce()
+        while first < s.positions:
+            sums = self.sums(first)
             first += sums.count
-            if self.out != NULL:
-                done = pc_write_panel(sums.at, sums.count, self.result, self.out)
-                status = done or status
-            else:
+            if s.out == NULL:
                 for k in range(sums.count):
                     self.objects[sums.at[k].offset // <ptrdiff_t>sizeof(void *)] = exact_int(&sums.at[k].total)
+            else:
+                done = pc_write_panel(sums.at, sums.count, s.result, s.type, s.out)
+                if done == PC_TOO_LARGE:
+                    self.too_large = first_too_large(sums.at, s.type)
+                    return done
+                status = status if done == PC_OK else done
+            PyErr_CheckSignals()
         return status
+
+    cdef pc_status reduce(self) except *:
+        """The same for many positions: pieces of these."""
+        cdef Shares *s = &self.shares
+        cdef pc_status status = PC_OK
+        cdef size_t worker, pieces, workers, worst = 0
+        s.step = max(<size_t>1, self.piece() // (s.depth + POSITION))
+        if s.step > 8:
+            s.step -= s.step % 8        # as columns go best
+        pieces = s.positions // s.step + (s.positions % s.step != 0)
+        workers = max(<size_t>1, min(self.workers, pieces))
+        s.count = min(<size_t>PC_PANEL, s.step, s.positions)
+        cdef Sums sums = Sums(workers * s.count)
+        reports = bytearray(workers * sizeof(Report))
+        s.sums = sums.at
+        s.reports = <Report *>PyByteArray_AS_STRING(reports)
+        run_pieces(reduce_piece, s, pieces, workers, self.is_quick(s.positions))
+        for worker in range(workers):
+            if s.reports[worker].status == PC_OK:
+                continue
+            if status != PC_TOO_LARGE or (s.reports[worker].status == PC_TOO_LARGE
+                                          and s.reports[worker].piece < s.reports[worst].piece):
+                status = s.reports[worker].status
+                worst = worker
+        if status == PC_TOO_LARGE:      # of all such pieces the first: whatever the number of workers
+            self.too_large = first_too_large(sums.at + worst * s.count, s.type)
+        return status
+
+
+cdef tuple first_too_large(const pc_sum *sums, pc_type type):
+    """Where the results have the first of these sums that the type does not hold, and what it is."""
+    cdef uint64_t word
+    while pc_accumulator_word(&sums.total, type, &word) == PC_OK:
+        sums += 1
+    return sums.offset, exact_int(&sums.total)
 
 
 cdef object exact_int(const pc_accumulator *acc):
@@ -206,6 +248,30 @@ cdef object exact_int(const pc_accumulator *acc):
     cdef int exponent
     cdef size_t count = pc_accumulator_export(acc, words, &exponent)
     return int_from_words(words, count) << exponent
+
+
+cdef pc_status import_int(pc_accumulator *acc, integer, int exponent) except *:
+    """acc += integer * 2**exponent, unless PC_OUT_OF_RANGE."""
+    words = np.frombuffer(integer.to_bytes(8 * -(-integer.bit_length() // 64), "little"), dtype="<u8").astype(np.uint64)
+    return pc_accumulator_import(acc, <const uint64_t *>cnp.PyArray_DATA(words), <size_t>len(words), exponent)
+
+
+# ---- lists of Python ints beyond 64 bits ------------------------------------
+
+cdef tuple sums_of_ints(array, mask, tuple axes):
+    """The sums of the squares of Python ints along axes, and how many there are in each: as Python does sums."""
+    counted = np.ones(array.shape, dtype=object) if mask is None else mask.astype(object) + 0
+    return np.sum(array * array * counted, axis=axes), np.sum(counted, axis=axes)
+
+
+cdef object value_of_int(total, count, pc_result result, pc_type type):
+    """What a sum of squares of `count` integers comes to, as a float of that type."""
+    cdef pc_accumulator acc
+    pc_accumulator_clear(&acc)
+    if import_int(&acc, total, 0) != PC_OK:
+        return np.inf                           # of the mean of less than 2**64 numbers, too
+    acc.count = count
+    return np.uint64(pc_accumulator_bits(&acc, result, type))
 
 
 # ---- sumsq, norm, rms -------------------------------------------------------
@@ -246,28 +312,60 @@ cdef bint add_quickly(a, pc_accumulator *acc) except -1:
     return True
 
 
-cdef Sums add_all(array, mask, int workers):
+cdef Sums add_all(array, mask, size_t workers):
     """Sum any array over all its axes."""
-    cdef Job job = Job(array, mask, tuple(range(array.ndim)), None, PC_SUMSQ)
-    return job.sums(0, workers)
+    cdef Job job = Job(array, mask, tuple(range(array.ndim)), None, PC_SUMSQ, workers)
+    return job.sums(0)
 
 
-cdef int reduce_into(values, array, mask, tuple axes, int workers, pc_result result) except -1:
+cdef int reduce_into(values, array, mask, tuple axes, size_t workers, pc_result result) except -1:
     """Write the results to values; the place where a C status becomes an exception."""
-    cdef Job job = Job(array, mask, axes, values, PC_SUMSQ_WORD if values.dtype == np.uint64 else result)
-    cdef int status = job.run(workers)
+    cdef Job job
+    cdef pc_status status
+    if array.dtype == object:
+        return reduce_ints_into(values, array, mask, axes, result)
+    job = Job(array, mask, axes, values, result, workers)
+    status = job.run()
     if status == PC_EMPTY:
         warn_empty()
     elif status == PC_TOO_LARGE:
-        exact = np.empty(values.shape, dtype=object)
-        reduce_into(exact, array, mask, axes, workers, PC_SUMSQ)
-        position = tuple(int(k) for k in np.argwhere(exact > 2**64 - 1)[0])
-        raise OverflowError(
-            f"the sum of squares at {position} along the axes kept is {exact[position]}, which does not fit "
-            "uint64; use dtype=object (exact) or dtype=np.float64 (rounded)"
-        )
+        offset, total = job.too_large
+        raise_too_large(np.unravel_index(offset // values.itemsize, values.shape), total, values.dtype)
     elif status != PC_OK:
-        raise SystemError(f"pycrust: unknown C status {status}")
+        raise SystemError(f"pycrust: unknown C status {<int>status}")
+
+
+cdef int reduce_ints_into(values, array, mask, tuple axes, pc_result result) except -1:
+    """The same for Python ints."""
+    cdef int parts
+    totals, counts = (np.asarray(each, dtype=object) for each in sums_of_ints(array, mask, axes))
+    kind = values.dtype.kind
+    bits = values.view(f"u{values.itemsize}") if kind == "f" else values
+    for position in np.ndindex(values.shape):
+        total, count = totals[position], counts[position]
+        if kind == "O":
+            values[position] = total
+        elif kind == "f":
+            made = value_of_int(total, count, result, <pc_type>type_of(values.dtype.num, &parts))
+            if isinstance(made, float):
+                values[position] = made
+            else:
+                bits[position] = made
+            if result == PC_RMS and count == 0:
+                warn_empty()
+        elif total > np.iinfo(values.dtype).max:
+            raise_too_large(position, total, values.dtype)
+        else:
+            values[position] = total
+
+
+cdef int raise_too_large(position, total, dtype) except -1:
+    position = tuple(int(k) for k in position)
+    wider = "dtype=np.uint64, " if dtype == np.int64 and total < 2**64 else ""
+    raise OverflowError(
+        f"the sum of squares {f'at {position} along the axes kept ' if position else ''}is {total}, which does not "
+        f"fit {dtype}; use {wider}dtype=object (exact) or dtype=np.float64 (rounded)"
+    )
 
 
 cdef object reduction(a, axis, dtype, out, bint keepdims, where, workers, pc_result result):
@@ -278,28 +376,31 @@ cdef object reduction(a, axis, dtype, out, bint keepdims, where, workers, pc_res
     if whole and where is True and workers is 1 and add_quickly(a, &acc):
         return value_of(&acc, is_integer(a), result)
 
-    workers = count_workers(workers)
+    cdef size_t threads = count_workers(workers)
     array = as_array(a)
     mask = mask_of(where, array)
-    if whole:
-        sums = add_all(array, mask, workers)
+    if whole and array.dtype != object:
+        sums = add_all(array, mask, threads)
         return value_of(&sums.at[0].total, is_integer(array), result)
 
+    if whole and result == PC_SUMSQ:
+        dtype = object
     axes = axes_of(axis, array.ndim)
-    dtype = dtype_of(dtype, array, result)
     kept = tuple(length for k, length in enumerate(array.shape) if k not in axes)
     shape = tuple(1 if k in axes else length for k, length in enumerate(array.shape)) if keepdims else kept
     if out is not None:
-        check_out(out, shape, dtype)
-    values = np.empty(kept, dtype=dtype)
-    reduce_into(values, array, mask, axes, workers, result)
+        check_out(out, shape)
+    values = np.empty(kept, dtype=dtype_of(dtype, out, array, result))
+    reduce_into(values, array, mask, axes, threads, result)
     if out is not None:
         np.copyto(out, values.reshape(shape))
         return out
+    if axis is None and not keepdims:
+        return values.item()            # a number of Python's, as without dtype=
     return values.reshape(shape)[()]
 
 
-def sumsq(a, /, axis=None, *, dtype=None, out=None, keepdims=False, where=True, workers=1):
+def sumsq(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, workers=1):
     """
     Sum of the squares of the elements, exact or correctly rounded.
 
@@ -377,7 +478,7 @@ def sumsq(a, /, axis=None, *, dtype=None, out=None, keepdims=False, where=True, 
     return reduction(a, axis, dtype, out, keepdims, where, workers, PC_SUMSQ)
 
 
-def norm(a, /, axis=None, *, out=None, keepdims=False, where=True, workers=1):
+def norm(a, *, axis=None, dtype=None, out=None, keepdims=False, where=True, workers=1):
     """
     Euclidean norm: the square root of the sum of the squares, correctly rounded.
 
@@ -413,10 +514,10 @@ def norm(a, /, axis=None, *, out=None, keepdims=False, where=True, workers=1):
     >>> pycrust.norm([3e160, 4e160])
     5e+160
     """
-    return reduction(a, axis, None, out, keepdims, where, workers, PC_NORM)
+    return reduction(a, axis, dtype, out, keepdims, where, workers, PC_NORM)
 
 
-def rms(a, /, axis=None, *, out=None, keepdims=False, where=True, workers=1):
+def rms(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, workers=1):
     """
     Root mean square: the square root of the mean of the squares, correctly rounded.
 
@@ -452,4 +553,4 @@ def rms(a, /, axis=None, *, out=None, keepdims=False, where=True, workers=1):
     >>> pycrust.rms(np.full(1000, -32768, dtype=np.int16))
     32768.0
     """
-    return reduction(a, axis, None, out, keepdims, where, workers, PC_RMS)
+    return reduction(a, axis, dtype, out, keepdims, where, workers, PC_RMS)

@@ -56,8 +56,8 @@ cdef inline object int_from_u128(uint64_t lo, uint64_t hi):
 
 # ---- out= -------------------------------------------------------------------
 
-cdef inline int check_out(out, tuple shape, dtype) except -1:
-    """Refuse an out= that results of this shape and dtype do not fit into."""
+cdef inline int check_out(out, tuple shape) except -1:
+    """Refuse an out= that results of this shape cannot be written to."""
     import numpy as np
     from numpy.ma import MaskedArray
 
@@ -65,8 +65,6 @@ cdef inline int check_out(out, tuple shape, dtype) except -1:
         raise TypeError(f"out must be a plain array, not {type(out).__name__}")
     if out.shape != shape:
         raise ValueError(f"out has shape {out.shape}, but the result has shape {shape}")
-    if out.dtype.kind not in "iufcO" or not np.can_cast(dtype, out.dtype, "safe"):
-        raise TypeError(f"out of {out.dtype} does not hold every {dtype}; use out of {dtype}")
     if not out.flags.writeable:
         raise ValueError("out is read-only")
 

@@ -41,6 +41,20 @@ cdef extern from "pycrust.h" nogil:
     void pc_formula_many(const int64_t *n, size_t count, uint64_t *lo, uint64_t *hi) noexcept
     void pc_round_many(const uint64_t *lo, const uint64_t *hi, size_t count, double *out) noexcept
 
+    ctypedef enum pc_type:
+        PC_INT8
+        PC_UINT8
+        PC_INT16
+        PC_UINT16
+        PC_INT32
+        PC_UINT32
+        PC_INT64
+        PC_UINT64
+        PC_BOOL
+        PC_FLOAT16
+        PC_FLOAT32
+        PC_FLOAT64
+
     enum:
         PC_LIMBS
         PC_MAX_AXES
@@ -56,28 +70,15 @@ cdef extern from "pycrust.h" nogil:
         PC_SUMSQ
         PC_NORM
         PC_RMS
-        PC_SUMSQ_WORD
 
     double pc_accumulator_round(const pc_accumulator *acc, pc_result result) noexcept
+    uint64_t pc_accumulator_bits(const pc_accumulator *acc, pc_result result, pc_type type) noexcept
+    pc_status pc_accumulator_word(const pc_accumulator *acc, pc_type type, uint64_t *word) noexcept
     int pc_accumulator_special(const pc_accumulator *acc) noexcept
     void pc_accumulator_make_special(pc_accumulator *acc, int special) noexcept
     size_t pc_accumulator_export(const pc_accumulator *acc, uint64_t *words, int *exponent) noexcept
     pc_status pc_accumulator_import(pc_accumulator *acc, const uint64_t *words, size_t count,
                                     int exponent) noexcept
-
-    ctypedef enum pc_type:
-        PC_INT8
-        PC_UINT8
-        PC_INT16
-        PC_UINT16
-        PC_INT32
-        PC_UINT32
-        PC_INT64
-        PC_UINT64
-        PC_BOOL
-        PC_FLOAT16
-        PC_FLOAT32
-        PC_FLOAT64
 
     void pc_add_squares(pc_accumulator *acc, pc_type type, const char *data, size_t count) noexcept
 
@@ -109,7 +110,9 @@ cdef extern from "pycrust.h" nogil:
         ptrdiff_t offset
 
     size_t pc_array_panel(const pc_array *array, size_t first, size_t last) noexcept
-    void pc_add_panel(const pc_array *array, size_t first, size_t count, pc_sum *sums) noexcept
-    pc_status pc_write_panel(const pc_sum *sums, size_t count, pc_result result, char *out) noexcept
-    pc_status pc_reduce(const pc_array *array, size_t first, size_t last, pc_result result, char *out,
-                        pc_sum *sums) noexcept
+    void pc_add_panel(const pc_array *array, size_t first, size_t count, size_t start, size_t stop,
+                      pc_sum *sums) noexcept
+    pc_status pc_write_panel(const pc_sum *sums, size_t count, pc_result result, pc_type type,
+                             char *out) noexcept
+    pc_status pc_reduce(const pc_array *array, size_t first, size_t last, pc_result result, pc_type type,
+                        char *out, pc_sum *sums) noexcept

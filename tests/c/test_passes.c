@@ -332,7 +332,7 @@ static void test_columns(int depth)
         for (size_t k = 0; k < columns; k++)
             pc_accumulator_clear(&sums[k].total);
         memset(&passed, 0, sizeof passed);
-        pc_add_panel(&a, 0, columns, sums);
+        pc_add_panel(&a, 0, columns, 0, rows, sums);
         CHECK(passed.columns == cases[c].in_columns && passed.float64 == cases[c].in_blocks &&
               passed.single == cases[c].single);
         for (size_t k = 0; k < columns; k++)

@@ -460,7 +460,12 @@ static void test_strided(long count)
             for (size_t k = 0; k < n; k++)
                 pc_accumulator_clear(&panel[k].total);
             as_the_caller();
-            pc_add_panel(&arranged, first, n, panel);
+            for (size_t start = 0, whole = pc_array_depth(&arranged), stop; start < whole;
+                 start = stop) {
+                stop = start + 1 + (size_t)below(whole - start); /* cut anywhere */
+                pc_add_panel(&arranged, first, n, start, stop, panel);
+            }
+            pc_add_panel(&arranged, first, n, 0, 0, panel); /* which adds nothing */
             as_the_test();
             for (size_t k = 0; k < n; k++) {
                 pc_accumulator *sum = &panel[k].total;
@@ -474,33 +479,59 @@ static void test_strided(long count)
 
         /* And all at once: what they come to. It works in no more sums than it needs. */
         pc_sum *least = panel + (positions < PC_PANEL ? PC_PANEL - positions : 0);
-        for (int result = PC_SUMSQ; result <= PC_SUMSQ_WORD; result++) {
+        static const struct {
+            pc_result result;
+            pc_type type;
+            size_t size;
+        } made[] = {{PC_SUMSQ, PC_FLOAT64, 8}, {PC_NORM, PC_FLOAT64, 8}, {PC_RMS, PC_FLOAT64, 8},
+                    {PC_SUMSQ, PC_FLOAT32, 4}, {PC_NORM, PC_FLOAT16, 2}, {PC_RMS, PC_FLOAT32, 4},
+                    {PC_SUMSQ, PC_UINT64, 8},  {PC_SUMSQ, PC_INT64, 8}};
+        for (size_t m = 0; m < sizeof made / sizeof *made; m++) {
+            int integer = made[m].type == PC_UINT64 || made[m].type == PC_INT64;
             int empty = 0, too_large = 0;
+            if (integer && is_float(a.type))
+                continue;
             memset(out, 0x55, positions * sizeof *out);
             as_the_caller();
-            pc_status status =
-                pc_reduce(&arranged, 0, positions, (pc_result)result, (char *)out, least);
+            pc_status status = pc_reduce(&arranged, 0, positions, made[m].result, made[m].type,
+                                         (char *)out, least);
             as_the_test();
             for (size_t p = 0; p < positions; p++) {
-                uint64_t word = 0, written;
-                pc_status fits = PC_OK;
-                double expected = 0.0;
-                memcpy(&written, &out[p], sizeof written);
-                if (result == PC_SUMSQ_WORD) {
-                    if (is_float(a.type))
-                        continue;
-                    fits = pc_accumulator_word(&sums[p], &word);
-                    too_large |= fits != PC_OK;
-                } else {
-                    expected = pc_accumulator_round(&sums[p], (pc_result)result);
-                    memcpy(&word, &expected, sizeof word);
-                    empty |= result == PC_RMS && counts[p] == 0;
-                }
-                if (fits == PC_OK && !too_large)
-                    CHECK(written == word || status == PC_TOO_LARGE);
+                uint64_t word = 0;
+                if (integer)
+                    too_large |= pc_accumulator_word(&sums[p], made[m].type, &word) != PC_OK;
+                empty |= made[m].result == PC_RMS && counts[p] == 0;
             }
-            if (result != PC_SUMSQ_WORD || !is_float(a.type))
-                CHECK(status == (too_large ? PC_TOO_LARGE : empty ? PC_EMPTY : PC_OK));
+            CHECK(status == (too_large ? PC_TOO_LARGE : empty ? PC_EMPTY : PC_OK));
+            if (status == PC_TOO_LARGE) { /* the sums of the panel with it are there */
+                uint64_t word;
+                size_t k = 0;
+                while (k < PC_PANEL && k < positions &&
+                       pc_accumulator_word(&least[k].total, made[m].type, &word) == PC_OK)
+                    k++;
+                CHECK(k < PC_PANEL && k < positions);
+                size_t p = (size_t)least[k].offset / sizeof(double);
+                CHECK(pc_accumulator_word(&sums[p], made[m].type, &word) == PC_TOO_LARGE);
+                continue;
+            }
+            for (size_t p = 0; p < positions; p++) {
+                uint64_t word;
+                uint32_t word32;
+                uint16_t word16;
+                if (integer)
+                    CHECK(pc_accumulator_word(&sums[p], made[m].type, &word) == PC_OK);
+                else
+                    word = pc_accumulator_bits(&sums[p], made[m].result, made[m].type);
+                word32 = (uint32_t)word;
+                word16 = (uint16_t)word;
+                CHECK(memcmp(&out[p],
+                             made[m].size == 8   ? (const void *)&word
+                             : made[m].size == 4 ? (const void *)&word32
+                                                 : (const void *)&word16,
+                             made[m].size) == 0);
+                for (size_t b = made[m].size; b < sizeof *out; b++)
+                    CHECK(((const char *)&out[p])[b] == 0x55);
+            }
         }
     }
 }
@@ -540,8 +571,18 @@ static void test_arrange(void)
         {0, 2, 0, {{3, -8, 0, 8}, {4, 0, 0, 24}}, 2, 0, 1, {{3, -8, 0, 8}, {4, 0, 0, 24}}, 0, 0},
         {0, 2, 0, {{3, -8, 0, 8}, {4, 32, 0, 24}}, 2, 0, 1, {{4, 32, 0, 24}, {3, -8, 0, 8}}, 0, 0},
         {0, 1, 1, {{3, 8, 0, 8}, {4, 24, 0, 0}}, 1, 1, 1, {{3, 8, 0, 8}, {4, 24, 0, 0}}, 0, 0},
-        /* nothing to sum stays as it is */
-        {0, 0, 2, {{0, 8, 0, 0}, {1, -8, 0, 0}}, 0, 2, 1, {{0, 8, 0, 0}, {1, -8, 0, 0}}, 0, 0},
+        /* where there is nothing to sum, strides lead nowhere */
+        {0, 0, 2, {{0, 8, 0, 0}, {1, -8, 0, 0}}, 0, 2, 1, {{0, 0, 0, 0}, {1, 0, 0, 0}}, 0, 0},
+        {0,
+         1,
+         1,
+         {{4, PTRDIFF_MAX, 0, 8}, {0, 8, 0, 0}},
+         1,
+         1,
+         1,
+         {{4, 0, 0, 8}, {0, 0, 0, 0}},
+         0,
+         0},
     };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         pc_array a = {.type = PC_FLOAT64,
@@ -601,15 +642,22 @@ static void test_limits(void)
     /* What fits a word, and what does not. */
     uint64_t root = UINT32_MAX;
     pc_accumulator_clear(&acc);
-    CHECK(pc_accumulator_word(&acc, &word) == PC_OK && word == 0);
+    CHECK(pc_accumulator_word(&acc, PC_UINT64, &word) == PC_OK && word == 0);
     pc_add_squares(&acc, PC_UINT64, (char *)&root, 1);
-    CHECK(pc_accumulator_word(&acc, &word) == PC_OK && word == root * root);
+    CHECK(pc_accumulator_word(&acc, PC_UINT64, &word) == PC_OK && word == root * root);
     pc_add_squares(&acc, PC_UINT64, (char *)&root, 1);
-    CHECK(pc_accumulator_word(&acc, &word) == PC_TOO_LARGE);
+    CHECK(pc_accumulator_word(&acc, PC_UINT64, &word) == PC_TOO_LARGE);
+    root = UINT64_C(1) << 31; /* 2^62, and twice that */
+    pc_accumulator_clear(&acc);
+    pc_add_squares(&acc, PC_UINT64, (char *)&root, 1);
+    CHECK(pc_accumulator_word(&acc, PC_INT64, &word) == PC_OK && word == root * root);
+    pc_add_squares(&acc, PC_UINT64, (char *)&root, 1);
+    CHECK(pc_accumulator_word(&acc, PC_INT64, &word) == PC_TOO_LARGE);
+    CHECK(pc_accumulator_word(&acc, PC_UINT64, &word) == PC_OK && word == 2 * root * root);
     root = UINT64_C(1) << 32; /* 2^64: one word, of another weight */
     pc_accumulator_clear(&acc);
     pc_add_squares(&acc, PC_UINT64, (char *)&root, 1);
-    CHECK(pc_accumulator_word(&acc, &word) == PC_TOO_LARGE);
+    CHECK(pc_accumulator_word(&acc, PC_UINT64, &word) == PC_TOO_LARGE);
 
     /* What no accumulator holds is not imported. Whatever is imported, more may be added. */
     memset(words, 0xff, sizeof words);

@@ -29,7 +29,7 @@ static void *work(void *argument)
 
     pc_accumulator_clear(&mine);
     pc_add_squares(&mine, PC_INT8, (const char *)bytes, COUNT);
-    CHECK(pc_accumulator_word(&mine, &word) == PC_OK && word == 128 * 128 + 1 + 4);
+    CHECK(pc_accumulator_word(&mine, PC_UINT64, &word) == PC_OK && word == 128 * 128 + 1 + 4);
 
     for (const char *const *name = pc_simd_names; *name;
          name++) /* levels change under the others' feet */

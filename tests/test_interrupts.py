@@ -1,0 +1,109 @@
+"""Exceptions from signal handlers, at random moments of every kind of call: that exception, and nothing half done."""
+
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="needs a Unix"),
+    pytest.mark.thread_unsafe(reason="signals processes of its own"),
+]
+
+# Each call is tried until it has been struck so often, at moments spread over the time that it takes.
+SCRIPT = """
+import os, random, signal, sys, time
+import numpy as np
+import pycrust
+
+def threads():
+    return len(os.listdir("/proc/self/task")) if sys.platform == "linux" else 0
+
+threads_before = threads()      # NumPy may have its own
+struck, workers = int(sys.argv[1]), int(sys.argv[2])
+random.seed(struck + workers)
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+x = np.random.default_rng(0).normal(size=600_000)
+ints = np.arange(-300_000, 300_000)
+mask = x > 0
+square = x[:562_500].reshape(750, 750)
+windows = np.lib.stride_tricks.sliding_window_view(np.ones((30,) * 3, "f4"), (12,) * 3)
+some = np.broadcast_to(np.random.default_rng(1).random((12,) * 3) < 0.9, windows.shape)
+total = pycrust.Accumulator()
+out = np.full(750, 9.0)
+words = np.full(600, 9)
+sums = np.full(500_000, 9)
+
+def update(*args, **kwargs):
+    before = total.count
+    try:
+        total.update(*args, workers=workers, **kwargs)
+    finally:
+        assert total.count - before in (0, x.size, int(mask.sum())), total
+
+CALLS = {
+    "whole": lambda: pycrust.sumsq(x, workers=workers),
+    "norm of every second": lambda: pycrust.norm(x[::2], workers=workers),
+    "rows": lambda: pycrust.norm(square, axis=1, out=out, workers=workers),
+    "columns": lambda: pycrust.rms(square, axis=0, out=out, workers=workers),
+    "few long rows": lambda: pycrust.sumsq(x.reshape(3, -1), axis=1, workers=workers),
+    "whole ints": lambda: pycrust.sumsq(ints, workers=workers),
+    "ints": lambda: pycrust.sumsq(ints.reshape(600, -1), axis=1, out=words, workers=workers),
+    "objects": lambda: pycrust.sumsq(ints.reshape(600, -1), axis=1, dtype=object, workers=workers),
+    "list": lambda: pycrust.sumsq(list(range(10**30, 10**30 + 300)), workers=workers),
+    "mask": lambda: pycrust.sumsq(x, where=mask, workers=workers),
+    "windows": lambda: pycrust.sumsq(windows, where=some, workers=workers),
+    "update": lambda: update(x),
+    "update, mask": lambda: update(ints, where=mask),
+    "range": lambda: pycrust.threadable_sum_of_squares(20_000_000),
+    "holding the GIL": lambda: pycrust.sum_of_squares(20_000_000),
+    "batch": lambda: pycrust.sum_of_squares_batch(ints, out=ints_out),
+    "batch by formula": lambda: pycrust.sum_of_squares_batch(ints, method="formula", dtype=float),
+}
+ints_out = np.full(ints.shape, 9)
+
+def untouched_or_right():
+    for array, first in ((out, 9.0), (words, 9), (ints_out, 9)):
+        begun = array != first
+        assert not begun.any() or begun.sum() > 0.4 * array.size, array      # n <= 0 give 0
+        array[:] = first
+
+for name, call in CALLS.items():
+    start = time.perf_counter()
+    call()
+    took = time.perf_counter() - start
+    untouched_or_right()
+    seen = done = 0
+    while seen < struck and done < 100 * struck:
+        done += 1
+        try:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, max(random.uniform(0, 1.1 * took), 1e-6))
+                call()
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+        except KeyboardInterrupt:
+            seen += 1
+        except BaseException as error:
+            raise AssertionError(f"{name} raised {error!r}") from error
+        untouched_or_right()
+    assert seen >= struck / 2, (name, seen, done)
+    end = time.monotonic() + 5
+    while threads() > threads_before:       # the last of them are ending
+        assert time.monotonic() < end, (threads(), threads_before)
+assert pycrust.sumsq(x, workers=workers) == pycrust.sumsq(x)
+print("right", len(CALLS) * struck)
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_interrupts_at_random_moments(workers, full):
+    struck = 1000 if full else 12
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(struck), str(workers)],
+        capture_output=True,
+        text=True,
+        timeout=3000 if full else 120,
+    )
+    assert done.stdout.startswith("right"), done.stderr
+    assert done.returncode == 0
