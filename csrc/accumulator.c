@@ -1,5 +1,5 @@
 /* The exact running sum: add, merge, scale, export. */
-#include "accumulator.h"
+#include "certified.h"
 
 #include <string.h>
 
@@ -17,6 +17,13 @@ void pc_accumulator_clear(pc_accumulator *acc)
 {
     acc->count = 0;
     acc->flags = 0;
+}
+
+void pc_accumulator_clear_certified(pc_accumulator *acc)
+{
+    acc->count = 0;
+    acc->slack = 0;
+    acc->flags = PC_CERTIFIED;
 }
 
 /* words += x * 2^position. In the limbs a carry ends with them. */
@@ -123,6 +130,10 @@ pc_status pc_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other)
     if (acc->count > UINT64_MAX - other->count)
         return PC_TOO_LARGE;
     acc->count += other->count;
+    if (acc->flags & PC_CERTIFIED) {
+        certified_merge(acc, other);
+        return PC_OK;
+    }
     acc->flags |= other->flags & (PC_SEEN_INF | PC_SEEN_NAN);
     if (other->flags & PC_LIMBS_USED)
         add_to_limbs(acc, other->limb, PC_LIMBS, LOWEST);
@@ -135,6 +146,10 @@ void pc_accumulator_scale(pc_accumulator *acc, uint64_t factor)
 {
     uint64_t carry = 0;
     acc->count *= factor;
+    if (acc->flags & PC_CERTIFIED) {
+        certified_scale(acc, factor);
+        return;
+    }
     close_window(acc);
     if (!(acc->flags & PC_LIMBS_USED))
         return;
@@ -148,19 +163,9 @@ void pc_accumulator_scale(pc_accumulator *acc, uint64_t factor)
 
 /* ---- read ---------------------------------------------------------------- */
 
-value accumulator_value(const pc_accumulator *acc, pc_accumulator *room)
+value value_of(const uint64_t *word, size_t count, int exponent)
 {
-    value v = {acc->window, 0, acc->exponent};
-    if (acc->flags & PC_LIMBS_USED) {
-        if (acc->flags & PC_WINDOW_USED) {
-            *room = *acc;
-            close_window(room);
-            acc = room;
-        }
-        v = (value){acc->limb, PC_LIMBS, LOWEST};
-    } else if (acc->flags & PC_WINDOW_USED) {
-        v.count = 4;
-    }
+    value v = {word, count, exponent};
     while (v.count && !v.word[v.count - 1])
         v.count--;
     while (v.count && !v.word[0]) {
@@ -169,6 +174,18 @@ value accumulator_value(const pc_accumulator *acc, pc_accumulator *room)
         v.exponent += 64;
     }
     return v;
+}
+
+value accumulator_value(const pc_accumulator *acc, pc_accumulator *room)
+{
+    if (!(acc->flags & PC_LIMBS_USED))
+        return value_of(acc->window, acc->flags & PC_WINDOW_USED ? 4 : 0, acc->exponent);
+    if (acc->flags & PC_WINDOW_USED) {
+        *room = *acc;
+        close_window(room);
+        acc = room;
+    }
+    return value_of(acc->limb, PC_LIMBS, LOWEST);
 }
 
 int pc_accumulator_special(const pc_accumulator *acc)

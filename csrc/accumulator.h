@@ -25,7 +25,14 @@ static inline int window_of(int E)
 }
 
 /* Flags of pc_accumulator. */
-enum { PC_LIMBS_USED = 1, PC_WINDOW_USED = 2, PC_SEEN_INF = 4, PC_SEEN_NAN = 8 };
+enum {
+    PC_LIMBS_USED = 1,
+    PC_WINDOW_USED = 2,
+    PC_SEEN_INF = 4,
+    PC_SEEN_NAN = 8,
+    PC_CERTIFIED = 16, /* the sum has slack: certified.h */
+    PC_UNCERTAIN = 32  /* ... so much that nothing is known of it */
+};
 
 /* acc += sum * 2^exponent; sum below 2^220. */
 void accumulator_add(pc_accumulator *acc, const uint64_t sum[4], int exponent);
@@ -33,14 +40,17 @@ void accumulator_add(pc_accumulator *acc, const uint64_t sum[4], int exponent);
 /* acc += x^2. Integer arithmetic only. */
 void accumulator_add_square(pc_accumulator *acc, double x);
 
-/* The sum as words * 2^exponent, least significant first, no zero word at either
- * end. `room` is where window and limbs are added up if both are in use. */
+/* words * 2^exponent, the least significant first; value_of drops zero words at
+ * either end. */
 typedef struct {
     const uint64_t *word;
     size_t count;
     int exponent;
 } value;
 
+value value_of(const uint64_t *word, size_t count, int exponent);
+
+/* The sum. `room` is where window and limbs are added up if both are in use. */
 value accumulator_value(const pc_accumulator *acc, pc_accumulator *room);
 
 #endif

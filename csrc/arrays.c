@@ -1,5 +1,6 @@
 /* Sums of squares of arrays: axes and strides, positions and panels, results. */
 #include "blocks.h"
+#include "certified.h"
 #include "fpenv.h"
 
 #include <string.h>
@@ -253,9 +254,9 @@ static void add_to_panel(const pc_array *a, size_t first, size_t count, size_t s
         rows = stop - start < rows ? stop - start : rows;
         if (across_first) {
             size_t done = 0;
-            if (a->type == PC_FLOAT64 && a->parts == 1 && !a->swapped && !mask &&
-                across.stride == sizeof(double))
-                done = add_columns(sums, data, along.stride, rows, count);
+            if (is_float(a->type) && a->parts == 1 && !a->swapped && !mask &&
+                across.stride == (ptrdiff_t)size_of_type[a->type])
+                done = add_columns(sums, a->type, data, along.stride, rows, count);
             add_tiles(sums, a, data, mask, along, rows, across, done, count);
             continue;
         }
@@ -273,16 +274,32 @@ void pc_add_panel(const pc_array *a, size_t first, size_t count, size_t start, s
     fpenv_leave(callers);
 }
 
-static size_t sum_panel(const pc_array *a, size_t first, size_t last, size_t depth, pc_sum *sums)
+int pc_array_certifiable(const pc_array *a)
 {
-    size_t count = pc_array_panel(a, first, last);
+    return is_float(a->type) && pc_array_depth(a) >= pc_kernels_in_use()->certified_from;
+}
+
+static void sum_panel(const pc_array *a, size_t first, size_t count, size_t depth, int certify,
+                      pc_sum *sums)
+{
     for (size_t c = 0; c < count; c++)
-        pc_accumulator_clear(&sums[c].total);
+        if (certify)
+            pc_accumulator_clear_certified(&sums[c].total);
+        else
+            pc_accumulator_clear(&sums[c].total);
     add_to_panel(a, first, count, 0, depth, sums);
     if (a->repeat != 1)
         for (size_t c = 0; c < count; c++)
             pc_accumulator_scale(&sums[c].total, a->repeat);
-    return count;
+}
+
+static pc_status round_sum(const pc_accumulator *sum, pc_result result, pc_type type,
+                           uint64_t *bits)
+{
+    if (sum->flags & PC_CERTIFIED)
+        return certified_round(sum, result, type, bits);
+    *bits = pc_accumulator_bits(sum, result, type);
+    return result == PC_RMS && sum->count == 0 ? PC_EMPTY : PC_OK;
 }
 
 pc_status pc_write_panel(const pc_sum *sums, size_t count, pc_result result, pc_type type,
@@ -296,9 +313,10 @@ pc_status pc_write_panel(const pc_sum *sums, size_t count, pc_result result, pc_
             if (pc_accumulator_word(sum, type, &word) != PC_OK)
                 return PC_TOO_LARGE;
         } else {
-            word = pc_accumulator_bits(sum, result, type);
-            if (result == PC_RMS && sum->count == 0)
-                status = PC_EMPTY;
+            pc_status one = round_sum(sum, result, type, &word);
+            if (one == PC_UNCERTAIN_SUM)
+                return one;
+            status = one ? one : status;
         }
         uint32_t word32 = (uint32_t)word;
         uint16_t word16 = (uint16_t)word;
@@ -316,10 +334,16 @@ pc_status pc_reduce(const pc_array *a, size_t first, size_t last, pc_result resu
 {
     pc_status status = PC_OK;
     const size_t depth = pc_array_depth(a);
+    const int certify = pc_array_certifiable(a);
     fpenv callers = fpenv_enter();
     for (size_t count; first < last && status != PC_TOO_LARGE; first += count) {
-        count = sum_panel(a, first, last, depth, sums);
+        count = pc_array_panel(a, first, last);
+        sum_panel(a, first, count, depth, certify, sums);
         pc_status panel = pc_write_panel(sums, count, result, type, out);
+        if (panel == PC_UNCERTAIN_SUM) {
+            sum_panel(a, first, count, depth, 0, sums);
+            panel = pc_write_panel(sums, count, result, type, out);
+        }
         status = panel == PC_OK ? status : panel;
     }
     fpenv_leave(callers);

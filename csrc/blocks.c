@@ -1,6 +1,7 @@
 /* Numbers that lie one behind the other, block by block through the kernels into
  * an accumulator; what no kernel takes, one by one. */
 #include "blocks.h"
+#include "certified.h"
 #include "fpenv.h"
 
 #include <string.h>
@@ -208,8 +209,27 @@ static void add_block(pc_accumulator *acc, pc_type type, const char *x, size_t n
     }
 }
 
+/* A certified sum takes float16 widened, and longer runs than a block of the rest. */
+static void certify(pc_accumulator *acc, pc_type type, const char *x, size_t count)
+{
+    char wide[FLOAT_BLOCK * sizeof(float)];
+    if (type != PC_FLOAT16) {
+        certified_add(acc, type, x, count);
+        return;
+    }
+    for (size_t n; count; count -= n, x += n * sizeof(uint16_t)) {
+        n = count < FLOAT_BLOCK ? count : FLOAT_BLOCK;
+        widen_float16(wide, x, n);
+        certified_add(acc, PC_FLOAT32, wide, n);
+    }
+}
+
 void add_numbers(pc_accumulator *acc, pc_type type, const char *x, size_t count)
 {
+    if (acc->flags & PC_CERTIFIED) {
+        certify(acc, type, x, count);
+        return;
+    }
     for (size_t n; count; count -= n, x += n * size_of_type[type]) {
         n = count < block_of(type) ? count : block_of(type);
         add_block(acc, type, x, n);
@@ -228,6 +248,27 @@ void pc_add_squares(pc_accumulator *acc, pc_type type, const char *data, size_t 
     fpenv_leave(callers);
 }
 
+double pc_squares_of(pc_type type, const char *data, size_t count, int parts, pc_result result,
+                     pc_accumulator *acc)
+{
+    const size_t reals = count * (size_t)parts;
+    uint64_t bits;
+    if (is_float(type) && reals >= pc_kernels_in_use()->certified_from) {
+        pc_accumulator_clear_certified(acc);
+        pc_add_squares(acc, type, data, reals);
+        acc->count = count;
+        if (certified_round(acc, result, PC_FLOAT64, &bits) != PC_UNCERTAIN_SUM) {
+            double nearest;
+            memcpy(&nearest, &bits, sizeof nearest);
+            return nearest;
+        }
+    }
+    pc_accumulator_clear(acc);
+    pc_add_squares(acc, type, data, reals);
+    acc->count = count;
+    return pc_accumulator_round(acc, result);
+}
+
 /* ---- columns side by side ------------------------------------------------- */
 
 static void add_column(pc_accumulator *acc, const char *x, ptrdiff_t stride, size_t n)
@@ -238,7 +279,8 @@ static void add_column(pc_accumulator *acc, const char *x, ptrdiff_t stride, siz
     add_float64(acc, (const char *)block, n);
 }
 
-size_t add_columns(pc_sum *sums, const char *x, ptrdiff_t stride, size_t n, size_t columns)
+static size_t add_float64_columns(pc_sum *sums, const char *x, ptrdiff_t stride, size_t n,
+                                  size_t columns)
 {
     int E[PC_PANEL];
     uint64_t sum[PC_PANEL][4];
@@ -246,8 +288,7 @@ size_t add_columns(pc_sum *sums, const char *x, ptrdiff_t stride, size_t n, size
     const pc_kernels *kernels = pc_kernels_in_use();
     size_t m;
 
-    columns -= columns % 8;
-    if (!kernels->squares_of_columns || n < FEW || columns == 0)
+    if (!kernels->squares_of_columns)
         return 0;
     memset(E, 0, sizeof E);
     kernels->squares_of_columns(x, stride, n < 64 ? n : 64, columns, E, sum,
@@ -269,4 +310,17 @@ size_t add_columns(pc_sum *sums, const char *x, ptrdiff_t stride, size_t n, size
         }
     }
     return columns;
+}
+
+size_t add_columns(pc_sum *sums, pc_type type, const char *x, ptrdiff_t stride, size_t n,
+                   size_t columns)
+{
+    columns -= columns % 8;
+    if (n < FEW || columns == 0)
+        return 0;
+    if (type != PC_FLOAT16 && sums[0].total.flags & PC_CERTIFIED) {
+        certified_add_columns(sums, type, x, stride, n, columns);
+        return columns;
+    }
+    return type == PC_FLOAT64 ? add_float64_columns(sums, x, stride, n, columns) : 0;
 }

@@ -16,9 +16,10 @@ static inline int is_float(pc_type type)
  * `acc` stays. The floating-point environment is ours (fpenv.h). */
 void add_numbers(pc_accumulator *acc, pc_type type, const char *x, size_t count);
 
-/* Add the squares of columns of float64 that lie side by side, n rows `stride`
- * bytes apart, and count them. Returns how many of the columns it did: it may
- * leave some, or all. */
-size_t add_columns(pc_sum *sums, const char *x, ptrdiff_t stride, size_t n, size_t columns);
+/* Add the squares of columns of floats that lie side by side, n rows `stride` bytes
+ * apart, and count them. Returns how many of the columns it did: it may leave some,
+ * or all. */
+size_t add_columns(pc_sum *sums, pc_type type, const char *x, ptrdiff_t stride, size_t n,
+                   size_t columns);
 
 #endif

@@ -14,6 +14,16 @@ typedef struct {
 /* Elements in one call of a kernel, at most. */
 enum { FLOAT_BLOCK = 2048, INTEGER_BLOCK = 1 << 16 };
 
+/* A sum of squares that may have lost a little: whole * 2^(k-52) + rest, if nothing
+ * came too far. Else `most` says how far: 2^k must be above it. 0 if nothing did. */
+typedef struct {
+    uint64_t whole;
+    double rest, most;
+} certified;
+
+/* Elements in one call of a certified kernel, at most: `whole` is below 2^63. */
+enum { CERTIFIED_RUN = 1 << 17 };
+
 typedef struct {
     const char *name;
 
@@ -35,6 +45,15 @@ typedef struct {
      * apart: rows <= FLOAT_BLOCK, columns <= PC_PANEL and a multiple of 8. */
     void (*squares_of_columns)(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
                                const int *E, uint64_t (*sum)[4], span *found);
+
+    /* Certified sums, n <= CERTIFIED_RUN, of `lanes` apart, -900 <= k <= 1000: as far as
+     * 2^k goes. Returns how many numbers that was, and found->most if it was not all. */
+    size_t lanes, certified_from; /* so many numbers: there it is the faster way */
+    size_t (*certified[2])(const char *x, size_t n, int k, certified *found);
+
+    /* The same for each column of a matrix, as squares_of_columns. */
+    void (*certified_columns[2])(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
+                                 const int *k, certified *found);
 } pc_kernels;
 
 extern const pc_kernels pc_kernels_portable;

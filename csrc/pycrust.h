@@ -18,7 +18,8 @@ typedef enum {
     PC_ABSENT_LEVEL,  /* this build, CPU or operating system lacks that level */
     PC_TOO_LARGE,     /* a sum or a count that does not fit a uint64 */
     PC_OUT_OF_RANGE,  /* a number that no sum of squares of doubles can be */
-    PC_EMPTY          /* the mean of no numbers */
+    PC_EMPTY,         /* the mean of no numbers */
+    PC_UNCERTAIN_SUM  /* a certified sum has too much slack to tell: sum exactly */
 } pc_status;
 
 /* hi * 2^64 + lo. A struct, since not every compiler has __int128, and those
@@ -107,6 +108,7 @@ typedef enum {
  * scale. Start with pc_accumulator_clear. accumulator.h says how it is held. */
 typedef struct {
     uint64_t count; /* how many numbers were squared */
+    uint64_t slack; /* of a certified sum */
     uint32_t flags;
     int32_t exponent;
     uint64_t window[4];
@@ -114,6 +116,11 @@ typedef struct {
 } pc_accumulator;
 
 void pc_accumulator_clear(pc_accumulator *acc);
+
+/* The same for a certified sum, only of floats: much faster, and nearly always enough to
+ * know the exact sum's rounded result; else pc_write_panel says PC_UNCERTAIN_SUM. No other
+ * reading of it means anything. */
+void pc_accumulator_clear_certified(pc_accumulator *acc);
 
 /* acc += other; PC_TOO_LARGE, and no change, if they count 2^64 numbers or more. */
 pc_status pc_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other);
@@ -154,6 +161,14 @@ pc_status pc_accumulator_import(pc_accumulator *acc, const uint64_t *words, size
  * not, in native byte order. */
 void pc_add_squares(pc_accumulator *acc, pc_type type, const char *data, size_t count);
 
+/* The result (not PC_SUMSQ_WORD) over `count` numbers of so many parts each (2: complex),
+ * the faster way: by a certified sum, or exactly. It works in `acc`. */
+double pc_squares_of(pc_type type, const char *data, size_t count, int parts, pc_result result,
+                     pc_accumulator *acc);
+
+/* How many certified sums could not tell, so that the exact way had to. */
+uint64_t pc_uncertain_sums(void);
+
 #define PC_MAX_AXES 64
 
 /* One axis of an array. Strides are in bytes, and may be zero or negative. */
@@ -185,6 +200,9 @@ size_t pc_array_depth(const pc_array *array);
 /* How many positions are summed side by side, at most. */
 #define PC_PANEL 256
 
+/* Whether certified sums are the faster way to its results. */
+int pc_array_certifiable(const pc_array *array);
+
 /* The sum at one position, and where `out` has it. */
 typedef struct {
     pc_accumulator total;
@@ -202,7 +220,8 @@ void pc_add_panel(const pc_array *array, size_t first, size_t count, size_t star
 /* Write what the sums of a panel come to, at `out`, as numbers of `type`: a float
  * or, for PC_SUMSQ of integers, PC_INT64 or PC_UINT64. PC_EMPTY if an rms had no
  * numbers (and is NaN); PC_TOO_LARGE at the first sum that the type does not hold,
- * with the rest unwritten. */
+ * and PC_UNCERTAIN_SUM at the first that is certified and cannot tell, with the
+ * rest unwritten. */
 pc_status pc_write_panel(const pc_sum *sums, size_t count, pc_result result, pc_type type,
                          char *out);
 

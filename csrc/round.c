@@ -1,5 +1,5 @@
 /* Rounded once: the float nearest to a sum, to its root, or to that of its mean. */
-#include "accumulator.h"
+#include "certified.h"
 
 #include <string.h>
 
@@ -35,13 +35,6 @@ static uint64_t pack(uint64_t top, int exponent, int more, format f)
     /* A carry out of the fraction rightly raises the exponent by one. */
     bits = ((uint64_t)(e + lost - f.least) << (f.digits - 1)) + kept;
     return bits < infinity_of(f) ? bits : infinity_of(f);
-}
-
-static double double_of(uint64_t bits)
-{
-    double x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
 }
 
 /* The leading 192 bits of v, bit 191 set, times 2^*exponent; *more says whether
@@ -104,17 +97,11 @@ static uint64_t root_of(pc_u128 n, int *more)
     }
 }
 
-uint64_t pc_accumulator_bits(const pc_accumulator *acc, pc_result result, pc_type type)
+/* What sum v comes to, of so many numbers > 0. */
+static uint64_t rounded(value v, uint64_t count, pc_result result, format f)
 {
-    pc_accumulator room;
     uint64_t top[3];
-    const format f = format_of(type);
-    int exponent, more, special = pc_accumulator_special(acc);
-    if (special == 2 || (result == PC_RMS && acc->count == 0))
-        return infinity_of(f) | UINT64_C(1) << (f.digits - 2);
-    if (special == 1)
-        return infinity_of(f);
-    value v = accumulator_value(acc, &room);
+    int exponent, more;
     if (v.count == 0)
         return 0;
     leading(v, top, &exponent, &more);
@@ -124,7 +111,7 @@ uint64_t pc_accumulator_bits(const pc_accumulator *acc, pc_result result, pc_typ
     if (result == PC_RMS) {
         uint64_t rest = 0;
         for (int k = 0; k < 3; k++)
-            top[k] = divide(&rest, top[k], acc->count);
+            top[k] = divide(&rest, top[k], count);
         more |= rest != 0;
         while (!(top[0] >> 63)) { /* at most 64 places: 128 bits stay */
             top[0] = top[0] << 1 | top[1] >> 63;
@@ -147,6 +134,50 @@ uint64_t pc_accumulator_bits(const pc_accumulator *acc, pc_result result, pc_typ
     return pack(root, exponent / 2, more, f);
 }
 
+static uint64_t nan_of(format f)
+{
+    return infinity_of(f) | UINT64_C(1) << (f.digits - 2);
+}
+
+uint64_t pc_accumulator_bits(const pc_accumulator *acc, pc_result result, pc_type type)
+{
+    pc_accumulator room;
+    const format f = format_of(type);
+    int special = pc_accumulator_special(acc);
+    if (special == 2 || (result == PC_RMS && acc->count == 0))
+        return nan_of(f);
+    if (special == 1)
+        return infinity_of(f);
+    return rounded(accumulator_value(acc, &room), acc->count, result, f);
+}
+
+pc_status certified_round(const pc_accumulator *acc, pc_result result, pc_type type, uint64_t *bits)
+{
+    const format f = format_of(type);
+    uint64_t end[2];
+    *bits = nan_of(f);
+    if (result == PC_RMS && acc->count == 0)
+        return PC_EMPTY;
+    for (int side = 0; side < 2; side++) {
+        uint64_t words[4];
+        certified_bound(acc, side, words);
+        end[side] = rounded(value_of(words, 4, acc->exponent), acc->count, result, f);
+    }
+    if (is_uncertain(acc) || end[0] != end[1]) {
+        certified_failed();
+        return PC_UNCERTAIN_SUM;
+    }
+    *bits = end[0];
+    return PC_OK;
+}
+
+static double double_of(uint64_t bits)
+{
+    double x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
 double pc_accumulator_round(const pc_accumulator *acc, pc_result result)
 {
     return double_of(pc_accumulator_bits(acc, result, PC_FLOAT64));
@@ -154,11 +185,6 @@ double pc_accumulator_round(const pc_accumulator *acc, pc_result result)
 
 double pc_u128_round(const pc_u128 *x)
 {
-    uint64_t words[2] = {x->lo, x->hi}, top[3];
-    int exponent, more;
-    value v = {words, x->hi ? 2 : 1, 0};
-    if (!(x->lo | x->hi))
-        return 0.0;
-    leading(v, top, &exponent, &more);
-    return double_of(pack(top[0], exponent + 128, top[1] != 0, format_of(PC_FLOAT64)));
+    const uint64_t words[2] = {x->lo, x->hi};
+    return double_of(rounded(value_of(words, 2, 0), 1, PC_SUMSQ, format_of(PC_FLOAT64)));
 }

@@ -1,9 +1,18 @@
 /* The kernels of one level, and their table: one text a subject. */
 #include "vectors.h"
 
+#include "certified.h"
 #include "exact.h"
 #include "integers.h"
 #include "range.h"
+
+#if defined(fused)
+enum { CERTIFIED_FROM = 256 };
+#elif defined(FLOATS)
+enum { CERTIFIED_FROM = 64 };
+#else /* never */
+#define CERTIFIED_FROM SIZE_MAX
+#endif
 
 const pc_kernels JOIN(pc_kernels_, LEVEL) = {
     .name = STRING(LEVEL),
@@ -11,7 +20,11 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
     .squares_of_integers = {squares_of_int8_t, squares_of_uint8_t, squares_of_int16_t,
                             squares_of_uint16_t, squares_of_int32_t, squares_of_uint32_t,
                             squares_of_int64_t, squares_of_uint64_t},
+    .certified_from = CERTIFIED_FROM,
 #ifdef FLOATS
+    .lanes = ROW,
+    .certified = {certified_float32, certified_float64},
+    .certified_columns = {certified_columns_of_float32, certified_columns_of_float64},
     .squares_of_float32 = squares_of_float32,
 #ifdef fused
     .depth = DEPTH,

@@ -6,7 +6,7 @@
 /* ---- what is counted --------------------------------------------------------- */
 
 static struct {
-    size_t integers, float32, float64, columns, single;
+    size_t integers, float32, float64, columns, single, certified;
 } passed;
 
 const pc_kernels *__real_pc_kernels_in_use(void);
@@ -56,14 +56,46 @@ static void count_columns(const char *x, ptrdiff_t stride, size_t rows, size_t c
     real->squares_of_columns(x, stride, rows, columns, E, sum, found);
 }
 
+static size_t count_certified32(const char *x, size_t n, int k, certified *found)
+{
+    CHECK(n <= CERTIFIED_RUN && k >= -900 && k <= 1000);
+    passed.certified += n;
+    return real->certified[0](x, n, k, found);
+}
+
+static size_t count_certified64(const char *x, size_t n, int k, certified *found)
+{
+    CHECK(n <= CERTIFIED_RUN && k >= -900 && k <= 1000);
+    passed.certified += n;
+    return real->certified[1](x, n, k, found);
+}
+
+static void count_certified_columns32(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
+                                      const int *k, certified *found)
+{
+    passed.certified += rows * columns;
+    real->certified_columns[0](x, stride, rows, columns, k, found);
+}
+
+static void count_certified_columns64(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
+                                      const int *k, certified *found)
+{
+    passed.certified += rows * columns;
+    real->certified_columns[1](x, stride, rows, columns, k, found);
+}
+
 const pc_kernels *__wrap_pc_kernels_in_use(void)
 {
     static pc_kernels counting = {
         .squares_of_integers = {count_PC_INT8, count_PC_UINT8, count_PC_INT16, count_PC_UINT16,
-                                count_PC_INT32, count_PC_UINT32, count_PC_INT64, count_PC_UINT64}};
+                                count_PC_INT32, count_PC_UINT32, count_PC_INT64, count_PC_UINT64},
+        .certified = {count_certified32, count_certified64},
+        .certified_columns = {count_certified_columns32, count_certified_columns64}};
     real = __real_pc_kernels_in_use();
     counting.name = real->name;
     counting.depth = real->depth;
+    counting.lanes = real->lanes;
+    counting.certified_from = real->certified_from;
     counting.squares_of_range = real->squares_of_range;
     counting.squares_of_float32 = real->squares_of_float32 ? count_float32 : NULL;
     counting.squares_of_float64 = real->squares_of_float64 ? count_float64 : NULL;
@@ -340,6 +372,48 @@ static void test_columns(int depth)
     }
 }
 
+/* ---- certified sums ------------------------------------------------------------ */
+
+/* A few numbers are looked at, then all pass once, and none the exact way; but for fewer
+ * than pay. With an outlier the block that it is in passes once more. */
+static void test_certified(const pc_kernels *kernels)
+{
+    enum { LOOKED = 64 };
+    const size_t from = kernels->certified_from;
+    for (pc_type type = PC_FLOAT32; type <= PC_FLOAT64; type++)
+        for (int outlier = 0; outlier < 2; outlier++)
+            for (size_t n = from - 1; n <= N; n += n < from ? 1 : N - from) {
+                pc_accumulator acc;
+                for (int k = 0; k < N; k++)
+                    put(type, k, above(k, k == 70 && outlier ? 30 : -(k % 3)));
+                uint64_t uncertain = pc_uncertain_sums();
+                memset(&passed, 0, sizeof passed);
+                pc_squares_of(type, (const char *)numbers, n, 1, PC_RMS, &acc);
+                CHECK(acc.count == n && pc_uncertain_sums() == uncertain);
+                if (n < from) {
+                    CHECK(passed.certified == 0);
+                    continue;
+                }
+                CHECK(passed.certified == LOOKED + (outlier && n > 70 ? 2 : 1) * n);
+                CHECK(passed.float32 + passed.float64 + passed.single == 0);
+            }
+}
+
+/* Where a sum lies halfway between two doubles the exact way follows. */
+static void test_tie(const pc_kernels *kernels)
+{
+    pc_accumulator acc;
+    uint64_t uncertain = pc_uncertain_sums();
+    for (int k = 0; k < B; k++)
+        numbers[k] = 0.0;
+    numbers[0] = 0x1p27;
+    numbers[1] = numbers[B - 1] = 1.0;
+    memset(&passed, 0, sizeof passed);
+    CHECK(pc_squares_of(PC_FLOAT64, (const char *)numbers, B, 1, PC_SUMSQ, &acc) == 0x1p54);
+    CHECK(pc_uncertain_sums() == uncertain + 1 && passed.certified > B);
+    CHECK(passed.float64 + passed.single >= (kernels->squares_of_float64 ? B : 3));
+}
+
 int main(void)
 {
     FOR_EACH_LEVEL
@@ -356,6 +430,10 @@ int main(void)
             test_spread(kernels->depth);
         if (kernels->squares_of_columns)
             test_columns(kernels->depth);
+        if (kernels->lanes) {
+            test_certified(kernels);
+            test_tie(kernels);
+        }
         printf("%s ", pc_simd());
     }
     return 0;

@@ -1,0 +1,37 @@
+/* Certified sums: an accumulator with the flag PC_CERTIFIED holds its sum but for
+ * `slack` units of 2^exponent, to either side. What rounds alike from both ends is
+ * what the exact sum rounds to; else the exact way decides. The limbs stay unused.
+ * docs/design/certified.md has the bounds and their proof. */
+#ifndef PYCRUST_CERTIFIED_H
+#define PYCRUST_CERTIFIED_H
+
+#include "kernels.h"
+
+/* What is asked of a sum is to be had only the exact way: NaN, Inf, a scale beyond
+ * the kernels', or more slack than can be counted. */
+static inline int is_uncertain(const pc_accumulator *acc)
+{
+    return (acc->flags & PC_UNCERTAIN) != 0;
+}
+
+/* acc += the squares of `count` numbers of float32 or float64. */
+void certified_add(pc_accumulator *acc, pc_type type, const char *x, size_t count);
+
+/* The same for columns of them that lie side by side, n rows `stride` bytes apart:
+ * sums[c] for each. `columns` <= PC_PANEL, and a multiple of 8. */
+void certified_add_columns(pc_sum *sums, pc_type type, const char *x, ptrdiff_t stride, size_t n,
+                           size_t columns);
+
+void certified_merge(pc_accumulator *acc, const pc_accumulator *other);
+void certified_scale(pc_accumulator *acc, uint64_t factor);
+
+/* The least (side 0) and the largest (side 1) that the sum may be: four words. */
+void certified_bound(const pc_accumulator *acc, int side, uint64_t words[4]);
+
+/* What the exact sum rounds to, PC_EMPTY as pc_write_panel; or PC_UNCERTAIN_SUM, one more
+ * for pc_uncertain_sums. */
+pc_status certified_round(const pc_accumulator *acc, pc_result result, pc_type type,
+                          uint64_t *bits);
+void certified_failed(void);
+
+#endif
