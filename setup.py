@@ -13,6 +13,7 @@ from setuptools.command.sdist import sdist
 
 HEADERS = sorted(str(path) for path in Path("csrc").rglob("*.h"))
 KERNELS = ["csrc/dispatch.c", *sorted(str(path) for path in Path("csrc/kernels").glob("*.c"))]
+SUMS = ["csrc/accumulator.c", "csrc/certified.c", "csrc/round.c"]
 
 # The exact kernels are exact only if every operation rounds once, as written:
 # no contraction of a*b+c, no fast-math.
@@ -60,11 +61,11 @@ setup(
     cmdclass={"sdist": Sdist},
     ext_modules=cythonize(
         [
-            extension("_range", "csrc/range.c", "csrc/accumulator.c", "csrc/round.c", *KERNELS),
+            extension("_range", "csrc/range.c", *SUMS, *KERNELS),
             extension("_arrays"),
             extension("_workers"),
-            extension("_reduce", "csrc/arrays.c", "csrc/blocks.c", "csrc/accumulator.c", "csrc/round.c", *KERNELS),
-            extension("_accumulator", "csrc/accumulator.c", "csrc/round.c"),
+            extension("_reduce", "csrc/arrays.c", "csrc/blocks.c", "csrc/runs.c", *SUMS, *KERNELS),
+            extension("_accumulator", *SUMS),
         ],
         compiler_directives={
             "language_level": 3,

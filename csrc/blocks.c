@@ -214,13 +214,13 @@ static void certify(pc_accumulator *acc, pc_type type, const char *x, size_t cou
 {
     char wide[FLOAT_BLOCK * sizeof(float)];
     if (type != PC_FLOAT16) {
-        certified_add(acc, type, x, count);
+        add_certified(acc, type, x, count);
         return;
     }
     for (size_t n; count; count -= n, x += n * sizeof(uint16_t)) {
         n = count < FLOAT_BLOCK ? count : FLOAT_BLOCK;
         widen_float16(wide, x, n);
-        certified_add(acc, PC_FLOAT32, wide, n);
+        add_certified(acc, PC_FLOAT32, wide, n);
     }
 }
 
@@ -319,7 +319,7 @@ size_t add_columns(pc_sum *sums, pc_type type, const char *x, ptrdiff_t stride, 
     if (n < FEW || columns == 0)
         return 0;
     if (type != PC_FLOAT16 && sums[0].total.flags & PC_CERTIFIED) {
-        certified_add_columns(sums, type, x, stride, n, columns);
+        add_certified_columns(sums, type, x, stride, n, columns);
         return columns;
     }
     return type == PC_FLOAT64 ? add_float64_columns(sums, x, stride, n, columns) : 0;

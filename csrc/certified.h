@@ -14,13 +14,16 @@ static inline int is_uncertain(const pc_accumulator *acc)
     return (acc->flags & PC_UNCERTAIN) != 0;
 }
 
-/* acc += the squares of `count` numbers of float32 or float64. */
-void certified_add(pc_accumulator *acc, pc_type type, const char *x, size_t count);
+static inline void give_up(pc_accumulator *acc)
+{
+    acc->flags |= PC_UNCERTAIN;
+}
 
-/* The same for columns of them that lie side by side, n rows `stride` bytes apart:
- * sums[c] for each. `columns` <= PC_PANEL, and a multiple of 8. */
-void certified_add_columns(pc_sum *sums, pc_type type, const char *x, ptrdiff_t stride, size_t n,
-                           size_t columns);
+/* Count in units of 2^exponent from now on, or stay with larger ones. */
+void certified_coarsen(pc_accumulator *acc, int exponent);
+
+/* acc += words, but for `slack` of its units. */
+void certified_add(pc_accumulator *acc, const uint64_t words[4], uint64_t slack);
 
 void certified_merge(pc_accumulator *acc, const pc_accumulator *other);
 void certified_scale(pc_accumulator *acc, uint64_t factor);
@@ -33,5 +36,15 @@ void certified_bound(const pc_accumulator *acc, int side, uint64_t words[4]);
 pc_status certified_round(const pc_accumulator *acc, pc_result result, pc_type type,
                           uint64_t *bits);
 void certified_failed(void);
+
+/* ---- runs.c ------------------------------------------------------------------- */
+
+/* acc += the squares of `count` numbers of float32 or float64; its own count stays. */
+void add_certified(pc_accumulator *acc, pc_type type, const char *x, size_t count);
+
+/* The same for columns of them that lie side by side, n rows `stride` bytes apart, which
+ * are counted: sums[c] for each. `columns` <= PC_PANEL, and a multiple of 8. */
+void add_certified_columns(pc_sum *sums, pc_type type, const char *x, ptrdiff_t stride, size_t n,
+                           size_t columns);
 
 #endif

@@ -8,7 +8,7 @@ from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport uint64_t
 
 from pycrust._arrays cimport as_array, is_integer, mask_of
-from pycrust._reduce cimport Job, Sums, add_all, add_quickly, exact_int, import_int, sums_of_ints, value_of
+from pycrust._reduce cimport Job, Plain, Sums, add_all, add_plain, exact_int, import_int, is_plain, sums_of_ints, value_of
 from pycrust._shared cimport int_from_words
 from pycrust._workers cimport count_workers
 from pycrust.csrc cimport (
@@ -103,7 +103,9 @@ cdef class Accumulator:
         cdef pc_accumulator acc
         cdef Sums sums
         cdef bint floats
-        if where is True and workers is 1 and add_quickly(a, &acc):
+        cdef Plain plain
+        if where is True and workers is 1 and is_plain(a, &plain):
+            add_plain(&plain, &acc)
             self.add(&acc, not is_integer(a), 0)
             return
         threads = count_workers(workers)
@@ -312,7 +314,7 @@ def _accumulators(array, tuple axes, where):
     cdef Sums sums
     cdef size_t k, first = 0
     while first < job.shares.positions:
-        sums = job.sums(first)
+        sums = job.sums(first, False)
         first += sums.count
         for k in range(sums.count):
             one = Accumulator()

@@ -34,14 +34,23 @@ cdef class Job:
 
     cdef size_t piece(self) noexcept
     cdef bint is_quick(self, size_t positions) noexcept
-    cdef Sums sums(self, size_t first)
+    cdef Sums sums(self, size_t first, bint certify)
     cdef pc_status run(self) except *
     cdef pc_status reduce(self) except *
+
+
+# Numbers one behind the other, native, not so many that Ctrl-C would have to wait.
+cdef struct Plain:
+    pc_type type
+    int parts
+    size_t count
+    const char *data
 
 
 cdef object exact_int(const pc_accumulator *acc)
 cdef pc_status import_int(pc_accumulator *acc, integer, int exponent) except *
 cdef object value_of(const pc_accumulator *acc, bint integers, pc_result result)
-cdef bint add_quickly(a, pc_accumulator *acc) except -1
+cdef bint is_plain(a, Plain *plain) noexcept
+cdef void add_plain(const Plain *plain, pc_accumulator *acc) noexcept
 cdef Sums add_all(array, mask, size_t workers)
 cdef tuple sums_of_ints(array, mask, tuple axes)

@@ -19,9 +19,11 @@ from pycrust.csrc cimport (
     PC_RMS,
     PC_SUMSQ,
     PC_TOO_LARGE,
+    PC_UNCERTAIN_SUM,
     pc_accumulator,
     pc_accumulator_bits,
     pc_accumulator_clear,
+    pc_accumulator_clear_certified,
     pc_accumulator_export,
     pc_accumulator_import,
     pc_accumulator_merge,
@@ -32,15 +34,18 @@ from pycrust.csrc cimport (
     pc_add_squares,
     pc_array,
     pc_array_arrange,
+    pc_array_certifiable,
     pc_array_depth,
     pc_array_panel,
     pc_array_positions,
     pc_axis,
     pc_reduce,
     pc_result,
+    pc_squares_of,
     pc_status,
     pc_sum,
     pc_type,
+    pc_uncertain_sums,
     pc_write_panel,
 )
 
@@ -55,6 +60,11 @@ use_simd_of_environment()
 def _use_simd(name):
     """Force a level at run time, for tests; gives the one before."""
     return use_simd(name)
+
+
+def _uncertain_sums():
+    """How many results of floats had to be found the exact way, since a certified sum could not tell them."""
+    return pc_uncertain_sums()
 
 
 cdef enum:
@@ -74,16 +84,19 @@ cdef enum:
 # ---- one job: an array, the axes to sum over, where the results go ----------
 
 cdef class Sums:
-    """Exact sums, zero at first; C says to which positions they belong."""
+    """Sums, zero at first, exact or certified; C says to which positions they belong."""
 
-    def __cinit__(self, size_t count):
+    def __cinit__(self, size_t count, bint certify):
         cdef size_t k
         self.at = <pc_sum *>PyMem_Malloc(count * sizeof(pc_sum))
         if self.at == NULL:
             raise MemoryError
         self.count = count
         for k in range(count):
-            pc_accumulator_clear(&self.at[k].total)
+            if certify:
+                pc_accumulator_clear_certified(&self.at[k].total)
+            else:
+                pc_accumulator_clear(&self.at[k].total)
 
     def __dealloc__(self):
         PyMem_Free(self.at)
@@ -162,7 +175,7 @@ cdef class Job:
     cdef bint is_quick(self, size_t positions) noexcept:
         return positions * (self.shares.depth + 8) < FEW
 
-    cdef Sums sums(self, size_t first):
+    cdef Sums sums(self, size_t first, bint certify):
         """The sums of the panel at `first`."""
         cdef Shares *s = &self.shares
         cdef size_t k, worker, pieces, workers
@@ -171,7 +184,7 @@ cdef class Job:
         s.step = max(<size_t>1, self.piece() // s.count)
         pieces = s.depth // s.step + (s.depth % s.step != 0)
         workers = max(<size_t>1, min(self.workers, pieces))
-        cdef Sums sums = Sums(workers * s.count)
+        cdef Sums sums = Sums(workers * s.count, certify)
         s.sums = sums.at
         run_pieces(add_piece, s, pieces, workers, self.is_quick(s.count))
         pc_add_panel(&s.array, first, s.count, 0, 0, sums.at)       # whose offsets are set, if nothing else
@@ -189,20 +202,24 @@ cdef class Job:
         cdef pc_status status = PC_OK, done
         cdef Sums sums
         cdef size_t k, first = 0
+        cdef bint certify = s.out != NULL and pc_array_certifiable(&s.array)
         if s.out != NULL and s.depth <= PIECE // NARROW:
             return self.reduce()
         while first < s.positions:
-            sums = self.sums(first)
-            first += sums.count
+            sums = self.sums(first, certify)
             if s.out == NULL:
                 for k in range(sums.count):
                     self.objects[sums.at[k].offset // <ptrdiff_t>sizeof(void *)] = exact_int(&sums.at[k].total)
             else:
                 done = pc_write_panel(sums.at, sums.count, s.result, s.type, s.out)
+                if done == PC_UNCERTAIN_SUM:
+                    sums = self.sums(first, False)
+                    done = pc_write_panel(sums.at, sums.count, s.result, s.type, s.out)
                 if done == PC_TOO_LARGE:
                     self.too_large = first_too_large(sums.at, s.type)
                     return done
                 status = status if done == PC_OK else done
+            first += sums.count
             PyErr_CheckSignals()
         return status
 
@@ -217,7 +234,7 @@ cdef class Job:
         pieces = s.positions // s.step + (s.positions % s.step != 0)
         workers = max(<size_t>1, min(self.workers, pieces))
         s.count = min(<size_t>PC_PANEL, s.step, s.positions)
-        cdef Sums sums = Sums(workers * s.count)
+        cdef Sums sums = Sums(workers * s.count, False)
         reports = bytearray(workers * sizeof(Report))
         s.sums = sums.at
         s.reports = <Report *>PyByteArray_AS_STRING(reports)
@@ -289,33 +306,49 @@ cdef int warn_empty() except -1:
     warnings.warn("rms of no elements is NaN", RuntimeWarning, stacklevel=1)
 
 
-cdef bint add_quickly(a, pc_accumulator *acc) except -1:
-    """Sum a whole array that takes no time worth cutting up, if it is a plain one."""
-    cdef int type, parts
-    cdef size_t count
-    cdef const char *data
+cdef bint is_plain(a, Plain *plain) noexcept:
+    """Whether a whole array takes no time worth cutting up and lies in one piece: then what C needs of it."""
+    cdef int type
     if not cnp.PyArray_CheckExact(a):
         return False
-    type = type_of(cnp.PyArray_TYPE(a), &parts)
-    count = <size_t>cnp.PyArray_SIZE(a)
-    if (type < 0 or count >= PIECE or cnp.PyArray_ISBYTESWAPPED(a)
-            or not (cnp.PyArray_IS_C_CONTIGUOUS(a) or cnp.PyArray_IS_F_CONTIGUOUS(a))):
-        return False
-    data = <const char *>cnp.PyArray_DATA(a)
+    type = type_of(cnp.PyArray_TYPE(a), &plain.parts)
+    plain.type = <pc_type>type
+    plain.count = <size_t>cnp.PyArray_SIZE(a)
+    plain.data = <const char *>cnp.PyArray_DATA(a)
+    return (type >= 0 and plain.count < PIECE and not cnp.PyArray_ISBYTESWAPPED(a)
+            and (cnp.PyArray_IS_C_CONTIGUOUS(a) or cnp.PyArray_IS_F_CONTIGUOUS(a)))
+
+
+cdef void add_plain(const Plain *plain, pc_accumulator *acc) noexcept:
+    """Its exact sum."""
     pc_accumulator_clear(acc)
-    if count < FEW:
-        pc_add_squares(acc, <pc_type>type, data, count * <size_t>parts)
+    if plain.count < FEW:
+        pc_add_squares(acc, plain.type, plain.data, plain.count * <size_t>plain.parts)
     else:
         with nogil:
-            pc_add_squares(acc, <pc_type>type, data, count * <size_t>parts)
-    acc.count = count
-    return True
+            pc_add_squares(acc, plain.type, plain.data, plain.count * <size_t>plain.parts)
+    acc.count = plain.count
+
+
+cdef object result_of_plain(const Plain *plain, bint integers, pc_result result):
+    cdef pc_accumulator acc
+    cdef double nearest
+    if integers and result == PC_SUMSQ:
+        add_plain(plain, &acc)
+        return exact_int(&acc)
+    if result == PC_RMS and plain.count == 0:
+        warn_empty()
+    if plain.count < FEW:
+        return pc_squares_of(plain.type, plain.data, plain.count, plain.parts, result, &acc)
+    with nogil:
+        nearest = pc_squares_of(plain.type, plain.data, plain.count, plain.parts, result, &acc)
+    return nearest
 
 
 cdef Sums add_all(array, mask, size_t workers):
     """Sum any array over all its axes."""
     cdef Job job = Job(array, mask, tuple(range(array.ndim)), None, PC_SUMSQ, workers)
-    return job.sums(0)
+    return job.sums(0, False)
 
 
 cdef int reduce_into(values, array, mask, tuple axes, size_t workers, pc_result result) except -1:
@@ -369,21 +402,16 @@ cdef int raise_too_large(position, total, dtype) except -1:
 
 
 cdef object reduction(a, axis, dtype, out, bint keepdims, where, workers, pc_result result):
-    cdef pc_accumulator acc
-    cdef Sums sums
+    cdef Plain plain
     cdef bint whole = axis is None and dtype is None and out is None and not keepdims
 
-    if whole and where is True and workers is 1 and add_quickly(a, &acc):
-        return value_of(&acc, is_integer(a), result)
+    if whole and where is True and workers is 1 and is_plain(a, &plain):
+        return result_of_plain(&plain, is_integer(a), result)
 
     cdef size_t threads = count_workers(workers)
     array = as_array(a)
     mask = mask_of(where, array)
-    if whole and array.dtype != object:
-        sums = add_all(array, mask, threads)
-        return value_of(&sums.at[0].total, is_integer(array), result)
-
-    if whole and result == PC_SUMSQ:
+    if whole and result == PC_SUMSQ and is_integer(array):
         dtype = object
     axes = axes_of(axis, array.ndim)
     kept = tuple(length for k, length in enumerate(array.shape) if k not in axes)

@@ -11,6 +11,7 @@ cdef extern from "pycrust.h" nogil:
         PC_TOO_LARGE
         PC_OUT_OF_RANGE
         PC_EMPTY
+        PC_UNCERTAIN_SUM
 
     ctypedef struct pc_u128:
         uint64_t lo
@@ -63,6 +64,7 @@ cdef extern from "pycrust.h" nogil:
         uint64_t count
 
     void pc_accumulator_clear(pc_accumulator *acc) noexcept
+    void pc_accumulator_clear_certified(pc_accumulator *acc) noexcept
     pc_status pc_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other) noexcept
     void pc_accumulator_scale(pc_accumulator *acc, uint64_t factor) noexcept
 
@@ -81,6 +83,9 @@ cdef extern from "pycrust.h" nogil:
                                     int exponent) noexcept
 
     void pc_add_squares(pc_accumulator *acc, pc_type type, const char *data, size_t count) noexcept
+    double pc_squares_of(pc_type type, const char *data, size_t count, int parts, pc_result result,
+                         pc_accumulator *acc) noexcept
+    uint64_t pc_uncertain_sums() noexcept
 
     const size_t PC_PANEL
 
@@ -104,6 +109,7 @@ cdef extern from "pycrust.h" nogil:
     void pc_array_arrange(pc_array *array) noexcept
     size_t pc_array_positions(const pc_array *array) noexcept
     size_t pc_array_depth(const pc_array *array) noexcept
+    int pc_array_certifiable(const pc_array *array) noexcept
 
     ctypedef struct pc_sum:
         pc_accumulator total
