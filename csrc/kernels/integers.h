@@ -3,12 +3,74 @@
 /* memcpy reads what is not aligned. */
 #define READ(v, x, k) memcpy(&(v), (x) + (k) * sizeof(v), sizeof(v))
 
-/* 8 bits: a square is below 2^16, and INTEGER_BLOCK of them below 2^32.
- * 16 bits: a square is below 2^32. */
-#define SMALL_INTEGERS(type, partial)                                                              \
+/* 8 and 16 bits: a square is below 2^16 or 2^32, and INTEGER_BLOCK of them below 2^48. */
+#ifdef madd16
+typedef int16_t vech __attribute__((vector_size(VECTOR_BYTES)));
+typedef uint16_t vecuh __attribute__((vector_size(VECTOR_BYTES)));
+
+/* By sums of two products of signed 16 bits, up to 2^31 and read as unsigned:
+ *
+ *   8 bits   the even bytes and the odd ones; the sums fit 32-bit lanes
+ *   16 bits  the sums in both halves of a 64-bit lane are summed apart: as a whole
+ *            (total), and the upper one (high). Unsigned x = s + 2^15 with signed
+ *            s, and x^2 = s^2 + 2^16 s + 2^30 */
+static inline __attribute__((always_inline)) void
+small_integers(const char *x, size_t n, size_t size, int is_signed, uint64_t sum[4])
+{
+    enum { WIDTH = 2, BYTES = WIDTH * VECTOR_BYTES };
+    vec total[WIDTH], high[WIDTH];
+    vecw sums[WIDTH];
+    char tail[BYTES] = {0};
+    size_t rows = n * size / BYTES, rest = n * size % BYTES, all = rows + (rest != 0);
+
+    for (int w = 0; w < WIDTH; w++) {
+        total[w] = high[w] = splat(0);
+        sums[w] = (vecw){0};
+    }
+    memcpy(tail, x + rows * BYTES, rest);
+    for (size_t row = 0; row < all; row++)
+        for (int w = 0; w < WIDTH; w++) {
+            const char *from = (row < rows ? x + row * BYTES : tail) + w * VECTOR_BYTES;
+            vech v;
+            memcpy(&v, from, sizeof v);
+            prefetch(from, AHEAD);
+            if (size == 1) {
+                vech even = is_signed ? (vech)((vecuh)v << 8) >> 8 : v & 0xff,
+                     odd = is_signed ? v >> 8 : (vech)((vecuh)v >> 8);
+                sums[w] += (vecw)madd16(even, even) + (vecw)madd16(odd, odd);
+            } else {
+                vech s = is_signed ? v : v ^ INT16_MIN;
+                vec pairs = madd16(s, s);
+                total[w] += pairs;
+                high[w] += pairs >> 32;
+                if (!is_signed)
+                    sums[w] += (vecw)madd16(s, (vech){0} + 1);
+            }
+        }
+    for (int w = 1; w < WIDTH; w++) {
+        total[0] += total[w];
+        high[0] += high[w];
+        sums[0] += sums[w];
+    }
+    memset(sum, 0, 4 * sizeof *sum);
+    for (int k = 0; k < VECTOR_BYTES / 4; k++)
+        sum[0] += size == 1 ? sums[0][k] : (uint64_t)(int32_t)sums[0][k] << 16;
+    uint64_t upper = sum_of_lanes(high[0]);
+    sum[0] += sum_of_lanes(total[0]) - (upper << 32) + upper;
+    if (size == 2 && !is_signed)
+        sum[0] += (uint64_t)all * (BYTES / 2) << 30;
+}
+
+#define SMALL_INTEGERS(type)                                                                       \
     static void JOIN(squares_of_, type)(const char *x, size_t n, uint64_t sum[4])                  \
     {                                                                                              \
-        partial total = 0;                                                                         \
+        small_integers(x, n, sizeof(type), (type) - 1 < 0, sum);                                   \
+    }
+#else
+#define SMALL_INTEGERS(type)                                                                       \
+    static void JOIN(squares_of_, type)(const char *x, size_t n, uint64_t sum[4])                  \
+    {                                                                                              \
+        uint64_t total = 0;                                                                        \
         for (size_t k = 0; k < n; k++) {                                                           \
             type v;                                                                                \
             READ(v, x, k);                                                                         \
@@ -17,10 +79,11 @@
         sum[0] = total;                                                                            \
         sum[1] = sum[2] = sum[3] = 0;                                                              \
     }
-SMALL_INTEGERS(int8_t, uint32_t)
-SMALL_INTEGERS(uint8_t, uint32_t)
-SMALL_INTEGERS(int16_t, uint64_t)
-SMALL_INTEGERS(uint16_t, uint64_t)
+#endif
+SMALL_INTEGERS(int8_t)
+SMALL_INTEGERS(uint8_t)
+SMALL_INTEGERS(int16_t)
+SMALL_INTEGERS(uint16_t)
 
 /* 32 bits: the halves of the 64-bit squares are summed apart. */
 #define MEDIUM_INTEGERS(type, wide)                                                                \

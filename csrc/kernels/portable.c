@@ -10,6 +10,7 @@
 #include <emmintrin.h>
 #define VECTOR_BYTES 16
 #define mul32(x, y) ((vec)_mm_mul_epu32((__m128i)(x), (__m128i)(y)))
+#define madd16(x, y) ((vec)_mm_madd_epi16((__m128i)(x), (__m128i)(y)))
 #elif defined(__ARM_NEON) && defined(__GNUC__)
 #include <arm_neon.h>
 #define VECTOR_BYTES 16

@@ -3,6 +3,8 @@
  *   LEVEL         portable, avx2, avx512, avx512ifma
  *   VECTOR_BYTES  16, 32, 64, or 8 where the compiler has no vector types
  *   mul32(x, y)   per 64-bit lane: the product of the low 32 bits
+ *   madd16(x, y)  per 32-bit lane: the sum of the two products of signed 16 bits,
+ *                 or not defined
  *   fused(x, y, z)              x * y + z rounded once, or not defined
  *   madd52lo(s, x, y), madd52hi  s + the low or high half of the product of the low
  *                               52 bits of x and y, per 64-bit lane, or not defined
@@ -20,6 +22,7 @@
 #define LANES (VECTOR_BYTES / 8)
 #if VECTOR_BYTES > 8
 typedef uint64_t vec __attribute__((vector_size(VECTOR_BYTES)));
+typedef uint32_t vecw __attribute__((vector_size(VECTOR_BYTES)));
 #define LANE(v, k) ((v)[k])
 #else
 typedef uint64_t vec;
@@ -72,7 +75,6 @@ static inline uint64_t bits_of(double x)
 
 #ifdef FLOATS
 typedef double vecd __attribute__((vector_size(VECTOR_BYTES)));
-typedef uint32_t vecw __attribute__((vector_size(VECTOR_BYTES)));
 
 static inline vecd splatd(double x)
 {
