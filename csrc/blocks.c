@@ -209,11 +209,11 @@ static void add_block(pc_accumulator *acc, pc_type type, const char *x, size_t n
     }
 }
 
-/* A certified sum takes float16 widened, and longer runs than a block of the rest. */
+/* A certified sum takes longer runs than a block, and float16 widened where no kernel does that. */
 static void certify(pc_accumulator *acc, pc_type type, const char *x, size_t count)
 {
     char wide[FLOAT_BLOCK * sizeof(float)];
-    if (type != PC_FLOAT16) {
+    if (pc_kernels_in_use()->certified[type - PC_FLOAT16]) {
         add_certified(acc, type, x, count);
         return;
     }
@@ -318,7 +318,8 @@ size_t add_columns(pc_sum *sums, pc_type type, const char *x, ptrdiff_t stride, 
     columns -= columns % 8;
     if (n < FEW || columns == 0)
         return 0;
-    if (type != PC_FLOAT16 && sums[0].total.flags & PC_CERTIFIED) {
+    if (sums[0].total.flags & PC_CERTIFIED &&
+        pc_kernels_in_use()->certified_columns[type - PC_FLOAT16]) {
         add_certified_columns(sums, type, x, stride, n, columns);
         return columns;
     }

@@ -39,7 +39,7 @@ void certified_failed(void);
 
 /* ---- runs.c ------------------------------------------------------------------- */
 
-/* acc += the squares of `count` numbers of float32 or float64; its own count stays. */
+/* acc += the squares of `count` floats of a type that the kernels take; its own count stays. */
 void add_certified(pc_accumulator *acc, pc_type type, const char *x, size_t count);
 
 /* The same for columns of them that lie side by side, n rows `stride` bytes apart, which

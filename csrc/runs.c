@@ -70,8 +70,8 @@ void add_certified(pc_accumulator *acc, pc_type type, const char *x, size_t coun
 {
     const pc_kernels *kernels = pc_kernels_in_use();
     size_t (*kernel)(const char *, size_t, int, certified *) =
-        kernels->certified[type == PC_FLOAT64];
-    const size_t size = type == PC_FLOAT64 ? sizeof(double) : sizeof(float);
+        kernels->certified[type - PC_FLOAT16];
+    const size_t size = (size_t)2 << (type - PC_FLOAT16);
     certified found;
     if (is_uncertain(acc) || !count)
         return;
@@ -95,7 +95,7 @@ void add_certified_columns(pc_sum *sums, pc_type type, const char *x, ptrdiff_t 
                            size_t columns)
 {
     void (*kernel)(const char *, ptrdiff_t, size_t, size_t, const int *, certified *) =
-        pc_kernels_in_use()->certified_columns[type == PC_FLOAT64];
+        pc_kernels_in_use()->certified_columns[type - PC_FLOAT16];
     int k[PC_PANEL];
     certified found[PC_PANEL];
     size_t m, again;

@@ -15,6 +15,7 @@
 #define madd16(x, y) ((vec)_mm256_madd_epi16((__m256i)(x), (__m256i)(y)))
 #define fused(x, y, z) ((vecd)_mm256_fmadd_pd((__m256d)(x), (__m256d)(y), (__m256d)(z)))
 #define widen(x) ((vecd)_mm256_cvtps_pd((__m128)(x)))
+#define widen16(x) ((vecd)_mm256_cvtps_pd(_mm_cvtph_ps(_mm_loadl_epi64((const __m128i *)(x)))))
 #define smaller(x, y) ((vecw)_mm256_min_epu32((__m256i)(x), (__m256i)(y)))
 #define larger(x, y) ((vecw)_mm256_max_epu32((__m256i)(x), (__m256i)(y)))
 

@@ -47,6 +47,13 @@ static inline vecd load_float32(const char *x)
     return widen(v);
 }
 
+#ifdef widen16
+static inline vecd load_float16(const char *x)
+{
+    return widen16(x);
+}
+#endif
+
 typedef vecd loader(const char *x);
 
 /* NaN is larger than any number. */
@@ -129,16 +136,6 @@ static inline __attribute__((always_inline)) size_t certify(const char *x, size_
     return done;
 }
 
-static size_t certified_float64(const char *x, size_t n, int k, certified *found)
-{
-    return certify(x, n, k, found, sizeof(double), load_float64);
-}
-
-static size_t certified_float32(const char *x, size_t n, int k, certified *found)
-{
-    return certify(x, n, k, found, sizeof(float), load_float32);
-}
-
 /* One lane a column; eight rows at a time, as squares_of_columns (exact.h). */
 static inline __attribute__((always_inline)) void certify_columns(const char *x, ptrdiff_t stride,
                                                                   size_t rows, size_t columns,
@@ -175,15 +172,19 @@ static inline __attribute__((always_inline)) void certify_columns(const char *x,
     }
 }
 
-static void certified_columns_of_float64(const char *x, ptrdiff_t stride, size_t rows,
-                                         size_t columns, const int *k, certified *found)
-{
-    certify_columns(x, stride, rows, columns, k, found, sizeof(double), load_float64);
-}
-
-static void certified_columns_of_float32(const char *x, ptrdiff_t stride, size_t rows,
-                                         size_t columns, const int *k, certified *found)
-{
-    certify_columns(x, stride, rows, columns, k, found, sizeof(float), load_float32);
-}
+#define CERTIFIED(type, size)                                                                      \
+    static size_t certified_##type(const char *x, size_t n, int k, certified *found)               \
+    {                                                                                              \
+        return certify(x, n, k, found, size, load_##type);                                         \
+    }                                                                                              \
+    static void certified_columns_of_##type(const char *x, ptrdiff_t stride, size_t rows,          \
+                                            size_t columns, const int *k, certified *found)        \
+    {                                                                                              \
+        certify_columns(x, stride, rows, columns, k, found, size, load_##type);                    \
+    }
+#ifdef widen16
+CERTIFIED(float16, sizeof(uint16_t))
+#endif
+CERTIFIED(float32, sizeof(float))
+CERTIFIED(float64, sizeof(double))
 #endif

@@ -23,8 +23,14 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
     .certified_from = CERTIFIED_FROM,
 #ifdef FLOATS
     .lanes = ROW,
-    .certified = {certified_float32, certified_float64},
-    .certified_columns = {certified_columns_of_float32, certified_columns_of_float64},
+#ifdef widen16
+    .certified = {certified_float16, certified_float32, certified_float64},
+    .certified_columns = {certified_columns_of_float16, certified_columns_of_float32,
+                          certified_columns_of_float64},
+#else
+    .certified = {NULL, certified_float32, certified_float64},
+    .certified_columns = {NULL, certified_columns_of_float32, certified_columns_of_float64},
+#endif
     .squares_of_float32 = squares_of_float32,
 #ifdef fused
     .depth = DEPTH,

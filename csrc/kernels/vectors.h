@@ -9,6 +9,7 @@
  *   madd52lo(s, x, y), madd52hi  s + the low or high half of the product of the low
  *                               52 bits of x and y, per 64-bit lane, or not defined
  *   widen(x)                    half a vector of float to double
+ *   widen16(x)                  LANES float16 at x to double, or not defined
  *   smaller(x, y), larger(x, y) per unsigned 32-bit lane
  *
  * and includes table.h once. Vectors are the compiler's own vector types: + & >>

@@ -56,45 +56,37 @@ static void count_columns(const char *x, ptrdiff_t stride, size_t rows, size_t c
     real->squares_of_columns(x, stride, rows, columns, E, sum, found);
 }
 
-static size_t count_certified32(const char *x, size_t n, int k, certified *found)
-{
-    CHECK(n <= CERTIFIED_RUN && k >= -900 && k <= 1000);
-    passed.certified += n;
-    return real->certified[0](x, n, k, found);
-}
-
-static size_t count_certified64(const char *x, size_t n, int k, certified *found)
-{
-    CHECK(n <= CERTIFIED_RUN && k >= -900 && k <= 1000);
-    passed.certified += n;
-    return real->certified[1](x, n, k, found);
-}
-
-static void count_certified_columns32(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
-                                      const int *k, certified *found)
-{
-    passed.certified += rows * columns;
-    real->certified_columns[0](x, stride, rows, columns, k, found);
-}
-
-static void count_certified_columns64(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
-                                      const int *k, certified *found)
-{
-    passed.certified += rows * columns;
-    real->certified_columns[1](x, stride, rows, columns, k, found);
-}
+#define COUNT_CERTIFIED(which)                                                                     \
+    static size_t count_certified##which(const char *x, size_t n, int k, certified *found)         \
+    {                                                                                              \
+        CHECK(n <= CERTIFIED_RUN && k >= -900 && k <= 1000);                                       \
+        passed.certified += n;                                                                     \
+        return real->certified[which](x, n, k, found);                                             \
+    }                                                                                              \
+    static void count_columns##which(const char *x, ptrdiff_t stride, size_t rows, size_t columns, \
+                                     const int *k, certified *found)                               \
+    {                                                                                              \
+        CHECK(rows <= FLOAT_BLOCK && columns <= PC_PANEL && columns % 8 == 0);                     \
+        passed.certified += rows * columns;                                                        \
+        real->certified_columns[which](x, stride, rows, columns, k, found);                        \
+    }
+COUNT_CERTIFIED(0)
+COUNT_CERTIFIED(1)
+COUNT_CERTIFIED(2)
 
 const pc_kernels *__wrap_pc_kernels_in_use(void)
 {
     static pc_kernels counting = {
         .squares_of_integers = {count_PC_INT8, count_PC_UINT8, count_PC_INT16, count_PC_UINT16,
                                 count_PC_INT32, count_PC_UINT32, count_PC_INT64, count_PC_UINT64},
-        .certified = {count_certified32, count_certified64},
-        .certified_columns = {count_certified_columns32, count_certified_columns64}};
+        .certified = {NULL, count_certified1, count_certified2},
+        .certified_columns = {NULL, count_columns1, count_columns2}};
     real = __real_pc_kernels_in_use();
     counting.name = real->name;
     counting.depth = real->depth;
     counting.lanes = real->lanes;
+    counting.certified[0] = real->certified[0] ? count_certified0 : NULL;
+    counting.certified_columns[0] = real->certified_columns[0] ? count_columns0 : NULL;
     counting.certified_from = real->certified_from;
     counting.squares_of_range = real->squares_of_range;
     counting.squares_of_float32 = real->squares_of_float32 ? count_float32 : NULL;
