@@ -74,6 +74,12 @@ static void add_run(pc_accumulator *acc, const pc_array *a, const char *data, co
 {
     size_t size = size_of_type[a->type] * (size_t)a->parts, most = FLOAT_BLOCK / (size_t)a->parts,
            m;
+    if (acc->flags & PC_CERTIFIED && a->parts == 1 && !mask && !a->swapped &&
+        has_certified(a->type)) {
+        acc->count += n;
+        add_certified(acc, a->type, data, axis.stride, n);
+        return;
+    }
     if (axis.stride == (ptrdiff_t)size && !mask && !a->swapped) {
         acc->count += n;
         add_numbers(acc, a->type, data, n * (size_t)a->parts);

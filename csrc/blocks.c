@@ -213,14 +213,14 @@ static void add_block(pc_accumulator *acc, pc_type type, const char *x, size_t n
 static void certify(pc_accumulator *acc, pc_type type, const char *x, size_t count)
 {
     char wide[FLOAT_BLOCK * sizeof(float)];
-    if (pc_kernels_in_use()->certified[type - PC_FLOAT16]) {
-        add_certified(acc, type, x, count);
+    if (has_certified(type)) {
+        add_certified(acc, type, x, (ptrdiff_t)size_of_type[type], count);
         return;
     }
     for (size_t n; count; count -= n, x += n * sizeof(uint16_t)) {
         n = count < FLOAT_BLOCK ? count : FLOAT_BLOCK;
         widen_float16(wide, x, n);
-        add_certified(acc, PC_FLOAT32, wide, n);
+        add_certified(acc, PC_FLOAT32, wide, sizeof(float), n);
     }
 }
 
@@ -318,8 +318,7 @@ size_t add_columns(pc_sum *sums, pc_type type, const char *x, ptrdiff_t stride, 
     columns -= columns % 8;
     if (n < FEW || columns == 0)
         return 0;
-    if (sums[0].total.flags & PC_CERTIFIED &&
-        pc_kernels_in_use()->certified_columns[type - PC_FLOAT16]) {
+    if (sums[0].total.flags & PC_CERTIFIED && has_certified(type)) {
         add_certified_columns(sums, type, x, stride, n, columns);
         return columns;
     }

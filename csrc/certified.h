@@ -39,8 +39,15 @@ void certified_failed(void);
 
 /* ---- runs.c ------------------------------------------------------------------- */
 
-/* acc += the squares of `count` floats of a type that the kernels take; its own count stays. */
-void add_certified(pc_accumulator *acc, pc_type type, const char *x, size_t count);
+/* Whether a kernel takes floats of this type. */
+static inline int has_certified(pc_type type)
+{
+    return pc_kernels_in_use()->certified[type - PC_FLOAT16] != NULL;
+}
+
+/* acc += the squares of `count` of them, `stride` bytes apart; its own count stays. */
+void add_certified(pc_accumulator *acc, pc_type type, const char *x, ptrdiff_t stride,
+                   size_t count);
 
 /* The same for columns of them that lie side by side, n rows `stride` bytes apart, which
  * are counted: sums[c] for each. `columns` <= PC_PANEL, and a multiple of 8. */

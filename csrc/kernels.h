@@ -47,10 +47,10 @@ typedef struct {
                                const int *E, uint64_t (*sum)[4], span *found);
 
     /* Certified sums, n <= CERTIFIED_RUN, of `lanes` apart, -900 <= k <= 1000: as far as
-     * 2^k goes. Returns how many numbers that was, and found->most if it was not all. By
-     * type - PC_FLOAT16, of which the first may be NULL. */
+     * 2^k goes. The numbers lie `stride` bytes apart. Returns how many that was, and
+     * found->most if it was not all. By type - PC_FLOAT16; the first may be NULL. */
     size_t lanes, certified_from; /* so many numbers: there it is the faster way */
-    size_t (*certified[3])(const char *x, size_t n, int k, certified *found);
+    size_t (*certified[3])(const char *x, ptrdiff_t stride, size_t n, int k, certified *found);
 
     /* The same for each column of a matrix, as squares_of_columns. */
     void (*certified_columns[3])(const char *x, ptrdiff_t stride, size_t rows, size_t columns,

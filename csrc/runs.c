@@ -66,24 +66,23 @@ static int raise_to(pc_accumulator *acc, int k)
     return k <= K_MOST;
 }
 
-void add_certified(pc_accumulator *acc, pc_type type, const char *x, size_t count)
+void add_certified(pc_accumulator *acc, pc_type type, const char *x, ptrdiff_t stride, size_t count)
 {
     const pc_kernels *kernels = pc_kernels_in_use();
-    size_t (*kernel)(const char *, size_t, int, certified *) =
+    size_t (*kernel)(const char *, ptrdiff_t, size_t, int, certified *) =
         kernels->certified[type - PC_FLOAT16];
-    const size_t size = (size_t)2 << (type - PC_FLOAT16);
     certified found;
     if (is_uncertain(acc) || !count)
         return;
     if (!(acc->flags & PC_WINDOW_USED)) {
-        kernel(x, count < LOOK ? count : LOOK, K_LEAST, &found);
+        kernel(x, stride, count < LOOK ? count : LOOK, K_LEAST, &found);
         if (!raise_to(acc, k_above(found.most, SPARE)))
             return;
     }
-    for (size_t n, done; count; count -= done, x += done * size) {
+    for (size_t n, done; count; count -= done, x += (ptrdiff_t)done * stride) {
         int k = k_of(acc);
         n = count < CERTIFIED_RUN ? count : CERTIFIED_RUN;
-        done = kernel(x, n, k, &found);
+        done = kernel(x, stride, n, k, &found);
         if (done)
             add_found(acc, found, k, done, kernels->lanes);
         if (done < n && !raise_to(acc, k_above(found.most, 1)))

@@ -31,30 +31,77 @@ static inline void add_square(lane *to, vecd x, int narrow)
     to->s = h;
 }
 
-/* What reads a vector of LANES numbers from memory. */
-static inline vecd load_float64(const char *x)
+/* What reads LANES numbers that lie `stride` bytes apart, or, as _row, side by side. */
+typedef vecd loader(const char *x, ptrdiff_t stride);
+
+static inline vecd load_row_of_float64(const char *x, ptrdiff_t stride)
 {
     vecd v;
+    (void)stride;
     memcpy(&v, x, sizeof v);
     return v;
 }
 
-static inline vecd load_float32(const char *x)
+static inline vecd load_row_of_float32(const char *x, ptrdiff_t stride)
 {
     typedef float half __attribute__((vector_size(VECTOR_BYTES / 2)));
     half v;
+    (void)stride;
     memcpy(&v, x, sizeof v);
     return widen(v);
 }
 
-#ifdef widen16
-static inline vecd load_float16(const char *x)
-{
-    return widen16(x);
-}
+#if LANES == 8 /* written out, for compilers to see what it is */
+#define VECTOR_OF(at) ((vecd){at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7)})
+#elif LANES == 4
+#define VECTOR_OF(at) ((vecd){at(0), at(1), at(2), at(3)})
+#else
+#define VECTOR_OF(at) ((vecd){at(0), at(1)})
 #endif
 
-typedef vecd loader(const char *x);
+static inline double float64_at(const char *x)
+{
+    double value;
+    memcpy(&value, x, sizeof value);
+    return value;
+}
+
+static inline double float32_at(const char *x)
+{
+    float value;
+    memcpy(&value, x, sizeof value);
+    return value;
+}
+
+static inline vecd load_float64(const char *x, ptrdiff_t stride)
+{
+#define AT(k) float64_at(x + (k) * stride)
+    return VECTOR_OF(AT);
+#undef AT
+}
+
+static inline vecd load_float32(const char *x, ptrdiff_t stride)
+{
+#define AT(k) float32_at(x + (k) * stride)
+    return VECTOR_OF(AT);
+#undef AT
+}
+
+#ifdef widen16
+static inline vecd load_row_of_float16(const char *x, ptrdiff_t stride)
+{
+    (void)stride;
+    return widen16(x);
+}
+
+static inline vecd load_float16(const char *x, ptrdiff_t stride)
+{
+    uint16_t row[LANES];
+    for (int k = 0; k < LANES; k++)
+        memcpy(&row[k], x + k * stride, sizeof *row);
+    return widen16(row);
+}
+#endif
 
 /* NaN is larger than any number. */
 static inline double larger_double(double x, double y)
@@ -67,9 +114,10 @@ enum { WAYS = 4, ROW = WAYS * LANES, ROWS = FLOAT_BLOCK / ROW };
 
 /* Sum the squares of some rows from s = C on. Returns whether all of it held: then
  * `whole` and `t` have grown by them, else `most` says how far a lane came. */
-static inline __attribute__((always_inline)) int add_rows(const char *x, size_t rows, vecd C,
-                                                          vecd t[WAYS], vec *whole, double *most,
-                                                          size_t size, loader *load)
+static inline __attribute__((always_inline)) int add_rows(const char *x, ptrdiff_t stride,
+                                                          size_t rows, vecd C, vecd t[WAYS],
+                                                          vec *whole, double *most, size_t size,
+                                                          loader *load)
 {
     lane to[WAYS];
     vec units = splat(0), beyond = splat(0);
@@ -78,10 +126,8 @@ static inline __attribute__((always_inline)) int add_rows(const char *x, size_t 
         to[w].t = t[w];
     }
     for (; rows; rows--)
-        for (int w = 0; w < WAYS; w++, x += LANES * size) {
-            prefetch(x, AHEAD);
-            add_square(&to[w], load(x), size < sizeof(double));
-        }
+        for (int w = 0; w < WAYS; w++, x += LANES * stride)
+            add_square(&to[w], load(x, stride), size < sizeof(double));
     for (int w = 0; w < WAYS; w++) {
         vec grown = (vec)to[w].s - (vec)C;
         units += grown;
@@ -99,9 +145,10 @@ static inline __attribute__((always_inline)) int add_rows(const char *x, size_t 
     return 1;
 }
 
-static inline __attribute__((always_inline)) size_t certify(const char *x, size_t n, int k,
-                                                            certified *found, size_t size,
-                                                            loader *load)
+static inline __attribute__((always_inline)) size_t certify(const char *x, ptrdiff_t stride,
+                                                            size_t n, int k, certified *found,
+                                                            size_t size, loader *load,
+                                                            loader *load_tail)
 {
     const vecd C = splatd(power(k));
     vecd t[WAYS];
@@ -111,20 +158,21 @@ static inline __attribute__((always_inline)) size_t certify(const char *x, size_
     for (int w = 0; w < WAYS; w++)
         t[w] = splatd(0.0);
     found->most = 0.0;
-    for (; done < n; done += step, x += step * size) {
-        char tail[ROW * sizeof(double)];
-        const char *from = x;
+    for (; done < n; done += step, x += (ptrdiff_t)step * stride) {
         size_t rows = (n - done) / ROW;
+        int held;
         rows = rows < ROWS ? rows : ROWS;
         step = rows * ROW;
-        if (rows == 0) {
+        if (rows) {
+            held = add_rows(x, stride, rows, C, t, &whole, &found->most, size, load);
+        } else {
+            char tail[ROW * sizeof(double)] = {0};
             step = n - done;
-            rows = 1;
-            memset(tail, 0, sizeof tail);
-            memcpy(tail, x, step * size);
-            from = tail;
+            for (size_t j = 0; j < step; j++)
+                memcpy(tail + j * size, x + (ptrdiff_t)j * stride, size);
+            held = add_rows(tail, (ptrdiff_t)size, 1, C, t, &whole, &found->most, size, load_tail);
         }
-        if (!add_rows(from, rows, C, t, &whole, &found->most, size, load))
+        if (!held)
             break;
     }
     for (int w = 1; w < WAYS; w++)
@@ -159,7 +207,7 @@ static inline __attribute__((always_inline)) void certify_columns(const char *x,
             const char *from = x + v * LANES * size;
             for (size_t r = 0; r < some; r++, from += stride) {
                 prefetch(from, 8 * stride);
-                add_square(&here, load(from), size < sizeof(double));
+                add_square(&here, load(from, 0), size < sizeof(double));
             }
             to[v] = here;
         }
@@ -173,14 +221,17 @@ static inline __attribute__((always_inline)) void certify_columns(const char *x,
 }
 
 #define CERTIFIED(type, size)                                                                      \
-    static size_t certified_##type(const char *x, size_t n, int k, certified *found)               \
+    static size_t certified_##type(const char *x, ptrdiff_t stride, size_t n, int k,               \
+                                   certified *found)                                               \
     {                                                                                              \
-        return certify(x, n, k, found, size, load_##type);                                         \
+        if (stride == (ptrdiff_t)(size))                                                           \
+            return certify(x, size, n, k, found, size, load_row_of_##type, load_row_of_##type);    \
+        return certify(x, stride, n, k, found, size, load_##type, load_row_of_##type);             \
     }                                                                                              \
     static void certified_columns_of_##type(const char *x, ptrdiff_t stride, size_t rows,          \
                                             size_t columns, const int *k, certified *found)        \
     {                                                                                              \
-        certify_columns(x, stride, rows, columns, k, found, size, load_##type);                    \
+        certify_columns(x, stride, rows, columns, k, found, size, load_row_of_##type);             \
     }
 #ifdef widen16
 CERTIFIED(float16, sizeof(uint16_t))

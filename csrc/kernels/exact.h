@@ -34,10 +34,17 @@ static inline void put_parts(uint64_t sum[4], uint64_t s1, uint64_t s2, uint64_t
 }
 
 #ifdef FLOATS
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+enum { UPPER = 0 };
+#else
+enum { UPPER = 1 };
+#endif
+
+/* Of each 32 bits (step 1), or of the upper 32 of each 64 (step 2). */
 static inline span span_of(vecw least, vecw most, int step)
 {
     span found = {UINT32_MAX, 0};
-    for (int k = step - 1; k < VECTOR_BYTES / 4; k += step) {
+    for (int k = step == 2 ? UPPER : 0; k < VECTOR_BYTES / 4; k += step) {
         found.least = least[k] < found.least ? least[k] : found.least;
         found.most = most[k] > found.most ? most[k] : found.most;
     }

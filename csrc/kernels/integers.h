@@ -33,7 +33,6 @@ small_integers(const char *x, size_t n, size_t size, int is_signed, uint64_t sum
             const char *from = (row < rows ? x + row * BYTES : tail) + w * VECTOR_BYTES;
             vech v;
             memcpy(&v, from, sizeof v);
-            prefetch(from, AHEAD);
             if (size == 1) {
                 vech even = is_signed ? (vech)((vecuh)v << 8) >> 8 : v & 0xff,
                      odd = is_signed ? v >> 8 : (vech)((vecuh)v >> 8);

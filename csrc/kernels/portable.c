@@ -31,6 +31,9 @@
 #define larger(x, y) choose((vecw)((x) > (y)), x, y)
 #if defined(__aarch64__) && defined(__GNUC__)
 #define fused(x, y, z) ((vecd)vfmaq_f64((float64x2_t)(z), (float64x2_t)(x), (float64x2_t)(y)))
+#elif defined(__FP_FAST_FMA) && VECTOR_BYTES == 16 /* an instruction, for one double at least */
+#define fused(x, y, z)                                                                             \
+    ((vecd){__builtin_fma((x)[0], (y)[0], (z)[0]), __builtin_fma((x)[1], (y)[1], (z)[1])})
 #endif
 
 #include "table.h"

@@ -159,6 +159,34 @@ static void test_runs(long count)
     }
 }
 
+/* Numbers that lie apart, up to where memory ends, and backwards. */
+static void test_strides(long count)
+{
+    for (; count; count--) {
+        pc_sum certified, exact;
+        pc_type type = PC_FLOAT16 + (pc_type)below(3);
+        size_t n = some_length() % 5000, apart = 1 + (size_t)below(5), odd = (size_t)below(3);
+        size_t stride = apart * sizes[type] + odd, bytes = n ? (n - 1) * stride + sizes[type] : 0;
+        char *x = before_a_page.data + MOST * sizeof(double) - bytes;
+        fill(x, type, bytes / sizes[type]);
+        pc_accumulator_clear_certified(&certified.total);
+        pc_accumulator_clear(&exact.total);
+        pc_array a = {.type = type,
+                      .parts = 1,
+                      .data = x,
+                      .reduced = 1,
+                      .repeat = 1,
+                      .axis = {{n, (ptrdiff_t)stride, 0, 0}}};
+        if (below(2) && n) {
+            a.data = x + (n - 1) * stride;
+            a.axis[0].stride = -a.axis[0].stride;
+        }
+        pc_add_panel(&a, 0, 1, 0, n, &certified);
+        pc_add_panel(&a, 0, 1, 0, n, &exact);
+        compare(&certified.total, &exact.total);
+    }
+}
+
 /* ---- columns -------------------------------------------------------------------------- */
 
 static void test_columns(long count)
@@ -205,7 +233,7 @@ static void test_edge_of_a_lane(const pc_kernels *kernels)
                 double x[N] = {0.0};
                 certified found;
                 x[at] = ldexp(roots[r], k / 2); /* squared: C, or so */
-                size_t done = kernels->certified[2]((const char *)x, N, k, &found);
+                size_t done = kernels->certified[2]((const char *)x, sizeof *x, N, k, &found);
                 if (roots[r] >= 1.0) {
                     CHECK(done < N && found.most >= ldexp(2.0, k));
                 } else {
@@ -287,6 +315,7 @@ int main(int argc, char **argv)
         test_edge_of_a_lane(kernels);
         test_worst(kernels);
         test_runs(trials(argc, argv));
+        test_strides(trials(argc, argv));
         test_columns(trials(argc, argv) / 4);
         printf("%s ", pc_simd());
     }

@@ -57,11 +57,12 @@ static void count_columns(const char *x, ptrdiff_t stride, size_t rows, size_t c
 }
 
 #define COUNT_CERTIFIED(which)                                                                     \
-    static size_t count_certified##which(const char *x, size_t n, int k, certified *found)         \
+    static size_t count_certified##which(const char *x, ptrdiff_t stride, size_t n, int k,         \
+                                         certified *found)                                         \
     {                                                                                              \
         CHECK(n <= CERTIFIED_RUN && k >= -900 && k <= 1000);                                       \
         passed.certified += n;                                                                     \
-        return real->certified[which](x, n, k, found);                                             \
+        return real->certified[which](x, stride, n, k, found);                                     \
     }                                                                                              \
     static void count_columns##which(const char *x, ptrdiff_t stride, size_t rows, size_t columns, \
                                      const int *k, certified *found)                               \
