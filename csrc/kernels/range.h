@@ -6,8 +6,15 @@ enum { CHAINS = 4, STEP = CHAINS * LANES };
 /* Rounds of STEP squares before the lanes are emptied. */
 enum { ROUNDS = 1024 };
 
-/* Below it a square is below 2^54, so that ROUNDS of them fit a 64-bit lane. */
+/* s + i^2 per lane, for i below NARROW: the square is then below 2^54 (as the sum of
+ * its low 52 bits, below 2^52), so that ROUNDS of them fit a 64-bit lane. */
+#ifdef madd52lo
+#define NARROW (UINT64_C(1) << 26)
+#define add_square_of(s, i) madd52lo(s, i, i)
+#else
 #define NARROW (UINT64_C(1) << 27)
+#define add_square_of(s, i) ((s) + mul32(i, i))
+#endif
 
 /* first, first + 1, ... */
 static inline vec counting(uint64_t first)
@@ -42,7 +49,7 @@ static void narrow_squares(uint64_t first, uint64_t rounds, pc_u128 *sum)
     }
     for (; rounds; rounds--)
         for (int c = 0; c < CHAINS; c++) {
-            total[c] += mul32(i[c], i[c]);
+            total[c] = add_square_of(total[c], i[c]);
             i[c] += STEP;
         }
     empty_lanes(total, 0, sum);

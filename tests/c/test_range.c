@@ -124,9 +124,10 @@ static void add_one(pc_u128 *sum, pc_u128 x)
 static uint64_t some_n(void)
 {
     static const uint64_t centres[] = {
-        0, 1 << 12, 1 << 15, 1 << 27, UINT64_C(1) << 32, UINT64_C(5541191377756), PC_RANGE_MAX};
+        0,           1 << 12, 1 << 15, 1 << 26, 1 << 27, UINT64_C(1) << 32, UINT64_C(5541191377756),
+        PC_RANGE_MAX};
     uint64_t n =
-        below(2) ? random64() % PC_RANGE_MAX >> below(40) : centres[below(7)] + below(200) - 100;
+        below(2) ? random64() % PC_RANGE_MAX >> below(40) : centres[below(8)] + below(200) - 100;
     return n > UINT64_MAX / 2 ? 0 : n > PC_RANGE_MAX ? PC_RANGE_MAX : n;
 }
 

@@ -51,7 +51,7 @@ static long steps(uint64_t first, uint64_t n)
 
 int main(void)
 {
-    /* In rounds of every level, below and above 2^27, where the kernel changes. */
+    /* In rounds of every level, below 2^26 and above 2^27, between which the kernels change. */
     static const uint64_t starts[] = {0, UINT64_C(1) << 28};
     enum { N = 1 << 12 };
     FOR_EACH_LEVEL
