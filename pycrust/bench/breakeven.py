@@ -142,7 +142,40 @@ class BreakEven(Result):
         }
 
     def draw(self, figure: "Figure") -> None:
-        plots.break_even(self, figure)
+        """One panel per family: how many times as fast as one thread with the GIL held, over n."""
+        styles = {
+            "held": (plots.VERMILION, "s", "--"),
+            "released": (plots.BLUE, "D", "-"),
+            "sumsq": (plots.BLUE, "D", "-"),
+        }
+        panels = figure.subplots(1, len(FAMILIES), sharey=True)
+        for axes, (family, (title, calls)) in zip(panels, FAMILIES.items(), strict=True):
+            for label in calls:
+                colour, marker, line = styles[label]
+                gains = [self.gain(family, size, label) for size in self.sizes]
+                axes.plot(
+                    self.sizes, gains, color=colour, linestyle=line, marker=marker, linewidth=2, markersize=6,
+                    label=f"{label}, {self.k} threads",
+                )  # fmt: skip
+            axes.axhline(1, color=plots.GREY, linewidth=1)
+            first = self.pays_from(family)
+            if first:
+                axes.axvline(first, color=plots.GREY, linestyle=":", linewidth=1.5)
+                axes.annotate(
+                    f" threads pay from\n n = {count_in_words(first)}", (first, 0.02),
+                    xycoords=("data", "axes fraction"), fontsize=10, color=plots.GREY, va="bottom",
+                )  # fmt: skip
+            axes.set_xscale("log")
+            axes.set_xlabel("n")
+            axes.set_title(title.partition(",")[0], loc="left")
+            axes.legend(frameon=False, fontsize=10, loc="upper left")
+            plots.plain(axes)
+        panels[0].set_ylim(0, max(2.0, panels[0].dataLim.y1, panels[1].dataLim.y1) * 1.12)
+        panels[0].set_ylabel("times as fast as one thread")
+        plots.caption(
+            figure,
+            f"{self.machine.python}, {self.machine.gil} · {self.machine.cores_in_words} · SIMD {self.machine.simd}",
+        )
 
 
 def break_even(

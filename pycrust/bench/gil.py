@@ -173,7 +173,41 @@ class GilTable(Result):
         }
 
     def draw(self, figure: "Figure") -> None:
-        plots.gil_table(self, figure)
+        """Left the time per call, right what threads gain."""
+        left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))
+        styles = {
+            "python": (plots.GREY, "o", "-"),
+            "threaded_python": (plots.ORANGE, "s", "--"),
+            "c": (plots.BLACK, "o", "-"),
+            "threaded_c": (plots.VERMILION, "s", "--"),
+            "threaded_c_nogil": (plots.BLUE, "D", "-"),
+        }
+        k = list(self.k)
+        for column in self.columns:
+            colour, marker, line = styles[column.key]
+            label = column.title(self.machine).replace("\n", " ")
+            left.plot(
+                k, [self.times[column.key, each].median for each in k],
+                color=colour, marker=marker, linestyle=line, linewidth=2, markersize=7, label=label,
+            )  # fmt: skip
+            if column.threads:
+                right.plot(
+                    k, [self.speedup(column.key, each) for each in k],
+                    color=colour, marker=marker, linestyle=line, linewidth=2, markersize=7, label=label,
+                )  # fmt: skip
+        left.set_yscale("log")
+        plots.seconds_axis(left.yaxis)
+        left.set_ylabel("time per call")
+        left.set_title("k calls: time of all, divided by k", loc="left")
+        left.legend(frameon=False, fontsize=10)
+        plots.k_axis(left, k)
+        plots.plain(left)
+        plots.threads_axes(right, k, self.machine.cores)
+        plots.caption(
+            figure,
+            f"1² + … + n², n = {count_in_words(self.n)} · {self.machine.python}, {self.machine.gil} · "
+            f"{self.machine.cores_in_words} · SIMD {self.machine.simd}",
+        )
 
 
 def gil_table(

@@ -290,7 +290,55 @@ class Peers(Result):
         }
 
     def draw(self, figure: "Figure") -> None:
-        plots.peers(self, figure)
+        """One panel per dtype: time per element over the size; an empty marker is a wrong answer."""
+        from matplotlib.lines import Line2D
+
+        groups = self.groups()
+        operation = groups[0][0]
+        dtypes = [dtype for each, dtype in groups if each == operation]
+        columns = min(2, len(dtypes))
+        panels = figure.subplots(-(-len(dtypes) // columns), columns, squeeze=False, sharex=True).flat
+        names = list(dict.fromkeys(entry.peer for entry in self.entries if entry.operation == operation))
+        styles = {
+            name: (plots.BLUE, "D", 3.0) if name.startswith("pycrust") else (colour, marker, 1.5)
+            for name, colour, marker in zip(names, plots.COLOURS, "Dosv^P*Xh", strict=False)
+        }
+        for axes, dtype in zip(panels, dtypes, strict=False):
+            for name, entries in self.of(operation, dtype).items():
+                colour, marker, width = styles[name]
+                sizes = list(entries)
+                axes.plot(
+                    sizes, [1e9 * entries[size].per_element for size in sizes],
+                    color=colour, linewidth=width, zorder=3 if width > 2 else 2,
+                )  # fmt: skip
+                for wrong in False, True:
+                    chosen = [size for size in sizes if (entries[size].error > 0.01) == wrong]
+                    axes.plot(
+                        chosen, [1e9 * entries[size].per_element for size in chosen],
+                        color=colour, marker=marker, linestyle="", markersize=7, zorder=4,
+                        markerfacecolor="white" if wrong else colour,
+                    )  # fmt: skip
+            axes.set_xscale("log")
+            axes.set_yscale("log")
+            axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+            axes.set_title(dtype, loc="left")
+            axes.set_xlabel("number of elements")
+            axes.set_ylabel("ns per element")
+            axes.label_outer()
+            plots.plain(axes)
+        handles = [
+            Line2D([], [], color=colour, marker=marker, linewidth=width, markersize=7, label=name)
+            for name, (colour, marker, width) in styles.items()
+        ]
+        handles.append(
+            Line2D([], [], color=plots.GREY, marker="o", linestyle="", markerfacecolor="white", label="wrong answer")
+        )
+        figure.legend(handles=handles, loc="outside right upper", frameon=False, fontsize=11)
+        title = {"sumsq": "Sum of squares: time per element", "norm": "Euclidean norm: time per element"}[operation]
+        figure.suptitle(title, x=0.01, ha="left", fontsize=14)
+        plots.caption(
+            figure, f"{self.machine.cpu} · {self.machine.python} · SIMD {self.machine.simd} · one thread each"
+        )
 
 
 def short(size: int) -> str:
