@@ -59,20 +59,37 @@ def test_median_and_spread():
 
 def test_calibrate_asks_for_enough_calls():
     clock = Clock()
-    assert calibrate(clock.call(0.125), at_least=1.0, clock=clock) == (8, 0.125)
-    assert calibrate(clock.call(5.0), at_least=1.0, clock=clock) == (1, 5.0)
+    assert calibrate(repeated(clock.call(0.125)), at_least=1.0, clock=clock) == (8, 0.125)
+    assert calibrate(repeated(clock.call(5.0)), at_least=1.0, clock=clock) == (1, 5.0)
+    assert calibrate(repeated(clock.call(0.125)), at_least=1.0, most=3, clock=clock) == (3, 0.125)
+
+
+def test_calibrate_counts_what_is_prepared():
+    """A call of 1/8 s takes 2 s to prepare: one does, since two would take more than twice the second asked for."""
+    clock = Clock()
+    prepared = []
+
+    def prepare(times):
+        prepared.append(times)
+        clock.call(2.0 * times)()
+        return repeated(clock.call(0.125))(times)
+
+    assert calibrate(prepare, at_least=1.0, clock=clock) == (1, 0.125)
+    assert prepared == [1]
 
 
 def test_calibrate_makes_one_call_of_a_slow_function():
     clock = Clock()
     calls = []
-    calibrate(lambda: calls.append(clock.call(7.0)()), at_least=1.0, clock=clock)
+    calibrate(repeated(lambda: calls.append(clock.call(7.0)())), at_least=1.0, clock=clock)
     assert len(calls) == 1
 
 
 def test_repeated():
     calls = []
-    repeated(lambda: calls.append(1), 5)()
+    five = repeated(lambda: calls.append(1))(5)
+    assert calls == []
+    five()
     assert len(calls) == 5
 
 
@@ -142,6 +159,14 @@ def test_take_turns_goes_round_and_keeps_to_the_budget():
     assert told[-1] == ("", 53.0, 53.0)
 
 
+def test_what_takes_less_than_a_second_has_three_rounds():
+    """So that two quick measurements can be compared; more if they are afforded, fewer if fewer are asked for."""
+    short, long, quick = Task("short", float, 0.9), Task("long", float, 1.5), Task("quick", float, 0.0625)
+    results = take_turns([short, long, quick], rounds=9, seconds=0.25)
+    assert {key: len(each) for key, each in results.items()} == {"short": 3, "long": 1, "quick": 4}
+    assert len(take_turns([short], rounds=2, seconds=0.3)["short"]) == 2
+
+
 def test_rows_are_cut_into_groups_of_k():
     row = [1.0, 3.0, 5.0, 7.0]
     assert rows_of([row], 1).rounds == (1.0, 3.0, 5.0, 7.0)
@@ -152,10 +177,25 @@ def test_rows_are_cut_into_groups_of_k():
 
 def test_tasks_count_calls():
     calls = []
-    row = row_task("row", lambda: calls.append("row"), 5, 0.0, 3).run()
+    row = row_task("row", repeated(lambda: calls.append("row")), 5, 0.0, 3).run()
     assert len(row) == 3 and calls == ["row"] * 15
-    threads_task("threads", [lambda: calls.append("a"), lambda: calls.append("b")], 4, 0.0).run()
-    assert calls.count("a") == calls.count("b") == 4
+    threads_task("threads", repeated(lambda: calls.append(threading.current_thread().name)), 4, 0.0, 2).run()
+    assert calls.count("pycrust-runner-0") == calls.count("pycrust-runner-1") == 4
+
+
+def test_all_is_prepared_before_the_clock_starts():
+    """The time of a call leaves out what was done to prepare it, in a row and in threads."""
+    events = []
+
+    def prepare(times):
+        events.append("prepare")
+        return lambda: events.append("call")
+
+    row_task("row", prepare, 1, 0.0, 2).run()
+    assert events == ["prepare", "prepare", "call", "call"]
+    events.clear()
+    threads_task("threads", prepare, 1, 0.0, 3).run()
+    assert events == ["prepare"] * 3 + ["call"] * 3
 
 
 # ---- the machine ------------------------------------------------------------
@@ -401,6 +441,10 @@ def test_import_of_pycrust_leaves_the_bench_alone():
         (["bench", "-n", "0"], "at least 1"),
         (["bench", "-n", "1.5"], "not a whole number"),
         (["bench", "-n", "many"], "not a whole number"),
+        (["bench", "-n", "10**"], "not a whole number"),
+        (["bench", "-n", "9**9**9"], "not a whole number"),
+        (["bench", "-n", "10**99999999"], "not a whole number"),
+        (["bench", "-n", "0**1"], "at least 1"),
         (["bench", "-n", "1e13"], "7991780883560"),
         (["bench", "-k", "0"], "at least 1"),
         (["bench", "--plot", "out.txt"], "must end in .png"),
@@ -426,7 +470,9 @@ def test_plot_without_matplotlib_says_what_to_install(monkeypatch, capsys):
     assert "pip install 'pycrust[bench]'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("text", "number"), [("12", 12), ("1e8", 10**8), ("1_000", 1000), ("2.5e3", 2500)])
+@pytest.mark.parametrize(
+    ("text", "number"), [("12", 12), ("1e8", 10**8), ("1_000", 1000), ("2.5e3", 2500), ("10**6", 10**6)]
+)
 def test_whole_number(text, number):
     assert whole_number(text) == number
 

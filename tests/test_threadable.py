@@ -1,5 +1,6 @@
 """Verdicts on functions whose behaviour is known, and the heartbeat on pulses made by hand."""
 
+import dataclasses
 import functools
 import hashlib
 import json
@@ -17,8 +18,8 @@ import pytest
 import pycrust
 from pycrust.bench import assert_releases_gil, threadable
 from pycrust.bench.heartbeat import Pulse, pulse_during
-from pycrust.bench.machine import gil_enabled
-from pycrust.bench.verdict import name_of
+from pycrust.bench.machine import Machine, gil_enabled
+from pycrust.bench.verdict import Threadable, name_of
 
 needs_gil = pytest.mark.skipif(not gil_enabled(), reason="there is no GIL to hold")
 
@@ -195,21 +196,46 @@ def test_plot(threads):
     assert "ms" in axes[0].get_xlabel()
 
 
-def test_each_thread_has_its_own_input():
-    made, seen = [], {}
-
-    def factory():
-        made.append([])
-        return (made[-1],)
+def test_each_call_has_its_own_input():
+    """An iterator that each call reads to its end: a second reader of the same would find nothing."""
+    seen = []
 
     def use(first, own):
-        seen.setdefault(threading.current_thread().name, set()).add(id(own))
+        seen.append(sum(own))
         time.sleep(0.002)
 
-    threadable(use, "first", factory=factory, threads=(1, 3), rounds=1)
-    assert len(made) == 3
-    assert len(set.union(*seen.values())) == 3
-    assert all(len(seen[f"pycrust-runner-{k}"]) == 1 for k in (1, 2))
+    result = threadable(use, "first", factory=lambda: (iter([1, 2, 4]),), threads=(1, 3), rounds=1)
+    assert result.calls > 1
+    assert set(seen) == {7}
+
+
+def test_inputs_are_made_for_one_run_at_a_time():
+    made = []
+    threadable(time.sleep, factory=lambda: made.append(1) or (0.02,), threads=(), rounds=1)
+    assert len(made) <= 1 + 4 + 10  # to calibrate; the calls of the run
+
+
+def test_few_calls_with_costly_inputs_are_too_short_to_tell():
+    """What makes the inputs takes longer than is borne for many of them: a call of no time is no verdict."""
+    result = threadable(len, factory=lambda: (time.sleep(0.5) or "",), threads=(), rounds=1)
+    assert (result.calls, result.verdict) == (1, "too short")
+    assert "so that it takes 5.00 ms" in result.in_words()
+
+
+def made_up(stalled, seconds=0.1, calls=1, cores=2):
+    """A verdict on a function during whose only run the heart was late for this share of the time."""
+    beat = 0.001
+    idle = pulse(0.0, 1.0, *(k * beat for k in range(1001)))
+    late = seconds * stalled
+    beats = [0.0, *(late + k * beat for k in range(round((seconds - late) / beat) + 2))]
+    machine = dataclasses.replace(Machine.this(), cores=cores, gil_enabled=True)
+    return Threadable("f", seconds / calls, calls, [pulse(0.0, seconds, *beats)], [idle], {}, {}, machine)
+
+
+def test_no_gain_above_the_cores_is_promised():
+    assert made_up(0.2).verdict == "partly"
+    assert "gain ×2.00 at most" in made_up(0.2).in_words()
+    assert "gain ×5.26 at most" in made_up(0.2, cores=8).in_words()
 
 
 def test_errors_of_the_function_come_through():
@@ -269,6 +295,34 @@ def test_command_end_to_end(tmp_path):
     assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_arguments_are_fresh_for_each_call():
+    """Each call reads its own stream: of one that was read before, `load` would make an error."""
+    done = run(
+        "json:load", "--setup", "import io; text = '[' + '1,' * 10_000 + '1]'", "--args", "io.StringIO(text)",
+        "--threads", "1", "2",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("json.load ")
+
+
+def test_keyword_arguments_and_a_target_at_the_end(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "import time\ndef f(*args, **kwargs):\n"
+        "    assert (args, kwargs) == ((1, 2), {'a': 3, 'b': 4}), (args, kwargs)\n    time.sleep(0.01)\n"
+    )
+    done = run("--threads", "1", "--args", "1", "*[2]", "a=3", "**{'b': 4}", "mine:f", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("mine.f releases")
+
+
+def test_json_to_standard_output(tmp_path):
+    done = run("time:sleep", "--args", "0.01", "--threads", "1", "--json", "-", "--plot", "p.png", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["function"] == "time.sleep"
+    assert done.stderr.startswith("time.sleep ") and "plot:    p.png" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["p.png"]
+
+
 @needs_gil
 @pytest.mark.parametrize(("expected", "status"), [("holds", 0), ("releases", 1)])
 def test_expect(expected, status):
@@ -287,9 +341,22 @@ def test_expect(expected, status):
         (["zlib:compress", "--args", "1"], "zlib:compress(1) fails with TypeError"),
         (["zlib:compress", "--args", "nothing"], "fails with NameError"),
         (["zlib:compress", "--args", "1 +"], "fails with SyntaxError"),
+        (["zlib:compress", "--args", "level=1", "b''"], "positional argument follows keyword"),
+        (["sys:exit", "--args", "3"], "sys:exit(3) ends the program with SystemExit(3)"),
+        (["mine:second"], "mine:second() ends the program with SystemExit('bye')"),
+        (["zlib:compress", "--setup", "exit()"], "ends the program"),
+        (["leaves:f"], "cannot import leaves: SystemExit: 1"),
+        (["broken:f"], "cannot import broken: SyntaxError"),
+        ([], "MODULE:FUNCTION is missing"),
+        (["--args", "1"], "MODULE:FUNCTION is missing"),
     ],
 )
-def test_bad_targets_get_a_sentence(args, complaint):
-    done = run(*args)
+def test_bad_targets_get_a_sentence(args, complaint, tmp_path):
+    (tmp_path / "leaves.py").write_text("raise SystemExit(1)")
+    (tmp_path / "broken.py").write_text("1 +")
+    (tmp_path / "mine.py").write_text(
+        "def second(calls=[]):\n    calls.append(1)\n    if calls[1:]: raise SystemExit('bye')"
+    )
+    done = run(*args, cwd=tmp_path)
     assert done.returncode == 2
     assert complaint in done.stderr and "Traceback" not in done.stderr

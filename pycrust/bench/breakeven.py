@@ -20,7 +20,7 @@ from pycrust.bench.report import (
     now,
     seconds_in_words,
 )
-from pycrust.bench.timing import Timing, calibrate, row_task, rows_of, take_turns, threads_task
+from pycrust.bench.timing import Timing, calibrate, repeated, row_task, rows_of, take_turns, threads_task
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -216,11 +216,11 @@ def break_even(
     for family, (_, calls) in FAMILIES.items():
         for size in sizes:
             for label, (func, argument) in calls.items():
-                call = partial(func, argument(size))
+                call = repeated(partial(func, argument(size)))
                 times, each = calibrate(call)
                 key, name = (family, label, size), f"{label}, n = {count_in_words(size)}"
                 tasks.append(row_task((*key, 1), call, times, each, 1, f"{name}, 1 thread"))
-                tasks.append(threads_task((*key, k), [call] * k, times, each, f"{name}, {k} threads"))
+                tasks.append(threads_task((*key, k), call, times, each, k, f"{name}, {k} threads"))
     measured = take_turns(tasks, rounds=rounds, seconds=seconds, progress=progress)
     times_of = {
         key: rows_of(results, 1) if key[-1] == 1 else Timing(tuple(results)) for key, results in measured.items()

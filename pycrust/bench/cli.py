@@ -1,13 +1,16 @@
 """The command ``pycrust``."""
 
 import argparse
+import operator
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
+from typing import TextIO
 
 import pycrust
 from pycrust.bench import breakeven, peers
@@ -20,6 +23,7 @@ from pycrust.bench.report import INSTALL, Result, progress_bar
 from pycrust.bench.verdict import HOLDS, RELEASES, threadable
 
 QUICK_N = 2_000_000
+STANDARD_OUTPUT = Path("-")  # what --json - asks for
 LARGEST_N = 7_991_780_883_560  # where the loop ends
 
 
@@ -84,15 +88,17 @@ def make_parser() -> argparse.ArgumentParser:
         "threadable",
         help="say whether a function releases the GIL, and what threads of it gain",
         description="Say whether a function lets other Python threads run, and what k threads of it gain.",
-        epilog='example: pycrust threadable numpy:sort --setup "import numpy; x = numpy.random.rand(10**6)" --args "x.copy()"',
+        epilog="example: pycrust threadable numpy:sort --setup 'import numpy; x = numpy.random.rand(10**6)' "
+        "--args 'x.copy()' kind=\"'stable'\"",
     )
     verdict.add_argument(
-        "target", metavar="MODULE:FUNCTION", help="such as zlib:compress or package.module:Class.method"
+        "target", nargs="?", metavar="MODULE:FUNCTION", help="such as zlib:compress or package.module:Class.method"
     )
     verdict.add_argument("--setup", default="", metavar="CODE", help="Python code whose names --args may use")
     verdict.add_argument(
-        "--args", nargs="+", default=[], metavar="EXPR", help="the arguments, evaluated anew for each thread"
-    )
+        "--args", nargs="+", default=[], metavar="EXPR",
+        help="the arguments, or NAME=EXPR for a keyword argument: evaluated anew for each call, before the clock starts",
+    )  # fmt: skip
     verdict.add_argument(
         "--threads", type=whole_number, nargs="+", default=K, metavar="K", help="numbers of threads (default 1 2 4)"
     )
@@ -117,13 +123,17 @@ def make_parser() -> argparse.ArgumentParser:
 
 def add_outputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the result (.png, .svg or .pdf)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure as JSON")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE",
+        help="write every figure as JSON; - is standard output, and the table goes to standard error",
+    )  # fmt: skip
 
 
 def whole_number(text: str) -> int:
-    """1000000, 1_000_000 or 1e6, from 1 up."""
+    """1000000, 1_000_000, 1e6 or 10**6, from 1 up."""
+    power = re.fullmatch(r"(\d{1,20})\*\*(\d{1,3})", text)
     try:
-        number = int(text)
+        number = int(power[1]) ** int(power[2]) if power else int(text)
     except ValueError:
         try:
             number = int(float(text))
@@ -131,7 +141,7 @@ def whole_number(text: str) -> int:
         except (ValueError, OverflowError):
             exact = False
         if not exact:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, like 1000000 or 1e6") from None
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, like 1000000, 1e6 or 10**6") from None
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, not {text}")
     return number
@@ -140,6 +150,8 @@ def whole_number(text: str) -> int:
 def check_outputs(options: argparse.Namespace) -> None:
     """Refuse before the measurement what would fail after it."""
     for path in options.plot, options.json:
+        if path == STANDARD_OUTPUT:
+            continue
         if path is not None and not path.absolute().parent.is_dir():
             raise UserError(f"there is no folder {path.absolute().parent} to write {path.name} in")
         if path is not None and path.is_dir():
@@ -155,38 +167,54 @@ def check_outputs(options: argparse.Namespace) -> None:
 
 def show(result: Result, options: argparse.Namespace) -> None:
     """Print the result, and write the files asked for."""
+    out: TextIO = sys.stdout
+    if options.json == STANDARD_OUTPUT:
+        print(result.to_json())
+        out = sys.stderr
     for number, table in enumerate(result.tables()):
         if number:
-            print()
-        table.print()
-    if options.json is not None:
+            print(file=out)
+        table.print(out)
+    if options.json not in (None, STANDARD_OUTPUT):
         result.save_json(options.json)
-        print(f"figures: {options.json}")
+        print(f"figures: {options.json}", file=out)
     if options.plot is not None:
         result.save_plot(options.plot)
-        print(f"plot:    {options.plot}")
+        print(f"plot:    {options.plot}", file=out)
 
 
 def run_threadable(options: argparse.Namespace) -> int:
+    if options.target is None and options.args and re.fullmatch(r"[\w.]+:[\w.]+", options.args[-1]):
+        options.target = options.args.pop()  # --args takes all that follows
+    if options.target is None:
+        raise UserError("which function? MODULE:FUNCTION is missing, such as zlib:compress")
     check_outputs(options)
     had_gil = gil_enabled()
     func = function_at(options.target)
+    arguments = ", ".join(options.args)
     names: dict[str, object] = {}
     try:
         exec(options.setup, names)
-        arguments = [compile(text, "--args", "eval") for text in options.args]
-        func(*(eval(code, names) for code in arguments))
+        code = compile(f"call({arguments})", "--args", "eval")
+
+        def bound() -> Callable[[], object]:
+            """The call, with arguments made for it."""
+            made: Callable[[], object] = eval(code, names, {"call": partial(partial, func)})
+            return made
+
+        bound()()
+        with progress_bar() as progress:
+            result = threadable(
+                operator.call,
+                factory=lambda: (bound(),),
+                threads=options.threads,
+                name=options.target.replace(":", "."),
+                progress=progress,
+            )
+    except SystemExit as error:
+        raise UserError(f"{options.target}({arguments}) ends the program with {error!r}: not to be measured") from error
     except Exception as error:
-        call = f"{options.target}({', '.join(options.args)})"
-        raise UserError(f"{call} fails with {type(error).__name__}: {error}") from error
-    with progress_bar() as progress:
-        result = threadable(
-            func,
-            factory=lambda: tuple(eval(code, names) for code in arguments),
-            threads=options.threads,
-            name=options.target.replace(":", "."),
-            progress=progress,
-        )
+        raise UserError(f"{options.target}({arguments}) fails with {type(error).__name__}: {error}") from error
     if gil_enabled() and not had_gil:
         result.notes.append(f"Importing {options.target.partition(':')[0]} turned the GIL on again.")
     show(result, options)
@@ -204,9 +232,12 @@ def function_at(target: str) -> Callable[..., object]:
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:
-        func: Callable[..., object] = attrgetter(path)(import_module(module))
-    except ImportError as error:
-        raise UserError(f"cannot import {module}: {error}") from None
+        imported = import_module(module)
+    except (Exception, SystemExit) as error:
+        reason = str(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
+        raise UserError(f"cannot import {module}: {reason}") from None
+    try:
+        func: Callable[..., object] = attrgetter(path)(imported)
     except AttributeError as error:
         raise UserError(str(error)) from None
     if not callable(func):

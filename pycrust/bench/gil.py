@@ -18,7 +18,7 @@ from pycrust.bench.report import (
     now,
     seconds_in_words,
 )
-from pycrust.bench.timing import Timing, calibrate, row_task, rows_of, take_turns, threads_task
+from pycrust.bench.timing import Timing, calibrate, repeated, row_task, rows_of, take_turns, threads_task
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -266,16 +266,16 @@ def gil_table(
     probe = min(n, 1_000_000)
     calls, tasks = {}, []
     for column in columns:
-        call = partial(FUNCTIONS[column.function], n)
+        call = repeated(partial(FUNCTIONS[column.function], n))
         label = f"{column.head.replace(chr(10), ' ')}, n = {count_in_words(n)}"
         if column.function not in calls:
-            _, each = calibrate(partial(FUNCTIONS[column.function], probe))
+            _, each = calibrate(repeated(partial(FUNCTIONS[column.function], probe)))
             each *= n / probe
             calls[column.function] = (max(1, round(0.04 / each)), each)
         times, each = calls[column.function]
         if column.threads:
             tasks += [
-                threads_task((column.key, count), [call] * count, times, each, f"{label}, k = {count}") for count in k
+                threads_task((column.key, count), call, times, each, count, f"{label}, k = {count}") for count in k
             ]
         else:
             tasks.append(row_task(column.key, call, times, each, k[-1], label))

@@ -19,7 +19,7 @@ import pycrust
 from pycrust.bench import plots
 from pycrust.bench.machine import Machine
 from pycrust.bench.report import Cell, Progress, Result, Table, no_progress, now, three_digits
-from pycrust.bench.timing import Timing, calibrate, row_task, rows_of, take_turns
+from pycrust.bench.timing import Timing, calibrate, repeated, row_task, rows_of, take_turns
 from pycrust.reference import nearest_root
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def read_bandwidth(size: int = 2**28) -> float:
     """Bytes per second that one thread reads from memory: a search (memchr) for a byte that isn't there."""
     size = min(size, memory() // 8)
     haystack = b"\x02" * size
-    task = row_task("read", partial(haystack.find, b"\x01"), 1, 0.0, 5)
+    task = row_task("read", repeated(partial(haystack.find, b"\x01")), 1, 0.0, 5)
     quickest: float = min(task.run())
     return size / quickest
 
@@ -441,11 +441,11 @@ def compare(
             try:
                 call = peer.prepare(x)
                 errors[peer] = error_of(call(), peer.operation, exact)
-                times, each = calibrate(call, at_least=0.005)
+                times, each = calibrate(repeated(call), at_least=0.005)
             except (TypeError, ValueError):  # it does not take this dtype
                 continue
             per_element[peer.name, dtype] = each / size
-            tasks.append(row_task(peer, call, times, each, 1, f"{peer.name}, {dtype}, n = {short(size)}"))
+            tasks.append(row_task(peer, repeated(call), times, each, 1, f"{peer.name}, {dtype}, n = {short(size)}"))
         measured = take_turns(tasks, rounds=rounds, seconds=seconds, progress=progress)
     for peer, laps in measured.items():
         yield Entry(peer.operation, dtype, size, peer.name, rows_of(laps, 1), errors[peer])

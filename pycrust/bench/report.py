@@ -201,9 +201,13 @@ class Result:
             **self.figures(),
         }
 
+    def to_json(self) -> str:
+        """`to_dict` as text."""
+        return json.dumps(self.to_dict(), indent=1)
+
     def save_json(self, path: str | Path) -> None:
         """Write `to_dict` to a file."""
-        Path(path).write_text(json.dumps(self.to_dict(), indent=1) + "\n", encoding="utf-8")
+        Path(path).write_text(self.to_json() + "\n", encoding="utf-8")
 
     def plot(self, figure: "Figure | None" = None) -> "list[Axes]":
         """

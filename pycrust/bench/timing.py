@@ -11,6 +11,9 @@ from typing import Any, NamedTuple
 
 Clock = Callable[[], float]
 Call = Callable[[], object]
+Prepare = Callable[[int], Call]  # gets ready to make so many calls, before the clock starts, for a call that makes them
+
+LEAST_ROUNDS = 3  # fewer say nothing about noise
 
 
 @dataclass(frozen=True)
@@ -112,23 +115,30 @@ def race(runners: Sequence[Sequence[Call]], *, clock: Clock = time.perf_counter)
 # ---- enough calls, enough rounds --------------------------------------------
 
 
-def repeated(call: Call, times: int) -> Call:
-    """A call that makes `times` calls."""
-    if times == 1:
-        return call
+def repeated(call: Call) -> Prepare:
+    """The same call, over and over."""
 
-    def calls() -> None:
-        for _ in repeat(None, times):
-            call()
+    def prepare(times: int) -> Call:
+        if times == 1:
+            return call
 
-    return calls
+        def calls() -> None:
+            for _ in repeat(None, times):
+                call()
+
+        return calls
+
+    return prepare
 
 
-def calibrate(call: Call, *, at_least: float = 0.02, clock: Clock = time.perf_counter) -> tuple[int, float]:
+def calibrate(
+    prepare: Prepare, *, at_least: float = 0.02, most: int = 10**9, clock: Clock = time.perf_counter
+) -> tuple[int, float]:
     """
     Find how often to make a call so that all of them take `at_least` seconds.
 
-    This is the warm-up too.
+    This is the warm-up too. Fewer calls do if there would be more than `most`, or if it took
+    more than twice as long to prepare them.
 
     Returns
     -------
@@ -139,13 +149,16 @@ def calibrate(call: Call, *, at_least: float = 0.02, clock: Clock = time.perf_co
     """
     times = 1
     while True:
+        before = clock()
+        calls = prepare(times)
         start = clock()
-        repeated(call, times)()
-        elapsed = clock() - start
-        if elapsed >= at_least / 4:
-            seconds = elapsed / times
-            return max(1, math.ceil(at_least / seconds)), seconds
-        times *= 4
+        calls()
+        end = clock()
+        if end - start >= at_least / 4 or start - before >= at_least / 4 or times >= most:
+            seconds = max(end - start, 1e-9) / times
+            affordable = 2 * at_least / max((start - before) / times, 1e-12)
+            return max(1, math.ceil(min(at_least / seconds, affordable, most))), seconds
+        times = min(4 * times, most)
 
 
 @dataclass(frozen=True)
@@ -174,7 +187,8 @@ def take_turns(
     rounds : int
         Runs of each task, at most.
     seconds : float
-        A task is run again only while its runs take about this long together.
+        A task is run again only while its runs take about this long together; three times all
+        the same, if a run takes less than a second.
     progress : callable, optional
         Called with what is measured next and the expected seconds done and in total.
 
@@ -184,7 +198,9 @@ def take_turns(
         For each task's key the results of its runs.
     """
     tasks = list(tasks)
-    runs = [max(1, min(rounds, int(seconds / max(task.seconds, 1e-9)))) for task in tasks]
+    least = [LEAST_ROUNDS if task.seconds < 1 else 1 for task in tasks]
+    afforded = [int(seconds / max(task.seconds, 1e-9)) for task in tasks]
+    runs = [max(1, min(rounds, max(pair))) for pair in zip(least, afforded, strict=True)]
     total = sum(task.seconds * count for task, count in zip(tasks, runs, strict=True))
     done = 0.0
     results: dict[Any, list[Any]] = {task.key: [] for task in tasks}
@@ -201,22 +217,22 @@ def take_turns(
 # ---- k calls in a row, and in k threads -------------------------------------
 
 
-def row_task(key: Hashable, call: Call, times: int, seconds: float, most: int, label: str = "") -> Task:
+def row_task(key: Hashable, prepare: Prepare, times: int, seconds: float, most: int, label: str = "") -> Task:
     """`most` calls in a row; a run gives the seconds of each."""
 
     def run() -> list[float]:
-        return [lap / times for lap in race([[repeated(call, times)] * most]).each()]
+        return [lap / times for lap in race([[prepare(times) for _ in range(most)]]).each()]
 
     return Task(key, run, seconds * times * most, label)
 
 
-def threads_task(key: Hashable, calls: Sequence[Call], times: int, seconds: float, label: str = "") -> Task:
-    """The calls in as many threads; a run gives the seconds per call: the wall time divided by their number."""
+def threads_task(key: Hashable, prepare: Prepare, times: int, seconds: float, k: int, label: str = "") -> Task:
+    """The call in k threads; a run gives the seconds per call: the wall time divided by their number."""
 
     def run() -> float:
-        return race([[repeated(call, times)] for call in calls]).wall / times / len(calls)
+        return race([[prepare(times)] for _ in range(k)]).wall / times / k
 
-    return Task(key, run, seconds * times * len(calls), label)
+    return Task(key, run, seconds * times * k, label)
 
 
 def rows_of(laps: Iterable[Sequence[float]], k: int) -> Timing:

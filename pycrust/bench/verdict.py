@@ -9,10 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pycrust.bench import plots
-from pycrust.bench.heartbeat import Pulse, pulse_during
+from pycrust.bench.heartbeat import BEAT, Pulse, pulse_during
 from pycrust.bench.machine import Machine
 from pycrust.bench.report import Cell, Progress, Result, Table, no_progress, now, seconds_in_words, three_digits
 from pycrust.bench.timing import (
+    Prepare,
     Task,
     Timing,
     calibrate,
@@ -32,6 +33,8 @@ RELEASES_UP_TO = 0.15  # of the time others had to wait: noise on a busy machine
 HOLDS_FROM = 0.8  # Python code, which takes turns with the heart, stays above
 SHORTEST = 0.001  # seconds: a waiting thread takes some 50 µs to notice that the GIL is free
 WINDOW = 0.1  # seconds: shorter calls are repeated for as long
+LEAST_WINDOW = 10 * BEAT  # seconds: what is over before the heart has beaten so often says nothing
+MOST_INPUTS = 100_000  # that are made ahead for one run: they are in memory together
 
 
 @dataclass(repr=False)
@@ -88,6 +91,8 @@ class Threadable(Result):
 
     @property
     def verdict(self) -> str:
+        if self.seconds * self.calls < LEAST_WINDOW:
+            return TOO_SHORT
         if self.stalled <= RELEASES_UP_TO:
             return RELEASES
         if self.seconds < SHORTEST:
@@ -128,9 +133,10 @@ class Threadable(Result):
     def details(self) -> list[str]:
         """What the verdict means for the caller."""
         if self.verdict == TOO_SHORT:
+            enough = max(SHORTEST, LEAST_WINDOW / self.calls)
             return [
-                f"A call takes {seconds_in_words(self.seconds)}. Give it {math.ceil(SHORTEST / self.seconds)} times the "
-                f"work or more, so that it takes {seconds_in_words(SHORTEST)}."
+                f"A call takes {seconds_in_words(self.seconds)}. Give it {math.ceil(enough / self.seconds)} times the "
+                f"work or more, so that it takes {seconds_in_words(enough)}."
             ]
         waited = f"waited {self.stalled:.0%} of the time, {seconds_in_words(self.longest_stall)} at most"
         if not self.machine.gil_enabled:
@@ -142,7 +148,7 @@ class Threadable(Result):
             f"Other Python threads {waited}.",
             *{
                 RELEASES: [],
-                PARTLY: [f"Threads of it gain ×{three_digits(1 / self.stalled)} at most."],
+                PARTLY: [f"Threads of it gain ×{three_digits(min(1 / self.stalled, self.machine.cores))} at most."],
                 HOLDS: [
                     "It runs Python code, or holds the GIL for short spells: others get their turn, but only one "
                     "thread runs at a time."
@@ -315,7 +321,8 @@ def threadable(
         The numbers of threads to try; ``()`` for the heartbeat alone.
     factory : callable, optional
         Called without arguments, before the clock starts, for a tuple of arguments
-        that follow `args`: once for each thread, so that each has its own input.
+        that follow `args`: once for each call, so that each has its own input, to read to its
+        end or to change. Those of one run are in memory together.
     rounds : int, optional
         Rounds of each measurement, at most.
     seconds : float, optional
@@ -371,19 +378,21 @@ def threadable(
         raise ValueError(f"threads must be numbers from 1 up, not {list(threads)}")
     name = name or name_of(func)
     machine = Machine.this()
-    make = factory or tuple
-    calls = [partial(func, *args, *make()) for _ in range(max(counts, default=1))]
-    times, each = calibrate(calls[0], at_least=WINDOW)
+    if factory is None:
+        prepare, most = repeated(partial(func, *args)), 10**9
+    else:
+        prepare, most = with_inputs(partial(func, *args), factory), MOST_INPUTS
+    times, each = calibrate(prepare, at_least=WINDOW, most=most)
     window = times * each
-    idle = min(window, 10 * WINDOW)
+    idle = min(max(window, WINDOW), 10 * WINDOW)
     tasks = [
         Task("idle", lambda: pulse_during(partial(time.sleep, idle)), idle, "heartbeat while nothing runs"),
-        Task("beat", lambda: pulse_during(repeated(calls[0], times)), window, f"heartbeat during {name}"),
+        Task("beat", lambda: pulse_during(prepare(times)), window, f"heartbeat during {name}"),
     ]
     if counts:
-        tasks.append(row_task("row", calls[0], times, each, counts[-1], f"{name}, in a row"))
+        tasks.append(row_task("row", prepare, times, each, counts[-1], f"{name}, in a row"))
     for k in counts:
-        tasks.append(threads_task(k, calls[:k], times, each, f"{name}, {k} threads"))
+        tasks.append(threads_task(k, prepare, times, each, k, f"{name}, {k} threads"))
     measured = take_turns(tasks, rounds=rounds, seconds=seconds, progress=progress)
     pulses = measured["beat"]
     return Threadable(
@@ -396,6 +405,21 @@ def threadable(
         threads={k: Timing(tuple(measured[k])) for k in counts},
         machine=machine,
     )
+
+
+def with_inputs(func: Callable[..., object], factory: Callable[[], tuple[Any, ...]]) -> Prepare:
+    """Calls of which each has arguments of its own; they live until all the calls are done."""
+
+    def prepare(times: int) -> Callable[[], None]:
+        inputs = [factory() for _ in range(times)]
+
+        def calls() -> None:
+            for each in inputs:
+                func(*each)
+
+        return calls
+
+    return prepare
 
 
 def assert_releases_gil(func: Callable[..., object], *args: Any, rounds: int = 5, seconds: float = 2.0) -> None:
