@@ -2,12 +2,15 @@
 
 import copy
 import json
+import math
+import re
+import time
 
 import pytest
 
-from pycrust.bench import gil_table, threadable
+from pycrust.bench import break_even, compare_peers, gil_table, threadable
 from pycrust.bench.cli import main
-from pycrust.bench.compare import FASTER, SAME, SLOWER, UNSURE, compare
+from pycrust.bench.compare import FASTER, SAME, SLOWER, UNSURE, compare, read_report
 from pycrust.bench.machine import free_threaded_build
 
 MACHINE = {
@@ -89,12 +92,99 @@ def test_doubts():
     assert compare(old, old).doubts == []
 
 
+def test_nothing_in_common_is_refused():
+    with pytest.raises(ValueError, match="no figure in common"):
+        compare(peers(a=timing(1.0)), peers(b=timing(1.0)))
+
+
+def places(value, path=()):
+    """The path to every value inside, dictionaries and lists included."""
+    yield path
+    for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+        yield from places(value[key], (*path, key))
+
+
+def changed(report, path, value=None, gone=False):
+    """A copy with something else at this place, or nothing."""
+    if not path:
+        return value
+    report = copy.deepcopy(report)
+    *way, last = path
+    inner = report
+    for key in way:
+        inner = inner[key]
+    if gone:
+        del inner[last]
+    else:
+        inner[last] = value
+    return report
+
+
+@pytest.fixture(scope="module")
+def reports():
+    """One result of each kind that can be compared."""
+    return [
+        gil_table(1000, (1,), rounds=3, seconds=0.001, python=False).to_dict(),
+        compare_peers([10], ["int16"], ["norm"], rounds=3, seconds=0.001).to_dict(),
+        break_even([10], k=2, rounds=3, seconds=0.001).to_dict(),
+        threadable(time.sleep, 0.001, threads=(1,), rounds=3, seconds=0.01).to_dict(),
+    ]
+
+
+@pytest.mark.thread_unsafe(reason="measures")
+def test_whatever_is_damaged_it_is_compared_or_refused(reports):
+    """Something gone, or of another kind, anywhere: a result that shows itself, or a ValueError; nothing else."""
+    complaints = []
+    for report in reports:
+        others = [None, True, -1, 0, 10**400, 1e-300, math.nan, math.inf, "x", [], ["x"], {}, {"x": 1}]
+        for path in places(report):
+            damaged = [changed(report, path, value) for value in others]
+            damaged += [changed(report, path, gone=True)] if path else []
+            for each in damaged:
+                for pair in (report, each), (each, report), (each, each):
+                    try:
+                        comparison = compare(*pair)
+                    except ValueError as error:
+                        complaints.append(str(error))
+                    else:
+                        assert str(comparison) and json.dumps(comparison.to_dict())
+    assert len(complaints) > 1000
+    assert [each for each in complaints if "result" not in each and "cannot be compared" not in each] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "complaint"),
+    [
+        ((), [], "the new result is not a result of pycrust bench"),
+        (("schema",), ["x"], "its schema is ['x']"),
+        (("machine",), None, "not of the kind"),
+        (("machine", "cpu"), KeyError, "'cpu' is missing"),
+        (("created",), KeyError, "'created' is missing"),
+        (("entries",), KeyError, "'entries' is missing"),
+        (("entries", 0, "median"), KeyError, "'median' is missing"),
+        (("entries", 0, "median"), 9.0, "the figures of a, 10 float64 cannot be"),
+        (("entries", 0, "rounds"), [], "cannot be"),
+        (("entries", 0, "rounds"), [1.0, 1.0, -1.0], "cannot be"),
+        (("entries", 0, "rounds"), [1.0, 1.0, math.nan], "cannot be"),
+        (("entries", 0, "spread"), None, "cannot be"),
+        (("entries", 0, "spread"), -1.0, "cannot be"),
+    ],
+)
+def test_what_is_damaged_is_named(path, value, complaint):
+    report = peers(a=timing(1.0))
+    damaged = changed(report, path, gone=True) if value is KeyError else changed(report, path, value)
+    with pytest.raises(ValueError, match=re.escape(complaint)):
+        compare(report, damaged)
+    with pytest.raises(ValueError, match=re.escape(complaint.replace("the new", "the old"))):
+        compare(damaged, report)
+
+
 @pytest.mark.parametrize(
     "change", [{"schema": "x"}, {"schema": "pycrust.bench.gil_table"}, {"schema_version": 2}, {"n": 3}]
 )
 def test_what_cannot_be_compared_is_refused(change):
     old = peers(a=timing(1.0))
-    with pytest.raises(ValueError, match=r"schema|version|n is None"):
+    with pytest.raises(ValueError, match=r"schema|version|n is None|'cells' is missing"):
         compare(old, {**old, **change})
 
 
@@ -131,18 +221,72 @@ def test_command(tmp_path, capsys):
     old.write_text(json.dumps(peers(a=timing(1.0))))
     new.write_text(json.dumps(peers(a=timing(2.0))))
     assert main(["compare", str(old), str(old)]) == 0
-    assert "1 figures: 0 slower, 1 same" in capsys.readouterr().out
+    assert "1 figure: 0 slower, 1 same" in capsys.readouterr().out
     assert main(["compare", str(old), str(new), "--json", str(out)]) == 1
     assert "2.00  slower" in capsys.readouterr().out
     assert json.loads(out.read_text())["changes"][0]["ratio"] == 2.0
 
 
-@pytest.mark.parametrize("text", [None, "not JSON", "[]", "{}"])
+WHOLE = json.dumps(peers(a=timing(1.0)), indent=1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "",
+        "not JSON",
+        "[]",
+        "{}",
+        "null",
+        "[" * 100_000,
+        "1" * 5000,
+        WHOLE[:-20],
+        WHOLE.replace("1.0", "-1.0"),
+        b"\xff",
+    ],
+)
 def test_command_with_a_bad_file(tmp_path, capsys, text):
-    path = tmp_path / "bad.json"
+    """Another status than 1, which says slower; the file's name, and no traceback."""
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    good.write_text(WHOLE)
     if text is not None:
-        path.write_text(text)
-    with pytest.raises(SystemExit) as stop:
-        main(["compare", str(path), str(path)])
-    assert stop.value.code == 2
-    assert "pycrust: " in capsys.readouterr().err
+        bad.write_bytes(text if isinstance(text, bytes) else text.encode())
+    for pair in (good, bad), (bad, good):
+        with pytest.raises(SystemExit) as stop:
+            main(["compare", *map(str, pair)])
+        assert stop.value.code == 2
+        complaint = capsys.readouterr().err
+        assert complaint.startswith("pycrust: ") and complaint.count("\n") == 1 and "bad.json" in complaint
+
+
+def test_a_file_cut_short_is_refused(tmp_path):
+    path = tmp_path / "cut.json"
+    for cut in range(len(WHOLE) - 1):
+        path.write_text(WHOLE[:cut])
+        with pytest.raises(ValueError, match="not all of it"):
+            read_report(path)
+
+
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path):
+    path = tmp_path / "bom.json"
+    path.write_text(WHOLE, encoding="utf-8-sig")
+    assert read_report(path) == json.loads(WHOLE)
+
+
+@pytest.mark.thread_unsafe(reason="measures")
+@pytest.mark.parametrize("what", [["-n", "20000"], ["--peers", "-n", "100"], ["--break-even", "-n", "100"]])
+def test_two_quick_measurements_can_be_compared(tmp_path, capsys, what):
+    """Every figure has the rounds that it takes; what changed is another matter."""
+    files = [tmp_path / "old.json", tmp_path / "new.json"]
+    for path in files:
+        assert main(["bench", "--quick", *what, "--json", str(path)]) == 0
+    comparison = compare(*map(read_report, files))
+    assert comparison.changes
+    assert UNSURE not in verdicts(comparison).values()
+    assert "Too few rounds" not in str(comparison)
+
+
+def test_too_few_rounds_come_with_a_way_out():
+    text = str(compare(peers(a=timing(1.0)), peers(a=timing(9.0, rounds=2))))
+    assert "it takes 3 on each side" in text and "--quick" in text

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pycrust.bench import plots
 from pycrust.bench.report import Cell, Result, Table, now, seconds_in_words
+from pycrust.bench.timing import LEAST_ROUNDS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -110,7 +111,7 @@ class Comparison(Result):
         for change in self.changes:
             counts[change.verdict] += 1
         words = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count or verdict == SLOWER)
-        return f"{len(self.changes)} figures: {words}"
+        return f"{len(self.changes)} figure{'s' * (len(self.changes) != 1)}: {words}"
 
     def tables(self) -> list[Table]:
         rows: list[list[Cell | str]] = [
@@ -128,6 +129,11 @@ class Comparison(Result):
             f"A change counts if no round of the one was as fast as one of the other, and the medians differ by more\n"
             f"than {LEAST:.0%} and {SPREADS} spreads. Measure again before you believe a single one."
         ]
+        if any(change.verdict == UNSURE for change in self.changes):
+            notes.append(
+                f"Too few rounds: it takes {LEAST_ROUNDS} on each side to tell a change from noise. With --quick, or a smaller\n"
+                "-n, there is time for them."
+            )
         notes += [f"Only in the old file: {what}" for what in self.gone]
         notes += [f"Only in the new file: {what}" for what in self.added]
         return [
@@ -201,7 +207,7 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> Comparison:
     Raises
     ------
     ValueError
-        If the two are not results of the same command with the same n.
+        If the two are not results of the same command with the same n, or one is damaged.
 
     Examples
     --------
@@ -210,17 +216,13 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> Comparison:
     >>> compare(before, before).worse
     False
     """
-    for report in (old, new):
-        if report.get("schema") not in TIMINGS:
-            raise ValueError(f"not a result that can be compared: its schema is {report.get('schema')!r}")
-        if report["schema_version"] != 1:
-            raise ValueError(f"version {report['schema_version']} of {report['schema']} is not known to this pycrust")
+    before, after = timings(old, "the old result"), timings(new, "the new result")
     for key in ("schema", "n", "function"):
         if old.get(key) != new.get(key):
             raise ValueError(f"these cannot be compared: {key} is {old.get(key)} in the old, {new.get(key)} in the new")
-
-    before, after = (dict(TIMINGS[report["schema"]](report)) for report in (old, new))
     changes = [_change(what, before[what], after[what]) for what in before if what in after]
+    if not changes:
+        raise ValueError("these cannot be compared: they have no figure in common")
     changes.sort(key=lambda change: change.ratio, reverse=True)
     return Comparison(
         changes,
@@ -235,7 +237,7 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> Comparison:
 
 def _change(what: str, old: dict[str, Any], new: dict[str, Any]) -> Change:
     noise = None
-    if min(len(old["rounds"]), len(new["rounds"])) >= 3:
+    if min(len(old["rounds"]), len(new["rounds"])) >= LEAST_ROUNDS:
         noise = max(SPREADS * (old["spread"] + new["spread"]), LEAST * old["median"])
     apart = max(old["rounds"]) < min(new["rounds"]) or max(new["rounds"]) < min(old["rounds"])
     return Change(what, old["median"], new["median"], noise, apart)
@@ -293,14 +295,48 @@ TIMINGS = {
 }
 
 
+def timings(report: object, name: str) -> dict[str, dict[str, Any]]:
+    """What was timed in a report, with its figures; ValueError unless all is as ``--json`` wrote it."""
+    if not isinstance(report, dict):
+        raise ValueError(f"{name} is not a result of pycrust bench")
+    schema, version = report.get("schema"), report.get("schema_version")
+    if not (isinstance(schema, str) and schema in TIMINGS):
+        raise ValueError(f"{name} is not a result that can be compared: its schema is {schema!r}")
+    if version != 1:
+        raise ValueError(f"{name}: version {version} of {schema} is not known to this pycrust")
+    try:
+        found = dict(TIMINGS[schema](report))
+        unsound = [what for what, timing in found.items() if not _sound(timing)]
+        _origin(report)
+        if not (isinstance(report["machine"], dict) and isinstance(report["warnings"], list)):
+            raise TypeError
+    except KeyError as error:
+        raise ValueError(f"{name} is damaged: {error} is missing") from None
+    except (AttributeError, OverflowError, TypeError):
+        raise ValueError(f"{name} is damaged: something in it is not of the kind that it should be") from None
+    if unsound:
+        raise ValueError(f"{name} is damaged: the figures of {unsound[0]} cannot be")
+    return found
+
+
+def _sound(timing: dict[str, Any]) -> bool:
+    """Whether these can be the figures of a measurement."""
+    median, spread, rounds = timing["median"], timing["spread"], timing["rounds"]
+    return (
+        len(rounds) > 0
+        and all(isinstance(seconds, int | float) and 1e-15 < seconds < 1e15 for seconds in rounds)
+        and min(rounds) <= median <= max(rounds)
+        and (len(rounds) < LEAST_ROUNDS if spread is None else 0 <= spread < 1e15)
+    )
+
+
 def read_report(path: Path) -> dict[str, Any]:
     """A file that ``--json`` wrote; ValueError for any other."""
     try:
-        report = json.loads(path.read_text(encoding="utf-8"))
+        report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ValueError(f"cannot read {path}: {error.strerror}") from None
-    except ValueError:
-        raise ValueError(f"{path} is not JSON") from None
-    if not isinstance(report, dict):
-        raise ValueError(f"{path} is not a result of pycrust bench")
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not JSON, or not all of it: {error}") from None
+    timings(report, str(path))
     return report
