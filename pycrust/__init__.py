@@ -1,13 +1,23 @@
 """pycrust: sums of squares you can thread, and trust."""
 
-from pycrust._accumulator import Accumulator
-from pycrust._range import (
-    simd,
-    sum_of_squares,
-    sum_of_squares_batch,
-    threadable_sum_of_squares,
-)
-from pycrust._reduce import norm, rms, sumsq
+from typing import TYPE_CHECKING
+
+try:
+    from pycrust._accumulator import Accumulator
+    from pycrust._range import (
+        simd,
+        sum_of_squares,
+        sum_of_squares_batch,
+        threadable_sum_of_squares,
+    )
+    from pycrust._reduce import norm, rms, sumsq
+except ModuleNotFoundError as error:
+    if not (error.name or "").startswith("pycrust."):
+        raise
+    raise ImportError(
+        f"{error.name} is not built for this Python in {__path__[0]}. In a checkout, `pip install -e .` builds it "
+        "there; a pycrust that is installed elsewhere is found from any other folder."
+    ) from None
 
 __version__ = "0.1.0"
 
@@ -21,3 +31,23 @@ __all__ = [
     "sumsq",
     "threadable_sum_of_squares",
 ]
+
+# Imported when they are first used: they bring more than NumPy.
+if TYPE_CHECKING:
+    from pycrust import bench as bench
+    from pycrust import dask as dask
+else:
+    _LATER = ("bench", "dask")
+
+    def __getattr__(name):
+        if name not in _LATER:
+            raise AttributeError(f"module 'pycrust' has no attribute {name!r}")
+        from importlib import import_module
+
+        try:
+            return import_module(f"pycrust.{name}")
+        except ImportError as error:  # so that hasattr and dir serve where dask is missing
+            raise AttributeError(str(error)) from error
+
+    def __dir__():
+        return sorted({*globals(), *_LATER})

@@ -22,7 +22,7 @@ try:
     import dask.array as da
     from dask.array.utils import validate_axis
 except ImportError as error:
-    raise ImportError("pycrust.dask needs dask: pip install 'pycrust[dask]'") from error
+    raise ImportError("pycrust.dask needs dask: pip install 'dask[array]'") from error
 
 if TYPE_CHECKING:
     _Axis: TypeAlias = SupportsIndex | tuple[SupportsIndex, ...] | None

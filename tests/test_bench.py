@@ -429,12 +429,6 @@ def test_import_brings_neither_rich_nor_matplotlib():
     assert done.stdout == "[]\n", done.stderr
 
 
-def test_import_of_pycrust_leaves_the_bench_alone():
-    code = "import sys, pycrust; print('pycrust.bench' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert done.stdout == "False\n", done.stderr
-
-
 @pytest.mark.parametrize(
     ("args", "complaint"),
     [

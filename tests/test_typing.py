@@ -10,6 +10,7 @@ import pytest
 import pycrust
 
 TYPING = Path(__file__).parent / "typing"
+CONFIG = TYPING.parent.parent / "pyproject.toml"
 HOME = Path(pycrust.__file__).parent.parent
 MODULES = ["pycrust._accumulator", "pycrust._range", "pycrust._reduce"]
 
@@ -28,8 +29,9 @@ def check(tmp_path, *command):
 
 
 def test_typical_code_checks_under_strict(tmp_path):
-    check(tmp_path, "mypy", "--config-file", TYPING.parent.parent / "pyproject.toml", *sorted(TYPING.glob("*.py")))
+    check(tmp_path, "mypy", "--config-file", CONFIG, *sorted(TYPING.glob("*.py")))
 
 
 def test_stubs_agree_with_the_modules(tmp_path):
-    check(tmp_path, "mypy.stubtest", *MODULES, "--allowlist", TYPING / "stubtest-allowlist.txt")
+    allowed = TYPING / "stubtest-allowlist.txt"
+    check(tmp_path, "mypy.stubtest", *MODULES, "--allowlist", allowed, "--mypy-config-file", CONFIG)

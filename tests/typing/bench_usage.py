@@ -5,6 +5,7 @@ from typing import Any, assert_type
 
 import numpy as np
 
+import pycrust
 from pycrust.bench import Comparison, GilTable, Threadable, assert_releases_gil, compare, gil_table, threadable
 
 table = gil_table(1000, (1, 2), rounds=3)
@@ -25,3 +26,7 @@ assert_type(comparison, Comparison)
 assert_type(comparison.worse, bool)
 assert_type([change.ratio for change in comparison.slower], list[float])
 compare("old.json", "new.json")  # type: ignore[arg-type]
+
+assert_type(pycrust.bench.gil_table(1000), GilTable)
+pycrust.bench.nothing()  # type: ignore[attr-defined]
+pycrust.nothing()  # type: ignore[attr-defined]
