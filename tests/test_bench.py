@@ -1,5 +1,6 @@
 """The bench: its clockwork with a clock of our own, the command end to end. No test asserts a speed."""
 
+import dataclasses
 import io
 import json
 import os
@@ -13,8 +14,9 @@ import pytest
 
 import pycrust
 from pycrust._cores import cgroup_quota, usable_cores
-from pycrust.bench import gil_table
+from pycrust.bench import GilTable, gil_table
 from pycrust.bench.cli import main, whole_number
+from pycrust.bench.machine import Machine
 from pycrust.bench.report import Cell, Table, progress_bar, seconds_in_words, three_digits
 from pycrust.bench.timing import (
     Task,
@@ -320,6 +322,20 @@ def test_gil_table_without_python():
     result = gil_table(3000, k=[1], rounds=1, python=False)
     assert [column.key for column in result.columns] == ["c", "threaded_c", "threaded_c_nogil"]
     assert "Python" not in "".join(result.in_words())
+
+
+@pytest.mark.parametrize("python", [True, False])
+@pytest.mark.parametrize(
+    ("free_threaded", "holds", "releases"),
+    [(False, "C that holds the GIL", "C that releases it"), (True, "C attached", "C detached")],
+)
+def test_the_sentence_names_the_columns(python, free_threaded, holds, releases):
+    """Two threads gain ×1 in Python, ×3 where the GIL is held, ×5 where it is released."""
+    machine = dataclasses.replace(Machine.this(), free_threaded_build=free_threaded, cores=2)
+    seconds = {"python": 1.0, "threaded_python": 1.0, "c": 15.0, "threaded_c": 5.0, "threaded_c_nogil": 3.0}
+    times = {(key, 2): Timing((each,)) for key, each in seconds.items() if python or "python" not in key}
+    (sentence,) = GilTable(1000, (2,), times, {}, machine).in_words()
+    assert sentence == f"Here 2 threads give {'×1.00 for Python, ' * python}×3.00 for {holds}, ×5.00 for {releases}."
 
 
 def test_warns_of_more_threads_than_cores():

@@ -37,16 +37,24 @@ def python_sum_of_squares(n: int) -> int:
 
 @dataclass(frozen=True)
 class Column:
-    """A function, and whether its k calls run in a row or in k threads."""
+    """
+    A function, and whether its k calls run in a row or in k threads.
+
+    The second of the heads, and of the words for what is called, is that of a free-threaded
+    build, where holding the GIL excludes nobody.
+    """
 
     key: str
     function: str
     threads: bool
-    head: str
-    attached: str = ""  # the head on a free-threaded build, where holding the GIL excludes nobody
+    heads: tuple[str, str]
+    calls: tuple[str, str]
 
     def title(self, machine: Machine) -> str:
-        return self.attached if self.attached and machine.free_threaded_build else self.head
+        return self.heads[machine.free_threaded_build]
+
+    def in_words(self, machine: Machine) -> str:
+        return self.calls[machine.free_threaded_build]
 
 
 FUNCTIONS: dict[str, Callable[[int], int]] = {
@@ -55,12 +63,13 @@ FUNCTIONS: dict[str, Callable[[int], int]] = {
     "c_nogil": pycrust.threadable_sum_of_squares,
 }
 
+PYTHON, HOLDS, RELEASES = ("Python",) * 2, ("C that holds the GIL", "C attached"), ("C that releases it", "C detached")
 COLUMNS = (
-    Column("python", "python", False, "python"),
-    Column("threaded_python", "python", True, "threaded\npython"),
-    Column("c", "c", False, "C", "C,\nattached"),
-    Column("threaded_c", "c", True, "threaded\nC", "threaded C,\nattached"),
-    Column("threaded_c_nogil", "c_nogil", True, "threaded C\nwithout the GIL", "threaded C,\ndetached"),
+    Column("python", "python", False, ("python",) * 2, PYTHON),
+    Column("threaded_python", "python", True, ("threaded\npython",) * 2, PYTHON),
+    Column("c", "c", False, ("C", "C,\nattached"), HOLDS),
+    Column("threaded_c", "c", True, ("threaded\nC", "threaded C,\nattached"), HOLDS),
+    Column("threaded_c_nogil", "c_nogil", True, ("threaded C\nwithout the GIL", "threaded C,\ndetached"), RELEASES),
 )
 
 
@@ -131,14 +140,9 @@ class GilTable(Result):
         if k == 1:
             return []
         speedups = [
-            f"×{self.speedup(column.key, k):.2f} for {words}"
-            for column, words in zip(
-                [column for column in self.columns if column.threads],
-                ["Python", "C attached", "C detached"]
-                if self.machine.free_threaded_build
-                else ["Python", "C that holds the GIL", "C that releases it"][-len(self.columns) // 2 :],
-                strict=False,
-            )
+            f"×{self.speedup(column.key, k):.2f} for {column.in_words(self.machine)}"
+            for column in self.columns
+            if column.threads
         ]
         return [f"Here {k} threads give {', '.join(speedups)}."]
 
@@ -267,7 +271,7 @@ def gil_table(
     calls, tasks = {}, []
     for column in columns:
         call = repeated(partial(FUNCTIONS[column.function], n))
-        label = f"{column.head.replace(chr(10), ' ')}, n = {count_in_words(n)}"
+        label = f"{column.title(machine).replace(chr(10), ' ')}, n = {count_in_words(n)}"
         if column.function not in calls:
             _, each = calibrate(repeated(partial(FUNCTIONS[column.function], probe)))
             each *= n / probe
