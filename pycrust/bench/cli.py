@@ -19,7 +19,7 @@ from pycrust.bench.compare import compare, read_report
 from pycrust.bench.gil import K, N, gil_table
 from pycrust.bench.machine import gil_enabled
 from pycrust.bench.peers import compare_peers
-from pycrust.bench.report import INSTALL, Result, progress_bar
+from pycrust.bench.report import Result, progress_bar
 from pycrust.bench.verdict import HOLDS, RELEASES, threadable
 
 QUICK_N = 2_000_000
@@ -163,7 +163,7 @@ def check_outputs(options: argparse.Namespace) -> None:
         try:
             import matplotlib  # noqa: F401
         except ImportError:
-            raise UserError(f"--plot needs matplotlib: {INSTALL}") from None
+            raise UserError("--plot needs matplotlib: pip install matplotlib") from None
 
 
 def show(result: Result, options: argparse.Namespace) -> None:

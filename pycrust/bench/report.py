@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-INSTALL = "pip install 'pycrust[bench]'"
-
-
 # ---- numbers in words -------------------------------------------------------
 
 
