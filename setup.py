@@ -1,7 +1,8 @@
-"""The extension modules and a reproducible sdist; everything else is in pyproject.toml."""
+"""The extension modules, the README for a package index, a reproducible sdist; the rest is in pyproject.toml."""
 
 import gzip
 import os
+import re
 import sys
 import tarfile
 from pathlib import Path
@@ -18,6 +19,12 @@ SUMS = ["csrc/accumulator.c", "csrc/certified.c", "csrc/round.c"]
 # The exact kernels are exact only if every operation rounds once, as written:
 # no contraction of a*b+c, no fast-math.
 FLAGS = ["/O2", "/fp:precise"] if sys.platform == "win32" else ["-O3", "-ffp-contract=off"]
+
+
+# A package index shows the README without the files beside it: links to them become plain text, pictures go.
+README = Path("README.md").read_text(encoding="utf-8")
+README = re.sub(r"!\[[^]]*\]\((?!https?:)[^)]*\)\n\n", "", README)
+README = re.sub(r"\[([^]]*)\]\((?!https?:)[^)]*\)", r"\1", README)
 
 
 def extension(name: str, *sources: str) -> Extension:
@@ -58,6 +65,8 @@ class Sdist(sdist):
 
 
 setup(
+    long_description=README,
+    long_description_content_type="text/markdown",
     cmdclass={"sdist": Sdist},
     ext_modules=cythonize(
         [

@@ -1,7 +1,9 @@
 """The source distribution: complete, and the same bytes whenever it is built."""
 
+import email
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -40,16 +42,39 @@ def sdist(folder, names):
     return archive
 
 
-def test_sdist_is_complete_and_reproducible(tmp_path):
-    names = tracked()
-    archive = sdist(tmp_path / "once", names)
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The names of all files of the checkout, the folder in which an sdist was built, and the sdist."""
+    names, folder = tracked(), tmp_path_factory.mktemp("once")
+    return names, folder, sdist(folder, names)
+
+
+def test_sdist_is_complete_and_reproducible(built, tmp_path):
+    names, folder, archive = built
     with tarfile.open(archive) as tar:
         packed = {name.partition("/")[2] for name in tar.getnames()}
     # Only what serves the repository and its services alone is left out.
     assert {name for name in names if name not in packed and not name.startswith(".")} == set()
     generated = ("PKG-INFO", "setup.cfg", "pycrust.egg-info/")
-    files = {name for name in packed if not (tmp_path / "once" / "tree" / name).is_dir()}
+    files = {name for name in packed if not (folder / "tree" / name).is_dir()}
     assert {name for name in files - set(names) if not name.startswith(generated)} == set()
 
     again = sdist(tmp_path / "again", names)
     assert hashlib.sha256(again.read_bytes()).digest() == hashlib.sha256(archive.read_bytes()).digest()
+
+
+def test_what_a_package_index_shows_is_the_readme_without_what_it_cannot_reach(built):
+    """No picture and no link to a file beside the README; else every line of it."""
+    _, _, archive = built
+    with tarfile.open(archive) as tar:
+        (name,) = (name for name in tar.getnames() if name.count("/") == 1 and name.endswith("/PKG-INFO"))
+        metadata = email.message_from_bytes(tar.extractfile(name).read())
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    shown = metadata.get_payload(decode=True).decode().strip()
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").strip()
+    assert re.findall(r"\]\((?!https?:)", shown) == []
+    removed, added = (
+        set(one.splitlines()) - set(other.splitlines()) for one, other in [(readme, shown), (shown, readme)]
+    )
+    plain = {re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", line) for line in removed if not line.startswith("![")}
+    assert removed and added == plain
