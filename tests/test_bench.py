@@ -1,16 +1,21 @@
 """The bench: its clockwork with a clock of our own, the command end to end. No test asserts a speed."""
 
+import contextlib
 import dataclasses
 import io
 import json
 import os
+import re
 import signal
+import string
 import subprocess
 import sys
 import threading
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import pycrust
 from pycrust._cores import cgroup_quota, usable_cores
@@ -297,6 +302,89 @@ def test_plain_table():
     )
 
 
+WORDS = st.text(string.ascii_letters + string.digits + " ×±-", max_size=30).map(str.strip)
+
+
+@st.composite
+def any_table(draw):
+    columns = draw(st.lists(WORDS.map(lambda words: words.replace(" ", "\n", 1)), min_size=2, max_size=7))
+    cells = st.builds(Cell, WORDS, st.sampled_from(["", "small", "quite small"]), st.booleans())
+    rows = draw(st.lists(st.tuples(*[cells] * len(columns)), min_size=1, max_size=4))
+    lines = st.lists(WORDS, max_size=2)
+    return Table(
+        draw(WORDS), columns, rows, draw(lines), draw(lines), draw(lines), left=draw(st.sampled_from([(0,), (0, 1)]))
+    )
+
+
+def squeezed(text):
+    return "".join(text.split())
+
+
+@given(any_table(), st.integers(20, 150))
+def test_a_table_fits_and_nothing_is_cut(table, width):
+    """No line is wider than the terminal, and every word of every cell, head, note and warning is there, whole."""
+    plain = table.plain(width)
+    assert all(len(line) <= width for line in plain.splitlines())
+    cells = [cell for row in table.rows for cell in row]
+    used = [k for k in range(1, len(table.columns)) if any(row[k].main or row[k].small for row in table.rows)]
+    heads = sum((table.columns[k].split("\n") for k in used), [])
+    texts = [*(cell.main for cell in cells), *(cell.small for cell in cells), table.title, *heads]
+    for text in [*texts, table.columns[0].replace("\n", ""), *table.header, *table.notes, *table.warnings]:
+        assert squeezed(text) in squeezed(plain)
+
+
+def test_where_columns_do_not_fit_another_layout_does():
+    """Columns; with the labels above the rest; a block for each row, in pairs and one below another."""
+    table = Table(
+        title="Title",
+        columns=["n", "one", "a long\nhead", "three"],
+        rows=[["a long label", "1 ms", Cell("22 ms", "±1%"), "3"], ["other", "4 ms", Cell("5 ms", "±2%"), ""]],
+        notes=["a note that is longer than it is"],
+    )
+    assert table.plain(40) == table.plain() == "\n".join(
+        [
+            "Title",
+            "",
+            "n              one  a long  three",
+            "                      head",
+            "------------  ----  ------  -----",
+            "a long label  1 ms   22 ms      3",
+            "                       ±1%",
+            "",
+            "other         4 ms    5 ms",
+            "                       ±2%",
+            "",
+            "a note that is longer than it is",
+        ]
+    )  # fmt: skip
+    assert table.plain(22) == "\n".join(
+        [
+            "Title",
+            "",
+            "n",
+            "   one  a long  three",
+            "          head",
+            "  ----  ------  -----",
+            "a long label",
+            "  1 ms   22 ms      3",
+            "           ±1%",
+            "",
+            "other",
+            "  4 ms    5 ms",
+            "           ±2%",
+            "",
+            "a note that is longer",
+            "than it is",
+        ]
+    )
+    wide = Table(title="T", columns=["", *"abcdef"], rows=[["x", *["1234567"] * 6], ["y", *["1"] * 6]])
+    assert wide.plain(40).split("\n\n")[1:] == [
+        "x\n  a  1234567    b  1234567    c  1234567\n  d  1234567    e  1234567    f  1234567",
+        "y\n  a        1    b        1    c        1\n  d        1    e        1    f        1",
+    ]
+    assert wide.plain(20).split("\n\n")[2] == "y\n" + "\n".join(f"  {each}        1" for each in "abcdef")
+
+
 def test_html_table_is_escaped():
     table = Table(title="a < b", columns=["<k>"], rows=[[Cell("1 & 2", "<small>", good=True)]])
     text = table.html()
@@ -386,6 +474,15 @@ def test_progress_without_rich(monkeypatch):
     assert terminal.getvalue().endswith("\r")
 
 
+def test_progress_without_rich_keeps_to_its_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "rich.progress", None)
+    monkeypatch.setenv("COLUMNS", "40")
+    terminal = Terminal()
+    with progress_bar(terminal) as progress:
+        progress("a function with a very long name", 1.0, 4.0)
+    assert {len(line) for line in terminal.getvalue().split("\r")} == {0, 39}
+
+
 # ---- the command ------------------------------------------------------------
 
 
@@ -417,23 +514,77 @@ def test_bench_end_to_end(tmp_path):
     assert width > height > 300 and channels == 4
 
 
-def test_without_rich_a_plain_table(tmp_path):
+def uncoloured(text):
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+
+
+def in_terminal(width, script, *args):
+    """The exit status, and what a script writes in a terminal of this width, as lines without colours."""
+    pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (50, width))
+    env = {**os.environ, "PYTHONUTF8": "1", "TERM": "xterm", "NO_COLOR": "1"}
+    env.pop("COLUMNS", None)
+    command = [sys.executable, "-c", script, *args]
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=env, close_fds=True)
+    os.close(theirs)
+    output = b""
+    with contextlib.suppress(OSError):  # Linux ends with EIO
+        while chunk := os.read(ours, 4096):
+            output += chunk
+    os.close(ours)
+    text = uncoloured(output.decode())
+    return process.wait(timeout=60), [
+        line.rpartition("\r")[2].rstrip() for line in text.replace("\r\n", "\n").split("\n")
+    ]
+
+
+MAIN = "import sys; from pycrust.bench.cli import main; sys.exit(main(sys.argv[1:]))"
+
+
+def test_without_rich_a_plain_table():
     """In a terminal, where rich would have drawn: the plain table, and no traceback."""
-    pty = pytest.importorskip("pty")
-    blocked = "import sys; sys.modules['rich'] = None; from pycrust.bench.cli import main; "
-    output = []
-
-    def read(fd):
-        output.append(os.read(fd, 4096))
-        return output[-1]
-
-    status = pty.spawn(
-        [sys.executable, "-c", blocked + "sys.exit(main(['bench', '--quick', '-n', '2e4', '-k', '1']))"], read
+    status, lines = in_terminal(
+        120, "import sys; sys.modules['rich'] = None; " + MAIN, "bench", "--quick", "-n", "2e4", "-k", "1"
     )
-    text = b"".join(output).decode()
+    text = "\n".join(lines)
     assert status == 0, text
-    assert "-  ------" in text and "threaded C" in text and "left  " in text
+    assert "-  ------" in text and "threaded C" in text
     assert "Traceback" not in text
+
+
+@pytest.mark.parametrize("rich", [True, False])
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_no_table_is_cut_in_a_terminal(width, rich, tmp_path):
+    """`compare` of long names, with and without rich: whole at every width, and no line wraps in the middle."""
+    name = "threaded C without the GIL, and more"
+    cell = {"title": name, "k": 4, "median": 1.0, "spread": 0.01, "rounds": [1.0, 1.0, 1.0]}
+    machine = {"pycrust": "0.1", "python": "CPython", "cpu": "a processor with a name of some length"}
+    report = {"schema": "pycrust.bench.gil_table", "schema_version": 1, "created": "2026-01-01T00:00", "n": 3}
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps({**report, "machine": machine, "warnings": [], "cells": [cell]}))
+    script = MAIN if rich else "import sys; sys.modules['rich'] = None; " + MAIN
+    status, lines = in_terminal(width, script, "compare", str(path), str(path))
+    text = squeezed("".join(lines))
+    assert status == 0, lines
+    assert max(map(len, lines)) <= width
+    for words in (
+        name,
+        "1.00 s",
+        "±10%",
+        "new / old",
+        "same",
+        "a processor with a name of some length",
+        "believe a single one",
+    ):
+        assert squeezed(words) in text, (words, lines)
+
+
+def test_piped_a_table_has_its_full_width():
+    done = run("bench", "-n", "2000", "-k", "1", "--quick", env={"COLUMNS": "40", "FORCE_COLOR": "1"})
+    assert done.returncode == 0, done.stderr
+    lines = [uncoloured(line) for line in done.stdout.splitlines()]
+    assert any(len(line) > 55 and line.startswith("1 ") for line in lines), lines
 
 
 def test_import_brings_neither_rich_nor_matplotlib():

@@ -255,7 +255,7 @@ class Peers(Result):
                 Table(
                     title=f"{operation} of {dtype}: nanoseconds per element",
                     header=self.machine.lines() if not tables else [],
-                    columns=["n =", *map(short, sizes), "GB/s", "time", "answer"],
+                    columns=["", f"n = {short(sizes[0])}", *map(short, sizes[1:]), "GB/s", "time", "answer"],
                     rows=rows,
                 )
             )

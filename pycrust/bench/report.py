@@ -2,7 +2,11 @@
 
 import html
 import json
+import math
+import os
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -40,6 +44,9 @@ def count_in_words(count: int) -> str:
 
 # ---- tables -----------------------------------------------------------------
 
+Line = list[tuple[str, str]]  # pieces of text, each with the style that rich is to give it
+Row = list[Line]  # the lines of each cell
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -53,7 +60,7 @@ class Cell:
 @dataclass
 class Table:
     """
-    Rows of cells, with lines above and below: rendered as plain text, by rich, or as HTML.
+    Rows of cells, with lines above and below: as text, in colours where rich is there, or as HTML.
 
     Attributes
     ----------
@@ -77,34 +84,92 @@ class Table:
     def _cells(self) -> list[list[Cell]]:
         return [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in self.rows]
 
-    def plain(self) -> str:
-        blocks = [[column.split("\n") for column in self.columns]]
-        for row in self._cells():
-            blocks.append([[cell.main, *([cell.small] if cell.small else [])] for cell in row])
-        widths = [max(len(line) for block in blocks for line in block[k]) for k in range(len(self.columns))]
-        sparse = any(cell.small for row in self._cells() for cell in row)
+    def plain(self, width: float = math.inf) -> str:
+        """The table as text."""
+        return "\n".join("".join(text for text, _ in line).rstrip() for line in self.lines(width))
 
-        def lines(block: list[list[str]]) -> list[str]:
-            return [
-                "  ".join(
-                    (f"{text:<{width}}" if k in self.left else f"{text:>{width}}")
-                    for k, (cell, width) in enumerate(zip(block, widths, strict=True))
-                    for text in [cell[line] if line < len(cell) else ""]
-                ).rstrip()
-                for line in range(max(map(len, block)))
+    def lines(self, width: float = math.inf) -> Iterator[Line]:
+        """
+        The table as lines of styled pieces of text, none longer than the width.
+
+        The columns stand beside one another if they fit; else the labels, the first column, stand
+        above the rest; else each row is a block of its figures, each with the head of its column.
+        """
+        yield from _folded(self.title, width, "bold")
+        for line in self.header:
+            yield from _folded(line, width, "dim")
+        yield []
+        heads = [[(line, "") for line in column.split("\n")] for column in self.columns]
+        rows = [
+            [
+                [(cell.main, "bold green" if cell.good else ""), *[(cell.small, "dim")] * bool(cell.small)]
+                for cell in row
             ]
+            for row in self._cells()
+        ]
+        widths = [max(len(text) for row in [heads, *rows] for text, _ in row[k]) for k in range(len(heads))]
+        if sum(widths) + 2 * len(widths[1:]) <= width:
+            yield from self._columns(heads, rows, widths, 0, width)
+        elif sum(widths[1:]) + 2 * len(widths[1:]) <= width:
+            yield from self._columns(heads, rows, widths, 1, width)
+        else:
+            yield from self._blocks(heads, rows, width)
+        if self.notes or self.warnings:
+            yield []
+        for note in self.notes:
+            yield from _folded(note, width)
+        for warning in self.warnings:
+            yield from _folded(f"warning: {warning}", width, "yellow")
 
-        text = [self.title, *self.header, ""]
-        for number, block in enumerate(blocks):
-            text += lines(block)
-            if number == 0:
-                text.append("  ".join("-" * width for width in widths))
-            elif sparse and number < len(blocks) - 1:
-                text.append("")
-        text += [""] * bool(self.notes or self.warnings)
-        text += self.notes
-        text += [f"warning: {warning}" for warning in self.warnings]
-        return "\n".join(text)
+    def _columns(self, heads: Row, rows: list[Row], widths: list[int], first: int, width: float) -> Iterator[Line]:
+        """The columns from the first given on, side by side; what is before them stands above."""
+        sparse = any(len(cell) > 1 for row in rows for cell in row)
+
+        def line(row: Row, number: int) -> Line:
+            pieces: Line = []
+            for k in range(first, len(widths)):
+                text, style = row[k][number] if number < len(row[k]) else ("", "")
+                room = " " * (widths[k] - len(text))
+                pieces += [("  ", "")] * (k > 0)
+                pieces += [(text, style), (room, "")] if k in self.left else [(room, ""), (text, style)]
+            return pieces
+
+        for row in [heads, *rows]:
+            if sparse and row is not heads and row is not rows[0]:
+                yield []
+            for label in row[:first]:
+                for text, style in label:
+                    yield from _folded(text, width, style)
+            yield from (line(row, number) for number in range(max(map(len, row[first:]))))
+            if row is heads:
+                yield line([[("-" * each, "")] for each in widths], 0)
+
+    def _blocks(self, heads: Row, rows: list[Row], width: float) -> Iterator[Line]:
+        """A block for each row: its label, then its figures, as many beside one another as fit."""
+        label, *names = [" ".join(text for text, _ in head).strip() for head in heads]
+        values = [["  ".join(text for text, _ in cell) for cell in row] for row in rows]
+        longest_name, longest = max(map(len, names)), max(len(value) for row in values for value in row[1:])
+        pair = longest_name + 2 + longest
+        across = int(min(width + 2, 1000) // (pair + 4))
+        for row, texts in zip(rows, values, strict=True):
+            if row is not rows[0]:
+                yield []
+            yield from _folded(f"{label}: {texts[0]}" if label else texts[0], width, row[0][0][1])
+            pairs = [
+                (name, text, cell[0][1]) for name, text, cell in zip(names, texts[1:], row[1:], strict=True) if text
+            ]
+            if not across:
+                for name, text, style in pairs:
+                    yield from _folded(f"  {name}: {text}", width, style, "    ")
+            for start in range(0, len(pairs), across) if across else ():
+                pieces: Line = []
+                for name, text, style in pairs[start : start + across]:
+                    pieces += [
+                        ("    " if pieces else "  ", ""),
+                        (f"{name:<{longest_name}}  ", ""),
+                        (f"{text:>{longest}}", style),
+                    ]
+                yield pieces
 
     def html(self) -> str:
         def escaped(text: str) -> str:
@@ -124,45 +189,35 @@ class Table:
         )
 
     def print(self, file: TextIO | None = None) -> None:
-        """Print the table with rich, if it is installed, or as plain text."""
+        """Print the table, in colours if rich is installed; no line is longer than the terminal is wide."""
         file = file or sys.stdout
+        width = _width_of(file)
         try:
-            from rich import box
             from rich.console import Console
-            from rich.table import Table as RichTable
             from rich.text import Text
         except ImportError:
-            print(self.plain(), file=file)
+            print(self.plain(width), file=file)
             return
-        console = Console(file=file, highlight=False)
-        if not console.is_terminal:  # a file or a pipe is not cut to a width
-            print(self.plain(), file=file)
-            return
-        console.print(Text(self.title, style="bold"))
-        for line in self.header:
-            console.print(Text(line, style="dim"))
-        table = RichTable(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1))
-        for k, column in enumerate(self.columns):
-            table.add_column(Text(column), justify="left" if k in self.left else "right", no_wrap=True)
-        cells = self._cells()
-        sparse = any(cell.small for row in cells for cell in row)
-        for row in cells:
-            texts = []
-            for cell in row:
-                text = Text(cell.main, style="bold green" if cell.good else "")
-                if cell.small:
-                    text.append(f"\n{cell.small}", style="dim not bold")
-                texts.append(text)
-            table.add_row(*texts)
-            if sparse and row is not cells[-1]:
-                table.add_row()
-        console.print()
-        console.print(table)
-        console.print()
-        for note in self.notes:
-            console.print(Text(note))
-        for warning in self.warnings:
-            console.print(Text(f"warning: {warning}", style="yellow"))
+        console = Console(file=file, highlight=False, soft_wrap=True)
+        for line in self.lines(width):
+            console.print(Text.assemble(*line))
+
+
+def _width_of(file: TextIO) -> float:
+    """The width of the terminal that a file is; infinite for a file or a pipe."""
+    if not file.isatty():
+        return math.inf
+    try:
+        own = os.get_terminal_size(file.fileno())
+    except (OSError, ValueError):
+        own = os.terminal_size((80, 24))
+    return max(20, shutil.get_terminal_size(own).columns or 80)
+
+
+def _folded(text: str, width: float, style: str = "", hanging: str = "") -> Iterator[Line]:
+    """Text as lines that fit the width: where there is one, ``\\n`` is as good a place for a break as any other."""
+    lines = text.split("\n") if width == math.inf else textwrap.wrap(text, int(width), subsequent_indent=hanging)
+    return ([(line, style)] for line in lines)
 
 
 class Result:
@@ -297,6 +352,7 @@ def _left(seconds: float) -> str:
 
 def _plain_progress(file: TextIO) -> Iterator[Progress]:
     shown = 0
+    width = int(min(_width_of(file), 1000)) - 1  # a longer line could not be written over
     next_time = 0.0
 
     def show(label: str, done: float, total: float) -> None:
@@ -304,7 +360,7 @@ def _plain_progress(file: TextIO) -> Iterator[Progress]:
         if time.monotonic() < next_time:
             return
         next_time = time.monotonic() + 0.1
-        line = f"{done / total:4.0%}  {_left(total - done)}  {label}" if total else label
+        line = (f"{done / total:4.0%}  {_left(total - done)}  {label}" if total else label)[:width]
         print(f"\r{line:<{shown}}", end="", file=file, flush=True)
         shown = len(line)
 
