@@ -162,16 +162,17 @@ class BreakEven(Result):
             if first:
                 axes.axvline(first, color=plots.GREY, linestyle=":", linewidth=1.5)
                 axes.annotate(
-                    f" threads pay from\n n = {count_in_words(first)}", (first, 0.02),
+                    f" threads pay from \n n = {count_in_words(first)} ", (first, 0.02),
                     xycoords=("data", "axes fraction"), fontsize=10, color=plots.GREY, va="bottom",
+                    ha="left" if first**2 < self.sizes[0] * self.sizes[-1] else "right",
                 )  # fmt: skip
             axes.set_xscale("log")
             axes.set_xlabel("n")
             axes.set_title(title.partition(",")[0], loc="left")
-            axes.legend(frameon=False, fontsize=10, loc="upper left")
             plots.plain(axes)
         panels[0].set_ylim(0, max(2.0, panels[0].dataLim.y1, panels[1].dataLim.y1) * 1.12)
         panels[0].set_ylabel("times as fast as one thread")
+        plots.legend(figure)
         plots.caption(
             figure,
             f"{self.machine.python}, {self.machine.gil} · {self.machine.cores_in_words} · SIMD {self.machine.simd}",

@@ -166,22 +166,40 @@ class Comparison(Result):
 
     @property
     def size(self) -> tuple[float, float]:  # type: ignore[override]
-        return 9, 1.6 + 0.3 * len(self.changes)
+        return 11, 1.9 + 0.3 * len(self.changes)
 
     def draw(self, figure: "Figure") -> None:
         """The ratios, and in grey what may be chance."""
+        from matplotlib.lines import Line2D
+        from matplotlib.patches import Patch
+
         axes = figure.subplots()
-        colors = {SLOWER: plots.VERMILION, FASTER: plots.GREEN, SAME: plots.GREY, UNSURE: plots.GREY}
-        for y, change in enumerate(self.changes):
-            chance = (change.noise or 0.0) / change.old
-            axes.barh(y, 2 * chance, left=1 - chance, height=0.7, color="#dddddd")
-            axes.plot(change.ratio, y, "o", color=colors[change.verdict], markersize=7)
+        colours = {SLOWER: plots.VERMILION, FASTER: plots.GREEN, SAME: plots.GREY, UNSURE: "white"}
+        chances = [(change.noise or 0.0) / change.old for change in self.changes]
+        reach = 1.1 * max(
+            1.2, *(1 + chance for chance in chances), *(max(each.ratio, 1 / each.ratio) for each in self.changes)
+        )
+        for y, (change, chance) in enumerate(zip(self.changes, chances, strict=True)):
+            least = max(1 - chance, 1 / reach)
+            axes.barh(y, 1 + chance - least, left=least, height=0.7, color="#dddddd")
+            axes.plot(change.ratio, y, "o", color=colours[change.verdict], markersize=7, markeredgecolor=plots.GREY)
         axes.axvline(1, color=plots.BLACK, linewidth=1)
         axes.set_yticks(range(len(self.changes)), [change.what for change in self.changes])
-        axes.invert_yaxis()
-        axes.set_xlabel("new time / old time; grey: may be chance")
-        axes.set_title(self.headline())
+        axes.set_ylim(len(self.changes) - 0.4, -0.6)
+        axes.set_xlabel("new time / old time")
+        plots.ratio_axis(axes.xaxis, reach)
         plots.plain(axes)
+        plots.legend(
+            figure,
+            *(
+                Line2D([], [], color=colour, marker="o", linestyle="", markeredgecolor=plots.GREY, label=verdict)
+                for verdict, colour in colours.items()
+                if any(change.verdict == verdict for change in self.changes)
+            ),
+            Patch(color="#dddddd", label="may be chance"),
+        )
+        plots.title(figure, self.headline())
+        plots.caption(figure, f"old: {_origin(self.old)}\nnew: {_origin(self.new)}")
 
 
 def _origin(report: dict[str, Any]) -> str:

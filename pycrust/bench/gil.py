@@ -203,10 +203,10 @@ class GilTable(Result):
         plots.seconds_axis(left.yaxis)
         left.set_ylabel("time per call")
         left.set_title("k calls: time of all, divided by k", loc="left")
-        left.legend(frameon=False, fontsize=10)
         plots.k_axis(left, k)
         plots.plain(left)
         plots.threads_axes(right, k, self.machine.cores)
+        plots.legend(figure)
         plots.caption(
             figure,
             f"1² + … + n², n = {count_in_words(self.n)} · {self.machine.python}, {self.machine.gil} · "

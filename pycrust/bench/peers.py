@@ -297,7 +297,7 @@ class Peers(Result):
         operation = groups[0][0]
         dtypes = [dtype for each, dtype in groups if each == operation]
         columns = min(2, len(dtypes))
-        panels = figure.subplots(-(-len(dtypes) // columns), columns, squeeze=False, sharex=True).flat
+        panels = figure.subplots(-(-len(dtypes) // columns), columns, squeeze=False, sharex=True, sharey=True).flat
         names = list(dict.fromkeys(entry.peer for entry in self.entries if entry.operation == operation))
         styles = {
             name: (plots.BLUE, "D", 3.0) if name.startswith("pycrust") else (colour, marker, 1.5)
@@ -326,16 +326,16 @@ class Peers(Result):
             axes.set_ylabel("ns per element")
             axes.label_outer()
             plots.plain(axes)
-        handles = [
-            Line2D([], [], color=colour, marker=marker, linewidth=width, markersize=7, label=name)
-            for name, (colour, marker, width) in styles.items()
-        ]
-        handles.append(
-            Line2D([], [], color=plots.GREY, marker="o", linestyle="", markerfacecolor="white", label="wrong answer")
+        plots.legend(
+            figure,
+            *(
+                Line2D([], [], color=colour, marker=marker, linewidth=width, markersize=7, label=name)
+                for name, (colour, marker, width) in styles.items()
+            ),
+            Line2D([], [], color=plots.GREY, marker="o", linestyle="", markerfacecolor="white", label="wrong answer"),
         )
-        figure.legend(handles=handles, loc="outside right upper", frameon=False, fontsize=11)
         title = {"sumsq": "Sum of squares: time per element", "norm": "Euclidean norm: time per element"}[operation]
-        figure.suptitle(title, x=0.01, ha="left", fontsize=14)
+        plots.title(figure, title)
         plots.caption(
             figure, f"{self.machine.cpu} · {self.machine.python} · SIMD {self.machine.simd} · one thread each"
         )

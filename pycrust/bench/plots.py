@@ -1,8 +1,11 @@
 """How the pictures of all results look: colours, axes and a caption. Each result draws itself with them."""
 
+import math
+import textwrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
@@ -26,6 +29,20 @@ def plain(axes: "Axes") -> None:
     axes.title.set_fontsize(13)
 
 
+def legend(figure: "Figure", *more: "Artist") -> None:
+    """One legend for all axes, beside them, where it covers no point."""
+    found = {
+        label: handle for axes in figure.axes for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    found.update({str(handle.get_label()): handle for handle in more})
+    figure.legend(found.values(), found.keys(), loc="outside right upper", frameon=False, fontsize=11)
+
+
+def title(figure: "Figure", text: str) -> None:
+    """Above all, in lines that end before the legend."""
+    figure.suptitle(textwrap.fill(text, round(6.5 * figure.get_figwidth())), x=0.01, ha="left", fontsize=14)
+
+
 def caption(figure: "Figure", text: str) -> None:
     figure.supxlabel(text, x=0.01, ha="left", fontsize=9, color=GREY)
 
@@ -37,6 +54,24 @@ def seconds_axis(axis: "Axis") -> None:
     axis.set_major_locator(LogLocator(base=10, numticks=12))
     axis.set_major_formatter(FuncFormatter(lambda seconds, _: round_seconds(seconds)))
     axis.set_minor_formatter(NullFormatter())
+
+
+def ratio_axis(axis: "Axis", reach: float) -> None:
+    """A logarithmic axis from 1 / reach to reach, with ticks at round ratios: 0.9, 1, 1.1, or 1/4, 1/2, 1, 2, 4."""
+    from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+
+    if reach < 2:
+        ticks = [tick for tick in (0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.4, 1.6, 2) if 1 / reach <= tick <= reach]
+        words = [f"{tick:g}" for tick in ticks]
+    else:
+        step = math.ceil(math.log2(reach) / 3)
+        powers = range(-3 * step, 3 * step + 1, step)
+        ticks = [2.0**power for power in powers if abs(power) <= math.log2(reach)]
+        words = [f"{tick:.0f}" if tick >= 1 else f"1/{1 / tick:.0f}" for tick in ticks]
+    axis.axes.set(xscale="log", xlim=(1 / reach, reach))
+    axis.set_major_locator(FixedLocator(ticks))
+    axis.set_major_formatter(FixedFormatter(words))
+    axis.set_minor_locator(NullLocator())
 
 
 def round_seconds(seconds: float) -> str:
@@ -61,6 +96,5 @@ def threads_axes(axes: "Axes", k: list[int], cores: int) -> None:
     axes.locator_params(axis="y", integer=True)
     axes.set_ylabel("times as fast as in a row")
     axes.set_title("What k threads gain", loc="left")
-    axes.legend(frameon=False, fontsize=10, loc="lower right")
     k_axis(axes, k)
     plain(axes)

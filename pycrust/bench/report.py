@@ -230,7 +230,7 @@ class Result:
 
     schema: str
     schema_version: int = 1
-    size: tuple[float, float] = (11, 4.8)
+    size: tuple[float, float] = (12.5, 4.8)
     machine: Machine
     created: str
 

@@ -244,52 +244,50 @@ class Threadable(Result):
         }
 
     def draw(self, figure: "Figure") -> None:
-        """Above the heart's beats, below them as they should be; on the right what threads gain."""
+        """On the left the heart's beats, and below them as they should be; on the right what threads gain."""
         if self.row:
             left, right = figure.subplots(1, 2, width_ratios=(1.6, 1))
         else:
             left, right = figure.subplots(), None
-        rows = [("while\nnothing runs", self.idle_pulse), (f"while\n{self.name}\nruns", self.pulse)]
+        rows = [("while\nnothing runs", self.idle_pulse), ("while\nit runs", self.pulse)]
         length = min(self.pulse.seconds, self.idle_pulse.seconds)
         for height, (_, pulse) in enumerate(rows):
             gaps = [gap for gap in pulse.gaps() if gap.begin < length]
-            late = [gap for gap in gaps if gap.late(self.pace) > self.pace]
             left.vlines(
-                [1e3 * gap.begin for gap in gaps if gap.begin > 0],
-                height - 0.3,
-                height + 0.3,
-                color=plots.BLUE,
-                linewidth=0.8,
-            )
-            left.broken_barh(
-                [(1e3 * gap.begin, 1e3 * (gap.end - gap.begin)) for gap in late],
-                (height - 0.3, 0.6), color=plots.VERMILION, alpha=0.35,
+                [1e3 * gap.begin for gap in gaps if gap.begin > 0], height - 0.3, height + 0.3,
+                color=plots.BLUE, linewidth=0.8, label="a beat",
             )  # fmt: skip
+            waited = [gap for gap in gaps if gap.late(self.pace) > self.pace]
+            no_core = [gap for gap in gaps if gap.delay > self.pace and gap not in waited]
+            for found, colour, label in (
+                (waited, plots.VERMILION, "it had to wait"),
+                (no_core, plots.GREY, "it had no core"),
+            ):
+                left.broken_barh(
+                    [(1e3 * gap.begin, 1e3 * (gap.end - gap.begin)) for gap in found],
+                    (height - 0.3, 0.6), color=colour, alpha=0.35, linewidth=0, label=label,
+                )  # fmt: skip
         left.set_yticks(range(len(rows)), [label for label, _ in rows])
         left.set_ylim(-0.6, len(rows) - 0.4)
         left.set_xlim(0, 1e3 * length)
         left.set_xlabel("time / ms")
-        left.set_title("Beats of another Python thread; shaded: it had to wait", loc="left")
+        left.set_title("Beats of another Python thread", loc="left")
         plots.plain(left)
         left.grid(False)
         if right is not None:
             k = list(self.row)
             right.plot(
-                k,
-                [self.speedup(each) for each in k],
-                color=plots.BLUE,
-                marker="D",
-                linewidth=2,
-                markersize=7,
-                label=self.name,
-            )
+                k, [self.speedup(each) for each in k],
+                color=plots.BLUE, marker="D", linewidth=2, markersize=7, label="k threads of it",
+            )  # fmt: skip
             plots.threads_axes(right, k, self.machine.cores)
+        plots.legend(figure)
         plots.caption(
             figure,
             f"{self.machine.python}, {self.machine.gil} · {self.machine.cores_in_words} · a call takes "
             f"{seconds_in_words(self.seconds)}",
         )
-        figure.suptitle(f"{self.name} {self.headline()}", x=0.01, ha="left", fontsize=14)
+        plots.title(figure, f"{self.name} {self.headline()}")
 
 
 def threadable(
