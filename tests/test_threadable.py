@@ -316,11 +316,13 @@ def test_keyword_arguments_and_a_target_at_the_end(tmp_path):
 
 
 def test_json_to_standard_output(tmp_path):
-    done = run("time:sleep", "--args", "0.01", "--threads", "1", "--json", "-", "--plot", "p.png", cwd=tmp_path)
+    """Nothing else is there, whatever the function prints; and no file is made of that name."""
+    (tmp_path / "mine.py").write_text("import time\ndef f(): print('I am here'); time.sleep(0.01)\n")
+    done = run("mine:f", "--setup", "print(1)", "--threads", "1", "--json", "-", "--plot", "p.png", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["function"] == "time.sleep"
-    assert done.stderr.startswith("time.sleep ") and "plot:    p.png" in done.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["p.png"]
+    assert json.loads(done.stdout)["function"] == "mine.f"
+    assert "\nmine.f " in done.stderr and "plot:    p.png" in done.stderr
+    assert {path.name for path in tmp_path.glob("*.*")} == {"mine.py", "p.png"}
 
 
 @needs_gil

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from functools import partial
 from importlib import import_module
 from operator import attrgetter
@@ -194,17 +195,19 @@ def run_threadable(options: argparse.Namespace) -> int:
     func = function_at(options.target)
     arguments = ", ".join(options.args)
     names: dict[str, object] = {}
+
+    def bound() -> Callable[[], object]:
+        """The call, with arguments made for it."""
+        made: Callable[[], object] = eval(code, names, {"call": partial(partial, func)})
+        return made
+
+    # What the function prints is not to be among the figures.
+    out = sys.stderr if options.json == STANDARD_OUTPUT else sys.stdout
     try:
-        exec(options.setup, names)
-        code = compile(f"call({arguments})", "--args", "eval")
-
-        def bound() -> Callable[[], object]:
-            """The call, with arguments made for it."""
-            made: Callable[[], object] = eval(code, names, {"call": partial(partial, func)})
-            return made
-
-        bound()()
-        with progress_bar() as progress:
+        with redirect_stdout(out), progress_bar() as progress:
+            exec(options.setup, names)
+            code = compile(f"call({arguments})", "--args", "eval")
+            bound()()
             result = threadable(
                 operator.call,
                 factory=lambda: (bound(),),
