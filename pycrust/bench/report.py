@@ -189,18 +189,21 @@ class Table:
         )
 
     def print(self, file: TextIO | None = None) -> None:
-        """Print the table, in colours if rich is installed; no line is longer than the terminal is wide."""
+        """Print the table; in a terminal it fits its width, and has colours if rich is installed."""
         file = file or sys.stdout
         width = _width_of(file)
-        try:
-            from rich.console import Console
-            from rich.text import Text
-        except ImportError:
-            print(self.plain(width), file=file)
-            return
-        console = Console(file=file, highlight=False, soft_wrap=True)
-        for line in self.lines(width):
-            console.print(Text.assemble(*line))
+        if width < math.inf:  # in a pipe rich would end the program when its reader leaves
+            try:
+                from rich.console import Console
+                from rich.text import Text
+            except ImportError:
+                pass
+            else:
+                console = Console(file=file, highlight=False, soft_wrap=True)
+                for line in self.lines(width):
+                    console.print(Text.assemble(*line))
+                return
+        print(self.plain(width), file=file)
 
 
 def _width_of(file: TextIO) -> float:
