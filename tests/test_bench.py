@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -21,6 +22,7 @@ import pycrust
 from pycrust._cores import cgroup_quota, usable_cores
 from pycrust.bench import GilTable, gil_table
 from pycrust.bench.cli import main, whole_number
+from pycrust.bench.gil import COLUMNS
 from pycrust.bench.machine import Machine
 from pycrust.bench.report import Cell, Table, progress_bar, seconds_in_words, three_digits
 from pycrust.bench.timing import (
@@ -34,6 +36,8 @@ from pycrust.bench.timing import (
     take_turns,
     threads_task,
 )
+
+ROOT = Path(__file__).parent.parent
 
 pytestmark = pytest.mark.thread_unsafe(reason="measures, and draws with matplotlib")
 
@@ -326,10 +330,10 @@ def test_a_table_fits_and_nothing_is_cut(table, width):
     plain = table.plain(width)
     assert all(len(line) <= width for line in plain.splitlines())
     cells = [cell for row in table.rows for cell in row]
-    used = [k for k in range(1, len(table.columns)) if any(row[k].main or row[k].small for row in table.rows)]
+    used = [k for k in range(len(table.columns)) if k == 0 or any(row[k].main or row[k].small for row in table.rows)]
     heads = sum((table.columns[k].split("\n") for k in used), [])
     texts = [*(cell.main for cell in cells), *(cell.small for cell in cells), table.title, *heads]
-    for text in [*texts, table.columns[0].replace("\n", ""), *table.header, *table.notes, *table.warnings]:
+    for text in [*texts, *table.header, *table.notes, *table.warnings]:
         assert squeezed(text) in squeezed(plain)
 
 
@@ -424,6 +428,26 @@ def test_the_sentence_names_the_columns(python, free_threaded, holds, releases):
     times = {(key, 2): Timing((each,)) for key, each in seconds.items() if python or "python" not in key}
     (sentence,) = GilTable(1000, (2,), times, {}, machine).in_words()
     assert sentence == f"Here 2 threads give {'×1.00 for Python, ' * python}×3.00 for {holds}, ×5.00 for {releases}."
+
+
+def skeleton(text):
+    """What a printed table consists of, whatever was measured, and wherever."""
+    title, _, _, *lines = text.strip().splitlines()  # without the two lines about the machine
+    words = "\n".join(line for line in [title, *lines] if not line.startswith("warning: "))
+    words = re.sub(r"n = [\d ]+\d|±\d+%", "", words)  # a cell that was measured once has no ±
+    words = re.sub(r"[\d.]+ ([mµn]?s)\b", "time", words)
+    return re.sub(r"-{2,}", "-", re.sub(r"×[\d.]+", "×", words)).split()
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
+def test_what_the_pages_say_it_prints_it_prints(page):
+    """But for the figures, the text is what this version prints."""
+    if not (ROOT / page).exists():
+        pytest.skip("the tests stand alone")
+    (shown,) = re.findall(r"```text\n(1² \+ .*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
+    times = {(column.key, k): Timing((0.5, 0.5)) for column in COLUMNS for k in (1, 2, 4)}
+    machine = dataclasses.replace(Machine.this(), free_threaded_build=False, cores=2)
+    assert skeleton(shown) == skeleton(str(GilTable(10**8, (1, 2, 4), times, {}, machine)))
 
 
 def test_warns_of_more_threads_than_cores():
