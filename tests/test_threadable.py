@@ -238,6 +238,12 @@ def test_no_gain_above_the_cores_is_promised():
     assert "gain ×5.26 at most" in made_up(0.2, cores=8).in_words()
 
 
+def test_words_for_a_function_that_nobody_waited_for():
+    result = verdict(time.sleep, 0.002)
+    result.stalled = 0.0
+    assert "waited 0% of the time" in result.in_words()
+
+
 def test_errors_of_the_function_come_through():
     with pytest.raises(ZeroDivisionError):
         threadable(lambda: 1 / 0)

@@ -148,7 +148,10 @@ class Threadable(Result):
             f"Other Python threads {waited}.",
             *{
                 RELEASES: [],
-                PARTLY: [f"Threads of it gain ×{three_digits(min(1 / self.stalled, self.machine.cores))} at most."],
+                PARTLY: [
+                    f"Threads of it gain ×{three_digits(min(1 / max(self.stalled, RELEASES_UP_TO), self.machine.cores))} "
+                    "at most."
+                ],
                 HOLDS: [
                     "It runs Python code, or holds the GIL for short spells: others get their turn, but only one "
                     "thread runs at a time."
