@@ -1,0 +1,72 @@
+"""What the pages of the reference list is what there is: the keys of the JSON, and a C program that runs."""
+
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from pycrust.bench import break_even, compare, compare_peers, gil_table, threadable
+
+DOCS = Path(__file__).parent.parent / "docs"
+TIMING = {"median", "spread", "rounds"}
+
+pytestmark = pytest.mark.thread_unsafe(reason="measures, and compiles")
+
+
+def keys(value, path=""):
+    """The paths of a JSON value as the page writes them: a.b, list[].c, and "timing" for its three keys."""
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return set().union(*(keys(each, path + "[]") for each in value))
+    if not isinstance(value, dict) or not value:
+        return {path}
+    found = {f"{path} timing"} if value.keys() >= TIMING else set()
+    rest = value.keys() - TIMING if found else value.keys()
+    return found.union(*(keys(value[key], f"{path}.{key}".lstrip(".")) for key in rest))
+
+
+def documented():
+    """{heading: keys in the first column of the table below it}."""
+    sections = re.split(r"^## ", (DOCS / "reference" / "json.md").read_text(encoding="utf-8"), flags=re.M)[1:]
+    return {
+        section.partition("\n")[0]: {
+            key + (" timing" if cell.endswith("timing") else "")
+            for cell in re.findall(r"^\| (`.*?) \|", section, re.M)
+            for key in re.findall(r"`(.*?)`", cell)
+        }
+        for section in sections
+    }
+
+
+def results():
+    table = gil_table(1000, (1,), rounds=2, seconds=0.01)
+    yield table
+    yield break_even((10, 100), 2, rounds=1, seconds=0.01)
+    yield compare_peers((10,), ("int64",), rounds=1, seconds=0.01)
+    yield threadable(time.sleep, 0.002, threads=(1,), rounds=1)
+    yield compare(table.to_dict(), table.to_dict())
+
+
+def test_every_key_of_the_json_is_documented():
+    machine = set()
+    expected = {}
+    for result in results():
+        written = result.to_dict()
+        assert list(written)[:3] == ["schema", "schema_version", "created"]
+        for part in [written, *(written[side] for side in ("old", "new") if side in written)]:
+            machine |= part.pop("machine", {}).keys()
+        expected[written["schema"]] = keys(written) - {"schema", "schema_version", "created"}
+    assert documented() == expected | {"machine": machine}
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler")
+def test_the_c_example(tmp_path):
+    page = (DOCS / "reference" / "c.md").read_text(encoding="utf-8")
+    (commands,) = re.findall(r"^```console\n(.*?)^```$", page, re.M | re.S)
+    compile_it, run_it, printed = re.fullmatch(r"\$ (cc .*)\n\$ (\S+)\n(.*)", commands, re.S).groups()
+    program = tmp_path / "example"
+    subprocess.run(compile_it.replace("-o example", f"-o {program}"), shell=True, cwd=DOCS.parent, check=True)
+    assert run_it == "./example"
+    assert subprocess.run([program], capture_output=True, text=True, check=True).stdout == printed
