@@ -22,7 +22,7 @@ extensions = [
     "sphinxarg.ext",
     "sphinx_copybutton",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "tutorial/tally"]
 
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
 myst_heading_anchors = 3
@@ -45,9 +45,21 @@ import pycrust
 trim_doctest_flags = True
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
+copybutton_line_continuation_character = "\\"
 linkcheck_anchors = False
 
 html_theme = "furo"
 html_title = "pycrust"
+html_static_path = ["_static"]
+html_css_files = ["pycrust.css"]
 html_copy_source = False
 html_show_sourcelink = False
+
+
+def shorter(app, what, name, obj, options, signature, returns):
+    """A default that is a function, by its name."""
+    return signature and signature.replace("<function no_progress>", "no_progress"), returns
+
+
+def setup(app):
+    app.connect("autodoc-process-signature", shorter)
