@@ -7,9 +7,13 @@ import pytest
 from nbclient import NotebookClient
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
-SHOWS = {"threads_and_the_gil": {"text/html", "image/png"}, "exact_sums_of_squares": {"image/png"}}
+SHOWS = {
+    "exact_sums_of_squares": {"image/png"},
+    "release_the_gil_yourself": {"text/html", "image/png"},
+    "threads_and_the_gil": {"text/html", "image/png"},
+}
 
-pytestmark = pytest.mark.thread_unsafe(reason="runs kernels in other processes")
+pytestmark = [pytest.mark.slow, pytest.mark.thread_unsafe(reason="runs kernels in other processes")]
 
 
 def outputs(notebook):
