@@ -13,7 +13,18 @@ import nox
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 
-PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
+PROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = nox.project.python_versions(PROJECT)
+
+RUN_NOTEBOOKS = """
+import sys, nbformat
+from nbclient import NotebookClient
+for path in sys.argv[1:]:
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(notebook, record_timing=False).execute()
+    notebook.metadata.language_info = {"name": "python"}
+    nbformat.write(notebook, path)
+"""
 
 
 @nox.session(python=PYTHONS)
@@ -23,6 +34,19 @@ def tests(session: nox.Session) -> None:
     # From tests/, so that the installed package is tested and not the tree.
     session.chdir("tests")
     session.run("pytest", *session.posargs)
+
+
+@nox.session(default=False, reuse_venv=True)
+def quick(session: nox.Session) -> None:
+    """What one runs after each change: the tests that are not slow, or those given, in an environment that stays."""
+    built = Path(session.create_tmp()) / "built"
+    state = Path("pyproject.toml").read_text() + Path("setup.py").read_text()
+    if not built.exists() or built.read_text() != state:
+        session.install(*PROJECT["build-system"]["requires"])
+        session.install("--no-build-isolation", "-e", ".[test]")
+        built.write_text(state)
+    session.run("python", "setup.py", "-q", "build_ext", "--inplace", silent=True)  # only what has changed
+    session.run("pytest", *(session.posargs or ("-m", "not slow")))
 
 
 @nox.session(python="3.14t", default=False)
@@ -95,6 +119,15 @@ def links(session: nox.Session) -> None:
     """Follow every link of the documentation."""
     session.install("-e", ".[docs]")
     session.run("sphinx-build", "--builder=linkcheck", "docs", "docs/_build/links")
+
+
+@nox.session(default=False)
+def notebooks(session: nox.Session) -> None:
+    """Run the notebooks, or those given, and keep what they show: best while the machine has nothing else to do."""
+    session.install("-e", ".[test]")
+    session.run(
+        "python", "-c", RUN_NOTEBOOKS, *(session.posargs or sorted(map(str, Path("notebooks").glob("*.ipynb"))))
+    )
 
 
 @nox.session(default=False)

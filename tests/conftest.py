@@ -47,7 +47,10 @@ def use_level(name):
         module._use_simd(name)
 
 
-@pytest.fixture(params=LEVELS)
+ENDS = ("portable", pycrust.simd())  # between these two a level is tried in the full run alone
+
+
+@pytest.fixture(params=[level if level in ENDS else pytest.param(level, marks=pytest.mark.slow) for level in LEVELS])
 def level(request):
     """Every SIMD level that this machine can run, in turn."""
     before = pycrust.simd()

@@ -375,6 +375,7 @@ def switching_often():
     sys.setswitchinterval(before)
 
 
+@pytest.mark.slow
 def test_updates_from_many_threads(level, switching_often):
     rng = np.random.default_rng(4)
     chunks = [floats(rng, int(n), highest=600, spread=1200) for n in rng.integers(0, 30_000, 60)]

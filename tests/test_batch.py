@@ -126,6 +126,7 @@ def test_formula_up_to_128_bits(ns, dtype):
     check(ns, dtype=dtype, method="formula")
 
 
+@pytest.mark.slow
 @given(ns=st.lists(st.integers(-5, 10**7) | st.integers(2**27 - 10**5, 2**27 + 10**5), min_size=1, max_size=50))
 @pytest.mark.parametrize("dtype", [np.float64, object])
 def test_sparse_stops(level, ns, dtype):

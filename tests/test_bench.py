@@ -518,6 +518,7 @@ def run(*args, env=None, **options):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_bench_end_to_end(tmp_path):
     done = run("bench", "--quick", "-n", "2e4", "-k", "1", "2", "--json", "out.json", "--plot", "out.png", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -683,6 +684,7 @@ def test_ctrl_c_ends_the_command():
     assert complaint.strip() == "pycrust: interrupted"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes")
 def test_a_reader_may_leave():
     code = "from pycrust.bench.cli import main; raise SystemExit(main(['threadable', 'time:sleep', '--args', '0.001']))"

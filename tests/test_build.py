@@ -13,6 +13,7 @@ MODULES = sorted((ROOT / "pycrust").glob("*.pyx"))
 pytestmark = pytest.mark.thread_unsafe(reason="runs Cython and reads files")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
 def test_cython_has_nothing_to_complain_about(module, tmp_path):
     """No warning, and no performance hint: each would take the GIL inside a `nogil` block."""
@@ -54,3 +55,12 @@ def test_every_extern_is_noexcept_nogil():
     functions = re.findall(r"\bpc_\w+\([^()]*\)([^\n]*)", pxd)
     assert functions
     assert all(tail.strip() == "noexcept" for tail in functions)
+
+
+def test_ci_runs_the_pythons_that_are_promised():
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    promised = re.findall(r"Programming Language :: Python :: (3\.\d+)", text)
+    (matrix,) = re.findall(
+        r"python: \[(.*)\]", (ROOT / ".github" / "workflows" / "tests.yml").read_text(encoding="utf-8")
+    )
+    assert [version for version in re.findall(r'"(.*?)"', matrix) if not version.endswith("t")] == promised

@@ -8,7 +8,7 @@ import pytest
 
 RUN = [sys.executable, str(Path(__file__).parent / "c" / "run")]
 
-pytestmark = pytest.mark.thread_unsafe(reason="compiles and runs C alone")
+pytestmark = [pytest.mark.slow, pytest.mark.thread_unsafe(reason="compiles and runs C alone")]
 
 if not sys.platform.startswith("linux"):
     pytest.skip("the tests in C use Linux: barriers, ptrace, ld --wrap", allow_module_level=True)

@@ -188,6 +188,7 @@ def test_what_cannot_be_compared_is_refused(change):
         compare(old, {**old, **change})
 
 
+@pytest.mark.slow
 @pytest.mark.thread_unsafe(reason="measures, and draws with matplotlib")
 def test_real_results(tmp_path):
     table = gil_table(1000, (1, 2), rounds=4, seconds=0.5).to_dict()

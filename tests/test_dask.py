@@ -176,6 +176,7 @@ def cluster():
             yield client
 
 
+@pytest.mark.slow
 @pytest.mark.thread_unsafe(reason="starts a cluster")
 def test_cluster_gives_the_same_bits(cluster):
     x = DATA["wild float64"]
@@ -191,6 +192,7 @@ def slowly(block):
     return block
 
 
+@pytest.mark.slow
 @pytest.mark.thread_unsafe(reason="starts a cluster")
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
 def test_a_worker_killed_midway(cluster):

@@ -152,6 +152,7 @@ def test_every_exponent_in_one_array(level):
         compare(a[np.abs(a) < 2.0**-500])
 
 
+@pytest.mark.slow
 def test_every_float16(level):
     a = np.arange(2**16, dtype=np.uint16).view(np.float16)
     compare(a)
@@ -159,6 +160,7 @@ def test_every_float16(level):
     compare_axes(a[:, None], axis=1, functions=["sumsq"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("special", SPECIALS, ids=repr)
 @pytest.mark.parametrize("ordinary", [1.0, 1e-150, 1e150, 2.0**-1074, 0.0])
 def test_one_outlier_at_each_place(level, ordinary, special):
@@ -170,6 +172,7 @@ def test_one_outlier_at_each_place(level, ordinary, special):
         a[place] = kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["f2", "f4", "c8", "c16"])
 @pytest.mark.parametrize("special", [0.0, TINY, 1e-45, 6e-8, 6e4, 1e38, math.inf, math.nan], ids=repr)
 def test_one_outlier_in_other_dtypes(level, dtype, special):
@@ -184,6 +187,7 @@ def test_one_outlier_in_other_dtypes(level, dtype, special):
             a[place] = kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", FLOATS + COMPLEX)
 def test_nan_beats_inf(level, dtype):
     for values in itertools.permutations([math.nan, math.inf, -math.inf, 1.0, 0.0], 3):
@@ -485,6 +489,7 @@ def expected_along_axes(shape, dtype):
     return a, sums, reference.norm(a, 0), reference.rms(a, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(3, 4099), (2100, 3), (2, 1030, 2), (70, 70), (1, 5000), (2100, 1)])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_long_axes(level, shape, dtype):

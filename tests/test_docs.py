@@ -49,6 +49,7 @@ def results():
     yield compare(table.to_dict(), table.to_dict())
 
 
+@pytest.mark.slow
 def test_every_key_of_the_json_is_documented():
     machine = set()
     expected = {}
@@ -61,6 +62,7 @@ def test_every_key_of_the_json_is_documented():
     assert documented() == expected | {"machine": machine}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler")
 def test_the_c_example(tmp_path):
     page = (DOCS / "reference" / "c.md").read_text(encoding="utf-8")

@@ -106,6 +106,7 @@ def part(name, shape, dtype, start, stop):
         memory.close()
 
 
+@pytest.mark.slow
 @pytest.mark.thread_unsafe(reason="starts processes")
 @pytest.mark.parametrize("method", [method for method in get_all_start_methods() if method != "fork"])
 def test_processes_that_share_memory(method):

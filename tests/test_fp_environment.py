@@ -95,6 +95,7 @@ for level in ("portable", "avx2", "avx512", "avx512ifma"):
 """
 
 
+@pytest.mark.slow
 def test_right_bits_and_left_as_it_was(python):
     process = python(SCRIPT)
     assert process.returncode == 0, process.stdout + process.stderr[-3000:]

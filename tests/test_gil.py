@@ -78,6 +78,7 @@ RELEASING = {
 }
 
 
+@pytest.mark.slow
 @measures
 @pytest.mark.parametrize("function", RELEASING.values(), ids=RELEASING)
 def test_the_others_release_it(function):
@@ -152,6 +153,7 @@ def test_threads_get_the_right_numbers():
     assert results == [True] * 8
 
 
+@pytest.mark.slow
 def test_a_writer_cannot_crash_a_reader():
     """To write to ns meanwhile is the caller's error: the sums may be of either time, but nothing breaks."""
     dense, sparse = np.full(300_000, 10**6), np.full(3, 10**6)

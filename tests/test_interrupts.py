@@ -96,6 +96,7 @@ print("right", len(CALLS) * struck)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2, 5])
 def test_interrupts_at_random_moments(workers, full):
     struck = 1000 if full else 12

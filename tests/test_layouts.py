@@ -191,6 +191,7 @@ def peak_of(function, *args, **kwargs):
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.thread_unsafe(reason="tracemalloc sees every thread")
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_never_a_full_copy(dtype):

@@ -78,6 +78,7 @@ def call(function):
         pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CALLS)
 def test_nothing_leaks(name, full):
     """Blocks in use stay as many, over ten times and over many thousand calls, errors included."""
@@ -103,6 +104,7 @@ def test_nothing_leaks(name, full):
         assert sys.getrefcount(thing) == before
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not HAS_TESTCAPI, reason="this Python comes without _testcapi")
 @pytest.mark.parametrize("name", [name for name in CALLS if name != "sumsq, workers"])
 def test_every_allocation_failing_in_turn(name, python):
@@ -192,6 +194,7 @@ def test_a_subinterpreter(python):
     assert process.stdout.endswith("and here\n")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_little_address_space(python):
     """Results, or the batch's table, that do not fit: MemoryError, and the next call is right."""

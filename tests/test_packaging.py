@@ -18,7 +18,7 @@ BUILD = "import sys; from setuptools import build_meta; build_meta.build_sdist(s
 pytest.importorskip("Cython")
 pytest.importorskip("setuptools", minversion="77")
 
-pytestmark = pytest.mark.thread_unsafe(reason="builds in another process")
+pytestmark = [pytest.mark.slow, pytest.mark.thread_unsafe(reason="builds in another process")]
 
 
 def tracked():

@@ -173,6 +173,7 @@ def test_sizes_up_to():
     assert up_to(10**5, (10, 100, 1000)) == [10, 100, 1000, 10_000, 100_000]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("option", "schema"), [("--peers", "pycrust.bench.peers"), ("--break-even", "pycrust.bench.break_even")]
 )

@@ -47,6 +47,7 @@ def test_every_short_loop(single, level):
         assert single(n) == total
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [10**9, 3 * 10**9 + 7])
 def test_long_loop(level, n):
     assert threadable_sum_of_squares(n) == reference.sum_of_squares(n, method="formula")

@@ -50,6 +50,7 @@ except KeyboardInterrupt:
     print(f"{1000 * (float(out) - sent):.0f} ms")
 
 
+@pytest.mark.slow
 @ended_by_sigint
 def test_python_signal_handlers_run_within_100_ms_of_work(python, call):
     """Alarms every 50 ms of processor time, of which other programs take none: a handler sees each soon after."""
@@ -161,6 +162,7 @@ assert (out.reshape(4, -1).T == [14, 1, 0, 5]).all()
     assert process.returncode == 0, process.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "some, dtype, sizes",
     [

@@ -102,6 +102,7 @@ def verdict(func, *args):
     return threadable(func, *args, threads=())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("func", "arguments"),
     [
@@ -121,6 +122,7 @@ def test_releases(func, arguments):
     assert not result.in_turns
 
 
+@pytest.mark.slow
 @needs_gil
 @pytest.mark.parametrize(
     ("func", "arguments"),
@@ -139,6 +141,7 @@ def test_holds(func, arguments):
     assert not result.in_turns
 
 
+@pytest.mark.slow
 @needs_gil
 def test_python_code_holds_the_gil_in_turns():
     result = verdict(loop, 10_000_000)
@@ -146,12 +149,14 @@ def test_python_code_holds_the_gil_in_turns():
     assert "in turns" in str(result)
 
 
+@pytest.mark.slow
 @needs_gil
 def test_partly():
     result = verdict(half, 10**9)
     assert result.verdict == "partly", result
 
 
+@pytest.mark.slow
 @needs_gil
 @pytest.mark.parametrize(
     ("func", "args"),
@@ -186,6 +191,7 @@ def test_scaling_figures():
     assert [row["k"] for row in written["scaling"]] == [1, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", [(), (1, 2)])
 def test_plot(threads):
     from matplotlib.figure import Figure
@@ -289,6 +295,7 @@ def run(*args, **options):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_command_end_to_end(tmp_path):
     (tmp_path / "mine.py").write_text("import time\nclass Job:\n    def run(seconds): time.sleep(seconds)\n")
     done = run(
@@ -331,6 +338,7 @@ def test_json_to_standard_output(tmp_path):
     assert {path.name for path in tmp_path.glob("*.*")} == {"mine.py", "p.png"}
 
 
+@pytest.mark.slow
 @needs_gil
 @pytest.mark.parametrize(("expected", "status"), [("holds", 0), ("releases", 1)])
 def test_expect(expected, status):

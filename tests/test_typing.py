@@ -16,7 +16,7 @@ MODULES = ["pycrust._accumulator", "pycrust._range", "pycrust._reduce"]
 
 pytest.importorskip("mypy")
 
-pytestmark = pytest.mark.thread_unsafe(reason="runs mypy")
+pytestmark = [pytest.mark.slow, pytest.mark.thread_unsafe(reason="runs mypy")]
 
 
 def check(tmp_path, *command):

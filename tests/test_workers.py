@@ -59,6 +59,7 @@ def test_hard_arrays(data):
     assert_same(total.sumsq(), reference.sumsq(a))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(300, 300), (2, 45_000), (45_000, 2), (90_000, 1), (40, 50, 45)])
 def test_every_axis_and_layout(shape):
     a = wild(math.prod(shape)).reshape(shape)
@@ -221,6 +222,7 @@ def test_fork_in_the_middle_of_calls():
     )
 
 
+@pytest.mark.slow
 @alone
 @needs_fork
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
@@ -396,6 +398,7 @@ CALLS = {
 }
 
 
+@pytest.mark.slow
 @alone
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("on_main_thread", [True, False])
@@ -421,6 +424,7 @@ def test_the_gil_is_released(name, on_main_thread):
 # ---- Ctrl-C -------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @alone
 @unix
 @pytest.mark.parametrize("name", CALLS)
