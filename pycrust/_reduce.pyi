@@ -25,6 +25,7 @@ _T = TypeVar("_T", np.uint64, np.float64)
 _Out = TypeVar("_Out", bound=npt.NDArray[Any])
 
 def _use_simd(name: _Simd) -> _Simd: ...
+def _uncertain_sums() -> int: ...
 
 # An out decides the type of the result. Else no axis and no keepdims gives a number, and the rest arrays (or a
 # NumPy scalar, where the axes are all that the array has: as NumPy's own stubs, these say array).

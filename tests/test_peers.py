@@ -76,6 +76,22 @@ def test_every_peer_is_measured(result):
     assert all(list(entries) == [10, 2000] for entries in sumsq.values())
 
 
+def test_what_needed_the_exact_way_is_counted(result, monkeypatch):
+    """A sum halfway between two doubles; ordinary data need no exact way."""
+    assert not any(entry.uncertain for entry in result.entries)
+    assert "0 of 4 here" in str(result)
+
+    def tie(dtype):
+        block = np.zeros(peers.BLOCK, dtype)
+        block[:3] = 2.0**27, 1, 1
+        return block
+
+    monkeypatch.setattr(peers, "block_of", tie)
+    of_tie = compare_peers([peers.BLOCK], ["float64"], ["sumsq"], rounds=1)
+    assert {entry.peer for entry in of_tie.entries if entry.uncertain} == {"pycrust.sumsq(x)"}
+    assert "1 of 1 here" in str(of_tie)
+
+
 def test_ours_is_right_and_the_wrapping_sum_is_not(result):
     for operation, dtype in result.groups():
         assert all(entry.error == 0 for entry in result.of(operation, dtype)[f"pycrust.{operation}(x)"].values())

@@ -77,7 +77,7 @@ def make_parser() -> argparse.ArgumentParser:
     what = bench.add_mutually_exclusive_group()
     what.add_argument(
         "--peers", action="store_true",
-        help="instead: sumsq and norm beside NumPy, the standard library, and bottleneck, numba and SciPy if installed",
+        help="instead: sumsq and norm beside NumPy, the standard library, and bottleneck, SciPy, numba, bitrep and xsum if installed",
     )  # fmt: skip
     what.add_argument(
         "--break-even", action="store_true", help="instead: from which n on releasing the GIL pays (-k: the threads)"

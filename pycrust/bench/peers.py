@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
 from importlib.util import find_spec
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import pycrust
+from pycrust._reduce import _uncertain_sums
 from pycrust.bench import plots
 from pycrust.bench.machine import Machine
 from pycrust.bench.report import Cell, Progress, Result, Table, no_progress, now, three_digits
@@ -72,6 +74,29 @@ def installed_peers() -> list[Peer]:
         import bottleneck
 
         peers.append(of_array("bottleneck.ss(x)", "sumsq", bottleneck.ss))
+    except ImportError:
+        pass
+    try:
+        import bitrep
+
+        peers.append(of_array("bitrep.dot(x, x)", "sumsq", lambda x: bitrep.dot(x, x)))
+    except ImportError:
+        pass
+    try:
+        import xsum
+
+        def xsum_of(x: Array) -> Callable[[], Any]:
+            if x.dtype != np.float64:
+                raise TypeError("xsum would convert it")
+
+            def call() -> Any:
+                total = xsum.xsum_small_accumulator()
+                xsum.xsum_add_sqnorm(total, x)
+                return xsum.xsum_round(total)
+
+            return call
+
+        peers.append(Peer("xsum_add_sqnorm(x)", "sumsq", xsum_of))
     except ImportError:
         pass
     try:
@@ -182,7 +207,7 @@ def read_bandwidth(size: int = 2**28) -> float:
 
 @dataclass(frozen=True)
 class Entry:
-    """One function on one array: seconds per call and the relative error of its answer."""
+    """One function on one array: seconds per call, the relative error of its answer, and whether ours came the exact way."""
 
     operation: str
     dtype: str
@@ -190,6 +215,7 @@ class Entry:
     peer: str
     timing: Timing
     error: float
+    uncertain: bool = False
 
     @property
     def per_element(self) -> float:
@@ -263,10 +289,23 @@ class Peers(Result):
             "GB/s and time (as a multiple of pycrust's): at the largest n. Here one thread reads "
             f"{three_digits(self.read_bandwidth / 1e9)} GB/s from memory.",
             "right: the exact int, or the float64 nearest to the true result, at every n; else the largest relative error.",
+            *self.in_two_ways(),
             *self.skipped,
         ]
         tables[-1].warnings = self.machine.warnings()
         return tables
+
+    def in_two_ways(self) -> list[str]:
+        """How often a certified sum of ours could not tell the result."""
+        floats = [e for e in self.entries if e.peer.startswith("pycrust.") and np.dtype(e.dtype).kind == "f"]
+        uncertain = sum(entry.uncertain for entry in floats)
+        return (
+            [
+                f"pycrust sums floats cheaply, with a proven bound, and exactly if that cannot tell the result: {uncertain} of {len(floats)} here."
+            ]
+            if floats
+            else []
+        )
 
     def figures(self) -> dict[str, Any]:
         return {
@@ -283,6 +322,7 @@ class Peers(Result):
                     "ns_per_element": 1e9 * entry.per_element,
                     "right": entry.error == 0,
                     "relative_error": entry.error if math.isfinite(entry.error) else None,
+                    "exact_way": entry.uncertain,
                     **entry.timing.to_dict(),
                 }
                 for entry in self.entries
@@ -301,7 +341,7 @@ class Peers(Result):
         names = list(dict.fromkeys(entry.peer for entry in self.entries if entry.operation == operation))
         styles = {
             name: (plots.BLUE, "D", 3.0) if name.startswith("pycrust") else (colour, marker, 1.5)
-            for name, colour, marker in zip(names, plots.COLOURS, "Dosv^P*Xh", strict=False)
+            for name, colour, marker in zip(names, cycle(plots.COLOURS), cycle("Dosv^P*XhdpH<>"), strict=False)
         }
         for axes, dtype in zip(panels, dtypes, strict=False):
             for name, entries in self.of(operation, dtype).items():
@@ -359,7 +399,7 @@ def compare_peers(
     progress: Progress = no_progress,
 ) -> Peers:
     """
-    Time `sumsq` and `norm` beside NumPy, the standard library, and bottleneck, numba and SciPy if installed.
+    Time `sumsq` and `norm` beside NumPy, the standard library, and what is installed of bottleneck, SciPy, numba, bitrep, xsum.
 
     Parameters
     ----------
@@ -432,7 +472,7 @@ def compare(
     block = block_of(dtype)
     x = np.resize(block, size)
     exact = exact_sumsq(block, size)
-    tasks, errors = [], {}
+    tasks, errors, uncertain = [], {}, {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's, of results that the table calls wrong
         for peer in peers:
@@ -440,7 +480,9 @@ def compare(
                 continue
             try:
                 call = peer.prepare(x)
+                before = _uncertain_sums()
                 errors[peer] = error_of(call(), peer.operation, exact)
+                uncertain[peer] = _uncertain_sums() > before
                 times, each = calibrate(repeated(call), at_least=0.005)
             except (TypeError, ValueError):  # it does not take this dtype
                 continue
@@ -448,4 +490,4 @@ def compare(
             tasks.append(row_task(peer, repeated(call), times, each, 1, f"{peer.name}, {dtype}, n = {short(size)}"))
         measured = take_turns(tasks, rounds=rounds, seconds=seconds, progress=progress)
     for peer, laps in measured.items():
-        yield Entry(peer.operation, dtype, size, peer.name, rows_of(laps, 1), errors[peer])
+        yield Entry(peer.operation, dtype, size, peer.name, rows_of(laps, 1), errors[peer], uncertain[peer])
