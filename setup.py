@@ -75,6 +75,12 @@ setup(
             extension("_workers"),
             extension("_reduce", "csrc/arrays.c", "csrc/blocks.c", "csrc/runs.c", *SUMS, *KERNELS),
             extension("_accumulator", *SUMS),
+            Extension(
+                "pycrust._probe",
+                ["pycrust/_probe.pyx", "probe/gil.c", "probe/watch.c"],
+                include_dirs=["probe"],
+                depends=sorted(str(path) for path in Path("probe").glob("*.h")),
+            ),
         ],
         compiler_directives={
             "language_level": 3,

@@ -9,6 +9,7 @@ from pycrust.bench.breakeven import BreakEven, break_even
 from pycrust.bench.compare import Comparison, compare
 from pycrust.bench.gil import GilTable, gil_table
 from pycrust.bench.peers import Peers, compare_peers
+from pycrust.bench.stalls import Stalls, stalls
 from pycrust.bench.verdict import Threadable, assert_releases_gil, threadable
 
 __all__ = [
@@ -16,11 +17,13 @@ __all__ = [
     "Comparison",
     "GilTable",
     "Peers",
+    "Stalls",
     "Threadable",
     "assert_releases_gil",
     "break_even",
     "compare",
     "compare_peers",
     "gil_table",
+    "stalls",
     "threadable",
 ]

@@ -1,9 +1,11 @@
 """The command ``pycrust``."""
 
 import argparse
+import math
 import operator
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
@@ -20,7 +22,8 @@ from pycrust.bench.compare import compare, read_report
 from pycrust.bench.gil import K, N, gil_table
 from pycrust.bench.machine import gil_enabled
 from pycrust.bench.peers import compare_peers
-from pycrust.bench.report import Result, progress_bar
+from pycrust.bench.report import Result, progress_bar, seconds_in_words
+from pycrust.bench.stalls import OVER, stalls_of
 from pycrust.bench.verdict import HOLDS, RELEASES, threadable
 
 QUICK_N = 2_000_000
@@ -109,6 +112,29 @@ def make_parser() -> argparse.ArgumentParser:
     add_outputs(verdict)
     verdict.set_defaults(run=run_threadable)
 
+    stalled = commands.add_parser(
+        "stalls",
+        help="run a program and say which of its lines hold the GIL, for how long and how often",
+        usage="pycrust stalls [options] (SCRIPT | -m MODULE) [arguments]",
+        description="Run a program and say which of its lines keep all other threads from running: they hold the GIL, "
+        "for how long and how often. The report goes to stderr; the exit status is the program's.",
+    )
+    stalled.add_argument(
+        "--over", type=milliseconds, default=OVER, metavar="MS", help="the shortest stall that counts (default 20)"
+    )
+    stalled.add_argument(
+        "--fail-over", type=milliseconds, metavar="MS",
+        help="exit with status 1 if a line held the GIL for longer, for a CI",
+    )  # fmt: skip
+    stalled.add_argument(
+        "--signal", type=signal_number, metavar="NAME", default=0,
+        help="the signal that makes a thread write where it is (default SIGURG)",
+    )  # fmt: skip
+    add_outputs(stalled)
+    stalled.add_argument("-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE", help="run a module")
+    stalled.add_argument("script", nargs=argparse.REMAINDER, metavar="SCRIPT", help="and its arguments")
+    stalled.set_defaults(run=run_stalls)
+
     compared = commands.add_parser(
         "compare",
         help="say what got slower between two files that --json wrote",
@@ -149,6 +175,26 @@ def whole_number(text: str) -> int:
     return number
 
 
+def milliseconds(text: str) -> float:
+    """A time in milliseconds, as seconds."""
+    try:
+        seconds = float(text) / 1e3
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time in milliseconds, like 20")
+    return seconds
+
+
+def signal_number(text: str) -> int:
+    """SIGUSR1 or USR1."""
+    name = text.upper()
+    number = getattr(signal, name if name.startswith("SIG") else f"SIG{name}", None)
+    if not isinstance(number, signal.Signals):
+        raise argparse.ArgumentTypeError(f"there is no signal {text!r}")
+    return number
+
+
 def check_outputs(options: argparse.Namespace) -> None:
     """Refuse before the measurement what would fail after it."""
     for path in options.plot, options.json:
@@ -167,9 +213,8 @@ def check_outputs(options: argparse.Namespace) -> None:
             raise UserError("--plot needs matplotlib: pip install matplotlib") from None
 
 
-def show(result: Result, options: argparse.Namespace) -> None:
+def show(result: Result, options: argparse.Namespace, out: TextIO = sys.stdout) -> None:
     """Print the result, and write the files asked for."""
-    out: TextIO = sys.stdout
     if options.json == STANDARD_OUTPUT:
         print(result.to_json())
         out = sys.stderr
@@ -279,6 +324,32 @@ def up_to(largest: int, sizes: Sequence[int]) -> list[int]:
     """The usual sizes below the largest, and the largest; powers of ten beyond the usual."""
     beyond = [10**k for k in range(len(str(max(sizes))), len(str(largest)) + 1)]
     return [*(size for size in [*sizes, *beyond] if size < largest), largest]
+
+
+def run_stalls(options: argparse.Namespace) -> int:
+    check_outputs(options)
+    command = ["-m", *options.module] if options.module else options.script
+    if options.module == [] or not command:
+        raise UserError("stalls needs a program: a script and its arguments, or -m, a module and its arguments")
+    try:
+        result, status = stalls_of(command, options.over, signum=options.signal)
+    except (RuntimeError, ValueError) as error:
+        raise UserError(str(error)) from None
+    if result is not None:
+        print(file=sys.stderr)
+        show(result, options, sys.stderr)
+    if status < 0:  # a signal ended it: so it does this process, for whoever waits for it
+        sys.stdout.flush()
+        sys.stderr.flush()
+        if -status != signal.SIGKILL:
+            signal.signal(-status, signal.SIG_DFL)
+        os.kill(os.getpid(), -status)
+        return 128 - status
+    worst = max((stall.seconds for stall in result.held), default=0.0) if result else 0.0
+    if status == 0 and options.fail_over is not None and worst > options.fail_over:
+        print(f"pycrust: a line held the GIL for {seconds_in_words(worst)}", file=sys.stderr)
+        return 1
+    return status
 
 
 def run_compare(options: argparse.Namespace) -> int:

@@ -1,0 +1,24 @@
+/* Where CPython keeps the state of its GIL, for readers that never take it. */
+#ifndef PC_GIL_H
+#define PC_GIL_H
+
+#include <stddef.h>
+
+typedef struct {
+    /* The thread state that has the GIL, or had it last: never followed, but to the three members
+     * below. */
+    const char *const *holder;
+    const int *locked;             /* whether somebody has it */
+    const unsigned long *switches; /* how often it went from one thread to another */
+    const unsigned long *interval; /* the switch interval, in microseconds */
+    const int *collecting;         /* whether the garbage collector is at work */
+    const int *asked; /* whether the holder is asked to hand it over; NULL: by a bit of its state */
+    size_t asked_in_state; /* offsets in a thread state */
+    size_t tid_in_state;
+    size_t ident_in_state;
+} pc_gil;
+
+/* With the GIL: find it. Gives NULL, or why this interpreter's GIL cannot be read. */
+const char *pc_gil_find(pc_gil *gil);
+
+#endif

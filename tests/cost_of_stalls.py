@@ -1,0 +1,83 @@
+"""What `stalls` costs: a script, for a quiet machine. Each work is done with the watch and without, in turns; medians of the ratios."""
+
+import statistics
+import sys
+import threading
+import time
+from contextlib import nullcontext
+
+from pycrust.bench import stalls
+
+
+def python_loop():
+    total = 0
+    for i in range(4_000_000):
+        total += i * i % 7
+    return total
+
+
+def objects():
+    return [[i] for i in range(1_000_000)]
+
+
+def calls():
+    def f(x):
+        return x
+
+    for i in range(4_000_000):
+        f(i)
+
+
+def switches():
+    """Two threads that hand each other a lock: every step is a switch of the GIL."""
+    here, there = threading.Lock(), threading.Lock()
+    there.acquire()
+
+    def run(mine, other):
+        for _ in range(20_000):
+            mine.acquire()
+            other.release()
+
+    threads = [threading.Thread(target=run, args=pair) for pair in ((here, there), (there, here))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def two_loops():
+    """Two threads of Python code, which take turns."""
+    threads = [threading.Thread(target=python_loop) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def seconds(work, watched):
+    with stalls() if watched else nullcontext():
+        start = time.perf_counter()
+        work()
+        return time.perf_counter() - start
+
+
+def main(rounds):
+    for work in python_loop, calls, objects, switches, two_loops:
+        seconds(work, False)
+        ratios, control = [], []
+        for round_ in range(rounds):
+            pair = [
+                seconds(work, watched) for watched in ((False, True, False) if round_ % 2 else (True, False, False))
+            ]
+            watched = pair.pop(1 if round_ % 2 else 0)
+            ratios.append(watched / pair[0])
+            control.append(pair[1] / pair[0])
+        print(
+            f"{work.__name__:12} {statistics.median(ratios) - 1:+7.2%} with the watch, {statistics.median(control) - 1:+7.2%} "
+            "for the same without it once more",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 15)
