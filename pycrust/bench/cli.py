@@ -213,8 +213,9 @@ def check_outputs(options: argparse.Namespace) -> None:
             raise UserError("--plot needs matplotlib: pip install matplotlib") from None
 
 
-def show(result: Result, options: argparse.Namespace, out: TextIO = sys.stdout) -> None:
+def show(result: Result, options: argparse.Namespace, out: TextIO | None = None) -> None:
     """Print the result, and write the files asked for."""
+    out = out or sys.stdout
     if options.json == STANDARD_OUTPUT:
         print(result.to_json())
         out = sys.stderr

@@ -312,6 +312,9 @@ class Stalls(Result):
         rows: list[list[Cell | str]] = []
         for line in self.lines:
             small = [line.place.source, *([f"called from {line.caller}"] if line.caller else [])]
+            small += [
+                f"during {test}" for test in sorted({self.test_of(stall) or "" for stall in line.stalls})[:3] if test
+            ]
             rows.append(
                 [
                     Cell(f"{line.place} {line.place.function}", "\n".join(text for text in small if text)),
