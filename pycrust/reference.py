@@ -44,25 +44,28 @@ def sum_of_squares_batch(ns: Any, /, *, method: str = "loop") -> Any:
 # ---- rounding, once -----------------------------------------------------------
 
 
-def nearest(x: int | Fraction) -> float:
-    """The float64 nearest to the rational number x >= 0, ties to even."""
-    try:
-        return x.numerator / x.denominator  # Python rounds int / int correctly
-    except OverflowError:
-        return math.inf
+def nearest(x: int | Fraction, dtype: Any = np.float64) -> float:
+    """The float64, or other float, nearest to the rational number x >= 0, ties to even."""
+    kind = np.finfo(dtype)
+    bits = kind.nmant + 1
+    exponent = max(x.numerator.bit_length() - x.denominator.bit_length() - bits, kind.minexp - kind.nmant)
+    if x >= Fraction(2) ** (exponent + bits):
+        exponent += 1
+    multiple = round(Fraction(x) / Fraction(2) ** exponent)  # half to even
+    return math.ldexp(multiple, exponent) if multiple * Fraction(2) ** exponent < 2**kind.maxexp else math.inf
 
 
-def nearest_root(x: int | Fraction) -> float:
-    """The float64 nearest to the square root of the rational number x >= 0.
+def nearest_root(x: int | Fraction, dtype: Any = np.float64) -> float:
+    """The float64, or other float, nearest to the square root of the rational number x >= 0.
 
-    Every float64, and every point halfway between two of them, is an integer
+    Every float, and every point halfway between two of them, is an integer
     multiple of 2**-1075. So it is enough to know which multiple the root is, or
     which two it lies between.
     """
     square = x * 4**1075
     root = math.isqrt(math.floor(square))
     between = root * root != square
-    return nearest(Fraction(2 * root + between, 2**1076))
+    return nearest(Fraction(2 * root + between, 2**1076), dtype)
 
 
 # ---- the exact sum ------------------------------------------------------------
@@ -77,18 +80,24 @@ def _square(x: float) -> int:
 class Accumulator:
     """The exact sum of the squares of all numbers that it was given."""
 
-    def __init__(self) -> None:
+    def __init__(self, a: Any = None, where: Any = True, workers: SupportsIndex = 1) -> None:
         self.count = 0
         self._exact: int | Fraction = 0  # an int while only integers were added, then a Fraction
         self._nonfinite = 0.0  # the sum of |x| for those x: NaN beats Inf
+        if a is not None:
+            self.update(a, where, workers)
 
     def update(self, a: Any, where: Any = True, workers: SupportsIndex = 1) -> None:
         """Add the squares of all elements of `a` for which `where` is true."""
-        a = _array(a)
         _workers(workers)
-        numbers = a[_mask(where, a)].tolist()
+        empty = isinstance(a, (list, tuple)) and not np.size(a)  # which has no type
+        a = _array(a)
+        self._add(a if not empty else a.astype(int), _mask(where, a))
+
+    def _add(self, a: Any, where: Any) -> None:
+        numbers = a[where].tolist()
         self.count += len(numbers)
-        if a.dtype.kind in "biu":
+        if _integers(a):
             self._exact += sum(x * x for x in numbers)
             return
         if a.dtype.kind == "c":
@@ -104,30 +113,33 @@ class Accumulator:
         self._exact += other._exact
         self._nonfinite += other._nonfinite
 
-    def sumsq(self) -> int | float:
+    def sumsq(self, dtype: Any = None) -> int | float:
         """The sum of squares: an int while only integers were added, then a float."""
-        if isinstance(self._exact, int):
+        if isinstance(self._exact, int) and (dtype is None or np.dtype(dtype).kind in "iuO"):
             return self._exact
-        return self._nonfinite or nearest(self._exact)
+        return self._nonfinite or nearest(self._exact, dtype or np.float64)
 
-    def norm(self) -> float:
+    def norm(self, dtype: Any = np.float64) -> float:
         """The square root of the exact sum."""
-        return self._nonfinite or nearest_root(self._exact)
+        return self._nonfinite or nearest_root(self._exact, dtype)
 
-    def rms(self) -> float:
+    def rms(self, dtype: Any = np.float64) -> float:
         """The square root of the exact sum divided by `count`."""
         if self.count == 0:
             warnings.warn("rms of no elements", RuntimeWarning, stacklevel=2)
             return math.nan
-        return self._nonfinite or nearest_root(Fraction(self._exact) / self.count)
+        return self._nonfinite or nearest_root(Fraction(self._exact) / self.count, dtype)
 
     def __add__(self, other: object) -> "Accumulator":
-        if not isinstance(other, Accumulator):
-            return NotImplemented
         total = Accumulator()
         total.merge(self)
-        total.merge(other)
+        if other != 0 or not isinstance(other, int):  # 0 is where sum() starts
+            if not isinstance(other, Accumulator):
+                return NotImplemented
+            total.merge(other)
         return total
+
+    __radd__ = __add__
 
     def __iadd__(self, other: object) -> Self:
         if not isinstance(other, Accumulator):
@@ -143,7 +155,7 @@ class Accumulator:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"<Accumulator: count={self.count}, sumsq={self.sumsq()}>"
+        return f"Accumulator(count={self.count}, sumsq={self.sumsq()!r})"
 
 
 def _state(accumulator: Accumulator) -> tuple[int, int | Fraction, str]:
@@ -155,7 +167,6 @@ def _state(accumulator: Accumulator) -> tuple[int, int | Fraction, str]:
 
 def sumsq(
     a: Any,
-    /,
     axis: Any = None,
     *,
     dtype: Any = None,
@@ -165,26 +176,15 @@ def sumsq(
     workers: SupportsIndex = 1,
 ) -> Any:
     """The sum of squares: exact for integers, correctly rounded for floats."""
-    a = _array(a)
     _workers(workers)
-    integers = a.dtype.kind in "biu"
-    allowed = [np.dtype(name) for name in (("u8", "f8", "O") if integers else ("f8",))]
-    if dtype is not None and np.dtype(dtype) not in allowed:
-        raise TypeError(f"dtype for {a.dtype} must be one of {allowed}, not {np.dtype(dtype)}")
-    if dtype is None and isinstance(out, np.ndarray) and out.dtype in allowed:
-        dtype = out.dtype
-    if dtype is None and integers and axis is None and out is None and not keepdims:
-        dtype = object  # one int, of any size
-    if dtype is None:
-        dtype = allowed[0]
-    return _reduce(Accumulator.sumsq, np.dtype(dtype), a, axis, out, keepdims, where)
+    return _reduce(Accumulator.sumsq, a, axis, dtype, out, keepdims, where)
 
 
 def norm(
     a: Any,
-    /,
-    axis: Any = None,
     *,
+    axis: Any = None,
+    dtype: Any = None,
     out: Any = None,
     keepdims: bool = False,
     where: Any = True,
@@ -192,14 +192,14 @@ def norm(
 ) -> Any:
     """The square root of the exact sum of squares, correctly rounded."""
     _workers(workers)
-    return _reduce(Accumulator.norm, np.dtype(np.float64), _array(a), axis, out, keepdims, where)
+    return _reduce(Accumulator.norm, a, axis, dtype, out, keepdims, where)
 
 
 def rms(
     a: Any,
-    /,
     axis: Any = None,
     *,
+    dtype: Any = None,
     out: Any = None,
     keepdims: bool = False,
     where: Any = True,
@@ -207,51 +207,64 @@ def rms(
 ) -> Any:
     """The square root of the exact mean of squares, correctly rounded."""
     _workers(workers)
-    return _reduce(Accumulator.rms, np.dtype(np.float64), _array(a), axis, out, keepdims, where)
+    return _reduce(Accumulator.rms, a, axis, dtype, out, keepdims, where)
 
 
 def _reduce(
-    figure: Callable[[Accumulator], Any], dtype: Any, a: Any, axis: Any, out: Any, keepdims: bool, where: Any
+    figure: Callable[[Accumulator, Any], Any], a: Any, axis: Any, dtype: Any, out: Any, keepdims: bool, where: Any
 ) -> Any:
-    if out is not None and not isinstance(out, np.ndarray):
-        raise TypeError(f"out must be an array, not {type(out).__name__}")
+    a = _array(a)
     where = _mask(where, a)
+    alone = axis is None and not keepdims and out is None  # one number of Python's
+    exact = figure is Accumulator.sumsq and _integers(a)
+    if dtype is None and out is None:
+        dtype = object if exact and alone else float if not exact else np.uint64 if a.dtype.kind == "u" else np.int64
+    elif dtype is None:
+        dtype = out.dtype
+    dtype = np.dtype(dtype).newbyteorder("=")
+    allowed = ["f8", "f4", "f2", *(["i8", "u8", "O"] if exact else [])]
+    if dtype not in allowed or (out is not None and out.dtype.newbyteorder("=") != dtype):
+        raise TypeError(f"dtype and that of out must be one of {allowed}, not {dtype}")
     axes = tuple(range(a.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     last = range(-len(axes), 0)
     a, where = np.moveaxis(a, axes, last), np.moveaxis(where, axes, last)
-    result = np.empty(a.shape[: a.ndim - len(axes)], dtype=object)
+    result = np.empty(a.shape[: a.ndim - len(axes)], dtype=dtype)
     for position in np.ndindex(result.shape):
         part = Accumulator()
-        part.update(a[position], where[position])
-        result[position] = _held(figure(part), dtype, out)
-    result = result.astype(dtype)
+        part._add(a[position], where[position])
+        value = figure(part, dtype)
+        if dtype.kind in "iu" and value > np.iinfo(dtype).max:
+            raise OverflowError(f"{value} does not fit {dtype}; use dtype=object or dtype=np.float64")
+        result[position] = value
     if keepdims:
         result = np.expand_dims(result, axes)
     if out is None:
-        return result[()]
-    _check_out(out, result)
+        return result.item() if alone else result[()]
+    if out.shape != result.shape or not out.flags.writeable:
+        raise ValueError(f"out has shape {out.shape}, the result {result.shape}; or it is read-only")
     out[...] = result
     return out
-
-
-def _held(value: Any, dtype: Any, out: Any) -> Any:
-    """`value` as a value of `dtype`, if that and `out` can hold it."""
-    for kept in (dtype, dtype if out is None else out.dtype):
-        if kept.kind in "iu" and value > np.iinfo(kept).max:
-            raise OverflowError(f"{value} does not fit {kept}; use dtype=object or dtype=np.float64")
-    return nearest(value) if dtype == np.float64 and isinstance(value, int) else value
 
 
 # ---- what is accepted ---------------------------------------------------------
 
 
 def _array(a: Any) -> Any:
-    a = np.asanyarray(a)
     if isinstance(a, np.ma.MaskedArray):
         raise TypeError("a is a masked array; pass its data with where=~a.mask")
+    if isinstance(a, (list, tuple)):  # which NumPy may round
+        objects = np.array(a, dtype=object)
+        if objects.size and all(isinstance(x, (int, np.integer, np.bool_)) for x in objects.flat):
+            objects.flat = [int(x) for x in objects.flat]
+            return objects
+    a = np.asarray(a)
     if a.dtype.kind not in "biufc" or a.dtype.str[1:] in ("f16", "c32", "f12", "c24"):
         raise TypeError(f"a must hold integers, float16/32/64 or complex64/128, not {a.dtype}")
-    return np.asarray(a)
+    return a
+
+
+def _integers(a: Any) -> bool:
+    return a.dtype.kind in "biuO"
 
 
 def _mask(where: Any, a: Any) -> Any:
@@ -264,12 +277,3 @@ def _mask(where: Any, a: Any) -> Any:
 def _workers(workers: SupportsIndex) -> None:
     if operator.index(workers) < 1 and workers != -1:
         raise ValueError(f"workers must be at least 1, or -1 for all cores, not {workers}")
-
-
-def _check_out(out: Any, result: Any) -> None:
-    if out.shape != result.shape:
-        raise ValueError(f"out has shape {out.shape}, but the result has shape {result.shape}")
-    if not np.can_cast(result.dtype, out.dtype, "same_kind"):
-        raise TypeError(f"cannot write {result.dtype} to out of {out.dtype}")
-    if not out.flags.writeable:
-        raise ValueError("out is read-only")

@@ -1,6 +1,7 @@
 """Accumulator: an exact running sum, whatever the order and the tree of merges."""
 
 import copy
+import inspect
 import math
 import pickle
 import random
@@ -54,8 +55,37 @@ def test_of_nothing():
 
 def test_update_gives_nothing_back():
     assert Accumulator().update([1]) is None
-    with pytest.raises(TypeError):
-        Accumulator([1])
+
+
+def test_made_with_data():
+    """As collections.Counter is."""
+    for a in ([1, 2], np.ones(5000), np.array([1 + 1j]), 3):
+        assert_equals(Accumulator(a), expected_of(a))
+    assert Accumulator(None) == Accumulator()
+    assert_same(Accumulator([1, 2, 3], where=[True, False, True], workers=2).sumsq(), 10)
+    assert str(inspect.signature(Accumulator)) == "(a=None, /, *, where=True, workers=1)"
+    with pytest.raises(TypeError, match="masked"):
+        Accumulator(np.ma.masked_array([1.0]))
+
+
+def test_an_empty_list_makes_no_sum_a_float():
+    total = given_all([], [1, 2], [], [[], []])
+    assert_same(total.sumsq(), 5)
+    total.update(np.empty(0))  # whose type is known
+    assert_same(total.sumsq(), 5.0)
+
+
+def test_lists_of_ints_of_any_size():
+    for numbers in ([-1, 2**63 + 1], [10**30], [3**700, 1], [2**1100], [10**400, -7]):
+        total = given_all([3], numbers)
+        expected = expected_of([3], numbers)
+        assert_equals(total, expected)
+        assert pickle.loads(pickle.dumps(total)) == total == given_all(numbers[:1], [*numbers[1:], -3])
+        assert_equals(total + total, expected + expected)
+        total.update([0.5])
+        expected.update([0.5])
+        assert_equals(total, expected)
+        assert pickle.loads(pickle.dumps(total)) == total
 
 
 def test_ints_until_a_float_comes():
@@ -188,6 +218,14 @@ def test_plus_leaves_both_as_they_were():
     assert a is before and a == c
 
 
+def test_plus_zero():
+    """Where sum() starts."""
+    a = given_all([1.5])
+    for total in (a + 0, 0 + a, sum([a])):
+        assert total == a and total is not a
+    assert sum([a, a]) == a + a
+
+
 def test_merge_with_itself():
     total = given_all([3, 4])
     total.merge(total)
@@ -295,9 +333,8 @@ def test_equal_sums_have_one_state():
         acc = pycrust.Accumulator()
         acc.update([x])
         numerator, denominator = (x * x).as_integer_ratio()
-        odd = numerator // (numerator & -numerator)
-        integer, exponent, *_ = acc.__reduce__()[1]
-        assert integer == odd
+        integer, exponent = acc.__reduce__()[2]["sumsq"]
+        assert exponent == 0 or (exponent < 0 and integer % 2 == 1)
         assert integer * Fraction(2) ** exponent == Fraction(numerator, denominator)
         assert pickle.loads(pickle.dumps(acc)) == acc
 
@@ -318,11 +355,60 @@ def test_pickle(name, protocol):
     assert again == total
 
 
-@pytest.mark.parametrize("integer, exponent", [(1, 5000), (1, -5000), (2**2200, 0)], ids=["large", "small", "long"])
-def test_pickle_of_what_cannot_be(integer, exponent):
-    make, state = given_all([1.0]).__reduce__()
-    with pytest.raises(ValueError, match="is not a sum of squares of doubles"):
-        make(integer, exponent, *state[2:])
+def test_pickles_name_nothing_private():
+    """They outlive the modules in which things lie today."""
+    make, arguments, state = given_all([1, 2]).__reduce__()
+    assert make is Accumulator and arguments == ()
+    assert (Accumulator.__module__, Accumulator.__qualname__) == ("pycrust", "Accumulator")
+    assert state == {"version": 1, "count": 2, "integers": True, "special": None, "sumsq": (5, 0)}
+    assert b"_" not in pickle.dumps(given_all([1, 2]))
+
+
+def changed(**entries):
+    return given_all([1, 2]).__reduce__()[2] | entries
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        changed(version=2),
+        changed(version=None),
+        changed(integers=True, sumsq=(5, -1)),
+        changed(integers=True, special="inf"),
+        changed(integers=1),
+        changed(special="infinity"),
+        changed(special=[]),
+        changed(integers=False, special=1),
+        changed(count=0),
+        changed(count=0, sumsq=(0, 0), integers=False, special="nan"),
+        changed(count=2.5),
+        changed(count=-1),
+        changed(count=2**64),
+        changed(count=True),
+        changed(sumsq=(5.0, 0)),
+        changed(sumsq=(-5, 0)),
+        changed(sumsq=(5, 5000)),
+        changed(sumsq=(5, 1)),
+        changed(sumsq=(5, -5000)),
+        changed(sumsq=(5, -2200), integers=False),
+        changed(sumsq=(5, -(10**30)), integers=False),
+        changed(sumsq=5),
+        changed(sumsq=(5,)),
+        changed(sumsq=(5, 0, 0)),
+        changed(sumsq=None),
+        {},
+        None,
+        [],
+        "state",
+        5,
+    ],
+    ids=str,
+)
+def test_pickles_that_are_damaged_or_forged(state):
+    total = given_all([3])
+    with pytest.raises(ValueError, match="not the state of an Accumulator"):
+        total.__setstate__(state)
+    assert total == given_all([3])
 
 
 def test_pickle_of_ordinary_data_is_small():
@@ -426,8 +512,9 @@ def test_everything_at_once(switching_often):
         together.wait()
         while not all(each.done() for each in writes):
             for again in (total, copy.copy(total), total + part, part + total, pickle.loads(pickle.dumps(total))):
-                integer, exponent, count, *_ = again.__reduce__()[1]
-                assert integer * Fraction(2) ** exponent == count * exact
+                state = again.__reduce__()[2]
+                integer, exponent = state["sumsq"]
+                assert integer * Fraction(2) ** exponent == state["count"] * exact
             count, figure = re.fullmatch(r"Accumulator\(count=(\d+), sumsq=(.+)\)", repr(total)).groups()
             assert float(figure) == float(int(count) * exact)
             assert total.count >= int(count)

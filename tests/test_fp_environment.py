@@ -33,7 +33,7 @@ ROUNDING, FLUSH, ZEROS, FLAGS, ANY_FLAG = 0x2000, 0x8000, 0x0040, 0x003D, 0x003F
 before = mxcsr()
 import pycrust
 from pycrust._range import _use_simd as use_range_level
-from pycrust._data import _use_simd as use_data_level
+from pycrust._reduce import _use_simd as use_data_level
 assert mxcsr() == before, "import"
 
 def arrays():
@@ -64,6 +64,9 @@ def calls():
             yield function, (a,), {"workers": 2}
         if a.ndim == 2:
             yield pycrust.norm, (a,), {"axis": 0}
+            yield pycrust.rms, (a,), {"axis": 0, "dtype": np.float32}
+    yield pycrust.sumsq, ([[2**70 + 1, 1], [3, 2**200]],), {"axis": 0, "dtype": np.float16}
+    yield pycrust.sumsq, (NS.reshape(2, 2) * 10**9 + 1,), {"axis": 0, "out": np.empty(2)}     # made by us, not cast
     yield pycrust.sum_of_squares, (10**5,), {}
     yield pycrust.threadable_sum_of_squares, (10**5,), {}
     yield pycrust.sum_of_squares_batch, (NS,), {"dtype": np.float64}
