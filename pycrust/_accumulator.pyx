@@ -7,8 +7,21 @@ from cpython.object cimport PyTypeObject
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport uint64_t
 
-from pycrust._arrays cimport as_array, is_integer, mask_of
-from pycrust._reduce cimport Job, Plain, Sums, add_all, add_plain, exact_int, import_int, is_plain, sums_of_ints, value_of
+from pycrust._arrays cimport as_array, is_integer, mask_of, type_of
+from pycrust._reduce cimport (
+    Job,
+    Plain,
+    Sums,
+    add_all,
+    add_plain,
+    exact_int,
+    import_int,
+    is_plain,
+    raise_too_large,
+    sums_of_ints,
+    value_of,
+    warn_empty,
+)
 from pycrust._shared cimport int_from_words
 from pycrust._workers cimport count_workers
 from pycrust.csrc cimport (
@@ -19,6 +32,7 @@ from pycrust.csrc cimport (
     PC_SUMSQ,
     PC_TOO_LARGE,
     pc_accumulator,
+    pc_accumulator_bits,
     pc_accumulator_clear,
     pc_accumulator_export,
     pc_accumulator_make_special,
@@ -26,6 +40,7 @@ from pycrust.csrc cimport (
     pc_accumulator_special,
     pc_result,
     pc_status,
+    pc_type,
 )
 
 import numpy as np
@@ -155,16 +170,19 @@ cdef class Accumulator:
             copy.beyond = self.beyond
         return copy
 
+    cdef Accumulator together(self):
+        """A copy with all in one sum; or Inf for what is above any float, as are its root and that of its mean."""
+        cdef Accumulator copy = self.copy()
+        if copy.beyond and import_int(&copy.acc, copy.beyond, 0) != PC_OK:      # 2**2112 or more
+            pc_accumulator_make_special(&copy.acc, 1)
+        return copy
+
     cdef object read(self, pc_result result):
         cdef Accumulator copy = self.copy()
-        cdef bint integers = not copy.floats and result == PC_SUMSQ
-        if copy.beyond:
-            if integers:
-                return exact_int(&copy.acc) + copy.beyond
-            if import_int(&copy.acc, copy.beyond, 0) != PC_OK:
-                # Above 2**2112 even the root of the mean is above any float.
-                pc_accumulator_make_special(&copy.acc, 1)
-        return value_of(&copy.acc, integers, result)
+        if result == PC_SUMSQ and not copy.floats:
+            return exact_int(&copy.acc) + copy.beyond
+        copy = copy.together()
+        return value_of(&copy.acc, False, result)
 
     @property
     def count(self):
@@ -220,7 +238,7 @@ cdef class Accumulator:
             "version": 1,
             "count": copy.acc.count,
             "integers": not copy.floats,
-            "special": SPECIAL[pc_accumulator_special(&copy.acc)],
+            "special": _SPECIAL[pc_accumulator_special(&copy.acc)],
             "sumsq": (integer >> zeros, exponent + zeros),
         }
 
@@ -248,6 +266,8 @@ cdef class Accumulator:
         return self + other if isinstance(other, int) else NotImplemented
 
     def __iadd__(self, other):
+        if isinstance(other, int) and other == 0:
+            return self
         if not isinstance(other, Accumulator):
             return NotImplemented
         self.merge(other)
@@ -265,10 +285,33 @@ cdef class Accumulator:
         return f"Accumulator(count={copy.count}, sumsq={copy.sumsq()!r})"
 
 
+def _results(parts, str figure, dtype):
+    """What each of an array of Accumulators comes to, as an array of that dtype, rounded once; for pycrust.dask."""
+    cdef pc_result result = {"sumsq": PC_SUMSQ, "norm": PC_NORM, "rms": PC_RMS}[figure]
+    cdef Accumulator one
+    cdef int nothing
+    values = np.empty(parts.shape, dtype=dtype)
+    kind = values.dtype.kind
+    bits = values.view(f"u{values.itemsize}") if kind == "f" else values
+    for position in np.ndindex(parts.shape):
+        one = parts[position]
+        if kind == "f":
+            one = one.together()
+            if result == PC_RMS and one.acc.count == 0:
+                warn_empty()
+            bits[position] = pc_accumulator_bits(&one.acc, result, <pc_type>type_of(values.dtype.num, &nothing))
+            continue
+        total = one.read(result)
+        if kind in "iu" and total > np.iinfo(values.dtype).max:
+            raise_too_large(position, total, values.dtype)
+        values[position] = total
+    return values
+
+
 # Under which name it is pickled, for ever, and shown: not that of this module.
 (<PyTypeObject *>Accumulator).tp_name = b"pycrust.Accumulator"
 
-SPECIAL = (None, "inf", "nan")
+_SPECIAL = (None, "inf", "nan")
 
 
 cdef Accumulator accumulator_of(state):
@@ -282,9 +325,9 @@ cdef Accumulator accumulator_of(state):
         )
         if not (type(count) is type(integer) is type(exponent) is int and type(integers) is bool):
             raise ValueError("its numbers are not integers")
-        if not (0 <= count < 2**64 and integer >= 0 and -2**12 <= exponent <= 0):
+        if not (0 <= count < 2**64 and integer >= 0 and -2148 <= exponent <= 0):
             raise ValueError("a number is out of range")
-        if special not in SPECIAL:
+        if special not in _SPECIAL:
             raise ValueError(f"the sum cannot be {special!r}")
         if integers and (special is not None or exponent < 0):
             raise ValueError("the sum is not one of integers")
@@ -298,7 +341,7 @@ cdef Accumulator accumulator_of(state):
             raise ValueError(f"{integer} * 2**{exponent} is not a sum of squares of doubles")
     except (TypeError, LookupError, ValueError, OverflowError) as error:
         raise ValueError(f"not the state of an Accumulator: {error}") from error
-    pc_accumulator_make_special(&made.acc, SPECIAL.index(special))
+    pc_accumulator_make_special(&made.acc, _SPECIAL.index(special))
     made.acc.count = count
     made.floats = not integers
     return made

@@ -54,3 +54,5 @@ cdef bint is_plain(a, Plain *plain) noexcept
 cdef void add_plain(const Plain *plain, pc_accumulator *acc) noexcept
 cdef Sums add_all(array, mask, size_t workers)
 cdef tuple sums_of_ints(array, mask, tuple axes)
+cdef int warn_empty() except -1
+cdef int raise_too_large(position, total, dtype) except -1

@@ -14,25 +14,30 @@ _Scalar_co = TypeVar("_Scalar_co", bound=np.generic, covariant=True)
 class _Array(Protocol[_Scalar_co]):
     def __array__(self) -> npt.NDArray[_Scalar_co]: ...
 
+_Unsigned: TypeAlias = _Array[np.unsignedinteger[Any]]
 _Integers: TypeAlias = int | _Array[np.integer[Any] | np.bool_] | Sequence[_Integers]
 _Floats: TypeAlias = complex | _Array[np.floating[Any] | np.complexfloating[Any, Any]] | Sequence[_Floats]
 _Numbers: TypeAlias = _Integers | _Floats
 _Bools: TypeAlias = bool | _Array[np.bool_] | Sequence[_Bools]
 _Axis: TypeAlias = SupportsIndex | tuple[SupportsIndex, ...] | None
 _Object: TypeAlias = type[object] | np.dtype[np.object_]
+_AnInteger: TypeAlias = type[np.int64 | np.uint64] | np.dtype[np.int64 | np.uint64] | _Object
+_AFloat: TypeAlias = (
+    type[np.float64 | np.float32 | np.float16] | type[float] | np.dtype[np.float64 | np.float32 | np.float16]
+)
 
-_T = TypeVar("_T", np.uint64, np.float64)
+_T = TypeVar("_T", np.int64, np.uint64, np.float64, np.float32, np.float16)
+_Float = TypeVar("_Float", np.float64, np.float32, np.float16)
 _Out = TypeVar("_Out", bound=npt.NDArray[Any])
 
 def _use_simd(name: _Simd) -> _Simd: ...
 def _uncertain_sums() -> int: ...
 
-# An out decides the type of the result. Else no axis and no keepdims gives a number, and the rest arrays (or a
-# NumPy scalar, where the axes are all that the array has: as NumPy's own stubs, these say array).
+# An out decides the type of the result. Else no axis and no keepdims gives a number of Python's, and the rest arrays
+# (or a NumPy scalar, where the axes are all that the array has: as NumPy's own stubs, these say array).
 @overload
 def sumsq(
     a: _Numbers,
-    /,
     axis: _Axis = None,
     *,
     dtype: npt.DTypeLike | None = None,
@@ -43,11 +48,21 @@ def sumsq(
 ) -> _Out: ...
 @overload
 def sumsq(
-    a: _Integers,
-    /,
+    a: _Numbers,
     axis: None = None,
     *,
-    dtype: None = None,
+    dtype: _AFloat,
+    out: None = None,
+    keepdims: Literal[False] = False,
+    where: _Bools = True,
+    workers: SupportsIndex = 1,
+) -> float: ...
+@overload
+def sumsq(
+    a: _Integers,
+    axis: None = None,
+    *,
+    dtype: _AnInteger | None = None,
     out: None = None,
     keepdims: Literal[False] = False,
     where: _Bools = True,
@@ -56,7 +71,6 @@ def sumsq(
 @overload
 def sumsq(
     a: _Floats,
-    /,
     axis: None = None,
     *,
     dtype: None = None,
@@ -67,32 +81,7 @@ def sumsq(
 ) -> float: ...
 @overload
 def sumsq(
-    a: _Numbers,
-    /,
-    axis: None = None,
-    *,
-    dtype: type[_T] | np.dtype[_T],
-    out: None = None,
-    keepdims: Literal[False] = False,
-    where: _Bools = True,
-    workers: SupportsIndex = 1,
-) -> _T: ...
-@overload
-def sumsq(
-    a: _Integers,
-    /,
-    axis: None = None,
-    *,
-    dtype: _Object,
-    out: None = None,
-    keepdims: Literal[False] = False,
-    where: _Bools = True,
-    workers: SupportsIndex = 1,
-) -> int: ...
-@overload
-def sumsq(
-    a: _Integers,
-    /,
+    a: _Unsigned,
     axis: _Axis = None,
     *,
     dtype: None = None,
@@ -103,8 +92,18 @@ def sumsq(
 ) -> npt.NDArray[np.uint64]: ...
 @overload
 def sumsq(
+    a: _Integers,
+    axis: _Axis = None,
+    *,
+    dtype: None = None,
+    out: None = None,
+    keepdims: bool = False,
+    where: _Bools = True,
+    workers: SupportsIndex = 1,
+) -> npt.NDArray[np.int64]: ...
+@overload
+def sumsq(
     a: _Floats,
-    /,
     axis: _Axis = None,
     *,
     dtype: None = None,
@@ -116,7 +115,6 @@ def sumsq(
 @overload
 def sumsq(
     a: _Numbers,
-    /,
     axis: _Axis = None,
     *,
     dtype: type[_T] | np.dtype[_T],
@@ -128,7 +126,6 @@ def sumsq(
 @overload
 def sumsq(
     a: _Integers,
-    /,
     axis: _Axis = None,
     *,
     dtype: _Object,
@@ -140,7 +137,6 @@ def sumsq(
 @overload
 def sumsq(
     a: _Numbers,
-    /,
     axis: _Axis = None,
     *,
     dtype: npt.DTypeLike | None,
@@ -152,9 +148,9 @@ def sumsq(
 @overload
 def norm(
     a: _Numbers,
-    /,
-    axis: _Axis = None,
     *,
+    axis: _Axis = None,
+    dtype: npt.DTypeLike | None = None,
     out: _Out,
     keepdims: bool = False,
     where: _Bools = True,
@@ -163,9 +159,9 @@ def norm(
 @overload
 def norm(
     a: _Numbers,
-    /,
-    axis: None = None,
     *,
+    axis: None = None,
+    dtype: _AFloat | None = None,
     out: None = None,
     keepdims: Literal[False] = False,
     where: _Bools = True,
@@ -174,20 +170,42 @@ def norm(
 @overload
 def norm(
     a: _Numbers,
-    /,
-    axis: _Axis = None,
     *,
+    axis: _Axis = None,
+    dtype: None = None,
     out: None = None,
     keepdims: bool = False,
     where: _Bools = True,
     workers: SupportsIndex = 1,
 ) -> npt.NDArray[np.float64]: ...
 @overload
+def norm(
+    a: _Numbers,
+    *,
+    axis: _Axis = None,
+    dtype: type[_Float] | np.dtype[_Float],
+    out: None = None,
+    keepdims: bool = False,
+    where: _Bools = True,
+    workers: SupportsIndex = 1,
+) -> npt.NDArray[_Float]: ...
+@overload
+def norm(
+    a: _Numbers,
+    *,
+    axis: _Axis = None,
+    dtype: npt.DTypeLike | None,
+    out: None = None,
+    keepdims: bool = False,
+    where: _Bools = True,
+    workers: SupportsIndex = 1,
+) -> Any: ...
+@overload
 def rms(
     a: _Numbers,
-    /,
     axis: _Axis = None,
     *,
+    dtype: npt.DTypeLike | None = None,
     out: _Out,
     keepdims: bool = False,
     where: _Bools = True,
@@ -196,9 +214,9 @@ def rms(
 @overload
 def rms(
     a: _Numbers,
-    /,
     axis: None = None,
     *,
+    dtype: _AFloat | None = None,
     out: None = None,
     keepdims: Literal[False] = False,
     where: _Bools = True,
@@ -207,11 +225,33 @@ def rms(
 @overload
 def rms(
     a: _Numbers,
-    /,
     axis: _Axis = None,
     *,
+    dtype: None = None,
     out: None = None,
     keepdims: bool = False,
     where: _Bools = True,
     workers: SupportsIndex = 1,
 ) -> npt.NDArray[np.float64]: ...
+@overload
+def rms(
+    a: _Numbers,
+    axis: _Axis = None,
+    *,
+    dtype: type[_Float] | np.dtype[_Float],
+    out: None = None,
+    keepdims: bool = False,
+    where: _Bools = True,
+    workers: SupportsIndex = 1,
+) -> npt.NDArray[_Float]: ...
+@overload
+def rms(
+    a: _Numbers,
+    axis: _Axis = None,
+    *,
+    dtype: npt.DTypeLike | None,
+    out: None = None,
+    keepdims: bool = False,
+    where: _Bools = True,
+    workers: SupportsIndex = 1,
+) -> Any: ...

@@ -7,7 +7,7 @@ result is that of `pycrust.sumsq`, `norm` and `rms` on the whole array on one
 machine, to the last bit. Nothing is computed until it is asked for.
 """
 
-from collections.abc import Callable
+import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias
 
@@ -15,8 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 import pycrust
-from pycrust import Accumulator
-from pycrust._accumulator import _accumulators
+from pycrust._accumulator import _accumulators, _results
 
 try:
     import dask.array as da
@@ -35,7 +34,6 @@ __all__ = ["norm", "rms", "sumsq"]
 
 def sumsq(
     a: Any,
-    /,
     axis: "_Axis" = None,
     *,
     dtype: npt.DTypeLike | None = None,
@@ -53,7 +51,7 @@ def sumsq(
         chunks, unknown chunk sizes too. Other arrays are taken as one chunk.
     axis : int or tuple of int, optional
         The axes to sum over; all of them by default.
-    dtype : {uint64, float64, object}, optional
+    dtype : {int64, uint64, float64, float32, float16, object}, optional
         Of the result, as for `pycrust.sumsq`.
     keepdims : bool, optional
         Leave the axes summed over in the result, with length one.
@@ -65,15 +63,16 @@ def sumsq(
     Returns
     -------
     dask array
-        What `pycrust.sumsq` gives for the whole array, to the last bit: also a
-        Python int (dtype object) for integers without `axis`.
+        What `pycrust.sumsq` gives for the whole array, to the last bit. The sum of
+        integers without `axis` is of dtype object, and computes to an array of no
+        axes around a Python int: ``int(result)``.
 
     Raises
     ------
     TypeError, ValueError, numpy.exceptions.AxisError
         At once, as `pycrust.sumsq` does.
     OverflowError
-        When computed, if a sum along an axis does not fit uint64.
+        When computed, if a sum along an axis does not fit its dtype.
 
     Notes
     -----
@@ -85,7 +84,7 @@ def sumsq(
     --------
     >>> import dask.array as da, pycrust.dask
     >>> a = da.arange(10**6, chunks=12345)
-    >>> pycrust.dask.sumsq(a).compute()
+    >>> int(pycrust.dask.sumsq(a))
     333332833333500000
     """
     return _reduce("sumsq", a, axis, dtype, keepdims, where, split_every)
@@ -93,9 +92,9 @@ def sumsq(
 
 def norm(
     a: Any,
-    /,
-    axis: "_Axis" = None,
     *,
+    axis: "_Axis" = None,
+    dtype: npt.DTypeLike | None = None,
     keepdims: bool = False,
     where: Any = True,
     split_every: int | dict[int, int] | None = None,
@@ -107,6 +106,7 @@ def norm(
     ----------
     a : dask array
     axis : int or tuple of int, optional
+    dtype : {float64, float32, float16}, optional
     keepdims : bool, optional
     where : array_like of bool or dask array, optional
     split_every : int or dict, optional
@@ -114,8 +114,8 @@ def norm(
 
     Returns
     -------
-    dask array of float64
-        What `pycrust.norm` gives for the whole array, to the last bit.
+    dask array
+        Of `dtype`, float64 by default. What `pycrust.norm` gives for the whole array, to the last bit.
 
     Examples
     --------
@@ -123,14 +123,14 @@ def norm(
     >>> float(pycrust.dask.norm(da.full(4, 1e200, chunks=2)).compute())
     2e+200
     """
-    return _reduce("norm", a, axis, None, keepdims, where, split_every)
+    return _reduce("norm", a, axis, dtype, keepdims, where, split_every)
 
 
 def rms(
     a: Any,
-    /,
     axis: "_Axis" = None,
     *,
+    dtype: npt.DTypeLike | None = None,
     keepdims: bool = False,
     where: Any = True,
     split_every: int | dict[int, int] | None = None,
@@ -142,6 +142,7 @@ def rms(
     ----------
     a : dask array
     axis : int or tuple of int, optional
+    dtype : {float64, float32, float16}, optional
     keepdims : bool, optional
     where : array_like of bool or dask array, optional
     split_every : int or dict, optional
@@ -149,8 +150,8 @@ def rms(
 
     Returns
     -------
-    dask array of float64
-        What `pycrust.rms` gives for the whole array, to the last bit.
+    dask array
+        Of `dtype`, float64 by default. What `pycrust.rms` gives for the whole array, to the last bit.
 
     Examples
     --------
@@ -159,7 +160,7 @@ def rms(
     >>> pycrust.dask.rms(a, axis=0).compute()
     array([3., 4.])
     """
-    return _reduce("rms", a, axis, None, keepdims, where, split_every)
+    return _reduce("rms", a, axis, dtype, keepdims, where, split_every)
 
 
 # ---- the graph --------------------------------------------------------------
@@ -174,42 +175,52 @@ def _reduce(
     where: Any,
     split_every: int | dict[int, int] | None,
 ) -> da.Array:
-    a = da.asarray(a)
-    # The sum over the empty array that stands for a refuses what a call on a would refuse, and has its dtype.
-    example: Any = pycrust.sumsq(a._meta, axis, dtype=dtype, keepdims=keepdims)
-    made: np.dtype[Any] = np.dtype(object) if isinstance(example, int) else np.asarray(example).dtype
-    if figure != "sumsq":
-        made = np.dtype(np.float64)
+    a = da.asanyarray(a)
+    # The figure of the empty array that stands for a: it refuses what a call on a would refuse, and has its dtype.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        example = getattr(pycrust, figure)(a._meta, axis=axis, dtype=dtype, keepdims=keepdims)
+    made = np.dtype(object if isinstance(example, int) else np.float64) if dtype is None else np.dtype(dtype)
+    if dtype is None and isinstance(example, np.ndarray | np.generic):
+        made = example.dtype
     meta = np.empty((0,) * np.ndim(example), made)
-    mask = None
-    if where is not True:
-        mask = da.asanyarray(where)
-        pycrust.sumsq(np.empty(0), where=mask._meta.reshape(-1))  # refuses what is not bool
-        mask = da.broadcast_to(mask, a.shape)
     axes: Any = validate_axis(tuple(range(a.ndim)) if axis is None else axis, a.ndim)
     axes = axes if isinstance(axes, tuple) else (axes,)
+    masks = [] if where is True else [_mask_of(where, a)]
 
     result: da.Array
     if all(len(a.chunks[k]) == 1 for k in axes):  # each chunk holds all that its results need
-        result = da.map_blocks(
-            partial(_call, figure=figure, axes=axis, made=dtype, keep=keepdims),
-            *([a] if mask is None else [a, mask.rechunk(a.chunks)]),
-            chunks=[(1,) if k in axes else a.chunks[k] for k in range(a.ndim) if keepdims or k not in axes],
-            drop_axis=() if keepdims else axes,
+        kept = tuple(k for k in range(a.ndim) if keepdims or k not in axes)
+        result = da.blockwise(
+            partial(_call, figure=figure, axes=axes, made=made, keep=keepdims),
+            kept,
+            *(each for array in (a, *masks) for each in (array, tuple(range(a.ndim)))),
+            adjust_chunks={k: 1 for k in axes if keepdims},
+            align_arrays=False,
+            concatenate=True,
             dtype=made,
             meta=meta,
             token=figure,
         )
     else:
+        parts = da.blockwise(
+            partial(_accumulate, axis=axes),
+            tuple(range(a.ndim)),
+            *(each for array in (a, *masks) for each in (array, tuple(range(a.ndim)))),
+            adjust_chunks=dict.fromkeys(axes, 1),
+            align_arrays=False,
+            dtype=object,
+            meta=np.empty((0,) * a.ndim, object),
+            token=figure,
+        )
         result = da.reduction(
-            a,
-            chunk=_accumulate,
+            parts,
+            chunk=_as_they_are,
             combine=_merge,
             aggregate=partial(_round, figure=figure, made=made),
             axis=axes,
             keepdims=keepdims,
             dtype=made,
-            weights=mask,
             split_every=split_every,
             name=figure,
             meta=meta,
@@ -217,21 +228,48 @@ def _reduce(
     return result
 
 
+def _mask_of(where: Any, a: da.Array) -> da.Array:
+    """where= in the chunks of a, or in one chunk along axes where it has length one."""
+    mask = da.asanyarray(where)
+    pycrust.sumsq(np.empty(0), where=mask._meta.reshape(-1))  # refuses what is not bool
+    if not np.isnan(sum((*a.shape, *mask.shape))):
+        return da.broadcast_to(mask, a.shape).rechunk(a.chunks)
+    mask = mask[(None,) * (a.ndim - mask.ndim)]
+    for size, blocks, wanted in zip(mask.shape, mask.numblocks, a.numblocks, strict=True):
+        if size != 1 and blocks != wanted:
+            raise ValueError(
+                f"where has {mask.numblocks} chunks and a {a.numblocks}, which cannot be brought together while "
+                "their sizes are unknown: call compute_chunk_sizes() on them first"
+            )
+    return mask
+
+
+def _block(values: Any, made: np.dtype[Any]) -> Any:
+    """A block of results: where no axis is left a NumPy scalar, or an array around an object."""
+    values = np.asarray(values, dtype=made)
+    return values if made == object else values[()]
+
+
 def _call(
-    block: "_Block", where: Any = True, *, figure: "_Figure", axes: "_Axis", made: npt.DTypeLike | None, keep: bool
+    block: "_Block",
+    where: Any = True,
+    *,
+    figure: "_Figure",
+    axes: tuple[int, ...],
+    made: np.dtype[Any],
+    keep: bool,
 ) -> Any:
-    """The result of a chunk that holds all of the summed axes."""
-    options = {} if made is None else {"dtype": made}
-    return getattr(pycrust, figure)(block, axes, where=where, keepdims=keep, **options)
+    """The results of a chunk that holds all of the summed axes."""
+    return _block(getattr(pycrust, figure)(block, axis=axes, dtype=made, where=where, keepdims=keep), made)
 
 
-def _accumulate(
-    block: "_Block", where: Any = True, *, axis: tuple[int, ...], keepdims: bool = True, computing_meta: bool = False
-) -> "_Parts":
+def _accumulate(block: "_Block", where: Any = True, *, axis: tuple[int, ...]) -> "_Parts":
     """One Accumulator for every position of a chunk that is kept; the other axes have length 1."""
-    if computing_meta:
-        return block  # dask asks for the kind of array and the number of axes alone
     return np.expand_dims(_accumulators(block, axis, where), axis)
+
+
+def _as_they_are(parts: "_Parts", axis: tuple[int, ...], keepdims: bool) -> "_Parts":
+    return parts
 
 
 def _merge(parts: "_Parts", axis: tuple[int, ...], keepdims: bool) -> "_Parts":
@@ -242,15 +280,4 @@ def _merge(parts: "_Parts", axis: tuple[int, ...], keepdims: bool) -> "_Parts":
 
 def _round(parts: "_Parts", axis: tuple[int, ...], keepdims: bool, *, figure: "_Figure", made: np.dtype[Any]) -> Any:
     """The results, from what is left of the accumulators."""
-    parts = _merge(parts, axis, keepdims)
-    read: Callable[[Accumulator], Any] = getattr(Accumulator, figure)
-    values = np.empty(parts.shape, dtype=made)
-    for position in np.ndindex(parts.shape):
-        value = read(parts.item(position))
-        if made == np.uint64 and value >= 2**64:
-            raise OverflowError(
-                f"the sum of squares at {position} along the axes kept in this chunk is {value}, which does not "
-                "fit uint64; use dtype=object (exact) or dtype=np.float64 (rounded)"
-            )
-        values[position] = value
-    return values[()]
+    return _block(_results(_merge(parts, axis, keepdims), figure, made), made)

@@ -26,19 +26,27 @@ assert_type(sumsq(waves), float)
 assert_type(sumsq([1.0, 2]), float)
 assert_type(sumsq([1j, 2]), float)
 assert_type(sumsq(field, where=mask, workers=-1), float)
-assert_type(sumsq(samples, dtype=np.float64), np.float64)
+assert_type(sumsq(samples, dtype=np.float64), float)
+assert_type(sumsq(samples, dtype=np.int64), int)
+assert_type(norm(samples, dtype=np.float32), float)
+assert_type(sumsq(a=samples), int)
 assert_type(sumsq(samples, dtype=object), int)
 assert_type(norm(samples), float)
 assert_type(rms(field), float)
 
 # An axis, or keepdims: an array.
-assert_type(sumsq(samples, 0), npt.NDArray[np.uint64])
-assert_type(sumsq(samples, axis=(0, 1)), npt.NDArray[np.uint64])
-assert_type(sumsq(samples, keepdims=True), npt.NDArray[np.uint64])
+assert_type(sumsq(samples, 0), npt.NDArray[np.int64])
+assert_type(sumsq(samples, axis=(0, 1)), npt.NDArray[np.int64])
+assert_type(sumsq(samples, keepdims=True), npt.NDArray[np.int64])
 assert_type(sumsq(samples, axis=-1, dtype=np.float64), npt.NDArray[np.float64])
 assert_type(sumsq(samples, axis=-1, dtype=object), npt.NDArray[np.object_])
 assert_type(sumsq(samples, axis=-1, dtype="uint64"), Any)
+bytes_: npt.NDArray[np.uint8] = np.zeros((4, 100), dtype=np.uint8)
+assert_type(sumsq(bytes_, 0), npt.NDArray[np.uint64])
+assert_type(sumsq(bytes_), int)
 assert_type(sumsq(field, axis=0), npt.NDArray[np.float64])
+assert_type(sumsq(field, axis=0, dtype=np.float16), npt.NDArray[np.float16])
+assert_type(rms(field, axis=0, dtype=np.float32), npt.NDArray[np.float32])
 assert_type(norm(waves, axis=0), npt.NDArray[np.float64])
 assert_type(rms(samples, axis=0, keepdims=True), npt.NDArray[np.float64])
 
@@ -55,8 +63,7 @@ days: npt.NDArray[np.datetime64] = np.array(["2026-01-01"], dtype="datetime64[D]
 sumsq(words)  # type: ignore[arg-type]
 rms(days)  # type: ignore[arg-type]
 sumsq(samples, axis=0.5)  # type: ignore[call-overload]
-sumsq(a=samples)  # type: ignore[call-overload]
-norm(field, dtype=np.float32)  # type: ignore[call-overload]
+norm(field, 1)  # type: ignore[call-overload]
 sumsq(field, workers="all")  # type: ignore[call-overload]
 
 total = Accumulator()
@@ -73,4 +80,6 @@ assert_type(total.count, int)
 same: bool = pickle.loads(pickle.dumps(total)) == total
 total.count = 3  # type: ignore[misc]
 total.merge(3)  # type: ignore[arg-type]
-pycrust.Accumulator(3)  # type: ignore[call-arg]
+pycrust.Accumulator([3, 4], where=[True, False])
+pycrust.Accumulator(object())  # type: ignore[arg-type]
+assert_type(total + 0, Accumulator)
