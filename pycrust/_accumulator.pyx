@@ -65,6 +65,14 @@ cdef class Accumulator:
     bytes whatever it holds, and pickles to fewer, so it serves files larger than
     memory, processes and clusters.
 
+    Parameters
+    ----------
+    a : array_like, optional
+        What to `update` it with at once.
+    where : array_like of bool, optional
+    workers : int, optional
+        All as in `sumsq`.
+
     Attributes
     ----------
     count : int
@@ -74,6 +82,11 @@ cdef class Accumulator:
     -----
     Threads may share one: each `update` sums outside any lock and adds its sum
     in one step.
+
+    A pickle holds the name of this class and a dict: version 1, count, the sum
+    as an integer times a power of two, whether it is of integers alone, and
+    whether there was Inf or NaN. What is damaged or forged is a ValueError.
+    Only lists of ints above 2**1024 make it larger.
 
     Examples
     --------

@@ -32,7 +32,6 @@ from pycrust.csrc cimport (
     pc_accumulator_word,
     pc_add_panel,
     pc_add_squares,
-    pc_array,
     pc_array_arrange,
     pc_array_certifiable,
     pc_array_depth,
@@ -436,16 +435,18 @@ def sumsq(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, wor
     ----------
     a : array_like
         Numbers of bool, any integer dtype, float16/32/64 or complex64/128, in
-        any shape, strides, alignment and byte order. It is not copied.
+        any shape, strides, alignment and byte order: an array, which is not
+        copied, or nested lists. Lists of Python ints may hold any of them, and
+        are exact; a list with a float in it is one of floats.
     axis : int or tuple of int, optional
         The axes to sum over; all of them by default.
-    dtype : {uint64, float64, object}, optional
-        Of the result, for integer input with an axis: uint64 by default,
-        float64 for the nearest double, object for Python ints. For other input
-        float64 is the only one.
+    dtype : {int64, uint64, float64, float32, float16, object}, optional
+        What the results are made in. Integers give int64 by default, and uint64
+        if they are unsigned, or on request any of these; object holds Python
+        ints. Other input gives float64, or on request float32 or float16.
     out : ndarray, optional
-        Where to write the result. It must have its shape, and a dtype that holds
-        every value of the result's dtype.
+        Where to write the result, of its shape; its dtype, one of the above,
+        takes the place of `dtype`.
     keepdims : bool, optional
         Leave the axes summed over in the result, with length one.
     where : array_like of bool, optional
@@ -457,19 +458,22 @@ def sumsq(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, wor
     Returns
     -------
     int, float or ndarray
-        Without `axis`: a Python int for integers, else a float. With it: uint64
-        for integers, else float64. For floats the result is the double nearest
-        to the true sum of the exact squares (ties to even), which is Inf from
-        2**1024 - 2**970 on; for complex numbers that of abs(z)**2. NaN if any
-        element is NaN, else Inf if any is Inf. 0 for no elements.
+        Without `axis`: a Python int, or a Python float for floats and a float
+        `dtype`. With `axis` or `keepdims`: an array, or a NumPy scalar where no
+        axis is left; `out`, if it was given. A float is the one of its type
+        nearest to the true sum of the exact squares (ties to even; float64 is
+        Inf from 2**1024 - 2**970 on), rounded once; for complex numbers that of
+        abs(z)**2. NaN if any element is NaN, else Inf if any is Inf. 0 for no
+        elements.
 
     Raises
     ------
     TypeError
         For a dtype that is not taken (object, str, datetime, structured,
-        longdouble) and for masked arrays: pass ``where=~a.mask``.
+        longdouble), for masked arrays (pass ``where=~a.mask``) and for dask's
+        (use pycrust.dask), for sets and generators.
     OverflowError
-        If a sum along an axis does not fit uint64: pass ``dtype=object``.
+        If a sum does not fit the integer dtype: pass ``dtype=object``.
     ValueError, numpy.exceptions.AxisError
         For an `axis`, `out`, `where` or `workers` that does not fit `a`.
 
@@ -514,16 +518,19 @@ def norm(a, *, axis=None, dtype=None, out=None, keepdims=False, where=True, work
     ----------
     a : array_like
     axis : int or tuple of int, optional
+    dtype : {float64, float32, float16}, optional
     out : ndarray, optional
     keepdims : bool, optional
     where : array_like of bool, optional
     workers : int, optional
-        All as in `sumsq`. Over two axes or more it is the Frobenius norm.
+        All as in `sumsq`, but by name alone: the second argument of
+        `numpy.linalg.norm` is another. Over two axes or more it is the Frobenius
+        norm.
 
     Returns
     -------
-    float or ndarray of float64
-        The double nearest to the root of the *exact* sum: it neither overflows
+    float or ndarray
+        The float nearest to the root of the *exact* sum: it neither overflows
         nor underflows unless the norm itself does. 0.0 for no elements.
 
     Raises
@@ -553,6 +560,7 @@ def rms(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, worke
     ----------
     a : array_like
     axis : int or tuple of int, optional
+    dtype : {float64, float32, float16}, optional
     out : ndarray, optional
     keepdims : bool, optional
     where : array_like of bool, optional
@@ -562,8 +570,8 @@ def rms(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, worke
 
     Returns
     -------
-    float or ndarray of float64
-        In the units of `a`: the double nearest to the root of the *exact* mean.
+    float or ndarray
+        In the units of `a`: the float nearest to the root of the *exact* mean.
         NaN for no elements, with a RuntimeWarning, as `numpy.mean` gives.
 
     Raises

@@ -230,10 +230,11 @@ def _reduce(
 
 def _mask_of(where: Any, a: da.Array) -> da.Array:
     """where= in the chunks of a, or in one chunk along axes where it has length one."""
-    mask = da.asanyarray(where)
+    mask: da.Array = da.asanyarray(where)
     pycrust.sumsq(np.empty(0), where=mask._meta.reshape(-1))  # refuses what is not bool
     if not np.isnan(sum((*a.shape, *mask.shape))):
-        return da.broadcast_to(mask, a.shape).rechunk(a.chunks)
+        mask = da.broadcast_to(mask, a.shape).rechunk(a.chunks)
+        return mask
     mask = mask[(None,) * (a.ndim - mask.ndim)]
     for size, blocks, wanted in zip(mask.shape, mask.numblocks, a.numblocks, strict=True):
         if size != 1 and blocks != wanted:
@@ -247,7 +248,7 @@ def _mask_of(where: Any, a: da.Array) -> da.Array:
 def _block(values: Any, made: np.dtype[Any]) -> Any:
     """A block of results: where no axis is left a NumPy scalar, or an array around an object."""
     values = np.asarray(values, dtype=made)
-    return values if made == object else values[()]
+    return values if made.hasobject else values[()]
 
 
 def _call(

@@ -108,3 +108,35 @@ def test_interrupts_at_random_moments(workers, full):
     )
     assert done.stdout.startswith("right"), done.stderr
     assert done.returncode == 0
+
+
+def test_a_handler_that_forks():
+    """The child has no helpers to wait for: an error there, and the right answer here."""
+    script = """
+import os, signal
+import numpy as np
+import pycrust
+
+a = np.random.default_rng(0).normal(size=1000)
+rows = np.lib.stride_tricks.sliding_window_view(np.random.default_rng(1).normal(size=1 << 20), 1 << 18)[:4000]
+children = []
+
+def fork(*_):
+    child = os.fork()
+    if child:
+        children.append(child)
+
+signal.signal(signal.SIGALRM, fork)
+here = os.getpid()
+signal.setitimer(signal.ITIMER_REAL, 0.05)
+try:
+    pycrust.sumsq(rows[:, ::2], workers=2)
+except RuntimeError as error:
+    os._exit(7 if os.getpid() != here and "forked" in str(error) else 1)
+if os.getpid() != here:
+    os._exit(2)
+assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [7], children
+print("right")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "right\n", done.stderr
