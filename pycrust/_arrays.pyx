@@ -149,11 +149,14 @@ cdef object as_array(a):
 
 cdef object ints_of(a):
     """Nested sequences of integers alone as an array of Python ints, which NumPy may take for floats; else None."""
+    if isinstance(a, np.ndarray):
+        return None
     first = a
     for _ in range(64):                         # NumPy goes no deeper
-        if isinstance(first, Sequence) and not isinstance(first, (str, bytes)) and len(first):
-            first = first[0]
-    if isinstance(first, np.ndarray) and first is not a:
+        if not (isinstance(first, Sequence) and len(first)) or isinstance(first, (str, bytes)):
+            break
+        first = first[0]
+    if isinstance(first, np.ndarray):
         if first.dtype.kind not in "biuO":
             return None
     elif not isinstance(first, (int, np.integer)):
@@ -202,26 +205,27 @@ cdef object mask_of(where, array):
         ) from None
 
 
+_FLOAT64, _INT64, _UINT64 = np.dtype(np.float64), np.dtype(np.int64), np.dtype(np.uint64)
+_FOR_FLOATS = (_FLOAT64, np.dtype(np.float32), np.dtype(np.float16))
+_FOR_INTEGERS = (_INT64, _UINT64, *_FOR_FLOATS, np.dtype(object))
+
+
 cdef object dtype_of(dtype, out, array, pc_result result):
     """The dtype of an array of results: `dtype`, or else that of `out`, both of which must be able to hold them."""
     cdef bint integers = is_integer(array) and result == PC_SUMSQ
-    allowed = (np.int64, np.uint64, np.float64, np.float32, np.float16, object)
-    if not integers:
-        allowed = (np.float64, np.float32, np.float16)
+    if dtype is None and out is None:
+        return _FLOAT64 if not integers else _UINT64 if cnp.PyArray_ISUNSIGNED(array) else _INT64
+    allowed = _FOR_INTEGERS if integers else _FOR_FLOATS
     what = "sums of squares" if result == PC_SUMSQ else "norms" if result == PC_NORM else "root mean squares"
     of_out = None if out is None else out.dtype.newbyteorder("=")
     if dtype is not None:
         dtype = np.dtype(dtype).newbyteorder("=")
         if of_out is not None and dtype != of_out:
             raise TypeError(f"out is of {of_out}, which is not dtype={dtype}; the results are made in one of them")
-    elif of_out is not None:
-        dtype = of_out
-    elif integers:
-        dtype = np.dtype(np.uint64 if array.dtype.kind == "u" else np.int64)
     else:
-        dtype = np.dtype(np.float64)
+        dtype = of_out
     if dtype not in allowed:
-        names = ", ".join(np.dtype(each).name for each in allowed)
+        names = ", ".join(each.name for each in allowed)
         raise TypeError(f"{'dtype' if of_out is None else 'out of dtype'} {dtype} does not hold {what} of "
                         f"{array.dtype}: use {names}")
     return dtype

@@ -255,7 +255,7 @@ def _array(a: Any) -> Any:
     if isinstance(a, (list, tuple)):  # which NumPy may round
         objects = np.array(a, dtype=object)
         if objects.size and all(isinstance(x, (int, np.integer, np.bool_)) for x in objects.flat):
-            objects.flat = [int(x) for x in objects.flat]
+            objects.reshape(-1)[:] = [int(x) for x in objects.flat]
             return objects
     a = np.asarray(a)
     if a.dtype.kind not in "biufc" or a.dtype.str[1:] in ("f16", "c32", "f12", "c24"):

@@ -808,3 +808,34 @@ def test_out_untouched_by_errors():
     with pytest.raises(TypeError):
         pycrust.sumsq(np.ones((2, 2), object), axis=0, out=out)
     assert out.tolist() == [7.0, 7.0]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(
+    "dtype, wider", [(np.int64, "use dtype=np.uint64, dtype=object"), (np.uint64, "use dtype=object")]
+)
+def test_the_first_sum_that_does_not_fit_is_named(dtype, wider, workers):
+    a = np.zeros((5000, 300), np.uint64)
+    limit = np.iinfo(dtype).max
+    a[[4000, 1234], 7] = math.isqrt(limit) + 1
+    total = (math.isqrt(limit) + 1) ** 2
+    with pytest.raises(OverflowError, match=rf"at \(1234,\) along the axes kept is {total}, .*{wider}"):
+        pycrust.sumsq(a, axis=1, dtype=dtype, workers=workers)
+    with pytest.raises(OverflowError, match=rf"squares is {total}, .*dtype=object"):
+        pycrust.sumsq([math.isqrt(limit) + 1], dtype=dtype)
+
+
+def test_arrays_of_integers_in_a_list():
+    """NumPy makes floats of int64 together with uint64."""
+    both = [np.array([2**63 + 1], np.uint64), np.array([-1])]
+    assert np.asarray(both).dtype == float
+    assert_same(pycrust.sumsq(both), (2**63 + 1) ** 2 + 1)
+
+
+def test_an_empty_array_with_strides_beyond_all_memory():
+    a = np.lib.stride_tricks.as_strided(np.empty(0), (4, 0), (2**62, 8))
+    assert_same(pycrust.sumsq(a, axis=1), np.zeros(4))
+
+
+def test_more_workers_than_an_int_holds():
+    assert pycrust.sumsq(np.ones(300_000), workers=2**31) == pycrust.sumsq(np.ones(300_000), workers=2**70) == 300_000
