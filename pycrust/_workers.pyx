@@ -144,7 +144,7 @@ cdef int run_pieces(Task task, void *job, size_t pieces, size_t workers, bint qu
                 more = take_pieces(&crew, 0, until)
             if until:
                 PyErr_CheckSignals()
-            if more and helping and os.getpid() != process:
+            if until and helping and os.getpid() != process:
                 forked = True
                 raise RuntimeError("a signal handler forked amid a call with several workers: "
                                    "it ends in the parent process alone")

@@ -118,7 +118,7 @@ import numpy as np
 import pycrust
 
 a = np.random.default_rng(0).normal(size=1000)
-rows = np.lib.stride_tricks.sliding_window_view(np.random.default_rng(1).normal(size=1 << 20), 1 << 18)[:4000]
+rows = np.lib.stride_tricks.sliding_window_view(np.random.default_rng(1).normal(size=1 << 20), 1 << 18)[:20000]
 children = []
 
 def fork(*_):
