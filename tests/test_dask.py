@@ -244,7 +244,7 @@ def test_results_are_arrays_like_others(figure, dtype, axis, chunks, tmp_path):
         numpys = view(da.from_array(theirs, chunks=-1)).compute()
         assert np.shape(ours) == np.shape(numpys) and np.array_equal(ours, numpys)
     target = np.empty(r.shape, expected.dtype)
-    da.store(r, target)
+    da.store(r, target, scheduler="synchronous")
     assert np.array_equal(target, expected)
 
 
