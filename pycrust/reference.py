@@ -255,8 +255,7 @@ def _array(a: Any) -> Any:
     if isinstance(a, (list, tuple)):  # which NumPy may round
         objects = np.array(a, dtype=object)
         if objects.size and all(isinstance(x, (int, np.integer, np.bool_)) for x in objects.flat):
-            objects.reshape(-1)[:] = [int(x) for x in objects.flat]
-            return objects
+            return np.frompyfunc(int, 1, 1)(objects)
     a = np.asarray(a)
     if a.dtype.kind not in "biufc" or a.dtype.str[1:] in ("f16", "c32", "f12", "c24"):
         raise TypeError(f"a must hold integers, float16/32/64 or complex64/128, not {a.dtype}")

@@ -408,3 +408,11 @@ def test_unknown_method(method):
 def test_ragged():
     with pytest.raises(ValueError, match="inhomogeneous"):
         sum_of_squares_batch([[1], [2, 3]])
+
+
+@pytest.mark.parametrize(
+    "ns", [np.ma.array([1, 2], mask=[False, True]), [np.ma.array([1, 2], mask=[False, True]), np.ma.array([3, 4])]]
+)
+def test_masks_are_never_ignored(ns):
+    with pytest.raises(TypeError, match="mask"):
+        sum_of_squares_batch(ns)

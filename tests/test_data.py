@@ -5,6 +5,7 @@ import functools
 import hashlib
 import itertools
 import math
+import tracemalloc
 from fractions import Fraction
 
 import numpy as np
@@ -839,3 +840,22 @@ def test_an_empty_array_with_strides_beyond_all_memory():
 
 def test_more_workers_than_an_int_holds():
     assert pycrust.sumsq(np.ones(300_000), workers=2**31) == pycrust.sumsq(np.ones(300_000), workers=2**70) == 300_000
+
+
+@pytest.mark.parametrize("where", [[1, 0], np.array([1.0, 0.0]), "ab", np.array([True, False], object)])
+def test_where_that_is_not_bool_says_what_it_is(where):
+    with pytest.raises(TypeError, match="where must be an array of bool, not ") as caught:
+        pycrust.sumsq([1.0, 2.0], where=where)
+    assert "not of bool" not in str(caught.value)
+
+
+def test_what_does_not_fit_is_found_without_summing_all_again():
+    """The message comes of the sums at hand: nothing grows with the number of them."""
+    a = np.full((300_000, 2), 2**31)
+    a[:7] = 1
+    tracemalloc.start()
+    with pytest.raises(OverflowError, match=rf"at \(7,\) along the axes kept is {2**63}, which does not fit int64"):
+        pycrust.sumsq(a, axis=1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2 * a.nbytes // 3  # the results, and no objects beside them

@@ -176,3 +176,10 @@ def test_the_two_differ_in_one_line():
         return [line.strip() for line in text.splitlines() if line.strip() != "with nogil:"]
 
     assert body(sum_of_squares.__name__) == body(threadable_sum_of_squares.__name__)
+
+
+@pytest.mark.parametrize("function", [sum_of_squares, threadable_sum_of_squares])
+@pytest.mark.parametrize("numbers", [[1, 2, 3], (1, 2), np.arange(3)])
+def test_numbers_in_place_of_one_are_pointed_elsewhere(function, numbers):
+    with pytest.raises(TypeError, match=r"sumsq.*sum_of_squares_batch"):
+        function(numbers)
