@@ -703,13 +703,13 @@ def test_lists_of_ints_are_exact(a):
     """NumPy would make floats or objects of them."""
     numbers = [int(x) for x in np.array(a, dtype=object).flat]
     total = sum(x * x for x in numbers)
-    for given in (a, tuple(a)):
-        assert_same(pycrust.sumsq(given), total)
-        assert_same(pycrust.sumsq(given, dtype="f8"), reference.nearest(total))
-        assert_same(pycrust.norm(given), reference.nearest_root(total))
-        assert_same(pycrust.rms(given), reference.nearest_root(Fraction(total, len(numbers))))
+    for those in (a, tuple(a)):
+        assert_same(pycrust.sumsq(those), total)
+        assert_same(pycrust.sumsq(those, dtype="f8"), reference.nearest(total))
+        assert_same(pycrust.norm(those), reference.nearest_root(total))
+        assert_same(pycrust.rms(those), reference.nearest_root(Fraction(total, len(numbers))))
         accumulator = pycrust.Accumulator([1.5, 0.5][:0])
-        accumulator.update(given)
+        accumulator.update(those)
         assert_same(accumulator.sumsq(), total)
         assert accumulator.count == len(numbers)
 
@@ -754,9 +754,9 @@ def test_sums_beyond_int64(level):
     a[1, :2] = 2**31
     a[1, 2] = 2**31 + 1
     out = np.array([7, 8])
-    for given in ({}, {"out": out}, {"dtype": np.int64}, {"workers": 2}):
+    for options in ({}, {"out": out}, {"dtype": np.int64}, {"workers": 2}):
         with pytest.raises(OverflowError, match=r"at \(1,\) .* int64; use dtype=np.uint64, dtype=object"):
-            pycrust.sumsq(a, axis=1, **given)
+            pycrust.sumsq(a, axis=1, **options)
     assert out.tolist() == [7, 8]
     assert_same(pycrust.sumsq(a, axis=1, dtype="u8"), np.array([2**63 - 1, 3 * 2**62 + 2**32 + 1], "u8"))
     assert pycrust.sumsq(a.astype("u8"), axis=1).dtype == np.uint64
