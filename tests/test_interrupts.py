@@ -62,6 +62,10 @@ CALLS = {
 }
 ints_out = np.full(ints.shape, 9)
 
+def settled():
+    # A handler that is still due runs at the latest here: Python 3.12 and later look at the start of functions.
+    pass
+
 OUTS = {"rows": out, "columns": out, "ints": words, "batch": ints_out}
 
 def untouched_or_right(name, right):
@@ -72,9 +76,11 @@ def untouched_or_right(name, right):
 
 strikes = 0
 for name, call in CALLS.items():
-    start = time.perf_counter()
-    call()
-    took = time.perf_counter() - start
+    took = 1.0
+    for _ in range(3):      # the first is slower than those to come
+        start = time.perf_counter()
+        call()
+        took = min(took, time.perf_counter() - start)
     right = OUTS[name].copy() if name in OUTS else None
     untouched_or_right(name, right)
     seen = done = 0
@@ -86,6 +92,7 @@ for name, call in CALLS.items():
                 call()
             finally:
                 signal.setitimer(signal.ITIMER_REAL, 0)
+                settled()
         except KeyboardInterrupt:
             seen += 1
         except BaseException as error:
