@@ -38,7 +38,7 @@ struct pc_watch {
     double solid_asked; /* for which it had run or slept when it was first seen to be asked; -1: not
                            yet */
     int runs, sleeps;   /* the holder, when last seen */
-    int beat_tid;
+    int beat_tid, watcher_tid;
     pc_figures figures;
     /* Tracebacks. */
     int signum, in, out;
@@ -375,6 +375,7 @@ static void *watcher(void *argument)
 {
     pc_watch *watch = argument;
     pthread_setname_np(pthread_self(), "pycrust-watch");
+    watch->watcher_tid = pc_gettid();
     pthread_mutex_lock(&watch->lock);
     for (;;) {
         double due = pc_now() + watch->pace;
@@ -566,6 +567,16 @@ void pc_watch_begun(pc_watch *watch)
     pthread_mutex_unlock(&watch->lock);
 }
 
+/* The kernel lists a thread for a moment after it was joined: a fork would warn of it. */
+static void wait_until_gone(int tid)
+{
+    char path[48];
+    snprintf(path, sizeof path, "/proc/self/task/%d", tid);
+    for (int k = 0; k < 2000 && access(path, F_OK) == 0; k++) {
+        usleep(50);
+    }
+}
+
 void pc_watch_stop(pc_watch *watch)
 {
     if (!watch->running) {
@@ -577,6 +588,8 @@ void pc_watch_stop(pc_watch *watch)
     pthread_mutex_unlock(&watch->lock);
     pthread_join(watch->beat, NULL);
     pthread_join(watch->watcher, NULL);
+    wait_until_gone(watch->beat_tid);
+    wait_until_gone(watch->watcher_tid);
     watch->running = 0;
 }
 

@@ -1,7 +1,7 @@
 # Ask for the GIL at random moments, and time the wait.
 #
-# `Waits` is for the verdict on a function, and works everywhere. `Watch` is for stalls: see probe/watch.h. This module
-# imports nothing but the standard library, so that a program may be watched without what pycrust needs.
+# `Watch` does so for `pycrust stalls`: see probe/watch.h. This module imports nothing but the standard library, so
+# that a program may be watched without what pycrust needs.
 
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from cpython.pythread cimport PyThread_get_thread_ident
@@ -259,8 +259,8 @@ cdef class Watch:
     def figures(self, bint reset=False):
         """
         Beats, waits, seconds waited, longest wait; looks of the watcher, seconds for which it could not look, the
-        latest look; seconds in all, the shortest wait that counts; whether the program took the signal; the start, or last reset, which all
-        this is since.
+        latest look; seconds in all, the shortest wait that counts; whether the program took the signal; the start, or
+        last reset, which all this is since.
         """
         cdef pc_figures figures
         cdef double seconds
