@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pycrust.bench import break_even, compare, compare_peers, gil_table, threadable
+from pycrust.bench import Stalls, break_even, compare, compare_peers, gil_table, threadable
+from pycrust.bench.stalls import HELD, Figures, Place, Stall
 
 DOCS = Path(__file__).parent.parent / "docs"
 TIMING = {"median", "spread", "rounds"}
@@ -47,6 +48,10 @@ def results():
     yield compare_peers((10,), ("int64",), rounds=1, seconds=0.01)
     yield threadable(time.sleep, 0.002, threads=(1,), rounds=1)
     yield compare(table.to_dict(), table.to_dict())
+    # Made by hand: not every system can be watched.
+    figures = Figures(**dict.fromkeys(Figures._fields, 1))
+    stall = Stall(0.5, 0.1, HELD, "MainThread", (Place("app.py", 7, "handler"),), "during")
+    yield Stalls(stalls=[stall], watch=figures, idle=figures, tests=[(0.0, "test_app.py::test_it")])
 
 
 @pytest.mark.slow
