@@ -1,4 +1,8 @@
-"""What `stalls` costs: a script, for a quiet machine. Each work is done with the watch and without, in turns; medians of the ratios."""
+"""
+What `stalls` costs: a script, for a quiet machine.
+
+Each work is done with the watch and without, in turns; it prints medians of the ratios.
+"""
 
 import statistics
 import sys
@@ -73,8 +77,8 @@ def main(rounds):
             ratios.append(watched / pair[0])
             control.append(pair[1] / pair[0])
         print(
-            f"{work.__name__:12} {statistics.median(ratios) - 1:+7.2%} with the watch, {statistics.median(control) - 1:+7.2%} "
-            "for the same without it once more",
+            f"{work.__name__:12} {statistics.median(ratios) - 1:+7.2%} with the watch, "
+            f"{statistics.median(control) - 1:+7.2%} for the same without it once more",
             flush=True,
         )
 
