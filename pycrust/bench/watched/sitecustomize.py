@@ -20,7 +20,8 @@ def watch_the_program():
 
     import atexit
     import time
-    from importlib.machinery import ExtensionFileLoader, ModuleSpec
+    from _frozen_importlib import ModuleSpec  # of importlib.machinery, which the program might not import
+    from _frozen_importlib_external import ExtensionFileLoader
 
     name = "pycrust._probe"
     spec = ModuleSpec(name, ExtensionFileLoader(name, probe), origin=probe)
