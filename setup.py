@@ -74,6 +74,7 @@ setup(
             extension("_arrays"),
             extension("_workers"),
             extension("_reduce", "csrc/arrays.c", "csrc/blocks.c", "csrc/runs.c", *SUMS, *KERNELS),
+            extension("_ints", *SUMS),
             extension("_accumulator", *SUMS),
             Extension(
                 "pycrust._probe",

@@ -1,103 +1,131 @@
-/* The exact running sum: add, merge, scale, export. */
+/* The exact running sums: add, merge, scale, export. */
 #include "certified.h"
 
 #include <string.h>
 
+const size_t size_of_type[] = {
+    [PC_INT8] = 1,  [PC_UINT8] = 1,   [PC_INT16] = 2,   [PC_UINT16] = 2,
+    [PC_INT32] = 4, [PC_UINT32] = 4,  [PC_INT64] = 8,   [PC_UINT64] = 8,
+    [PC_BOOL] = 1,  [PC_FLOAT16] = 2, [PC_FLOAT32] = 4, [PC_FLOAT64] = 8,
+};
+
+void pc_accumulator_clear(pc_accumulator *acc, pc_result result)
+{
+    static const uint32_t with[] = {
+        [PC_SUMSQ] = PC_WITH_SQUARES,
+        [PC_NORM] = PC_WITH_SQUARES,
+        [PC_RMS] = PC_WITH_SQUARES,
+        [PC_SUM] = PC_WITH_NUMBERS,
+        [PC_MEAN] = PC_WITH_NUMBERS,
+        [PC_VAR] = PC_WITH_SQUARES | PC_WITH_NUMBERS,
+        [PC_STD] = PC_WITH_SQUARES | PC_WITH_NUMBERS,
+    };
+    acc->count = 0;
+    acc->flags = with[result];
+    for (int part = 0; part < 3; part++)
+        acc->part[part].flags = 0;
+}
+
+void pc_accumulator_clear_certified(pc_accumulator *acc, pc_result result)
+{
+    pc_accumulator_clear(acc, result);
+    acc->flags |= PC_CERTIFIED;
+    for (int part = 0; part < 3; part++)
+        acc->part[part].slack = 0;
+}
+
+/* The limbs of one part. */
+typedef struct {
+    size_t first, count;
+    int lowest;
+} limbs;
+
+static limbs limbs_of(pc_part part)
+{
+    static const limbs of[] = {
+        [PC_SQUARES] = {0, PC_LIMBS, LOWEST},
+        [PC_NUMBERS] = {PC_LIMBS, PC_LIMBS / 2, LOWEST_NUMBER},
+        [PC_IMAGINARY] = {PC_LIMBS + PC_LIMBS / 2, PC_LIMBS / 2, LOWEST_NUMBER},
+    };
+    return of[part];
+}
+
+static uint64_t sign_of(const uint64_t *word, size_t count)
+{
+    return 0 - (word[count - 1] >> 63);
+}
+
 /* ---- add ----------------------------------------------------------------- */
 
-/* *x += y + carry; returns the carry out. */
-static inline uint64_t add_carry(uint64_t *x, uint64_t y, uint64_t carry)
+/* limb += (words, sign) * 2^exponent. Bits outside the limbs are zero in any such sum. */
+static void add_to_limbs(pc_accumulator *acc, pc_part part, const uint64_t *words, size_t count,
+                         int exponent, uint64_t sign)
 {
-    uint64_t sum = *x + y, out = sum < y;
-    *x = sum + carry;
-    return out | (*x < carry);
-}
-
-void pc_accumulator_clear(pc_accumulator *acc)
-{
-    acc->count = 0;
-    acc->flags = 0;
-}
-
-void pc_accumulator_clear_certified(pc_accumulator *acc)
-{
-    acc->count = 0;
-    acc->slack = 0;
-    acc->flags = PC_CERTIFIED;
-}
-
-/* words += x * 2^position. In the limbs a carry ends with them. */
-static inline void add_at(uint64_t *words, unsigned position, pc_u128 x)
-{
-    unsigned shift = position % 64;
-    uint64_t top = shift ? x.hi >> (64 - shift) : 0, *word = words + position / 64;
-    pc_u128 sum = {word[0], word[1]};
-    uint64_t carry = u128_add(&sum, u128_shl(x, shift));
-    word[0] = sum.lo;
-    word[1] = sum.hi;
-    carry = add_carry(&word[2], top, carry);
-    for (word += 3; carry && word < words + PC_LIMBS; word++)
-        carry = ++*word == 0;
-}
-
-static inline void use_limbs(pc_accumulator *acc)
-{
-    if (!(acc->flags & PC_LIMBS_USED)) {
-        memset(acc->limb, 0, sizeof acc->limb);
-        acc->flags |= PC_LIMBS_USED;
+    const limbs of = limbs_of(part);
+    uint64_t *limb = acc->limb + of.first;
+    if (!(acc->part[part].flags & PC_LIMBS_USED)) {
+        memset(limb, 0, of.count * sizeof *limb);
+        acc->part[part].flags |= PC_LIMBS_USED;
     }
-}
-
-/* limb += words * 2^exponent. Bits outside the limbs are zero in any sum of
- * squares, which is a multiple of 2^-2148 and below 2^2176. */
-static void add_to_limbs(pc_accumulator *acc, const uint64_t *words, size_t count, int exponent)
-{
-    use_limbs(acc);
-    unsigned position = (unsigned)(exponent - LOWEST), shift = position % 64;
-    size_t k = position / 64;
-    uint64_t carry = 0, below = 0;
-    for (size_t j = 0; j <= count && k < PC_LIMBS; j++, k++) {
-        uint64_t word = j < count ? words[j] : 0;
-        carry =
-            add_carry(&acc->limb[k], shift ? word << shift | below >> (64 - shift) : word, carry);
-        below = word;
-    }
-    for (; carry && k < PC_LIMBS; k++)
-        carry = add_carry(&acc->limb[k], 0, carry);
+    add_at(limb, of.count, (size_t)(exponent - of.lowest), words, count, sign);
 }
 
 /* The window's content moves to the limbs. */
-static void close_window(pc_accumulator *acc)
+static void close_window(pc_accumulator *acc, pc_part part)
 {
-    if (acc->flags & PC_WINDOW_USED) {
-        acc->flags &= ~(uint32_t)PC_WINDOW_USED;
-        add_to_limbs(acc, acc->window, 4, acc->exponent);
+    pc_fixed *sum = &acc->part[part];
+    if (sum->flags & PC_WINDOW_USED) {
+        sum->flags &= ~(uint32_t)PC_WINDOW_USED;
+        add_to_limbs(acc, part, sum->window, 4, sum->exponent, sign_of(sum->window, 4));
     }
 }
 
-void accumulator_add(pc_accumulator *acc, const uint64_t sum[4], int exponent)
+/* A window below 2^254 in size takes a sum below 2^220. */
+static inline int has_room(const pc_fixed *sum)
 {
-    /* A window below 2^255 takes a sum below 2^220. */
-    if ((acc->flags & PC_WINDOW_USED) && acc->exponent == exponent && !(acc->window[3] >> 63)) {
-        uint64_t carry = 0;
-        for (int k = 0; k < 4; k++)
-            carry = add_carry(&acc->window[k], sum[k], carry);
+    return sum->window[3] + (UINT64_C(1) << 62) < UINT64_C(1) << 63;
+}
+
+void accumulator_add(pc_accumulator *acc, pc_part part, const uint64_t words[4], int exponent)
+{
+    pc_fixed *sum = &acc->part[part];
+    if ((sum->flags & PC_WINDOW_USED) && sum->exponent == exponent && has_room(sum)) {
+        add_words(sum->window, words);
         return;
     }
-    close_window(acc);
-    memcpy(acc->window, sum, sizeof acc->window);
-    acc->exponent = exponent;
-    acc->flags |= PC_WINDOW_USED;
+    close_window(acc, part);
+    memcpy(sum->window, words, sizeof sum->window);
+    sum->exponent = exponent;
+    sum->flags |= PC_WINDOW_USED;
 }
 
-void accumulator_add_square(pc_accumulator *acc, double x)
+/* += (x, sign) * 2^exponent, x of `bits` bits, to a window opened at `window` or to the limbs. */
+static inline void add_one(pc_accumulator *acc, pc_part part, pc_u128 x, uint64_t sign,
+                           int exponent, int bits, int window)
+{
+    pc_fixed *sum = &acc->part[part];
+    const uint64_t words[2] = {x.lo, x.hi};
+    if (!(sum->flags & (PC_WINDOW_USED | PC_LIMBS_USED))) {
+        memset(sum->window, 0, sizeof sum->window);
+        sum->exponent = window;
+        sum->flags |= PC_WINDOW_USED;
+    }
+    int position = exponent - sum->exponent;
+    if ((sum->flags & PC_WINDOW_USED) && position >= 0 && position <= 220 - bits && has_room(sum))
+        add_at(sum->window, 4, (size_t)position, words, 2, sign);
+    else
+        add_to_limbs(acc, part, words, 2, exponent, sign);
+}
+
+void accumulator_add_number(pc_accumulator *acc, double x, int imaginary)
 {
     uint64_t bits;
     memcpy(&bits, &x, sizeof bits);
-    uint64_t fraction = bits & ((UINT64_C(1) << 52) - 1);
+    uint64_t fraction = bits & ((UINT64_C(1) << 52) - 1), sign = 0 - (bits >> 63);
     int e = (int)(bits >> 52 & 0x7ff);
     if (e == 0x7ff) {
-        acc->flags |= fraction ? PC_SEEN_NAN : PC_SEEN_INF;
+        uint32_t special = fraction ? PC_NAN : sign ? PC_MINUS_INF : PC_PLUS_INF;
+        acc->flags |= special << (imaginary ? PC_SPECIAL_BITS : 0);
         return;
     }
     if (e)
@@ -107,21 +135,15 @@ void accumulator_add_square(pc_accumulator *acc, double x)
     else
         return;
 
-    /* x^2 = fraction^2 * 2^exponent, 106 bits */
-    pc_u128 square = u128_mul64(fraction, fraction);
-    int exponent = 2 * (e - 1075);
-    if (!(acc->flags & (PC_WINDOW_USED | PC_LIMBS_USED))) {
-        memset(acc->window, 0, sizeof acc->window);
-        acc->exponent = window_of(e < 43 ? -980 : e - 1023);
-        acc->flags |= PC_WINDOW_USED;
-    }
-    int position = exponent - acc->exponent;
-    if ((acc->flags & PC_WINDOW_USED) && position >= 0 && position <= 220 - 106 &&
-        !(acc->window[3] >> 63)) {
-        add_at(acc->window, (unsigned)position, square);
-    } else {
-        use_limbs(acc);
-        add_at(acc->limb, (unsigned)(exponent - LOWEST), square);
+    /* x = fraction * 2^exponent, and its square has 106 bits */
+    const int E = e < 43 ? -980 : e - 1023, exponent = e - 1075;
+    if (acc->flags & PC_WITH_SQUARES)
+        add_one(acc, PC_SQUARES, u128_mul64(fraction, fraction), 0, 2 * exponent, 106,
+                window_of(E));
+    if (acc->flags & PC_WITH_NUMBERS) {
+        pc_u128 number = {(fraction ^ sign) - sign, sign};
+        add_one(acc, imaginary ? PC_IMAGINARY : PC_NUMBERS, number, sign, exponent, 53,
+                number_window_of(E));
     }
 }
 
@@ -134,38 +156,39 @@ pc_status pc_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other)
         certified_merge(acc, other);
         return PC_OK;
     }
-    acc->flags |= other->flags & (PC_SEEN_INF | PC_SEEN_NAN);
-    if (other->flags & PC_LIMBS_USED)
-        add_to_limbs(acc, other->limb, PC_LIMBS, LOWEST);
-    if (other->flags & PC_WINDOW_USED)
-        add_to_limbs(acc, other->window, 4, other->exponent);
+    acc->flags |= pc_accumulator_special(other);
+    for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
+        const pc_fixed *sum = &other->part[part];
+        const limbs of = limbs_of(part);
+        const uint64_t *limb = other->limb + of.first;
+        if (sum->flags & PC_LIMBS_USED)
+            add_to_limbs(acc, part, limb, of.count, of.lowest, 0);
+        if (sum->flags & PC_WINDOW_USED)
+            add_to_limbs(acc, part, sum->window, 4, sum->exponent, sign_of(sum->window, 4));
+    }
     return PC_OK;
 }
 
 void pc_accumulator_scale(pc_accumulator *acc, uint64_t factor)
 {
-    uint64_t carry = 0;
     acc->count *= factor;
     if (acc->flags & PC_CERTIFIED) {
         certified_scale(acc, factor);
         return;
     }
-    close_window(acc);
-    if (!(acc->flags & PC_LIMBS_USED))
-        return;
-    for (int k = 0; k < PC_LIMBS; k++) {
-        pc_u128 product = u128_mul64(acc->limb[k], factor);
-        uint64_t over = add_carry(&product.lo, carry, 0);
-        acc->limb[k] = product.lo;
-        carry = product.hi + over;
+    for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
+        const limbs of = limbs_of(part);
+        close_window(acc, part);
+        if (acc->part[part].flags & PC_LIMBS_USED)
+            multiply_words(acc->limb + of.first, of.count, factor);
     }
 }
 
 /* ---- read ---------------------------------------------------------------- */
 
-value value_of(const uint64_t *word, size_t count, int exponent)
+value value_of(const uint64_t *word, size_t count, int exponent, int negative)
 {
-    value v = {word, count, exponent};
+    value v = {word, count, exponent, negative};
     while (v.count && !v.word[v.count - 1])
         v.count--;
     while (v.count && !v.word[0]) {
@@ -176,57 +199,72 @@ value value_of(const uint64_t *word, size_t count, int exponent)
     return v;
 }
 
-value accumulator_value(const pc_accumulator *acc, pc_accumulator *room)
+value signed_value(const uint64_t *word, size_t count, int exponent, uint64_t *room)
 {
-    if (!(acc->flags & PC_LIMBS_USED))
-        return value_of(acc->window, acc->flags & PC_WINDOW_USED ? 4 : 0, acc->exponent);
-    if (acc->flags & PC_WINDOW_USED) {
-        *room = *acc;
-        close_window(room);
-        acc = room;
+    if (!count || !(word[count - 1] >> 63))
+        return value_of(word, count, exponent, 0);
+    uint64_t carry = 1;
+    for (size_t k = 0; k < count; k++) {
+        room[k] = ~word[k];
+        carry = add_carry(&room[k], 0, carry);
     }
-    return value_of(acc->limb, PC_LIMBS, LOWEST);
+    return value_of(room, count, exponent, 1);
 }
 
-int pc_accumulator_special(const pc_accumulator *acc)
+value accumulator_value(const pc_accumulator *acc, pc_part part, uint64_t room[PC_LIMBS])
 {
-    return acc->flags & PC_SEEN_NAN ? 2 : acc->flags & PC_SEEN_INF ? 1 : 0;
+    const pc_fixed *sum = &acc->part[part];
+    const limbs of = limbs_of(part);
+    if (!(sum->flags & PC_LIMBS_USED))
+        return signed_value(sum->window, sum->flags & PC_WINDOW_USED ? 4 : 0, sum->exponent, room);
+    memcpy(room, acc->limb + of.first, of.count * sizeof *room);
+    if (sum->flags & PC_WINDOW_USED)
+        add_at(room, of.count, (size_t)(sum->exponent - of.lowest), sum->window, 4,
+               sign_of(sum->window, 4));
+    return signed_value(room, of.count, of.lowest, room);
 }
 
-void pc_accumulator_make_special(pc_accumulator *acc, int special)
+uint32_t pc_accumulator_special(const pc_accumulator *acc)
 {
-    acc->flags |= special == 2 ? PC_SEEN_NAN : special == 1 ? PC_SEEN_INF : 0;
+    return acc->flags & ((1u << 2 * PC_SPECIAL_BITS) - 1);
 }
 
-pc_status pc_accumulator_word(const pc_accumulator *acc, pc_type type, uint64_t *word)
+void pc_accumulator_make_special(pc_accumulator *acc, uint32_t special)
 {
-    pc_accumulator room;
-    value v = accumulator_value(acc, &room);
-    if (v.count > 1 || (v.count == 1 && (v.exponent != 0 || (type == PC_INT64 && v.word[0] >> 63))))
-        return PC_TOO_LARGE;
-    *word = v.count ? v.word[0] : 0;
-    return PC_OK;
+    acc->flags |= special;
 }
 
-size_t pc_accumulator_export(const pc_accumulator *acc, uint64_t *words, int *exponent)
+size_t pc_accumulator_export(const pc_accumulator *acc, pc_part part, uint64_t *words,
+                             int *exponent, int *negative)
 {
-    pc_accumulator room;
-    value v = accumulator_value(acc, &room);
+    uint64_t room[PC_LIMBS];
+    value v = accumulator_value(acc, part, room);
     memcpy(words, v.word, v.count * sizeof *words);
     *exponent = v.count ? v.exponent : 0;
+    *negative = v.negative;
     return v.count;
 }
 
-pc_status pc_accumulator_import(pc_accumulator *acc, const uint64_t *words, size_t count,
-                                int exponent)
+pc_status pc_accumulator_import(pc_accumulator *acc, pc_part part, const uint64_t *words,
+                                size_t count, int exponent, int negative)
 {
+    const limbs of = limbs_of(part);
+    /* 2^64 of the largest numbers, or of their squares: what no carry leaves. */
+    const int highest = part == PC_SQUARES ? 2112 : 1088;
+    uint64_t own[PC_LIMBS];
     while (count && !words[count - 1])
         count--;
     if (!count)
         return PC_OK;
-    if (count > PC_LIMBS || exponent < LOWEST ||
-        exponent > HIGHEST - 64 * (int)count + (int)leading_zeros(words[count - 1]))
+    if (count > of.count || exponent < of.lowest ||
+        exponent > highest - 64 * (int)count + (int)leading_zeros(words[count - 1]))
         return PC_OUT_OF_RANGE;
-    add_to_limbs(acc, words, count, exponent);
+    uint64_t carry = 1;
+    for (size_t k = 0; k < count; k++) {
+        own[k] = negative ? ~words[k] : words[k];
+        if (negative)
+            carry = add_carry(&own[k], 0, carry);
+    }
+    add_to_limbs(acc, part, own, count, exponent, negative ? UINT64_MAX : 0);
     return PC_OK;
 }

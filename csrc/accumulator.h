@@ -1,56 +1,88 @@
-/* The exact running sum, seen from inside: what the kernels and pycrust.h share.
+/* The exact running sums, seen from inside: what the kernels and pycrust.h share.
  *
- * A sum of squares of doubles is a multiple of 2^-2148 below 2^2112 (for fewer
- * than 2^64 of them). It is held in two parts that add up:
+ * For fewer than 2^64 doubles the sum of their squares is a multiple of 2^-2148 below 2^2112,
+ * and that of the numbers one of 2^-1074 below 2^1088 in size. Each is held in two parts that
+ * add up, both integers in two's complement:
  *
  *   window  256 bits at 2^exponent, where nearly all data go: block sums of one
  *           scale add up here with no more than a carry
- *   limb    the whole range, from 2^-2176: used (and cleared) only once data of
+ *   limb    the whole range, from 2^-2176 or 2^-1084: used (and cleared) only once data of
  *           another scale come, flag PC_LIMBS_USED
  *
- * Both hold non-negative integers, so that addition is integer addition, and
- * any order and grouping of it gives the same bits. */
+ * Addition is integer addition, so any order and grouping of it gives the same bits. */
 #ifndef PYCRUST_ACCUMULATOR_H
 #define PYCRUST_ACCUMULATOR_H
 
 #include "u128.h"
 
-/* Sums are below 2^HIGHEST, so that no carry ever leaves the limbs. */
-enum { LOWEST = -2176, HIGHEST = 2112 };
+/* In bytes, by pc_type. */
+extern const size_t size_of_type[];
 
-/* The window for squares of doubles of exponents up to E, exact down to E - 49. */
+static inline int is_float(pc_type type)
+{
+    return type >= PC_FLOAT16;
+}
+
+/* From where the limbs count: squares, numbers. */
+enum { LOWEST = -2176, LOWEST_NUMBER = -1084 };
+
+/* The windows for doubles of exponents up to E, exact down to E - 49. */
 static inline int window_of(int E)
 {
     return 2 * E - 204;
 }
 
-/* Flags of pc_accumulator. */
+static inline int number_window_of(int E)
+{
+    return E - 101;
+}
+
+/* Flags of a pc_fixed. */
+enum { PC_LIMBS_USED = 1, PC_WINDOW_USED = 2 };
+
+/* Flags of a pc_accumulator, above those of what is special. */
 enum {
-    PC_LIMBS_USED = 1,
-    PC_WINDOW_USED = 2,
-    PC_SEEN_INF = 4,
-    PC_SEEN_NAN = 8,
-    PC_CERTIFIED = 16, /* the sum has slack: certified.h */
-    PC_UNCERTAIN = 32  /* ... so much that nothing is known of it */
+    PC_WITH_SQUARES = 64, /* what it sums */
+    PC_WITH_NUMBERS = 128,
+    PC_CERTIFIED = 256, /* the sums have slack: certified.h */
+    PC_UNCERTAIN = 512  /* ... so much that nothing is known of them */
 };
 
-/* acc += sum * 2^exponent; sum below 2^220. */
-void accumulator_add(pc_accumulator *acc, const uint64_t sum[4], int exponent);
+/* One part += sum * 2^exponent; sum, in two's complement, below 2^220 in size. */
+void accumulator_add(pc_accumulator *acc, pc_part part, const uint64_t sum[4], int exponent);
 
-/* acc += x^2. Integer arithmetic only. */
-void accumulator_add_square(pc_accumulator *acc, double x);
+/* acc += x; as imaginary part or not. Integer arithmetic only. */
+void accumulator_add_number(pc_accumulator *acc, double x, int imaginary);
 
-/* words * 2^exponent, the least significant first; value_of drops zero words at
+/* words += (x, sign) * 2^position: x in two's complement, and `sign` all the bits above it.
+ * What goes beyond the last word is lost. */
+static inline void add_at(uint64_t *words, size_t room, size_t position, const uint64_t *x,
+                          size_t count, uint64_t sign)
+{
+    const unsigned shift = position % 64;
+    uint64_t carry = 0, below = 0;
+    size_t k = position / 64;
+    for (size_t j = 0; k < room && (j <= count || carry != (sign & 1)); j++, k++) {
+        uint64_t word = j < count ? x[j] : sign;
+        carry = add_carry(&words[k], shift ? word << shift | below >> (64 - shift) : word, carry);
+        below = word;
+    }
+}
+
+/* +-words * 2^exponent, the least significant first; value_of drops zero words at
  * either end. */
 typedef struct {
     const uint64_t *word;
     size_t count;
-    int exponent;
+    int exponent, negative;
 } value;
 
-value value_of(const uint64_t *word, size_t count, int exponent);
+value value_of(const uint64_t *word, size_t count, int exponent, int negative);
 
-/* The sum. `room` is where window and limbs are added up if both are in use. */
-value accumulator_value(const pc_accumulator *acc, pc_accumulator *room);
+/* What `count` words in two's complement come to; `room` for so many. */
+value signed_value(const uint64_t *word, size_t count, int exponent, uint64_t *room);
+
+/* One part; `room` is where it is put together if need be. */
+value accumulator_value(const pc_accumulator *acc, pc_part part, uint64_t room[PC_LIMBS]);
 
 #endif

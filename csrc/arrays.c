@@ -1,4 +1,4 @@
-/* Sums of squares of arrays: axes and strides, positions and panels, results. */
+/* Sums of arrays: axes and strides, positions and panels, results. */
 #include "blocks.h"
 #include "certified.h"
 #include "fpenv.h"
@@ -65,7 +65,7 @@ static void add_copied(pc_accumulator *acc, const pc_array *a, char *x, size_t n
                 left--;
             }
     acc->count += left;
-    add_numbers(acc, a->type, x, reals);
+    add_reals(acc, a->type, a->parts, x, reals);
 }
 
 /* n elements along one axis. */
@@ -77,12 +77,12 @@ static void add_run(pc_accumulator *acc, const pc_array *a, const char *data, co
     if (acc->flags & PC_CERTIFIED && a->parts == 1 && !mask && !a->swapped &&
         has_certified(a->type)) {
         acc->count += n;
-        add_certified(acc, a->type, data, axis.stride, n);
+        add_certified(acc, a->type, 1, data, axis.stride, n);
         return;
     }
     if (axis.stride == (ptrdiff_t)size && !mask && !a->swapped) {
         acc->count += n;
-        add_numbers(acc, a->type, data, n * (size_t)a->parts);
+        add_reals(acc, a->type, a->parts, data, n * (size_t)a->parts);
         return;
     }
     for (; n; n -= m) {
@@ -285,57 +285,33 @@ int pc_array_certifiable(const pc_array *a)
     return is_float(a->type) && pc_array_depth(a) >= pc_kernels_in_use()->certified_from;
 }
 
-static void sum_panel(const pc_array *a, size_t first, size_t count, size_t depth, int certify,
-                      pc_sum *sums)
+static void sum_panel(const pc_array *a, size_t first, size_t count, size_t depth, pc_result result,
+                      int certify, pc_sum *sums)
 {
     for (size_t c = 0; c < count; c++)
         if (certify)
-            pc_accumulator_clear_certified(&sums[c].total);
+            pc_accumulator_clear_certified(&sums[c].total, result);
         else
-            pc_accumulator_clear(&sums[c].total);
+            pc_accumulator_clear(&sums[c].total, result);
     add_to_panel(a, first, count, 0, depth, sums);
     if (a->repeat != 1)
         for (size_t c = 0; c < count; c++)
             pc_accumulator_scale(&sums[c].total, a->repeat);
 }
 
-static pc_status round_sum(const pc_accumulator *sum, pc_result result, pc_type type,
-                           uint64_t *bits)
-{
-    if (sum->flags & PC_CERTIFIED)
-        return certified_round(sum, result, type, bits);
-    *bits = pc_accumulator_bits(sum, result, type);
-    return result == PC_RMS && sum->count == 0 ? PC_EMPTY : PC_OK;
-}
-
-pc_status pc_write_panel(const pc_sum *sums, size_t count, pc_result result, pc_type type,
-                         char *out)
+pc_status pc_write_panel(const pc_sum *sums, size_t count, const pc_figure *figure, char *out)
 {
     pc_status status = PC_OK;
     for (size_t c = 0; c < count; c++) {
-        const pc_accumulator *sum = &sums[c].total;
-        uint64_t word;
-        if (type == PC_INT64 || type == PC_UINT64) {
-            if (pc_accumulator_word(sum, type, &word) != PC_OK)
-                return PC_TOO_LARGE;
-        } else {
-            pc_status one = round_sum(sum, result, type, &word);
-            if (one == PC_UNCERTAIN_SUM)
-                return one;
-            status = one ? one : status;
-        }
-        uint32_t word32 = (uint32_t)word;
-        uint16_t word16 = (uint16_t)word;
-        switch (size_of_type[type]) {
-        case 2: memcpy(out + sums[c].offset, &word16, sizeof word16); break;
-        case 4: memcpy(out + sums[c].offset, &word32, sizeof word32); break;
-        default: memcpy(out + sums[c].offset, &word, sizeof word);
-        }
+        pc_status one = pc_accumulator_round(&sums[c].total, figure, out + sums[c].offset);
+        if (one == PC_TOO_LARGE || one == PC_UNCERTAIN_SUM)
+            return one;
+        status = one ? one : status;
     }
     return status;
 }
 
-pc_status pc_reduce(const pc_array *a, size_t first, size_t last, pc_result result, pc_type type,
+pc_status pc_reduce(const pc_array *a, size_t first, size_t last, const pc_figure *figure,
                     char *out, pc_sum *sums)
 {
     pc_status status = PC_OK;
@@ -344,11 +320,11 @@ pc_status pc_reduce(const pc_array *a, size_t first, size_t last, pc_result resu
     fpenv callers = fpenv_enter();
     for (size_t count; first < last && status != PC_TOO_LARGE; first += count) {
         count = pc_array_panel(a, first, last);
-        sum_panel(a, first, count, depth, certify, sums);
-        pc_status panel = pc_write_panel(sums, count, result, type, out);
+        sum_panel(a, first, count, depth, figure->result, certify, sums);
+        pc_status panel = pc_write_panel(sums, count, figure, out);
         if (panel == PC_UNCERTAIN_SUM) {
-            sum_panel(a, first, count, depth, 0, sums);
-            panel = pc_write_panel(sums, count, result, type, out);
+            sum_panel(a, first, count, depth, figure->result, 0, sums);
+            panel = pc_write_panel(sums, count, figure, out);
         }
         status = panel == PC_OK ? status : panel;
     }

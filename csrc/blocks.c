@@ -12,14 +12,14 @@ enum { FEW = 20 };
 /* The kernels round doubles within these exponents without over- or underflow. */
 enum { E_LEAST = -400, E_MOST = 400 };
 
-/* Whether squares_of_float64(E) was exact for what it found. */
+/* Whether sums_of_float64(E) was exact for what it found. */
 static int exact64(span found, int E, int depth)
 {
-    return E >= E_LEAST && E <= E_MOST && found.most < (uint32_t)(E + 1 + 1023) << 20 &&
+    return E >= E_LEAST && E <= E_MOST && found.most < ((uint32_t)(E + 1 + 1023) << 20) - 1 &&
            found.least >= (uint32_t)(E - depth + 1023) << 20;
 }
 
-/* The same for squares_of_float32. Numbers that are all multiples of 2^finest
+/* The same for sums_of_float32. Numbers that are all multiples of 2^finest
  * are never too fine for an E whose last bits their squares reach. */
 static int exact32(span found, int E, int finest)
 {
@@ -30,15 +30,35 @@ static int exact32(span found, int E, int finest)
 /* The E that the open window is for, as a first guess for the next block. */
 static int scale_of(const pc_accumulator *acc)
 {
-    return acc->flags & PC_WINDOW_USED ? (acc->exponent - window_of(0)) / 2 : 0;
+    if (acc->part[PC_SQUARES].flags & PC_WINDOW_USED)
+        return (acc->part[PC_SQUARES].exponent - window_of(0)) / 2;
+    return acc->part[PC_NUMBERS].flags & PC_WINDOW_USED
+               ? acc->part[PC_NUMBERS].exponent - number_window_of(0)
+               : 0;
 }
 
-static void add_one_by_one(pc_accumulator *acc, const char *x, size_t n)
+static void add_block_sums(pc_accumulator *acc, int parts, const block_sums *sums, int E)
+{
+    if (acc->flags & PC_WITH_SQUARES)
+        accumulator_add(acc, PC_SQUARES, sums->squares, window_of(E));
+    if (!(acc->flags & PC_WITH_NUMBERS))
+        return;
+    pc_u128 number[2] = {sums->numbers[0], sums->numbers[1]};
+    if (parts == 1)
+        u128_add(&number[0], number[1]);
+    for (int p = 0; p < parts; p++) {
+        const uint64_t sign = 0 - (number[p].hi >> 63),
+                       words[4] = {number[p].lo, number[p].hi, sign, sign};
+        accumulator_add(acc, PC_NUMBERS + (pc_part)p, words, number_window_of(E));
+    }
+}
+
+static void add_one_by_one(pc_accumulator *acc, int parts, const char *x, size_t n)
 {
     for (size_t k = 0; k < n; k++) {
         double v;
         memcpy(&v, x + k * sizeof v, sizeof v);
-        accumulator_add_square(acc, v);
+        accumulator_add_number(acc, v, parts == 2 && (k & 1));
     }
 }
 
@@ -57,17 +77,18 @@ static int is_wild(const char *x, size_t n, span found, int depth)
 
 /* A block that no E fits: what fits together with the largest goes through the
  * kernel, scaled into its range; the rest (NaN and Inf too) one by one. */
-static void add_spread(pc_accumulator *acc, const char *x, size_t n, const pc_kernels *kernels)
+static void add_spread(pc_accumulator *acc, int parts, const char *x, size_t n,
+                       const pc_kernels *kernels)
 {
     double inside[FLOAT_BLOCK], scale;
-    uint64_t top = 0, bits, sum[4];
-    span found;
+    uint64_t top = 0, bits;
+    block_sums sums;
     for (size_t k = 0; k < n; k++) {
         memcpy(&bits, x + k * sizeof bits, sizeof bits);
         bits &= UINT64_MAX >> 1;
         top = bits > top && bits >> 52 != 0x7ff ? bits : top;
     }
-    int E = (int)(top >> 52) - 1023;
+    int E = (int)(top >> 52) - 1023 + 1;
     if (E < -960) /* so that E - depth is not subnormal */
         E = -960;
     int shift = E > E_MOST ? -700 : E < E_LEAST ? 700 : 0;
@@ -81,61 +102,59 @@ static void add_spread(pc_accumulator *acc, const char *x, size_t n, const pc_ke
         if (bits >= least && bits <= top) {
             inside[k] *= scale;
         } else {
-            accumulator_add_square(acc, inside[k]);
+            accumulator_add_number(acc, inside[k], parts == 2 && (k & 1));
             inside[k] = 0.0;
         }
     }
-    kernels->squares_of_float64((const char *)inside, n, E + shift, sum, &found);
-    accumulator_add(acc, sum, window_of(E));
+    kernels->sums_of_float64((const char *)inside, n, E + shift, &sums);
+    add_block_sums(acc, parts, &sums, E);
 }
 
-static void add_float64(pc_accumulator *acc, const char *x, size_t n)
+static void add_float64(pc_accumulator *acc, int parts, const char *x, size_t n)
 {
     const pc_kernels *kernels = pc_kernels_in_use();
-    uint64_t sum[4];
-    span found;
-    if (n < FEW || !kernels->squares_of_float64) {
-        add_one_by_one(acc, x, n);
+    block_sums sums;
+    if (n < FEW || !kernels->sums_of_float64) {
+        add_one_by_one(acc, parts, x, n);
         return;
     }
     int E = scale_of(acc);
     if (E < E_LEAST || E > E_MOST)
         E = 0;
-    kernels->squares_of_float64(x, n, E, sum, &found);
-    if (!exact64(found, E, kernels->depth)) {
-        E = (int)(found.most >> 20) - 1023 + 1; /* room to double before the next change */
-        if (!exact64(found, E, kernels->depth)) {
-            if (is_wild(x, n, found, kernels->depth))
-                add_one_by_one(acc, x, n);
+    kernels->sums_of_float64(x, n, E, &sums);
+    if (!exact64(sums.found, E, kernels->depth)) {
+        E = (int)(sums.found.most >> 20) - 1023 + 1; /* room to double before the next change */
+        if (!exact64(sums.found, E, kernels->depth)) {
+            if (is_wild(x, n, sums.found, kernels->depth))
+                add_one_by_one(acc, parts, x, n);
             else
-                add_spread(acc, x, n, kernels);
+                add_spread(acc, parts, x, n, kernels);
             return;
         }
-        kernels->squares_of_float64(x, n, E, sum, &found);
+        kernels->sums_of_float64(x, n, E, &sums);
     }
-    accumulator_add(acc, sum, window_of(E));
+    add_block_sums(acc, parts, &sums, E);
 }
 
 /* float32, or float16 widened: multiples of 2^finest. */
-static void add_float32(pc_accumulator *acc, const char *x, size_t n, int finest)
+static void add_float32(pc_accumulator *acc, int parts, const char *x, size_t n, int finest)
 {
     const pc_kernels *kernels = pc_kernels_in_use();
     double wide[FLOAT_BLOCK];
-    uint64_t sum[4];
-    span found;
-    if (n >= FEW && kernels->squares_of_float32) {
+    block_sums sums;
+    if (n >= FEW && kernels->sums_of_float32) {
         int E = scale_of(acc);
         if (E < -127 || E > 127)
             E = 0;
-        kernels->squares_of_float32(x, n, E, sum, &found);
-        if (!exact32(found, E, finest)) {
-            E = (int)(found.most >> 23) - 127 + 1;
+        kernels->sums_of_float32(x, n, E, &sums);
+        if (!exact32(sums.found, E, finest)) {
+            E = (int)(sums.found.most >> 23) - 127 + 1;
             E = E > 127 ? 127 : E;
-            if (exact32(found, E, finest))
-                kernels->squares_of_float32(x, n, E, sum, &found);
+            if (exact32(sums.found, E, finest))
+                kernels->sums_of_float32(x, n, E, &sums);
         }
-        if (exact32(found, E, finest)) {
-            accumulator_add(acc, sum, window_of(E));
+        if (exact32(sums.found, E, finest)) {
+            add_block_sums(acc, parts, &sums, E);
             return;
         }
     }
@@ -144,27 +163,32 @@ static void add_float32(pc_accumulator *acc, const char *x, size_t n, int finest
         memcpy(&v, x + k * sizeof v, sizeof v);
         wide[k] = v;
     }
-    add_float64(acc, (const char *)wide, n);
+    add_float64(acc, parts, (const char *)wide, n);
 }
+
+/* Few enough at a time to be still in the cache for the second kernel. */
+enum { BOTH_BLOCK = 1 << 13 };
 
 static void add_integers(pc_accumulator *acc, pc_type type, const char *x, size_t n)
 {
+    const pc_kernels *kernels = pc_kernels_in_use();
     uint64_t sum[4];
-    pc_kernels_in_use()->squares_of_integers[type](x, n, sum);
-    accumulator_add(acc, sum, 0);
+    if (acc->flags & PC_WITH_SQUARES) {
+        kernels->squares_of_integers[type](x, n, sum);
+        accumulator_add(acc, PC_SQUARES, sum, 0);
+    }
+    if (acc->flags & PC_WITH_NUMBERS) {
+        kernels->sum_of_integers[type](x, n, sum);
+        accumulator_add(acc, PC_NUMBERS, sum, 0);
+    }
 }
 
 /* ---- types --------------------------------------------------------------- */
 
-const size_t size_of_type[] = {
-    [PC_INT8] = 1,  [PC_UINT8] = 1,   [PC_INT16] = 2,   [PC_UINT16] = 2,
-    [PC_INT32] = 4, [PC_UINT32] = 4,  [PC_INT64] = 8,   [PC_UINT64] = 8,
-    [PC_BOOL] = 1,  [PC_FLOAT16] = 2, [PC_FLOAT32] = 4, [PC_FLOAT64] = 8,
-};
-
-static size_t block_of(pc_type type)
+static size_t block_of(const pc_accumulator *acc, pc_type type)
 {
-    return is_float(type) ? FLOAT_BLOCK : INTEGER_BLOCK;
+    const uint32_t both = PC_WITH_SQUARES | PC_WITH_NUMBERS;
+    return is_float(type) ? FLOAT_BLOCK : (acc->flags & both) == both ? BOTH_BLOCK : INTEGER_BLOCK;
 }
 
 /* float16 to float32, bit by bit the same number. */
@@ -185,17 +209,17 @@ static void widen_float16(char *to, const char *from, size_t n)
     }
 }
 
-/* n <= block_of(type) numbers, native and contiguous. */
-static void add_block(pc_accumulator *acc, pc_type type, const char *x, size_t n)
+/* n <= block_of(type) reals, native and contiguous. */
+static void add_block(pc_accumulator *acc, pc_type type, int parts, const char *x, size_t n)
 {
     char wide[FLOAT_BLOCK * sizeof(float)], truth[FLOAT_BLOCK];
     size_t m;
     switch (type) {
-    case PC_FLOAT64: add_float64(acc, x, n); break;
-    case PC_FLOAT32: add_float32(acc, x, n, -149); break;
+    case PC_FLOAT64: add_float64(acc, parts, x, n); break;
+    case PC_FLOAT32: add_float32(acc, parts, x, n, -149); break;
     case PC_FLOAT16:
         widen_float16(wide, x, n);
-        add_float32(acc, wide, n, -24);
+        add_float32(acc, parts, wide, n, -24);
         break;
     case PC_BOOL: /* any byte but 0 is true */
         for (; n; n -= m, x += m) {
@@ -210,63 +234,59 @@ static void add_block(pc_accumulator *acc, pc_type type, const char *x, size_t n
 }
 
 /* A certified sum takes longer runs than a block, and float16 widened where no kernel does that. */
-static void certify(pc_accumulator *acc, pc_type type, const char *x, size_t count)
+static void certify(pc_accumulator *acc, pc_type type, int parts, const char *x, size_t count)
 {
     char wide[FLOAT_BLOCK * sizeof(float)];
     if (has_certified(type)) {
-        add_certified(acc, type, x, (ptrdiff_t)size_of_type[type], count);
+        add_certified(acc, type, parts, x, (ptrdiff_t)size_of_type[type], count);
         return;
     }
     for (size_t n; count; count -= n, x += n * sizeof(uint16_t)) {
         n = count < FLOAT_BLOCK ? count : FLOAT_BLOCK;
         widen_float16(wide, x, n);
-        add_certified(acc, PC_FLOAT32, wide, sizeof(float), n);
+        add_certified(acc, PC_FLOAT32, parts, wide, sizeof(float), n);
     }
 }
 
-void add_numbers(pc_accumulator *acc, pc_type type, const char *x, size_t count)
+void add_reals(pc_accumulator *acc, pc_type type, int parts, const char *x, size_t count)
 {
+    const size_t block = block_of(acc, type);
     if (acc->flags & PC_CERTIFIED) {
-        certify(acc, type, x, count);
+        certify(acc, type, parts, x, count);
         return;
     }
     for (size_t n; count; count -= n, x += n * size_of_type[type]) {
-        n = count < block_of(type) ? count : block_of(type);
-        add_block(acc, type, x, n);
+        n = count < block ? count : block;
+        add_block(acc, type, parts, x, n);
     }
 }
 
-void pc_add_squares(pc_accumulator *acc, pc_type type, const char *data, size_t count)
+void pc_add_numbers(pc_accumulator *acc, pc_type type, int parts, const char *data, size_t count)
 {
+    const size_t reals = count * (size_t)parts;
     acc->count += count;
-    if (!is_float(type) || (count < FEW && type == PC_FLOAT64)) { /* integer arithmetic alone */
-        add_numbers(acc, type, data, count);
+    if (!is_float(type) || (reals < FEW && type == PC_FLOAT64)) { /* integer arithmetic alone */
+        add_reals(acc, type, parts, data, reals);
         return;
     }
     fpenv callers = fpenv_enter();
-    add_numbers(acc, type, data, count);
+    add_reals(acc, type, parts, data, reals);
     fpenv_leave(callers);
 }
 
-double pc_squares_of(pc_type type, const char *data, size_t count, int parts, pc_result result,
-                     pc_accumulator *acc)
+pc_status pc_result_of(pc_type type, int parts, const char *data, size_t count,
+                       const pc_figure *figure, pc_accumulator *acc, char *out)
 {
-    const size_t reals = count * (size_t)parts;
-    uint64_t bits;
-    if (is_float(type) && reals >= pc_kernels_in_use()->certified_from) {
-        pc_accumulator_clear_certified(acc);
-        pc_add_squares(acc, type, data, reals);
-        acc->count = count;
-        if (certified_round(acc, result, PC_FLOAT64, &bits) != PC_UNCERTAIN_SUM) {
-            double nearest;
-            memcpy(&nearest, &bits, sizeof nearest);
-            return nearest;
-        }
+    if (is_float(type) && count * (size_t)parts >= pc_kernels_in_use()->certified_from) {
+        pc_accumulator_clear_certified(acc, figure->result);
+        pc_add_numbers(acc, type, parts, data, count);
+        pc_status status = pc_accumulator_round(acc, figure, out);
+        if (status != PC_UNCERTAIN_SUM)
+            return status;
     }
-    pc_accumulator_clear(acc);
-    pc_add_squares(acc, type, data, reals);
-    acc->count = count;
-    return pc_accumulator_round(acc, result);
+    pc_accumulator_clear(acc, figure->result);
+    pc_add_numbers(acc, type, parts, data, count);
+    return pc_accumulator_round(acc, figure, out);
 }
 
 /* ---- columns side by side ------------------------------------------------- */
@@ -276,35 +296,34 @@ static void add_column(pc_accumulator *acc, const char *x, ptrdiff_t stride, siz
     double block[FLOAT_BLOCK];
     for (size_t k = 0; k < n; k++)
         memcpy(&block[k], x + (ptrdiff_t)k * stride, sizeof *block);
-    add_float64(acc, (const char *)block, n);
+    add_float64(acc, 1, (const char *)block, n);
 }
 
 static size_t add_float64_columns(pc_sum *sums, const char *x, ptrdiff_t stride, size_t n,
                                   size_t columns)
 {
     int E[PC_PANEL];
-    uint64_t sum[PC_PANEL][4];
-    span found[PC_PANEL];
+    block_sums found[PC_PANEL];
     const pc_kernels *kernels = pc_kernels_in_use();
     size_t m;
 
-    if (!kernels->squares_of_columns)
+    if (!kernels->sums_of_columns)
         return 0;
     memset(E, 0, sizeof E);
-    kernels->squares_of_columns(x, stride, n < 64 ? n : 64, columns, E, sum,
-                                found); /* to know their sizes */
+    kernels->sums_of_columns(x, stride, n < 64 ? n : 64, columns, E,
+                             found); /* to know their sizes */
     for (size_t c = 0; c < columns; c++) {
-        E[c] = (int)(found[c].most >> 20) - 1023 + 2;
+        E[c] = (int)(found[c].found.most >> 20) - 1023 + 2;
         if (E[c] < E_LEAST || E[c] > E_MOST)
             E[c] = 0;
     }
     for (size_t row = 0; row < n; row += m, x += (ptrdiff_t)m * stride) {
         m = n - row < FLOAT_BLOCK ? n - row : FLOAT_BLOCK;
-        kernels->squares_of_columns(x, stride, m, columns, E, sum, found);
+        kernels->sums_of_columns(x, stride, m, columns, E, found);
         for (size_t c = 0; c < columns; c++) {
             sums[c].total.count += m;
-            if (exact64(found[c], E[c], kernels->depth))
-                accumulator_add(&sums[c].total, sum[c], window_of(E[c]));
+            if (exact64(found[c].found, E[c], kernels->depth))
+                add_block_sums(&sums[c].total, 1, &found[c], E[c]);
             else
                 add_column(&sums[c].total, x + c * sizeof(double), stride, m);
         }

@@ -4,21 +4,12 @@
 
 #include "kernels.h"
 
-/* In bytes, by pc_type. */
-extern const size_t size_of_type[];
-
-static inline int is_float(pc_type type)
-{
-    return type >= PC_FLOAT16;
-}
-
-/* Add the squares of `count` numbers, native, one behind the other; the count of
+/* Add `count` reals, native, one behind the other (complex numbers: parts is 2); the count of
  * `acc` stays. The floating-point environment is ours (fpenv.h). */
-void add_numbers(pc_accumulator *acc, pc_type type, const char *x, size_t count);
+void add_reals(pc_accumulator *acc, pc_type type, int parts, const char *x, size_t count);
 
-/* Add the squares of columns of floats that lie side by side, n rows `stride` bytes
- * apart, and count them. Returns how many of the columns it did: it may leave some,
- * or all. */
+/* Add columns of floats that lie side by side, n rows `stride` bytes apart, and count them.
+ * Returns how many of the columns it did: it may leave some, or all. */
 size_t add_columns(pc_sum *sums, pc_type type, const char *x, ptrdiff_t stride, size_t n,
                    size_t columns);
 

@@ -1,4 +1,4 @@
-/* Certified sums: an accumulator with the flag PC_CERTIFIED holds its sum but for
+/* Certified sums: an accumulator with the flag PC_CERTIFIED holds each sum but for its
  * `slack` units of 2^exponent, to either side. What rounds alike from both ends is
  * what the exact sum rounds to; else the exact way decides. The limbs stay unused.
  * docs/design/certified.md has the bounds and their proof. */
@@ -20,21 +20,22 @@ static inline void give_up(pc_accumulator *acc)
 }
 
 /* Count in units of 2^exponent from now on, or stay with larger ones. */
-void certified_coarsen(pc_accumulator *acc, int exponent);
+void certified_coarsen(pc_fixed *sum, int exponent);
 
-/* acc += words, but for `slack` of its units. */
-void certified_add(pc_accumulator *acc, const uint64_t words[4], uint64_t slack);
+/* One part += words, but for `slack` of its units. */
+void certified_add(pc_accumulator *acc, pc_part part, const uint64_t words[4], uint64_t slack);
 
 void certified_merge(pc_accumulator *acc, const pc_accumulator *other);
 void certified_scale(pc_accumulator *acc, uint64_t factor);
 
-/* The least (side 0) and the largest (side 1) that the sum may be: four words. */
-void certified_bound(const pc_accumulator *acc, int side, uint64_t words[4]);
+/* The least (side 0) and the largest (side 1) size that a sum may have; `negative` is the sign
+ * of the sum itself. Works in `room`. */
+value certified_bound(const pc_fixed *sum, int side, uint64_t room[4]);
 
-/* What the exact sum rounds to, PC_EMPTY as pc_write_panel; or PC_UNCERTAIN_SUM, one more
- * for pc_uncertain_sums. */
-pc_status certified_round(const pc_accumulator *acc, pc_result result, pc_type type,
-                          uint64_t *bits);
+/* Whether a sum may be of either sign. */
+int certified_spans_zero(const pc_fixed *sum);
+
+/* One more for pc_uncertain_sums. */
 void certified_failed(void);
 
 /* ---- runs.c ------------------------------------------------------------------- */
@@ -42,11 +43,12 @@ void certified_failed(void);
 /* Whether a kernel takes floats of this type. */
 static inline int has_certified(pc_type type)
 {
-    return pc_kernels_in_use()->certified[type - PC_FLOAT16] != NULL;
+    return pc_kernels_in_use()->certified[0][type - PC_FLOAT16] != NULL;
 }
 
-/* acc += the squares of `count` of them, `stride` bytes apart; its own count stays. */
-void add_certified(pc_accumulator *acc, pc_type type, const char *x, ptrdiff_t stride,
+/* acc += `count` of them, `stride` bytes apart (complex: side by side, of two parts each); its
+ * own count stays. */
+void add_certified(pc_accumulator *acc, pc_type type, int parts, const char *x, ptrdiff_t stride,
                    size_t count);
 
 /* The same for columns of them that lie side by side, n rows `stride` bytes apart, which

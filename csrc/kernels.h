@@ -11,15 +11,32 @@ typedef struct {
     uint32_t least, most;
 } span;
 
+/* The sums over a block of floats: of the squares, times 2^window_of(E), and of every other
+ * number, from the first on and from the second on (in two's complement), times
+ * 2^number_window_of(E). */
+typedef struct {
+    uint64_t squares[4];
+    pc_u128 numbers[2];
+    span found;
+} block_sums;
+
 /* Elements in one call of a kernel, at most. */
 enum { FLOAT_BLOCK = 2048, INTEGER_BLOCK = 1 << 16 };
 
-/* A sum of squares that may have lost a little: whole * 2^(k-52) + rest, if nothing
- * came too far. Else `most` says how far: 2^k must be above it. 0 if nothing did. */
+/* Sums that may have lost a little: whole * 2^(k-52) + rest, if nothing came too far; of the
+ * numbers, every other one, likewise with number_k(k) for k. Else `most` says how far the
+ * squares came: 2^k must be above it. 0 if nothing did. */
 typedef struct {
-    uint64_t whole;
-    double rest, most;
+    uint64_t whole, number_whole[2]; /* these in two's complement */
+    double rest, number_rest[2], most;
 } certified;
+
+/* The sum of 2048 numbers whose squares sum up to less than 2^k or little more is less than
+ * 2^(number_k(k) - 1) in size, by Cauchy and Schwarz. */
+static inline int number_k(int k)
+{
+    return ((k + 2001) >> 1) - 1000 + 7; /* k / 2, rounded up */
+}
 
 /* Elements in one call of a certified kernel, at most: `whole` is below 2^63. */
 enum { CERTIFIED_RUN = 1 << 17 };
@@ -34,27 +51,31 @@ typedef struct {
     /* sum = x[0]^2 + ... + x[n - 1]^2, unaligned, n <= INTEGER_BLOCK. */
     void (*squares_of_integers[8])(const char *x, size_t n, uint64_t sum[4]);
 
-    /* The same for floats, n <= FLOAT_BLOCK, times 2^-window_of(E). Exact if the
-     * span that it finds is one that exact32 or exact64 of blocks.c allows for E;
-     * else sum means nothing. NULL where the machine lacks what the kernel needs. */
-    void (*squares_of_float32)(const char *x, size_t n, int E, uint64_t sum[4], span *found);
+    /* sum = x[0] + ... + x[n - 1], in two's complement. */
+    void (*sum_of_integers[8])(const char *x, size_t n, uint64_t sum[4]);
+
+    /* Both for floats, n <= FLOAT_BLOCK. Exact if the span is one that exact32 or exact64
+     * of blocks.c allows for E; else the sums mean nothing. NULL where the machine lacks
+     * what the kernel needs. */
+    void (*sums_of_float32)(const char *x, size_t n, int E, block_sums *sums);
     int depth; /* of float64 below E */
-    void (*squares_of_float64)(const char *x, size_t n, int E, uint64_t sum[4], span *found);
+    void (*sums_of_float64)(const char *x, size_t n, int E, block_sums *sums);
 
     /* The same for each column of a matrix of float64, the rows `stride` bytes
      * apart: rows <= FLOAT_BLOCK, columns <= PC_PANEL and a multiple of 8. */
-    void (*squares_of_columns)(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
-                               const int *E, uint64_t (*sum)[4], span *found);
+    void (*sums_of_columns)(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
+                            const int *E, block_sums *sums);
 
-    /* Certified sums, n <= CERTIFIED_RUN, of `lanes` apart, -900 <= k <= 1000: as far as
-     * 2^k goes. The numbers lie `stride` bytes apart. Returns how many that was, and
-     * found->most if it was not all. By type - PC_FLOAT16; the first may be NULL. */
-    size_t lanes, certified_from; /* so many numbers: there it is the faster way */
-    size_t (*certified[3])(const char *x, ptrdiff_t stride, size_t n, int k, certified *found);
+    /* Certified sums, of the squares alone or ([1]) of the numbers, too: n <= CERTIFIED_RUN, of
+     * `lanes` apart, -900 <= k <= 1000: as far as 2^k goes. The numbers lie `stride` bytes
+     * apart. Returns how many that was, and found->most if it was not all. By type -
+     * PC_FLOAT16; the first may be NULL. */
+    size_t lanes[2], certified_from; /* so many numbers: there it is the faster way */
+    size_t (*certified[2][3])(const char *x, ptrdiff_t stride, size_t n, int k, certified *found);
 
-    /* The same for each column of a matrix, as squares_of_columns. */
-    void (*certified_columns[3])(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
-                                 const int *k, certified *found);
+    /* The same for each column of a matrix, as sums_of_columns. */
+    void (*certified_columns[2][3])(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
+                                    const int *k, certified *found);
 } pc_kernels;
 
 extern const pc_kernels pc_kernels_portable;

@@ -17,8 +17,8 @@ typedef enum {
     PC_UNKNOWN_LEVEL, /* no SIMD level has that name */
     PC_ABSENT_LEVEL,  /* this build, CPU or operating system lacks that level */
     PC_TOO_LARGE,     /* a sum or a count that does not fit a uint64 */
-    PC_OUT_OF_RANGE,  /* a number that no sum of squares of doubles can be */
-    PC_EMPTY,         /* the mean of no numbers */
+    PC_OUT_OF_RANGE,  /* a number that no such sum of doubles can be */
+    PC_EMPTY,         /* the mean of no numbers, or a variance without degrees of freedom */
     PC_UNCERTAIN_SUM  /* a certified sum has too much slack to tell: sum exactly */
 } pc_status;
 
@@ -100,27 +100,43 @@ typedef enum {
     PC_FLOAT64
 } pc_type;
 
-/* ---- the exact running sum (accumulator.c) ------------------------------- */
+/* ---- exact running sums (accumulator.c) ----------------------------------- */
 
-#define PC_LIMBS 68
+/* What may be asked of numbers: sum of the squares, its root, that of its mean; sum, mean,
+ * variance, its root. */
+typedef enum { PC_SUMSQ, PC_NORM, PC_RMS, PC_SUM, PC_MEAN, PC_VAR, PC_STD } pc_result;
 
-/* The exact sum of any number of squares, of integers and of doubles of any
- * scale. Start with pc_accumulator_clear. accumulator.h says how it is held. */
+/* An integer, as two's complement, times 2^exponent: part of an accumulator. */
 typedef struct {
-    uint64_t count; /* how many numbers were squared */
+    uint64_t window[4];
     uint64_t slack; /* of a certified sum */
     uint32_t flags;
     int32_t exponent;
-    uint64_t window[4];
-    uint64_t limb[PC_LIMBS];
+} pc_fixed;
+
+/* The sums: of the squares, of the numbers (of complex ones: of their real parts), of their
+ * imaginary parts. */
+typedef enum { PC_SQUARES, PC_NUMBERS, PC_IMAGINARY } pc_part;
+
+#define PC_LIMBS 68 /* of the squares; each of the others has half as many */
+
+/* The exact sums of any number of integers and doubles of any scale, and of their squares.
+ * accumulator.h says how they are held. */
+typedef struct {
+    uint64_t count; /* how many numbers were added; a complex one is one */
+    uint32_t flags;
+    pc_fixed part[3];
+    uint64_t limb[2 * PC_LIMBS];
 } pc_accumulator;
 
-void pc_accumulator_clear(pc_accumulator *acc);
+/* Start with no numbers, and keep what one result needs: PC_VAR all, PC_SUMSQ the squares
+ * alone, PC_SUM the numbers alone. */
+void pc_accumulator_clear(pc_accumulator *acc, pc_result result);
 
 /* The same for a certified sum, only of floats: much faster, and nearly always enough to
- * know the exact sum's rounded result; else pc_write_panel says PC_UNCERTAIN_SUM. No other
- * reading of it means anything. */
-void pc_accumulator_clear_certified(pc_accumulator *acc);
+ * know the exact sum's rounded result; else pc_accumulator_round says PC_UNCERTAIN_SUM. No
+ * other reading of it means anything. */
+void pc_accumulator_clear_certified(pc_accumulator *acc, pc_result result);
 
 /* acc += other; PC_TOO_LARGE, and no change, if they count 2^64 numbers or more. */
 pc_status pc_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other);
@@ -128,43 +144,55 @@ pc_status pc_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other)
 /* acc *= factor, the count too. */
 void pc_accumulator_scale(pc_accumulator *acc, uint64_t factor);
 
-typedef enum { PC_SUMSQ, PC_NORM, PC_RMS } pc_result;
+/* NaN and infinities that were added, a bit each; those of imaginary parts are shifted up by
+ * PC_SPECIAL_BITS. */
+enum { PC_PLUS_INF = 1, PC_MINUS_INF = 2, PC_NAN = 4, PC_SPECIAL_BITS = 3 };
+uint32_t pc_accumulator_special(const pc_accumulator *acc);
+void pc_accumulator_make_special(pc_accumulator *acc, uint32_t special);
 
-/* The double nearest to the sum (PC_SUMSQ), to its square root (PC_NORM), or to
- * the square root of sum / count (PC_RMS; NaN for count 0). Ties to even; NaN
- * beats Inf. */
-double pc_accumulator_round(const pc_accumulator *acc, pc_result result);
-
-/* The same for the nearest PC_FLOAT64, PC_FLOAT32 or PC_FLOAT16, as its bits. */
-uint64_t pc_accumulator_bits(const pc_accumulator *acc, pc_result result, pc_type type);
-
-/* Whether the sum is NaN or Inf: 0 neither, 1 Inf, 2 NaN. */
-int pc_accumulator_special(const pc_accumulator *acc);
-void pc_accumulator_make_special(pc_accumulator *acc, int special);
-
-/* The sum as a uint64 (PC_UINT64, or PC_INT64 for one below 2^63), if it is an
- * integer that fits. */
-pc_status pc_accumulator_word(const pc_accumulator *acc, pc_type type, uint64_t *word);
-
-/* The sum as an integer times a power of two, least significant word first:
+/* The size of a part as an integer times a power of two, least significant word first:
  * writes the words (at most PC_LIMBS) without zero words at either end, returns
- * how many, and sets *exponent. And back: acc += words * 2^exponent, which
- * exponent and words taken from an accumulator always allow; PC_OUT_OF_RANGE
- * for a part that no accumulator holds. */
-size_t pc_accumulator_export(const pc_accumulator *acc, uint64_t *words, int *exponent);
-pc_status pc_accumulator_import(pc_accumulator *acc, const uint64_t *words, size_t count,
-                                int exponent);
+ * how many, and sets *exponent and *negative. And back: += +-words * 2^exponent, which
+ * what was taken from an accumulator always allows; PC_OUT_OF_RANGE for what no accumulator
+ * holds. */
+size_t pc_accumulator_export(const pc_accumulator *acc, pc_part part, uint64_t *words,
+                             int *exponent, int *negative);
+pc_status pc_accumulator_import(pc_accumulator *acc, pc_part part, const uint64_t *words,
+                                size_t count, int exponent, int negative);
 
-/* ---- sums of squares of arrays (arrays.c) --------------------------------- */
+/* ---- results (round.c) ----------------------------------------------------- */
 
-/* Add the squares of `count` numbers that lie one behind the other, aligned or
+/* A result, and the numbers in which to give it: PC_FLOAT64, PC_FLOAT32 or PC_FLOAT16, two of
+ * them (real and imaginary part) if parts is 2, as for the sum or mean of complex numbers; or,
+ * for the sum of integers or of their squares, PC_INT64 or PC_UINT64. A variance is divided by
+ * count - ddof / 2^ddof_bits: if ddof_bits is not 0, count << ddof_bits must be below 2^64. */
+typedef struct {
+    pc_result result;
+    pc_type type;
+    int parts;
+    uint64_t ddof;
+    unsigned ddof_bits;
+} pc_figure;
+
+/* Write the number nearest to the exact result, ties to even. NaN beats Inf. PC_EMPTY if
+ * there were too few numbers (then it is NaN or Inf); PC_TOO_LARGE if an integer does not
+ * hold it, and PC_UNCERTAIN_SUM if the sum is certified and cannot tell, with nothing written. */
+pc_status pc_accumulator_round(const pc_accumulator *acc, const pc_figure *figure, char *out);
+
+/* Write the float nearest to +-words * 2^exponent, or to its root. */
+void pc_round_words(const uint64_t *words, size_t count, int exponent, int negative, int root,
+                    pc_type type, char *out);
+
+/* ---- sums of arrays (arrays.c) ---------------------------------------------- */
+
+/* Add `count` numbers (complex: of two parts each) that lie one behind the other, aligned or
  * not, in native byte order. */
-void pc_add_squares(pc_accumulator *acc, pc_type type, const char *data, size_t count);
+void pc_add_numbers(pc_accumulator *acc, pc_type type, int parts, const char *data, size_t count);
 
-/* The result (not PC_SUMSQ_WORD) over `count` numbers of so many parts each (2: complex),
- * the faster way: by a certified sum, or exactly. It works in `acc`. */
-double pc_squares_of(pc_type type, const char *data, size_t count, int parts, pc_result result,
-                     pc_accumulator *acc);
+/* pc_accumulator_round of such numbers, the faster way: by a certified sum, or exactly. It
+ * works in `acc`. */
+pc_status pc_result_of(pc_type type, int parts, const char *data, size_t count,
+                       const pc_figure *figure, pc_accumulator *acc, char *out);
 
 /* How many certified sums could not tell, so that the exact way had to. */
 uint64_t pc_uncertain_sums(void);
@@ -212,24 +240,20 @@ typedef struct {
 /* How many positions from `first` on, below `last`, make up one panel. */
 size_t pc_array_panel(const pc_array *array, size_t first, size_t last);
 
-/* Add the squares of the elements start to stop - 1, of pc_array_depth, at each
- * position of the panel at `first` to sums[0 .. count). */
+/* Add the elements start to stop - 1, of pc_array_depth, at each position of the panel at
+ * `first` to sums[0 .. count). */
 void pc_add_panel(const pc_array *array, size_t first, size_t count, size_t start, size_t stop,
                   pc_sum *sums);
 
-/* Write what the sums of a panel come to, at `out`, as numbers of `type`: a float
- * or, for PC_SUMSQ of integers, PC_INT64 or PC_UINT64. PC_EMPTY if an rms had no
- * numbers (and is NaN); PC_TOO_LARGE at the first sum that the type does not hold,
- * and PC_UNCERTAIN_SUM at the first that is certified and cannot tell, with the
- * rest unwritten. */
-pc_status pc_write_panel(const pc_sum *sums, size_t count, pc_result result, pc_type type,
-                         char *out);
+/* Write what the sums of a panel come to, at `out`: pc_accumulator_round of each, up to the
+ * first that is PC_TOO_LARGE or PC_UNCERTAIN_SUM. */
+pc_status pc_write_panel(const pc_sum *sums, size_t count, const pc_figure *figure, char *out);
 
 /* The whole reduction for the positions first to last - 1. It works in `sums`,
  * PC_PANEL of them or last - first, whichever is less; after PC_TOO_LARGE they
  * are those of the panel in question. */
-pc_status pc_reduce(const pc_array *array, size_t first, size_t last, pc_result result,
-                    pc_type type, char *out, pc_sum *sums);
+pc_status pc_reduce(const pc_array *array, size_t first, size_t last, const pc_figure *figure,
+                    char *out, pc_sum *sums);
 
 #ifdef __cplusplus
 }

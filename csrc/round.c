@@ -1,4 +1,4 @@
-/* Rounded once: the float nearest to a sum, to its root, or to that of its mean. */
+/* Rounded once: the float nearest to a sum, to a mean, to a variance, or to a root of these. */
 #include "certified.h"
 
 #include <string.h>
@@ -20,6 +20,11 @@ static uint64_t infinity_of(format f)
     return (uint64_t)(3 - 2 * f.least) << (f.digits - 1);
 }
 
+static uint64_t sign_bit_of(format f)
+{
+    return infinity_of(f) + (UINT64_C(1) << (f.digits - 1));
+}
+
 /* The number nearest to (top + a bit) * 2^exponent, as bits: top has bit 63 set,
  * and `more` says that the bit, below 1, is not zero. */
 static uint64_t pack(uint64_t top, int exponent, int more, format f)
@@ -37,19 +42,19 @@ static uint64_t pack(uint64_t top, int exponent, int more, format f)
     return bits < infinity_of(f) ? bits : infinity_of(f);
 }
 
-/* The leading 192 bits of v, bit 191 set, times 2^*exponent; *more says whether
+/* The leading 256 bits of v, bit 255 set, times 2^*exponent; *more says whether
  * any bit below is set. */
-static void leading(value v, uint64_t top[3], int *exponent, int *more)
+static void leading(value v, uint64_t top[4], int *exponent, int *more)
 {
-    uint64_t word[4] = {0}; /* the four leading words, most significant first */
-    for (size_t k = 0; k < 4 && k < v.count; k++)
+    uint64_t word[5] = {0}; /* the five leading words, most significant first */
+    for (size_t k = 0; k < 5 && k < v.count; k++)
         word[k] = v.word[v.count - 1 - k];
-    *more = v.count > 4; /* the last word is not zero */
+    *more = v.count > 5; /* the last word is not zero */
     unsigned shift = leading_zeros(word[0]);
-    for (int k = 0; k < 3; k++)
+    for (int k = 0; k < 4; k++)
         top[k] = shift ? word[k] << shift | word[k + 1] >> (64 - shift) : word[k];
-    *more |= (word[3] << shift) != 0;
-    *exponent = v.exponent + 64 * ((int)v.count - 3) - (int)shift;
+    *more |= (word[4] << shift) != 0;
+    *exponent = v.exponent + 64 * ((int)v.count - 4) - (int)shift;
 }
 
 /* (high, low) / divisor, high < divisor; the remainder replaces *high. */
@@ -97,94 +102,248 @@ static uint64_t root_of(pc_u128 n, int *more)
     }
 }
 
-/* What sum v comes to, of so many numbers > 0. */
-static uint64_t rounded(value v, uint64_t count, pc_result result, format f)
+/* top / divisor, with bit 255 of top set again: of the quotient 64 bits less are known. */
+static void divide_leading(uint64_t top[4], uint64_t divisor, int *exponent, int *more)
 {
-    uint64_t top[3];
+    uint64_t rest = 0;
+    for (int k = 0; k < 4; k++)
+        top[k] = divide(&rest, top[k], divisor);
+    *more |= rest != 0;
+    if (!top[0]) {
+        top[0] = top[1];
+        top[1] = top[2];
+        top[2] = top[3];
+        top[3] = 0;
+        *exponent -= 64;
+    }
+    const unsigned shift = leading_zeros(top[0]);
+    for (int k = 0; k < 4 && shift; k++)
+        top[k] = top[k] << shift | (k < 3 ? top[k + 1] >> (64 - shift) : 0);
+    *exponent -= (int)shift;
+}
+
+/* What |v| comes to, divided by both divisors, or the root of that; as bits. */
+static uint64_t rounded(value v, uint64_t divisor, uint64_t other, int root, format f)
+{
+    uint64_t top[4];
     int exponent, more;
     if (v.count == 0)
         return 0;
     leading(v, top, &exponent, &more);
-    if (result == PC_SUMSQ)
-        return pack(top[0], exponent + 128, more || (top[1] | top[2]), f);
-
-    if (result == PC_RMS) {
-        uint64_t rest = 0;
-        for (int k = 0; k < 3; k++)
-            top[k] = divide(&rest, top[k], count);
-        more |= rest != 0;
-        while (!(top[0] >> 63)) { /* at most 64 places: 128 bits stay */
-            top[0] = top[0] << 1 | top[1] >> 63;
-            top[1] = top[1] << 1 | top[2] >> 63;
-            top[2] <<= 1;
-            exponent--;
-        }
+    pc_u128 both = u128_mul64(divisor, other);
+    if (!both.hi) {
+        divisor = both.lo;
+        other = 1;
     }
+    if (divisor != 1)
+        divide_leading(top, divisor, &exponent, &more);
+    if (other != 1)
+        divide_leading(top, other, &exponent, &more);
+    more |= (top[2] | top[3]) != 0;
+    if (!root)
+        return pack(top[0], exponent + 192, more || top[1], f);
+
     /* The leading 128 or 127 bits, so that the exponent is even. */
     pc_u128 n = {top[1], top[0]};
-    exponent += 64;
-    more |= top[2] != 0;
+    exponent += 128;
     if (exponent & 1) {
         more |= (int)(n.lo & 1);
         n.lo = n.lo >> 1 | n.hi << 63;
         n.hi >>= 1;
         exponent++;
     }
-    uint64_t root = root_of(n, &more);
-    return pack(root, exponent / 2, more, f);
+    uint64_t root_bits = root_of(n, &more);
+    return pack(root_bits, exponent / 2, more, f);
 }
+
+/* ---- variances ---------------------------------------------------------------- */
+
+/* sum -= v^2 */
+static void take_square(uint64_t *sum, size_t room, size_t position, value v)
+{
+    for (size_t i = 0; i < v.count; i++)
+        for (size_t j = 0; j < v.count; j++) {
+            pc_u128 product = u128_mul64(v.word[i], v.word[j]);
+            const uint64_t words[2] = {0 - product.lo, ~product.hi + !product.lo};
+            if (product.lo | product.hi)
+                add_at(sum, room, position + 64 * (i + j), words, 2, UINT64_MAX);
+        }
+}
+
+/* Where the bits of v end. */
+static int top_of(value v)
+{
+    return v.exponent + 64 * (int)v.count;
+}
+
+/* Up to 2^64 times the largest squares, and down to the smallest: 2 * 2176 bits, and a word that
+ * is not full at either end. */
+enum { SPREAD_WORDS = PC_LIMBS + 3 };
+
+/* n * squares - re^2 - im^2: the sum of the squared distances from the mean, n times; or 0, if
+ * that is negative. */
+static value spread_of(uint64_t n, value squares, const value numbers[2],
+                       uint64_t room[SPREAD_WORDS])
+{
+    int unit = squares.exponent, top = top_of(squares) + 64;
+    if (squares.count == 0)
+        return squares;
+    for (int k = 0; k < 2; k++)
+        if (numbers[k].count) {
+            const int low = 2 * numbers[k].exponent, high = 2 * top_of(numbers[k]);
+            unit = low < unit ? low : unit;
+            top = high > top ? high : top;
+        }
+    const size_t count = (size_t)(top - unit) / 64 + 2;
+    memset(room, 0, count * sizeof *room);
+    for (size_t k = 0; k < squares.count; k++) {
+        pc_u128 product = u128_mul64(squares.word[k], n);
+        const uint64_t words[2] = {product.lo, product.hi};
+        add_at(room, count, (size_t)(squares.exponent - unit) + 64 * k, words, 2, 0);
+    }
+    for (int k = 0; k < 2; k++)
+        if (numbers[k].count)
+            take_square(room, count, (size_t)(2 * numbers[k].exponent - unit), numbers[k]);
+    return value_of(room, room[count - 1] >> 63 ? 0 : count, unit, 0);
+}
+
+/* ---- results --------------------------------------------------------------------- */
 
 static uint64_t nan_of(format f)
 {
     return infinity_of(f) | UINT64_C(1) << (f.digits - 2);
 }
 
-uint64_t pc_accumulator_bits(const pc_accumulator *acc, pc_result result, pc_type type)
+/* The least (side 0) or the largest (side 1) that a part may be; if it is exact both are. */
+static value part_at(const pc_accumulator *acc, pc_part part, int side, uint64_t room[PC_LIMBS])
 {
-    pc_accumulator room;
-    const format f = format_of(type);
-    int special = pc_accumulator_special(acc);
-    if (special == 2 || (result == PC_RMS && acc->count == 0))
-        return nan_of(f);
-    if (special == 1)
-        return infinity_of(f);
-    return rounded(accumulator_value(acc, &room), acc->count, result, f);
+    return acc->flags & PC_CERTIFIED ? certified_bound(&acc->part[part], side, room)
+                                     : accumulator_value(acc, part, room);
 }
 
-pc_status certified_round(const pc_accumulator *acc, pc_result result, pc_type type, uint64_t *bits)
+static int is_spread(pc_result result)
 {
-    const format f = format_of(type);
-    uint64_t end[2];
-    *bits = nan_of(f);
-    if (result == PC_RMS && acc->count == 0)
-        return PC_EMPTY;
-    for (int side = 0; side < 2; side++) {
-        uint64_t words[4];
-        certified_bound(acc, side, words);
-        end[side] = rounded(value_of(words, 4, acc->exponent), acc->count, result, f);
+    return result == PC_VAR || result == PC_STD;
+}
+
+/* count - ddof, times 2^ddof_bits; or 0 if that is less. */
+static uint64_t freedom_of(const pc_accumulator *acc, const pc_figure *figure)
+{
+    const uint64_t count = acc->count << figure->ddof_bits;
+    return count > figure->ddof ? count - figure->ddof : 0;
+}
+
+/* The float of the parts of numbers, or the only one, if they are at that side. */
+static uint64_t bits_at(const pc_accumulator *acc, const pc_figure *figure, pc_part part, int side)
+{
+    const format f = format_of(figure->type);
+    const int root =
+        figure->result == PC_NORM || figure->result == PC_RMS || figure->result == PC_STD;
+    uint64_t room[3][PC_LIMBS], spread[SPREAD_WORDS], count = acc->count;
+    if (is_spread(figure->result)) {
+        const uint64_t freedom = freedom_of(acc, figure);
+        const value numbers[2] = {part_at(acc, PC_NUMBERS, !side, room[0]),
+                                  part_at(acc, PC_IMAGINARY, !side, room[1])};
+        value v = spread_of(count, part_at(acc, PC_SQUARES, side, room[2]), numbers, spread);
+        if (!freedom)
+            return v.count ? infinity_of(f) : nan_of(f);
+        v.exponent += (int)figure->ddof_bits;
+        return rounded(v, count, freedom, root, f);
     }
-    if (is_uncertain(acc) || end[0] != end[1]) {
-        certified_failed();
-        return PC_UNCERTAIN_SUM;
+    if (figure->result != PC_RMS && figure->result != PC_MEAN)
+        count = 1;
+    value v = part_at(acc, part, side, room[0]);
+    return rounded(v, count, 1, root, f) | (uint64_t)v.negative * sign_bit_of(f);
+}
+
+/* What NaN and infinities make of a result; 0 if there are none. */
+static uint64_t special_bits(const pc_accumulator *acc, const pc_figure *figure, pc_part part)
+{
+    const format f = format_of(figure->type);
+    uint32_t special = pc_accumulator_special(acc);
+    const uint32_t real = special & ((1 << PC_SPECIAL_BITS) - 1),
+                   imaginary = special >> PC_SPECIAL_BITS;
+    if (part == PC_SQUARES) {
+        special = real | imaginary;
+        if (special & PC_NAN || (special && is_spread(figure->result)))
+            return nan_of(f);
+        return special ? infinity_of(f) : 0;
     }
-    *bits = end[0];
+    special = part == PC_NUMBERS ? real : imaginary;
+    if (special == PC_PLUS_INF || special == 0)
+        return special ? infinity_of(f) : 0;
+    return special == PC_MINUS_INF ? infinity_of(f) | sign_bit_of(f) : nan_of(f);
+}
+
+static void write_bits(char *out, pc_type type, uint64_t bits)
+{
+    const uint32_t bits32 = (uint32_t)bits;
+    const uint16_t bits16 = (uint16_t)bits;
+    switch (size_of_type[type]) {
+    case 2: memcpy(out, &bits16, sizeof bits16); break;
+    case 4: memcpy(out, &bits32, sizeof bits32); break;
+    default: memcpy(out, &bits, sizeof bits);
+    }
+}
+
+/* A sum of integers as an integer. */
+static pc_status write_word(const pc_accumulator *acc, pc_part part, pc_type type, char *out)
+{
+    uint64_t room[PC_LIMBS];
+    value v = accumulator_value(acc, part, room);
+    if (v.count > 1 || (v.count && v.exponent))
+        return PC_TOO_LARGE;
+    uint64_t word = v.count ? v.word[0] : 0;
+    const uint64_t most =
+        type == PC_UINT64 ? (v.negative ? 0 : UINT64_MAX) : INT64_MAX + (uint64_t)v.negative;
+    if (word > most)
+        return PC_TOO_LARGE;
+    write_bits(out, type, v.negative ? 0 - word : word);
     return PC_OK;
 }
 
-static double double_of(uint64_t bits)
+pc_status pc_accumulator_round(const pc_accumulator *acc, const pc_figure *figure, char *out)
 {
-    double x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
+    const format f = format_of(figure->type);
+    const int of_numbers = figure->result == PC_SUM || figure->result == PC_MEAN;
+    const pc_part first = of_numbers ? PC_NUMBERS : PC_SQUARES;
+    uint64_t bits[2];
+    if (!is_float(figure->type))
+        return write_word(acc, first, figure->type, out);
+
+    const int too_few = is_spread(figure->result) ? freedom_of(acc, figure) == 0
+                                                  : acc->count == 0 && (figure->result == PC_RMS ||
+                                                                        figure->result == PC_MEAN);
+    for (int p = 0; p < figure->parts; p++) {
+        const pc_part part = first + (pc_part)p;
+        bits[p] = too_few && !acc->count ? nan_of(f) : special_bits(acc, figure, part);
+        if (bits[p])
+            continue;
+        bits[p] = bits_at(acc, figure, part, 0);
+        if (acc->flags & PC_CERTIFIED &&
+            (is_uncertain(acc) || (of_numbers && certified_spans_zero(&acc->part[part])) ||
+             bits[p] != bits_at(acc, figure, part, 1))) {
+            certified_failed();
+            return PC_UNCERTAIN_SUM;
+        }
+    }
+    for (int p = 0; p < figure->parts; p++)
+        write_bits(out + (size_t)p * size_of_type[figure->type], figure->type, bits[p]);
+    return too_few ? PC_EMPTY : PC_OK;
 }
 
-double pc_accumulator_round(const pc_accumulator *acc, pc_result result)
+void pc_round_words(const uint64_t *words, size_t count, int exponent, int negative, int root,
+                    pc_type type, char *out)
 {
-    return double_of(pc_accumulator_bits(acc, result, PC_FLOAT64));
+    const format f = format_of(type);
+    value v = value_of(words, count, exponent, negative);
+    write_bits(out, type, rounded(v, 1, 1, root, f) | (negative ? sign_bit_of(f) : 0));
 }
 
 double pc_u128_round(const pc_u128 *x)
 {
     const uint64_t words[2] = {x->lo, x->hi};
-    return double_of(rounded(value_of(words, 2, 0), 1, PC_SUMSQ, format_of(PC_FLOAT64)));
+    double nearest;
+    pc_round_words(words, 2, 0, 0, 0, PC_FLOAT64, (char *)&nearest);
+    return nearest;
 }

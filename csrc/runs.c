@@ -14,7 +14,7 @@ static int exponent_of(int k)
 
 static int k_of(const pc_accumulator *acc)
 {
-    return acc->exponent + 52 + FINE;
+    return acc->part[PC_SQUARES].exponent + 52 + FINE;
 }
 
 #ifndef PC_MORE_SLACK /* for tests: so many bits, and nothing is certain */
@@ -29,17 +29,39 @@ static uint64_t slack_of(size_t n, size_t lanes)
     return ((lanes * m * (m + 4) >> 8) + (n * lanes >> 8) + 2) << PC_MORE_SLACK;
 }
 
-/* acc += what a kernel found for n numbers with this k. */
-static void add_found(pc_accumulator *acc, certified found, int k, size_t n, size_t lanes)
+/* One part += whole * 2^(k-52) + rest, of n numbers. */
+static void add_one_found(pc_accumulator *acc, pc_part part, uint64_t whole, uint64_t sign,
+                          double rest, int k, size_t n, size_t lanes)
 {
     uint64_t bits = (uint64_t)(52 + FINE - k + 1023) << 52;
     double scale;
     memcpy(&scale, &bits, sizeof scale);
-    int64_t rest = (int64_t)(found.rest * scale);
-    pc_u128 sum = u128_shl((pc_u128){found.whole, 0}, FINE);
-    u128_add(&sum, (pc_u128){(uint64_t)rest, 0 - (uint64_t)(rest < 0)});
-    const uint64_t words[4] = {sum.lo, sum.hi, 0, 0};
-    certified_add(acc, words, slack_of(n, lanes));
+    int64_t fine = (int64_t)(rest * scale);
+    uint64_t words[4] = {(uint64_t)fine, 0 - (uint64_t)(fine < 0), 0 - (uint64_t)(fine < 0),
+                         0 - (uint64_t)(fine < 0)};
+    add_at(words, 4, FINE, &whole, 1, sign);
+    certified_add(acc, part, words, slack_of(n, lanes));
+}
+
+/* acc += what a kernel found for n numbers with this k. */
+static void add_found(pc_accumulator *acc, int parts, const certified *found, int k, size_t n,
+                      size_t lanes)
+{
+    const uint64_t *whole = found->number_whole;
+    const double *rest = found->number_rest;
+    if (acc->flags & PC_WITH_SQUARES)
+        add_one_found(acc, PC_SQUARES, found->whole, 0, found->rest, k, n, lanes);
+    if (!(acc->flags & PC_WITH_NUMBERS))
+        return;
+    k = number_k(k);
+    if (parts == 1) {
+        uint64_t all = whole[0] + whole[1];
+        add_one_found(acc, PC_NUMBERS, all, 0 - (all >> 63), rest[0] + rest[1], k, n, lanes);
+    } else {
+        for (int p = 0; p < 2; p++)
+            add_one_found(acc, PC_NUMBERS + (pc_part)p, whole[p], 0 - (whole[p] >> 63), rest[p], k,
+                          n, lanes);
+    }
 }
 
 /* The k from which a lane that came to `most` has room for 2^spare times as much; above
@@ -59,32 +81,58 @@ enum { LOOK = 64, SPARE = 7 };
 /* Whether a kernel can go on, from this k at least. */
 static int raise_to(pc_accumulator *acc, int k)
 {
-    if (k > K_MOST)
+    if (k > K_MOST) {
         give_up(acc);
-    else
-        certified_coarsen(acc, exponent_of(k));
-    return k <= K_MOST;
+        return 0;
+    }
+    certified_coarsen(&acc->part[PC_SQUARES], exponent_of(k));
+    if (acc->flags & PC_WITH_NUMBERS)
+        for (pc_part part = PC_NUMBERS; part <= PC_IMAGINARY; part++)
+            certified_coarsen(&acc->part[part], exponent_of(number_k(k)));
+    return 1;
 }
 
-void add_certified(pc_accumulator *acc, pc_type type, const char *x, ptrdiff_t stride, size_t count)
+/* Whether a variance asks for more than a certified sum has: the mean of what was found in n
+ * numbers is more than 2^12 times their standard deviation. A matter of speed alone. */
+static int cancels(const pc_accumulator *acc, int parts, const certified *found, int k, size_t n)
+{
+    const double re = (double)(int64_t)found->number_whole[0],
+                 im = (double)(int64_t)found->number_whole[1];
+    const double numbers = parts == 1 ? (re + im) * (re + im) : 2 * (re * re + im * im);
+    const double unit = 2 * number_k(k) - k == 14 ? 0x1p-38 : 0x1p-37; /* of whole^2 */
+    return (acc->flags & PC_WITH_SQUARES) && n >= LOOK &&
+           numbers * unit >= (1 - 0x1p-24) * (double)n * (double)found->whole;
+}
+
+void add_certified(pc_accumulator *acc, pc_type type, int parts, const char *x, ptrdiff_t stride,
+                   size_t count)
 {
     const pc_kernels *kernels = pc_kernels_in_use();
+    const int both = (acc->flags & PC_WITH_NUMBERS) != 0;
     size_t (*kernel)(const char *, ptrdiff_t, size_t, int, certified *) =
-        kernels->certified[type - PC_FLOAT16];
+        kernels->certified[both][type - PC_FLOAT16];
     certified found;
     if (is_uncertain(acc) || !count)
         return;
-    if (!(acc->flags & PC_WINDOW_USED)) {
-        kernel(x, stride, count < LOOK ? count : LOOK, K_LEAST, &found);
+    if (!(acc->part[PC_SQUARES].flags & PC_WINDOW_USED)) {
+        const size_t look = count < LOOK ? count : LOOK;
+        kernel(x, stride, look, K_LEAST, &found);
         if (!raise_to(acc, k_above(found.most, SPARE)))
             return;
+        if (both) {
+            kernel(x, stride, look, k_of(acc), &found);
+            if (cancels(acc, parts, &found, k_of(acc), look)) {
+                give_up(acc);
+                return;
+            }
+        }
     }
     for (size_t n, done; count; count -= done, x += (ptrdiff_t)done * stride) {
         int k = k_of(acc);
         n = count < CERTIFIED_RUN ? count : CERTIFIED_RUN;
         done = kernel(x, stride, n, k, &found);
         if (done)
-            add_found(acc, found, k, done, kernels->lanes);
+            add_found(acc, parts, &found, k, done, kernels->lanes[both]);
         if (done < n && !raise_to(acc, k_above(found.most, 1)))
             return;
     }
@@ -93,33 +141,49 @@ void add_certified(pc_accumulator *acc, pc_type type, const char *x, ptrdiff_t s
 void add_certified_columns(pc_sum *sums, pc_type type, const char *x, ptrdiff_t stride, size_t n,
                            size_t columns)
 {
+    const int both = (sums[0].total.flags & PC_WITH_NUMBERS) != 0;
     void (*kernel)(const char *, ptrdiff_t, size_t, size_t, const int *, certified *) =
-        pc_kernels_in_use()->certified_columns[type - PC_FLOAT16];
-    int k[PC_PANEL];
+        pc_kernels_in_use()->certified_columns[both][type - PC_FLOAT16];
+    const size_t look = n < LOOK ? n : LOOK;
+    int k[PC_PANEL], uncertain = 0;
     certified found[PC_PANEL];
     size_t m, again;
 
     for (size_t c = 0; c < columns; c++)
         k[c] = K_LEAST;
-    kernel(x, stride, n < LOOK ? n : LOOK, columns, k, found);
+    kernel(x, stride, look, columns, k, found);
     for (size_t c = 0; c < columns; c++)
-        if (!(sums[c].total.flags & PC_WINDOW_USED) && !is_uncertain(&sums[c].total))
+        if (!(sums[c].total.part[PC_SQUARES].flags & PC_WINDOW_USED))
             raise_to(&sums[c].total, k_above(found[c].most, SPARE));
-    for (size_t row = 0; row < n; row += m, x += (ptrdiff_t)m * stride) {
+    for (size_t c = 0; c < columns; c++) {
+        uncertain |= is_uncertain(&sums[c].total);
+        k[c] = uncertain ? K_LEAST : k_of(&sums[c].total);
+    }
+    if (both && !uncertain) {
+        kernel(x, stride, look, columns, k, found);
+        for (size_t c = 0; c < columns; c++)
+            uncertain |= cancels(&sums[c].total, 1, &found[c], k[c], look);
+    }
+    /* One that cannot tell is enough for all to be done the exact way. */
+    for (size_t row = 0; row < n && !uncertain; row += m, x += (ptrdiff_t)m * stride) {
         m = n - row < FLOAT_BLOCK ? n - row : FLOAT_BLOCK;
         do {
             for (size_t c = 0; c < columns; c++)
-                k[c] = is_uncertain(&sums[c].total) ? K_LEAST : k_of(&sums[c].total);
+                k[c] = k_of(&sums[c].total);
             kernel(x, stride, m, columns, k, found);
             again = 0;
             for (size_t c = 0; c < columns; c++)
-                if (!is_uncertain(&sums[c].total) && found[c].most != 0.0)
-                    again += (size_t)raise_to(&sums[c].total, k_above(found[c].most, 1));
-        } while (again);
-        for (size_t c = 0; c < columns; c++)
-            if (!is_uncertain(&sums[c].total))
-                add_found(&sums[c].total, found[c], k[c], m, 1);
+                if (found[c].most != 0.0 && raise_to(&sums[c].total, k_above(found[c].most, 1)))
+                    again++;
+                else
+                    uncertain |= is_uncertain(&sums[c].total);
+        } while (again && !uncertain);
+        for (size_t c = 0; c < columns && !uncertain; c++)
+            add_found(&sums[c].total, 1, &found[c], k[c], m, 1);
     }
-    for (size_t c = 0; c < columns; c++)
+    for (size_t c = 0; c < columns; c++) {
+        if (uncertain)
+            give_up(&sums[c].total);
         sums[c].total.count += n;
+    }
 }

@@ -85,4 +85,34 @@ static inline unsigned leading_zeros(uint64_t x)
 #endif
 }
 
+/* ---- words, the least significant first ------------------------------------ */
+
+/* *x += y + carry; returns the carry out. */
+static inline uint64_t add_carry(uint64_t *x, uint64_t y, uint64_t carry)
+{
+    uint64_t sum = *x + y, out = sum < y;
+    *x = sum + carry;
+    return out | (*x < carry);
+}
+
+/* x += y mod 2^256. */
+static inline void add_words(uint64_t x[4], const uint64_t y[4])
+{
+    uint64_t carry = 0;
+    for (int k = 0; k < 4; k++)
+        carry = add_carry(&x[k], y[k], carry);
+}
+
+/* x *= factor; returns what goes beyond the last word. */
+static inline uint64_t multiply_words(uint64_t *x, size_t count, uint64_t factor)
+{
+    uint64_t over = 0;
+    for (size_t k = 0; k < count; k++) {
+        pc_u128 product = u128_mul64(x[k], factor);
+        over = product.hi + add_carry(&product.lo, over, 0);
+        x[k] = product.lo;
+    }
+    return over;
+}
+
 #endif

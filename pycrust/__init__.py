@@ -1,4 +1,4 @@
-"""pycrust: sums of squares you can thread, and trust."""
+"""pycrust: sums you can thread, and trust."""
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ try:
         sum_of_squares_batch,
         threadable_sum_of_squares,
     )
-    from pycrust._reduce import norm, rms, sumsq
+    from pycrust._reduce import mean, norm, rms, std, sum, sumsq, var
 except ModuleNotFoundError as error:
     if not (error.name or "").startswith("pycrust."):
         raise
@@ -23,13 +23,17 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Accumulator",
+    "mean",
     "norm",
     "rms",
     "simd",
+    "std",
+    "sum",
     "sum_of_squares",
     "sum_of_squares_batch",
     "sumsq",
     "threadable_sum_of_squares",
+    "var",
 ]
 
 # Imported when they are first used: they bring more than NumPy.

@@ -1,46 +1,50 @@
-"""The exact sum of squares of data that come in pieces."""
+"""The exact sums of data that come in pieces."""
 
 cimport cython
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyTypeObject
 from libc.stddef cimport ptrdiff_t
-from libc.stdint cimport uint64_t
 
-from pycrust._arrays cimport as_array, is_integer, mask_of, type_of
+from pycrust._arrays cimport as_array, is_integer, mask_of
+from pycrust._ints cimport exact_int, exact_part, import_int, spread_of, write_exact
 from pycrust._reduce cimport (
+    Figure,
     Job,
     Plain,
     Sums,
     add_all,
     add_plain,
-    exact_int,
-    import_int,
+    checked_int,
     is_plain,
-    raise_too_large,
+    part_of,
     sums_of_ints,
-    value_of,
     warn_empty,
 )
-from pycrust._shared cimport int_from_words
 from pycrust._workers cimport count_workers
 from pycrust.csrc cimport (
-    PC_LIMBS,
+    PC_EMPTY,
+    PC_FLOAT64,
+    PC_MEAN,
     PC_NORM,
+    PC_NUMBERS,
     PC_OK,
     PC_RMS,
+    PC_SPECIAL_BITS,
+    PC_SQUARES,
+    PC_STD,
+    PC_SUM,
     PC_SUMSQ,
     PC_TOO_LARGE,
+    PC_VAR,
     pc_accumulator,
-    pc_accumulator_bits,
     pc_accumulator_clear,
-    pc_accumulator_export,
     pc_accumulator_make_special,
     pc_accumulator_merge,
     pc_accumulator_special,
+    pc_part,
     pc_result,
     pc_status,
-    pc_type,
 )
 
 import numpy as np
@@ -48,22 +52,38 @@ import numpy as np
 cnp.import_array()
 
 cdef enum:
-    # Of integers with so many bits at most, the sum of 2**64 squares goes where those of doubles do.
+    # What is below 2 to this power, or its square to twice that, goes where doubles do, 2**64 of them.
     LARGEST_BITS = 1024
-    # Below 2 to this power every sum fits there.
-    HIGHEST_BITS = 2048
+
+cdef enum Kind:
+    INTEGERS
+    FLOATS
+    COMPLEX
+
+_KINDS = ("int", "float", "complex")
+
+
+cdef Kind kind_of(array):
+    return INTEGERS if is_integer(array) else COMPLEX if cnp.PyArray_ISCOMPLEX(array) else FLOATS
+
+
+cdef tuple sum_of(tuple x, tuple y):
+    """Three integers and three integers, each of which may be None for zeros."""
+    if x is None or y is None:
+        return x or y
+    return x[0] + y[0], x[1] + y[1], x[2] + y[2]
 
 
 @cython.final
 cdef class Accumulator:
     """Accumulator(a=None, /, *, where=True, workers=1)\n--\n
-    The exact sum of squares of data that come in pieces.
+    The exact sums of data, and of their squares, that come in pieces.
 
     Add arrays with `update`, and other accumulators with `merge` or ``+``. All of
     it is exact: any cutting of the data, any order, and any tree of merges gives
-    the same bits as `sumsq`, `norm` and `rms` of the whole. It takes some 700
-    bytes whatever it holds, and pickles to fewer, so it serves files larger than
-    memory, processes and clusters.
+    the same bits as `sum`, `mean`, `var`, `std`, `sumsq`, `norm` and `rms` of the
+    whole. It takes some 1300 bytes whatever it holds, and pickles to fewer, so it
+    serves files larger than memory, processes and clusters.
 
     Parameters
     ----------
@@ -83,10 +103,10 @@ cdef class Accumulator:
     Threads may share one: each `update` sums outside any lock and adds its sum
     in one step.
 
-    A pickle holds the name of this class and a dict: version 1, count, the sum
-    as an integer times a power of two, whether it is of integers alone, and
-    whether there was Inf or NaN. What is damaged or forged is a ValueError.
-    Only lists of ints above 2**1024 make it larger.
+    A pickle holds the name of this class and a dict: version 1, count, the sums
+    as integers times powers of two, whether they are of integers alone, of floats
+    or of complex numbers, and whether there was Inf or NaN. What is damaged or forged
+    is a ValueError. Only lists of ints above 2**1024 make it larger.
 
     Examples
     --------
@@ -97,16 +117,15 @@ cdef class Accumulator:
     >>> total = left + right
     >>> total.count, total.sumsq()
     (1000, 332833500)
-    >>> total.rms() == pycrust.rms(np.arange(1000))
-    True
+    >>> total.rms() == pycrust.rms(np.arange(1000)), total.mean(), total.var()
+    (True, 499.5, 83333.25)
     """
     cdef pc_accumulator acc
-    cdef bint floats        # something other than integers was added
-    cdef object beyond      # the sum of what was in lists with an integer too large for the other sum
+    cdef Kind kind          # the widest of what was added
+    cdef tuple beyond       # what of its three sums does not go there: integers; or None
 
     def __cinit__(self):
-        pc_accumulator_clear(&self.acc)
-        self.beyond = 0
+        pc_accumulator_clear(&self.acc, PC_VAR)
 
     def __init__(self, a=None, /, *, where=True, workers=1):
         if a is not None:
@@ -130,27 +149,29 @@ cdef class Accumulator:
         """
         cdef pc_accumulator acc
         cdef Sums sums
-        cdef bint floats
+        cdef Kind kind
         cdef Plain plain
         if where is True and workers is 1 and is_plain(a, &plain):
-            add_plain(&plain, &acc)
-            self.add(&acc, not is_integer(a), 0)
+            add_plain(&plain, &acc, PC_VAR)
+            self.add(&acc, kind_of(a), None)
             return
         threads = count_workers(workers)
         array = as_array(a)
-        floats = not is_integer(array) and not (array.size == 0 and isinstance(a, (list, tuple)))
+        kind = INTEGERS if array.size == 0 and isinstance(a, (list, tuple)) else kind_of(array)
         mask = mask_of(where, array)
         if array.dtype != object:
             sums = add_all(array, mask, threads)
-            self.add(&sums.at[0].total, floats, 0)
+            self.add(&sums.at[0].total, kind, None)
             return
-        total, count = sums_of_ints(array, mask, tuple(range(array.ndim)))
-        pc_accumulator_clear(&acc)
+        squares, numbers, count = (int(each) for each in sums_of_ints(array, mask, tuple(range(array.ndim))))
+        pc_accumulator_clear(&acc, PC_VAR)
         acc.count = count
         if max(map(int.bit_length, array.flat)) <= LARGEST_BITS:
-            import_int(&acc, total, 0)
-            total = 0
-        self.add(&acc, False, total)
+            import_int(&acc, PC_SQUARES, squares, 0)
+            import_int(&acc, PC_NUMBERS, numbers, 0)
+            self.add(&acc, kind, None)
+        else:
+            self.add(&acc, kind, (squares, numbers, 0))
 
     def merge(self, Accumulator other not None, /):
         """
@@ -162,15 +183,15 @@ cdef class Accumulator:
             It is left as it was.
         """
         cdef Accumulator copy = other.copy()
-        self.add(&copy.acc, copy.floats, copy.beyond)
+        self.add(&copy.acc, copy.kind, copy.beyond)
 
-    cdef int add(self, const pc_accumulator *acc, bint floats, beyond) except -1:
+    cdef int add(self, const pc_accumulator *acc, Kind kind, tuple beyond) except -1:
         cdef pc_status status
         with cython.critical_section(self):
-            total = self.beyond + beyond if beyond else self.beyond
+            total = sum_of(self.beyond, beyond)
             status = pc_accumulator_merge(&self.acc, acc)
             if status == PC_OK:
-                self.floats = self.floats or floats
+                self.kind = max(self.kind, kind)
                 self.beyond = total
         if status == PC_TOO_LARGE:
             raise OverflowError("an Accumulator counts at most 2**64 - 1 elements; this one is left as it was")
@@ -179,23 +200,47 @@ cdef class Accumulator:
         cdef Accumulator copy = Accumulator()
         with cython.critical_section(self):
             copy.acc = self.acc
-            copy.floats = self.floats
+            copy.kind = self.kind
             copy.beyond = self.beyond
         return copy
 
-    cdef Accumulator together(self):
-        """A copy with all in one sum; or Inf for what is above any float, as are its root and that of its mean."""
-        cdef Accumulator copy = self.copy()
-        if copy.beyond and import_int(&copy.acc, copy.beyond, 0) != PC_OK:      # 2**2112 or more
-            pc_accumulator_make_special(&copy.acc, 1)
-        return copy
+    cdef tuple sums(self):
+        """The three exact sums, each as (integer, exponent <= 0): integer * 2**exponent."""
+        cdef int part
+        sums = []
+        for part in range(3):
+            integer, exponent = exact_part(&self.acc, <pc_part>part)
+            sums.append((integer + (self.beyond[part] << -exponent if self.beyond else 0), exponent))
+        return tuple(sums)
 
-    cdef object read(self, pc_result result):
+    cdef object integer(self, pc_part part):
+        """The same of integers."""
+        return exact_int(&self.acc, part) + (self.beyond[<int>part] if self.beyond else 0)
+
+    cdef pc_status write(self, Figure figure, char *out) except *:
+        """The result, in the type and the parts of a figure; for a copy that nobody else has."""
+        cdef pc_status status
+        if self.beyond is None:
+            return figure.write(&self.acc, out)
+        squares, real, imaginary = self.sums()
+        special = pc_accumulator_special(&self.acc)
+        status = write_exact(&figure.c, figure.ddof, self.acc.count, (squares, real, imaginary), special, out)
+        if figure.c.parts == 2:
+            write_exact(&figure.c, figure.ddof, self.acc.count, (squares, imaginary, real), special >> PC_SPECIAL_BITS,
+                        out + (8 if figure.c.type == PC_FLOAT64 else 4))
+        return status
+
+    cdef object read(self, pc_result result, ddof=None):
         cdef Accumulator copy = self.copy()
-        if result == PC_SUMSQ and not copy.floats:
-            return exact_int(&copy.acc) + copy.beyond
-        copy = copy.together()
-        return value_of(&copy.acc, False, result)
+        cdef Figure figure = Figure(result, ddof)
+        cdef double[2] made
+        if (result == PC_SUMSQ or result == PC_SUM) and copy.kind == INTEGERS:
+            return copy.integer(part_of(result))
+        if copy.kind == COMPLEX and part_of(result) == PC_NUMBERS:
+            figure.c.parts = 2
+        if copy.write(figure, <char *>made) == PC_EMPTY:
+            warn_empty(result)
+        return made[0] if figure.c.parts == 1 else complex(made[0], made[1])
 
     @property
     def count(self):
@@ -235,24 +280,74 @@ cdef class Accumulator:
         """
         return self.read(PC_RMS)
 
+    def sum(self):
+        """
+        Return the sum.
+
+        Returns
+        -------
+        int, float or complex
+            The exact int as long as only integers were added, else the nearest float, or
+            complex with both parts nearest if anything complex was added.
+        """
+        return self.read(PC_SUM)
+
+    def mean(self):
+        """
+        Return the arithmetic mean.
+
+        Returns
+        -------
+        float or complex
+            Correctly rounded; NaN with a RuntimeWarning if nothing was added.
+        """
+        return self.read(PC_MEAN)
+
+    def var(self, ddof=0):
+        """
+        Return the variance.
+
+        Parameters
+        ----------
+        ddof : int or float, optional
+            As in `pycrust.var`.
+
+        Returns
+        -------
+        float
+            Correctly rounded; NaN or Inf with a RuntimeWarning if no more than `ddof` elements were added.
+        """
+        return self.read(PC_VAR, ddof)
+
+    def std(self, ddof=0):
+        """
+        Return the standard deviation: the square root of the variance.
+
+        Parameters
+        ----------
+        ddof : int or float, optional
+            As in `pycrust.var`.
+
+        Returns
+        -------
+        float
+            Correctly rounded; NaN or Inf with a RuntimeWarning if no more than `ddof` elements were added.
+        """
+        return self.read(PC_STD, ddof)
+
     cdef dict state(self):
-        """What it holds, the same for all that are equal; the sum is integer * 2**exponent, exponent <= 0."""
+        """What it holds, the same for all that are equal; each sum is integer * 2**exponent, in lowest terms."""
         cdef Accumulator copy = self.copy()
-        cdef uint64_t words[PC_LIMBS]
-        cdef int exponent
-        cdef size_t count = pc_accumulator_export(&copy.acc, words, &exponent)
-        integer = int_from_words(words, count)
-        if exponent > 0:
-            integer <<= exponent
-            exponent = 0
-        integer += copy.beyond << -exponent
-        zeros = min(-exponent, (integer & -integer).bit_length() - 1) if integer else -exponent
+        special = pc_accumulator_special(&copy.acc)
+        squares, real, imaginary = copy.sums()
         return {
             "version": 1,
             "count": copy.acc.count,
-            "integers": not copy.floats,
-            "special": _SPECIAL[pc_accumulator_special(&copy.acc)],
-            "sumsq": (integer >> zeros, exponent + zeros),
+            "kind": _KINDS[copy.kind],
+            "special": tuple(name for k, name in enumerate(_SPECIAL) if special >> k & 1),
+            "sumsq": lowest_terms(squares),
+            "sum": lowest_terms(real),
+            "sumj": lowest_terms(imaginary),
         }
 
     def __reduce__(self):
@@ -262,7 +357,7 @@ cdef class Accumulator:
         cdef Accumulator made = accumulator_of(state)
         with cython.critical_section(self):
             self.acc = made.acc
-            self.floats = made.floats
+            self.kind = made.kind
             self.beyond = made.beyond
 
     def __add__(self, other):
@@ -298,65 +393,86 @@ cdef class Accumulator:
         return f"Accumulator(count={copy.count}, sumsq={copy.sumsq()!r})"
 
 
-def _results(parts, str figure, dtype):
+def _results(parts, str name, dtype, ddof):
     """What each of an array of Accumulators comes to, as an array of that dtype, rounded once; for pycrust.dask."""
-    cdef pc_result result = {"sumsq": PC_SUMSQ, "norm": PC_NORM, "rms": PC_RMS}[figure]
+    cdef Figure figure = Figure(_RESULTS[name], ddof)
     cdef Accumulator one
-    cdef int nothing
+    cdef bint empty = False
+    cdef size_t k
     values = np.empty(parts.shape, dtype=dtype)
-    kind = values.dtype.kind
-    bits = values.view(f"u{values.itemsize}") if kind == "f" else values
-    for position in np.ndindex(parts.shape):
-        one = parts[position]
-        if kind == "f":
-            one = one.together()
-            if result == PC_RMS and one.acc.count == 0:
-                warn_empty()
-            bits[position] = pc_accumulator_bits(&one.acc, result, <pc_type>type_of(values.dtype.num, &nothing))
-            continue
-        total = one.read(result)
-        if kind in "iu" and total > np.iinfo(values.dtype).max:
-            raise_too_large(position, total, values.dtype)
-        values[position] = total
+    cdef bint floats = values.dtype.kind in "fc"
+    if floats:
+        figure.set_dtype(values.dtype)
+    for k, position in enumerate(np.ndindex(parts.shape)):
+        one = (<Accumulator>parts[position]).copy()
+        if not floats:
+            total = one.integer(part_of(figure.c.result))
+            values[position] = checked_int(total, values.dtype, position, figure.c.result)
+        elif one.write(figure, <char *>cnp.PyArray_DATA(values) + k * <size_t>values.itemsize) == PC_EMPTY:
+            empty = True
+    if empty:
+        warn_empty(figure.c.result)
     return values
 
 
 # Under which name it is pickled, for ever, and shown: not that of this module.
 (<PyTypeObject *>Accumulator).tp_name = b"pycrust.Accumulator"
 
-_SPECIAL = (None, "inf", "nan")
+# By the bits of pc_accumulator_special.
+_SPECIAL = ("inf", "-inf", "nan", "infj", "-infj", "nanj")
+
+_RESULTS = {"sumsq": PC_SUMSQ, "norm": PC_NORM, "rms": PC_RMS, "sum": PC_SUM, "mean": PC_MEAN, "var": PC_VAR,
+            "std": PC_STD}
+
+
+cdef tuple lowest_terms(tuple number):
+    """integer * 2**exponent with an odd integer, or exponent 0."""
+    integer, exponent = number
+    zeros = min(-exponent, (integer & -integer).bit_length() - 1) if integer else -exponent
+    return integer >> zeros, exponent + zeros
 
 
 cdef Accumulator accumulator_of(state):
     """An Accumulator from its state, which may be damaged or forged."""
     cdef Accumulator made = Accumulator()
+    cdef pc_part part
     try:
         if state["version"] != 1:
             raise ValueError(f"it is of version {state['version']}, and this pycrust knows version 1 alone")
-        count, integers, special, (integer, exponent) = (
-            state[key] for key in ("count", "integers", "special", "sumsq")
-        )
-        if not (type(count) is type(integer) is type(exponent) is int and type(integers) is bool):
+        count, kind, special = state["count"], state["kind"], state["special"]
+        sums = tuple(tuple(state[key]) for key in ("sumsq", "sum", "sumj"))
+        (squares, exponent), _, (imaginary, _) = sums
+        if not all(type(number) is int for number in (count, *sums[0], *sums[1], *sums[2])):
             raise ValueError("its numbers are not integers")
-        if not (0 <= count < 2**64 and integer >= 0 and -2148 <= exponent <= 0):
+        if not (0 <= count < 2**64 and squares >= 0 and -2148 <= exponent <= 0
+                and all(-1074 <= exponent <= 0 for _, exponent in sums[1:])):
             raise ValueError("a number is out of range")
-        if special not in _SPECIAL:
-            raise ValueError(f"the sum cannot be {special!r}")
-        if integers and (special is not None or exponent < 0):
-            raise ValueError("the sum is not one of integers")
-        if count == 0 and (integer or special is not None):
-            raise ValueError("there is a sum of no elements")
-        if integer.bit_length() + exponent > HIGHEST_BITS:
-            # All but the lowest bits are from integers.
-            made.beyond = integer >> (HIGHEST_BITS - exponent) << HIGHEST_BITS
-            integer -= made.beyond << -exponent
-        if import_int(&made.acc, integer, exponent) != PC_OK:
-            raise ValueError(f"{integer} * 2**{exponent} is not a sum of squares of doubles")
+        if kind not in _KINDS or not isinstance(special, tuple) or set(special) - set(_SPECIAL):
+            raise ValueError(f"numbers cannot be {kind!r} with {special!r}")
+        if kind == "int" and (special or any(exponent < 0 for _, exponent in sums)):
+            raise ValueError("the sums are not those of integers")
+        if kind != "complex" and (imaginary or any(name.endswith("j") for name in special)):
+            raise ValueError("only complex numbers have imaginary parts")
+        if count == 0 and (special or any(integer for integer, _ in sums)):
+            raise ValueError("there are sums of no elements")
+        if spread_of(count, sums)[0] < 0:
+            raise ValueError("no numbers have these sums")
+        beyond = []
+        for part, (integer, exponent) in enumerate(sums):
+            # More than so many bits are from integers alone, or from very many numbers.
+            bits = (2 * LARGEST_BITS if part == PC_SQUARES else LARGEST_BITS) - exponent
+            size = abs(integer)
+            beyond.append((size >> bits << bits + exponent) * (-1 if integer < 0 else 1))
+            rest = size & (1 << bits) - 1
+            if import_int(&made.acc, part, -rest if integer < 0 else rest, exponent) != PC_OK:
+                raise ValueError(f"{integer} * 2**{exponent} is not a sum of doubles, nor of their squares")
     except (TypeError, LookupError, ValueError, OverflowError) as error:
         raise ValueError(f"not the state of an Accumulator: {error}") from error
-    pc_accumulator_make_special(&made.acc, _SPECIAL.index(special))
+    for name in special:
+        pc_accumulator_make_special(&made.acc, 1 << _SPECIAL.index(name))
     made.acc.count = count
-    made.floats = not integers
+    made.kind = <Kind><int>_KINDS.index(kind)
+    made.beyond = tuple(beyond) if any(beyond) else None
     return made
 
 
@@ -364,8 +480,8 @@ def _accumulators(array, tuple axes, where):
     """An Accumulator for each position that is left after summing over `axes`, for pycrust.dask."""
     array = as_array(array)
     made = np.empty([length for k, length in enumerate(array.shape) if k not in axes], dtype=object)
-    cdef Job job = Job(array, mask_of(where, array), axes, made, PC_SUMSQ, 1)
-    cdef bint floats = not is_integer(array)
+    cdef Job job = Job(array, mask_of(where, array), axes, made, Figure(PC_VAR), 1)
+    cdef Kind kind = kind_of(array)
     cdef Accumulator one
     cdef Sums sums
     cdef size_t k, first = 0
@@ -375,7 +491,7 @@ def _accumulators(array, tuple axes, where):
         for k in range(sums.count):
             one = Accumulator()
             one.acc = sums.at[k].total
-            one.floats = floats
+            one.kind = kind
             job.objects[sums.at[k].offset // <ptrdiff_t>sizeof(void *)] = <object>one
         PyErr_CheckSignals()
     return made

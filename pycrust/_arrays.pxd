@@ -5,6 +5,7 @@ cdef int type_of(int number, int *parts) noexcept
 cdef object array_of(a, str name)
 cdef object as_array(a)
 cdef bint is_integer(array)
+cdef bint is_exact(array, pc_result result)
 cdef tuple axes_of(axis, int ndim)
 cdef object mask_of(where, array)
 cdef object dtype_of(dtype, out, array, pc_result result)

@@ -11,12 +11,17 @@ from pycrust.csrc cimport (
     PC_INT16,
     PC_INT32,
     PC_INT64,
+    PC_MEAN,
     PC_NORM,
+    PC_RMS,
+    PC_STD,
+    PC_SUM,
     PC_SUMSQ,
     PC_UINT8,
     PC_UINT16,
     PC_UINT32,
     PC_UINT64,
+    PC_VAR,
     pc_result,
 )
 
@@ -141,7 +146,7 @@ cdef object as_array(a):
             "V": "pass one field at a time, e.g. a['x']",
         }.get(array.dtype.char, "pass numbers")
         raise TypeError(
-            f"cannot square numbers of dtype {array.dtype}: "
+            f"cannot sum numbers of dtype {array.dtype}: "
             f"bool, integers, float16/32/64 and complex64/128 are taken; {hint}"
         )
     return array
@@ -205,18 +210,36 @@ cdef object mask_of(where, array):
         ) from None
 
 
-_FLOAT64, _INT64, _UINT64 = np.dtype(np.float64), np.dtype(np.int64), np.dtype(np.uint64)
+_FLOAT64, _INT64, _UINT64, _COMPLEX128 = map(np.dtype, (np.float64, np.int64, np.uint64, np.complex128))
 _FOR_FLOATS = (_FLOAT64, np.dtype(np.float32), np.dtype(np.float16))
+_FOR_COMPLEX = (_COMPLEX128, np.dtype(np.complex64))
 _FOR_INTEGERS = (_INT64, _UINT64, *_FOR_FLOATS, np.dtype(object))
+
+_PLURALS = {
+    PC_SUMSQ: "sums of squares",
+    PC_NORM: "norms",
+    PC_RMS: "root mean squares",
+    PC_SUM: "sums",
+    PC_MEAN: "means",
+    PC_VAR: "variances",
+    PC_STD: "standard deviations",
+}
+
+
+cdef bint is_exact(array, pc_result result):
+    """Whether it is an integer."""
+    return is_integer(array) and (result == PC_SUMSQ or result == PC_SUM)
 
 
 cdef object dtype_of(dtype, out, array, pc_result result):
     """The dtype of an array of results: `dtype`, or else that of `out`, both of which must be able to hold them."""
-    cdef bint integers = is_integer(array) and result == PC_SUMSQ
+    cdef bint integers = is_exact(array, result)
+    cdef bint complexes = cnp.PyArray_ISCOMPLEX(array) and (result == PC_SUM or result == PC_MEAN)
     if dtype is None and out is None:
-        return _FLOAT64 if not integers else _UINT64 if cnp.PyArray_ISUNSIGNED(array) else _INT64
-    allowed = _FOR_INTEGERS if integers else _FOR_FLOATS
-    what = "sums of squares" if result == PC_SUMSQ else "norms" if result == PC_NORM else "root mean squares"
+        if integers:
+            return _UINT64 if cnp.PyArray_ISUNSIGNED(array) else _INT64
+        return _COMPLEX128 if complexes else _FLOAT64
+    allowed = _FOR_INTEGERS if integers else _FOR_COMPLEX if complexes else _FOR_FLOATS
     of_out = None if out is None else out.dtype.newbyteorder("=")
     if dtype is not None:
         dtype = np.dtype(dtype).newbyteorder("=")
@@ -226,6 +249,6 @@ cdef object dtype_of(dtype, out, array, pc_result result):
         dtype = of_out
     if dtype not in allowed:
         names = ", ".join(each.name for each in allowed)
-        raise TypeError(f"{'dtype' if of_out is None else 'out of dtype'} {dtype} does not hold {what} of "
+        raise TypeError(f"{'dtype' if of_out is None else 'out of dtype'} {dtype} does not hold {_PLURALS[result]} of "
                         f"{array.dtype}: use {names}")
     return dtype

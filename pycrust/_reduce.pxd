@@ -1,4 +1,15 @@
-from pycrust.csrc cimport pc_accumulator, pc_array, pc_result, pc_status, pc_sum, pc_type
+from libc.stdint cimport uint64_t
+
+from pycrust.csrc cimport pc_accumulator, pc_array, pc_figure, pc_part, pc_result, pc_status, pc_sum, pc_type
+
+
+cdef class Figure:
+    cdef pc_figure c
+    cdef tuple ddof             # (integer, bits): integer / 2**bits, which C may not take
+
+    cdef int set_dtype(self, dtype) except -1
+    cdef bint is_for_c(self, uint64_t count) except -1
+    cdef pc_status write(self, const pc_accumulator *acc, char *out) except *
 
 
 cdef class Sums:
@@ -15,8 +26,7 @@ cdef struct Report:
 # What the threads of a job see.
 cdef struct Shares:
     pc_array array      # all zeros and NULLs at first
-    pc_result result
-    pc_type type        # of the numbers at `out`
+    pc_figure figure
     char *out           # NULL: Python objects, in Job.objects
     size_t positions, depth
     size_t first, count         # the panel to add to
@@ -28,6 +38,7 @@ cdef struct Shares:
 cdef class Job:
     cdef Shares shares
     cdef object held            # what the pointers point into
+    cdef Figure figure
     cdef object[::1] objects
     cdef size_t workers
     cdef readonly object too_large      # (offset in `out`, exact sum) of a sum that its type does not hold
@@ -36,6 +47,7 @@ cdef class Job:
     cdef bint is_quick(self, size_t positions) noexcept
     cdef Sums sums(self, size_t first, bint certify)
     cdef pc_status run(self) except *
+    cdef pc_status write(self, Sums sums) except *
     cdef pc_status reduce(self) except *
 
 
@@ -47,12 +59,10 @@ cdef struct Plain:
     const char *data
 
 
-cdef object exact_int(const pc_accumulator *acc)
-cdef pc_status import_int(pc_accumulator *acc, integer, int exponent) except *
-cdef object value_of(const pc_accumulator *acc, bint integers, pc_result result)
+cdef int warn_empty(pc_result result) except -1
+cdef pc_part part_of(pc_result result) noexcept
 cdef bint is_plain(a, Plain *plain) noexcept
-cdef void add_plain(const Plain *plain, pc_accumulator *acc) noexcept
+cdef void add_plain(const Plain *plain, pc_accumulator *acc, pc_result result) noexcept
 cdef Sums add_all(array, mask, size_t workers)
 cdef tuple sums_of_ints(array, mask, tuple axes)
-cdef int warn_empty() except -1
-cdef int raise_too_large(position, total, dtype) except -1
+cdef object checked_int(total, dtype, position, pc_result result)

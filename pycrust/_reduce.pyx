@@ -1,46 +1,53 @@
-"""Sums of squares of data: check, convert, release the GIL, call C once, raise."""
+"""Sums of data: check, convert, release the GIL, call C once, raise."""
 
 cimport numpy as cnp
 from cpython.bytearray cimport PyByteArray_AS_STRING
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stddef cimport ptrdiff_t
-from libc.stdint cimport uint64_t
+from libc.stdint cimport UINT64_MAX, uint64_t
 
-from pycrust._arrays cimport as_array, axes_of, dtype_of, is_integer, mask_of, type_of
-from pycrust._shared cimport check_out, int_from_words, use_simd, use_simd_of_environment
+from pycrust._arrays cimport as_array, axes_of, dtype_of, is_exact, is_integer, mask_of, type_of
+from pycrust._ints cimport exact_int, exact_part, write_exact
+from pycrust._shared cimport check_out, use_simd, use_simd_of_environment
 from pycrust._workers cimport count_workers, run_pieces
 from pycrust.csrc cimport (
     PC_EMPTY,
-    PC_LIMBS,
+    PC_FLOAT64,
+    PC_IMAGINARY,
+    PC_MEAN,
     PC_NORM,
+    PC_NUMBERS,
     PC_OK,
     PC_PANEL,
     PC_RMS,
+    PC_SQUARES,
+    PC_STD,
+    PC_SUM,
     PC_SUMSQ,
     PC_TOO_LARGE,
     PC_UNCERTAIN_SUM,
+    PC_VAR,
     pc_accumulator,
-    pc_accumulator_bits,
     pc_accumulator_clear,
     pc_accumulator_clear_certified,
-    pc_accumulator_export,
-    pc_accumulator_import,
     pc_accumulator_merge,
     pc_accumulator_round,
     pc_accumulator_scale,
-    pc_accumulator_word,
+    pc_accumulator_special,
+    pc_add_numbers,
     pc_add_panel,
-    pc_add_squares,
     pc_array_arrange,
     pc_array_certifiable,
     pc_array_depth,
     pc_array_panel,
     pc_array_positions,
     pc_axis,
+    pc_figure,
+    pc_part,
     pc_reduce,
     pc_result,
-    pc_squares_of,
+    pc_result_of,
     pc_status,
     pc_sum,
     pc_type,
@@ -48,6 +55,7 @@ from pycrust.csrc cimport (
     pc_write_panel,
 )
 
+import operator
 import warnings
 
 import numpy as np
@@ -78,6 +86,76 @@ cdef enum:
     POSITION = 32
     # So many positions side by side are still as fast as a whole panel.
     NARROW = 16
+    # Of a fractional ddof: so that 2**48 numbers, in such units, can be counted.
+    MOST_DDOF_BITS = 16
+
+
+# ---- what is asked for ------------------------------------------------------
+
+_NAMES = {PC_SUMSQ: "sumsq", PC_NORM: "norm", PC_RMS: "rms", PC_SUM: "sum", PC_MEAN: "mean", PC_VAR: "var",
+          PC_STD: "std"}
+
+
+cdef pc_figure plain_figure(pc_result result) noexcept:
+    cdef pc_figure figure
+    figure.result = result
+    figure.type = PC_FLOAT64
+    figure.parts = 1
+    figure.ddof = 0
+    figure.ddof_bits = 0
+    return figure
+
+
+cdef int warn_empty(pc_result result) except -1:
+    what = "no more elements than ddof is NaN or Inf" if result in (PC_VAR, PC_STD) else "no elements is NaN"
+    warnings.warn(f"{_NAMES[result]} of {what}", RuntimeWarning, stacklevel=1)
+
+
+cdef class Figure:
+    """A result, in numbers of a type, with a ddof that C takes or not."""
+
+    def __cinit__(self, int result, ddof=None):
+        self.c = plain_figure(<pc_result>result)
+        if ddof is None:
+            self.ddof = (0, 0)
+            return
+        self.ddof = exact_ddof(ddof)
+        self.c.ddof = min(self.ddof[0], UINT64_MAX)
+        self.c.ddof_bits = min(self.ddof[1], MOST_DDOF_BITS)
+
+    cdef int set_dtype(self, dtype) except -1:
+        self.c.type = <pc_type>type_of(dtype.num, &self.c.parts)
+
+    cdef bint is_for_c(self, uint64_t count) except -1:
+        """Whether C takes this ddof with so many numbers."""
+        integer, bits = self.ddof
+        return bits == 0 or (bits <= MOST_DDOF_BITS and integer <= UINT64_MAX and count >> (64 - MOST_DDOF_BITS) == 0)
+
+    cdef pc_status write(self, const pc_accumulator *acc, char *out) except *:
+        """pc_accumulator_round of an exact sum, whatever ddof is."""
+        if self.is_for_c(acc.count):
+            return pc_accumulator_round(acc, &self.c, out)
+        sums = (exact_part(acc, PC_SQUARES), exact_part(acc, PC_NUMBERS), exact_part(acc, PC_IMAGINARY))
+        return write_exact(&self.c, self.ddof, acc.count, sums, pc_accumulator_special(acc), out)
+
+
+cdef tuple exact_ddof(ddof):
+    """(integer, bits): ddof is integer / 2**bits."""
+    try:
+        whole = operator.index(ddof)
+    except TypeError:
+        if isinstance(ddof, (str, bytes)):
+            raise TypeError(f"ddof must be a number, not {ddof!r}") from None
+        number = float(ddof)
+        if number == np.inf:
+            return 2**64, 0                 # more than there can be elements
+        if not number >= 0:
+            raise ValueError(f"ddof must not be negative or NaN, but is {ddof}") from None
+        whole, divisor = number.as_integer_ratio()
+        return whole, divisor.bit_length() - 1
+    if whole < 0:
+        raise ValueError(f"ddof must not be negative or NaN, but is {ddof}")
+    return whole, 0
 
 
 # ---- one job: an array, the axes to sum over, where the results go ----------
@@ -85,7 +163,7 @@ cdef enum:
 cdef class Sums:
     """Sums, zero at first, exact or certified; C says to which positions they belong."""
 
-    def __cinit__(self, size_t count, bint certify):
+    def __cinit__(self, size_t count, bint certify, int result):
         cdef size_t k
         self.at = <pc_sum *>PyMem_Malloc(count * sizeof(pc_sum))
         if self.at == NULL:
@@ -93,9 +171,9 @@ cdef class Sums:
         self.count = count
         for k in range(count):
             if certify:
-                pc_accumulator_clear_certified(&self.at[k].total)
+                pc_accumulator_clear_certified(&self.at[k].total, <pc_result>result)
             else:
-                pc_accumulator_clear(&self.at[k].total)
+                pc_accumulator_clear(&self.at[k].total, <pc_result>result)
 
     def __dealloc__(self):
         PyMem_Free(self.at)
@@ -106,7 +184,7 @@ cdef int reduce_piece(void *job, size_t piece, size_t worker) noexcept nogil:
     cdef Shares *s = <Shares *>job
     cdef Report *report = &s.reports[worker]
     cdef size_t first = piece * s.step
-    cdef pc_status status = pc_reduce(&s.array, first, min(first + s.step, s.positions), s.result, s.type, s.out,
+    cdef pc_status status = pc_reduce(&s.array, first, min(first + s.step, s.positions), &s.figure, s.out,
                                       s.sums + worker * s.count)
     if status != PC_OK:
         report.status = status
@@ -131,12 +209,13 @@ cdef class Job:
     anywhere among the reduced axes, and gives sums to be merged.
     """
 
-    def __init__(self, array, mask, tuple axes, out, pc_result result, size_t workers):
+    def __init__(self, array, mask, tuple axes, out, Figure figure not None, size_t workers):
         """Sum over `axes`; `out` is contiguous, with the shape of the other axes."""
         cdef int k, parts, ndim = cnp.PyArray_NDIM(array), position = 0
         cdef pc_axis axis
         cdef Shares *s = &self.shares
         self.held = (array, mask, out)
+        self.figure = figure
         self.workers = workers
         s.array.type = <pc_type>type_of(cnp.PyArray_TYPE(array), &parts)
         s.array.parts = parts
@@ -157,12 +236,12 @@ cdef class Job:
         pc_array_arrange(&s.array)
         s.positions = pc_array_positions(&s.array)
         s.depth = pc_array_depth(&s.array)
-        s.result = result
         if out is not None and out.dtype != object:
-            s.type = <pc_type>type_of(cnp.PyArray_TYPE(out), &parts)
+            figure.set_dtype(out.dtype)
             s.out = <char *>cnp.PyArray_DATA(out)
         elif out is not None:
             self.objects = out.reshape(-1)
+        s.figure = figure.c
 
     cdef size_t piece(self) noexcept:
         """How many elements a piece has: four pieces a worker even out their speeds."""
@@ -183,7 +262,7 @@ cdef class Job:
         s.step = max(<size_t>1, self.piece() // s.count)
         pieces = s.depth // s.step + (s.depth % s.step != 0)
         workers = max(<size_t>1, min(self.workers, pieces))
-        cdef Sums sums = Sums(workers * s.count, certify)
+        cdef Sums sums = Sums(workers * s.count, certify, s.figure.result)
         s.sums = sums.at
         run_pieces(add_piece, s, pieces, workers, self.is_quick(s.count))
         pc_add_panel(&s.array, first, s.count, 0, 0, sums.at)       # whose offsets are set, if nothing else
@@ -200,26 +279,39 @@ cdef class Job:
         cdef Shares *s = &self.shares
         cdef pc_status status = PC_OK, done
         cdef Sums sums
-        cdef size_t k, first = 0
-        cdef bint certify = s.out != NULL and pc_array_certifiable(&s.array)
-        if s.out != NULL and s.depth <= PIECE // NARROW:
+        cdef size_t first = 0
+        cdef bint for_c = s.out != NULL and self.figure.is_for_c(cnp.PyArray_SIZE(self.held[0]))
+        cdef bint certify = for_c and pc_array_certifiable(&s.array)
+        if for_c and s.depth <= PIECE // NARROW:
             return self.reduce()
         while first < s.positions:
             sums = self.sums(first, certify)
-            if s.out == NULL:
-                for k in range(sums.count):
-                    self.objects[sums.at[k].offset // <ptrdiff_t>sizeof(void *)] = exact_int(&sums.at[k].total)
-            else:
-                done = pc_write_panel(sums.at, sums.count, s.result, s.type, s.out)
+            if for_c:
+                done = pc_write_panel(sums.at, sums.count, &s.figure, s.out)
                 if done == PC_UNCERTAIN_SUM:
                     sums = self.sums(first, False)
-                    done = pc_write_panel(sums.at, sums.count, s.result, s.type, s.out)
+                    done = pc_write_panel(sums.at, sums.count, &s.figure, s.out)
                 if done == PC_TOO_LARGE:
-                    self.too_large = first_too_large(sums.at, s.type)
+                    self.too_large = first_too_large(sums.at, &s.figure)
                     return done
-                status = status if done == PC_OK else done
+            else:
+                done = self.write(sums)
+            status = status if done == PC_OK else done
             first += sums.count
             PyErr_CheckSignals()
+        return status
+
+    cdef pc_status write(self, Sums sums) except *:
+        """The results of a panel as Python ints, or of a ddof that C does not take."""
+        cdef pc_status status = PC_OK, done
+        cdef size_t k
+        for k in range(sums.count):
+            if self.shares.out == NULL:
+                self.objects[sums.at[k].offset // <ptrdiff_t>sizeof(void *)] = exact_int(
+                    &sums.at[k].total, part_of(self.shares.figure.result))
+            else:
+                done = self.figure.write(&sums.at[k].total, self.shares.out + sums.at[k].offset)
+                status = status if done == PC_OK else done
         return status
 
     cdef pc_status reduce(self) except *:
@@ -233,7 +325,7 @@ cdef class Job:
         pieces = s.positions // s.step + (s.positions % s.step != 0)
         workers = max(<size_t>1, min(self.workers, pieces))
         s.count = min(<size_t>PC_PANEL, s.step, s.positions)
-        cdef Sums sums = Sums(workers * s.count, False)
+        cdef Sums sums = Sums(workers * s.count, False, s.figure.result)
         reports = bytearray(workers * sizeof(Report))
         s.sums = sums.at
         s.reports = <Report *>PyByteArray_AS_STRING(reports)
@@ -246,64 +338,31 @@ cdef class Job:
                 status = s.reports[worker].status
                 worst = worker
         if status == PC_TOO_LARGE:      # of all such pieces the first: whatever the number of workers
-            self.too_large = first_too_large(sums.at + worst * s.count, s.type)
+            self.too_large = first_too_large(sums.at + worst * s.count, &s.figure)
         return status
 
 
-cdef tuple first_too_large(const pc_sum *sums, pc_type type):
+cdef pc_part part_of(pc_result result) noexcept:
+    return PC_NUMBERS if result == PC_SUM or result == PC_MEAN else PC_SQUARES
+
+
+cdef tuple first_too_large(const pc_sum *sums, const pc_figure *figure):
     """Where the results have the first of these sums that the type does not hold, and what it is."""
-    cdef uint64_t word
-    while pc_accumulator_word(&sums.total, type, &word) == PC_OK:
+    cdef char word[8]
+    while pc_accumulator_round(&sums.total, figure, word) == PC_OK:
         sums += 1
-    return sums.offset, exact_int(&sums.total)
-
-
-cdef object exact_int(const pc_accumulator *acc):
-    """The sum of squares of integers."""
-    cdef uint64_t words[PC_LIMBS]
-    cdef int exponent
-    cdef size_t count = pc_accumulator_export(acc, words, &exponent)
-    return int_from_words(words, count) << exponent
-
-
-cdef pc_status import_int(pc_accumulator *acc, integer, int exponent) except *:
-    """acc += integer * 2**exponent, unless PC_OUT_OF_RANGE."""
-    words = np.frombuffer(integer.to_bytes(8 * -(-integer.bit_length() // 64), "little"), dtype="<u8").astype(np.uint64)
-    return pc_accumulator_import(acc, <const uint64_t *>cnp.PyArray_DATA(words), <size_t>len(words), exponent)
+    return sums.offset, exact_int(&sums.total, part_of(figure.result))
 
 
 # ---- lists of Python ints beyond 64 bits ------------------------------------
 
 cdef tuple sums_of_ints(array, mask, tuple axes):
-    """The sums of the squares of Python ints along axes, and how many there are in each: as Python does sums."""
+    """The sums of Python ints along axes, of their squares, and how many there are in each: as Python does sums."""
     counted = np.ones(array.shape, dtype=object) if mask is None else mask.astype(object) + 0
-    return np.sum(array * array * counted, axis=axes), np.sum(counted, axis=axes)
+    return tuple(np.asarray(np.sum(each * counted, axis=axes), dtype=object) for each in (array * array, array, 1))
 
 
-cdef object value_of_int(total, count, pc_result result, pc_type type):
-    """What a sum of squares of `count` integers comes to, as a float of that type."""
-    cdef pc_accumulator acc
-    pc_accumulator_clear(&acc)
-    if import_int(&acc, total, 0) != PC_OK:
-        return np.inf                           # of the mean of less than 2**64 numbers, too
-    acc.count = count
-    return np.uint64(pc_accumulator_bits(&acc, result, type))
-
-
-# ---- sumsq, norm, rms -------------------------------------------------------
-
-cdef object value_of(const pc_accumulator *acc, bint integers, pc_result result):
-    """The result over all elements: an int for the sum of squares of integers, else a float."""
-    if integers and result == PC_SUMSQ:
-        return exact_int(acc)
-    if result == PC_RMS and acc.count == 0:
-        warn_empty()
-    return pc_accumulator_round(acc, result)
-
-
-cdef int warn_empty() except -1:
-    warnings.warn("rms of no elements is NaN", RuntimeWarning, stacklevel=1)
-
+# ---- all of an array --------------------------------------------------------
 
 cdef bint is_plain(a, Plain *plain) noexcept:
     """Whether a whole array takes no time worth cutting up and lies in one piece: then what C needs of it."""
@@ -318,99 +377,121 @@ cdef bint is_plain(a, Plain *plain) noexcept:
             and (cnp.PyArray_IS_C_CONTIGUOUS(a) or cnp.PyArray_IS_F_CONTIGUOUS(a)))
 
 
-cdef void add_plain(const Plain *plain, pc_accumulator *acc) noexcept:
-    """Its exact sum."""
-    pc_accumulator_clear(acc)
+cdef void add_plain(const Plain *plain, pc_accumulator *acc, pc_result result) noexcept:
+    """Its exact sums, as far as this result needs them."""
+    pc_accumulator_clear(acc, result)
     if plain.count < FEW:
-        pc_add_squares(acc, plain.type, plain.data, plain.count * <size_t>plain.parts)
+        pc_add_numbers(acc, plain.type, plain.parts, plain.data, plain.count)
     else:
         with nogil:
-            pc_add_squares(acc, plain.type, plain.data, plain.count * <size_t>plain.parts)
-    acc.count = plain.count
+            pc_add_numbers(acc, plain.type, plain.parts, plain.data, plain.count)
 
 
-cdef object result_of_plain(const Plain *plain, bint integers, pc_result result):
+cdef object result_of_plain(const Plain *plain, bint integers, pc_figure figure):
     cdef pc_accumulator acc
-    cdef double nearest
-    if integers and result == PC_SUMSQ:
-        add_plain(plain, &acc)
-        return exact_int(&acc)
-    if result == PC_RMS and plain.count == 0:
-        warn_empty()
+    cdef pc_status status
+    cdef double[2] made
+    cdef pc_result result = figure.result
+    if integers and (result == PC_SUMSQ or result == PC_SUM):
+        add_plain(plain, &acc, result)
+        return exact_int(&acc, part_of(result))
+    if result == PC_SUM or result == PC_MEAN:
+        figure.parts = plain.parts
     if plain.count < FEW:
-        return pc_squares_of(plain.type, plain.data, plain.count, plain.parts, result, &acc)
-    with nogil:
-        nearest = pc_squares_of(plain.type, plain.data, plain.count, plain.parts, result, &acc)
-    return nearest
+        status = pc_result_of(plain.type, plain.parts, plain.data, plain.count, &figure, &acc, <char *>made)
+    else:
+        with nogil:
+            status = pc_result_of(plain.type, plain.parts, plain.data, plain.count, &figure, &acc, <char *>made)
+    if status == PC_EMPTY:
+        warn_empty(result)
+    return made[0] if figure.parts == 1 else complex(made[0], made[1])
 
 
 cdef Sums add_all(array, mask, size_t workers):
-    """Sum any array over all its axes."""
-    cdef Job job = Job(array, mask, tuple(range(array.ndim)), None, PC_SUMSQ, workers)
+    """Sum any array over all its axes, for any result."""
+    cdef Job job = Job(array, mask, tuple(range(array.ndim)), None, Figure(PC_VAR), workers)
     return job.sums(0, False)
 
 
-cdef int reduce_into(values, array, mask, tuple axes, size_t workers, pc_result result) except -1:
+# ---- along axes -------------------------------------------------------------
+
+cdef int reduce_into(values, array, mask, tuple axes, size_t workers, Figure figure) except -1:
     """Write the results to values; the place where a C status becomes an exception."""
     cdef Job job
     cdef pc_status status
     if array.dtype == object:
-        return reduce_ints_into(values, array, mask, axes, result)
-    job = Job(array, mask, axes, values, result, workers)
-    status = job.run()
+        status = reduce_ints_into(values, array, mask, axes, figure)
+    else:
+        job = Job(array, mask, axes, values, figure, workers)
+        status = job.run()
     if status == PC_EMPTY:
-        warn_empty()
+        warn_empty(figure.c.result)
     elif status == PC_TOO_LARGE:
         offset, total = job.too_large
-        raise_too_large(np.unravel_index(offset // values.itemsize, values.shape), total, values.dtype)
+        position = np.unravel_index(offset // values.itemsize, values.shape)
+        raise_too_large(position, total, values.dtype, figure.c.result)
     elif status != PC_OK:
         raise SystemError(f"pycrust: unknown C status {<int>status}")
 
 
-cdef int reduce_ints_into(values, array, mask, tuple axes, pc_result result) except -1:
+cdef pc_status reduce_ints_into(values, array, mask, tuple axes, Figure figure) except *:
     """The same for Python ints."""
-    cdef int parts
-    totals, counts = (np.asarray(each, dtype=object) for each in sums_of_ints(array, mask, axes))
-    kind = values.dtype.kind
-    bits = values.view(f"u{values.itemsize}") if kind == "f" else values
-    for position in np.ndindex(values.shape):
-        total, count = totals[position], counts[position]
-        if kind == "O":
-            values[position] = total
-        elif kind == "f":
-            made = value_of_int(total, count, result, <pc_type>type_of(values.dtype.num, &parts))
-            if isinstance(made, float):
-                values[position] = made
-            else:
-                bits[position] = made
-            if result == PC_RMS and count == 0:
-                warn_empty()
-        elif total > np.iinfo(values.dtype).max:
-            raise_too_large(position, total, values.dtype)
+    cdef pc_status status = PC_OK, done
+    cdef bint floats = values.dtype.kind == "f"
+    cdef size_t k
+    if floats:
+        figure.set_dtype(values.dtype)
+    squares, numbers, counts = sums_of_ints(array, mask, axes)
+    totals = numbers if part_of(figure.c.result) == PC_NUMBERS else squares
+    for k, position in enumerate(np.ndindex(values.shape)):
+        if floats:
+            done = write_exact(&figure.c, figure.ddof, counts[position],
+                               ((squares[position], 0), (numbers[position], 0), (0, 0)), 0,
+                               <char *>cnp.PyArray_DATA(values) + k * <size_t>values.itemsize)
+            status = status if done == PC_OK else done
         else:
-            values[position] = total
+            values[position] = checked_int(totals[position], values.dtype, position, figure.c.result)
+    return status
 
 
-cdef int raise_too_large(position, total, dtype) except -1:
+cdef object checked_int(total, dtype, position, pc_result result):
+    """An exact sum, if the dtype holds it."""
+    if dtype != object and not np.iinfo(dtype).min <= total <= np.iinfo(dtype).max:
+        raise_too_large(position, total, dtype, result)
+    return total
+
+
+cdef int raise_too_large(position, total, dtype, pc_result result) except -1:
     position = tuple(int(k) for k in position)
-    wider = "dtype=np.uint64, " if dtype == np.int64 and total < 2**64 else ""
+    wider = "dtype=np.uint64, " if dtype == np.int64 and 0 <= total < 2**64 else ""
     raise OverflowError(
-        f"the sum of squares {f'at {position} along the axes kept ' if position else ''}is {total}, which does not "
-        f"fit {dtype}; use {wider}dtype=object (exact) or dtype=np.float64 (rounded)"
+        f"the sum {'of squares ' if result == PC_SUMSQ else ''}"
+        f"{f'at {position} along the axes kept ' if position else ''}is {total}, which does not fit {dtype}; "
+        f"use {wider}dtype=object (exact) or dtype=np.float64 (rounded)"
     )
 
 
-cdef object reduction(a, axis, dtype, out, bint keepdims, where, workers, pc_result result):
+cdef object reduction(a, axis, dtype, out, bint keepdims, where, workers, pc_result result,
+                      ddof=None, correction=None):
     cdef Plain plain
+    cdef Figure figure
     cdef bint whole = axis is None and dtype is None and out is None and not keepdims
+    cdef bint quick = whole and where is True and workers is 1 and is_plain(a, &plain)
 
-    if whole and where is True and workers is 1 and is_plain(a, &plain):
-        return result_of_plain(&plain, is_integer(a), result)
+    if quick and ddof is None and correction is None:
+        return result_of_plain(&plain, is_integer(a), plain_figure(result))
+    if correction is not None:
+        if ddof is not None:
+            raise TypeError("ddof and correction are two names of one thing: pass one of them")
+        ddof = correction
+    figure = Figure(result, ddof)
+    if quick and figure.is_for_c(plain.count):
+        return result_of_plain(&plain, is_integer(a), figure.c)
 
     cdef size_t threads = count_workers(workers)
     array = as_array(a)
     mask = mask_of(where, array)
-    if whole and result == PC_SUMSQ and is_integer(array):
+    if whole and is_exact(array, result):
         dtype = object
     axes = axes_of(axis, array.ndim)
     kept = tuple(length for k, length in enumerate(array.shape) if k not in axes)
@@ -418,7 +499,7 @@ cdef object reduction(a, axis, dtype, out, bint keepdims, where, workers, pc_res
     if out is not None:
         check_out(out, shape)
     values = np.empty(kept, dtype=dtype_of(dtype, out, array, result))
-    reduce_into(values, array, mask, axes, threads, result)
+    reduce_into(values, array, mask, axes, threads, figure)
     if out is not None:
         np.copyto(out, values.reshape(shape))
         return out
@@ -426,6 +507,8 @@ cdef object reduction(a, axis, dtype, out, bint keepdims, where, workers, pc_res
         return values.item()            # a number of Python's, as without dtype=
     return values.reshape(shape)[()]
 
+
+# ---- the functions ----------------------------------------------------------
 
 def sumsq(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, workers=1):
     """
@@ -590,3 +673,204 @@ def rms(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, worke
     32768.0
     """
     return reduction(a, axis, dtype, out, keepdims, where, workers, PC_RMS)
+
+
+def sum(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, workers=1):
+    """
+    Sum of the elements, exact or correctly rounded.
+
+    Parameters
+    ----------
+    a : array_like
+    axis : int or tuple of int, optional
+    dtype : {int64, uint64, float64, float32, float16, object, complex128, complex64}, optional
+        What the results are made in. Integers give int64 by default, and uint64
+        if they are unsigned, or on request any of these but complex ones; object
+        holds Python ints. Complex numbers give complex128, or complex64; other
+        input gives float64, or float32 or float16.
+    out : ndarray, optional
+    keepdims : bool, optional
+    where : array_like of bool, optional
+    workers : int, optional
+        All as in `sumsq`.
+
+    Returns
+    -------
+    int, float, complex or ndarray
+        Without `axis`: a Python int for integers, else a Python float or complex.
+        With `axis` or `keepdims`: an array, or a NumPy scalar where no axis is left;
+        `out`, if it was given. A float is the one nearest to the exact sum (ties to
+        even, +0.0 for zero), whatever the order of the elements and the sums
+        on the way to it; of a complex sum both parts are. NaN and Inf as `numpy.sum`
+        has them. 0 for no elements.
+
+    Raises
+    ------
+    OverflowError
+        If a sum does not fit the integer dtype: pass ``dtype=object``.
+    TypeError, ValueError, numpy.exceptions.AxisError
+        As `sumsq` does.
+
+    See Also
+    --------
+    mean : The sum divided by the number of elements.
+    math.fsum : As exact, for an iterable of Python floats.
+
+    Notes
+    -----
+    As for `sumsq`: certified, or summed without rounding.
+
+    Examples
+    --------
+    >>> import numpy as np, pycrust
+    >>> pycrust.sum([1e308, 1e308, -1e308]), pycrust.sum([1e100, 1.0, -1e100])
+    (1e+308, 1.0)
+    >>> pycrust.sum(np.full(100, 255, dtype=np.uint8))
+    25500
+    """
+    return reduction(a, axis, dtype, out, keepdims, where, workers, PC_SUM)
+
+
+def mean(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, workers=1):
+    """
+    Arithmetic mean, correctly rounded.
+
+    Parameters
+    ----------
+    a : array_like
+    axis : int or tuple of int, optional
+    dtype : {float64, float32, float16}, or {complex128, complex64} for complex `a`, optional
+    out : ndarray, optional
+    keepdims : bool, optional
+    where : array_like of bool, optional
+        Elements left out do not count in the mean.
+    workers : int, optional
+        All as in `sumsq`.
+
+    Returns
+    -------
+    float, complex or ndarray
+        In the units of `a`, float64 or complex128 by default, also for float32 and
+        float16: the float nearest to the *exact* mean, which therefore lies between
+        the least and the largest element. NaN for no elements, with a RuntimeWarning.
+
+    Raises
+    ------
+    TypeError, ValueError, numpy.exceptions.AxisError
+        As `sumsq` does.
+
+    Notes
+    -----
+    The exact sum is divided by the count in integers, and rounded once.
+
+    Examples
+    --------
+    >>> import pycrust
+    >>> pycrust.mean([1e308, 1.5e308]), pycrust.mean([0.1] * 10)
+    (1.25e+308, 0.1)
+    """
+    return reduction(a, axis, dtype, out, keepdims, where, workers, PC_MEAN)
+
+
+def var(a, axis=None, *, dtype=None, out=None, ddof=None, keepdims=False, where=True, workers=1, correction=None):
+    """
+    Variance, correctly rounded.
+
+    Parameters
+    ----------
+    a : array_like
+    axis : int or tuple of int, optional
+    dtype : {float64, float32, float16}, optional
+    out : ndarray, optional
+        All as in `sumsq`.
+    ddof : int or float, optional
+        The sum of the squared distances from the mean is divided by the number of
+        elements minus this: 0 by default, 1 for the unbiased estimate from a sample.
+    keepdims : bool, optional
+    where : array_like of bool, optional
+        Elements left out do not count.
+    workers : int, optional
+    correction : int or float, optional
+        Another name for `ddof`, that of the array API.
+
+    Returns
+    -------
+    float or ndarray
+        In the square of the units of `a`: the float nearest to the *exact* variance
+        of the numbers as they are; of complex ones that of ``abs(a - mean)**2``. Never
+        negative, and 0.0 if all are equal. NaN if any element is NaN or Inf. With no
+        more elements than `ddof` it is NaN or Inf, as `numpy.var` has it, with a
+        RuntimeWarning.
+
+    Raises
+    ------
+    ValueError
+        For a `ddof` that is negative or NaN, and as `sumsq` does.
+    TypeError, numpy.exceptions.AxisError
+        If both `ddof` and `correction` are given, and as `sumsq` does.
+
+    See Also
+    --------
+    std : The square root of it.
+    Accumulator.var : The same for data that come in pieces.
+
+    Notes
+    -----
+    With n elements it is (n sum(x**2) - sum(x)**2) / (n (n - ddof)). Both sums come from one pass,
+    and are exact or bounded by proof; so is the difference, in integers, and it is
+    rounded once. Therefore nothing is lost however large the mean is beside the
+    spread, and any order, cutting or shift that is itself exact gives the same bits.
+
+    Examples
+    --------
+    >>> import numpy as np, pycrust
+    >>> x = 1e9 + np.array([4.0, 7.0, 13.0, 16.0])
+    >>> pycrust.var(x), pycrust.var(x, ddof=1)
+    (22.5, 30.0)
+    >>> x = np.full(10, 0.1)
+    >>> float(np.var(x)) > 0, pycrust.var(x)
+    (True, 0.0)
+    """
+    return reduction(a, axis, dtype, out, keepdims, where, workers, PC_VAR, ddof, correction)
+
+
+def std(a, axis=None, *, dtype=None, out=None, ddof=None, keepdims=False, where=True, workers=1, correction=None):
+    """
+    Standard deviation: the square root of the variance, correctly rounded.
+
+    Parameters
+    ----------
+    a : array_like
+    axis : int or tuple of int, optional
+    dtype : {float64, float32, float16}, optional
+    out : ndarray, optional
+    ddof : int or float, optional
+    keepdims : bool, optional
+    where : array_like of bool, optional
+    workers : int, optional
+    correction : int or float, optional
+        All as in `var`.
+
+    Returns
+    -------
+    float or ndarray
+        In the units of `a`: the float nearest to the root of the *exact* variance,
+        not of a rounded one. Else as `var`.
+
+    Raises
+    ------
+    TypeError, ValueError, numpy.exceptions.AxisError
+        As `var` does.
+
+    Notes
+    -----
+    As for `var` and `norm`.
+
+    Examples
+    --------
+    >>> import numpy as np, pycrust
+    >>> seconds = 1.7e9 + np.arange(0, 1, 0.25)         # timestamps
+    >>> pycrust.std(seconds)
+    0.2795084971874737
+    """
+    return reduction(a, axis, dtype, out, keepdims, where, workers, PC_STD, ddof, correction)

@@ -1,7 +1,7 @@
 # The C face, line for line: ../csrc/pycrust.h says what each does.
 
 from libc.stddef cimport ptrdiff_t
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 cdef extern from "pycrust.h" nogil:
     ctypedef enum pc_status:
@@ -59,32 +59,52 @@ cdef extern from "pycrust.h" nogil:
     enum:
         PC_LIMBS
         PC_MAX_AXES
-
-    ctypedef struct pc_accumulator:
-        uint64_t count
-
-    void pc_accumulator_clear(pc_accumulator *acc) noexcept
-    void pc_accumulator_clear_certified(pc_accumulator *acc) noexcept
-    pc_status pc_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other) noexcept
-    void pc_accumulator_scale(pc_accumulator *acc, uint64_t factor) noexcept
+        PC_PLUS_INF
+        PC_MINUS_INF
+        PC_NAN
+        PC_SPECIAL_BITS
 
     ctypedef enum pc_result:
         PC_SUMSQ
         PC_NORM
         PC_RMS
+        PC_SUM
+        PC_MEAN
+        PC_VAR
+        PC_STD
 
-    double pc_accumulator_round(const pc_accumulator *acc, pc_result result) noexcept
-    uint64_t pc_accumulator_bits(const pc_accumulator *acc, pc_result result, pc_type type) noexcept
-    pc_status pc_accumulator_word(const pc_accumulator *acc, pc_type type, uint64_t *word) noexcept
-    int pc_accumulator_special(const pc_accumulator *acc) noexcept
-    void pc_accumulator_make_special(pc_accumulator *acc, int special) noexcept
-    size_t pc_accumulator_export(const pc_accumulator *acc, uint64_t *words, int *exponent) noexcept
-    pc_status pc_accumulator_import(pc_accumulator *acc, const uint64_t *words, size_t count,
-                                    int exponent) noexcept
+    ctypedef enum pc_part:
+        PC_SQUARES
+        PC_NUMBERS
+        PC_IMAGINARY
 
-    void pc_add_squares(pc_accumulator *acc, pc_type type, const char *data, size_t count) noexcept
-    double pc_squares_of(pc_type type, const char *data, size_t count, int parts, pc_result result,
-                         pc_accumulator *acc) noexcept
+    ctypedef struct pc_accumulator:
+        uint64_t count
+
+    void pc_accumulator_clear(pc_accumulator *acc, pc_result result) noexcept
+    void pc_accumulator_clear_certified(pc_accumulator *acc, pc_result result) noexcept
+    pc_status pc_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other) noexcept
+    void pc_accumulator_scale(pc_accumulator *acc, uint64_t factor) noexcept
+    uint32_t pc_accumulator_special(const pc_accumulator *acc) noexcept
+    void pc_accumulator_make_special(pc_accumulator *acc, uint32_t special) noexcept
+    size_t pc_accumulator_export(const pc_accumulator *acc, pc_part part, uint64_t *words,
+                                 int *exponent, int *negative) noexcept
+    pc_status pc_accumulator_import(pc_accumulator *acc, pc_part part, const uint64_t *words,
+                                    size_t count, int exponent, int negative) noexcept
+
+    ctypedef struct pc_figure:
+        pc_result result
+        pc_type type
+        int parts
+        uint64_t ddof
+        unsigned ddof_bits
+
+    pc_status pc_accumulator_round(const pc_accumulator *acc, const pc_figure *figure, char *out) noexcept
+    void pc_round_words(const uint64_t *words, size_t count, int exponent, int negative, int root,
+                        pc_type type, char *out) noexcept
+    void pc_add_numbers(pc_accumulator *acc, pc_type type, int parts, const char *data, size_t count) noexcept
+    pc_status pc_result_of(pc_type type, int parts, const char *data, size_t count,
+                           const pc_figure *figure, pc_accumulator *acc, char *out) noexcept
     uint64_t pc_uncertain_sums() noexcept
 
     const size_t PC_PANEL
@@ -118,7 +138,6 @@ cdef extern from "pycrust.h" nogil:
     size_t pc_array_panel(const pc_array *array, size_t first, size_t last) noexcept
     void pc_add_panel(const pc_array *array, size_t first, size_t count, size_t start, size_t stop,
                       pc_sum *sums) noexcept
-    pc_status pc_write_panel(const pc_sum *sums, size_t count, pc_result result, pc_type type,
-                             char *out) noexcept
-    pc_status pc_reduce(const pc_array *array, size_t first, size_t last, pc_result result, pc_type type,
+    pc_status pc_write_panel(const pc_sum *sums, size_t count, const pc_figure *figure, char *out) noexcept
+    pc_status pc_reduce(const pc_array *array, size_t first, size_t last, const pc_figure *figure,
                         char *out, pc_sum *sums) noexcept

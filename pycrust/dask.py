@@ -3,8 +3,8 @@ The data family over dask arrays: lazy, along any axes, the same bits for every 
 
 Each chunk gives an `~pycrust.Accumulator` for every position that is kept; the
 accumulators are merged along a tree, exactly, and rounded once at its end. So the
-result is that of `pycrust.sumsq`, `norm` and `rms` on the whole array on one
-machine, to the last bit. Nothing is computed until it is asked for.
+result is that of `pycrust.sum`, `mean`, `var` and the others on the whole array on
+one machine, to the last bit. Nothing is computed until it is asked for.
 """
 
 import warnings
@@ -25,11 +25,12 @@ except ImportError as error:
 
 if TYPE_CHECKING:
     _Axis: TypeAlias = SupportsIndex | tuple[SupportsIndex, ...] | None
-    _Figure: TypeAlias = Literal["sumsq", "norm", "rms"]
+    _Figure: TypeAlias = Literal["sumsq", "norm", "rms", "sum", "mean", "var", "std"]
+    _Ddof: TypeAlias = float | None
     _Block: TypeAlias = npt.NDArray[Any]
     _Parts: TypeAlias = npt.NDArray[Any]  # of Accumulators
 
-__all__ = ["norm", "rms", "sumsq"]
+__all__ = ["mean", "norm", "rms", "std", "sum", "sumsq", "var"]
 
 
 def sumsq(
@@ -77,7 +78,7 @@ def sumsq(
     Notes
     -----
     If every summed axis lies in one chunk, each chunk costs one call. Else every
-    chunk gives an accumulator of some 700 bytes for every position kept: if there
+    chunk gives an accumulator of some 1300 bytes for every position kept: if there
     are millions of these, ``a.rechunk({axis: -1})`` first.
 
     Examples
@@ -163,6 +164,161 @@ def rms(
     return _reduce("rms", a, axis, dtype, keepdims, where, split_every)
 
 
+def sum(
+    a: Any,
+    axis: "_Axis" = None,
+    *,
+    dtype: npt.DTypeLike | None = None,
+    keepdims: bool = False,
+    where: Any = True,
+    split_every: int | dict[int, int] | None = None,
+) -> da.Array:
+    """
+    Sum of a dask array, exact or correctly rounded, lazily.
+
+    Parameters
+    ----------
+    a : dask array
+    axis : int or tuple of int, optional
+    dtype : {int64, uint64, float64, float32, float16, object, complex128, complex64}, optional
+    keepdims : bool, optional
+    where : array_like of bool or dask array, optional
+    split_every : int or dict, optional
+        All as in `sumsq`, and as for `pycrust.sum`.
+
+    Returns
+    -------
+    dask array
+        What `pycrust.sum` gives for the whole array, to the last bit; for integers without `axis` as in `sumsq`.
+
+    Examples
+    --------
+    >>> import dask.array as da, numpy as np, pycrust.dask
+    >>> a = da.from_array(np.array([1e100, 1.0, -1e100, 1.0]), chunks=2)
+    >>> float(pycrust.dask.sum(a).compute())
+    2.0
+    """
+    return _reduce("sum", a, axis, dtype, keepdims, where, split_every)
+
+
+def mean(
+    a: Any,
+    axis: "_Axis" = None,
+    *,
+    dtype: npt.DTypeLike | None = None,
+    keepdims: bool = False,
+    where: Any = True,
+    split_every: int | dict[int, int] | None = None,
+) -> da.Array:
+    """
+    Arithmetic mean of a dask array, correctly rounded, lazily.
+
+    Parameters
+    ----------
+    a : dask array
+    axis : int or tuple of int, optional
+    dtype : {float64, float32, float16}, or {complex128, complex64} for complex `a`, optional
+    keepdims : bool, optional
+    where : array_like of bool or dask array, optional
+    split_every : int or dict, optional
+        All as in `sumsq`. Elements left out do not count in the mean.
+
+    Returns
+    -------
+    dask array
+        What `pycrust.mean` gives for the whole array, to the last bit.
+
+    Examples
+    --------
+    >>> import dask.array as da, pycrust.dask
+    >>> float(pycrust.dask.mean(da.full(10, 0.1, chunks=3)).compute())
+    0.1
+    """
+    return _reduce("mean", a, axis, dtype, keepdims, where, split_every)
+
+
+def var(
+    a: Any,
+    axis: "_Axis" = None,
+    *,
+    dtype: npt.DTypeLike | None = None,
+    ddof: "_Ddof" = None,
+    keepdims: bool = False,
+    where: Any = True,
+    split_every: int | dict[int, int] | None = None,
+    correction: "_Ddof" = None,
+) -> da.Array:
+    """
+    Variance of a dask array, correctly rounded, lazily.
+
+    Parameters
+    ----------
+    a : dask array
+    axis : int or tuple of int, optional
+    dtype : {float64, float32, float16}, optional
+    ddof : int or float, optional
+        As for `pycrust.var`: 0 by default.
+    keepdims : bool, optional
+    where : array_like of bool or dask array, optional
+    split_every : int or dict, optional
+    correction : int or float, optional
+        Another name for `ddof`. All others as in `sumsq`.
+
+    Returns
+    -------
+    dask array
+        What `pycrust.var` gives for the whole array, to the last bit, whatever the chunks.
+
+    Examples
+    --------
+    >>> import dask.array as da, numpy as np, pycrust.dask
+    >>> a = da.from_array(1e9 + np.array([4.0, 7.0, 13.0, 16.0]), chunks=2)
+    >>> float(pycrust.dask.var(a).compute())
+    22.5
+    """
+    return _reduce("var", a, axis, dtype, keepdims, where, split_every, ddof, correction)
+
+
+def std(
+    a: Any,
+    axis: "_Axis" = None,
+    *,
+    dtype: npt.DTypeLike | None = None,
+    ddof: "_Ddof" = None,
+    keepdims: bool = False,
+    where: Any = True,
+    split_every: int | dict[int, int] | None = None,
+    correction: "_Ddof" = None,
+) -> da.Array:
+    """
+    Standard deviation of a dask array, correctly rounded, lazily.
+
+    Parameters
+    ----------
+    a : dask array
+    axis : int or tuple of int, optional
+    dtype : {float64, float32, float16}, optional
+    ddof : int or float, optional
+    keepdims : bool, optional
+    where : array_like of bool or dask array, optional
+    split_every : int or dict, optional
+    correction : int or float, optional
+        All as in `var`.
+
+    Returns
+    -------
+    dask array
+        What `pycrust.std` gives for the whole array, to the last bit, whatever the chunks.
+
+    Examples
+    --------
+    >>> import dask.array as da, pycrust.dask
+    >>> float(pycrust.dask.std(da.arange(10, chunks=3), ddof=1).compute())
+    3.0276503540974917
+    """
+    return _reduce("std", a, axis, dtype, keepdims, where, split_every, ddof, correction)
+
+
 # ---- the graph --------------------------------------------------------------
 
 
@@ -174,15 +330,21 @@ def _reduce(
     keepdims: bool,
     where: Any,
     split_every: int | dict[int, int] | None,
+    ddof: "_Ddof" = None,
+    correction: "_Ddof" = None,
 ) -> da.Array:
     a = da.asanyarray(a)
+    spread: dict[str, Any] = {"ddof": ddof, "correction": correction} if figure in ("var", "std") else {}
     # The figure of the empty array that stands for a: it refuses what a call on a would refuse, and has its dtype.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        example = getattr(pycrust, figure)(a._meta, axis=axis, dtype=dtype, keepdims=keepdims)
-    made = np.dtype(object if isinstance(example, int) else np.float64) if dtype is None else np.dtype(dtype)
-    if dtype is None and isinstance(example, np.ndarray | np.generic):
-        made = example.dtype
+        example = getattr(pycrust, figure)(a._meta, axis=axis, dtype=dtype, keepdims=keepdims, **spread)
+    made = np.dtype(object) if isinstance(example, int) else np.asarray(example).dtype
+    if dtype is not None:
+        made = np.dtype(dtype)
+    ddof = ddof if correction is None else correction
+    if spread:
+        spread = {"ddof": ddof}
     meta = np.empty((0,) * np.ndim(example), made)
     axes: Any = validate_axis(tuple(range(a.ndim)) if axis is None else axis, a.ndim)
     axes = axes if isinstance(axes, tuple) else (axes,)
@@ -192,7 +354,7 @@ def _reduce(
     if all(len(a.chunks[k]) == 1 for k in axes):  # each chunk holds all that its results need
         kept = tuple(k for k in range(a.ndim) if keepdims or k not in axes)
         result = da.blockwise(
-            partial(_call, figure=figure, axes=axes, made=made, keep=keepdims),
+            partial(_call, figure=figure, axes=axes, made=made, keep=keepdims, **spread),
             kept,
             *(each for array in (a, *masks) for each in (array, tuple(range(a.ndim)))),
             adjust_chunks={k: 1 for k in axes if keepdims},
@@ -217,7 +379,7 @@ def _reduce(
             parts,
             chunk=_as_they_are,
             combine=_merge,
-            aggregate=partial(_round, figure=figure, made=made),
+            aggregate=partial(_round, figure=figure, made=made, ddof=ddof),
             axis=axes,
             keepdims=keepdims,
             dtype=made,
@@ -232,7 +394,7 @@ def _mask_of(where: Any, a: da.Array) -> da.Array:
     """where= in the chunks of a, or in one chunk along axes where it has length one."""
     mask: da.Array = da.asanyarray(where)
     pycrust.sumsq(np.empty(0), where=mask._meta.reshape(-1))  # refuses what is not bool
-    if not np.isnan(sum((*a.shape, *mask.shape))):
+    if not np.isnan([*a.shape, *mask.shape]).any():
         mask = da.broadcast_to(mask, a.shape).rechunk(a.chunks)
         return mask
     mask = mask[(None,) * (a.ndim - mask.ndim)]
@@ -259,9 +421,10 @@ def _call(
     axes: tuple[int, ...],
     made: np.dtype[Any],
     keep: bool,
+    **spread: Any,
 ) -> Any:
     """The results of a chunk that holds all of the summed axes."""
-    return _block(getattr(pycrust, figure)(block, axis=axes, dtype=made, where=where, keepdims=keep), made)
+    return _block(getattr(pycrust, figure)(block, axis=axes, dtype=made, where=where, keepdims=keep, **spread), made)
 
 
 def _accumulate(block: "_Block", where: Any = True, *, axis: tuple[int, ...]) -> "_Parts":
@@ -279,6 +442,8 @@ def _merge(parts: "_Parts", axis: tuple[int, ...], keepdims: bool) -> "_Parts":
     return np.asarray(merged, dtype=object)
 
 
-def _round(parts: "_Parts", axis: tuple[int, ...], keepdims: bool, *, figure: "_Figure", made: np.dtype[Any]) -> Any:
+def _round(
+    parts: "_Parts", axis: tuple[int, ...], keepdims: bool, *, figure: "_Figure", made: np.dtype[Any], ddof: "_Ddof"
+) -> Any:
     """The results, from what is left of the accumulators."""
-    return _block(_results(_merge(parts, axis, keepdims), figure, made), made)
+    return _block(_results(_merge(parts, axis, keepdims), figure, made, ddof), made)

@@ -52,7 +52,7 @@ def test_agg_and_groupby(frame):
 def test_columns_without_numbers_are_refused(frame):
     pd = pytest.importorskip("pandas")
     for column in (frame["channel"], frame, pd.Series(pd.to_datetime(["2026-01-01"]))):
-        with pytest.raises(TypeError, match="cannot square"):
+        with pytest.raises(TypeError, match="cannot sum"):
             pycrust.sumsq(column)
 
 

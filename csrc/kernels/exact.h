@@ -1,36 +1,30 @@
-/* Squares of floats without rounding, in arithmetic that rounds. */
+/* Sums of floats and of their squares without rounding, in arithmetic that rounds. */
 
-/* sum += (sign, x) * 2^shift: x has 128 bits, and `sign` all above them. No
- * shift here is a multiple of 64. */
-static inline void add_shifted(uint64_t sum[4], pc_u128 x, uint64_t sign, unsigned shift)
+static inline uint64_t sign_of_word(uint64_t x)
 {
-    const uint64_t word[7] = {0, 0, 0, x.lo, x.hi, sign, sign};
-    unsigned skip = shift / 64, up = shift % 64;
-    pc_u128 part[2];
-    for (unsigned k = 0; k < 2; k++) {
-        const uint64_t *at = word + 3 + 2 * k - skip;
-        part[k].lo = at[0] << up | at[-1] >> (64 - up);
-        part[k].hi = at[1] << up | at[0] >> (64 - up);
-    }
-    pc_u128 low = {sum[0], sum[1]}, high = {sum[2], sum[3]}, carry = {u128_add(&low, part[0]), 0};
-    u128_add(&high, part[1]);
-    u128_add(&high, carry);
-    sum[0] = low.lo;
-    sum[1] = low.hi;
-    sum[2] = high.lo;
-    sum[3] = high.hi;
+    return 0 - (x >> 63);
+}
+
+/* sum += x * 2^shift, both in two's complement. */
+static inline void add_shifted(uint64_t sum[4], pc_u128 x, unsigned shift)
+{
+    const uint64_t words[2] = {x.lo, x.hi};
+    add_at(sum, 4, shift, words, 2, sign_of_word(x.hi));
+}
+
+static inline pc_u128 widened(uint64_t x)
+{
+    return (pc_u128){x, sign_of_word(x)};
 }
 
 /* sum = (s1 * 2^103 + s2 * 2^52 + s3) * 2^51, with s2 and s3 signed: what the
  * constants with ulps 2^(2E-50), 2^(2E-101), 2^(2E-153) have counted. */
 static inline void put_parts(uint64_t sum[4], uint64_t s1, uint64_t s2, uint64_t s3)
 {
-    uint64_t sign2 = 0 - (s2 >> 63), sign3 = 0 - (s3 >> 63);
-    pc_u128 first = {s1, 0}, second = {s2, sign2}, third = {s3, sign3};
     memset(sum, 0, 4 * sizeof *sum);
-    add_shifted(sum, first, 0, 154);
-    add_shifted(sum, second, sign2, 103);
-    add_shifted(sum, third, sign3, 51);
+    add_shifted(sum, (pc_u128){s1, 0}, 154);
+    add_shifted(sum, widened(s2), 103);
+    add_shifted(sum, widened(s3), 51);
 }
 
 #ifdef FLOATS
@@ -51,63 +45,92 @@ static inline span span_of(vecw least, vecw most, int step)
     return found;
 }
 
+/* The numbers and their sum: with u = 2^(E-50) and v = 2^(E-101),
+ *
+ *   t = 3 * 2^(E+1) + x           rounds x to a multiple of u
+ *   r = x - (t - 3 * 2^(E+1))     exact: what is left, at most u/2, and a multiple of v if
+ *                                 |x| >= 2^(E-49) (or 0)
+ *   w = 3u + r                    exact
+ *
+ * Both constants keep their binades, for |x| < 2^(E+1) (1 - 2^-21). So x = p u + q v with the
+ * integers p = bits(t) - bits(3 * 2^(E+1)), q = bits(w) - bits(3u), of either sign. */
+static inline double first_constant(int E)
+{
+    return 3.0 * power(E + 1);
+}
+
+static inline double second_constant(int E)
+{
+    return 3.0 * power(E - 50);
+}
+
+/* p u + q v, times 2^-number_window_of(E). */
+static inline pc_u128 put_numbers(uint64_t p, uint64_t q)
+{
+    pc_u128 sum = u128_shl(widened(p), 51);
+    u128_add(&sum, widened(q));
+    return sum;
+}
+
 #ifdef fused
 /* Two methods to square doubles without rounding, in blocks whose nonzero |x| lie
- * in [2^(E - DEPTH), 2^(E+1)). Each turns x^2 into a few integers, so that sums
+ * in [2^(E - DEPTH), 2^(E+1) (1 - 2^-21)). Each turns x^2 into a few integers, so that sums
  * of squares are sums of 64-bit integers, exact in any order:
  *
- *   constants_of  the CONSTANTS that it needs for one E
- *   add_parts     adds the parts of x^2 to SUMS sums
+ *   constants_of  the CONSTANTS that it needs for one E, the two above first
+ *   add_parts     adds the parts of x^2 to sums, given t and w
  *   put_together  what the sums over `count` numbers come to, times 2^-window_of(E)
  *
- * No part is above 2^52 in size, so 2048 of them fit. Zeros add up to nothing. */
-enum { CONSTANTS = 3 };
+ * No part is above 2^52 in size, so 2048 of them fit. Zeros add up to nothing. The first two
+ * of the SUMS are those of the bits of t and w. */
 
 #ifdef madd52lo
-/* Integer multiply-add of 52 bits. With u = 2^(E-50) and v = 2^(E-101), |x| = T u - B v:
+/* Integer multiply-add of 52 bits: with T = 2^51 + p and W = 2^51 + q, the 52 bits of fraction
+ * of t and w,
  *
- *   t = |x| + 2^(E+2) + u    rounds |x| to a multiple of u: its 52 bits of fraction are T
- *   y = (t - 2^(E+2)) - |x|  exact: between u/2 and 3u/2, a multiple of v for DEPTH 49
- *   w = y + 2u               exact: its 52 bits of fraction are B
+ *   x^2 = p^2 u^2 + 2 p q u v + q^2 v^2
  *
- * and x^2 = T^2 u^2 - 2 T B u v + B^2 v^2. The unit reads the 52 bits and no others. */
-enum { DEPTH = 49, SUMS = 6 };
+ * and the sums of p^2, pq, q^2 follow from those of T^2, TW, W^2. The unit reads the 52 bits
+ * and no others. */
+enum { CONSTANTS = 2, DEPTH = 49, SUMS = 8 };
 
 static inline void constants_of(int E, double c[CONSTANTS])
 {
-    c[0] = power(E + 2);
-    c[1] = power(E + 2) + power(E - 50);
-    c[2] = power(E - 49);
+    c[0] = first_constant(E);
+    c[1] = second_constant(E);
 }
 
-static inline void add_parts(vec sum[SUMS], vecd x, const vecd c[CONSTANTS])
+static inline void add_parts(vec sum[SUMS], vecd x, vecd t, vecd w, const vecd c[CONSTANTS])
 {
-    vecd size = (vecd)((vec)x & (UINT64_MAX >> 1)), t = size + c[1], y = t - c[0] - size,
-         w = y + c[2];
-    sum[0] = madd52lo(sum[0], t, t);
-    sum[1] = madd52hi(sum[1], t, t);
-    sum[2] = madd52lo(sum[2], t, w);
-    sum[3] = madd52hi(sum[3], t, w);
-    sum[4] = madd52lo(sum[4], w, w);
-    sum[5] = madd52hi(sum[5], w, w);
+    (void)x;
+    (void)c;
+    sum[2] = madd52lo(sum[2], t, t);
+    sum[3] = madd52hi(sum[3], t, t);
+    sum[4] = madd52lo(sum[4], t, w);
+    sum[5] = madd52hi(sum[5], t, w);
+    sum[6] = madd52lo(sum[6], w, w);
+    sum[7] = madd52hi(sum[7], w, w);
 }
 
-static inline void put_together(uint64_t sum[4], const uint64_t total[SUMS], uint64_t count, int E)
+/* The sum of x y from that of (2^51 + x)(2^51 + y), as low and high halves of 52 bits, and
+ * that of x + y. */
+static inline pc_u128 without_bias(uint64_t low, uint64_t high, uint64_t sum, uint64_t count)
 {
-    pc_u128 part[3];
-    for (int k = 0; k < 3; k++) {
-        pc_u128 low = {total[2 * k], 0}, high = {total[2 * k + 1], 0};
-        part[k] = u128_shl(high, 52);
-        u128_add(&part[k], low);
-    }
-    (void)count;
+    pc_u128 product = u128_shl((pc_u128){high, 0}, 52);
+    u128_add(&product, (pc_u128){low, 0});
+    u128_add(&product, u128_shl(widened(0 - sum), 51));
+    product.hi -= count << 38; /* 2^102 each */
+    return product;
+}
+
+static inline void put_together(uint64_t sum[4], const uint64_t total[SUMS], uint64_t p, uint64_t q,
+                                uint64_t count, int E)
+{
     (void)E;
     memset(sum, 0, 4 * sizeof *sum);
-    add_shifted(sum, part[0], 0, 104);
-    pc_u128 negative = {~part[1].lo, ~part[1].hi}, one = {1, 0};
-    uint64_t sign = u128_add(&negative, one) ? 0 : UINT64_MAX;
-    add_shifted(sum, negative, sign, 54);
-    add_shifted(sum, part[2], 0, 2);
+    add_shifted(sum, without_bias(total[2], total[3], 2 * p, count), 104);
+    add_shifted(sum, without_bias(total[4], total[5], p + q, count), 54);
+    add_shifted(sum, without_bias(total[6], total[7], 2 * q, count), 2);
 }
 
 #else
@@ -123,7 +146,7 @@ static inline void put_together(uint64_t sum[4], const uint64_t total[SUMS], uin
  *
  * and x^2 = (h1 - C1) + (h3 - C2) + (h4 - C3). Each h stays in the binade of its
  * C, so bits(h) - bits(C) is the integer (h - C) / ulp(C), of either sign. */
-enum { DEPTH = 24, SUMS = 3 };
+enum { CONSTANTS = 5, DEPTH = 24, SUMS = 5 };
 
 static inline double c2_of(int E)
 {
@@ -132,26 +155,33 @@ static inline double c2_of(int E)
 
 static inline void constants_of(int E, double c[CONSTANTS])
 {
-    c[0] = power(2 * E + 2);
-    c[1] = power(2 * E + 2) + c2_of(E);
-    c[2] = 1.5 * power(2 * E - 101);
+    c[0] = first_constant(E);
+    c[1] = second_constant(E);
+    c[2] = power(2 * E + 2);
+    c[3] = power(2 * E + 2) + c2_of(E);
+    c[4] = 1.5 * power(2 * E - 101);
 }
 
-static inline void add_parts(vec sum[SUMS], vecd x, const vecd c[CONSTANTS])
+static inline void add_parts(vec sum[SUMS], vecd x, vecd t, vecd w, const vecd c[CONSTANTS])
 {
-    vecd h1 = fused(x, x, c[0]), p = x * x, e = fused(x, x, -p);
-    vecd t = p - (h1 - c[1]), h3 = t + e, r = e - (h3 - t), h4 = r + c[2];
-    sum[0] += (vec)h1;
-    sum[1] += (vec)h3;
-    sum[2] += (vec)h4;
+    (void)t;
+    (void)w;
+    vecd h1 = fused(x, x, c[2]), p = x * x, e = fused(x, x, -p);
+    vecd h2 = p - (h1 - c[3]), h3 = h2 + e, r = e - (h3 - h2), h4 = r + c[4];
+    sum[2] += (vec)h1;
+    sum[3] += (vec)h3;
+    sum[4] += (vec)h4;
 }
 
-static inline void put_together(uint64_t sum[4], const uint64_t total[SUMS], uint64_t count, int E)
+static inline void put_together(uint64_t sum[4], const uint64_t total[SUMS], uint64_t p, uint64_t q,
+                                uint64_t count, int E)
 {
     double c[CONSTANTS];
+    (void)p;
+    (void)q;
     constants_of(E, c);
-    put_parts(sum, total[0] - count * bits_of(c[0]), total[1] - count * bits_of(c2_of(E)),
-              total[2] - count * bits_of(c[2]));
+    put_parts(sum, total[2] - count * bits_of(c[2]), total[3] - count * bits_of(c2_of(E)),
+              total[4] - count * bits_of(c[4]));
 }
 #endif
 
@@ -168,15 +198,29 @@ static inline void clear(sums *to)
     to->most = splat(0);
 }
 
-static inline void add_squares(sums *to, vecd x, const vecd c[CONSTANTS])
+static inline void add_numbers(sums *to, vecd x, const vecd c[CONSTANTS])
 {
     vec size = (vec)x & (UINT64_MAX >> 1);
-    add_parts(to->part, x, c);
+    vecd t = x + c[0], w = x - (t - c[0]) + c[1];
+    to->part[0] += (vec)t;
+    to->part[1] += (vec)w;
+    add_parts(to->part, x, t, w, c);
     to->most = (vec)larger((vecw)to->most, (vecw)size);
     to->least = (vec)smaller((vecw)to->least, (vecw)(size - 1));
 }
 
-static void squares_of_float64(const char *x, size_t n, int E, uint64_t sum[4], span *found)
+/* What the sums of the bits of t and w over `count` numbers say of p and q. */
+static inline uint64_t sum_of_p(uint64_t total, uint64_t count, int E)
+{
+    return total - count * bits_of(first_constant(E));
+}
+
+static inline uint64_t sum_of_q(uint64_t total, uint64_t count, int E)
+{
+    return total - count * bits_of(second_constant(E));
+}
+
+static void sums_of_float64(const char *x, size_t n, int E, block_sums *result)
 {
     enum { WIDTH = 2, ROW = WIDTH * LANES };
     double scalar[CONSTANTS], tail[ROW] = {0};
@@ -197,7 +241,7 @@ static void squares_of_float64(const char *x, size_t n, int E, uint64_t sum[4], 
             vecd v;
             memcpy(&v, from + k * VECTOR_BYTES, sizeof v);
             prefetch(from + k * VECTOR_BYTES, AHEAD);
-            add_squares(&to[k], v, c);
+            add_numbers(&to[k], v, c);
         }
     }
     for (int k = 1; k < WIDTH; k++) {
@@ -206,16 +250,22 @@ static void squares_of_float64(const char *x, size_t n, int E, uint64_t sum[4], 
         to[0].least = (vec)smaller((vecw)to[0].least, (vecw)to[k].least);
         to[0].most = (vec)larger((vecw)to[0].most, (vecw)to[k].most);
     }
-    *found = span_of((vecw)to[0].least, (vecw)to[0].most, 2);
+    result->found = span_of((vecw)to[0].least, (vecw)to[0].most, 2);
     for (int j = 0; j < SUMS; j++)
         total[j] = sum_of_lanes(to[0].part[j]);
-    put_together(sum, total, all * ROW, E);
+    uint64_t count = all * ROW, p[2], q[2];
+    for (int k = 0; k < 2; k++) {
+        p[k] = sum_of_p(sum_of_every_other(to[0].part[0], k), count / 2, E);
+        q[k] = sum_of_q(sum_of_every_other(to[0].part[1], k), count / 2, E);
+        result->numbers[k] = put_numbers(p[k], q[k]);
+    }
+    put_together(result->squares, total, p[0] + p[1], q[0] + q[1], count, E);
 }
 
 /* Eight rows at a time: few enough to stream from memory side by side, enough
  * to pay for fetching and storing the sums of the columns. */
-static void squares_of_columns(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
-                               const int *E, uint64_t (*sum)[4], span *found)
+static void sums_of_columns(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
+                            const int *E, block_sums *result)
 {
     vecd c[PC_PANEL / LANES][CONSTANTS];
     sums to[PC_PANEL / LANES];
@@ -239,7 +289,7 @@ static void squares_of_columns(const char *x, ptrdiff_t stride, size_t rows, siz
                 vecd v;
                 prefetch(from, 8 * stride);
                 memcpy(&v, from, sizeof v);
-                add_squares(&here, v, c[k]);
+                add_numbers(&here, v, c[k]);
             }
             to[k] = here;
         }
@@ -247,12 +297,17 @@ static void squares_of_columns(const char *x, ptrdiff_t stride, size_t rows, siz
     for (size_t k = 0; k < vectors; k++)
         for (int j = 0; j < LANES; j++) {
             size_t column = k * LANES + (size_t)j;
+            block_sums *at = &result[column];
             uint64_t total[SUMS];
             for (int i = 0; i < SUMS; i++)
                 total[i] = to[k].part[i][j];
-            found[column].least = (uint32_t)(to[k].least[j] >> 32);
-            found[column].most = (uint32_t)(to[k].most[j] >> 32);
-            put_together(sum[column], total, rows, E[column]);
+            at->found.least = (uint32_t)(to[k].least[j] >> 32);
+            at->found.most = (uint32_t)(to[k].most[j] >> 32);
+            uint64_t p = sum_of_p(total[0], rows, E[column]),
+                     q = sum_of_q(total[1], rows, E[column]);
+            at->numbers[0] = put_numbers(p, q);
+            at->numbers[1] = (pc_u128){0, 0};
+            put_together(at->squares, total, p, q, rows, E[column]);
         }
 }
 #endif
@@ -265,20 +320,20 @@ static void squares_of_columns(const char *x, ptrdiff_t stride, size_t rows, siz
 #endif
 
 /* A float32 squared is exact in double: h1 and h2 = C2 + (x^2 - (h1 - C1)) do,
- * for |x| in [2^(E-27), 2^(E+1)). */
-static void squares_of_float32(const char *x, size_t n, int E, uint64_t sum[4], span *found)
+ * for |x| in [2^(E-27), 2^(E+1)); and x is a multiple of u = 2^(E-50): t does. */
+static void sums_of_float32(const char *x, size_t n, int E, block_sums *result)
 {
     typedef float half __attribute__((vector_size(VECTOR_BYTES / 2)));
     enum { WIDTH = 2, ROW = WIDTH * LANES };
-    const double c1 = power(2 * E + 2), c2 = 1.5 * power(2 * E - 49);
-    const vecd C1 = splatd(c1), C2 = splatd(c2);
-    vec sum1[WIDTH], sum2[WIDTH];
+    const double c1 = power(2 * E + 2), c2 = 1.5 * power(2 * E - 49), d = first_constant(E);
+    const vecd C1 = splatd(c1), C2 = splatd(c2), D = splatd(d);
+    vec sum1[WIDTH], sum2[WIDTH], numbers[WIDTH];
     vecw least = (vecw){0} - 1, most = (vecw){0};
     float tail[ROW] = {0};
     size_t rows = n / ROW, rest = n % ROW;
 
     for (int c = 0; c < WIDTH; c++)
-        sum1[c] = sum2[c] = splat(0);
+        sum1[c] = sum2[c] = numbers[c] = splat(0);
     memcpy(tail, x + rows * sizeof tail, rest * sizeof *tail);
     size_t all = rows + (rest != 0);
     for (size_t row = 0; row < all; row++) {
@@ -296,15 +351,20 @@ static void squares_of_float32(const char *x, size_t n, int E, uint64_t sum[4], 
             vecd h1 = multiply_add(v, v, C1), h2 = multiply_add(v, v, C1 - h1) + C2;
             sum1[c] += (vec)h1;
             sum2[c] += (vec)h2;
+            numbers[c] += (vec)(v + D);
         }
     }
     for (int c = 1; c < WIDTH; c++) {
         sum1[0] += sum1[c];
         sum2[0] += sum2[c];
+        numbers[0] += numbers[c];
     }
-    *found = span_of(least, most, 1);
+    result->found = span_of(least, most, 1);
     uint64_t count = all * ROW;
-    put_parts(sum, sum_of_lanes(sum1[0]) - count * bits_of(c1),
+    put_parts(result->squares, sum_of_lanes(sum1[0]) - count * bits_of(c1),
               sum_of_lanes(sum2[0]) - count * bits_of(c2), 0);
+    for (int k = 0; k < 2; k++)
+        result->numbers[k] =
+            put_numbers(sum_of_every_other(numbers[0], k) - count / 2 * bits_of(d), 0);
 }
 #endif

@@ -1,4 +1,4 @@
-/* Squares of integers. Compilers vectorise most of these as they stand. */
+/* Integers and their squares. Compilers vectorise most of these as they stand. */
 
 /* memcpy reads what is not aligned. */
 #define READ(v, x, k) memcpy(&(v), (x) + (k) * sizeof(v), sizeof(v))
@@ -153,4 +153,65 @@ static void squares_of_int64_t(const char *x, size_t n, uint64_t sum[4])
 static void squares_of_uint64_t(const char *x, size_t n, uint64_t sum[4])
 {
     large_integers(x, n, 0, sum);
+}
+
+/* ---- the integers themselves ---------------------------------------------- */
+
+static inline void put_sum(uint64_t sum[4], uint64_t low, uint64_t sign)
+{
+    sum[0] = low;
+    sum[1] = sum[2] = sum[3] = sign;
+}
+
+#define SUM_OF_INTEGERS(type, partial)                                                             \
+    static void JOIN(sum_of_, type)(const char *x, size_t n, uint64_t sum[4])                      \
+    {                                                                                              \
+        int64_t total = 0;                                                                         \
+        for (size_t m; n; n -= m, x += m * sizeof(type)) {                                         \
+            partial some = 0; /* of so few that it fits */                                         \
+            m = n < SHORT_RUN ? n : SHORT_RUN;                                                     \
+            for (size_t k = 0; k < m; k++) {                                                       \
+                type v;                                                                            \
+                READ(v, x, k);                                                                     \
+                some += (partial)v;                                                                \
+            }                                                                                      \
+            total += (int64_t)some;                                                                \
+        }                                                                                          \
+        put_sum(sum, (uint64_t)total, 0 - (uint64_t)(total < 0));                                  \
+    }
+enum { SHORT_RUN = 1 << 15 };
+SUM_OF_INTEGERS(int8_t, int32_t)
+SUM_OF_INTEGERS(uint8_t, uint32_t)
+SUM_OF_INTEGERS(int16_t, int32_t)
+SUM_OF_INTEGERS(uint16_t, uint32_t)
+SUM_OF_INTEGERS(int32_t, int64_t)
+SUM_OF_INTEGERS(uint32_t, uint64_t)
+
+/* 64 bits: the low and the high halves are summed apart. Signed ones are turned into unsigned
+ * ones, x + 2^63, and 2^63 each is taken back. */
+static inline void sum_of_large(const char *x, size_t n, uint64_t flip, uint64_t sum[4])
+{
+    uint64_t low = 0, high = 0;
+    for (size_t k = 0; k < n; k++) {
+        uint64_t v;
+        READ(v, x, k);
+        v ^= flip;
+        low += v & 0xffffffffu;
+        high += v >> 32;
+    }
+    const uint64_t words[2] = {high, 0}, bias[2] = {0 - (uint64_t)n, UINT64_MAX};
+    put_sum(sum, low, 0);
+    add_at(sum, 4, 32, words, 2, 0);
+    if (flip && n)
+        add_at(sum, 4, 63, bias, 2, UINT64_MAX);
+}
+
+static void sum_of_int64_t(const char *x, size_t n, uint64_t sum[4])
+{
+    sum_of_large(x, n, UINT64_C(1) << 63, sum);
+}
+
+static void sum_of_uint64_t(const char *x, size_t n, uint64_t sum[4])
+{
+    sum_of_large(x, n, 0, sum);
 }

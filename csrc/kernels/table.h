@@ -20,22 +20,23 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
     .squares_of_integers = {squares_of_int8_t, squares_of_uint8_t, squares_of_int16_t,
                             squares_of_uint16_t, squares_of_int32_t, squares_of_uint32_t,
                             squares_of_int64_t, squares_of_uint64_t},
+    .sum_of_integers = {sum_of_int8_t, sum_of_uint8_t, sum_of_int16_t, sum_of_uint16_t,
+                        sum_of_int32_t, sum_of_uint32_t, sum_of_int64_t, sum_of_uint64_t},
     .certified_from = CERTIFIED_FROM,
 #ifdef FLOATS
-    .lanes = ROW,
+    .lanes = {ROW, ROW / 2},
 #ifdef widen16
-    .certified = {certified_float16, certified_float32, certified_float64},
-    .certified_columns = {certified_columns_of_float16, certified_columns_of_float32,
-                          certified_columns_of_float64},
+#define FOR_FLOATS(name) {name##float16, name##float32, name##float64}
 #else
-    .certified = {NULL, certified_float32, certified_float64},
-    .certified_columns = {NULL, certified_columns_of_float32, certified_columns_of_float64},
+#define FOR_FLOATS(name) {NULL, name##float32, name##float64}
 #endif
-    .squares_of_float32 = squares_of_float32,
+    .certified = {FOR_FLOATS(squares_), FOR_FLOATS(moments_)},
+    .certified_columns = {FOR_FLOATS(squares_columns_of_), FOR_FLOATS(moments_columns_of_)},
+    .sums_of_float32 = sums_of_float32,
 #ifdef fused
     .depth = DEPTH,
-    .squares_of_float64 = squares_of_float64,
-    .squares_of_columns = squares_of_columns,
+    .sums_of_float64 = sums_of_float64,
+    .sums_of_columns = sums_of_columns,
 #endif
 #endif
 };

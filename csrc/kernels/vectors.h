@@ -56,6 +56,17 @@ static inline uint64_t sum_of_lanes(vec v)
     return sum;
 }
 
+#if VECTOR_BYTES > 8
+/* Of the even lanes (0) or of the odd ones (1). */
+static inline uint64_t sum_of_every_other(vec v, int first)
+{
+    uint64_t sum = 0;
+    for (int k = first; k < LANES; k += 2)
+        sum += v[k];
+    return sum;
+}
+#endif
+
 /* ---- doubles ------------------------------------------------------------- */
 
 /* 2^e, -1022 <= e <= 1023. */

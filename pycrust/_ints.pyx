@@ -1,0 +1,120 @@
+"""Python ints: exact sums out of C and into it, and results of sums too large for it."""
+
+cimport numpy as cnp
+from libc.stdint cimport uint32_t, uint64_t
+
+from pycrust._shared cimport int_from_words
+from pycrust.csrc cimport (
+    PC_EMPTY,
+    PC_LIMBS,
+    PC_MEAN,
+    PC_NAN,
+    PC_NORM,
+    PC_NUMBERS,
+    PC_OK,
+    PC_PLUS_INF,
+    PC_RMS,
+    PC_SPECIAL_BITS,
+    PC_SQUARES,
+    PC_STD,
+    PC_SUM,
+    PC_VAR,
+    pc_accumulator,
+    pc_accumulator_clear,
+    pc_accumulator_export,
+    pc_accumulator_import,
+    pc_accumulator_make_special,
+    pc_accumulator_round,
+    pc_figure,
+    pc_part,
+    pc_round_words,
+    pc_status,
+)
+
+import numpy as np
+
+cnp.import_array()
+
+
+cdef tuple exact_part(const pc_accumulator *acc, pc_part part):
+    """(integer, exponent <= 0): the sum is integer * 2**exponent."""
+    cdef uint64_t words[PC_LIMBS]
+    cdef int exponent, negative
+    cdef size_t count = pc_accumulator_export(acc, part, words, &exponent, &negative)
+    integer = int_from_words(words, count)
+    if negative:
+        integer = -integer
+    return (integer << exponent, 0) if exponent > 0 else (integer, exponent)
+
+
+cdef object exact_int(const pc_accumulator *acc, pc_part part):
+    """The sum of integers, or of their squares."""
+    integer, exponent = exact_part(acc, part)
+    return integer >> -exponent
+
+
+cdef object words_of(integer):
+    """Its size, in words of the machine."""
+    size = abs(integer)
+    return np.frombuffer(size.to_bytes(8 * -(-size.bit_length() // 64), "little"), dtype="<u8").astype(np.uint64)
+
+
+cdef pc_status import_int(pc_accumulator *acc, pc_part part, integer, int exponent) except *:
+    """acc += integer * 2**exponent, unless PC_OUT_OF_RANGE."""
+    words = words_of(integer)
+    return pc_accumulator_import(acc, part, <const uint64_t *>cnp.PyArray_DATA(words), <size_t>len(words), exponent,
+                                 integer < 0)
+
+
+# ---- results ----------------------------------------------------------------
+
+cdef tuple spread_of(count, tuple sums):
+    """count * squares - numbers**2 - imaginary**2, as (integer, exponent); the three sums are such, too."""
+    (squares, exponent), *numbers = sums
+    unit = min(exponent, *(2 * each for _, each in numbers))
+    spread = count * squares << exponent - unit
+    for number, exponent in numbers:
+        spread -= number**2 << 2 * exponent - unit
+    return spread, unit
+
+
+cdef pc_status write_exact(const pc_figure *figure, tuple ddof, count, tuple sums, uint32_t special,
+                           char *out) except *:
+    """
+    pc_accumulator_round of sums of any size, each (integer, exponent), and any ddof = integer / 2**bits.
+
+    The sums are in the order of pc_part. Of a complex result only the real part is written.
+    """
+    cdef pc_accumulator nothing
+    cdef pc_figure one = figure[0]
+    cdef bint root = figure.result == PC_NORM or figure.result == PC_RMS or figure.result == PC_STD
+    one.parts = 1
+    divisor = 1
+    if figure.result == PC_SUM or figure.result == PC_MEAN:
+        integer, exponent = sums[<int>PC_NUMBERS]
+        special &= (1 << PC_SPECIAL_BITS) - 1
+    elif figure.result == PC_VAR or figure.result == PC_STD:
+        integer, exponent = spread_of(count, sums)
+        divisor = count * max(0, (count << ddof[1]) - ddof[0])
+        exponent += ddof[1]
+    else:
+        integer, exponent = sums[<int>PC_SQUARES]
+    if figure.result == PC_MEAN or figure.result == PC_RMS:
+        divisor = count
+    if divisor == 0:
+        special = PC_NAN if special or integer == 0 else PC_PLUS_INF
+        one.result = PC_SUM
+    if special:             # NaN or Inf, as C makes them of such numbers
+        pc_accumulator_clear(&nothing, one.result)
+        pc_accumulator_make_special(&nothing, special)
+        nothing.count = 1
+        one.ddof = 0
+        pc_accumulator_round(&nothing, &one, out)
+        return PC_EMPTY if divisor == 0 else PC_OK
+    # More bits than any float has, and one that says whether there was a rest.
+    shift = max(0, 132 + divisor.bit_length() - integer.bit_length())
+    quotient, rest = divmod(abs(integer) << shift, divisor)
+    words = words_of(quotient << 1 | (rest != 0))
+    pc_round_words(<const uint64_t *>cnp.PyArray_DATA(words), <size_t>len(words), exponent - shift - 1, integer < 0,
+                   root, figure.type, out)
+    return PC_OK
