@@ -205,6 +205,7 @@ static void widen_float16(char *to, const char *from, size_t n)
         memcpy(&bits, &v, sizeof bits);
         if (size >= 0x7c00u) /* Inf, NaN */
             bits |= 0x7f800000u;
+        bits |= (half & 0x8000u) << 16;
         memcpy(to + k * sizeof bits, &bits, sizeof bits);
     }
 }
