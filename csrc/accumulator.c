@@ -57,6 +57,17 @@ static uint64_t sign_of(const uint64_t *word, size_t count)
 
 /* ---- add ----------------------------------------------------------------- */
 
+/* to += (words, sign) * 2^position. */
+static void add_long(uint64_t *to, size_t room, size_t position, const uint64_t *words,
+                     size_t count, uint64_t sign)
+{
+    for (size_t k = 0; k < count; k += 2) {
+        const int last = k + 2 >= count;
+        const pc_u128 two = {words[k], k + 1 < count ? words[k + 1] : sign};
+        add_at(to, room, position + 64 * k, two, last ? sign : 0);
+    }
+}
+
 /* limb += (words, sign) * 2^exponent. Bits outside the limbs are zero in any such sum. */
 static void add_to_limbs(pc_accumulator *acc, pc_part part, const uint64_t *words, size_t count,
                          int exponent, uint64_t sign)
@@ -67,7 +78,7 @@ static void add_to_limbs(pc_accumulator *acc, pc_part part, const uint64_t *word
         memset(limb, 0, of.count * sizeof *limb);
         acc->part[part].flags |= PC_LIMBS_USED;
     }
-    add_at(limb, of.count, (size_t)(exponent - of.lowest), words, count, sign);
+    add_long(limb, of.count, (size_t)(exponent - of.lowest), words, count, sign);
 }
 
 /* The window's content moves to the limbs. */
@@ -99,22 +110,35 @@ void accumulator_add(pc_accumulator *acc, pc_part part, const uint64_t words[4],
     sum->flags |= PC_WINDOW_USED;
 }
 
-/* += (x, sign) * 2^exponent, x of `bits` bits, to a window opened at `window` or to the limbs. */
-static inline void add_one(pc_accumulator *acc, pc_part part, pc_u128 x, uint64_t sign,
-                           int exponent, int bits, int window)
+/* From its own exponent a window takes so much more: 106 bits there are below 2^220. */
+enum { REACH = 220 - 106 };
+
+/* The rest of add_one, for what the window does not take. */
+static void add_one_elsewhere(pc_accumulator *acc, pc_part part, pc_u128 x, uint64_t sign,
+                              int exponent, int window)
 {
     pc_fixed *sum = &acc->part[part];
     const uint64_t words[2] = {x.lo, x.hi};
-    if (!(sum->flags & (PC_WINDOW_USED | PC_LIMBS_USED))) {
-        memset(sum->window, 0, sizeof sum->window);
-        sum->exponent = window;
-        sum->flags |= PC_WINDOW_USED;
-    }
-    int position = exponent - sum->exponent;
-    if ((sum->flags & PC_WINDOW_USED) && position >= 0 && position <= 220 - bits && has_room(sum))
-        add_at(sum->window, 4, (size_t)position, words, 2, sign);
-    else
+    if (sum->flags & (PC_WINDOW_USED | PC_LIMBS_USED)) {
         add_to_limbs(acc, part, words, 2, exponent, sign);
+        return;
+    }
+    memset(sum->window, 0, sizeof sum->window);
+    sum->exponent = window;
+    sum->flags |= PC_WINDOW_USED;
+    add_at(sum->window, 4, (size_t)(exponent - window), x, sign);
+}
+
+/* += (x, sign) * 2^exponent to the window, to one opened at `window`, or to the limbs. */
+static inline void add_one(pc_accumulator *acc, pc_part part, pc_u128 x, uint64_t sign,
+                           int exponent, int window)
+{
+    pc_fixed *sum = &acc->part[part];
+    const unsigned position = (unsigned)(exponent - sum->exponent);
+    if ((sum->flags & PC_WINDOW_USED) && position <= REACH && has_room(sum))
+        add_at(sum->window, 4, position, x, sign);
+    else
+        add_one_elsewhere(acc, part, x, sign, exponent, window);
 }
 
 void accumulator_add_number(pc_accumulator *acc, double x, int imaginary)
@@ -138,11 +162,10 @@ void accumulator_add_number(pc_accumulator *acc, double x, int imaginary)
     /* x = fraction * 2^exponent, and its square has 106 bits */
     const int E = e < 43 ? -980 : e - 1023, exponent = e - 1075;
     if (acc->flags & PC_WITH_SQUARES)
-        add_one(acc, PC_SQUARES, u128_mul64(fraction, fraction), 0, 2 * exponent, 106,
-                window_of(E));
+        add_one(acc, PC_SQUARES, u128_mul64(fraction, fraction), 0, 2 * exponent, window_of(E));
     if (acc->flags & PC_WITH_NUMBERS) {
         pc_u128 number = {(fraction ^ sign) - sign, sign};
-        add_one(acc, imaginary ? PC_IMAGINARY : PC_NUMBERS, number, sign, exponent, 53,
+        add_one(acc, imaginary ? PC_IMAGINARY : PC_NUMBERS, number, sign, exponent,
                 number_window_of(E));
     }
 }
@@ -219,8 +242,8 @@ value accumulator_value(const pc_accumulator *acc, pc_part part, uint64_t room[P
         return signed_value(sum->window, sum->flags & PC_WINDOW_USED ? 4 : 0, sum->exponent, room);
     memcpy(room, acc->limb + of.first, of.count * sizeof *room);
     if (sum->flags & PC_WINDOW_USED)
-        add_at(room, of.count, (size_t)(sum->exponent - of.lowest), sum->window, 4,
-               sign_of(sum->window, 4));
+        add_long(room, of.count, (size_t)(sum->exponent - of.lowest), sum->window, 4,
+                 sign_of(sum->window, 4));
     return signed_value(room, of.count, of.lowest, room);
 }
 

@@ -56,16 +56,25 @@ void accumulator_add_number(pc_accumulator *acc, double x, int imaginary);
 
 /* words += (x, sign) * 2^position: x in two's complement, and `sign` all the bits above it.
  * What goes beyond the last word is lost. */
-static inline void add_at(uint64_t *words, size_t room, size_t position, const uint64_t *x,
-                          size_t count, uint64_t sign)
+static inline void add_at(uint64_t *words, size_t room, size_t position, pc_u128 x, uint64_t sign)
 {
     const unsigned shift = position % 64;
-    uint64_t carry = 0, below = 0;
+    const uint64_t top = shift ? sign << shift | x.hi >> (64 - shift) : sign;
     size_t k = position / 64;
-    for (size_t j = 0; k < room && (j <= count || carry != (sign & 1)); j++, k++) {
-        uint64_t word = j < count ? x[j] : sign;
-        carry = add_carry(&words[k], shift ? word << shift | below >> (64 - shift) : word, carry);
-        below = word;
+    uint64_t carry;
+    x = u128_shl(x, shift);
+    if (k + 2 < room) {
+        pc_u128 sum = {words[k], words[k + 1]};
+        carry = u128_add(&sum, x);
+        words[k] = sum.lo;
+        words[k + 1] = sum.hi;
+        carry = add_carry(&words[k + 2], top, carry);
+        for (k += 3; k < room && carry != (sign & 1); k++)
+            carry = add_carry(&words[k], sign, carry);
+    } else if (k < room) {
+        carry = add_carry(&words[k], x.lo, 0);
+        if (++k < room)
+            add_carry(&words[k], x.hi, carry);
     }
 }
 

@@ -164,9 +164,9 @@ static void take_square(uint64_t *sum, size_t room, size_t position, value v)
     for (size_t i = 0; i < v.count; i++)
         for (size_t j = 0; j < v.count; j++) {
             pc_u128 product = u128_mul64(v.word[i], v.word[j]);
-            const uint64_t words[2] = {0 - product.lo, ~product.hi + !product.lo};
+            const pc_u128 minus = {0 - product.lo, ~product.hi + !product.lo};
             if (product.lo | product.hi)
-                add_at(sum, room, position + 64 * (i + j), words, 2, UINT64_MAX);
+                add_at(sum, room, position + 64 * (i + j), minus, UINT64_MAX);
         }
 }
 
@@ -196,11 +196,9 @@ static value spread_of(uint64_t n, value squares, const value numbers[2],
         }
     const size_t count = (size_t)(top - unit) / 64 + 2;
     memset(room, 0, count * sizeof *room);
-    for (size_t k = 0; k < squares.count; k++) {
-        pc_u128 product = u128_mul64(squares.word[k], n);
-        const uint64_t words[2] = {product.lo, product.hi};
-        add_at(room, count, (size_t)(squares.exponent - unit) + 64 * k, words, 2, 0);
-    }
+    for (size_t k = 0; k < squares.count; k++)
+        add_at(room, count, (size_t)(squares.exponent - unit) + 64 * k,
+               u128_mul64(squares.word[k], n), 0);
     for (int k = 0; k < 2; k++)
         if (numbers[k].count)
             take_square(room, count, (size_t)(2 * numbers[k].exponent - unit), numbers[k]);

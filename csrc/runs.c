@@ -39,7 +39,7 @@ static void add_one_found(pc_accumulator *acc, pc_part part, uint64_t whole, uin
     int64_t fine = (int64_t)(rest * scale);
     uint64_t words[4] = {(uint64_t)fine, 0 - (uint64_t)(fine < 0), 0 - (uint64_t)(fine < 0),
                          0 - (uint64_t)(fine < 0)};
-    add_at(words, 4, FINE, &whole, 1, sign);
+    add_at(words, 4, FINE, (pc_u128){whole, sign}, sign);
     certified_add(acc, part, words, slack_of(n, lanes));
 }
 

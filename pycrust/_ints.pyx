@@ -49,8 +49,13 @@ cdef tuple exact_part(const pc_accumulator *acc, pc_part part):
 
 cdef object exact_int(const pc_accumulator *acc, pc_part part):
     """The sum of integers, or of their squares."""
-    integer, exponent = exact_part(acc, part)
-    return integer >> -exponent
+    cdef uint64_t words[PC_LIMBS]
+    cdef int exponent, negative
+    cdef size_t count = pc_accumulator_export(acc, part, words, &exponent, &negative)
+    integer = int_from_words(words, count)
+    if exponent:
+        integer = integer << exponent if exponent > 0 else integer >> -exponent
+    return -integer if negative else integer
 
 
 cdef object words_of(integer):

@@ -8,8 +8,7 @@ static inline uint64_t sign_of_word(uint64_t x)
 /* sum += x * 2^shift, both in two's complement. */
 static inline void add_shifted(uint64_t sum[4], pc_u128 x, unsigned shift)
 {
-    const uint64_t words[2] = {x.lo, x.hi};
-    add_at(sum, 4, shift, words, 2, sign_of_word(x.hi));
+    add_at(sum, 4, shift, x, sign_of_word(x.hi));
 }
 
 static inline pc_u128 widened(uint64_t x)

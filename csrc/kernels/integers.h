@@ -199,11 +199,10 @@ static inline void sum_of_large(const char *x, size_t n, uint64_t flip, uint64_t
         low += v & 0xffffffffu;
         high += v >> 32;
     }
-    const uint64_t words[2] = {high, 0}, bias[2] = {0 - (uint64_t)n, UINT64_MAX};
     put_sum(sum, low, 0);
-    add_at(sum, 4, 32, words, 2, 0);
+    add_at(sum, 4, 32, (pc_u128){high, 0}, 0);
     if (flip && n)
-        add_at(sum, 4, 63, bias, 2, UINT64_MAX);
+        add_at(sum, 4, 63, (pc_u128){0 - (uint64_t)n, UINT64_MAX}, UINT64_MAX);
 }
 
 static void sum_of_int64_t(const char *x, size_t n, uint64_t sum[4])
