@@ -153,8 +153,14 @@ static inline __attribute__((always_inline)) int add_rows(const char *x, ptrdiff
     const int ways = both ? WAYS / 2 : WAYS;
     lane to[WAYS];
     vec units = splat(0), number_units = splat(0), beyond = splat(0);
-    for (int w = 0; w < ways; w++)
-        to[w] = (lane){sums->C, sums->t[w], sums->D, sums->b[w]};
+    for (int w = 0; w < ways; w++) {
+        to[w].s = sums->C;
+        to[w].t = sums->t[w];
+        if (both) {
+            to[w].a = sums->D;
+            to[w].b = sums->b[w];
+        }
+    }
     for (; rows; rows--)
         for (int w = 0; w < ways; w++, x += LANES * stride)
             add_to_lane(&to[w], load(x, stride), size < sizeof(double), both);
@@ -175,7 +181,8 @@ static inline __attribute__((always_inline)) int add_rows(const char *x, ptrdiff
     sums->number_whole += number_units;
     for (int w = 0; w < ways; w++) {
         sums->t[w] = to[w].t;
-        sums->b[w] = to[w].b;
+        if (both)
+            sums->b[w] = to[w].b;
     }
     return 1;
 }
@@ -192,11 +199,16 @@ static inline __attribute__((always_inline)) size_t certify(const char *x, ptrdi
 {
     const int ways = both ? WAYS / 2 : WAYS;
     const size_t row = (size_t)ways * LANES, most_rows = FLOAT_BLOCK / row;
-    running sums = {.C = splatd(power(k)), .D = splatd(start_of_numbers(k))};
+    running sums;
     size_t done = 0, step;
 
-    for (int w = 0; w < WAYS; w++)
-        sums.t[w] = sums.b[w] = splatd(0.0);
+    for (int w = 0; w < ways; w++) {
+        sums.t[w] = splatd(0.0);
+        if (both)
+            sums.b[w] = splatd(0.0);
+    }
+    sums.C = splatd(power(k));
+    sums.D = splatd(start_of_numbers(k));
     sums.whole = sums.number_whole = splat(0);
     found->most = 0.0;
     for (; done < n; done += step, x += (ptrdiff_t)step * stride) {
@@ -218,7 +230,8 @@ static inline __attribute__((always_inline)) size_t certify(const char *x, ptrdi
     }
     for (int w = 1; w < ways; w++) {
         sums.t[0] += sums.t[w];
-        sums.b[0] += sums.b[w];
+        if (both)
+            sums.b[0] += sums.b[w];
     }
     found->whole = sum_of_lanes(sums.whole);
     found->rest = 0.0;
