@@ -6,8 +6,17 @@
 
 #include <string.h>
 
-/* Below it adding element by element costs less than a kernel call. */
-enum { FEW = 12 };
+static int has_both(const pc_accumulator *acc)
+{
+    const uint32_t both = PC_WITH_SQUARES | PC_WITH_NUMBERS;
+    return (acc->flags & both) == both;
+}
+
+/* Fewer numbers cost less one by one than a kernel call. */
+static size_t few(const pc_accumulator *acc)
+{
+    return has_both(acc) ? 6 : 12;
+}
 
 /* The kernels round doubles within these exponents without over- or underflow. */
 enum { E_LEAST = -400, E_MOST = 400 };
@@ -114,7 +123,7 @@ static void add_float64(pc_accumulator *acc, int parts, const char *x, size_t n)
 {
     const pc_kernels *kernels = pc_kernels_in_use();
     block_sums sums;
-    if (n < FEW || !kernels->sums_of_float64) {
+    if (n < few(acc) || !kernels->sums_of_float64) {
         add_one_by_one(acc, parts, x, n);
         return;
     }
@@ -142,7 +151,7 @@ static void add_float32(pc_accumulator *acc, int parts, const char *x, size_t n,
     const pc_kernels *kernels = pc_kernels_in_use();
     double wide[FLOAT_BLOCK];
     block_sums sums;
-    if (n >= FEW && kernels->sums_of_float32) {
+    if (n >= few(acc) && kernels->sums_of_float32) {
         int E = scale_of(acc);
         if (E < -127 || E > 127)
             E = 0;
@@ -187,8 +196,7 @@ static void add_integers(pc_accumulator *acc, pc_type type, const char *x, size_
 
 static size_t block_of(const pc_accumulator *acc, pc_type type)
 {
-    const uint32_t both = PC_WITH_SQUARES | PC_WITH_NUMBERS;
-    return is_float(type) ? FLOAT_BLOCK : (acc->flags & both) == both ? BOTH_BLOCK : INTEGER_BLOCK;
+    return is_float(type) ? FLOAT_BLOCK : has_both(acc) ? BOTH_BLOCK : INTEGER_BLOCK;
 }
 
 /* float16 to float32, bit by bit the same number. */
@@ -266,7 +274,8 @@ void pc_add_numbers(pc_accumulator *acc, pc_type type, int parts, const char *da
 {
     const size_t reals = count * (size_t)parts;
     acc->count += count;
-    if (!is_float(type) || (reals < FEW && type == PC_FLOAT64)) { /* integer arithmetic alone */
+    if (!is_float(type) ||
+        (reals < few(acc) && type == PC_FLOAT64)) { /* integer arithmetic alone */
         add_reals(acc, type, parts, data, reals);
         return;
     }
@@ -291,6 +300,9 @@ pc_status pc_result_of(pc_type type, int parts, const char *data, size_t count,
 }
 
 /* ---- columns side by side ------------------------------------------------- */
+
+/* Fewer rows are summed column by column. */
+enum { FEWEST_ROWS = 6 };
 
 static void add_column(pc_accumulator *acc, const char *x, ptrdiff_t stride, size_t n)
 {
@@ -336,7 +348,7 @@ size_t add_columns(pc_sum *sums, pc_type type, const char *x, ptrdiff_t stride, 
                    size_t columns)
 {
     columns -= columns % 8;
-    if (n < FEW || columns == 0)
+    if (n < FEWEST_ROWS || columns == 0)
         return 0;
     if (sums[0].total.flags & PC_CERTIFIED && has_certified(type)) {
         add_certified_columns(sums, type, x, stride, n, columns);

@@ -61,9 +61,9 @@ static void leading(value v, uint64_t top[4], int *exponent, int *more)
 static uint64_t divide(uint64_t *high, uint64_t low, uint64_t divisor)
 {
 #ifdef PC_INT128
-    pc_uint128 dividend = (pc_uint128)*high << 64 | low;
-    *high = (uint64_t)(dividend % divisor);
-    return (uint64_t)(dividend / divisor);
+    const uint64_t quotient = (uint64_t)(((pc_uint128)*high << 64 | low) / divisor);
+    *high = low - quotient * divisor;
+    return quotient;
 #else
     uint64_t quotient = 0, rest = *high;
     for (int k = 63; k >= 0; k--) {
