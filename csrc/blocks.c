@@ -36,14 +36,17 @@ static int exact32(span found, int E, int finest)
            (finest >= E - 50 || found.least >= (uint32_t)(E - 27 + 127) << 23);
 }
 
-/* The E that the open window is for, as a first guess for the next block. */
-static int scale_of(const pc_accumulator *acc)
+/* A first guess at E for a block: that of the open window, or by its first number with room for
+ * what is 16 times as large. */
+static int scale_of(const pc_accumulator *acc, double first)
 {
+    uint64_t bits;
     if (acc->part[PC_SQUARES].flags & PC_WINDOW_USED)
         return (acc->part[PC_SQUARES].exponent - window_of(0)) / 2;
-    return acc->part[PC_NUMBERS].flags & PC_WINDOW_USED
-               ? acc->part[PC_NUMBERS].exponent - number_window_of(0)
-               : 0;
+    if (acc->part[PC_NUMBERS].flags & PC_WINDOW_USED)
+        return acc->part[PC_NUMBERS].exponent - number_window_of(0);
+    memcpy(&bits, &first, sizeof bits);
+    return first == 0.0 ? 0 : (int)(bits >> 52 & 0x7ff) - 1023 + 4;
 }
 
 static void add_block_sums(pc_accumulator *acc, int parts, const block_sums *sums, int E)
@@ -127,7 +130,9 @@ static void add_float64(pc_accumulator *acc, int parts, const char *x, size_t n)
         add_one_by_one(acc, parts, x, n);
         return;
     }
-    int E = scale_of(acc);
+    double first;
+    memcpy(&first, x, sizeof first);
+    int E = scale_of(acc, first);
     if (E < E_LEAST || E > E_MOST)
         E = 0;
     kernels->sums_of_float64(x, n, E, &sums);
@@ -152,7 +157,9 @@ static void add_float32(pc_accumulator *acc, int parts, const char *x, size_t n,
     double wide[FLOAT_BLOCK];
     block_sums sums;
     if (n >= few(acc) && kernels->sums_of_float32) {
-        int E = scale_of(acc);
+        float first;
+        memcpy(&first, x, sizeof first);
+        int E = scale_of(acc, first);
         if (E < -127 || E > 127)
             E = 0;
         kernels->sums_of_float32(x, n, E, &sums);
