@@ -35,44 +35,41 @@ from numpy.ma import MaskedArray
 cnp.import_array()
 
 
+# ---- types ------------------------------------------------------------------
+
+cdef struct Type:
+    int type        # a pc_type; -1 if C has none
+    int parts
+
+cdef Type[cnp.NPY_NTYPES_LEGACY] types      # by NumPy's type number
+
+_BY_KIND = {
+    "b1": PC_BOOL, "i1": PC_INT8, "u1": PC_UINT8, "i2": PC_INT16, "u2": PC_UINT16, "i4": PC_INT32, "u4": PC_UINT32,
+    "i8": PC_INT64, "u8": PC_UINT64, "f2": PC_FLOAT16, "f4": PC_FLOAT32, "f8": PC_FLOAT64,
+}
+
+
+cdef int fill_types() except -1:
+    for k in range(cnp.NPY_NTYPES_LEGACY):
+        types[<int>k].type = -1
+        types[<int>k].parts = 1
+    for char in "?bBhHiIlLqQefdFD":         # int and long and long long, though two of them are alike
+        dtype = np.dtype(char)
+        parts = 2 if dtype.kind == "c" else 1
+        types[<int>dtype.num].type = _BY_KIND[f"{'f' if parts == 2 else dtype.kind}{dtype.itemsize // parts}"]
+        types[<int>dtype.num].parts = parts
+
+
+fill_types()
+
+
 cdef int type_of(int number, int *parts) noexcept:
     """The C type behind a NumPy type number, and how many parts an element has; -1 if none."""
-    parts[0] = 1
-    if number == cnp.NPY_DOUBLE:
-        return PC_FLOAT64
-    if number == cnp.NPY_FLOAT:
-        return PC_FLOAT32
-    if number == cnp.NPY_FLOAT16:
-        return PC_FLOAT16
-    if number == cnp.NPY_CDOUBLE:
-        parts[0] = 2
-        return PC_FLOAT64
-    if number == cnp.NPY_CFLOAT:
-        parts[0] = 2
-        return PC_FLOAT32
-    if number == cnp.NPY_BOOL:
-        return PC_BOOL
-    if number == cnp.NPY_BYTE:
-        return PC_INT8
-    if number == cnp.NPY_UBYTE:
-        return PC_UINT8
-    if number == cnp.NPY_SHORT:
-        return PC_INT16
-    if number == cnp.NPY_USHORT:
-        return PC_UINT16
-    if number == cnp.NPY_INT:
-        return PC_INT32
-    if number == cnp.NPY_UINT:
-        return PC_UINT32
-    if number == cnp.NPY_LONG:
-        return PC_INT64 if sizeof(long) == 8 else PC_INT32
-    if number == cnp.NPY_ULONG:
-        return PC_UINT64 if sizeof(long) == 8 else PC_UINT32
-    if number == cnp.NPY_LONGLONG:
-        return PC_INT64
-    if number == cnp.NPY_ULONGLONG:
-        return PC_UINT64
-    return -1
+    if not 0 <= number < cnp.NPY_NTYPES_LEGACY:
+        parts[0] = 1
+        return -1
+    parts[0] = types[number].parts
+    return types[number].type
 
 
 # ---- what converts to an array ----------------------------------------------
