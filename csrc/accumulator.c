@@ -134,7 +134,7 @@ static inline void add_one(pc_accumulator *acc, pc_part part, pc_u128 x, uint64_
                            int exponent, int window)
 {
     pc_fixed *sum = &acc->part[part];
-    const unsigned position = (unsigned)(exponent - sum->exponent);
+    const unsigned position = (unsigned)exponent - (unsigned)sum->exponent;
     if ((sum->flags & PC_WINDOW_USED) && position <= REACH && has_room(sum))
         add_at(sum->window, 4, position, x, sign);
     else
@@ -222,9 +222,10 @@ value value_of(const uint64_t *word, size_t count, int exponent, int negative)
     return v;
 }
 
-value signed_value(const uint64_t *word, size_t count, int exponent, uint64_t *room)
+/* What `count` words in two's complement come to; `room` for so many. */
+static value signed_value(const uint64_t *word, size_t count, int exponent, uint64_t *room)
 {
-    if (!count || !(word[count - 1] >> 63))
+    if (!(word[count - 1] >> 63))
         return value_of(word, count, exponent, 0);
     uint64_t carry = 1;
     for (size_t k = 0; k < count; k++) {
@@ -238,8 +239,10 @@ value accumulator_value(const pc_accumulator *acc, pc_part part, uint64_t room[P
 {
     const pc_fixed *sum = &acc->part[part];
     const limbs of = limbs_of(part);
+    if (!(sum->flags & (PC_LIMBS_USED | PC_WINDOW_USED)))
+        return value_of(room, 0, 0, 0);
     if (!(sum->flags & PC_LIMBS_USED))
-        return signed_value(sum->window, sum->flags & PC_WINDOW_USED ? 4 : 0, sum->exponent, room);
+        return signed_value(sum->window, 4, sum->exponent, room);
     memcpy(room, acc->limb + of.first, of.count * sizeof *room);
     if (sum->flags & PC_WINDOW_USED)
         add_long(room, of.count, (size_t)(sum->exponent - of.lowest), sum->window, 4,

@@ -88,9 +88,6 @@ typedef struct {
 
 value value_of(const uint64_t *word, size_t count, int exponent, int negative);
 
-/* What `count` words in two's complement come to; `room` for so many. */
-value signed_value(const uint64_t *word, size_t count, int exponent, uint64_t *room);
-
 /* One part; `room` is where it is put together if need be. */
 value accumulator_value(const pc_accumulator *acc, pc_part part, uint64_t room[PC_LIMBS]);
 
