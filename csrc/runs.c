@@ -93,7 +93,8 @@ static int raise_to(pc_accumulator *acc, int k)
 }
 
 /* Whether a variance asks for more than a certified sum has: the mean of what was found in n
- * numbers is more than 2^11 times their standard deviation. A matter of speed alone. */
+ * numbers is more than 2^11 times their standard deviation. (Zeros say nothing of what comes
+ * after them.) A matter of speed alone. */
 static int cancels(const pc_accumulator *acc, int parts, const certified *found, int k, size_t n)
 {
     const double re = (double)(int64_t)found->number_whole[0],
@@ -101,7 +102,7 @@ static int cancels(const pc_accumulator *acc, int parts, const certified *found,
     const double numbers = parts == 1 ? (re + im) * (re + im) : 2 * (re * re + im * im);
     const double unit = 2 * number_k(k) - k == 14 ? 0x1p-38 : 0x1p-37; /* of whole^2 */
     return (acc->flags & PC_WITH_SQUARES) && n >= LOOK &&
-           numbers * unit >= (1 - 0x1p-22) * (double)n * (double)found->whole;
+           numbers * unit > (1 - 0x1p-22) * (double)n * (double)found->whole;
 }
 
 void add_certified(pc_accumulator *acc, pc_type type, int parts, const char *x, ptrdiff_t stride,
