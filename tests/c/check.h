@@ -81,7 +81,7 @@ static inline void guarded_free(guarded g)
     munmap(g.map, g.pages);
 }
 
-/* ---- a slow exact sum: 32-bit digits from 2^-2304 on ----------------------- */
+/* ---- slow exact sums: 32-bit digits from 2^-2304 on, in two's complement ---- */
 
 enum { DIGITS = 144, FIRST_BIT = -2304 };
 
@@ -94,17 +94,31 @@ static inline void slow_add(slow_sum *s, uint32_t x, int exponent)
 {
     int position = exponent - FIRST_BIT;
     uint64_t carry = (uint64_t)x << (position % 32);
-    for (int k = position / 32; carry; k++) {
+    for (int k = position / 32; carry && k < DIGITS; k++) {
         carry += s->digit[k];
         s->digit[k] = (uint32_t)carry;
         carry >>= 32;
     }
 }
 
-static inline void slow_add_word(slow_sum *s, uint64_t x, int exponent)
+/* -= x * 2^exponent. */
+static inline void slow_take(slow_sum *s, uint32_t x, int exponent)
 {
-    slow_add(s, (uint32_t)x, exponent);
-    slow_add(s, (uint32_t)(x >> 32), exponent + 32);
+    int position = exponent - FIRST_BIT;
+    uint64_t borrow = (uint64_t)x << (position % 32);
+    for (int k = position / 32; borrow && k < DIGITS; k++) {
+        uint32_t before = s->digit[k];
+        s->digit[k] -= (uint32_t)borrow;
+        borrow = (borrow >> 32) + (before < (uint32_t)borrow);
+    }
+}
+
+/* +-= x * 2^exponent. */
+static inline void slow_add_word(slow_sum *s, uint64_t x, int exponent, int negative)
+{
+    void (*add)(slow_sum *, uint32_t, int) = negative ? slow_take : slow_add;
+    add(s, (uint32_t)x, exponent);
+    add(s, (uint32_t)(x >> 32), exponent + 32);
 }
 
 /* += (m * 2^exponent)^2, by products of 16-bit digits. */
@@ -116,23 +130,178 @@ static inline void slow_add_square(slow_sum *s, uint64_t m, int exponent)
                      2 * exponent + 16 * (i + j));
 }
 
-static inline void slow_add_double_squared(slow_sum *s, double x)
+static inline int slow_is_negative(const slow_sum *s)
 {
-    int e;
-    double f = frexp(fabs(x), &e);
-    slow_add_square(s, (uint64_t)ldexp(f, 53), e - 53);
+    return s->digit[DIGITS - 1] >> 31 != 0;
 }
 
-/* Whether an accumulator holds just that sum. */
-static inline int slow_equal(const slow_sum *s, const pc_accumulator *acc)
+/* words * 2^exponent, or minus that. */
+static inline slow_sum slow_of_words(const uint64_t *words, size_t count, int exponent,
+                                     int negative)
+{
+    slow_sum s = {{0}};
+    for (size_t k = 0; k < count; k++)
+        if (words[k])
+            slow_add_word(&s, words[k], exponent + 64 * (int)k, negative);
+    return s;
+}
+
+/* += words * 2^exponent, in two's complement. */
+static inline void slow_add_signed(slow_sum *s, const uint64_t *words, size_t count, int exponent)
+{
+    for (size_t k = 0; k < count; k++)
+        slow_add_word(s, words[k], exponent + 64 * (int)k, 0);
+    if (words[count - 1] >> 63)
+        slow_take(s, 1, exponent + 64 * (int)count);
+}
+
+/* Whether a part of an accumulator is just that sum. */
+static inline int slow_equal(const slow_sum *s, const pc_accumulator *acc, pc_part part)
 {
     uint64_t words[PC_LIMBS];
-    int exponent;
-    slow_sum other = {{0}};
-    size_t count = pc_accumulator_export(acc, words, &exponent);
-    for (size_t k = 0; k < count; k++)
-        slow_add_word(&other, words[k], exponent + 64 * (int)k);
-    return memcmp(s, &other, sizeof other) == 0;
+    int exponent, negative;
+    size_t count = pc_accumulator_export(acc, part, words, &exponent, &negative);
+    slow_sum other = slow_of_words(words, count, exponent, negative);
+    return negative == slow_is_negative(s) && memcmp(s, &other, sizeof other) == 0;
+}
+
+/* ---- slow sums of numbers and of their squares ------------------------------ */
+
+static const size_t sizes[] = {1, 1, 2, 2, 4, 4, 8, 8, 1, 2, 4, 8};
+
+/* float16, float32 or float64: mantissa bits, exponent bits. */
+static const struct {
+    int fraction, exponent;
+} formats[] = {{10, 5}, {23, 8}, {52, 11}};
+
+typedef struct {
+    slow_sum part[3];
+    uint32_t special;
+} slow_sums;
+
+/* +-= m * 2^exponent; PC_NUMBERS or PC_IMAGINARY. */
+static inline void slow_add_number(slow_sums *to, pc_part part, uint64_t m, int exponent,
+                                   int negative)
+{
+    slow_add_square(&to->part[PC_SQUARES], m, exponent);
+    slow_add_word(&to->part[part], m, exponent, negative);
+}
+
+/* An unsigned integer of so many bytes, from memory or to it. */
+static inline uint64_t load_bits(const char *x, size_t size)
+{
+    uint64_t bits;
+    uint32_t four;
+    uint16_t two;
+    switch (size) {
+    case 1: return (uint8_t)*x;
+    case 2: memcpy(&two, x, sizeof two); return two;
+    case 4: memcpy(&four, x, sizeof four); return four;
+    default: memcpy(&bits, x, sizeof bits); return bits;
+    }
+}
+
+static inline void store_bits(char *x, size_t size, uint64_t bits)
+{
+    const uint8_t one = (uint8_t)bits;
+    const uint16_t two = (uint16_t)bits;
+    const uint32_t four = (uint32_t)bits;
+    memcpy(x,
+           size == 1   ? (const void *)&one
+           : size == 2 ? (const void *)&two
+           : size == 4 ? (const void *)&four
+                       : (const void *)&bits,
+           size);
+}
+
+static inline void slow_add_float(slow_sums *to, pc_part part, uint64_t bits, int fraction_bits,
+                                  int exponent_bits)
+{
+    const int top = (1 << exponent_bits) - 1, exponent = (int)(bits >> fraction_bits) & top,
+              negative = (int)(bits >> (fraction_bits + exponent_bits)) & 1;
+    const uint64_t leading = UINT64_C(1) << fraction_bits, fraction = bits & (leading - 1);
+    if (exponent == top) {
+        uint32_t special = fraction ? PC_NAN : negative ? PC_MINUS_INF : PC_PLUS_INF;
+        to->special |= special << (part == PC_IMAGINARY ? PC_SPECIAL_BITS : 0);
+        return;
+    }
+    slow_add_number(to, part, exponent ? leading | fraction : fraction,
+                    (exponent ? exponent : 1) - (top >> 1) - fraction_bits, negative);
+}
+
+static inline void slow_add_double(slow_sums *to, pc_part part, double x)
+{
+    slow_add_float(to, part, load_bits((const char *)&x, sizeof x), 52, 11);
+}
+
+/* A number of any type. */
+static inline void slow_add_element(slow_sums *to, pc_part part, pc_type type, const char *x)
+{
+    uint64_t bits = load_bits(x, sizes[type]), negative = 0;
+    if (type >= PC_FLOAT16) {
+        slow_add_float(to, part, bits, formats[type - PC_FLOAT16].fraction,
+                       formats[type - PC_FLOAT16].exponent);
+        return;
+    }
+    if (type == PC_BOOL)
+        bits = bits != 0;
+    else if (type % 2 == 0) /* signed */
+        negative = bits >> (8 * sizes[type] - 1);
+    if (negative)
+        bits = (0 - bits) & (UINT64_MAX >> (64 - 8 * sizes[type]));
+    slow_add_number(to, part, bits, 0, negative != 0);
+}
+
+/* So many numbers, or parts of complex ones. */
+static inline void slow_add_all(slow_sums *to, pc_type type, int parts, const char *x, size_t reals)
+{
+    for (size_t k = 0; k < reals; k++)
+        slow_add_element(to, PC_NUMBERS + (pc_part)(k % (size_t)parts), type, x + k * sizes[type]);
+}
+
+/* Whether an accumulator holds just these, of those that it is to hold. */
+static inline int slow_all_equal(const slow_sums *s, const pc_accumulator *acc)
+{
+    static const slow_sum zero;
+    const int squares = (acc->flags & PC_WITH_SQUARES) != 0,
+              numbers = (acc->flags & PC_WITH_NUMBERS) != 0;
+    return slow_equal(squares ? &s->part[PC_SQUARES] : &zero, acc, PC_SQUARES) &&
+           slow_equal(numbers ? &s->part[PC_NUMBERS] : &zero, acc, PC_NUMBERS) &&
+           slow_equal(numbers ? &s->part[PC_IMAGINARY] : &zero, acc, PC_IMAGINARY) &&
+           pc_accumulator_special(acc) == s->special;
+}
+
+/* ---- results ----------------------------------------------------------------- */
+
+enum { RESULTS = PC_STD + 1 };
+
+static inline pc_figure figure_of(pc_result result, pc_type type)
+{
+    pc_figure figure = {.result = result, .type = type, .parts = 1};
+    return figure;
+}
+
+/* What an accumulator comes to, as bits; writes no more than it should. */
+static inline pc_status round_to(const pc_accumulator *acc, pc_figure figure, uint64_t bits[2])
+{
+    const size_t size = sizes[figure.type], written = size * (size_t)figure.parts;
+    char out[4 * sizeof(double)];
+    memset(out, 0x55, sizeof out);
+    pc_status status = pc_accumulator_round(acc, &figure, out);
+    for (size_t k = status == PC_OK || status == PC_EMPTY ? written : 0; k < sizeof out; k++)
+        CHECK(out[k] == 0x55);
+    for (size_t p = 0; p < (size_t)figure.parts; p++)
+        bits[p] = load_bits(out + p * size, size);
+    return status;
+}
+
+/* As a double. */
+static inline double rounded_to(const pc_accumulator *acc, pc_result result)
+{
+    double value;
+    const pc_figure figure = figure_of(result, PC_FLOAT64);
+    pc_accumulator_round(acc, &figure, (char *)&value);
+    return value;
 }
 
 #endif

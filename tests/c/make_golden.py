@@ -1,10 +1,11 @@
 """Golden vectors for test_golden.c, from Fraction alone: python make_golden.py > golden.txt
 
     range N = SUM NEAREST
-    TYPE BITS*REPEAT ... = INTEGER EXPONENT SUMSQ NORM RMS
+    TYPE BITS*REPEAT ... = SPECIAL INTEGER EXPONENT INTEGER EXPONENT SUMSQ NORM RMS SUM MEAN VAR STD VAR STD
 
-All but REPEAT, N and EXPONENT is hexadecimal; SUM and INTEGER * 2**EXPONENT are exact, and SUMSQ, NORM,
-RMS and NEAREST are the bits of the nearest doubles.
+All but REPEAT, N, SPECIAL and EXPONENT is hexadecimal; SUM and INTEGER * 2**EXPONENT (of the squares, and of the
+numbers, but for NaN and infinities, which SPECIAL has: 1 for Inf, 2 for -Inf, 4 for NaN) are exact, and NEAREST
+and the others are the bits of the nearest doubles: the variances and their roots with a ddof of 0, then of 3/2.
 """
 
 import math
@@ -28,15 +29,20 @@ def number(kind, bits):
     return bits - 2**size if kind[0] == "i" and bits >= 2 ** (size - 1) else bits
 
 
+def bits64(x):
+    return struct.unpack("<Q", struct.pack("<d", x))[0]
+
+
 def nearest(x):
     """The bits of the double nearest to a Fraction, ties to even."""
-    value = math.inf if x >= LARGEST_TIE else x.numerator / x.denominator
-    return struct.unpack("<Q", struct.pack("<d", value))[0]
+    if isinstance(x, float):  # NaN or an infinity
+        return bits64(x)
+    return bits64((x > 0 or -1) * math.inf if abs(x) >= LARGEST_TIE else x.numerator / x.denominator)
 
 
 def root(x):
     """A Fraction that rounds to the double to which the square root of x rounds."""
-    if x == 0:
+    if x == 0 or isinstance(x, float):
         return x
     # 70 bits of the root and one more: whether anything is left below them.
     shift = 140 - x.numerator.bit_length() + x.denominator.bit_length()
@@ -51,21 +57,33 @@ def line(kind, items):
     shown = " ".join(f"{bits:x}*{repeat}" for bits, repeat in items)
     numbers = [(number(kind, bits), repeat) for bits, repeat in items]
     count = sum(repeat for _, repeat in numbers)
-    if any(math.isnan(x) for x, _ in numbers):
-        return f"{kind} {shown} = nan 0" + 3 * f" {0x7FF8 << 48:x}"
-    if any(math.isinf(x) for x, _ in numbers):
-        return f"{kind} {shown} = inf 0" + 3 * f" {0x7FF0 << 48:x}"
-    total = sum((repeat * Fraction(x) ** 2 for x, repeat in numbers), Fraction(0))
-    exponent = -2160
-    integer = int(total * Fraction(2) ** -exponent)
+    odd = {str(x) for x, _ in numbers if not math.isfinite(x)}
+    special = sum(bit for bit, name in ((1, "inf"), (2, "-inf"), (4, "nan")) if name in odd)
+    finite = [(Fraction(x), repeat) for x, repeat in numbers if math.isfinite(x)]
+    total = sum((repeat * x**2 for x, repeat in finite), Fraction(0))
+    plain = sum((repeat * x for x, repeat in finite), Fraction(0))
+    spread = count * total - plain**2
+    if special:
+        total = math.nan if special & 4 else math.inf
+        plain = {1: math.inf, 2: -math.inf}.get(special, math.nan)
+        spread = math.nan
+    results = [total, root(total), root(total / count), plain, plain / count]
+    for ddof in (0, Fraction(3, 2)):
+        if count > ddof:
+            variance = spread / (count * (count - ddof))
+        else:
+            variance = math.inf if spread > 0 else math.nan
+        results += [variance, root(variance)]
+    exact = f"{words(finite, 2, -2160)} {words(finite, 1, -1080)}"
+    return f"{kind} {shown} = {special} {exact} " + " ".join(f"{nearest(x):x}" for x in results)
+
+
+def words(numbers, power, exponent):
+    """A sum of powers as an integer and an exponent."""
+    integer = int(sum((repeat * x**power for x, repeat in numbers), Fraction(0)) * Fraction(2) ** -exponent)
     while integer and not integer & 0xFFFF:
         integer, exponent = integer >> 16, exponent + 16
-    results = nearest(total), nearest(root(total)), nearest(root(total / count))
-    return f"{kind} {shown} = {integer:x} {exponent} " + " ".join(f"{bits:x}" for bits in results)
-
-
-def bits64(x):
-    return struct.unpack("<Q", struct.pack("<d", x))[0]
+    return f"{integer:x} {exponent}"
 
 
 def named():
@@ -118,6 +136,29 @@ def named():
         for repeat in (1, 30, 2100):
             yield "float64", [(bits64(1.9999), repeat), (bits64(1.0001 * 2.0**-gap), repeat)]
             yield "float32", [(0x3FFFFFFF, repeat), (0x3F800001 - (gap << 23), repeat)]
+    for values in (  # sums beyond the largest double, or of nothing; means of little
+        (1e308, 1e308, -1e308),
+        (1e308, 1e308, 1e308),
+        (-1e308, -1e308, 1e300),
+        (1.0, -1.0),
+        (-0.0, -0.0),
+        (5e-324, -0.0),
+        (-5e-324, 5e-324, -5e-324, 5e-324, 5e-324),
+        (1e16, 1.0, -1e16),
+        (math.inf, -math.inf, 1.0),
+        (0.1, 0.1, 0.1),
+    ):
+        yield "float64", [(bits64(x), 1) for x in values]
+        yield "float64", [(bits64(-x), 100) for x in values]
+    for offset in (2.0**10, 2.0**20, 1.7e9, -1e12, 2.0**52):  # far from zero: the squares' digits cancel
+        yield "float64", [(bits64(offset), 1000)]
+        yield "float64", [(bits64(offset + k * math.ulp(offset)), 100 + k) for k in range(20)]
+        yield "float64", [(bits64(offset - 1.0), 500), (bits64(offset + 1.0), 500)]
+    for k in range(1, 12):  # variances halfway between two doubles: (2**53 + k)**2 + 1 and the like
+        yield "float64", [(bits64(2.0**53 + 2 * k), 1), (bits64(-(2.0**53) - 2 * k), 1)]
+        yield "int64", [(2**62 + k, 1), (2**64 - 2**62 - k, 1)]
+        yield "float64", [(bits64(2.0**53), 1), (bits64(1.0), 1), (bits64(k * 2.0**-60), 1)]  # sums, means: a bit more
+        yield "float64", [(bits64(-(2.0**54)), 2), (bits64(-2.0), k)]
 
 
 def random_items(generator, kind):
@@ -131,13 +172,16 @@ def random_items(generator, kind):
     fraction, top = {"float16": (10, 30), "float32": (23, 254), "float64": (52, 2046)}[kind]
     centre = generator.randrange(top + 1)
     width = generator.choice((0, 3, 23, 24, 25, 26, 27, 28, 60, top))
+    signed = generator.getrandbits(1)
     items = []
     for _ in range(count):
         exponent = max(0, centre - generator.randint(0, width))
         mantissa = generator.choice(
             (generator.getrandbits(fraction), generator.getrandbits(fraction), 2**fraction - 1, 0)
         )
-        items.append((exponent << fraction | mantissa, generator.choice((1, 1, 1, 70, 2048))))
+        sign = signed and generator.getrandbits(1)
+        bits = sign << (16 if kind == "float16" else 32 if kind == "float32" else 64) - 1 | exponent << fraction
+        items.append((bits | mantissa, generator.choice((1, 1, 1, 70, 2048))))
     return items
 
 
@@ -149,7 +193,7 @@ def main():
     for kind, items in named():
         print(line(kind, items))
     for kind in (*INTEGERS, "bool", *FORMATS):
-        for _ in range(200 if kind == "float64" else 60):
+        for _ in range(150 if kind == "float64" else 40):
             print(line(kind, random_items(generator, kind)))
 
 

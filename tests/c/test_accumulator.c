@@ -1,29 +1,59 @@
-/* accumulator.c from inside: every state against a slow exact sum, and every
+/* accumulator.c and round.c from inside: every state against a slow exact sum, and every
  * rounding against the two points halfway to the neighbours of what it gives. */
 #include "check.h"
 
+/* What the limbs of a part hold, and below which power of two it is. */
+static const struct {
+    size_t first, count;
+    int lowest, highest;
+} limbs[] = {{0, PC_LIMBS, LOWEST, 2112},
+             {PC_LIMBS, PC_LIMBS / 2, LOWEST_NUMBER, 1088},
+             {PC_LIMBS + PC_LIMBS / 2, PC_LIMBS / 2, LOWEST_NUMBER, 1088}};
+
+static int window_for(pc_part part, int E)
+{
+    return part == PC_SQUARES ? window_of(E) : number_window_of(E);
+}
+
 /* ---- slow arithmetic --------------------------------------------------------- */
 
+/* Two's complement or not, it is the same modulo a power of two. */
 static void slow_multiply(slow_sum *s, uint64_t factor)
 {
     slow_sum product = {{0}};
     for (int k = 0; k < DIGITS; k++) {
-        slow_add_word(&product, s->digit[k] * (factor & UINT32_MAX), FIRST_BIT + 32 * k);
-        slow_add_word(&product, s->digit[k] * (factor >> 32), FIRST_BIT + 32 * (k + 1));
+        slow_add_word(&product, s->digit[k] * (factor & UINT32_MAX), FIRST_BIT + 32 * k, 0);
+        slow_add_word(&product, s->digit[k] * (factor >> 32), FIRST_BIT + 32 * (k + 1), 0);
     }
     *s = product;
 }
 
-/* -= 2^exponent */
-static void slow_take(slow_sum *s, int exponent)
+static void slow_add_sum(slow_sum *s, const slow_sum *x, int negative)
 {
-    int k = (exponent - FIRST_BIT) / 32;
-    uint32_t bit = UINT32_C(1) << (exponent - FIRST_BIT) % 32, borrow = s->digit[k] < bit;
-    s->digit[k] -= bit;
-    while (borrow)
-        borrow = s->digit[++k]-- == 0;
+    for (int k = 0; k < DIGITS; k++)
+        slow_add_word(s, x->digit[k], FIRST_BIT + 32 * k, negative);
 }
 
+static slow_sum slow_size(const slow_sum *x)
+{
+    slow_sum s = {{0}};
+    slow_add_sum(&s, x, slow_is_negative(x));
+    return s;
+}
+
+/* -= x^2 */
+static void slow_take_square(slow_sum *s, const slow_sum *x)
+{
+    const slow_sum size = slow_size(x);
+    for (int i = 0; i < DIGITS; i++)
+        for (int j = 0; j < DIGITS; j++) {
+            uint64_t product = (uint64_t)size.digit[i] * size.digit[j];
+            if (product)
+                slow_add_word(s, product, 2 * FIRST_BIT + 32 * (i + j), 1);
+        }
+}
+
+/* Of what is not negative. */
 static int slow_compare(const slow_sum *x, const slow_sum *y)
 {
     for (int k = DIGITS - 1; k >= 0; k--)
@@ -32,47 +62,59 @@ static int slow_compare(const slow_sum *x, const slow_sum *y)
     return 0;
 }
 
-/* What the two parts of an accumulator hold. */
-static slow_sum held(const pc_accumulator *acc)
+/* What the window and the limbs of a part hold. */
+static slow_sum held(const pc_accumulator *acc, pc_part part)
 {
     slow_sum s = {{0}};
-    if (acc->flags & PC_WINDOW_USED)
-        for (int k = 0; k < 4; k++)
-            slow_add_word(&s, acc->window[k], acc->exponent + 64 * k);
-    if (acc->flags & PC_LIMBS_USED)
-        for (int k = 0; k < PC_LIMBS; k++)
-            slow_add_word(&s, acc->limb[k], LOWEST + 64 * k);
+    if (acc->part[part].flags & PC_WINDOW_USED)
+        slow_add_signed(&s, acc->part[part].window, 4, acc->part[part].exponent);
+    if (acc->part[part].flags & PC_LIMBS_USED)
+        slow_add_signed(&s, acc->limb + limbs[part].first, limbs[part].count, limbs[part].lowest);
     return s;
 }
 
 /* ---- states ------------------------------------------------------------------ */
 
-/* Carries go far through words like these. */
+/* Carries and borrows go far through words like these. */
 static uint64_t edge(void)
 {
     static const uint64_t edges[] = {0, 1, UINT64_MAX, UINT64_MAX - 1, UINT64_C(1) << 63};
     return below(4) ? edges[below(5)] : random64();
 }
 
-/* Any state with room for more below 2^HIGHEST, the window at `exponent`. */
-static pc_accumulator random_state_at(int exponent)
+/* Any words in two's complement at `exponent`, below 2^top in size. */
+static void random_words(uint64_t *words, size_t count, int exponent, int top)
+{
+    const uint64_t sign = 0 - below(2), often = below(4) ? 4 : UINT64_MAX;
+    for (size_t k = 0; k < count; k++) {
+        int room = top - (exponent + 64 * (int)k);
+        words[k] = below(often) ? edge() : sign;
+        if (room <= 0)
+            words[k] = sign;
+        else if (room < 64)
+            words[k] = sign << room | (words[k] & ((UINT64_C(1) << room) - 1));
+    }
+}
+
+/* Any state with room for more; what is not in use may hold anything. */
+static pc_accumulator some_state(int E, int spare)
 {
     pc_accumulator acc;
-    memset(&acc, 0x55, sizeof acc); /* what is not in use may hold anything */
-    pc_accumulator_clear(&acc);
-    acc.exponent = exponent;
-    if (below(3)) {
-        acc.flags |= PC_WINDOW_USED;
-        for (int k = 0; k < 4; k++)
-            acc.window[k] = edge();
-        if (exponent + 255 >= HIGHEST - 1)
-            acc.window[3] = acc.window[2] = 0;
-    }
-    if (below(3)) {
-        acc.flags |= PC_LIMBS_USED;
-        for (int k = 0; k < PC_LIMBS; k++)
-            acc.limb[k] = below(8) ? edge() : UINT64_MAX;
-        acc.limb[PC_LIMBS - 1] = acc.limb[PC_LIMBS - 2] = 0;
+    memset(&acc, 0x55, sizeof acc);
+    pc_accumulator_clear(&acc, PC_VAR);
+    for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
+        pc_fixed *sum = &acc.part[part];
+        sum->exponent = INT32_MAX;
+        if (below(3)) {
+            sum->flags |= PC_WINDOW_USED;
+            sum->exponent = window_for(part, E);
+            random_words(sum->window, 4, sum->exponent, limbs[part].highest - spare);
+        }
+        if (below(3)) {
+            sum->flags |= PC_LIMBS_USED;
+            random_words(acc.limb + limbs[part].first, limbs[part].count, limbs[part].lowest,
+                         limbs[part].highest - spare);
+        }
     }
     return acc;
 }
@@ -93,252 +135,572 @@ static double random_double(void)
 static void test_states(long count)
 {
     for (; count; count--) {
-        int exponent = window_of((int)below(2000) - 970);
-        pc_accumulator acc = random_state_at(exponent), other = random_state_at(exponent);
-        slow_sum expected = held(&acc), more = held(&other), now;
-        uint64_t sum[4] = {edge(), edge(), edge(), edge() & ((UINT64_C(1) << 28) - 1)};
+        const int E = (int)below(2000) - 970, way = (int)below(4), spare = way == 3 ? 66 : 3;
+        pc_accumulator acc = some_state(E, spare), other = some_state(E, spare);
+        slow_sums expected = {.special = 0};
+        for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++)
+            expected.part[part] = held(&acc, part);
 
-        switch (below(4)) {
-        case 0: /* a block */
-            exponent += below(2) ? 0 : (int)below(100) - 50;
-            if (exponent > HIGHEST - 223)
-                exponent = HIGHEST - 223;
-            if (exponent < LOWEST)
-                exponent = LOWEST;
-            for (int k = 0; k < 4; k++)
-                slow_add_word(&expected, sum[k], exponent + 64 * k);
-            accumulator_add(&acc, sum, exponent);
+        switch (way) {
+        case 0: { /* a block */
+            pc_part part = (pc_part)below(3);
+            uint64_t sum[4];
+            int exponent = window_for(part, E) + (below(2) ? 0 : (int)below(100) - 50);
+            if (exponent > limbs[part].highest - 223)
+                exponent = limbs[part].highest - 223;
+            if (exponent < limbs[part].lowest)
+                exponent = limbs[part].lowest;
+            random_words(sum, 4, exponent, exponent + 220);
+            slow_add_signed(&expected.part[part], sum, 4, exponent);
+            accumulator_add(&acc, part, sum, exponent);
             break;
-        case 1: { /* a number, in the window's reach or not */
+        }
+        case 1: { /* a number, in the windows' reach or not */
+            const int imaginary = (int)below(2);
             double x = random_double();
-            if (below(2))
-                x = ldexp(x, (exponent + 204) / 2 + (int)below(130) - 80 - ilogb(x));
+            if (x != 0.0 && below(2))
+                x = ldexp(x, E + (int)below(130) - 80 - ilogb(x));
             if (x == 0.0 || isinf(x))
-                x = 1.0;
-            slow_add_double_squared(&expected, x);
-            accumulator_add_square(&acc, x);
+                x = -1.0;
+            slow_add_double(&expected, imaginary ? PC_IMAGINARY : PC_NUMBERS, x);
+            accumulator_add_number(&acc, x, imaginary);
             break;
         }
         case 2:
-            for (int k = 0; k < DIGITS; k++)
-                slow_add(&expected, more.digit[k], FIRST_BIT + 32 * k);
+            for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
+                const slow_sum more = held(&other, part);
+                slow_add_sum(&expected.part[part], &more, 0);
+            }
             CHECK(pc_accumulator_merge(&acc, &other) == PC_OK);
             break;
         default: { /* a factor, below what would be too much */
             uint64_t factor = edge() >> 1;
-            acc.limb[PC_LIMBS - 3] = acc.window[3] = 0;
-            expected = held(&acc);
-            slow_multiply(&expected, factor);
+            for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++)
+                slow_multiply(&expected.part[part], factor);
             acc.count = 3;
             pc_accumulator_scale(&acc, factor);
             CHECK(acc.count == 3 * factor);
         }
         }
-        now = held(&acc);
-        CHECK(memcmp(&now, &expected, sizeof now) == 0);
-        CHECK(slow_equal(&expected, &acc));
+        for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
+            const slow_sum now = held(&acc, part);
+            CHECK(memcmp(&now, &expected.part[part], sizeof now) == 0);
+        }
+        CHECK(slow_all_equal(&expected, &acc));
     }
 }
 
-/* Data of one scale stay in the window, and leave the limbs alone. */
+/* Data of one scale stay in the window, and leave the limbs alone, till it is full. */
+static void test_full_window(void)
+{
+    static const struct {
+        uint64_t top;
+        int room;
+    } cases[] = {{(UINT64_C(1) << 62) - 1, 1},
+                 {UINT64_C(1) << 62, 0},
+                 {0 - (UINT64_C(1) << 62), 1},
+                 {0 - (UINT64_C(1) << 62) - 1, 0}};
+    const uint64_t one[4] = {1, 0, 0, 0};
+    for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++)
+        for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+            const uint32_t flags = cases[c].room ? PC_WINDOW_USED : PC_WINDOW_USED | PC_LIMBS_USED;
+            pc_accumulator acc, with_block, with_number;
+            pc_fixed *block = &with_block.part[part], *number = &with_number.part[part];
+            pc_accumulator_clear(&acc, PC_VAR);
+            accumulator_add(&acc, part, one, window_for(part, 0));
+            CHECK(acc.part[part].flags == PC_WINDOW_USED);
+            acc.part[part].window[3] = cases[c].top;
+            with_block = with_number = acc;
+            accumulator_add(&with_block, part, one, window_for(part, 0));
+            CHECK(block->flags == flags && block->window[0] == (cases[c].room ? 2 : 1));
+            CHECK(block->window[3] == (cases[c].room ? cases[c].top : 0));
+            accumulator_add_number(&with_number, 0x1p-45, part == PC_IMAGINARY);
+            CHECK(number->flags == flags && number->window[3] == cases[c].top);
+            if (part == PC_SQUARES) /* 2^-90 in units of 2^-204; or 2^-45 in those of 2^-101 */
+                CHECK(number->window[0] == 1 &&
+                      number->window[1] == (cases[c].room ? UINT64_C(1) << 50 : 0));
+            else
+                CHECK(number->window[0] == (cases[c].room ? (UINT64_C(1) << 56) + 1 : 1));
+        }
+}
+
 static void test_window(void)
 {
     pc_accumulator acc;
-    const uint64_t sum[4] = {1, 0, 0, 0}, square = UINT64_C(1) << 40; /* of 2^-50, in its word 1 */
-
-    /* ... till it is full */
-    pc_accumulator_clear(&acc);
-    accumulator_add(&acc, sum, window_of(0));
-    acc.window[3] = UINT64_MAX >> 1;
-    accumulator_add(&acc, sum, window_of(0));
-    accumulator_add_square(&acc, 0x1p-50);
-    CHECK(acc.flags == PC_WINDOW_USED && acc.window[0] == 2 && acc.window[1] == square);
-    acc.window[3]++;
-    accumulator_add_square(&acc, 0x1p-50);
-    CHECK(acc.flags == (PC_WINDOW_USED | PC_LIMBS_USED) && acc.window[1] == square);
-    acc.flags = PC_WINDOW_USED;
-    accumulator_add(&acc, sum, window_of(0));
-    CHECK(acc.flags == (PC_WINDOW_USED | PC_LIMBS_USED) && acc.window[0] == 1);
+    const pc_fixed *squares = &acc.part[PC_SQUARES], *numbers = &acc.part[PC_NUMBERS];
 
     /* The first number opens it where a kernel would. */
     for (int e = -1074; e <= 1023; e++) {
-        pc_accumulator_clear(&acc);
-        accumulator_add_square(&acc, ldexp(1.0, e));
-        CHECK(acc.flags == PC_WINDOW_USED);
-        CHECK(acc.exponent == window_of(e < -980 ? -980 : e));
+        const int E = e < -980 ? -980 : e;
+        pc_accumulator_clear(&acc, PC_VAR);
+        accumulator_add_number(&acc, ldexp(e % 2 ? 1.0 : -1.0, e), 0);
+        CHECK(squares->flags == PC_WINDOW_USED && squares->exponent == window_of(E));
+        CHECK(numbers->flags == PC_WINDOW_USED && numbers->exponent == number_window_of(E));
+        CHECK(acc.part[PC_IMAGINARY].flags == 0);
     }
 
-    /* Squares fit whose last bits it has, and whose sum with many others it has. */
-    for (int e = -120; e <= 120; e++) {
-        pc_accumulator_clear(&acc);
-        accumulator_add_square(&acc, 1.0);
-        accumulator_add_square(&acc, ldexp(1.0, e));
-        CHECK(!(acc.flags & PC_LIMBS_USED) == (e >= -50 && e <= 7));
+    /* Numbers fit whose last bits it has, and whose sum with many others it has. */
+    for (int e = -140; e <= 140; e++) {
+        pc_accumulator_clear(&acc, PC_VAR);
+        accumulator_add_number(&acc, 1.0, 0);
+        accumulator_add_number(&acc, ldexp(-1.0, e), 0);
+        CHECK(!(squares->flags & PC_LIMBS_USED) == (e >= -50 && e <= 7));
+        CHECK(!(numbers->flags & PC_LIMBS_USED) == (e >= -49 && e <= 118));
     }
 
     /* An empty one has no limbs to scale. */
     memset(&acc, 0x55, sizeof acc);
-    pc_accumulator_clear(&acc);
+    pc_accumulator_clear(&acc, PC_VAR);
     pc_accumulator_scale(&acc, 3);
-    CHECK(acc.flags == 0 && acc.limb[0] == UINT64_C(0x5555555555555555));
+    for (size_t k = 0; k < 2 * PC_LIMBS; k++)
+        CHECK(acc.limb[k] == UINT64_C(0x5555555555555555));
 
     /* What is read is not changed. */
-    acc = random_state_at(0);
-    acc.flags = PC_WINDOW_USED | PC_LIMBS_USED;
-    pc_accumulator before = acc;
-    (void)pc_accumulator_round(&acc, PC_NORM);
-    CHECK(memcmp(&acc, &before, sizeof acc) == 0);
+    for (int result = PC_SUMSQ; result < RESULTS; result++) {
+        acc = some_state(0, 3);
+        acc.count = 3;
+        pc_accumulator before = acc;
+        (void)rounded_to(&acc, (pc_result)result);
+        CHECK(memcmp(&acc, &before, sizeof acc) == 0);
+    }
 }
 
-/* Nothing is no words at 2^0, however it came to be. */
+/* What a result does not need is not summed. */
+static void test_parts(void)
+{
+    for (int result = PC_SUMSQ; result < RESULTS; result++) {
+        const int squares = result <= PC_RMS || result >= PC_VAR, numbers = result >= PC_SUM;
+        pc_accumulator acc;
+        pc_accumulator_clear(&acc, (pc_result)result);
+        CHECK(acc.count == 0 && pc_accumulator_special(&acc) == 0);
+        accumulator_add_number(&acc, -3.0, 0);
+        accumulator_add_number(&acc, 2.0, 1);
+        CHECK(!acc.part[PC_SQUARES].flags == !squares && !acc.part[PC_NUMBERS].flags == !numbers &&
+              !acc.part[PC_IMAGINARY].flags == !numbers);
+    }
+}
+
+/* Nothing is no words at 2^0, and not negative, however it came to be. */
 static void test_export_of_zero(void)
 {
     uint64_t words[PC_LIMBS];
     pc_accumulator acc;
     memset(&acc, 0, sizeof acc);
-    acc.exponent = -204;
-    for (unsigned flags = 0; flags < 4; flags++) {
-        int exponent = -1;
-        acc.flags = flags;
-        CHECK(pc_accumulator_export(&acc, words, &exponent) == 0 && exponent == 0);
-    }
+    for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++)
+        for (unsigned flags = 0; flags < 4; flags++) {
+            int exponent = -1, negative = -1;
+            acc.part[part].exponent = -204;
+            acc.part[part].flags = flags;
+            CHECK(pc_accumulator_export(&acc, part, words, &exponent, &negative) == 0);
+            CHECK(exponent == 0 && negative == 0);
+        }
 }
 
-/* What is below 2^2112 and a multiple of 2^-2176 can be imported, and nothing else. */
+/* What is below 2^highest and a multiple of 2^lowest can be imported, and nothing else. */
 static void test_import(void)
 {
     const uint64_t one = 1, two = 2, words[PC_LIMBS + 1] = {0};
     uint64_t ones[PC_LIMBS + 1];
-    pc_accumulator acc;
     memset(ones, 0xff, sizeof ones);
-    pc_accumulator_clear(&acc);
-    CHECK(pc_accumulator_import(&acc, words, PC_LIMBS + 1, 100000) == PC_OK && acc.flags == 0);
-    CHECK(pc_accumulator_import(&acc, &one, 1, 2112) == PC_OUT_OF_RANGE);
-    CHECK(pc_accumulator_import(&acc, &two, 1, 2111) == PC_OUT_OF_RANGE);
-    CHECK(pc_accumulator_import(&acc, &one, 1, -2177) == PC_OUT_OF_RANGE);
-    CHECK(pc_accumulator_import(&acc, ones, PC_LIMBS + 1, LOWEST) == PC_OUT_OF_RANGE);
-    CHECK(acc.flags == 0);
-    CHECK(pc_accumulator_import(&acc, &two, 1, 2110) == PC_OK);
-    CHECK(pc_accumulator_import(&acc, &one, 1, -2176) == PC_OK);
-    CHECK(acc.limb[0] == 1 && acc.limb[PC_LIMBS - 2] == UINT64_C(1) << 63);
+    for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++)
+        for (int negative = 0; negative < 2; negative++) {
+            const int lowest = limbs[part].lowest, highest = limbs[part].highest;
+            const size_t count = limbs[part].count;
+            const slow_sum zero = {{0}};
+            slow_sum expected = zero;
+            pc_accumulator acc;
+            pc_accumulator_clear(&acc, PC_VAR);
+#define IMPORT(x, count, exponent) pc_accumulator_import(&acc, part, x, count, exponent, negative)
+            CHECK(IMPORT(words, PC_LIMBS + 1, 100000) == PC_OK && slow_equal(&zero, &acc, part));
+            CHECK(IMPORT(&one, 1, highest) == PC_OUT_OF_RANGE);
+            CHECK(IMPORT(&two, 1, highest - 1) == PC_OUT_OF_RANGE);
+            CHECK(IMPORT(&one, 1, lowest - 1) == PC_OUT_OF_RANGE);
+            CHECK(IMPORT(ones, count, lowest) == PC_OUT_OF_RANGE);
+            CHECK(IMPORT(ones, count + 1, lowest) == PC_OUT_OF_RANGE);
+            CHECK(acc.part[part].flags == 0);
+            CHECK(IMPORT(&two, 1, highest - 2) == PC_OK);
+            CHECK(IMPORT(&one, 1, lowest) == PC_OK);
+            CHECK(IMPORT(ones, count - 2, lowest + 1) == PC_OK);
+#undef IMPORT
+            slow_add_word(&expected, 2, highest - 2, negative);
+            slow_add_word(&expected, 1, lowest, negative);
+            for (size_t k = 0; k < count - 2; k++)
+                slow_add_word(&expected, UINT64_MAX, lowest + 1 + 64 * (int)k, negative);
+            CHECK(slow_equal(&expected, &acc, part));
+        }
 }
 
-/* Who imports sums without their counts may get beyond any sum of squares, but not
+/* Who imports sums without their counts may get beyond any sum of numbers, but not
  * out of the limbs. */
 static void test_too_large(void)
 {
     const uint64_t words[4] = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
     pc_sum sum, more;
-    pc_accumulator_clear(&sum.total);
+    pc_accumulator_clear(&sum.total, PC_VAR);
     sum.offset = 1;
-    CHECK(pc_accumulator_import(&sum.total, words, 4, HIGHEST - 256) == PC_OK);
+    for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++)
+        CHECK(pc_accumulator_import(&sum.total, part, words, 4, limbs[part].highest - 256,
+                                    part == PC_IMAGINARY) == PC_OK);
     for (int k = 0; k < 70; k++) { /* from the 64th on its ones end where the limbs do */
         more = sum;
-        accumulator_add_square(&more.total, 0x1.fffffffffffffp1023);
+        for (int imaginary = 0; imaginary < 2; imaginary++)
+            accumulator_add_number(&more.total, 0x1.fffffffffffffp1023, imaginary);
+        for (int result = PC_SUMSQ; result < RESULTS; result++)
+            (void)rounded_to(&more.total, (pc_result)result);
         CHECK(pc_accumulator_merge(&sum.total, &sum.total) == PC_OK);
         CHECK(sum.offset == 1 && more.offset == 1);
     }
 }
 
+/* ---- NaN, infinities, too few numbers -------------------------------------------- */
+
+static uint64_t bits_of(double x)
+{
+    return load_bits((const char *)&x, sizeof x);
+}
+
+static const double specials[] = {1.0, INFINITY, -INFINITY, NAN};
+
+static void check_specials(const pc_accumulator *acc, uint32_t expected)
+{
+    const uint32_t re = expected % 8, im = expected / 8;
+    const double of_part[] = {1.0, INFINITY, -INFINITY, NAN, NAN, NAN, NAN, NAN};
+    CHECK(pc_accumulator_special(acc) == expected);
+    for (int result = PC_SUMSQ; result < RESULTS; result++) {
+        pc_figure figure = figure_of((pc_result)result, PC_FLOAT64);
+        const int of_numbers = result == PC_SUM || result == PC_MEAN;
+        uint64_t bits[2];
+        figure.parts = of_numbers ? 2 : 1;
+        CHECK(round_to(acc, figure, bits) == PC_OK);
+        if (of_numbers) {
+            CHECK(re == 0 || bits[0] == bits_of(of_part[re]));
+            CHECK(im == 0 || bits[1] == bits_of(of_part[im]));
+        } else if (expected) {
+            CHECK(bits[0] == bits_of((re | im) & PC_NAN || result >= PC_VAR ? NAN : INFINITY));
+        }
+    }
+}
+
 static void test_specials(void)
 {
-    static const double specials[] = {1.0, INFINITY, -INFINITY, NAN};
     for (int x = 0; x < 4; x++)
-        for (int y = 0; y < 4; y++) {
-            pc_accumulator acc, other;
-            int expected = x == 3 || y == 3 ? 2 : x || y ? 1 : 0;
-            pc_accumulator_clear(&acc);
-            pc_accumulator_clear(&other);
-            accumulator_add_square(&acc, specials[x]);
-            accumulator_add_square(&other, specials[y]);
-            CHECK(pc_accumulator_merge(&acc, &other) == PC_OK);
-            CHECK(pc_accumulator_special(&acc) == expected);
-            pc_accumulator_clear(&acc);
-            CHECK(pc_accumulator_special(&acc) == 0);
-            pc_accumulator_make_special(&acc, x > 1 ? 2 : x);
-            pc_accumulator_make_special(&acc, y > 1 ? 2 : y);
-            CHECK(pc_accumulator_special(&acc) == (x > 1 || y > 1 ? 2 : x || y ? 1 : 0));
-        }
+        for (int y = 0; y < 4; y++)
+            for (int imaginary = 0; imaginary < 2; imaginary++) {
+                pc_accumulator acc, other;
+                const uint32_t first = x ? 1u << (x - 1) : 0, second = y ? 1u << (y - 1) : 0,
+                               expected = first | second << (imaginary ? PC_SPECIAL_BITS : 0);
+                pc_accumulator_clear(&acc, PC_VAR);
+                pc_accumulator_clear(&other, PC_VAR);
+                accumulator_add_number(&acc, specials[x], 0);
+                accumulator_add_number(&other, specials[y], imaginary);
+                acc.count = other.count = 2;
+                CHECK(pc_accumulator_merge(&acc, &other) == PC_OK);
+                check_specials(&acc, expected);
+                pc_accumulator_clear(&acc, PC_VAR);
+                pc_accumulator_make_special(&acc, first);
+                pc_accumulator_make_special(&acc, expected & ~first);
+                acc.count = 2;
+                check_specials(&acc, expected);
+            }
+}
+
+/* Of too few numbers: NaN, or Inf where something is divided by nothing. */
+static void check_too_few(uint64_t count, int spread, pc_figure figure)
+{
+    const int fraction = formats[figure.type - PC_FLOAT16].fraction,
+              variance = figure.result >= PC_VAR, few = variance && figure.ddof >= 2 * count,
+              none = count == 0 && (figure.result == PC_RMS || figure.result == PC_MEAN);
+    const uint64_t ones = (UINT64_C(1) << formats[figure.type - PC_FLOAT16].exponent) - 1,
+                   inf = ones << fraction, nan = inf | UINT64_C(1) << (fraction - 1);
+    uint64_t bits[2];
+    pc_accumulator acc;
+    pc_accumulator_clear(&acc, PC_VAR);
+    for (uint64_t k = 0; k < count; k++)
+        accumulator_add_number(&acc, spread && k == 0 ? 2.0 : -1.0, 0);
+    acc.count = count;
+    CHECK(round_to(&acc, figure, bits) == (few || none ? PC_EMPTY : PC_OK));
+    if (few || none)
+        CHECK(bits[0] == (few && spread ? inf : nan));
+    else
+        CHECK((bits[0] & inf) != inf);
+    pc_accumulator_make_special(&acc, PC_MINUS_INF);
+    CHECK(round_to(&acc, figure, bits) == (few || none ? PC_EMPTY : PC_OK));
+    if (variance || none)
+        CHECK(bits[0] == nan);
+}
+
+static void test_too_few(void)
+{
+    for (int result = PC_SUMSQ; result < RESULTS; result++)
+        for (pc_type type = PC_FLOAT16; type <= PC_FLOAT64; type++)
+            for (uint64_t count = 0; count < 4; count++)
+                for (int spread = 0; spread < (count > 1 ? 2 : 1); spread++) {
+                    pc_figure figure = figure_of((pc_result)result, type);
+                    figure.ddof_bits = 1; /* in halves */
+                    for (figure.ddof = 0; figure.ddof < 10; figure.ddof++)
+                        check_too_few(count, spread, figure);
+                    figure.ddof = UINT64_MAX;
+                    check_too_few(count, spread, figure);
+                }
+}
+
+/* ---- sums of integers -------------------------------------------------------------- */
+
+/* What fits a word, and what does not; in the window, where a sum begins, and in the limbs, where
+ * merging puts it. */
+static void test_words(void)
+{
+    static const struct {
+        uint64_t low, high;
+        int negative, fits_signed, fits_unsigned;
+    } cases[] = {
+        {0, 0, 0, 1, 1},
+        {1, 0, 0, 1, 1},
+        {1, 0, 1, 1, 0},
+        {12, 0, 1, 1, 0},
+        {UINT64_C(1) << 32, 0, 0, 1, 1},
+        {INT64_MAX, 0, 0, 1, 1},
+        {INT64_MAX, 0, 1, 1, 0},
+        {UINT64_C(1) << 63, 0, 0, 0, 1},
+        {UINT64_C(1) << 63, 0, 1, 1, 0},
+        {(UINT64_C(1) << 63) + 1, 0, 1, 0, 0},
+        {UINT64_MAX, 0, 0, 0, 1},
+        {UINT64_MAX, 0, 1, 0, 0},
+        {0, 1, 0, 0, 0},
+        {0, 1, 1, 0, 0},
+        {1, 1, 0, 0, 0},
+        {0, UINT64_C(1) << 63, 0, 0, 0},
+        {UINT64_MAX, UINT64_MAX, 0, 0, 0},
+        {UINT64_MAX, UINT64_MAX, 1, 0, 0},
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
+        for (pc_part part = PC_SQUARES; part <= PC_NUMBERS; part++)
+            for (int unsigned_too = 0; unsigned_too < 2; unsigned_too++) {
+                const uint64_t words[2] = {cases[c].low, cases[c].high};
+                const int negative = cases[c].negative,
+                          fits = unsigned_too ? cases[c].fits_unsigned : cases[c].fits_signed;
+                const pc_figure figure = figure_of(part == PC_SQUARES ? PC_SUMSQ : PC_SUM,
+                                                   unsigned_too ? PC_UINT64 : PC_INT64);
+                pc_accumulator window, merged, imported;
+                uint64_t bits[2], sum[4] = {0};
+                add_at(sum, 4, 0, words, 2, 0);
+                if (negative) {
+                    memset(sum, 0, sizeof sum);
+                    for (int k = 0; k < 2; k++) {
+                        const uint64_t minus = 0 - words[k];
+                        add_at(sum, 4, 64 * (size_t)k, &minus, 1, 0 - (uint64_t)(words[k] != 0));
+                    }
+                }
+                pc_accumulator_clear(&window, PC_VAR);
+                pc_accumulator_clear(&merged, PC_VAR);
+                pc_accumulator_clear(&imported, PC_VAR);
+                accumulator_add(&window, part, sum, 0);
+                CHECK(pc_accumulator_merge(&merged, &window) == PC_OK);
+                CHECK(pc_accumulator_import(&imported, part, words, 2, 0, negative) == PC_OK);
+                const pc_accumulator *all[] = {&window, &merged, &imported};
+                for (int k = 0; k < 3; k++) {
+                    CHECK(round_to(all[k], figure, bits) == (fits ? PC_OK : PC_TOO_LARGE));
+                    CHECK(!fits || bits[0] == (negative ? 0 - words[0] : words[0]));
+                }
+            }
 }
 
 /* ---- rounding ---------------------------------------------------------------- */
 
-/* Whether y is the double nearest to the sum, or to the square root of the sum / divisor. */
-static int is_nearest(double y, const slow_sum *sum, pc_result result, uint64_t divisor)
+/* Whether these bits, without their sign, are the float nearest to size / divisor / other, or to
+ * the root of that. */
+static int is_nearest(uint64_t bits, pc_type type, const slow_sum *size, int root, uint64_t divisor,
+                      uint64_t other)
 {
-    uint64_t bits;
-    memcpy(&bits, &y, sizeof bits);
-    uint64_t leading = UINT64_C(1) << 52, m = bits & (leading - 1), biased = bits >> 52;
-    int e = (int)(biased ? biased : 1) - 1075; /* y = m * 2^e */
-    m |= biased ? leading : 0;
+    const int fraction = formats[type - PC_FLOAT16].fraction,
+              top = (1 << formats[type - PC_FLOAT16].exponent) - 1;
+    const uint64_t leading = UINT64_C(1) << fraction, biased = bits >> fraction,
+                   m = (bits & (leading - 1)) | (biased ? leading : 0);
+    const int e = (int)(biased ? biased : 1) - (top >> 1) - fraction; /* it is m * 2^e */
     /* A power of two has its lower neighbour at half the distance. */
-    uint64_t halfway[2] = {4 * m - (m == leading && biased > 1 ? 1 : 2), 4 * m + 2};
-    for (int up = m == 0; up < 2 - (biased == 2047); up++) {
+    const uint64_t halfway[2] = {4 * m - (m == leading && biased > 1 ? 1 : 2), 4 * m + 2};
+    for (int up = m == 0; up < 2 - (biased == (uint64_t)top); up++) {
         slow_sum limit = {{0}};
-        if (result == PC_SUMSQ)
-            slow_add_word(&limit, halfway[up], e - 2);
-        else
+        if (root)
             slow_add_square(&limit, halfway[up], e - 2);
-        if (result == PC_RMS)
-            slow_multiply(&limit, divisor);
-        int order = slow_compare(sum, &limit);
+        else
+            slow_add_word(&limit, halfway[up], e - 2, 0);
+        slow_multiply(&limit, divisor);
+        if (other != 1)
+            slow_multiply(&limit, other);
+        int order = slow_compare(size, &limit);
         if (order == 0 ? m % 2 != 0 : (order > 0) == up)
             return 0;
     }
-    return biased <= 2047;
+    return biased <= (uint64_t)top;
 }
 
-/* The same sum in the limbs, and again with some of it, or all, in the window. */
-static void check_rounding(const slow_sum *sum, pc_result result, uint64_t divisor)
+static int is_root(pc_result result)
 {
-    uint64_t words[PC_LIMBS];
-    pc_accumulator acc;
-    int skip = (LOWEST - FIRST_BIT) / 32, top = PC_LIMBS;
-    for (int k = 0; k < PC_LIMBS; k++)
-        words[k] = (uint64_t)sum->digit[skip + 2 * k + 1] << 32 | sum->digit[skip + 2 * k];
-    pc_accumulator_clear(&acc);
-    CHECK(pc_accumulator_import(&acc, words, PC_LIMBS, LOWEST) == PC_OK);
-    acc.count = divisor;
-    double y = pc_accumulator_round(&acc, result);
-    CHECK(is_nearest(y, sum, result, divisor));
+    return result == PC_NORM || result == PC_RMS || result == PC_STD;
+}
 
-    while (top > 4 && !words[top - 1])
-        top--;
-    if (below(2) && top > 4)
-        top = 4 + (int)below((uint64_t)top - 4);
-    for (int k = 0; k < 4; k++) {
-        acc.window[k] = words[top - 4 + k];
-        acc.limb[top - 4 + k] = 0;
+static uint64_t freedom(uint64_t count, pc_figure figure)
+{
+    return (count << figure.ddof_bits) - figure.ddof;
+}
+
+/* Whether a figure is what these sums of `count` numbers come to. */
+static int is_right(const uint64_t bits[2], const slow_sums *sums, uint64_t count, pc_figure figure)
+{
+    const int of_numbers = figure.result == PC_SUM || figure.result == PC_MEAN,
+              size_bits = 8 * (int)sizes[figure.type] - 1;
+    for (int p = 0; p < figure.parts; p++) {
+        const slow_sum *sum = &sums->part[of_numbers ? PC_NUMBERS + (pc_part)p : PC_SQUARES];
+        const uint64_t sign = bits[p] >> size_bits;
+        uint64_t divisor = 1, other = 1;
+        slow_sum size = slow_size(sum);
+        if (figure.result == PC_RMS || figure.result == PC_MEAN)
+            divisor = count;
+        if (figure.result == PC_VAR || figure.result == PC_STD) {
+            divisor = count;
+            other = freedom(count, figure);
+            slow_multiply(&size, count);
+            slow_take_square(&size, &sums->part[PC_NUMBERS]);
+            slow_take_square(&size, &sums->part[PC_IMAGINARY]);
+            CHECK(!slow_is_negative(&size));
+            slow_multiply(&size, UINT64_C(1) << figure.ddof_bits);
+        }
+        if (sign != (uint64_t)(of_numbers && slow_is_negative(sum)) ||
+            !is_nearest(bits[p] & ((UINT64_C(1) << size_bits) - 1), figure.type, &size,
+                        is_root(figure.result), divisor, other))
+            return 0;
     }
-    acc.exponent = LOWEST + 64 * (top - 4);
-    acc.flags |= PC_WINDOW_USED;
-    CHECK(slow_equal(sum, &acc));
-    CHECK(pc_accumulator_round(&acc, result) == y);
+    return 1;
 }
 
-/* x * 2^e, or its square, times a factor; and what lies a bit above or below. */
-static void check_near(uint64_t x, int e, pc_result result, uint64_t factor, uint64_t divisor)
+/* The words of a sum as those of the limbs of a part lie. */
+static int words_of(const slow_sum *sum, pc_part part, uint64_t words[PC_LIMBS])
 {
-    slow_sum sum = {{0}};
-    if (result == PC_SUMSQ)
-        slow_add_word(&sum, x, e);
-    else
-        slow_add_square(&sum, x, e);
-    slow_multiply(&sum, factor);
-    check_rounding(&sum, result, divisor);
+    const slow_sum size = slow_size(sum);
+    const int skip = limbs[part].lowest - FIRST_BIT;
+    for (size_t k = 0; k < limbs[part].count; k++) {
+        words[k] = 0;
+        for (int b = 0; b < 64; b += 4) {
+            const int bit = skip + 64 * (int)k + b;
+            words[k] |= (uint64_t)(size.digit[bit / 32] >> bit % 32 & 15) << b;
+        }
+    }
+    return slow_is_negative(sum);
+}
 
+/* The same sums in the limbs, and again with some of each, or all, in its window. */
+static void check_rounding(const slow_sums *sums, uint64_t count, pc_figure figure)
+{
+    pc_accumulator acc, windows;
+    uint64_t bits[2], again[2];
+    pc_accumulator_clear(&acc, PC_VAR);
+    pc_accumulator_clear(&windows, PC_VAR);
+    acc.count = windows.count = count;
+    for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
+        pc_fixed *sum = &windows.part[part];
+        uint64_t words[PC_LIMBS];
+        const int negative = words_of(&sums->part[part], part, words);
+        size_t top = limbs[part].count;
+        CHECK(pc_accumulator_import(&acc, part, words, top, limbs[part].lowest, negative) == PC_OK);
+        while (top > 4 && !(words[top - 1] | words[top - 2] >> 63))
+            top--;
+        if (below(2) && top > 4)
+            top = 4 + (size_t)below((uint64_t)top - 4);
+        if (words[top - 1] >> 63)
+            continue;
+        memset(sum->window, 0, sizeof sum->window);
+        for (size_t k = top - 4; k < top; k++) {
+            const uint64_t word = negative ? 0 - words[k] : words[k];
+            add_at(sum->window, 4, 64 * (k - top + 4), &word, 1,
+                   0 - (uint64_t)(negative && words[k]));
+            words[k] = 0;
+        }
+        sum->exponent = limbs[part].lowest + 64 * (int)(top - 4);
+        sum->flags |= PC_WINDOW_USED;
+        CHECK(pc_accumulator_import(&windows, part, words, limbs[part].count, limbs[part].lowest,
+                                    negative) == PC_OK);
+        CHECK(slow_equal(&sums->part[part], &windows, part));
+    }
+    CHECK(round_to(&acc, figure, bits) == PC_OK && is_right(bits, sums, count, figure));
+    for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++)
+        if (!(windows.part[part].flags & PC_WINDOW_USED)) { /* it did not fit */
+            windows.part[part] = acc.part[part];
+            memcpy(windows.limb + limbs[part].first, acc.limb + limbs[part].first,
+                   limbs[part].count * sizeof *acc.limb);
+        }
+    CHECK(round_to(&windows, figure, again) == PC_OK);
+    CHECK(memcmp(bits, again, sizeof *bits * (size_t)figure.parts) == 0);
+}
+
+/* pc_round_words, too. */
+static void check_words(const slow_sum *sum, pc_part part, pc_figure figure)
+{
+    uint64_t words[PC_LIMBS], bits[2];
+    char out[8] = {0};
+    slow_sums sums = {.special = 0};
+    const int negative = words_of(sum, part, words);
+    sums.part[part] = *sum;
+    figure.parts = 1;
+    pc_round_words(words, limbs[part].count, limbs[part].lowest, negative, is_root(figure.result),
+                   figure.type, out);
+    bits[0] = load_bits(out, sizes[figure.type]);
+    CHECK(is_right(bits, &sums, 1, figure));
+}
+
+/* Sums that come to x * 2^e, as far as a root of them does: a tie, if x * 2^e is halfway between
+ * two floats; and those that are a bit larger or smaller. */
+static void check_near(uint64_t x, int e, uint64_t count, uint64_t factor, pc_figure figure)
+{
+    const int root = is_root(figure.result), spread = figure.result >= PC_VAR,
+              of_numbers = figure.result == PC_SUM || figure.result == PC_MEAN;
+    const pc_part part = of_numbers ? PC_NUMBERS : PC_SQUARES;
+    const int down = spread ? (int)figure.ddof_bits : 0;
+    slow_sums sums = {.special = 0};
+    slow_sum *sum = &sums.part[part];
+    if (root) {
+        slow_add_square(sum, x, e);
+    } else {
+        slow_add_word(sum, x, e, of_numbers && below(2));
+    }
+    slow_multiply(sum, spread ? freedom(count, figure) : factor);
+    if (down) { /* in the units of freedom */
+        slow_sum whole = {{0}};
+        for (int k = 0; k < DIGITS; k++)
+            if (sum->digit[k])
+                slow_add(&whole, sum->digit[k], FIRST_BIT + 32 * k - down);
+        *sum = whole;
+    }
+    if (figure.parts == 2)
+        slow_add_word(&sums.part[PC_IMAGINARY], random_size(), e, (int)below(2));
     int top = DIGITS - 1;
-    while (!sum.digit[top])
+    const slow_sum size = slow_size(sum);
+    while (top && !size.digit[top])
         top--;
     int bit = FIRST_BIT + 32 * top - 20 - (int)below(300);
-    if (bit < LOWEST)
-        bit = LOWEST;
-    slow_sum above = sum;
-    slow_add(&above, 1, bit);
-    check_rounding(&above, result, divisor);
-    slow_sum lower = sum;
-    slow_take(&lower, bit);
-    check_rounding(&lower, result, divisor);
+    if (bit < limbs[part].lowest)
+        bit = limbs[part].lowest;
+    if (spread) /* around a mean, of two parts */
+        for (pc_part k = PC_NUMBERS; k <= PC_IMAGINARY; k++) {
+            const uint64_t mean = below(3) ? random_size() : 0;
+            const int low = e < -1080 ? -1080 : e > 900 ? 900 : e, at = low + (int)below(30) - 15;
+            const int exponent = at < -1080 ? -1080 : at;
+            slow_sum square = {{0}};
+            slow_add_square(&square, mean, exponent);
+            slow_multiply(&square, count);
+            slow_add_sum(sum, &square, 0);
+            slow_add_word(&sums.part[k], mean, exponent, (int)below(2));
+            slow_multiply(&sums.part[k], count);
+        }
+    check_rounding(&sums, count, figure);
+    if (!spread && figure.result != PC_RMS && figure.result != PC_MEAN)
+        check_words(sum, part, figure);
+
+    for (int negative = 0; negative < 2; negative++) {
+        slow_sums other = sums;
+        slow_add_word(&other.part[part], 1, bit, negative);
+        check_rounding(&other, count, figure);
+    }
 }
 
 /* Roots at the ends of what their first 32 bits can be. */
@@ -355,45 +717,65 @@ static void test_roots(void)
     static const uint64_t low[] = {0, 1, UINT64_MAX};
     for (size_t k = 0; k < sizeof high / sizeof *high; k++)
         for (size_t j = 0; j < 3; j++) {
-            slow_sum sum = {{0}};
-            slow_add_word(&sum, high[k], 64);
-            slow_add_word(&sum, low[j], 0);
-            check_rounding(&sum, PC_NORM, 1);
+            slow_sums sums = {.special = 0};
+            slow_add_word(&sums.part[PC_SQUARES], high[k], 64, 0);
+            slow_add_word(&sums.part[PC_SQUARES], low[j], 0, 0);
+            check_rounding(&sums, 1, figure_of(PC_NORM, PC_FLOAT64));
         }
 }
 
-static void test_rounding(long count)
+static void test_rounding(long trials_left)
 {
-    for (; count; count--) {
-        pc_result result = (pc_result)below(3);
-        /* 54 bits, the last set: halfway between two doubles */
-        uint64_t half = UINT64_C(1) << 53 | random64() >> 11 | 1, divisor = random_size() | 1;
-        int e = (int)below(2040) - 1075;
+    for (; trials_left; trials_left--) {
+        pc_figure figure = figure_of((pc_result)below(RESULTS), PC_FLOAT16 + (pc_type)below(3));
+        const int fraction = formats[figure.type - PC_FLOAT16].fraction,
+                  bias = (1 << (formats[figure.type - PC_FLOAT16].exponent - 1)) - 1,
+                  least = -bias - fraction, /* halves of the least number */
+            most = bias + 1 - fraction - 2; /* where what is halfway is beyond the largest */
+        const int spread = figure.result >= PC_VAR;
+        /* the last bit set: halfway between two floats */
+        const uint64_t ones = (UINT64_C(1) << (fraction + 2)) - 1;
+        uint64_t half = UINT64_C(1) << (fraction + 1) | (random64() & ones) | 1,
+                 count = random_size() | 1, factor;
+        int e = least + (int)below((uint64_t)(most - least + 1));
         switch (below(8)) {
-        case 0: half = (UINT64_C(1) << 54) - 1; break; /* carries into the exponent */
-        case 1: half = (UINT64_C(1) << 53) + 1; break;
-        case 2: half = random64() | 1; break;    /* no tie */
-        case 6: half = UINT64_C(1) << 53; break; /* a bit below it there are ones alone */
-        case 3: e = 970; break;                  /* overflow */
-        case 4:                                  /* subnormal */
-            e = -1075;
-            half >>= below(53);
+        case 0: half = ones; break; /* carries into the exponent */
+        case 1: half = (UINT64_C(1) << (fraction + 1)) + 1; break;
+        case 2: half = random64() | 1; break; /* no tie */
+        case 6:
+            half = UINT64_C(1) << (fraction + 1);
+            break;               /* a bit below it there are ones alone */
+        case 3: e = most; break; /* overflow */
+        case 4:                  /* subnormal */
+            e = least;
+            half >>= below((uint64_t)fraction + 1);
             half |= 1;
             break;
         case 5: /* zero, or all but zero */
-            e = -1075 - (result == PC_SUMSQ ? (int)below(200) : 0);
+            e = least -
+                (figure.result == PC_SUMSQ || figure.result == PC_VAR ? (int)below(200) : 0);
             half = below(2) ? 1 : random64() | 1;
         }
         if (e > 960)
-            half &= (UINT64_C(1) << 54) - 1;
-        if (e > 970)
-            e = 970;
+            half &= ones;
         if (below(4) == 0)
-            divisor = below(2) ? UINT64_MAX : 1;
-        if (result != PC_RMS)
-            check_near(half, e, result, 1, divisor);
-        else
-            check_near(half, e, result, below(4) ? divisor : random_size() | 1, divisor);
+            count = below(2) ? UINT64_MAX : 1;
+        factor = figure.result != PC_RMS && figure.result != PC_MEAN ? 1
+                 : below(4)                                          ? count
+                                                                     : random_size() | 1;
+        if (spread) {
+            if (e > 800)
+                count >>= below(2) * 32;
+            count |= 1;
+            figure.ddof_bits = (unsigned)below(leading_zeros(count) + 1);
+            if (is_root(figure.result) && 2 * e - (int)figure.ddof_bits < LOWEST)
+                figure.ddof_bits = 0;
+            const uint64_t units = count << figure.ddof_bits;
+            figure.ddof = below(3) == 0 ? 0 : below(3) == 0 ? units - 1 : below(units);
+        } else if ((figure.result == PC_SUM || figure.result == PC_MEAN) && below(2)) {
+            figure.parts = 2;
+        }
+        check_near(half, e, count, factor, figure);
     }
 }
 
@@ -401,8 +783,12 @@ int main(int argc, char **argv)
 {
     long count = trials(argc, argv);
     test_states(count);
+    test_full_window();
     test_window();
+    test_parts();
     test_specials();
+    test_too_few();
+    test_words();
     test_export_of_zero();
     test_import();
     test_too_large();

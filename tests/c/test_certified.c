@@ -8,15 +8,7 @@
 
 /* ---- the bound ---------------------------------------------------------------- */
 
-static slow_sum digits_of(const uint64_t *words, size_t count, int exponent)
-{
-    slow_sum s = {{0}};
-    for (size_t k = 0; k < count; k++)
-        slow_add_word(&s, words[k], exponent + 64 * (int)k);
-    return s;
-}
-
-/* x <= y */
+/* x <= y, neither negative */
 static int at_most(const slow_sum *x, const slow_sum *y)
 {
     for (int k = DIGITS - 1; k >= 0; k--)
@@ -26,38 +18,81 @@ static int at_most(const slow_sum *x, const slow_sum *y)
 }
 
 /* Whether the exact sum lies where a certified one says that it does. */
-static int holds(const pc_accumulator *certified, const pc_accumulator *exact)
+static int holds(const pc_accumulator *certified, const pc_accumulator *exact, pc_part part)
 {
+    const pc_fixed *sum = &certified->part[part];
     uint64_t words[PC_LIMBS];
-    int exponent, within = 1;
-    size_t count = pc_accumulator_export(exact, words, &exponent);
-    slow_sum truth = digits_of(words, count, exponent);
+    int exponent, negative, within = 1;
+    size_t count = pc_accumulator_export(exact, part, words, &exponent, &negative);
+    const slow_sum truth = slow_of_words(words, count, exponent, 0);
     for (int side = 0; side < 2; side++) {
-        certified_bound(certified, side, words);
-        slow_sum end = digits_of(words, 4, certified->exponent);
+        const value v = certified_bound(sum, side, words);
+        const slow_sum end = slow_of_words(v.word, v.count, v.exponent, 0);
         within &= side ? at_most(&truth, &end) : at_most(&end, &truth);
+        within &= !count || certified_spans_zero(sum) || v.negative == negative;
     }
     return within;
 }
 
-/* What the two come to, if the certified one can tell. Returns whether it can. */
-static int compare(const pc_accumulator *certified, const pc_accumulator *exact)
+static int all_hold(const pc_accumulator *certified, const pc_accumulator *exact)
 {
-    int sure = 0;
+    const int squares = (exact->flags & PC_WITH_SQUARES) != 0,
+              numbers = (exact->flags & PC_WITH_NUMBERS) != 0;
+    return (!squares || holds(certified, exact, PC_SQUARES)) &&
+           (!numbers ||
+            (holds(certified, exact, PC_NUMBERS) && holds(certified, exact, PC_IMAGINARY)));
+}
+
+/* Whether it is kept what a result needs. */
+static int is_kept(const pc_accumulator *acc, int result)
+{
+    pc_accumulator needed;
+    pc_accumulator_clear(&needed, (pc_result)result);
+    return (needed.flags & ~acc->flags) == 0;
+}
+
+/* What the two come to, if the certified one can tell; numbers of one part, or of two. Returns how
+ * often it could not. */
+static int compare(const pc_accumulator *certified, const pc_accumulator *exact, int parts)
+{
+    int unsure = 0;
     if (!(certified->flags & PC_UNCERTAIN))
-        CHECK(!pc_accumulator_special(exact) && holds(certified, exact));
+        CHECK(!pc_accumulator_special(exact) && all_hold(certified, exact));
     CHECK(certified->count == exact->count);
-    for (int result = PC_SUMSQ; result <= PC_RMS; result++) {
-        pc_type type = PC_FLOAT16 + (pc_type)below(3);
-        uint64_t bits, expected = pc_accumulator_bits(exact, (pc_result)result, type);
-        pc_status status = certified_round(certified, (pc_result)result, type, &bits);
-        if (status == PC_UNCERTAIN_SUM)
+    for (int result = PC_SUMSQ; result < RESULTS; result++) {
+        pc_figure figure = figure_of((pc_result)result, PC_FLOAT16 + (pc_type)below(3));
+        uint64_t bits[2], expected[2];
+        if (!is_kept(exact, result))
             continue;
-        CHECK(status == (result == PC_RMS && exact->count == 0 ? PC_EMPTY : PC_OK));
-        CHECK(bits == expected);
-        sure++;
+        if (result == PC_SUM || result == PC_MEAN)
+            figure.parts = parts;
+        figure.ddof_bits = (unsigned)below(3);
+        figure.ddof = below(8);
+        const uint64_t failures = pc_uncertain_sums();
+        const pc_status right = round_to(exact, figure, expected);
+        CHECK(pc_uncertain_sums() == failures);
+        const pc_status status = round_to(certified, figure, bits);
+        CHECK(pc_uncertain_sums() == failures + (status == PC_UNCERTAIN_SUM));
+        if (status == PC_UNCERTAIN_SUM) {
+            unsure++;
+            continue;
+        }
+        CHECK(status == right && memcmp(bits, expected, sizeof *bits * (size_t)figure.parts) == 0);
     }
-    return sure == PC_RMS + 1;
+    return unsure;
+}
+
+/* A certified sum and an exact one of what a result needs. */
+static void clear_both(pc_accumulator *certified, pc_accumulator *exact, pc_result result)
+{
+    pc_accumulator_clear_certified(certified, result);
+    pc_accumulator_clear(exact, result);
+}
+
+static pc_result some_result(void)
+{
+    static const pc_result needs[] = {PC_SUMSQ, PC_SUM, PC_VAR, PC_STD};
+    return needs[below(4)];
 }
 
 /* ---- numbers ------------------------------------------------------------------- */
@@ -65,8 +100,6 @@ static int compare(const pc_accumulator *certified, const pc_accumulator *exact)
 enum { MOST = 3 * CERTIFIED_RUN / 2 };
 
 static guarded before_a_page;
-
-static const size_t sizes[] = {[PC_FLOAT16] = 2, [PC_FLOAT32] = 4, [PC_FLOAT64] = 8};
 
 static double of_bits(uint64_t bits)
 {
@@ -84,11 +117,13 @@ static void put(char *x, pc_type type, size_t k, double value)
         memcpy(x + k * 4, &narrow, 4);
 }
 
-/* Any bytes of a kind: of few or many scales, all ones, zeros, integers, growing. */
+/* Any bytes of a kind: of few or many scales, all ones, zeros, integers, growing; near to one
+ * another, or the same. */
 static void fill(char *x, pc_type type, size_t n)
 {
-    int kind = (int)below(8), centre = (int)below(type == PC_FLOAT64 ? 900 : 100),
-        width = kind == 1 ? 400 : (int)below(60);
+    int kind = (int)below(10), centre = (int)below(type == PC_FLOAT64 ? 900 : 100),
+        width = kind == 1 ? 400 : (int)below(60), signs = (int)below(3);
+    const double same = of_bits((uint64_t)1023 << 52 | random64() >> 12);
     centre -= type == PC_FLOAT64 ? 450 : 50;
     for (size_t k = 0; k < n; k++) {
         if (type == PC_FLOAT16) {
@@ -107,9 +142,13 @@ static void fill(char *x, pc_type type, size_t n)
             value = below(2) ? 0.0 : value;
         else if (kind == 6)
             value = k ? 0x1p-30 : 0x1p30;
+        else if (kind == 8)
+            value = ldexp(same + ldexp(value - 1.5, -width / 2), centre);
+        else if (kind == 9)
+            value = ldexp(same, centre);
         else
             value = ldexp(value, centre + (int)below((uint64_t)width + 1));
-        put(x, type, k, below(2) ? value : -value);
+        put(x, type, k, signs == 2 ? (below(2) ? value : -value) : signs ? -value : value);
     }
     if (below(20) == 0 && n && type != PC_FLOAT16) {
         static const double odd[] = {(double)INFINITY, (double)NAN, 0x1p510, 0x1p1000, 0x1p-1074};
@@ -133,18 +172,19 @@ static void test_runs(long count)
 {
     for (; count; count--) {
         pc_accumulator certified, exact, part;
-        int mode = modes[below(4)], merged = (int)below(2);
-        pc_accumulator_clear_certified(&certified);
-        pc_accumulator_clear(&exact);
+        int mode = modes[below(4)], merged = (int)below(2), parts = 1 + (int)below(2);
+        const pc_result result = some_result();
+        clear_both(&certified, &exact, result);
         for (int pieces = (int)below(4); pieces; pieces--) {
             pc_type type = PC_FLOAT16 + (pc_type)below(3);
-            size_t n = some_length(), odd = (size_t)below(2) * (size_t)below(8);
-            char *x = before_a_page.data + MOST * sizeof(double) - n * sizes[type] - odd;
-            fill(x, type, n);
-            pc_accumulator_clear_certified(&part);
+            size_t n = some_length() / (size_t)parts, odd = (size_t)below(2) * (size_t)below(8);
+            char *x =
+                before_a_page.data + MOST * sizeof(double) - n * (size_t)parts * sizes[type] - odd;
+            fill(x, type, n * (size_t)parts);
+            pc_accumulator_clear_certified(&part, result);
             fesetround(mode);
-            pc_add_squares(&exact, type, x, n);
-            pc_add_squares(merged ? &part : &certified, type, x, n);
+            pc_add_numbers(&exact, type, parts, x, n);
+            pc_add_numbers(merged ? &part : &certified, type, parts, x, n);
             if (merged)
                 CHECK(pc_accumulator_merge(&certified, &part) == PC_OK);
             fesetround(FE_TONEAREST);
@@ -155,7 +195,7 @@ static void test_runs(long count)
             pc_accumulator_scale(&exact, factor);
             certified.count = exact.count = exact.count ? exact.count : 1;
         }
-        compare(&certified, &exact);
+        compare(&certified, &exact, parts);
     }
 }
 
@@ -165,14 +205,15 @@ static void test_strides(long count)
     for (; count; count--) {
         pc_sum certified, exact;
         pc_type type = PC_FLOAT16 + (pc_type)below(3);
+        const int parts = 1 + (int)below(2);
+        const size_t item = sizes[type] * (size_t)parts;
         size_t n = some_length() % 5000, apart = 1 + (size_t)below(5), odd = (size_t)below(3);
-        size_t stride = apart * sizes[type] + odd, bytes = n ? (n - 1) * stride + sizes[type] : 0;
+        size_t stride = apart * item + odd, bytes = n ? (n - 1) * stride + item : 0;
         char *x = before_a_page.data + MOST * sizeof(double) - bytes;
         fill(x, type, bytes / sizes[type]);
-        pc_accumulator_clear_certified(&certified.total);
-        pc_accumulator_clear(&exact.total);
+        clear_both(&certified.total, &exact.total, some_result());
         pc_array a = {.type = type,
-                      .parts = 1,
+                      .parts = parts,
                       .data = x,
                       .reduced = 1,
                       .repeat = 1,
@@ -183,125 +224,245 @@ static void test_strides(long count)
         }
         pc_add_panel(&a, 0, 1, 0, n, &certified);
         pc_add_panel(&a, 0, 1, 0, n, &exact);
-        compare(&certified.total, &exact.total);
+        compare(&certified.total, &exact.total, parts);
     }
 }
 
 /* ---- columns -------------------------------------------------------------------------- */
 
+static pc_sum certified_columns[PC_PANEL], exact_columns[PC_PANEL];
+
+static pc_array matrix_of(pc_type type, const char *x, size_t rows, size_t columns, size_t width)
+{
+    pc_array a = {.type = type,
+                  .parts = 1,
+                  .data = x,
+                  .kept = 1,
+                  .reduced = 1,
+                  .repeat = 1,
+                  .axis = {{columns, (ptrdiff_t)sizes[type], 0, 0},
+                           {rows, (ptrdiff_t)(width * sizes[type]), 0, 0}}};
+    return a;
+}
+
 static void test_columns(long count)
 {
-    static pc_sum certified[PC_PANEL], exact[PC_PANEL];
     for (; count; count--) {
         pc_type type = PC_FLOAT16 + (pc_type)below(3);
         size_t rows = below(10) ? 20 + (size_t)below(200) : 2040 + (size_t)below(20),
                columns = 8 * (1 + (size_t)below(4)), width = columns + (size_t)below(3);
+        const pc_result result = some_result();
         char *x = before_a_page.data;
         fill(x, type, rows * width);
-        for (size_t c = 0; c < columns; c++) {
-            pc_accumulator_clear_certified(&certified[c].total);
-            pc_accumulator_clear(&exact[c].total);
-        }
-        pc_array a = {.type = type,
-                      .parts = 1,
-                      .data = x,
-                      .kept = 1,
-                      .reduced = 1,
-                      .repeat = 1,
-                      .axis = {{columns, (ptrdiff_t)sizes[type], 0, 0},
-                               {rows, (ptrdiff_t)(width * sizes[type]), 0, 0}}};
+        for (size_t c = 0; c < columns; c++)
+            clear_both(&certified_columns[c].total, &exact_columns[c].total, result);
+        const pc_array a = matrix_of(type, x, rows, columns, width);
         for (int times = 1 + (int)below(2); times; times--) {
-            pc_add_panel(&a, 0, columns, 0, rows, certified);
-            pc_add_panel(&a, 0, columns, 0, rows, exact);
+            pc_add_panel(&a, 0, columns, 0, rows, certified_columns);
+            pc_add_panel(&a, 0, columns, 0, rows, exact_columns);
         }
         for (size_t c = 0; c < columns; c++)
-            compare(&certified[c].total, &exact[c].total);
+            compare(&certified_columns[c].total, &exact_columns[c].total, 1);
     }
+}
+
+/* ---- when it is given up ---------------------------------------------------------------- */
+
+/* Numbers whose spread is this share of their mean; from `zeros` on, before which they are 0. */
+static void put_spread(char *x, pc_type type, size_t n, size_t step, double share, size_t zeros)
+{
+    for (size_t k = 0; k < n; k++) {
+        const double value = k < zeros ? 0.0 : 1.0 + (k % 2 ? share : -share);
+        if (type == PC_FLOAT16)
+            store_bits(x + k * step, 2, k < zeros ? 0 : k % 2 ? 0x3c01 : 0x3bff);
+        else
+            put(x + k * step, type, 0, value);
+    }
+}
+
+/* The first 64 numbers say whether a variance is hopeless; only a variance. Zeros say nothing. */
+static void test_cancels(const pc_kernels *kernels)
+{
+    static const struct {
+        double share;
+        int hopeless;
+    } cases[] = {{0.5, 0}, {0x1p-11, 0}, {0x1.1p-12, 0}, {0x0.fp-12, 1}, {0x1p-20, 1}, {0.0, 1}};
+    enum { N = 300, COLUMNS = 16 };
+    static char x[N * COLUMNS * sizeof(double)];
+    for (pc_type type = PC_FLOAT32; type <= PC_FLOAT64; type++)
+        for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
+            for (int result = PC_SUMSQ; result < RESULTS; result++)
+                for (int parts = 1; parts < 3; parts++) {
+                    pc_accumulator acc;
+                    for (size_t k = 0; k < N; k += 2) /* pairs: both parts alike */
+                        for (size_t p = 0; p < 2; p++)
+                            put(x, type, k + p,
+                                1.0 + ((k / 2 + p * (2 - (size_t)parts)) % 2 ? cases[c].share
+                                                                             : -cases[c].share));
+                    for (int zeros = 0; zeros < 2; zeros++) {
+                        pc_accumulator_clear_certified(&acc, (pc_result)result);
+                        if (zeros)
+                            memset(x, 0, 64 * sizes[type]);
+                        pc_add_numbers(&acc, type, parts, x, N / (size_t)parts);
+                        CHECK(((acc.flags & PC_UNCERTAIN) != 0) ==
+                              (result >= PC_VAR && cases[c].hopeless && !zeros));
+                    }
+                }
+
+    /* One column for which it is, or of NaN, is enough to give up all of them. */
+    for (pc_type type = kernels->certified[0][0] ? PC_FLOAT16 : PC_FLOAT32; type <= PC_FLOAT64;
+         type++)
+        for (int odd = 0; odd < 4; odd++)
+            for (int result = PC_SUMSQ; result < RESULTS; result++) {
+                const size_t which = (size_t)below(COLUMNS), size = sizes[type];
+                for (size_t c = 0; c < COLUMNS; c++)
+                    put_spread(x + c * size, type, N, COLUMNS * size, 0.5, 0);
+                if (odd == 1)
+                    put_spread(x + which * size, type, N, COLUMNS * size, 0.0, 0);
+                if (odd == 2)
+                    put_spread(x + which * size, type, N, COLUMNS * size, 0.0, 64);
+                if (odd == 3)
+                    store_bits(x + (200 * COLUMNS + which) * size, size, UINT64_MAX); /* NaN */
+                for (size_t c = 0; c < COLUMNS; c++)
+                    clear_both(&certified_columns[c].total, &exact_columns[c].total,
+                               (pc_result)result);
+                const pc_array a = matrix_of(type, x, N, COLUMNS, COLUMNS);
+                pc_add_panel(&a, 0, COLUMNS, 0, N, certified_columns);
+                pc_add_panel(&a, 0, COLUMNS, 0, N, exact_columns);
+                const int hopeless =
+                    odd == 3 || (odd == 1 && result >= PC_VAR && type != PC_FLOAT16);
+                for (size_t c = 0; c < COLUMNS; c++) {
+                    compare(&certified_columns[c].total, &exact_columns[c].total, 1);
+                    CHECK(((certified_columns[c].total.flags & PC_UNCERTAIN) != 0) == hopeless);
+                }
+            }
 }
 
 /* ---- what a kernel says of itself ---------------------------------------------------- */
 
 /* A lane that comes to 2C or beyond says so; one that stays below has counted right. */
-static void test_edge_of_a_lane(const pc_kernels *kernels)
+static void test_edge_of_a_lane(const pc_kernels *kernels, int both)
 {
     enum { N = 300 };
     for (int k = -40; k <= 40; k += 2)
         for (int at = 0; at < N; at += 7) {
-            static const double roots[] = {1.0, 0x1.fffffffffffffp-1, 0x1.ffffffffffffep-1, 0x1p-1,
-                                           0x1.0000000000001p0};
+            static const double roots[] = {1.0, 0x1.fffffffffffffp-1, -0x1.ffffffffffffep-1, 0x1p-1,
+                                           -0x1.0000000000001p0};
             for (size_t r = 0; r < 5; r++) {
                 double x[N] = {0.0};
                 certified found;
                 x[at] = ldexp(roots[r], k / 2); /* squared: C, or so */
-                size_t done = kernels->certified[2]((const char *)x, sizeof *x, N, k, &found);
-                if (roots[r] >= 1.0) {
+                size_t done = kernels->certified[both][2]((const char *)x, sizeof *x, N, k, &found);
+                if (fabs(roots[r]) >= 1.0) {
                     CHECK(done < N && found.most >= ldexp(2.0, k));
                 } else {
                     CHECK(done == N && found.most == 0.0);
                     CHECK(ldexp((double)found.whole, k - 52) + found.rest == x[at] * x[at]);
+                    for (int p = 0; both && p < 2; p++)
+                        CHECK(ldexp((double)(int64_t)found.number_whole[p], number_k(k) - 52) +
+                                  found.number_rest[p] ==
+                              (at % 2 == p ? x[at] : 0.0));
                 }
             }
         }
 }
 
-/* The worst that a lane can lose: numbers that make t large and each rounding of it go one
- * way, found by trying, and the same in every lane. */
-static double worst(const pc_kernels *kernels, int rows, int upwards)
+/* As many numbers in a lane as there can be, as large as their squares allow: their sum has gone as
+ * far as it can, to either side. */
+static void test_longest_lane(const pc_kernels *kernels)
 {
-    enum { TRIES = 64, LANES = 32 };
+    enum { COLUMNS = 8 };
+    static double x[FLOAT_BLOCK * COLUMNS];
+    for (int k = -41; k <= 41; k++)
+        for (int sign = -1; sign < 2; sign += 2) {
+            const double size = k % 2 ? ldexp(1.0 - 0x1p-20, (k - 11) / 2)
+                                      : ldexp(1.4140625, (k - 12) / 2); /* its square is 1.9996 */
+            int ks[COLUMNS];
+            certified found[COLUMNS];
+            for (int c = 0; c < COLUMNS; c++)
+                ks[c] = k;
+            for (int j = 0; j < FLOAT_BLOCK * COLUMNS; j++)
+                x[j] = sign * size;
+            kernels->certified_columns[1][2]((const char *)x, sizeof *x * COLUMNS, FLOAT_BLOCK,
+                                             COLUMNS, ks, found);
+            for (int c = 0; c < COLUMNS; c++) {
+                CHECK(found[c].most == 0.0);
+                CHECK(ldexp((double)(int64_t)found[c].number_whole[0], number_k(k) - 52) +
+                          found[c].number_rest[0] ==
+                      FLOAT_BLOCK * sign * size);
+                CHECK(found[c].number_whole[1] == 0 && found[c].number_rest[1] == 0.0);
+            }
+        }
+}
+
+/* The worst that a lane can lose: numbers that make t (or b) large and each rounding of it go one
+ * way, found by trying, and the same in every lane. Returns how much of the slack that is. */
+static double worst(const pc_kernels *kernels, pc_part part, int rows, int upwards)
+{
+    enum { TRIES = 64, LANES = 32, K = 20 };
     static double x[LANES * 4096];
     double s = 0x1p20, t = 0.0, share = 0.0;
-    pc_accumulator certified, exact;
-    const size_t lanes = kernels->lanes;
+    pc_accumulator acc, exact;
+    const size_t lanes = kernels->lanes[1];
+    const int unit = number_k(K); /* of b: 2^(unit - 52) */
+    pc_fixed *sum = &acc.part[part];
     CHECK(lanes <= LANES && rows <= 4096);
     for (int row = 0; row < rows; row++) {
         double best = 0.0;
         long double most = -1.0L;
         for (int try = 0; try < TRIES; try++) {
-            double v = ldexp(of_bits((uint64_t)1023 << 52 | random64() >> 12), -1);
-            double h = fma(v, v, s), e = fma(v, v, s - h), sum = t + e;
-            long double error = (long double)sum - t - e; /* as good as exact */
+            double v = of_bits((uint64_t)1023 << 52 | random64() >> 12), h, e;
+            if (part == PC_SQUARES) {
+                v = ldexp(v, -1);
+                h = fma(v, v, s);
+                e = fma(v, v, s - h);
+            } else { /* what is lost is v itself: less than half a unit */
+                v = ldexp(v, unit - 54);
+                e = v;
+            }
+            double grown = t + e;
+            long double error = (long double)grown - t - e; /* as good as exact */
             error = upwards ? error : -error;
-            if (error > most && e > 0x1p-34) { /* g is 2^-32: t shall grow fast */
+            if (error > most &&
+                (part != PC_SQUARES || e > 0x1p-34)) { /* g is 2^-32: t shall grow fast */
                 most = error;
                 best = v;
             }
         }
         double h = fma(best, best, s);
-        t += fma(best, best, s - h);
-        s = h;
+        t += part == PC_SQUARES ? fma(best, best, s - h) : best;
+        s = part == PC_SQUARES ? h : s;
         for (size_t lane = 0; lane < lanes; lane++)
             x[(size_t)row * lanes + lane] = best;
     }
-    pc_accumulator_clear(&exact);
-    pc_add_squares(&exact, PC_FLOAT64, (const char *)x, (size_t)rows * lanes);
-    pc_accumulator_clear_certified(&certified);
-    memset(certified.window, 0, sizeof certified.window); /* for k = 20, as above */
-    certified.exponent = 20 - 52 - 46;
-    certified.flags |= PC_WINDOW_USED;
-    pc_add_squares(&certified, PC_FLOAT64, (const char *)x, (size_t)rows * lanes);
-    CHECK(certified.exponent == 20 - 52 - 46 && holds(&certified, &exact));
+    clear_both(&acc, &exact, PC_VAR);
+    pc_add_numbers(&exact, PC_FLOAT64, 1, (const char *)x, (size_t)rows * lanes);
+    for (pc_part k = PC_SQUARES; k <= PC_IMAGINARY; k++) /* for K, as above */
+        certified_coarsen(&acc.part[k], (k == PC_SQUARES ? K : number_k(K)) - 52 - 46);
+    pc_add_numbers(&acc, PC_FLOAT64, 1, (const char *)x, (size_t)rows * lanes);
+    CHECK(acc.part[PC_SQUARES].exponent == K - 52 - 46 && all_hold(&acc, &exact));
 
     /* How much of the slack that was: the least slack that would have held. */
-    uint64_t low = 0, high = certified.slack;
-    share = (double)certified.slack;
+    uint64_t low = 0, high = sum->slack;
+    share = (double)sum->slack;
     while (low < high) {
-        certified.slack = low + (high - low) / 2;
-        if (holds(&certified, &exact))
-            high = certified.slack;
+        sum->slack = low + (high - low) / 2;
+        if (holds(&acc, &exact, part))
+            high = sum->slack;
         else
-            low = certified.slack + 1;
+            low = sum->slack + 1;
     }
     return (double)low / share;
 }
 
 static void test_worst(const pc_kernels *kernels)
 {
-    double most = 0.0;
+    double most[2] = {0.0};
     for (int rows = 64; rows <= 4096; rows *= 8)
         for (int way = 0; way < 2; way++)
-            most = fmax(most, worst(kernels, rows, way));
-    printf("%.2f of the slack at worst, ", most);
+            for (pc_part part = PC_SQUARES; part <= PC_NUMBERS; part++)
+                most[part] = fmax(most[part], worst(kernels, part, rows, way));
+    printf("%.2f and %.2f of the slack at worst, ", most[0], most[1]);
 }
 
 int main(int argc, char **argv)
@@ -310,9 +471,12 @@ int main(int argc, char **argv)
     FOR_EACH_LEVEL
     {
         const pc_kernels *kernels = pc_kernels_in_use();
-        if (!kernels->lanes)
+        if (!kernels->lanes[0])
             continue;
-        test_edge_of_a_lane(kernels);
+        test_edge_of_a_lane(kernels, 0);
+        test_edge_of_a_lane(kernels, 1);
+        test_longest_lane(kernels);
+        test_cancels(kernels);
         test_worst(kernels);
         test_runs(trials(argc, argv));
         test_strides(trials(argc, argv));

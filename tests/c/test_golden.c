@@ -4,15 +4,16 @@
 
 static const char *const names[] = {"int8",  "uint8",  "int16", "uint16",  "int32",   "uint32",
                                     "int64", "uint64", "bool",  "float16", "float32", "float64"};
-static const size_t sizes[] = {1, 1, 2, 2, 4, 4, 8, 8, 1, 2, 4, 8};
 
-/* Hexadecimal digits of any number of bits, times 2^exponent. */
+/* Hexadecimal digits of any number of bits, after a sign or none, times 2^exponent. */
 static slow_sum read_sum(const char *digits, int exponent)
 {
     slow_sum s = {{0}};
+    const int negative = *digits == '-';
+    digits += negative;
     for (size_t n = strlen(digits), k = 0; k < n; k++) {
         char digit[2] = {digits[n - 1 - k], 0};
-        slow_add(&s, (uint32_t)strtoul(digit, NULL, 16), exponent + 4 * (int)k);
+        slow_add_word(&s, strtoul(digit, NULL, 16), exponent + 4 * (int)k, negative);
     }
     return s;
 }
@@ -25,9 +26,7 @@ static uint64_t read_bits(char *word)
 
 static uint64_t bits_of(double x)
 {
-    uint64_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
+    return load_bits((const char *)&x, sizeof x);
 }
 
 static void check_range(void)
@@ -57,43 +56,47 @@ static void check_sum(pc_type type, char *memory)
     pc_accumulator acc, pieces;
     size_t count, size = sizes[type];
 
-    pc_accumulator_clear(&pieces);
+    pc_accumulator_clear(&pieces, PC_VAR);
     while ((word = strtok(NULL, " ")) && strcmp(word, "=") != 0) {
         char *star, *start = end;
         uint64_t bits = strtoull(word, &star, 16);
-        uint8_t one = (uint8_t)bits;
-        uint16_t two = (uint16_t)bits;
-        uint32_t four = (uint32_t)bits;
         for (size_t repeat = strtoul(star + 1, NULL, 10); repeat; repeat--, end += size)
-            memcpy(end,
-                   size == 1   ? (void *)&one
-                   : size == 2 ? (void *)&two
-                   : size == 4 ? (void *)&four
-                               : (void *)&bits,
-                   size);
+            store_bits(end, size, bits);
         pc_accumulator piece;
-        pc_accumulator_clear(&piece);
-        pc_add_squares(&piece, type, start, (size_t)(end - start) / size);
+        pc_accumulator_clear(&piece, PC_VAR);
+        pc_add_numbers(&piece, type, 1, start, (size_t)(end - start) / size);
         CHECK(pc_accumulator_merge(&pieces, &piece) == PC_OK);
     }
     count = (size_t)(end - memory) / size;
-    pc_accumulator_clear(&acc);
-    pc_add_squares(&acc, type, memory, count);
+    pc_accumulator_clear(&acc, PC_VAR);
+    pc_add_numbers(&acc, type, 1, memory, count);
     CHECK(acc.count == count && pieces.count == count);
 
-    char *digits = strtok(NULL, " ");
-    int exponent = atoi(strtok(NULL, " ")),
-        special = strcmp(digits, "nan") == 0 ? 2 : strcmp(digits, "inf") == 0;
-    CHECK(pc_accumulator_special(&acc) == special && pc_accumulator_special(&pieces) == special);
-    if (!special) {
-        slow_sum expected = read_sum(digits, exponent);
-        CHECK(slow_equal(&expected, &acc));
-        CHECK(slow_equal(&expected, &pieces));
+    slow_sums expected = {.special = (uint32_t)atoi(strtok(NULL, " "))};
+    for (pc_part part = PC_SQUARES; part <= PC_NUMBERS; part++) {
+        const char *digits = strtok(NULL, " ");
+        expected.part[part] = read_sum(digits, atoi(strtok(NULL, " ")));
     }
-    for (int result = PC_SUMSQ; result <= PC_RMS; result++) {
-        uint64_t expected = read_bits(strtok(NULL, " \n"));
-        CHECK(bits_of(pc_accumulator_round(&acc, (pc_result)result)) == expected);
-        CHECK(bits_of(pc_accumulator_round(&pieces, (pc_result)result)) == expected);
+    CHECK(slow_all_equal(&expected, &acc) && slow_all_equal(&expected, &pieces));
+
+    static const pc_figure figures[] = {
+        {PC_SUMSQ, PC_FLOAT64, 1, 0, 0}, {PC_NORM, PC_FLOAT64, 1, 0, 0},
+        {PC_RMS, PC_FLOAT64, 1, 0, 0},   {PC_SUM, PC_FLOAT64, 1, 0, 0},
+        {PC_MEAN, PC_FLOAT64, 1, 0, 0},  {PC_VAR, PC_FLOAT64, 1, 0, 0},
+        {PC_STD, PC_FLOAT64, 1, 0, 0},   {PC_VAR, PC_FLOAT64, 1, 3, 1},
+        {PC_STD, PC_FLOAT64, 1, 3, 1},
+    };
+    for (size_t k = 0; k < sizeof figures / sizeof *figures; k++) {
+        const uint64_t nearest = read_bits(strtok(NULL, " \n"));
+        uint64_t bits[2];
+        pc_accumulator work;
+        double value;
+        (void)round_to(&acc, figures[k], bits);
+        CHECK(bits[0] == nearest);
+        (void)round_to(&pieces, figures[k], bits);
+        CHECK(bits[0] == nearest);
+        (void)pc_result_of(type, 1, memory, count, &figures[k], &work, (char *)&value);
+        CHECK(bits_of(value) == nearest);
     }
 }
 

@@ -1,5 +1,5 @@
-/* The kernels called directly: exact as deep as they claim and no deeper, up to
- * the fullest block, and with a span that is right whatever the numbers are. */
+/* The kernels called directly: exact as deep as they claim and no deeper, up to the
+ * fullest block, and with a span that is right whatever the numbers are. */
 #include "check.h"
 
 enum { MOST = FLOAT_BLOCK };
@@ -18,11 +18,14 @@ static float float_of(uint32_t bits)
     return x;
 }
 
-/* 2^e and on to 2^(e + 1): its ends, or anything between. */
-static double in_binade(int e)
+/* 2^e and on to 2^(e + 1): its ends, or anything between. Of the last binade that is for the
+ * kernel (`whole`: it is not) the end is 2^(e + 1) (1 - 2^-21). */
+static double in_binade(int e, int whole)
 {
     static const uint64_t edges[] = {0, 1, (UINT64_C(1) << 52) - 1, UINT64_C(1) << 51};
     uint64_t fraction = below(2) ? random64() >> 12 : edges[below(4)];
+    if (!whole && fraction >> 32 == 0xfffff)
+        fraction -= UINT64_C(1) << 32;
     return double_of(below(2) << 63 | (uint64_t)(e + 1023) << 52 | fraction);
 }
 
@@ -41,13 +44,13 @@ static size_t some_length(void)
 
 /* A block: anything in the binades low to high, or all the same, and zeros or not. */
 typedef struct {
-    int low, high, same, zeros;
+    int low, high, top, same, zeros;
 } block;
 
 static block some_block(int low, int high)
 {
     static const int width = 3;
-    block b = {low, high, below(3) == 0, below(3) == 0};
+    block b = {low, high, high, below(3) == 0, below(3) == 0};
     if (below(3) == 0)
         b.high = b.low + width < high ? b.low + width : high;
     else if (below(2))
@@ -87,21 +90,42 @@ static int equal_spans(span x, span y)
     return x.least == y.least && x.most == y.most;
 }
 
-static int is_sum(const slow_sum *expected, const uint64_t sum[4], int E)
+/* Whether that is what a kernel found: even numbers are PC_NUMBERS, odd ones PC_IMAGINARY. */
+static int is_sum(const slow_sum *right, const uint64_t *words, size_t count, int exponent)
 {
-    pc_accumulator acc;
-    pc_accumulator_clear(&acc);
-    accumulator_add(&acc, sum, window_of(E));
-    return !(sum[3] >> 28) && slow_equal(expected, &acc);
+    slow_sum s = {{0}};
+    slow_add_signed(&s, words, count, exponent);
+    return memcmp(&s, right, sizeof s) == 0;
+}
+
+static int are_squares(const slow_sums *right, const block_sums *sums, int E)
+{
+    return !(sums->squares[3] >> 28) &&
+           is_sum(&right->part[PC_SQUARES], sums->squares, 4, window_of(E));
+}
+
+static int are_numbers(const slow_sums *right, const block_sums *sums, int E)
+{
+    int equal = 1;
+    for (int k = 0; k < 2; k++) {
+        const uint64_t words[2] = {sums->numbers[k].lo, sums->numbers[k].hi};
+        equal &= is_sum(&right->part[PC_NUMBERS + (pc_part)k], words, 2, number_window_of(E));
+    }
+    return equal;
 }
 
 /* ---- float64 ----------------------------------------------------------------- */
 
 static void fill(double *x, size_t n, size_t step, block b)
 {
-    double same = in_binade(below(2) ? b.high : some_exponent(b));
-    for (size_t k = 0; k < n; k++)
-        x[k * step] = b.zeros && below(4) == 0 ? 0.0 : b.same ? same : in_binade(some_exponent(b));
+    const int e = below(2) ? b.high : some_exponent(b), signs = (int)below(2);
+    const double same = in_binade(e, e < b.top);
+    for (size_t k = 0; k < n; k++) {
+        const int own = some_exponent(b);
+        x[k * step] = b.zeros && below(4) == 0 ? 0.0
+                      : b.same                 ? (signs && below(2) ? -same : same)
+                                               : in_binade(own, own < b.top);
+    }
 }
 
 static int some_E(void)
@@ -113,38 +137,38 @@ static int some_E(void)
 static void test_float64(const pc_kernels *kernels, long count)
 {
     static double x[MOST];
-    uint64_t sum[4];
+    block_sums sums;
     for (; count; count--) {
         int E = some_E();
         size_t n = some_length();
-        slow_sum expected = {{0}};
-        span found, right = {UINT32_MAX, 0};
+        slow_sums expected = {.special = 0};
+        span right = {UINT32_MAX, 0};
         fill(x, n, 1, some_block(E - kernels->depth, E));
-        for (size_t k = 0; k < n; k++) {
-            slow_add_double_squared(&expected, x[k]);
+        slow_add_all(&expected, PC_FLOAT64, 2, (char *)x, n);
+        for (size_t k = 0; k < n; k++)
             add_to_span(&right, x[k]);
-        }
-        kernels->squares_of_float64((char *)x, n, E, sum, &found);
-        CHECK(is_sum(&expected, sum, E) && equal_spans(found, right));
+        kernels->sums_of_float64((char *)x, n, E, &sums);
+        CHECK(are_squares(&expected, &sums, E) && are_numbers(&expected, &sums, E));
+        CHECK(equal_spans(sums.found, right));
 
         right = (span){UINT32_MAX, 0};
         for (size_t k = 0; k < n; k++) { /* whatever they are */
             x[k] = double_of(below(2) ? random64() : random_size());
             add_to_span(&right, x[k]);
         }
-        kernels->squares_of_float64((char *)x, n, E, sum, &found);
-        CHECK(equal_spans(found, right));
+        kernels->sums_of_float64((char *)x, n, E, &sums);
+        CHECK(equal_spans(sums.found, right));
     }
 
     /* A depth less than it might be would cost time. */
     int inexact = 0;
     for (int again = 0; again < 100; again++) {
-        slow_sum expected = {{0}};
-        span found;
-        x[0] = in_binade(-kernels->depth - 1);
-        slow_add_double_squared(&expected, x[0]);
-        kernels->squares_of_float64((char *)x, 1, 0, sum, &found);
-        inexact |= !is_sum(&expected, sum, 0);
+        slow_sums expected = {.special = 0};
+        x[0] = in_binade(-kernels->depth - 1, 1);
+        slow_add_double(&expected, PC_NUMBERS, x[0]);
+        kernels->sums_of_float64((char *)x, 1, 0, &sums);
+        inexact |= !are_squares(&expected, &sums, 0);
+        CHECK(kernels->depth > 40 || are_numbers(&expected, &sums, 0));
     }
     CHECK(inexact);
 }
@@ -153,8 +177,7 @@ static void test_columns(const pc_kernels *kernels, long count)
 {
     enum { GAP = 3 };
     static double x[MOST * (16 + GAP)];
-    static uint64_t sum[PC_PANEL][4];
-    span found[PC_PANEL];
+    static block_sums sums[PC_PANEL];
     int E[PC_PANEL];
     for (; count; count--) {
         size_t columns = 8 * (1 + (size_t)below(below(8) ? 2 : PC_PANEL / 8)),
@@ -170,16 +193,17 @@ static void test_columns(const pc_kernels *kernels, long count)
             first = x + (ptrdiff_t)(rows - 1) * stride;
             stride = -stride;
         }
-        kernels->squares_of_columns((char *)first, stride * (ptrdiff_t)sizeof *x, rows, columns, E,
-                                    sum, found);
+        kernels->sums_of_columns((char *)first, stride * (ptrdiff_t)sizeof *x, rows, columns, E,
+                                 sums);
         for (size_t c = 0; c < columns; c++) {
-            slow_sum expected = {{0}};
+            slow_sums expected = {.special = 0};
             span right = {UINT32_MAX, 0};
             for (size_t r = 0; r < rows; r++) {
-                slow_add_double_squared(&expected, x[r * (columns + gap) + c]);
+                slow_add_double(&expected, PC_NUMBERS, x[r * (columns + gap) + c]);
                 add_to_span(&right, x[r * (columns + gap) + c]);
             }
-            CHECK(is_sum(&expected, sum[c], E[c]) && equal_spans(found[c], right));
+            CHECK(are_squares(&expected, &sums[c], E[c]) && are_numbers(&expected, &sums[c], E[c]));
+            CHECK(equal_spans(sums[c].found, right));
         }
     }
 }
@@ -189,12 +213,12 @@ static void test_columns(const pc_kernels *kernels, long count)
 static void test_float32(const pc_kernels *kernels, long count)
 {
     static float x[MOST];
-    uint64_t sum[4];
+    block_sums sums;
     for (; count; count--) {
         int E = below(4) ? (int)below(255) - 127 : below(2) ? 127 : -127;
         size_t n = some_length();
-        slow_sum expected = {{0}};
-        span found, right = {UINT32_MAX, 0};
+        slow_sums expected = {.special = 0};
+        span right = {UINT32_MAX, 0};
         block b = some_block(E - 27 < -126 ? -126 : E - 27, E < -126 ? -126 : E);
         float same = in_binade32(some_exponent(b));
         for (size_t k = 0; k < n; k++) {
@@ -202,19 +226,47 @@ static void test_float32(const pc_kernels *kernels, long count)
             if (E < -126 ||
                 (E < -98 && below(4) == 0)) /* their last bit may be the last there is */
                 x[k] = float_of((uint32_t)below(1 << 23));
-            slow_add_double_squared(&expected, (double)x[k]);
             add_to_span32(&right, x[k]);
         }
-        kernels->squares_of_float32((char *)x, n, E, sum, &found);
-        CHECK(is_sum(&expected, sum, E) && equal_spans(found, right));
+        slow_add_all(&expected, PC_FLOAT32, 2, (char *)x, n);
+        kernels->sums_of_float32((char *)x, n, E, &sums);
+        CHECK(are_squares(&expected, &sums, E) && are_numbers(&expected, &sums, E));
+        CHECK(equal_spans(sums.found, right));
 
         right = (span){UINT32_MAX, 0};
         for (size_t k = 0; k < n; k++) {
             x[k] = float_of((uint32_t)(below(2) ? random64() : random_size()));
             add_to_span32(&right, x[k]);
         }
-        kernels->squares_of_float32((char *)x, n, E, sum, &found);
-        CHECK(equal_spans(found, right));
+        kernels->sums_of_float32((char *)x, n, E, &sums);
+        CHECK(equal_spans(sums.found, right));
+    }
+}
+
+/* ---- integers ------------------------------------------------------------------ */
+
+/* Up to the fullest block of the largest, and of the least: those of a sign that add up. */
+static void test_integers(const pc_kernels *kernels, long count)
+{
+    static char x[INTEGER_BLOCK * 8 + 8];
+    for (; count; count--) {
+        static const uint64_t edges[] = {0, 1, UINT64_MAX, UINT64_C(1) << 63, UINT64_MAX >> 1};
+        const pc_type type = (pc_type)below(8);
+        const size_t n = below(20) ? (size_t)below(300) : INTEGER_BLOCK - (size_t)below(3);
+        const uint64_t kind = below(3), same = edges[below(5)];
+        const unsigned shift = 64 - 8 * (unsigned)sizes[type];
+        char *from = x + below(8);
+        slow_sums expected = {.special = 0};
+        uint64_t sum[4];
+        for (size_t k = 0; k < n; k++) {
+            const uint64_t bits = kind == 0 ? same : kind == 1 ? edges[below(5)] : random64();
+            store_bits(from + k * sizes[type], sizes[type], bits >> shift);
+        }
+        slow_add_all(&expected, type, 1, from, n);
+        kernels->squares_of_integers[type](from, n, sum);
+        CHECK(!(sum[3] >> 28) && is_sum(&expected.part[PC_SQUARES], sum, 4, 0));
+        kernels->sum_of_integers[type](from, n, sum);
+        CHECK(is_sum(&expected.part[PC_NUMBERS], sum, 4, 0));
     }
 }
 
@@ -224,9 +276,10 @@ int main(int argc, char **argv)
     FOR_EACH_LEVEL
     {
         const pc_kernels *kernels = pc_kernels_in_use();
-        if (kernels->squares_of_float32)
+        test_integers(kernels, count / 2 + 1);
+        if (kernels->sums_of_float32)
             test_float32(kernels, count);
-        if (kernels->squares_of_float64) {
+        if (kernels->sums_of_float64) {
             test_float64(kernels, count);
             test_columns(kernels, count / 8 + 1);
         }

@@ -62,18 +62,7 @@ static void as_the_test(void)
 
 /* ---- numbers ---------------------------------------------------------------- */
 
-static const size_t sizes[] = {1, 1, 2, 2, 4, 4, 8, 8, 1, 2, 4, 8};
 enum { TYPES = PC_FLOAT64 + 1 };
-
-static int is_float(pc_type type)
-{
-    return type >= PC_FLOAT16;
-}
-
-/* float16, float32 or float64: mantissa bits, exponent bits. */
-static const struct {
-    int fraction, exponent;
-} formats[] = {{10, 5}, {23, 8}, {52, 11}};
 
 /* How the floats of one trial spread. */
 typedef struct {
@@ -139,85 +128,11 @@ static void fill(char *to, pc_type type, size_t n)
             bits = is_float(type)    ? random_float(type, s)
                    : type == PC_BOOL ? below(3)
                                      : random_integer();
-        uint8_t one = (uint8_t)bits;
-        uint16_t two = (uint16_t)bits;
-        uint32_t four = (uint32_t)bits;
-        const void *from = sizes[type] == 1   ? (void *)&one
-                           : sizes[type] == 2 ? (void *)&two
-                           : sizes[type] == 4 ? (void *)&four
-                                              : (void *)&bits;
-        memcpy(to + k * sizes[type], from, sizes[type]);
+        store_bits(to + k * sizes[type], sizes[type], bits);
     }
 }
 
-/* ---- the slow way ------------------------------------------------------------ */
-
-typedef struct {
-    slow_sum sum;
-    int nan, inf;
-} slow_result;
-
-static uint64_t without_sign(int64_t s)
-{
-    return s < 0 ? 0 - (uint64_t)s : (uint64_t)s;
-}
-
-static void slow_add_element(slow_result *to, pc_type type, const char *x)
-{
-    uint64_t bits = 0, magnitude;
-    uint8_t one;
-    uint16_t two;
-    uint32_t four;
-    switch (sizes[type]) {
-    case 1:
-        memcpy(&one, x, 1);
-        bits = one;
-        break;
-    case 2:
-        memcpy(&two, x, 2);
-        bits = two;
-        break;
-    case 4:
-        memcpy(&four, x, 4);
-        bits = four;
-        break;
-    default: memcpy(&bits, x, 8);
-    }
-    if (is_float(type)) {
-        int fraction_bits = formats[type - PC_FLOAT16].fraction,
-            exponent_bits = formats[type - PC_FLOAT16].exponent;
-        int top = (1 << exponent_bits) - 1, exponent = (int)(bits >> fraction_bits) & top;
-        uint64_t fraction = bits & ((UINT64_C(1) << fraction_bits) - 1);
-        if (exponent == top) {
-            *(fraction ? &to->nan : &to->inf) = 1;
-            return;
-        }
-        if (exponent)
-            fraction |= UINT64_C(1) << fraction_bits;
-        else
-            exponent = 1;
-        slow_add_square(&to->sum, fraction, exponent - (top >> 1) - fraction_bits);
-        return;
-    }
-    switch (type) {
-    case PC_BOOL: magnitude = bits != 0; break;
-    case PC_INT8: magnitude = without_sign((int8_t)bits); break;
-    case PC_INT16: magnitude = without_sign((int16_t)bits); break;
-    case PC_INT32: magnitude = without_sign((int32_t)bits); break;
-    case PC_INT64: magnitude = without_sign((int64_t)bits); break;
-    default: magnitude = bits;
-    }
-    slow_add_square(&to->sum, magnitude, 0);
-}
-
-static void check_equal(const slow_result *slow, const pc_accumulator *acc)
-{
-    CHECK(pc_accumulator_special(acc) == (slow->nan ? 2 : slow->inf ? 1 : 0));
-    if (!slow->nan && !slow->inf)
-        CHECK(slow_equal(&slow->sum, acc));
-}
-
-/* ---- pc_add_squares ----------------------------------------------------------- */
+/* ---- pc_add_numbers ------------------------------------------------------------ */
 
 static size_t some_length(void)
 {
@@ -228,52 +143,68 @@ static size_t some_length(void)
 
 static guarded before_a_page, after_a_page;
 
+/* What any of the results needs. */
+static pc_result some_result(void)
+{
+    static const pc_result needs[] = {PC_SUMSQ, PC_SUM, PC_VAR, PC_VAR};
+    return needs[below(4)];
+}
+
+/* An accumulator taken apart and put together again. */
+static void copy_parts(pc_accumulator *copy, const pc_accumulator *acc)
+{
+    for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
+        uint64_t words[PC_LIMBS];
+        int exponent, negative;
+        size_t used = pc_accumulator_export(acc, part, words, &exponent, &negative);
+        CHECK(used == 0 || (words[0] && words[used - 1]));
+        CHECK(pc_accumulator_import(copy, part, words, used, exponent, negative) == PC_OK);
+    }
+    copy->count = acc->count;
+    pc_accumulator_make_special(copy, pc_accumulator_special(acc));
+}
+
 static void test_contiguous(long count)
 {
     for (; count; count--) {
-        slow_result slow = {{{0}}, 0, 0};
-        pc_accumulator acc;
+        const pc_result needed = some_result();
+        slow_sums slow = {.special = 0};
+        pc_accumulator acc, copy, twice;
         size_t total = 0;
-        pc_accumulator_clear(&acc);
+        int complex = 0;
+        pc_accumulator_clear(&acc, needed);
+        pc_accumulator_clear(&copy, needed);
+        pc_accumulator_clear(&twice, needed);
         for (int pieces = 1 + (int)below(3); pieces; pieces--) {
             pc_type type = (pc_type)below(TYPES);
-            size_t n = some_length(), bytes = n * sizes[type],
-                   odd = below(2) ? (size_t)below(8) : 0;
+            const int parts = is_float(type) ? 1 + (int)below(2) : 1;
+            size_t n = some_length() / (size_t)parts, reals = n * (size_t)parts,
+                   bytes = reals * sizes[type], odd = below(2) ? (size_t)below(8) : 0;
             char *x = below(2) ? before_a_page.data + ((size_t)1 << 20) - bytes - odd
                                : after_a_page.data + odd;
-            fill(x, type, n);
-            for (size_t k = 0; k < n; k++)
-                slow_add_element(&slow, type, x + k * sizes[type]);
+            fill(x, type, reals);
+            slow_add_all(&slow, type, parts, x, reals);
             total += n;
+            complex |= parts == 2;
             as_the_caller();
-            pc_add_squares(&acc, type, x, n);
+            pc_add_numbers(&acc, type, parts, x, n);
             as_the_test();
         }
-        CHECK(acc.count == total);
-        check_equal(&slow, &acc);
-
-        /* An accumulator taken apart and put together again is the same. */
-        uint64_t words[PC_LIMBS];
-        int exponent;
-        pc_accumulator copy, twice;
-        size_t used = pc_accumulator_export(&acc, words, &exponent);
-        CHECK(used == 0 || (words[0] && words[used - 1]));
-        pc_accumulator_clear(&copy);
-        CHECK(pc_accumulator_import(&copy, words, used, exponent) == PC_OK);
-        copy.count = acc.count;
-        pc_accumulator_make_special(&copy, pc_accumulator_special(&acc));
-        check_equal(&slow, &copy);
+        CHECK(acc.count == total && slow_all_equal(&slow, &acc));
+        copy_parts(&copy, &acc);
+        CHECK(slow_all_equal(&slow, &copy));
 
         /* Merged with itself it is twice as much, and so it is scaled by two. */
-        pc_accumulator_clear(&twice);
+        uint64_t rounded[2][RESULTS][2] = {{{0}}};
         as_the_caller();
         CHECK(pc_accumulator_merge(&twice, &acc) == PC_OK &&
               pc_accumulator_merge(&twice, &copy) == PC_OK);
         pc_accumulator_scale(&copy, 2);
-        double rounded[2][3];
-        for (int result = PC_SUMSQ; result <= PC_RMS; result++) {
-            rounded[0][result] = pc_accumulator_round(&twice, (pc_result)result);
-            rounded[1][result] = pc_accumulator_round(&copy, (pc_result)result);
+        for (int result = PC_SUMSQ; result < RESULTS; result++) {
+            pc_figure figure = figure_of((pc_result)result, PC_FLOAT64);
+            figure.parts = result == PC_SUM || result == PC_MEAN ? 1 + complex : 1;
+            (void)round_to(&twice, figure, rounded[0][result]);
+            (void)round_to(&copy, figure, rounded[1][result]);
         }
         as_the_test();
         CHECK(memcmp(rounded[0], rounded[1], sizeof rounded[0]) == 0);
@@ -296,11 +227,14 @@ static void test_reach(long count)
         size_t odd = (size_t)below(N);
         char x[N * sizeof(double)];
         pc_accumulator acc;
-        slow_result slow = {{{0}}, 0, 0};
-        pc_accumulator_clear(&acc);
-        memset(acc.window, 0, sizeof acc.window);
-        acc.flags = PC_WINDOW_USED;
-        acc.exponent = window_of(E);
+        slow_sums slow = {.special = 0};
+        const uint64_t zero[4] = {0};
+        const pc_result needed = some_result();
+        pc_accumulator_clear(&acc, needed);
+        if (needed == PC_SUM)
+            accumulator_add(&acc, PC_NUMBERS, zero, number_window_of(E));
+        else
+            accumulator_add(&acc, PC_SQUARES, zero, window_of(E));
         for (size_t k = 0; k < N; k++) {
             uint64_t ones = (UINT64_C(1) << fraction_bits) - 1, bits = 0,
                      fraction = below(2)   ? random64() & ones
@@ -310,19 +244,14 @@ static void test_reach(long count)
             biased = biased < 0 ? 0 : biased > top ? top : biased;
             if (k == odd || below(4))
                 bits = (uint64_t)biased << fraction_bits | fraction;
-            uint16_t two = (uint16_t)bits;
-            uint32_t four = (uint32_t)bits;
-            memcpy(x + k * sizes[type],
-                   sizes[type] == 2   ? (void *)&two
-                   : sizes[type] == 4 ? (void *)&four
-                                      : (void *)&bits,
-                   sizes[type]);
-            slow_add_element(&slow, type, x + k * sizes[type]);
+            bits |= below(2) << (8 * sizes[type] - 1);
+            store_bits(x + k * sizes[type], sizes[type], bits);
+            slow_add_element(&slow, PC_NUMBERS, type, x + k * sizes[type]);
         }
         as_the_caller();
-        pc_add_squares(&acc, type, x, N);
+        pc_add_numbers(&acc, type, 1, x, N);
         as_the_test();
-        check_equal(&slow, &acc);
+        CHECK(slow_all_equal(&slow, &acc));
     }
 }
 
@@ -334,7 +263,7 @@ static void test_strided(long count)
     static pc_sum panel[PC_PANEL];
     enum { MEMORY = 1 << 16 };
     static char mask_memory[1 << 20];
-    double out[4096];
+    static double out[4096][2];
 
     for (; count; count--) {
         pc_array a = {.type = (pc_type)below(TYPES), .parts = 1, .repeat = 1};
@@ -392,7 +321,7 @@ static void test_strided(long count)
         }
         size_t out_next = 1;
         for (int k = a.kept - 1; k >= 0; k--) { /* the results in C order */
-            a.axis[k].out_stride = (ptrdiff_t)(out_next * sizeof(double));
+            a.axis[k].out_stride = (ptrdiff_t)(out_next * sizeof *out);
             out_next *= a.axis[k].length;
         }
         for (int k = 0; k < axes; k++)
@@ -414,7 +343,7 @@ static void test_strided(long count)
         }
 
         /* The slow way first, before pc_array_arrange moves the axes. */
-        static slow_result slow[4096];
+        static slow_sums slow[4096];
         static pc_accumulator sums[4096];
         static uint64_t counts[4096];
         memset(slow, 0, positions * sizeof *slow);
@@ -438,7 +367,7 @@ static void test_strided(long count)
                     const char *from = a.data + at + (size_t)part * sizes[a.type];
                     for (size_t b = 0; b < sizes[a.type]; b++)
                         element[b] = from[a.swapped ? sizes[a.type] - 1 - b : b];
-                    slow_add_element(&slow[p], a.type, element);
+                    slow_add_element(&slow[p], PC_NUMBERS + (pc_part)part, a.type, element);
                 }
             }
         }
@@ -458,7 +387,7 @@ static void test_strided(long count)
             CHECK(n >= 1 && n <= PC_PANEL && n <= last - first);
             CHECK(pc_array_panel(&arranged, first, positions) >= n);
             for (size_t k = 0; k < n; k++)
-                pc_accumulator_clear(&panel[k].total);
+                pc_accumulator_clear(&panel[k].total, PC_VAR);
             as_the_caller();
             for (size_t start = 0, whole = pc_array_depth(&arranged), stop; start < whole;
                  start = stop) {
@@ -469,68 +398,61 @@ static void test_strided(long count)
             as_the_test();
             for (size_t k = 0; k < n; k++) {
                 pc_accumulator *sum = &panel[k].total;
-                size_t p = (size_t)panel[k].offset / sizeof(double);
+                size_t p = (size_t)panel[k].offset / sizeof *out;
                 pc_accumulator_scale(sum, arranged.repeat);
                 CHECK(sum->count == counts[p]);
-                check_equal(&slow[p], sum);
+                CHECK(slow_all_equal(&slow[p], sum));
                 sums[p] = *sum;
             }
         }
 
         /* And all at once: what they come to. It works in no more sums than it needs. */
         pc_sum *least = panel + (positions < PC_PANEL ? PC_PANEL - positions : 0);
-        static const struct {
-            pc_result result;
-            pc_type type;
-            size_t size;
-        } made[] = {{PC_SUMSQ, PC_FLOAT64, 8}, {PC_NORM, PC_FLOAT64, 8}, {PC_RMS, PC_FLOAT64, 8},
-                    {PC_SUMSQ, PC_FLOAT32, 4}, {PC_NORM, PC_FLOAT16, 2}, {PC_RMS, PC_FLOAT32, 4},
-                    {PC_SUMSQ, PC_UINT64, 8},  {PC_SUMSQ, PC_INT64, 8}};
+        static const pc_figure made[] = {
+            {PC_SUMSQ, PC_FLOAT64, 1, 0, 0}, {PC_NORM, PC_FLOAT64, 1, 0, 0},
+            {PC_RMS, PC_FLOAT64, 1, 0, 0},   {PC_SUMSQ, PC_FLOAT32, 1, 0, 0},
+            {PC_NORM, PC_FLOAT16, 1, 0, 0},  {PC_RMS, PC_FLOAT32, 1, 0, 0},
+            {PC_SUMSQ, PC_UINT64, 1, 0, 0},  {PC_SUMSQ, PC_INT64, 1, 0, 0},
+            {PC_SUM, PC_FLOAT64, 2, 0, 0},   {PC_MEAN, PC_FLOAT32, 2, 0, 0},
+            {PC_MEAN, PC_FLOAT64, 1, 0, 0},  {PC_SUM, PC_FLOAT16, 1, 0, 0},
+            {PC_VAR, PC_FLOAT64, 1, 0, 0},   {PC_STD, PC_FLOAT64, 1, 3, 1},
+            {PC_VAR, PC_FLOAT32, 1, 1, 0},   {PC_STD, PC_FLOAT16, 1, 0, 0},
+            {PC_SUM, PC_UINT64, 1, 0, 0},    {PC_SUM, PC_INT64, 1, 0, 0},
+        };
         for (size_t m = 0; m < sizeof made / sizeof *made; m++) {
-            int integer = made[m].type == PC_UINT64 || made[m].type == PC_INT64;
-            int empty = 0, too_large = 0;
-            if (integer && is_float(a.type))
+            const pc_figure figure = made[m];
+            const size_t size = sizes[figure.type] * (size_t)figure.parts;
+            pc_status status, expected = PC_OK;
+            uint64_t bits[2];
+            if ((!is_float(figure.type) && is_float(a.type)) || figure.parts > a.parts)
                 continue;
             memset(out, 0x55, positions * sizeof *out);
             as_the_caller();
-            pc_status status = pc_reduce(&arranged, 0, positions, made[m].result, made[m].type,
-                                         (char *)out, least);
+            status = pc_reduce(&arranged, 0, positions, &figure, (char *)out, least);
             as_the_test();
             for (size_t p = 0; p < positions; p++) {
-                uint64_t word = 0;
-                if (integer)
-                    too_large |= pc_accumulator_word(&sums[p], made[m].type, &word) != PC_OK;
-                empty |= made[m].result == PC_RMS && counts[p] == 0;
+                pc_status one = round_to(&sums[p], figure, bits);
+                expected = one == PC_TOO_LARGE || expected == PC_OK ? one : expected;
             }
-            CHECK(status == (too_large ? PC_TOO_LARGE : empty ? PC_EMPTY : PC_OK));
+            CHECK(status == expected);
             if (status == PC_TOO_LARGE) { /* the sums of the panel with it are there */
-                uint64_t word;
                 size_t k = 0;
                 while (k < PC_PANEL && k < positions &&
-                       pc_accumulator_word(&least[k].total, made[m].type, &word) == PC_OK)
+                       round_to(&least[k].total, figure, bits) != PC_TOO_LARGE)
                     k++;
                 CHECK(k < PC_PANEL && k < positions);
-                size_t p = (size_t)least[k].offset / sizeof(double);
-                CHECK(pc_accumulator_word(&sums[p], made[m].type, &word) == PC_TOO_LARGE);
+                size_t p = (size_t)least[k].offset / sizeof *out;
+                CHECK(round_to(&sums[p], figure, bits) == PC_TOO_LARGE);
                 continue;
             }
             for (size_t p = 0; p < positions; p++) {
-                uint64_t word;
-                uint32_t word32;
-                uint16_t word16;
-                if (integer)
-                    CHECK(pc_accumulator_word(&sums[p], made[m].type, &word) == PC_OK);
-                else
-                    word = pc_accumulator_bits(&sums[p], made[m].result, made[m].type);
-                word32 = (uint32_t)word;
-                word16 = (uint16_t)word;
-                CHECK(memcmp(&out[p],
-                             made[m].size == 8   ? (const void *)&word
-                             : made[m].size == 4 ? (const void *)&word32
-                                                 : (const void *)&word16,
-                             made[m].size) == 0);
-                for (size_t b = made[m].size; b < sizeof *out; b++)
-                    CHECK(((const char *)&out[p])[b] == 0x55);
+                const char *written = (const char *)out[p];
+                (void)round_to(&sums[p], figure, bits);
+                for (int k = 0; k < figure.parts; k++)
+                    CHECK(load_bits(written + (size_t)k * sizes[figure.type], sizes[figure.type]) ==
+                          bits[k]);
+                for (size_t b = size; b < sizeof *out; b++)
+                    CHECK(written[b] == 0x55);
             }
         }
     }
@@ -608,89 +530,113 @@ static void test_arrange(void)
 static void test_limits(void)
 {
     pc_accumulator acc, other;
-    uint64_t words[PC_LIMBS], word;
+    uint64_t words[PC_LIMBS];
 
     /* Counts that do not fit are refused, and change nothing. */
-    pc_accumulator_clear(&acc);
-    pc_accumulator_clear(&other);
+    pc_accumulator_clear(&acc, PC_VAR);
+    pc_accumulator_clear(&other, PC_VAR);
     double one = 1.0;
-    pc_add_squares(&acc, PC_FLOAT64, (char *)&one, 1);
+    pc_add_numbers(&acc, PC_FLOAT64, 1, (char *)&one, 1);
     other.count = UINT64_MAX;
     CHECK(pc_accumulator_merge(&acc, &other) == PC_TOO_LARGE);
-    CHECK(acc.count == 1 && pc_accumulator_round(&acc, PC_SUMSQ) == 1.0);
+    CHECK(acc.count == 1 && rounded_to(&acc, PC_SUMSQ) == 1.0);
     other.count = UINT64_MAX - 1;
     CHECK(pc_accumulator_merge(&acc, &other) == PC_OK && acc.count == UINT64_MAX);
 
     /* float32 after doubles of a scale that float32 has not. */
-    static const double scales[] = {0x1p-300, 0x1p300};
+    static const double scales[] = {0x1p-300, -0x1p300};
     for (size_t k = 0; k < 2; k++) {
         double doubles[64];
         float floats[64];
-        slow_sum slow = {{0}};
+        slow_sums slow = {.special = 0};
         for (size_t j = 0; j < 64; j++) {
             doubles[j] = scales[k];
             floats[j] = 1.5f;
-            slow_add_double_squared(&slow, scales[k]);
-            slow_add_double_squared(&slow, 1.5);
         }
-        pc_accumulator_clear(&acc);
-        pc_add_squares(&acc, PC_FLOAT64, (char *)doubles, 64);
-        pc_add_squares(&acc, PC_FLOAT32, (char *)floats, 64);
-        CHECK(slow_equal(&slow, &acc));
+        slow_add_all(&slow, PC_FLOAT64, 1, (char *)doubles, 64);
+        slow_add_all(&slow, PC_FLOAT32, 1, (char *)floats, 64);
+        pc_accumulator_clear(&acc, PC_VAR);
+        pc_add_numbers(&acc, PC_FLOAT64, 1, (char *)doubles, 64);
+        pc_add_numbers(&acc, PC_FLOAT32, 1, (char *)floats, 64);
+        CHECK(slow_all_equal(&slow, &acc));
     }
-
-    /* What fits a word, and what does not. */
-    uint64_t root = UINT32_MAX;
-    pc_accumulator_clear(&acc);
-    CHECK(pc_accumulator_word(&acc, PC_UINT64, &word) == PC_OK && word == 0);
-    pc_add_squares(&acc, PC_UINT64, (char *)&root, 1);
-    CHECK(pc_accumulator_word(&acc, PC_UINT64, &word) == PC_OK && word == root * root);
-    pc_add_squares(&acc, PC_UINT64, (char *)&root, 1);
-    CHECK(pc_accumulator_word(&acc, PC_UINT64, &word) == PC_TOO_LARGE);
-    root = UINT64_C(1) << 31; /* 2^62, and twice that */
-    pc_accumulator_clear(&acc);
-    pc_add_squares(&acc, PC_UINT64, (char *)&root, 1);
-    CHECK(pc_accumulator_word(&acc, PC_INT64, &word) == PC_OK && word == root * root);
-    pc_add_squares(&acc, PC_UINT64, (char *)&root, 1);
-    CHECK(pc_accumulator_word(&acc, PC_INT64, &word) == PC_TOO_LARGE);
-    CHECK(pc_accumulator_word(&acc, PC_UINT64, &word) == PC_OK && word == 2 * root * root);
-    root = UINT64_C(1) << 32; /* 2^64: one word, of another weight */
-    pc_accumulator_clear(&acc);
-    pc_add_squares(&acc, PC_UINT64, (char *)&root, 1);
-    CHECK(pc_accumulator_word(&acc, PC_UINT64, &word) == PC_TOO_LARGE);
 
     /* What no accumulator holds is not imported. Whatever is imported, more may be added. */
     memset(words, 0xff, sizeof words);
-    static const int exponents[] = {LOWEST - 1, LOWEST, -2148, -1,   0,      1,      1984,
-                                    2048,       2112,   2113,  2176, 100000, -100000};
-    for (size_t count = 0; count <= PC_LIMBS; count++)
-        for (size_t k = 0; k < sizeof exponents / sizeof *exponents; k++) {
-            pc_accumulator_clear(&acc);
-            double largest = 0x1.fffffffffffffp1023, least = 0x1p-1074;
-            if (pc_accumulator_import(&acc, words, count, exponents[k]) != PC_OK)
-                continue;
-            for (int again = 0; again < 3; again++) {
-                accumulator_add_square(&acc, largest);
-                accumulator_add_square(&acc, least);
-                CHECK(pc_accumulator_merge(&acc, &acc) == PC_OK);
+    static const int exponents[] = {LOWEST - 1,
+                                    LOWEST,
+                                    -2148,
+                                    LOWEST_NUMBER - 1,
+                                    LOWEST_NUMBER,
+                                    -1074,
+                                    -1,
+                                    0,
+                                    1,
+                                    1024,
+                                    1088,
+                                    1984,
+                                    2048,
+                                    2112,
+                                    2113,
+                                    2176,
+                                    100000,
+                                    -100000};
+    for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++)
+        for (size_t count = 0; count <= PC_LIMBS; count++)
+            for (size_t k = 0; k < sizeof exponents / sizeof *exponents; k++) {
+                pc_accumulator_clear(&acc, PC_VAR);
+                double largest = 0x1.fffffffffffffp1023, least = 0x1p-1074;
+                if (pc_accumulator_import(&acc, part, words, count, exponents[k], count & 1) !=
+                    PC_OK)
+                    continue;
+                for (int again = 0; again < 3; again++) {
+                    accumulator_add_number(&acc, largest, again & 1);
+                    accumulator_add_number(&acc, least, again & 1);
+                    CHECK(pc_accumulator_merge(&acc, &acc) == PC_OK);
+                }
+                acc.count = 3;
+                for (int result = PC_SUMSQ; result < RESULTS; result++)
+                    (void)rounded_to(&acc, (pc_result)result);
             }
-            (void)pc_accumulator_round(&acc, PC_NORM);
-        }
 
     /* Words of zeros are nothing, wherever they stand. */
     memset(words, 0, sizeof words);
-    pc_accumulator_clear(&acc);
-    CHECK(pc_accumulator_import(&acc, words, PC_LIMBS, 100000) == PC_OK &&
-          pc_accumulator_round(&acc, PC_NORM) == 0.0);
+    pc_accumulator_clear(&acc, PC_VAR);
+    CHECK(pc_accumulator_import(&acc, PC_SQUARES, words, PC_LIMBS, 100000, 0) == PC_OK &&
+          rounded_to(&acc, PC_NORM) == 0.0);
 
-    /* 2^64 - 1 of the largest doubles are no matter. */
-    pc_accumulator_clear(&acc);
-    double largest = 0x1.fffffffffffffp1023;
-    pc_add_squares(&acc, PC_FLOAT64, (char *)&largest, 1);
-    pc_accumulator_scale(&acc, UINT64_MAX);
-    CHECK(acc.count == UINT64_MAX);
-    CHECK(pc_accumulator_round(&acc, PC_RMS) == largest);
-    CHECK(pc_accumulator_round(&acc, PC_SUMSQ) == (double)INFINITY);
+    /* 2^64 - 1 of the largest doubles are no matter; nor of the least. */
+    for (int sign = -1; sign < 2; sign += 2) {
+        double largest = sign * 0x1.fffffffffffffp1023, least = sign * 0x1p-1074;
+        pc_accumulator_clear(&acc, PC_VAR);
+        pc_add_numbers(&acc, PC_FLOAT64, 1, (char *)&largest, 1);
+        pc_accumulator_scale(&acc, UINT64_MAX);
+        CHECK(acc.count == UINT64_MAX);
+        CHECK(rounded_to(&acc, PC_RMS) == sign * largest);
+        CHECK(rounded_to(&acc, PC_SUMSQ) == (double)INFINITY);
+        CHECK(rounded_to(&acc, PC_MEAN) == largest);
+        CHECK(rounded_to(&acc, PC_SUM) == sign * (double)INFINITY);
+        CHECK(rounded_to(&acc, PC_VAR) == 0.0 && rounded_to(&acc, PC_STD) == 0.0);
+        pc_accumulator_clear(&other, PC_VAR); /* and as many with the other sign */
+        largest = -largest;
+        pc_add_numbers(&other, PC_FLOAT64, 1, (char *)&largest, 1);
+        pc_accumulator_scale(&other, UINT64_MAX);
+        acc.count = UINT64_C(1) << 63;
+        other.count = acc.count - 1;
+        CHECK(pc_accumulator_merge(&acc, &other) == PC_OK);
+        CHECK(rounded_to(&acc, PC_SUM) == 0.0 && rounded_to(&acc, PC_MEAN) == 0.0);
+        pc_accumulator_clear(&acc, PC_VAR);
+        pc_add_numbers(&acc, PC_FLOAT64, 1, (char *)&least, 1);
+        pc_accumulator_scale(&acc, UINT64_MAX);
+        CHECK(rounded_to(&acc, PC_MEAN) == least && rounded_to(&acc, PC_VAR) == 0.0);
+    }
+
+    /* The largest spread there is. */
+    double ends[2] = {0x1.fffffffffffffp1023, -0x1.fffffffffffffp1023};
+    pc_accumulator_clear(&acc, PC_VAR);
+    pc_add_numbers(&acc, PC_FLOAT64, 1, (char *)ends, 2);
+    CHECK(rounded_to(&acc, PC_SUM) == 0.0 && rounded_to(&acc, PC_STD) == ends[0] &&
+          rounded_to(&acc, PC_VAR) == (double)INFINITY);
 }
 
 /* n squares that come to just about 2^128: the last carry of all decides. */
@@ -702,14 +648,13 @@ static void test_carry(void)
         for (uint64_t near = root - 3; near <= root + 3; near++)
             for (pc_type type = PC_INT64; type <= PC_UINT64; type++) {
                 pc_accumulator acc;
-                slow_result slow = {{{0}}, 0, 0};
-                pc_accumulator_clear(&acc);
-                for (int k = 0; k < n; k++) {
+                slow_sums slow = {.special = 0};
+                pc_accumulator_clear(&acc, PC_VAR);
+                for (int k = 0; k < n; k++)
                     x[k] = near;
-                    slow_add_element(&slow, type, (char *)&x[k]);
-                }
-                pc_add_squares(&acc, type, (char *)x, (size_t)n);
-                check_equal(&slow, &acc);
+                slow_add_all(&slow, type, 1, (char *)x, (size_t)n);
+                pc_add_numbers(&acc, type, 1, (char *)x, (size_t)n);
+                CHECK(slow_all_equal(&slow, &acc));
             }
     }
 }

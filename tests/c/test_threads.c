@@ -9,7 +9,7 @@ enum { THREADS = 8, COUNT = 5000 };
 static double shared[COUNT];
 static const int8_t bytes[COUNT] = {-128, 1, 2};
 static pthread_barrier_t start;
-static double norms[THREADS];
+static double norms[THREADS], deviations[THREADS];
 static pc_accumulator sums[THREADS];
 
 static void *work(void *argument)
@@ -17,19 +17,23 @@ static void *work(void *argument)
     size_t me = *(size_t *)argument;
     pc_walk walk = {0, {0, 0}};
     pc_accumulator mine;
-    uint64_t word;
+    uint64_t word[2];
+    const pc_figure deviation = figure_of(PC_STD, PC_FLOAT64);
 
     pthread_barrier_wait(&start);
     pc_walk_to(&walk, 1000);
     CHECK(walk.sum.lo == 333833500 && walk.sum.hi == 0);
 
-    pc_accumulator_clear(&sums[me]);
-    pc_add_squares(&sums[me], PC_FLOAT64, (const char *)shared, COUNT);
-    norms[me] = pc_accumulator_round(&sums[me], PC_NORM);
+    pc_accumulator_clear(&sums[me], PC_VAR);
+    pc_add_numbers(&sums[me], PC_FLOAT64, 1, (const char *)shared, COUNT);
+    norms[me] = rounded_to(&sums[me], PC_NORM);
+    CHECK(pc_result_of(PC_FLOAT64, 1, (const char *)shared, COUNT, &deviation, &mine,
+                       (char *)&deviations[me]) == PC_OK);
 
-    pc_accumulator_clear(&mine);
-    pc_add_squares(&mine, PC_INT8, (const char *)bytes, COUNT);
-    CHECK(pc_accumulator_word(&mine, PC_UINT64, &word) == PC_OK && word == 128 * 128 + 1 + 4);
+    pc_accumulator_clear(&mine, PC_SUMSQ);
+    pc_add_numbers(&mine, PC_INT8, 1, (const char *)bytes, COUNT);
+    CHECK(round_to(&mine, figure_of(PC_SUMSQ, PC_UINT64), word) == PC_OK &&
+          word[0] == 128 * 128 + 1 + 4);
 
     for (const char *const *name = pc_simd_names; *name;
          name++) /* levels change under the others' feet */
@@ -49,14 +53,15 @@ int main(void)
         CHECK(pthread_create(&thread[k], NULL, work, &number[k]) == 0);
     }
     pc_accumulator total, twice;
-    pc_accumulator_clear(&total);
+    pc_accumulator_clear(&total, PC_VAR);
     for (size_t k = 0; k < THREADS; k++) {
         CHECK(pthread_join(thread[k], NULL) == 0);
-        CHECK(norms[k] == norms[0]);
+        CHECK(norms[k] == norms[0] && deviations[k] == rounded_to(&sums[0], PC_STD));
         CHECK(pc_accumulator_merge(&total, &sums[k]) == PC_OK);
     }
     twice = sums[0];
     pc_accumulator_scale(&twice, THREADS);
-    CHECK(pc_accumulator_round(&twice, PC_SUMSQ) == pc_accumulator_round(&total, PC_SUMSQ));
+    for (int result = PC_SUMSQ; result < RESULTS; result++)
+        CHECK(rounded_to(&twice, (pc_result)result) == rounded_to(&total, (pc_result)result));
     return 0;
 }
