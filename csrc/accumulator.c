@@ -57,14 +57,16 @@ static uint64_t sign_of(const uint64_t *word, size_t count)
 
 /* ---- add ----------------------------------------------------------------- */
 
-/* to += (words, sign) * 2^position. */
+/* to += (words, sign) * 2^position. From the top down: what is not read yet no carry has changed,
+ * if they are the words of `to` itself. */
 static void add_long(uint64_t *to, size_t room, size_t position, const uint64_t *words,
                      size_t count, uint64_t sign)
 {
-    for (size_t k = 0; k < count; k += 2) {
-        const int last = k + 2 >= count;
+    uint64_t above = sign;
+    for (size_t k = count + count % 2; k; above = 0) {
+        k -= 2;
         const pc_u128 two = {words[k], k + 1 < count ? words[k + 1] : sign};
-        add_at(to, room, position + 64 * k, two, last ? sign : 0);
+        add_at(to, room, position + 64 * k, two, above);
     }
 }
 
