@@ -158,8 +158,8 @@ static void add_all(pc_type type, size_t n)
     CHECK(acc.count == n);
 }
 
-/* Two blocks pass the kernel twice in all, and a third time if the first guess for
- * the first of them, E = 0, was wrong: what is seen of it serves for the second. */
+/* Two blocks pass the kernel twice in all, and a third time if the first guess for the first of
+ * them, by the first number, was wrong: what is seen of it serves for the second. */
 static void test_scales(const pc_kernels *kernels)
 {
     const int depth = kernels->depth;
@@ -169,26 +169,27 @@ static void test_scales(const pc_kernels *kernels)
         size_t passes;
     } cases[] = {
         {PC_FLOAT32, 0, 0, 0, 2},       /* as guessed */
-        {PC_FLOAT32, -27, 0, 0, 2},     /* ... as wide as can be */
-        {PC_FLOAT32, -27, -27, 0, 2},   /* ... the smallest */
-        {PC_FLOAT32, -28, -28, 0, 3},   /* ... and too small */
-        {PC_FLOAT32, 1, 1, 0, 3},       /* too large */
+        {PC_FLOAT32, -23, 0, 0, 2},     /* ... as wide as can be, with room for 16 times as much */
+        {PC_FLOAT32, -24, 0, 0, 3},     /* ... and wider */
         {PC_FLOAT32, 24, 50, 0, 3},     /* as wide as can be, with room */
-        {PC_FLOAT32, 50, 50, 1, 3},     /* twice as large: there is room */
-        {PC_FLOAT32, 50, 50, 2, 4},     /* four times: there is none */
-        {PC_FLOAT32, 100, 126, 0, 3},   /* near the end */
+        {PC_FLOAT32, 50, 50, 4, 2},     /* 16 times as large: there is room */
+        {PC_FLOAT32, 50, 50, 5, 3},     /* 32 times: there is none */
+        {PC_FLOAT32, 100, 123, 0, 2},   /* near the end */
+        {PC_FLOAT32, 100, 126, 0, 3},   /* nearer */
         {PC_FLOAT32, 100, 127, 0, 3},   /* at the end: no room needed */
-        {PC_FLOAT32, -149, -100, 0, 3}, /* so small that any number goes */
+        {PC_FLOAT32, -149, -103, 0, 2}, /* so small that any number goes */
+        {PC_FLOAT32, -149, -102, 0, 3},
         {PC_FLOAT32, -149, -149, 0, 3},
         {PC_FLOAT64, 0, 0, 0, 2},
-        {PC_FLOAT64, -depth, 0, 0, 2},
-        {PC_FLOAT64, -depth, -depth, 0, 2},
-        {PC_FLOAT64, -depth - 1, -depth - 1, 0, 3},
-        {PC_FLOAT64, 1, 1, 0, 3},
+        {PC_FLOAT64, 4 - depth, 0, 0, 2},
+        {PC_FLOAT64, 3 - depth, 0, 0, 3},
         {PC_FLOAT64, 50 + 1 - depth, 50, 0, 3},
-        {PC_FLOAT64, 50, 50, 1, 3},
-        {PC_FLOAT64, 50, 50, 2, 4},
+        {PC_FLOAT64, 50, 50, 4, 2},
+        {PC_FLOAT64, 50, 50, 5, 3},
+        {PC_FLOAT64, 400 - depth, 396, 0, 2},
+        {PC_FLOAT64, 400 - depth, 397, 0, 3},
         {PC_FLOAT64, 400 - depth, 399, 0, 3},
+        {PC_FLOAT64, -400 - depth, -404, 0, 2},
         {PC_FLOAT64, -400 - depth, -401, 0, 3},
     };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
@@ -203,6 +204,18 @@ static void test_scales(const pc_kernels *kernels)
     }
 }
 
+/* An empty accumulator whose window is open for blocks of this scale. */
+static void open_at(pc_accumulator *acc, int E)
+{
+    const uint64_t zero[4] = {0};
+    pc_accumulator_clear(acc, needed);
+    if (needed == PC_SUM)
+        accumulator_add(acc, PC_NUMBERS, zero, number_window_of(E));
+    else
+        accumulator_add(acc, PC_SQUARES, zero, window_of(E));
+    memset(&passed, 0, sizeof passed);
+}
+
 /* A number in the last 2^-21 of a binade belongs to the next E: its whole block does. */
 static void test_top(void)
 {
@@ -211,9 +224,11 @@ static void test_top(void)
         size_t passes;
     } cases[] = {{0x1.ffffeffffffffp0, 1}, {-0x1.fffff00000000p0, 2}, {0x1.fffffffffffffp0, 2}};
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        pc_accumulator acc;
         for (int k = 0; k < B; k++)
             put(PC_FLOAT64, k, k == 99 ? cases[c].x : above(k, 0));
-        add_all(PC_FLOAT64, B);
+        open_at(&acc, 0);
+        pc_add_numbers(&acc, PC_FLOAT64, 1, (const char *)numbers, B);
         CHECK(passed.float64 == cases[c].passes * B && passed.single == 0);
     }
 }
@@ -244,16 +259,21 @@ static void test_guess(const pc_kernels *kernels)
             else
                 put(type, k, above(k, 0));
         }
-        pc_accumulator_clear(&acc, needed);
-        const uint64_t zero[4] = {0};
-        const int E = cases[c].E;
-        if (needed == PC_SUM)
-            accumulator_add(&acc, PC_NUMBERS, zero, number_window_of(E));
-        else
-            accumulator_add(&acc, PC_SQUARES, zero, window_of(E));
-        memset(&passed, 0, sizeof passed);
+        open_at(&acc, cases[c].E);
         pc_add_numbers(&acc, type, 1, (const char *)numbers, B);
         CHECK(passed.float32 + passed.float64 == cases[c].passes * B && passed.single == 0);
+    }
+}
+
+/* Zeros say nothing: then 1 is the guess. */
+static void test_first_zero(pc_type type)
+{
+    for (int e = -1; e <= 1; e++) {
+        put(type, 0, 0.0);
+        for (int k = 1; k < B; k++)
+            put(type, k, above(k, e));
+        add_all(type, B);
+        CHECK(passed.float32 + passed.float64 == (e > 0 ? 2 : 1) * B && passed.single == 0);
     }
 }
 
@@ -272,10 +292,9 @@ static void test_spread(int depth)
         int count, period, low, high;
         size_t passes, single;
     } cases[] = {
-        {1, B, -depth, 0, 1, 0}, /* all fit at once */
-        {1, B, -depth, 1, 2, 1}, /* one does not */
-        {1, B, 1 - depth, 1, 2, 1},
-        {1, B, 2 - depth, 1, 2, 0},
+        {1, B, -4, 0, 1, 0},            /* all fit at once */
+        {1, B, 1 - depth, 0, 2, 0},     /* ... or at the second try */
+        {1, B, -depth, 0, 2, 1},        /* one does not */
         {1, 8, -200, 0, 2, B / 8},      /* some do not */
         {1, 2, -200, 0, 2, B / 2},      /* half of them, ... */
         {B / 2, B, -200, 0, 2, B / 2},  /* ... however they lie */
@@ -289,7 +308,8 @@ static void test_spread(int depth)
         {1, B, 1023, 1024 - depth, 2, 0}, /* the first is the largest */
         {1, B, 1024 - depth, 1023, 2, 0},
         {1, B, 1023 - depth, 1023, 2, 1},
-        {B, B, -402, -402, 2, 0},
+        {B, B, -404, -404, 1, 0},
+        {B, B, -405, -405, 2, 0},
         {1, B, -401 - depth, -402, 2, 0},
         {1, B, -402 - depth, -402, 2, 1},
         {1, B, -958 - depth, -959, 2, 0},
@@ -309,16 +329,17 @@ static void test_spread(int depth)
     }
 }
 
-/* Fewer than 20 numbers are added one by one. */
+/* A few numbers are added one by one. */
 static void test_few(pc_type type, int kernel)
 {
-    for (int k = 0; k < 20; k++)
+    const size_t few = needed == PC_VAR ? 6 : 12;
+    for (int k = 0; k < 12; k++)
         put(type, k, 1.0);
-    add_all(type, 19);
-    CHECK(passed.single == 19 && passed.float32 + passed.float64 == 0);
-    add_all(type, 20);
-    CHECK(passed.single == (kernel ? 0 : 20) &&
-          passed.float32 + passed.float64 == (kernel ? 20 : 0));
+    add_all(type, few - 1);
+    CHECK(passed.single == few - 1 && passed.float32 + passed.float64 == 0);
+    add_all(type, few);
+    CHECK(passed.single == (kernel ? 0 : few) &&
+          passed.float32 + passed.float64 == (kernel ? few : 0));
 }
 
 /* Numbers for which float32 is too narrow go the way of float64; those of float16 never are. */
@@ -358,7 +379,7 @@ static void test_integers(void)
 /* ---- columns ----------------------------------------------------------------- */
 
 /* The first rows are looked at to know the sizes, and then all are summed. What
- * does not fit goes the way of a block, in two passes where E = 0 does not fit either. */
+ * does not fit goes the way of a block, in two passes where its own first guess is wrong. */
 static void test_columns(int depth)
 {
     enum { ROWS = 100, LOOKED = 64, MOST = 2100, COLUMNS = PC_PANEL };
@@ -371,19 +392,20 @@ static void test_columns(int depth)
     } cases[] = {
         {ROWS, 16, 0, 0, 0, 16 * (LOOKED + ROWS), 0, 0},
         {ROWS, 8, 0, 0, 0, 8 * (LOOKED + ROWS), 0, 0},
-        {20, PC_PANEL, 0, 0, 0, PC_PANEL * (20 + 20), 0, 0},
+        {6, PC_PANEL, 0, 0, 0, PC_PANEL * (6 + 6), 0, 0},
         {ROWS, 12, 0, 0, 0, 8 * (LOOKED + ROWS), 4 * ROWS, 0}, /* eights */
         {ROWS, 7, 0, 0, 0, 0, 7 * ROWS, 0},
         {MOST, 8, 0, 0, 0, 8 * (LOOKED + MOST), 0, 0},
-        {20, 8, 0, 0, 0, 8 * (20 + 20), 0, 0},
-        {19, 8, 0, 0, 0, 0, 0, 8 * 19}, /* few */
+        {6, 8, 0, 0, 0, 8 * (6 + 6), 0, 0},
+        {5, 8, 0, 0, 0, 0, 0, 8 * 5}, /* few */
         {ROWS, 16, 50 + 2 - depth, 50, 0, 16 * (LOOKED + ROWS), 0, 0},
         {ROWS, 16, 50, 50, 2, 16 * (LOOKED + ROWS), 0, 0}, /* there is room to grow */
-        {ROWS, 16, 50, 50, 3, 16 * (LOOKED + ROWS), 16 * 2 * ROWS, 0},
+        {ROWS, 16, 50, 50, 3, 16 * (LOOKED + ROWS), 16 * ROWS, 0},
+        {ROWS, 16, 50, 50, 5, 16 * (LOOKED + ROWS), 16 * 2 * ROWS, 0},
         {ROWS, 8, 398, 398, 0, 8 * (LOOKED + ROWS), 0, 0}, /* the ends of the kernel's range */
         {ROWS, 8, 399, 399, 0, 8 * (LOOKED + ROWS), 8 * 2 * ROWS, 0},
         {ROWS, 8, -402, -402, 0, 8 * (LOOKED + ROWS), 0, 0},
-        {ROWS, 8, -403, -403, 0, 8 * (LOOKED + ROWS), 8 * 2 * ROWS, 0},
+        {ROWS, 8, -403, -403, 0, 8 * (LOOKED + ROWS), 8 * ROWS, 0},
     };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         size_t rows = cases[c].rows, columns = cases[c].columns;
@@ -525,6 +547,8 @@ int main(void)
             test_integers();
             test_scales(kernels);
             test_guess(kernels);
+            if (kernels->sums_of_float32)
+                test_first_zero(PC_FLOAT32);
             test_few(PC_FLOAT32, kernels->sums_of_float32 != NULL);
             test_few(PC_FLOAT64, kernels->sums_of_float64 != NULL);
             if (kernels->sums_of_float32)
@@ -532,6 +556,7 @@ int main(void)
             if (kernels->sums_of_float64) {
                 test_spread(kernels->depth);
                 test_top();
+                test_first_zero(PC_FLOAT64);
             }
             if (kernels->sums_of_columns)
                 test_columns(kernels->depth);
