@@ -286,7 +286,7 @@ static void test_cancels(const pc_kernels *kernels)
     static const struct {
         double share;
         int hopeless;
-    } cases[] = {{0.5, 0}, {0x1p-11, 0}, {0x1.1p-12, 0}, {0x0.fp-12, 1}, {0x1p-20, 1}, {0.0, 1}};
+    } cases[] = {{0.5, 0}, {0x1p-10, 0}, {0x1.1p-11, 0}, {0x0.fp-11, 1}, {0x1p-20, 1}, {0.0, 1}};
     enum { N = 300, COLUMNS = 16 };
     static char x[N * COLUMNS * sizeof(double)];
     for (pc_type type = PC_FLOAT32; type <= PC_FLOAT64; type++)
