@@ -53,7 +53,7 @@ int main(void)
 {
     /* In rounds of every level, below 2^26 and above 2^27, between which the kernels change. */
     static const uint64_t starts[] = {0, UINT64_C(1) << 28};
-    enum { N = 1 << 12 };
+    enum { N = 1 << 10 };
     FOR_EACH_LEVEL
     {
         for (size_t k = 0; k < 2; k++) {
