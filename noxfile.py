@@ -54,7 +54,7 @@ def parallel(session: nox.Session) -> None:
     """The suite without a GIL, each test in several threads at once; arguments go to pytest."""
     session.install(".[test]", "pytest-run-parallel")
     session.chdir("tests")
-    session.run("pytest", "--parallel-threads=4", *session.posargs)
+    session.run("pytest", "--numprocesses=0", "--parallel-threads=4", *session.posargs)
 
 
 @nox.session

@@ -1,5 +1,6 @@
 """What the tests share: every SIMD level in turn, fresh interpreters, long runs on demand."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -15,6 +16,11 @@ LEVELS = ("portable", "avx2", "avx512", "avx512ifma")
 
 def pytest_addoption(parser):
     parser.addoption("--full", action="store_true", help="run the long tests at full length")
+
+
+def pytest_xdist_auto_num_workers(config):
+    """Two processes for a whole folder: more would leave those that measure no processor. One for what is named."""
+    return min(2, os.cpu_count() or 1) if any(map(os.path.isdir, config.args)) else 0
 
 
 def pytest_configure(config):
