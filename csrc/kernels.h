@@ -91,7 +91,7 @@ const pc_kernels *pc_kernels_in_use(void);
 #define prefetch(address, ahead)                                                                   \
     __builtin_prefetch((const void *)((uintptr_t)(address) + (uintptr_t)(ahead)))
 #else
-#define prefetch(address, ahead) ((void)0)
+#define prefetch(address, ahead) ((void)(address), (void)(ahead))
 #endif
 
 /* x86-64 under gcc or clang: the only builds with levels above portable. */
