@@ -92,7 +92,7 @@ def review(session: nox.Session) -> None:
 @nox.session(default=False)
 def core(session: nox.Session) -> None:
     """The C core alone, in many builds; their names, or --full, go to tests/c/run."""
-    session.install("gcovr")
+    session.install("cython", "gcovr", "numpy", "ziglang")
     session.run("python", "tests/c/run", *session.posargs)
 
 

@@ -10,8 +10,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#ifdef _WIN32
+#include <windows.h>
+#undef near /* as it has them, pointers of 1985 */
+#undef far
+#else
 #include <sys/mman.h>
 #include <unistd.h>
+#endif
 
 /* What `run` takes for "not possible here". */
 enum { SKIPPED = 77 };
@@ -63,22 +70,69 @@ typedef struct {
     size_t pages;
 } guarded;
 
+#ifdef _WIN32
+static inline size_t page_size(void)
+{
+    SYSTEM_INFO system;
+    GetSystemInfo(&system);
+    return system.dwPageSize;
+}
+
+static inline char *map_pages(size_t size)
+{
+    return VirtualAlloc(NULL, size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+}
+
+static inline int forbid(char *page, size_t size)
+{
+    DWORD before;
+    return VirtualProtect(page, size, PAGE_NOACCESS, &before) != 0;
+}
+
+static inline void unmap_pages(char *map, size_t size)
+{
+    (void)size;
+    VirtualFree(map, 0, MEM_RELEASE);
+}
+#else
+static inline size_t page_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static inline char *map_pages(size_t size)
+{
+    void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return map == MAP_FAILED ? NULL : map;
+}
+
+static inline int forbid(char *page, size_t size)
+{
+    return mprotect(page, size, PROT_NONE) == 0;
+}
+
+static inline void unmap_pages(char *map, size_t size)
+{
+    munmap(map, size);
+}
+#endif
+
 static inline guarded guarded_buffer(size_t size, int at_end)
 {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE), inner = (size + page - 1) / page * page;
+    size_t page = page_size(), inner = (size + page - 1) / page * page;
     guarded g;
     g.pages = inner + 2 * page;
-    g.map = mmap(NULL, g.pages, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    CHECK(g.map != MAP_FAILED);
-    CHECK(mprotect(g.map, page, PROT_NONE) == 0);
-    CHECK(mprotect(g.map + page + inner, page, PROT_NONE) == 0);
+    g.map = map_pages(g.pages);
+    CHECK(g.map);
+    CHECK(forbid(g.map, page));
+    CHECK(forbid(g.map + page + inner, page));
     g.data = at_end ? g.map + page + inner - size : g.map + page;
     return g;
 }
 
 static inline void guarded_free(guarded g)
 {
-    munmap(g.map, g.pages);
+    unmap_pages(g.map, g.pages);
 }
 
 /* ---- slow exact sums: 32-bit digits from 2^-2304 on, in two's complement ---- */
