@@ -2,6 +2,18 @@
 #ifndef PC_CLOCK_H
 #define PC_CLOCK_H
 
+#include <math.h>
+#include <stdint.h>
+
+/* A time of random length, exponential with this mean: nothing regular falls between the ends. */
+static inline double pc_random_time(uint64_t *random, double mean)
+{
+    *random ^= *random << 13;
+    *random ^= *random >> 7;
+    *random ^= *random << 17;
+    return -mean * log(((double)(*random >> 11) + 0.5) * 0x1p-53);
+}
+
 #ifdef _WIN32
 #include <windows.h>
 

@@ -80,9 +80,9 @@ static const char *holder_now(const pc_watch *watch)
     return __atomic_load_n(watch->gil.holder, __ATOMIC_ACQUIRE);
 }
 
-static int is_locked(const pc_watch *watch)
+int pc_is_locked(const pc_gil *gil)
 {
-    return __atomic_load_n(watch->gil.locked, __ATOMIC_ACQUIRE) == 1;
+    return __atomic_load_n(gil->locked, __ATOMIC_ACQUIRE) == 1;
 }
 
 static unsigned long switches_now(const pc_watch *watch)
@@ -149,8 +149,7 @@ static char state_of(int tid)
     return name_end != NULL && name_end[1] == ' ' ? name_end[2] : '?';
 }
 
-/* The seconds for which it was ready to run and had no core. */
-static double delay_of(int tid)
+double pc_delay_of(int tid)
 {
     char text[128];
     unsigned long long delay = 0;
@@ -296,7 +295,7 @@ static void begin_spell(pc_watch *watch, const char *holder, unsigned long switc
         unsigned long tid = member(holder, watch->gil.tid_in_state);
         unsigned long ident = member(holder, watch->gil.ident_in_state);
         /* It is the holder's state only if it still has the GIL: else it may be freed. */
-        if (is_locked(watch) && switches_now(watch) == switches) {
+        if (pc_is_locked(&watch->gil) && switches_now(watch) == switches) {
             spell->tid = (int)tid;
             spell->ident = ident;
         }
@@ -338,7 +337,7 @@ static void look(pc_watch *watch, double now)
     pc_spell *spell = &watch->spell;
     unsigned long switches = switches_now(watch);
     const char *holder = holder_now(watch);
-    if (!is_locked(watch) || switches_now(watch) != switches) {
+    if (!pc_is_locked(&watch->gil) || switches_now(watch) != switches) {
         return;
     }
     if (spell->looks == 0 || spell->switches != switches) {
@@ -349,7 +348,7 @@ static void look(pc_watch *watch, double now)
     int asked = is_asked(watch, holder);
     int collecting = __atomic_load_n(watch->gil.collecting, __ATOMIC_RELAXED) != 0;
     char state = asked ? state_of(spell->tid) : '\0';
-    if (!is_locked(watch) || switches_now(watch) != switches) {
+    if (!pc_is_locked(&watch->gil) || switches_now(watch) != switches) {
         return; /* it gave it away meanwhile: what was read may be true of the time after */
     }
     follow(watch, now, asked, state);
@@ -395,7 +394,7 @@ static void *watcher(void *argument)
             watch->watched = wait;
             watch->spell.looks = watch->longest.looks = 0;
             watch->late = 0.0;
-            watch->delay_before = delay_of(watch->beat_tid);
+            watch->delay_before = pc_delay_of(watch->beat_tid);
             due = fmax(due, watch->begin);
         }
         watch->late += now - due;
@@ -411,11 +410,7 @@ static void *watcher(void *argument)
 
 int pc_watch_nap(pc_watch *watch, double mean)
 {
-    /* Random moments, so that nothing regular in the program falls between them. */
-    watch->random ^= watch->random << 13;
-    watch->random ^= watch->random >> 7;
-    watch->random ^= watch->random << 17;
-    double nap = -mean * log(((double)(watch->random >> 11) + 0.5) * 0x1p-53);
+    double nap = pc_random_time(&watch->random, mean);
     pthread_mutex_lock(&watch->lock);
     if (watch->beat_tid == 0) {
         watch->beat_tid = pc_gettid();
@@ -429,7 +424,7 @@ int pc_watch_nap(pc_watch *watch, double mean)
 
 int pc_watch_ask(pc_watch *watch, int always)
 {
-    if (!always && !is_locked(watch)) {
+    if (!always && !pc_is_locked(&watch->gil)) {
         return 0;
     }
     watch->switches = switches_now(watch);
@@ -468,7 +463,7 @@ void pc_watch_judge(pc_watch *watch, pc_stall *stall)
         if (watch->watched == watch->waits) {
             drain(watch);
             stall->late = watch->late;
-            stall->delay = delay_of(watch->beat_tid) - watch->delay_before;
+            stall->delay = pc_delay_of(watch->beat_tid) - watch->delay_before;
             if (watch->spell.looks != 0 && watch->switches_end == watch->spell.switches + 1) {
                 follow(watch, watch->end, 0, '\0'); /* it had the GIL until now */
             }
@@ -624,5 +619,7 @@ ABSENT(double, pc_watch_over, (pc_watch * watch), 0.0)
 ABSENT(void, pc_watch_figures, (pc_watch * watch, pc_figures *figures, int reset), )
 ABSENT(int, pc_readable, (const void *bytes), 0)
 ABSENT(int, pc_gettid, (void), 0)
+ABSENT(int, pc_is_locked, (const pc_gil *gil), 0)
+ABSENT(double, pc_delay_of, (int tid), 0.0)
 
 #endif

@@ -88,5 +88,9 @@ void pc_watch_figures(pc_watch *watch, pc_figures *figures, int reset);
 int pc_readable(const void *bytes);
 /* The calling thread, as the system has it. */
 int pc_gettid(void);
+/* Whether somebody has the GIL. */
+int pc_is_locked(const pc_gil *gil);
+/* The seconds for which a thread was ready to run and had no core; 0 where that is not told. */
+double pc_delay_of(int tid);
 
 #endif

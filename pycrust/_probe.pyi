@@ -4,6 +4,9 @@ from typing import Any
 MOST_STALLS: int
 
 def why_not() -> str: ...
+def ask(
+    stopped: Callable[[], bool], mean: float, meet: Callable[[], object] | None = None
+) -> list[tuple[float, float, float, float, float]]: ...
 
 class Watch:
     stalls: list[tuple[Any, ...]]

@@ -1,10 +1,11 @@
 # Ask for the GIL at random moments, and time the wait.
 #
-# `Watch` does so for `pycrust stalls`: see probe/watch.h. This module imports nothing but the standard library, so
+# `ask` does so for `pycrust threadable`, `Watch` for `pycrust stalls`: see probe/watch.h. This module imports nothing but the standard library, so
 # that a program may be watched without what pycrust needs.
 
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from cpython.pythread cimport PyThread_get_thread_ident
+from libc.stdint cimport uint64_t
 
 import atexit
 import faulthandler
@@ -84,9 +85,13 @@ cdef extern from "watch.h" nogil:
     void pc_watch_figures(pc_watch *watch, pc_figures *figures, int reset)
     int pc_readable(const void *bytes)
     int pc_gettid()
+    int pc_is_locked(const pc_gil *gil)
+    double pc_delay_of(int tid)
 
 cdef extern from "clock.h" nogil:
     double pc_now()
+    void pc_nap(double seconds)
+    double pc_random_time(uint64_t *random, double mean)
 
 
 # ---- can this interpreter's GIL be read? --------------------------------------
@@ -144,6 +149,51 @@ cdef bint gil_is_there():
             gc.callbacks.remove(look)
         return the_gil.collecting[0] == 0 and 1 in seen
     return False
+
+
+# ---- a thread that asks --------------------------------------------------------
+
+def ask(stopped, double mean, meet=None):
+    """
+    Ask for the GIL at random moments, until ``stopped()`` is true, and once more.
+
+    Parameters
+    ----------
+    stopped : callable
+    mean : float
+        Seconds from one moment to the next: exponential, so that nothing regular keeps in step.
+    meet : callable, optional
+        Called as soon as the GIL is there, as part of the wait; for an interpreter without a GIL.
+
+    Returns
+    -------
+    list of tuple
+        Each time: asked, got, on the clock of `time.perf_counter`; held: whether somebody had the GIL when it asked,
+        1.0 or 0.0, or -1.0 where that cannot be read; and the seconds for which this thread was ready and had no core,
+        before it asked and while it waited. The first is the beginning.
+    """
+    cdef const pc_gil *gil = NULL if why_not() else &the_gil
+    cdef uint64_t random = <uint64_t>(1e9 * pc_now()) | 1
+    cdef int tid = pc_gettid()
+    cdef double asked = pc_now(), got = asked, held
+    cdef double at_ask = pc_delay_of(tid), at_nap, wait_delay
+    cdef bint last = False
+    figures = [asked, got, 0.0, 0.0]  # one list of floats: no work for the garbage collector
+    while not last:
+        last = stopped()
+        with nogil:
+            at_nap = pc_delay_of(tid)
+            wait_delay = at_nap - at_ask
+            pc_nap(pc_random_time(&random, mean))
+            at_ask = pc_delay_of(tid)
+            held = -1.0 if gil == NULL else pc_is_locked(gil)
+            asked = pc_now()
+        if meet is not None:
+            meet()
+        got = pc_now()
+        figures += (wait_delay, asked, got, held, at_ask - at_nap)
+    figures.append(0.0)
+    return list(zip(*[iter(figures)] * 5))
 
 
 # ---- the watch ------------------------------------------------------------------

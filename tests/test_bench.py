@@ -109,6 +109,12 @@ def test_calls_in_a_row_are_laps_of_one_runner():
     laps = race([[clock.call(1.0), clock.call(2.0), clock.call(4.0)]], clock=clock)
     assert laps.each() == [1.0, 2.0, 4.0]
     assert laps.wall == 7.0
+    assert laps._replace(cpu=10.5).cores == 1.5
+
+
+def test_a_race_counts_the_processor_time_of_all_threads():
+    sleeping, working = race([[lambda: time.sleep(0.05)]]), race([[lambda: pycrust.sum_of_squares(10**9)]])
+    assert 0 <= sleeping.cpu < working.cpu
 
 
 def test_runners_start_when_all_are_there():

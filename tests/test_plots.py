@@ -7,7 +7,7 @@ import time
 import pytest
 
 from pycrust.bench import break_even, compare, compare_peers, gil_table, threadable
-from pycrust.bench.heartbeat import Pulse
+from pycrust.bench.waits import Ask, Waits
 
 pytest.importorskip("matplotlib")
 
@@ -81,22 +81,24 @@ def test_verdicts_align_whatever_the_name():
     assert long.get_suptitle().replace("\n", "").startswith(LONG)
 
 
-def test_a_gap_between_beats_is_explained():
-    """Of the gaps of 5 ms the first was spent waiting, the second without a core."""
-    beats = [*range(10), 15, 16, 17, 22, *range(23, 40)]
-    delays = [0.0005 if beat == 22 else 0.0 for beat in beats]
-    delays[beats.index(22)] = 0.0045
-    pulse = Pulse(0.0, 0.039, tuple(beat / 1000 for beat in beats), tuple(delays))
-    idle = Pulse(0.0, 0.039, tuple(beat / 1000 for beat in range(40)), (0.0,) * 40)
-    figure = drawn(dataclasses.replace(result("verdict"), pulses=[pulse], idle=[idle]))
+def test_moments_and_waits_are_told_apart():
+    """It got the GIL each millisecond, but waited for it from 9 to 15, and had no core from 17 to 22."""
+    asks = [Ask(k / 1000, k / 1000, 0.0) for k in range(9)]
+    asks += [Ask(0.009, 0.015, 1.0), Ask(0.016, 0.016, 0.0), Ask(0.017, 0.017, 0.0), Ask(0.022, 0.022, 0.0, 0.0045)]
+    asks += [Ask(k / 1000, k / 1000, 0.0) for k in range(23, 41)]
+    idle = [Ask(k / 1000, k / 1000, 0.0) for k in range(41)]
+    changed = {"runs": [Waits(0.0, 0.04, tuple(asks))], "idle": [Waits(0.0, 0.04, tuple(idle))]}
+    figure = drawn(dataclasses.replace(result("verdict"), **changed))
     spans = {}
     for bars in figure.axes[0].collections:
-        if bars.get_label() in ("it had to wait", "it had no core"):
-            for path in bars.get_paths():
-                spans.setdefault(bars.get_label(), []).append([round(x) for x in path.get_extents().intervalx])
-    assert spans == {"it had to wait": [[9, 15]], "it had no core": [[17, 22]]}
+        for path in bars.get_paths():
+            spans.setdefault(bars.get_label(), []).append([round(x) for x in path.get_extents().intervalx])
+    assert spans["it had to wait"] == [[9, 15]]
+    assert spans["it had no core"] == [[17, 22]]
+    idle_and_run = [*range(1, 41)], [*range(1, 9), 16, 17, *range(22, 41)]
+    assert [x for x, _ in spans["it got the GIL"]] == sum(idle_and_run, [])
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert {"a beat", "it had to wait", "it had no core"} <= set(labels)
+    assert {"it got the GIL", "it had to wait", "it had no core"} <= set(labels)
 
 
 @pytest.mark.parametrize(

@@ -49,15 +49,21 @@ class Timing:
 
 
 class Laps(NamedTuple):
-    """When a race started, and when each runner ended each of its calls."""
+    """When a race started, when each runner ended each of its calls, and the processor time of the whole process meanwhile."""
 
     start: float
     ends: list[list[float]]
+    cpu: float = 0.0
 
     @property
     def wall(self) -> float:
         """Seconds from the start to the end of the last call."""
         return max(ends[-1] for ends in self.ends) - self.start
+
+    @property
+    def cores(self) -> float:
+        """How many cores the process kept busy."""
+        return self.cpu / self.wall if self.wall > 0 else 0.0
 
     def each(self) -> list[float]:
         """Seconds of each call of the first runner."""
@@ -81,7 +87,7 @@ def race(runners: Sequence[Sequence[Call]], *, clock: Clock = time.perf_counter)
     started: list[float] = []
     ends: list[list[float]] = [[] for _ in runners]
     failures: list[BaseException] = []
-    barrier = threading.Barrier(len(runners), action=lambda: started.append(clock()))
+    barrier = threading.Barrier(len(runners), action=lambda: started.extend([time.process_time(), clock()]))
 
     def run(calls: Sequence[Call], ends: list[float]) -> None:
         try:
@@ -109,7 +115,8 @@ def race(runners: Sequence[Sequence[Call]], *, clock: Clock = time.perf_counter)
         raise
     if failures:
         raise failures[0]
-    return Laps(started[0], ends)
+    cpu, start = started
+    return Laps(start, ends, time.process_time() - cpu)
 
 
 # ---- enough calls, enough rounds --------------------------------------------
@@ -216,21 +223,35 @@ def take_turns(
 
 # ---- k calls in a row, and in k threads -------------------------------------
 
+Seen = Callable[[Laps], object]
 
-def row_task(key: Hashable, prepare: Prepare, times: int, seconds: float, most: int, label: str = "") -> Task:
-    """`most` calls in a row; a run gives the seconds of each."""
+
+def ignore(laps: Laps) -> None:
+    """What looks at the laps where nothing does."""
+
+
+def row_task(
+    key: Hashable, prepare: Prepare, times: int, seconds: float, most: int, label: str = "", seen: Seen = ignore
+) -> Task:
+    """`most` calls in a row; a run gives the seconds of each, and its laps to `seen`."""
 
     def run() -> list[float]:
-        return [lap / times for lap in race([[prepare(times) for _ in range(most)]]).each()]
+        laps = race([[prepare(times) for _ in range(most)]])
+        seen(laps)
+        return [lap / times for lap in laps.each()]
 
     return Task(key, run, seconds * times * most, label)
 
 
-def threads_task(key: Hashable, prepare: Prepare, times: int, seconds: float, k: int, label: str = "") -> Task:
-    """The call in k threads; a run gives the seconds per call: the wall time divided by their number."""
+def threads_task(
+    key: Hashable, prepare: Prepare, times: int, seconds: float, k: int, label: str = "", seen: Seen = ignore
+) -> Task:
+    """The call in k threads; a run gives the seconds per call, the wall time divided by their number, and its laps to `seen`."""
 
     def run() -> float:
-        return race([[prepare(times)] for _ in range(k)]).wall / times / k
+        laps = race([[prepare(times)] for _ in range(k)])
+        seen(laps)
+        return laps.wall / times / k
 
     return Task(key, run, seconds * times * k, label)
 
