@@ -219,6 +219,11 @@ void pc_watch_keep_signal(pc_watch *watch, int begin)
 {
     if (begin) {
         sigaction(watch->signum, NULL, &watch->theirs);
+        if (watch->theirs.sa_handler == watch->ours.sa_handler) {
+            struct sigaction ignore = {.sa_handler =
+                                           SIG_IGN}; /* the kernel discards what is pending */
+            sigaction(watch->signum, &ignore, NULL);
+        }
     } else if (watch->theirs.sa_handler != watch->ours.sa_handler) {
         sigaction(watch->signum, &watch->theirs, NULL);
     }

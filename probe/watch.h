@@ -59,7 +59,8 @@ int pc_signal_is_free(int signum);
 void pc_watch_signal(pc_watch *watch, int signum);
 /* Does it still? */
 int pc_watch_has_signal(pc_watch *watch);
-/* Keep what the program may have set for the signal, around what takes our own handler away. */
+/* Around what takes our own handler away: keep what the program may have set for the signal; if it
+ * is still ours, drop what is under way to a thread that has yet to run, or that blocks it. */
 void pc_watch_keep_signal(pc_watch *watch, int begin);
 
 /* Start both threads; gives 0, or an errno. */

@@ -353,6 +353,27 @@ def test_over_is_twice_the_switch_interval_or_more(over):
 
 
 @needs_watch
+def test_a_signal_that_is_still_pending_does_not_end_the_program(python):
+    """SIGUSR1, whose default is to end the process, is under way to a thread that blocks it when the watch ends."""
+    done = python("""
+import signal, pycrust
+from pycrust.bench import stalls
+
+usr1 = {signal.SIGUSR1}
+signal.pthread_sigmask(signal.SIG_BLOCK, usr1)
+for _ in range(20):
+    with stalls(signal=signal.SIGUSR1):
+        pycrust.sum_of_squares(3 * 10**9)
+        pending = signal.sigpending() & usr1
+    if pending:
+        break
+signal.pthread_sigmask(signal.SIG_UNBLOCK, usr1)
+print("pending" if pending else "never sent", signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL)
+""")
+    assert (done.stdout, done.returncode) == ("pending True\n", 0), done.stderr
+
+
+@needs_watch
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGINT, 0, 1000])
 def test_signals_that_cannot_be_used(number):
     with pytest.raises(ValueError, match=r"signal|SIG"):
