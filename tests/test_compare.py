@@ -76,6 +76,31 @@ def test_an_answer_that_became_wrong_is_worse():
     assert not compare(new, old).worse
 
 
+def verdict(text):
+    row = {"k": 1, "in_a_row": timing(1.0), "in_threads": timing(1.0)}
+    report = {"schema": "pycrust.bench.threadable", "schema_version": 1, "created": "2026-11-23T09:00:00+00:00"}
+    return {**report, "machine": MACHINE, "warnings": [], "function": "f", "verdict": text, "scaling": [row]}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "worse"),
+    [
+        ("releases", "holds", True),
+        ("releases", "partly", True),
+        ("releases", "signs disagree", False),  # something else may be in the threads' way
+        ("releases", "too short", False),
+        ("holds", "releases", False),
+        ("releases", "releases", False),
+    ],
+)
+def test_another_verdict_is_told(old, new, worse):
+    comparison = compare(verdict(old), verdict(new))
+    assert comparison.worse == comparison.held == comparison.to_dict()["held"] == worse
+    told = [f"the verdict was {old!r}, and is {new!r} now"] if old != new else []
+    assert comparison.verdicts == comparison.to_dict()["verdicts"] == told
+    assert ("the verdict was" in str(comparison)) == (old != new)
+
+
 def test_what_only_one_has():
     comparison = compare(peers(a=timing(1.0), b=timing(1.0)), peers(a=timing(1.0), c=timing(1.0)))
     assert (comparison.gone, comparison.added) == (["b, 10 float64"], ["c, 10 float64"])

@@ -139,8 +139,8 @@ def make_parser() -> argparse.ArgumentParser:
         "compare",
         help="say what got slower between two files that --json wrote",
         description="Say what got slower between two files that --json wrote, beyond the noise of both. "
-        "The exit status is 1 if anything did, or gives a wrong answer that was right before; 2 for a file that "
-        "is damaged, or that cannot be compared.",
+        "The exit status is 1 if anything did, gives a wrong answer that was right before, or no longer releases the "
+        "GIL; 2 for a file that is damaged, or that cannot be compared.",
     )
     compared.add_argument("old", type=Path, metavar="OLD.json")
     compared.add_argument("new", type=Path, metavar="NEW.json")

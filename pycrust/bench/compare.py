@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pycrust.bench import plots
 from pycrust.bench.report import Cell, Result, Table, now, seconds_in_words
 from pycrust.bench.timing import LEAST_ROUNDS
+from pycrust.bench.verdict import HOLDS, PARTLY, RELEASES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -83,6 +84,10 @@ class Comparison(Result):
         What only the old, or only the new file has.
     wrong : list of str
         What gave the right answer in the old file, and does not in the new one.
+    verdicts : list of str
+        What `threadable` said before and says now, if that is another thing.
+    held : bool
+        Whether the function released the GIL in the old file, and holds it in the new one, if only for a part of its time.
     doubts : list of str
         Why the two may not be comparable.
     """
@@ -91,6 +96,8 @@ class Comparison(Result):
     gone: list[str]
     added: list[str]
     wrong: list[str]
+    verdicts: list[str]
+    held: bool
     doubts: list[str]
     old: dict[str, Any]
     new: dict[str, Any]
@@ -103,8 +110,8 @@ class Comparison(Result):
 
     @property
     def worse(self) -> bool:
-        """Whether anything got slower beyond the noise, or wrong."""
-        return bool(self.slower or self.wrong)
+        """Whether anything got slower beyond the noise, or wrong, or no longer releases the GIL."""
+        return bool(self.slower or self.wrong or self.held)
 
     def headline(self) -> str:
         counts = dict.fromkeys((SLOWER, FASTER, SAME, UNSURE), 0)
@@ -143,7 +150,7 @@ class Comparison(Result):
                 rows=[*rows],
                 header=[f"old: {_origin(self.old)}", f"new: {_origin(self.new)}"],
                 notes=notes,
-                warnings=[*(f"wrong now, right before: {what}" for what in self.wrong), *self.doubts],
+                warnings=[*(f"wrong now, right before: {what}" for what in self.wrong), *self.verdicts, *self.doubts],
                 left=(0, 5),
             )
         ]
@@ -161,6 +168,8 @@ class Comparison(Result):
             "gone": self.gone,
             "added": self.added,
             "wrong": self.wrong,
+            "verdicts": self.verdicts,
+            "held": self.held,
             "doubts": self.doubts,
         }
 
@@ -242,11 +251,14 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> Comparison:
     if not changes:
         raise ValueError("these cannot be compared: they have no figure in common")
     changes.sort(key=lambda change: change.ratio, reverse=True)
+    was, now_is = old.get("verdict"), new.get("verdict")
     return Comparison(
         changes,
         gone=[what for what in before if what not in after],
         added=[what for what in after if what not in before],
         wrong=[what for what in before if before[what].get("right") and after.get(what, {}).get("right") is False],
+        verdicts=[f"the verdict was {was!r}, and is {now_is!r} now"] * (was != now_is),
+        held=was == RELEASES and now_is in (HOLDS, PARTLY),
         doubts=_doubts(old, new, changes),
         old=old,
         new=new,
