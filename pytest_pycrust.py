@@ -13,7 +13,7 @@ import pytest
 def pytest_addoption(parser):
     parser.getgroup("pycrust").addoption(
         "--gil-stalls", nargs="?", const=20.0, type=float, metavar="MS",
-        help="say which lines held the GIL for MS milliseconds or more (default 20) while the tests ran",
+        help="say which lines held the GIL while others waited for MS milliseconds or more (default 20)",
     )  # fmt: skip
 
 

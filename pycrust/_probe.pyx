@@ -1,7 +1,7 @@
 # Ask for the GIL at random moments, and time the wait.
 #
-# `ask` does so for `pycrust threadable`, `Watch` for `pycrust stalls`: see probe/watch.h. This module imports nothing but the standard library, so
-# that a program may be watched without what pycrust needs.
+# `ask` does so for `pycrust threadable`, `Watch` for `pycrust stalls`: see probe/watch.h. This module imports nothing
+# but the standard library, so that a program may be watched without what pycrust needs.
 
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from cpython.pythread cimport PyThread_get_thread_ident

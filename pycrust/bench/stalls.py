@@ -303,10 +303,10 @@ class Stalls(Result):
     def headline(self) -> str:
         held = self.held
         if not held:
-            return f"No line held the GIL for {seconds_in_words(self.over)}"
+            return f"No line held the GIL while others waited for {seconds_in_words(self.over)}"
         count = len(self.lines)
         what = f"{count} line{'s' * (count != 1)}" if count else "Lines unknown"
-        return f"{what} held the GIL for {seconds_in_words(self.over)} or more"
+        return f"{what} held the GIL while others waited for {seconds_in_words(self.over)} or more"
 
     def tables(self) -> list[Table]:
         rows: list[list[Cell | str]] = []
