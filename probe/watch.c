@@ -115,8 +115,7 @@ static int is_asked(const pc_watch *watch, const char *holder)
 /* ---- what the system says of a thread
  * ------------------------------------------------------------------------ */
 
-/* The seconds for which it ran; -1 if there is no such thread. */
-static double cpu_of(int tid)
+double pc_cpu_of(int tid)
 {
     struct timespec time;
     clockid_t clock =
@@ -254,7 +253,7 @@ static void signal_holder(pc_watch *watch, double now)
         return;
     }
     if (watch->unanswered != 0 && watch->unanswered != spell->tid &&
-        cpu_of(watch->unanswered) >= 0.0) {
+        pc_cpu_of(watch->unanswered) >= 0.0) {
         return; /* its traceback, which may still come, would pass for this one's */
     }
     if (!pc_watch_has_signal(watch)) {
@@ -305,7 +304,7 @@ static void begin_spell(pc_watch *watch, const char *holder, unsigned long switc
             spell->ident = ident;
         }
     }
-    watch->cpu_first = cpu_of(spell->tid);
+    watch->cpu_first = pc_cpu_of(spell->tid);
     watch->ident = spell->ident;
 }
 
@@ -314,7 +313,7 @@ static void follow(pc_watch *watch, double now, int asked, char state)
 {
     pc_spell *spell = &watch->spell;
     double gap = now - spell->last;
-    double cpu = cpu_of(spell->tid) - watch->cpu_first;
+    double cpu = pc_cpu_of(spell->tid) - watch->cpu_first;
     double ran = cpu > spell->cpu ? cpu - spell->cpu : 0.0;
     if (state == '?' && ran < 0.5 * gap) {
         watch->runs = 0;
@@ -626,5 +625,6 @@ ABSENT(int, pc_readable, (const void *bytes), 0)
 ABSENT(int, pc_gettid, (void), 0)
 ABSENT(int, pc_is_locked, (const pc_gil *gil), 0)
 ABSENT(double, pc_delay_of, (int tid), 0.0)
+ABSENT(double, pc_cpu_of, (int tid), -1.0)
 
 #endif

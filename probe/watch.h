@@ -91,6 +91,8 @@ int pc_readable(const void *bytes);
 int pc_gettid(void);
 /* Whether somebody has the GIL. */
 int pc_is_locked(const pc_gil *gil);
+/* The seconds for which a thread ran; -1 if there is none of this number. */
+double pc_cpu_of(int tid);
 /* The seconds for which a thread was ready to run and had no core; 0 where that is not told. */
 double pc_delay_of(int tid);
 

@@ -1,11 +1,11 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 MOST_STALLS: int
 
 def why_not() -> str: ...
 def ask(
-    stopped: Callable[[], bool], mean: float, meet: Callable[[], object] | None = None
+    stopped: Callable[[], bool], mean: float, worker: Sequence[int] = (), meet: Callable[[], object] | None = None
 ) -> list[tuple[float, float, float, float, float]]: ...
 
 class Watch:

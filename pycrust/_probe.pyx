@@ -5,6 +5,7 @@
 
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from cpython.pythread cimport PyThread_get_thread_ident
+from libc.math cimport NAN
 from libc.stdint cimport uint64_t
 
 import atexit
@@ -87,6 +88,7 @@ cdef extern from "watch.h" nogil:
     int pc_gettid()
     int pc_is_locked(const pc_gil *gil)
     double pc_delay_of(int tid)
+    double pc_cpu_of(int tid)
 
 cdef extern from "clock.h" nogil:
     double pc_now()
@@ -153,7 +155,10 @@ cdef bint gil_is_there():
 
 # ---- a thread that asks --------------------------------------------------------
 
-def ask(stopped, double mean, meet=None):
+cdef double STEP = 2e-5  # seconds: what a thread runs on, at most, after it gave the GIL away
+
+
+def ask(stopped, double mean, worker=(), meet=None):
     """
     Ask for the GIL at random moments, until ``stopped()`` is true, and once more.
 
@@ -162,6 +167,8 @@ def ask(stopped, double mean, meet=None):
     stopped : callable
     mean : float
         Seconds from one moment to the next: exponential, so that nothing regular keeps in step.
+    worker : list, optional
+        As soon as it is known: the number of the thread that is observed, as the system has it.
     meet : callable, optional
         Called as soon as the GIL is there, as part of the wait; for an interpreter without a GIL.
 
@@ -169,14 +176,17 @@ def ask(stopped, double mean, meet=None):
     -------
     list of tuple
         Each time: asked, got, on the clock of `time.perf_counter`; held: whether somebody had the GIL when it asked,
-        1.0 or 0.0, or -1.0 where that cannot be read; and the seconds for which this thread was ready and had no core,
-        before it asked and while it waited. The first is the beginning.
+        1.0 or 0.0, or -1.0 where that cannot be read, or NaN if nobody had it because the worker, which gave it to this
+        thread the last time, has had no core since to take it back; and the seconds for which this thread was ready
+        and had no core, before it asked and while it waited. The first is the beginning.
     """
     cdef const pc_gil *gil = NULL if why_not() else &the_gil
     cdef uint64_t random = <uint64_t>(1e9 * pc_now()) | 1
     cdef int tid = pc_gettid()
     cdef double asked = pc_now(), got = asked, held
     cdef double at_ask = pc_delay_of(tid), at_nap, wait_delay
+    cdef double given = -1.0  # the processor time of the worker when it had last given the GIL away
+    cdef int worker_tid = 0
     cdef bint last = False
     figures = [asked, got, 0.0, 0.0]  # one list of floats: no work for the garbage collector
     while not last:
@@ -187,10 +197,18 @@ def ask(stopped, double mean, meet=None):
             pc_nap(pc_random_time(&random, mean))
             at_ask = pc_delay_of(tid)
             held = -1.0 if gil == NULL else pc_is_locked(gil)
+            if held == 0.0 and given >= 0.0:
+                if pc_cpu_of(worker_tid) - given < STEP:
+                    held = NAN
+                else:
+                    given = -1.0
             asked = pc_now()
         if meet is not None:
             meet()
         got = pc_now()
+        if held == 1.0:
+            worker_tid = worker[0] if worker else 0
+            given = pc_cpu_of(worker_tid)
         figures += (wait_delay, asked, got, held, at_ask - at_nap)
     figures.append(0.0)
     return list(zip(*[iter(figures)] * 5))

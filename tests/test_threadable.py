@@ -5,6 +5,7 @@ import functools
 import hashlib
 import io
 import json
+import math
 import os
 import re
 import subprocess
@@ -84,16 +85,23 @@ def test_only_what_lies_in_the_run_counts():
     """It waited from 1 to 5, and again from 6 to 12: of the run from 2 to 8 that is 5 of 6 s; the one moment found it held."""
     some = waits(2.0, 8.0, (0.0, 0.0), (1.0, 5.0, 1.0), (6.0, 12.0, 1.0), (13.0, 13.0, 0.0))
     assert some.stalled(0.1) == 1.0
-    assert [(nap.known, wait.known) for _, nap, wait in some.spans()] == [(0.0, 3.0), (1.0, 2.0)]
+    assert [(nap.length, wait.length) for _, nap, wait in some.spans()] == [(0.0, 3.0), (1.0, 2.0)]
     assert some.longest_stall() == 3.0
 
 
 def test_waiting_for_a_core_is_not_waiting_for_the_gil():
-    """Of the 6 s to the first moment there was no core for 5, and then none for all of 2 s: so 1 s free, and no wait."""
+    """Of the first 2 s in which it waited it had no core, so that they count for nothing; then it waited for 1 s."""
     some = waits(0.0, 10.0, (0.0, 0.0), (6.0, 8.0, 0.0, 5.0, 2.0), (9.0, 10.0, 1.0), (11.0, 11.0))
     assert some.longest_stall() == 1.0
-    assert some.stalled(0.1) == (1.0 + 0.5 * 2.0) / 3.0
+    assert some.stalled(0.1) == (1.0 + 0.5 * (6.0 + 1.0)) / 8.0
     assert some.no_core() == 0.7
+
+
+def test_who_has_had_no_core_to_take_the_gil_back_did_not_release_it():
+    """From 3 on nobody has the GIL, but not before 5 does the thread that gave it away run again."""
+    asks = [(0.0, 0.0), (1.0, 3.0, 1.0), (4.0, 4.0, math.nan), (5.0, 5.0, math.nan), (6.0, 8.0, 1.0), (11.0, 11.0, 0.0)]
+    assert waits(0.0, 8.0, *asks).stalled(0.1) == 1.0
+    assert len(waits(0.0, 8.0, *asks).during()) == 2
 
 
 def test_a_run_without_a_moment_is_one_wait_or_nothing():
@@ -110,7 +118,7 @@ def test_it_asks_at_random_moments_before_the_run_and_until_after_it():
     measured = waits_during(lambda: time.sleep(0.1))
     assert measured.asks[0].got < measured.start < measured.end <= measured.asks[-1].got
     naps = [after.asked - before.got for before, after in zip(measured.asks, measured.asks[1:])]
-    assert len(naps) > 3 and len(set(naps)) == len(naps)
+    assert len(naps) > 3 and len(set(naps)) > len(naps) / 2
     assert all(ask.asked <= ask.got and ask.nap_delay >= 0 and ask.wait_delay >= 0 for ask in measured.asks)
     assert not any(thread.name == "pycrust-asks" for thread in threading.enumerate())
 

@@ -495,8 +495,9 @@ def threadable(
     is *releases*, from 80 % on *holds*; the median round counts. It is estimated by (the sum of the waits + p × the
     sum of the naps between them) / the sum of both, where p is the share of moments that found the GIL held. Where the
     lock can be read (CPython 3.11 to 3.14 on Linux), p needs no threshold, so that spells of a microsecond
-    count; elsewhere a wait counts if it is longer than 5 µs, or than twice those while nothing runs. Time for which the thread
-    that asks had no core is left out, where Linux tells it.
+    count; elsewhere a wait counts if it is longer than 5 µs, or than twice those while nothing runs. For how much of a wait
+    the thread had no core is left out, where Linux tells it; so are moments at which the function's thread had had no core to
+    take back the GIL that it was made to hand over.
 
     *signs disagree*: the fewest threads that were tried (from 2 up to the cores) gain next to nothing, though the share
     allows half as much again or more; or they gain 30 % more than it allows. Both figures are there, and what may be

@@ -1,5 +1,6 @@
 """A thread that asks for the GIL at random moments: how often it finds that held, and how long it waits."""
 
+import math
 import sys
 import threading
 import time
@@ -27,7 +28,8 @@ class Ask(NamedTuple):
     asked, got : float
         When it did, and when it had the GIL.
     held : float
-        Whether somebody had the GIL at that moment: 1 or 0, or -1 where that cannot be read.
+        Whether somebody had the GIL at that moment: 1 or 0, or -1 where that cannot be read; NaN if nobody had it
+        only because the thread that runs the function had had no core since it last gave the GIL away.
     nap_delay, wait_delay : float
         For how long it was ready to run and had no core, before it asked and while it waited; 0 where Linux
         does not tell.
@@ -44,18 +46,19 @@ class Ask(NamedTuple):
         return max(0.0, self.got - self.asked - self.wait_delay)
 
     def found_held(self, noticeable: float) -> bool:
-        return self.wait > noticeable if self.held < 0 else bool(self.held)
+        return self.wait > noticeable if self.held < 0 else self.held > 0
 
 
 class Span(NamedTuple):
-    """A nap, or a wait, as far as it lies in a run; told from the run's start. Time without a core counts for nothing."""
+    """A nap, or a wait, as far as it lies in a run; told from the run's start."""
 
     begin: float
     end: float
     delay: float
 
     @property
-    def known(self) -> float:
+    def length(self) -> float:
+        """Without the time for which there was no core."""
         return max(0.0, self.end - self.begin - self.delay)
 
 
@@ -82,7 +85,7 @@ class Waits:
 
     def during(self) -> list[Ask]:
         """The moments in the run."""
-        return [ask for ask in self.asks[1:] if self.start <= ask.asked < self.end]
+        return [ask for ask in self.asks[1:] if self.start <= ask.asked < self.end and not math.isnan(ask.held)]
 
     def spans(self) -> list[tuple[Ask, Span, Span]]:
         """Each moment with the nap before it and the wait after it, as far as they lie in the run."""
@@ -105,21 +108,22 @@ class Waits:
         """
         The share of the time for which a thread that asked for the GIL would have had to wait.
 
-        It certainly had to during a wait. A nap ends at a random moment: for as much of all naps as
-        the share of moments that found the GIL held. Shorter waits than what is noticeable are none.
+        It certainly had to during a wait, but for what of it was spent without a core. A nap ends at a random moment:
+        for as much of all naps as the share of moments that found the GIL held. Shorter waits than what is
+        noticeable are none.
         """
         moments = self.during()
         found = sum(ask.found_held(noticeable) for ask in moments) / len(moments) if moments else 0.0
         waited = napped = 0.0
         for ask, nap, wait in self.spans():
-            napped += nap.known
+            napped += 0.0 if math.isnan(ask.held) else nap.end - nap.begin
             if ask.wait > noticeable:
-                waited += wait.known
+                waited += wait.length
         return (waited + found * napped) / (waited + napped) if waited + napped > 0 else 0.0
 
     def longest_stall(self) -> float:
         """The longest wait."""
-        return max((wait.known for _, _, wait in self.spans()), default=0.0)
+        return max((wait.length for _, _, wait in self.spans()), default=0.0)
 
     def no_core(self) -> float:
         """The share of the time for which the thread could have run and had no core."""
@@ -137,13 +141,14 @@ class Asking:
 
     def __init__(self) -> None:
         self.asks: tuple[Ask, ...] = ()
+        self.worker: list[int] = []
         self._begun, self._stop = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="pycrust-asks", daemon=True)
 
     def _run(self) -> None:
         meet: Callable[[], object] | None = None if gil_enabled() else sys._current_frames
         self._begun.set()
-        self.asks = tuple(map(Ask._make, _probe.ask(self._stop.is_set, NAP, meet)))
+        self.asks = tuple(map(Ask._make, _probe.ask(self._stop.is_set, NAP, self.worker, meet)))
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -160,6 +165,11 @@ class Asking:
 def waits_during(call: Call) -> Waits:
     """What a thread finds that asks for the GIL while another makes the call."""
     with Asking() as asking:
-        laps = race([[lambda: time.sleep(REST), call]])
+
+        def begin() -> None:
+            asking.worker.append(threading.get_native_id())
+            time.sleep(REST)
+
+        laps = race([[begin, call]])
     start, end = laps.ends[0]
     return Waits(start, end, asking.asks)
