@@ -4,15 +4,25 @@ The plugin for pytest: a fixture and a marker around `assert_releases_gil`, and 
 It stands beside the package, so that pytest does not import NumPy with it: pycrust is imported when it is used.
 """
 
+import argparse
 import time
 from functools import partial
 
 import pytest
 
 
+def milliseconds(text):
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a time in milliseconds: write --gil-stalls=20, or --gil-stalls after the files"
+        ) from None
+
+
 def pytest_addoption(parser):
     parser.getgroup("pycrust").addoption(
-        "--gil-stalls", nargs="?", const=20.0, type=float, metavar="MS",
+        "--gil-stalls", nargs="?", const=20.0, type=milliseconds, metavar="MS",
         help="say which lines held the GIL while others waited for MS milliseconds or more (default 20)",
     )  # fmt: skip
 

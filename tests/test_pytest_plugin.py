@@ -87,6 +87,12 @@ def test_bad_thresholds_get_a_sentence(inner):
     assert "twice the switch interval" in done.stderr and "Traceback" not in done.stderr
 
 
+def test_a_file_is_no_threshold(inner):
+    done = inner("def test(): pass", "--gil-stalls", "test_inner.py")
+    assert done.returncode == 4
+    assert "'test_inner.py' is not a time in milliseconds: write --gil-stalls=20" in done.stderr
+
+
 @pytest.mark.skipif(not _probe.why_not(), reason="here it can be watched")
 def test_elsewhere_it_is_refused(inner):
     done = inner("def test(): pass", "--gil-stalls")
