@@ -381,7 +381,8 @@ static void *watcher(void *argument)
     watch->watcher_tid = pc_gettid();
     pthread_mutex_lock(&watch->lock);
     for (;;) {
-        double due = pc_now() + watch->pace;
+        /* Rarely while nobody waits: most waits are over within a switch interval. */
+        double due = pc_now() + (watch->wait == 0 ? 3.0 : 1.0) * watch->pace;
         if (sleep_until(watch, due)) {
             break;
         }

@@ -438,6 +438,16 @@ def test_another_lock_makes_the_signs_disagree():
     assert_releases_gil(one_at_a_time, rounds=3)  # which is about the GIL alone
 
 
+def test_a_thread_that_never_got_to_ask_says_nothing():
+    """Of three runs two say nothing: the third counts. If none says anything, there is no verdict."""
+    silent = waits(0.0, 1.0, (-1.0, -1.0), (2.0, 2.0, 0.0))
+    result = dataclasses.replace(made_up(1.0), runs=[silent, made_up(1.0).run, silent])
+    assert result.verdict == "holds"
+    result = dataclasses.replace(result, runs=[silent, silent])
+    assert result.verdict == "too short"
+    assert "had no core" in result.in_words()
+
+
 def test_words_for_a_function_that_nobody_waited_for():
     result = verdict(time.sleep, 0.002)
     result.stalled = 0.0

@@ -137,12 +137,13 @@ class Threadable(Result):
         self.idle_longest_stall = self.idle_run.longest_stall()
 
     def _typical(self, runs: list[Waits]) -> Waits:
-        """The run whose share is the median."""
-        return sorted(runs, key=lambda run: run.stalled(self.noticeable))[(len(runs) - 1) // 2]
+        """The run whose share is the median, of those that say something."""
+        telling = sorted((run for run in runs if run.tells), key=lambda run: run.stalled(self.noticeable))
+        return telling[(len(telling) - 1) // 2] if telling else runs[0]
 
     @property
     def by_share(self) -> str:
-        if self.seconds * self.calls < LEAST_WINDOW:
+        if self.seconds * self.calls < LEAST_WINDOW or not self.run.tells:
             return TOO_SHORT
         if self.stalled <= RELEASES_UP_TO:
             return RELEASES
@@ -204,6 +205,8 @@ class Threadable(Result):
 
     def details(self) -> list[str]:
         """What the verdict means for the caller."""
+        if not self.run.tells:
+            return ["The machine is so busy that the thread that asks had no core: measure again when it is not."]
         if self.verdict == TOO_SHORT:
             enough = max(SHORTEST, LEAST_WINDOW / self.calls)
             return [

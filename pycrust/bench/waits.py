@@ -87,6 +87,11 @@ class Waits:
         """The moments in the run."""
         return [ask for ask in self.asks[1:] if self.start <= ask.asked < self.end and not math.isnan(ask.held)]
 
+    @property
+    def tells(self) -> bool:
+        """Whether the thread asked, or waited, at all: on a very busy machine it may have had no core."""
+        return bool(self.during()) or self.longest_stall() > 0
+
     def spans(self) -> list[tuple[Ask, Span, Span]]:
         """Each moment with the nap before it and the wait after it, as far as they lie in the run."""
         return [
