@@ -1,5 +1,7 @@
 """What type checkers see: the stubs agree with the modules, and typical code checks."""
 
+import ast
+import inspect
 import os
 import subprocess
 import sys
@@ -35,3 +37,20 @@ def test_typical_code_checks_under_strict(tmp_path):
 def test_stubs_agree_with_the_modules(tmp_path):
     allowed = TYPING / "stubtest-allowlist.txt"
     check(tmp_path, "mypy.stubtest", *MODULES, "--allowlist", allowed, "--mypy-config-file", CONFIG)
+
+
+def test_overloads_have_the_parameters_of_the_functions():
+    """Which stubtest sees only of what a stub defines as a function."""
+    stub = Path(pycrust.__file__).parent / "_reduce.pyi"
+    body = ast.parse(stub.read_text(encoding="utf-8")).body
+    classes = {each.name: each.body for each in body if isinstance(each, ast.ClassDef)}
+    functions = {each.target.id: each.annotation for each in body if isinstance(each, ast.AnnAssign) and not each.value}
+    assert {"sumsq", "norm", "rms", "sum", "mean", "var", "std"} <= set(functions)
+    for name, annotation in functions.items():
+        overloads = classes[ast.unparse(getattr(annotation, "value", annotation))]
+        expected = [(each.name, each.kind) for each in inspect.signature(getattr(pycrust, name)).parameters.values()]
+        for overload in overloads:
+            args = overload.args
+            found = [(each.arg, inspect.Parameter.POSITIONAL_OR_KEYWORD) for each in args.args[1:]]
+            found += [(each.arg, inspect.Parameter.KEYWORD_ONLY) for each in args.kwonlyargs]
+            assert found == expected, f"{name}: {ast.unparse(overload)}"

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 import pycrust
-from pycrust import Accumulator, norm, rms, sumsq
+from pycrust import Accumulator, mean, norm, rms, std, sumsq, var
 
 samples: npt.NDArray[np.int16] = np.zeros((4, 100), dtype=np.int16)
 field: npt.NDArray[np.float32] = np.zeros((4, 100), dtype=np.float32)
@@ -50,9 +50,36 @@ assert_type(rms(field, axis=0, dtype=np.float32), npt.NDArray[np.float32])
 assert_type(norm(waves, axis=0), npt.NDArray[np.float64])
 assert_type(rms(samples, axis=0, keepdims=True), npt.NDArray[np.float64])
 
+# Sums and means of complex numbers are complex; variances are not.
+assert_type(pycrust.sum(samples), int)
+assert_type(pycrust.sum(field), float)
+assert_type(pycrust.sum(waves), complex)
+assert_type(pycrust.sum([1j, 2]), complex)
+assert_type(pycrust.sum(waves, dtype=np.complex64), complex)
+assert_type(pycrust.sum(samples, 0), npt.NDArray[np.int64])
+assert_type(pycrust.sum(bytes_, 0), npt.NDArray[np.uint64])
+assert_type(pycrust.sum(samples, 0, dtype=object), npt.NDArray[np.object_])
+assert_type(pycrust.sum(waves, 0), npt.NDArray[np.complex128])
+assert_type(pycrust.sum(waves, 0, dtype=np.complex64), npt.NDArray[np.complex64])
+assert_type(mean(samples), float)
+assert_type(mean(field, where=mask), float)
+assert_type(mean(waves), complex)
+assert_type(mean(samples, 0), npt.NDArray[np.float64])
+assert_type(mean(waves, 0, keepdims=True), npt.NDArray[np.complex128])
+assert_type(mean(field, 0, dtype=np.float32), npt.NDArray[np.float32])
+assert_type(var(samples, ddof=1), float)
+assert_type(var(waves), float)
+assert_type(std(field, correction=np.int64(1), workers=-1), float)
+assert_type(std(field, axis=0, ddof=0.5), npt.NDArray[np.float64])
+assert_type(std(field, axis=0, dtype=np.float32), npt.NDArray[np.float32])
+std(field, None, 1)  # type: ignore[call-overload]
+var(field, ddof="1")  # type: ignore[call-overload]
+mean(field, ddof=1)  # type: ignore[call-overload]
+
 # An out: itself.
 out: npt.NDArray[np.float64] = np.empty(100)
 assert_type(norm(samples, axis=0, out=out), npt.NDArray[np.float64])
+assert_type(std(samples, axis=0, out=out), npt.NDArray[np.float64])
 
 # Something unknown: no promise.
 unknown: npt.NDArray[Any] = np.zeros(3)
@@ -76,6 +103,10 @@ assert_type(sum([total, total]), Accumulator | Literal[0])
 assert_type(sum([total, total], start=Accumulator()), Accumulator)
 assert_type(total.sumsq(), int | float)
 assert_type(total.rms(), float)
+assert_type(total.sum(), int | float | complex)
+assert_type(total.mean(), float | complex)
+assert_type(total.std(ddof=1), float)
+total.var(correction=1)  # type: ignore[call-arg]
 assert_type(total.count, int)
 same: bool = pickle.loads(pickle.dumps(total)) == total
 total.count = 3  # type: ignore[misc]
