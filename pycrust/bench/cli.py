@@ -58,7 +58,7 @@ class UserError(Exception):
 
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="pycrust", description="Sums of squares you can thread: see what the GIL costs, on your machine."
+        prog="pycrust", description="Sums you can thread: see what the GIL costs, on your machine."
     )
     parser.add_argument("--version", action="version", version=f"pycrust {pycrust.__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
