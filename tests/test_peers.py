@@ -14,7 +14,7 @@ from pycrust.bench import break_even, compare_peers, peers
 from pycrust.bench.breakeven import BreakEven
 from pycrust.bench.cli import main, up_to
 from pycrust.bench.machine import Machine
-from pycrust.bench.peers import block_of, error_in_words, error_of, exact_sumsq, short
+from pycrust.bench.peers import OPERATIONS, block_of, error_in_words, error_of, exact_results, short
 from pycrust.bench.timing import Timing
 
 pytestmark = pytest.mark.thread_unsafe(reason="measures, and draws with matplotlib")
@@ -27,7 +27,12 @@ pytestmark = pytest.mark.thread_unsafe(reason="measures, and draws with matplotl
 def test_the_exact_answer_is_that_of_the_array(dtype, size):
     block = block_of(dtype)
     x = np.resize(block, size)
-    assert exact_sumsq(block, size) == sum(Fraction(value) ** 2 for value in x.tolist())
+    values = [Fraction(value) for value in x.tolist()]
+    total = sum(values)
+    squares = sum(value**2 for value in values)
+    variance = sum((value - total / size) ** 2 for value in values) / size
+    exact = {"sumsq": squares, "norm": squares, "sum": total, "mean": total / size, "var": variance, "std": variance}
+    assert exact_results(block, size) == exact
 
 
 def test_integers_cover_their_range():
@@ -42,7 +47,9 @@ def test_errors():
     third = Fraction(1, 3)
     assert error_of(1 / 3, "sumsq", third) == 0
     assert error_of(math.nextafter(1 / 3, 1), "sumsq", third) > 0
-    assert error_of(math.sqrt(2), "norm", Fraction(2)) == 0
+    assert error_of(math.sqrt(2), "norm", Fraction(2)) == error_of(math.sqrt(2), "std", Fraction(2)) == 0
+    assert error_of(0.0, "var", Fraction()) == 0
+    assert error_of(1e-30, "var", Fraction()) == math.inf
     assert error_of(math.inf, "sumsq", Fraction(2)) == math.inf
     assert error_of(math.nan, "norm", Fraction(2)) == math.inf
 
@@ -64,13 +71,17 @@ def result():
 
 
 def test_every_peer_is_measured(result):
-    assert result.groups() == [("sumsq", "float64"), ("sumsq", "int16"), ("norm", "float64"), ("norm", "int16")]
+    assert result.groups() == [(operation, dtype) for operation in OPERATIONS for dtype in ("float64", "int16")]
     sumsq = result.of("sumsq", "float64")
     assert {"pycrust.sumsq(x)", "np.dot(x, x)", "np.sum(x**2)", "np.einsum('i,i', x, x)", "math.fsum(x * x)"} <= set(
         sumsq
     )
     assert ("math.sumprod of lists" in sumsq) == hasattr(math, "sumprod")
     assert {"pycrust.norm(x)", "np.linalg.norm(x)"} <= set(result.of("norm", "int16"))
+    for operation in "sum", "mean", "var", "std":
+        assert {f"pycrust.{operation}(x)", f"np.{operation}(x)"} < set(result.of(operation, "float64"))
+    of_lists = {"statistics.mean of a list", "statistics.pvariance of a list", "statistics.pstdev of a list"}
+    assert of_lists <= {entry.peer for entry in result.entries}
     for entry in result.entries:
         assert entry.timing.median > 0
     assert all(list(entries) == [10, 2000] for entries in sumsq.values())
@@ -79,7 +90,7 @@ def test_every_peer_is_measured(result):
 def test_what_needed_the_exact_way_is_counted(result, monkeypatch):
     """A sum halfway between two doubles; ordinary data need no exact way."""
     assert not any(entry.uncertain for entry in result.entries)
-    assert "0 of 4 here" in str(result)
+    assert f"0 of {2 * len(OPERATIONS)} here" in str(result)
 
     def tie(dtype):
         block = np.zeros(peers.BLOCK, dtype)
@@ -98,6 +109,13 @@ def test_ours_is_right_and_the_wrapping_sum_is_not(result):
     assert result.of("sumsq", "int16")["np.sum(x**2)"][2000].error > 0.01
 
 
+def test_statistics_is_right(result):
+    for operation, name in ("mean", "mean"), ("var", "pvariance"), ("std", "pstdev"):
+        for dtype in "float64", "int16":
+            entries = result.of(operation, dtype)[f"statistics.{name} of a list"]
+            assert all(entry.error == 0 for entry in entries.values())
+
+
 def test_a_wrong_answer_is_seen(monkeypatch):
     monkeypatch.setattr(pycrust, "sumsq", lambda x: float(np.dot(x, x)) * (1 + 2**-50))
     wrong = compare_peers([1000], ["float64"], ["sumsq"], rounds=1)
@@ -106,7 +124,7 @@ def test_a_wrong_answer_is_seen(monkeypatch):
 
 def test_tables_and_json(result):
     text = repr(result)
-    assert text.count("nanoseconds per element") == 4
+    assert text.count("nanoseconds per element") == 2 * len(OPERATIONS)
     assert "GB/s" in text and "wrong" in text and "right" in text
     written = json.loads(json.dumps(result.to_dict(), allow_nan=False))
     assert written["schema"] == "pycrust.bench.peers"
@@ -133,10 +151,14 @@ def test_what_takes_too_long_is_left_out(monkeypatch):
 
 
 def test_without_optional_peers(monkeypatch):
-    for name in "bottleneck", "numba", "scipy", "scipy.linalg", "threadpoolctl":
+    optional = "bitrep", "bottleneck", "numba", "pandas", "scipy", "scipy.linalg", "threadpoolctl", "xsum"
+    for name in optional:
         monkeypatch.setitem(sys.modules, name, None)
     names = {peer.name for peer in peers.installed_peers()}
-    assert "np.dot(x, x)" in names and not any("numba" in name or "scipy" in name for name in names)
+    assert "np.dot(x, x)" in names and not any(module in name for name in names for module in optional)
+    assert {peer.operation for peer in peers.installed_peers() if not peer.name.startswith("pycrust.")} == set(
+        OPERATIONS
+    )
     with peers.one_blas_thread():
         pass
 
@@ -201,9 +223,18 @@ def test_command(option, schema, tmp_path, capsys):
     assert "n" in capsys.readouterr().out
 
 
+def test_command_of_some_functions(tmp_path, capsys):
+    out = tmp_path / "out.json"
+    assert main(["bench", "--quick", "-n", "10", "--json", str(out), "--peers", "var", "sum"]) == 0
+    assert {entry["operation"] for entry in json.loads(out.read_text())["entries"]} == {"var", "sum"}
+    printed = capsys.readouterr().out
+    assert printed.index("var of float64") < printed.index("sum of float64")
+
+
 @pytest.mark.parametrize(
     ("args", "complaint"),
     [
+        (["--peers", "median"], "invalid choice: 'median'"),
         (["--peers", "-k", "2"], "-k does not go with --peers"),
         (["--break-even", "-k", "1", "2"], "takes one -k"),
         (["--break-even", "--peers"], "not allowed with"),

@@ -79,8 +79,9 @@ def make_parser() -> argparse.ArgumentParser:
     bench.add_argument("--quick", action="store_true", help="a smaller n and fewer rounds: seconds, not a minute")
     what = bench.add_mutually_exclusive_group()
     what.add_argument(
-        "--peers", action="store_true",
-        help="instead: sumsq and norm beside NumPy, the standard library, and bottleneck, SciPy, numba, bitrep and xsum if installed",
+        "--peers", nargs="*", choices=peers.OPERATIONS, metavar="FUNCTION",
+        help=f"instead: these functions of pycrust (all of {', '.join(peers.OPERATIONS)} by default) beside NumPy's, the standard library's, "
+        "and those of bottleneck, pandas, SciPy, numba, bitrep and xsum if installed",
     )  # fmt: skip
     what.add_argument(
         "--break-even", action="store_true", help="instead: from which n on releasing the GIL pays (-k: the threads)"
@@ -299,10 +300,11 @@ def run_bench(options: argparse.Namespace) -> int:
     check_outputs(options)
     rounds, seconds = (3, 0.3) if options.quick else (7, 2.0)
     measure: Callable[..., Result]
-    if options.peers:
+    if options.peers is not None:
         if options.k:
             raise UserError("-k does not go with --peers, which compares calls in one thread")
-        measure = partial(compare_peers, up_to(options.n or (10**5 if options.quick else 10**8), peers.SIZES))
+        sizes = up_to(options.n or (10**5 if options.quick else 10**8), peers.SIZES)
+        measure = partial(compare_peers, sizes, operations=options.peers or tuple(peers.OPERATIONS))
         seconds /= 4
     elif options.break_even:
         if options.k and len(options.k) > 1:

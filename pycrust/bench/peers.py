@@ -2,6 +2,7 @@
 
 import math
 import os
+import statistics
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -31,6 +32,15 @@ Array = np.ndarray[Any, Any]
 
 SIZES = tuple(10**k for k in range(1, 9))
 DTYPES = ("float64", "float32", "int16", "int64")
+# What is computed, in words; of each pycrust has a function.
+OPERATIONS = {
+    "sumsq": "Sum of squares",
+    "norm": "Euclidean norm",
+    "sum": "Sum",
+    "mean": "Mean",
+    "var": "Variance",
+    "std": "Standard deviation",
+}
 LONGEST = 1.0  # seconds: a function whose call is expected to take longer is left out
 
 
@@ -55,31 +65,56 @@ def installed_peers() -> list[Peer]:
     def of_list(name: str, operation: str, func: Callable[[list[Any]], Any]) -> Peer:
         return Peer(name, operation, lambda x: partial(func, x.tolist()))
 
-    peers = [
-        of_array("pycrust.sumsq(x)", "sumsq", pycrust.sumsq),
+    peers = [of_array(f"pycrust.{operation}(x)", operation, getattr(pycrust, operation)) for operation in OPERATIONS]
+    peers += [
         of_array("np.dot(x, x)", "sumsq", lambda x: np.dot(x, x)),
         of_array("np.sum(x**2)", "sumsq", lambda x: np.sum(x**2)),
         of_array("np.einsum('i,i', x, x)", "sumsq", lambda x: np.einsum("i,i", x, x)),
         of_array("math.fsum(x * x)", "sumsq", lambda x: math.fsum(x * x)),
-    ]
-    if sys.version_info >= (3, 12):
-        peers.append(of_list("math.sumprod of lists", "sumsq", lambda x: math.sumprod(x, x)))
-    peers += [
-        of_array("pycrust.norm(x)", "norm", pycrust.norm),
         of_array("np.linalg.norm(x)", "norm", np.linalg.norm),
         of_array("np.sqrt(np.sum(x**2))", "norm", lambda x: np.sqrt(np.sum(x**2))),
         of_list("math.hypot of a list", "norm", lambda x: math.hypot(*x)),
+        *(of_array(f"np.{name}(x)", name, getattr(np, name)) for name in ("sum", "mean", "var", "std")),
+        of_list("math.fsum of a list", "sum", math.fsum),
+        of_list("statistics.mean of a list", "mean", statistics.mean),
+        of_list("statistics.pvariance of a list", "var", statistics.pvariance),
+        of_list("statistics.pstdev of a list", "std", statistics.pstdev),
     ]
+    if sys.version_info >= (3, 12):
+        peers.append(of_list("math.sumprod of lists", "sumsq", lambda x: math.sumprod(x, x)))
     try:
         import bottleneck
 
-        peers.append(of_array("bottleneck.ss(x)", "sumsq", bottleneck.ss))
+        names = {"sumsq": "ss", "sum": "nansum", "mean": "nanmean", "var": "nanvar", "std": "nanstd"}
+        for operation, name in names.items():
+            peers.append(of_array(f"bottleneck.{name}(x)", operation, getattr(bottleneck, name)))
+    except ImportError:
+        pass
+    try:
+        import pandas
+
+        def of_series(method: str, **options: Any) -> Callable[[Array], Callable[[], Any]]:
+            return lambda x: partial(getattr(pandas.Series(x), method), **options)
+
+        peers.append(Peer("pandas: Series.sum()", "sum", of_series("sum")))
+        peers.append(Peer("pandas: Series.mean()", "mean", of_series("mean")))
+        peers.append(Peer("pandas: Series.var(ddof=0)", "var", of_series("var", ddof=0)))
+        peers.append(Peer("pandas: Series.std(ddof=0)", "std", of_series("std", ddof=0)))
     except ImportError:
         pass
     try:
         import bitrep
 
+        def bitrep_moments(x: list[Any]) -> Any:
+            moments = bitrep.MomentsF64()
+            for value in x:
+                moments.add(value)
+            return moments
+
         peers.append(of_array("bitrep.dot(x, x)", "sumsq", lambda x: bitrep.dot(x, x)))
+        peers.append(of_list("bitrep.MomentsF64: mean", "mean", lambda x: bitrep_moments(x).mean()))
+        peers.append(of_list("bitrep.MomentsF64: variance", "var", lambda x: bitrep_moments(x).variance()))
+        peers.append(of_list("bitrep.MomentsF64: stddev", "std", lambda x: bitrep_moments(x).stddev()))
     except ImportError:
         pass
     try:
@@ -153,11 +188,19 @@ def block_of(dtype: str) -> Array:
     return rng.integers(-largest - 1, largest, BLOCK, dtype=dtype, endpoint=True)
 
 
-def exact_sumsq(block: Array, size: int) -> Fraction:
-    """The sum of squares of the block repeated up to `size` elements, so that any size can be known exactly."""
-    squares = [Fraction(value) ** 2 for value in block.tolist()]
-    whole, rest = divmod(size, len(squares))
-    return whole * sum(squares, Fraction()) + sum(squares[:rest], Fraction())
+def exact_results(block: Array, size: int) -> dict[str, Fraction]:
+    """Of the block repeated up to `size` elements, so that any size can be known exactly; of what is a root, its square."""
+    values = [Fraction(value) for value in block.tolist()]
+    whole, rest = divmod(size, len(values))
+
+    def total(power: int) -> Fraction:
+        powers = [value**power for value in values]
+        return whole * sum(powers, Fraction()) + sum(powers[:rest], Fraction())
+
+    numbers, squares = total(1), total(2)
+    variance = (size * squares - numbers**2) / size**2
+    results = (squares, squares, numbers, numbers / size, variance, variance)
+    return dict(zip(OPERATIONS, results, strict=True))
 
 
 def error_of(answer: Any, operation: str, exact: Fraction) -> float:
@@ -165,11 +208,13 @@ def error_of(answer: Any, operation: str, exact: Fraction) -> float:
     answer = answer.item() if isinstance(answer, np.generic) else answer
     if not math.isfinite(answer):
         return math.inf
-    if operation == "norm":
+    if operation in ("norm", "std"):
         best: Fraction | float = nearest_root(exact)
     else:
         best = exact if isinstance(answer, int) else float(exact)
-    return 0.0 if answer == best else float(abs(Fraction(answer) / Fraction(best) - 1))
+    if answer == best:
+        return 0.0
+    return float(abs(Fraction(answer) / Fraction(best) - 1)) if best else math.inf
 
 
 def error_in_words(error: float) -> str:
@@ -374,8 +419,7 @@ class Peers(Result):
             ),
             Line2D([], [], color=plots.GREY, marker="o", linestyle="", markerfacecolor="white", label="wrong answer"),
         )
-        title = {"sumsq": "Sum of squares: time per element", "norm": "Euclidean norm: time per element"}[operation]
-        plots.title(figure, title)
+        plots.title(figure, f"{OPERATIONS[operation]}: time per element")
         plots.caption(
             figure, f"{self.machine.cpu} · {self.machine.python} · SIMD {self.machine.simd} · one thread each"
         )
@@ -392,14 +436,14 @@ def short(size: int) -> str:
 def compare_peers(
     sizes: Sequence[int] = SIZES,
     dtypes: Sequence[str] = DTYPES,
-    operations: Sequence[str] = ("sumsq", "norm"),
+    operations: Sequence[str] = tuple(OPERATIONS),
     *,
     rounds: int = 5,
     seconds: float = 0.5,
     progress: Progress = no_progress,
 ) -> Peers:
     """
-    Time `sumsq` and `norm` beside NumPy, the standard library, and what is installed of bottleneck, SciPy, numba, bitrep, xsum.
+    Time sums, variances and norms beside NumPy, the standard library, and what is installed of bottleneck, pandas, SciPy, numba, bitrep, xsum.
 
     Parameters
     ----------
@@ -407,7 +451,8 @@ def compare_peers(
         Numbers of elements. Sizes that would not fit a quarter of the free memory are left out.
     dtypes : sequence of str, optional
         Of the arrays: any of float64, float32 and the integer dtypes.
-    operations : sequence of {'sumsq', 'norm'}, optional
+    operations : sequence of {'sumsq', 'norm', 'sum', 'mean', 'var', 'std'}, optional
+        The functions of pycrust, in the order of the tables; the first is what `plot` draws. All by default.
     rounds, seconds : optional
         As for `gil_table`.
     progress : callable, optional
@@ -471,7 +516,7 @@ def compare(
     """All the functions on one array. `per_element` remembers their speed from size to size."""
     block = block_of(dtype)
     x = np.resize(block, size)
-    exact = exact_sumsq(block, size)
+    exact = exact_results(block, size)
     tasks, errors, uncertain = [], {}, {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's, of results that the table calls wrong
@@ -481,7 +526,7 @@ def compare(
             try:
                 call = peer.prepare(x)
                 before = _uncertain_sums()
-                errors[peer] = error_of(call(), peer.operation, exact)
+                errors[peer] = error_of(call(), peer.operation, exact[peer.operation])
                 uncertain[peer] = _uncertain_sums() > before
                 times, each = calibrate(repeated(call), at_least=0.005)
             except (TypeError, ValueError):  # it does not take this dtype
