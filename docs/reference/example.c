@@ -1,4 +1,4 @@
-/* Sums of squares from C: of 1 .. n, and of an array, whole and in pieces. */
+/* Sums from C: of the squares 1 .. n; of an array, whole and in pieces. */
 #include "pycrust.h"
 
 #include <inttypes.h>
@@ -10,18 +10,20 @@ int main(void)
     pc_walk_to(&walk, 1000000);
     printf("1^2 + ... + 1000000^2 = %" PRIu64 "\n", walk.sum.lo); /* walk.sum.hi is 0 here */
 
-    const double x[] = {3e160, 4e160};
-    pc_accumulator whole, part, rest;
-    pc_accumulator_clear(&whole);
-    pc_add_squares(&whole, PC_FLOAT64, (const char *)x, 2);
-    printf("norm of (3e160, 4e160) = %g\n", pc_accumulator_round(&whole, PC_NORM));
+    const double x[] = {3e160, 4e160, 1e160};
+    pc_figure norm = {PC_NORM, PC_FLOAT64, 1, 0, 0}, std = {PC_STD, PC_FLOAT64, 1, 0, 0};
+    pc_accumulator part, rest;
+    double result;
+    pc_result_of(PC_FLOAT64, 1, (const char *)x, 2, &norm, &part, (char *)&result);
+    printf("norm of (3e160, 4e160) = %g\n", result);
 
-    pc_accumulator_clear(&part);
-    pc_accumulator_clear(&rest);
-    pc_add_squares(&part, PC_FLOAT64, (const char *)x, 1);
-    pc_add_squares(&rest, PC_FLOAT64, (const char *)(x + 1), 1);
+    pc_accumulator_clear(&part, PC_VAR); /* what a variance needs: both sums */
+    pc_accumulator_clear(&rest, PC_VAR);
+    pc_add_numbers(&part, PC_FLOAT64, 1, (const char *)x, 1);
+    pc_add_numbers(&rest, PC_FLOAT64, 1, (const char *)(x + 1), 2);
     if (pc_accumulator_merge(&part, &rest) != PC_OK)
         return 1;
-    printf("norm in two pieces = %g\n", pc_accumulator_round(&part, PC_NORM));
+    pc_accumulator_round(&part, &std, (char *)&result);
+    printf("standard deviation, from two pieces = %g\n", result);
     return 0;
 }
