@@ -3,6 +3,7 @@
 Slow and obviously right: the tests compare the C kernels with these, bit by bit.
 """
 
+import builtins
 import math
 import operator
 import warnings
@@ -14,13 +15,17 @@ import numpy as np
 
 __all__ = [
     "Accumulator",
+    "mean",
     "nearest",
     "nearest_root",
     "norm",
     "rms",
+    "std",
+    "sum",
     "sum_of_squares",
     "sum_of_squares_batch",
     "sumsq",
+    "var",
 ]
 
 # ---- range ---------------------------------------------------------------------
@@ -31,7 +36,7 @@ def sum_of_squares(n: SupportsIndex, /, *, method: str = "loop") -> int:
     last = max(operator.index(n), 0)
     if method == "formula":
         return last * (last + 1) * (2 * last + 1) // 6
-    return sum(i * i for i in range(1, last + 1))
+    return builtins.sum(i * i for i in range(1, last + 1))
 
 
 def sum_of_squares_batch(ns: Any, /, *, method: str = "loop") -> Any:
@@ -45,7 +50,9 @@ def sum_of_squares_batch(ns: Any, /, *, method: str = "loop") -> Any:
 
 
 def nearest(x: int | Fraction, dtype: Any = np.float64) -> float:
-    """The float64, or other float, nearest to the rational number x >= 0, ties to even."""
+    """The float64, or other float, nearest to the rational number x, ties to even; a complex dtype stands for its parts."""
+    if x < 0:
+        return -nearest(-x, dtype)
     kind = np.finfo(dtype)
     bits = kind.nmant + 1
     exponent = max(x.numerator.bit_length() - x.denominator.bit_length() - bits, kind.minexp - kind.nmant)
@@ -68,67 +75,112 @@ def nearest_root(x: int | Fraction, dtype: Any = np.float64) -> float:
     return nearest(Fraction(2 * root + between, 2**1076), dtype)
 
 
-# ---- the exact sum ------------------------------------------------------------
-
-
-def _square(x: float) -> int:
-    """x squared as an integer multiple of 4**-1074; every finite float has one."""
-    numerator, denominator = x.as_integer_ratio()
-    return numerator**2 << 2 * (1075 - denominator.bit_length())
+# ---- the exact sums -----------------------------------------------------------
 
 
 class Accumulator:
-    """The exact sum of the squares of all numbers that it was given."""
+    """The exact sum of all numbers that it was given, and that of their squares."""
 
     def __init__(self, a: Any = None, where: Any = True, workers: SupportsIndex = 1) -> None:
         self.count = 0
-        self._exact: int | Fraction = 0  # an int while only integers were added, then a Fraction
-        self._nonfinite = 0.0  # the sum of |x| for those x: NaN beats Inf
+        self._kind = 0  # 1 from the first float on, 2 from the first complex number on
+        self._sumsq = Fraction(0)
+        self._sums = [Fraction(0), Fraction(0)]  # of the real parts, and of the imaginary ones
+        self._specials: list[set[str]] = [set(), set()]  # which of inf, -inf and nan were among these
         if a is not None:
             self.update(a, where, workers)
 
     def update(self, a: Any, where: Any = True, workers: SupportsIndex = 1) -> None:
-        """Add the squares of all elements of `a` for which `where` is true."""
+        """Add all elements of `a` for which `where` is true."""
         _workers(workers)
         empty = isinstance(a, (list, tuple)) and not np.size(a)  # which has no type
         a = _array(a)
         self._add(a if not empty else a.astype(int), _mask(where, a))
 
     def _add(self, a: Any, where: Any) -> None:
-        numbers = a[where].tolist()
-        self.count += len(numbers)
-        if _integers(a):
-            self._exact += sum(x * x for x in numbers)
-            return
-        if a.dtype.kind == "c":
-            numbers = [part for z in numbers for part in (z.real, z.imag)]
-        self._exact += Fraction(sum(_square(x) for x in numbers if math.isfinite(x)), 4**1074)
-        self._nonfinite += sum(abs(x) for x in numbers if not math.isfinite(x))
+        a = a[where]
+        self.count += a.size
+        self._kind = max(self._kind, 2 if a.dtype.kind == "c" else 1 if a.dtype.kind == "f" else 0)
+        for k, part in enumerate([a.real, a.imag] if a.dtype.kind == "c" else [a]):
+            finite = part if _integers(part) else part[np.isfinite(part)]
+            if finite.size < part.size:
+                self._specials[k] |= {repr(x) for x in part.tolist() if not math.isfinite(x)}
+            ratios = [x.as_integer_ratio() for x in finite.tolist()]
+            unit = max((denominator.bit_length() for _, denominator in ratios), default=1)  # they are powers of two
+            shifted = [(numerator, unit - denominator.bit_length()) for numerator, denominator in ratios]
+            self._sums[k] += Fraction(builtins.sum(x << shift for x, shift in shifted), 2 ** (unit - 1))
+            self._sumsq += Fraction(builtins.sum(x * x << 2 * shift for x, shift in shifted), 4 ** (unit - 1))
 
     def merge(self, other: Any) -> None:
         """Add what `other` has seen."""
         if not isinstance(other, Accumulator):
             raise TypeError(f"cannot merge an Accumulator with {type(other).__name__}")
         self.count += other.count
-        self._exact += other._exact
-        self._nonfinite += other._nonfinite
+        self._kind = max(self._kind, other._kind)
+        self._sumsq += other._sumsq
+        for k in (0, 1):
+            self._sums[k] += other._sums[k]
+            self._specials[k] |= other._specials[k]
+
+    def _exact(self, dtype: Any) -> bool:
+        return self._kind == 0 and (dtype is None or np.dtype(dtype).kind in "iuO")
+
+    def _nonfinite(self) -> float:
+        """The sum of |x| for those x: NaN beats Inf; 0 if there are none."""
+        return builtins.sum(abs(float(x)) for x in self._specials[0] | self._specials[1])
 
     def sumsq(self, dtype: Any = None) -> int | float:
         """The sum of squares: an int while only integers were added, then a float."""
-        if isinstance(self._exact, int) and (dtype is None or np.dtype(dtype).kind in "iuO"):
-            return self._exact
-        return self._nonfinite or nearest(self._exact, dtype or np.float64)
+        if self._exact(dtype):
+            return int(self._sumsq)
+        return self._nonfinite() or nearest(self._sumsq, dtype or np.float64)
 
     def norm(self, dtype: Any = np.float64) -> float:
-        """The square root of the exact sum."""
-        return self._nonfinite or nearest_root(self._exact, dtype)
+        """The square root of the exact sum of squares."""
+        return self._nonfinite() or nearest_root(self._sumsq, dtype)
 
     def rms(self, dtype: Any = np.float64) -> float:
-        """The square root of the exact sum divided by `count`."""
+        """The square root of the exact sum of squares divided by `count`."""
         if self.count == 0:
             warnings.warn("rms of no elements", RuntimeWarning, stacklevel=2)
             return math.nan
-        return self._nonfinite or nearest_root(Fraction(self._exact) / self.count, dtype)
+        return self._nonfinite() or nearest_root(self._sumsq / self.count, dtype)
+
+    def _rounded(self, divisor: int, dtype: Any) -> float | complex:
+        """The sum divided by an integer, both parts by themselves: Inf - Inf is NaN."""
+        parts = [
+            builtins.sum(map(float, specials)) or nearest(exact / divisor, dtype)
+            for exact, specials in zip(self._sums, self._specials, strict=True)
+        ]
+        return complex(*parts) if self._kind == 2 else parts[0]
+
+    def sum(self, dtype: Any = None) -> int | float | complex:
+        """The sum: an int while only integers were added, complex from the first complex number on, else a float."""
+        return int(self._sums[0]) if self._exact(dtype) else self._rounded(1, dtype or np.float64)
+
+    def mean(self, dtype: Any = np.float64) -> float | complex:
+        """The exact sum divided by `count`."""
+        if self.count == 0:
+            warnings.warn("mean of no elements", RuntimeWarning, stacklevel=2)
+            return complex(math.nan, math.nan) if self._kind == 2 else math.nan
+        return self._rounded(self.count, dtype)
+
+    def var(self, ddof: Any = 0, dtype: Any = np.float64) -> float:
+        """The exact sum of |x - mean|² divided by `count` - `ddof`."""
+        return self._spread(nearest, ddof, dtype)
+
+    def std(self, ddof: Any = 0, dtype: Any = np.float64) -> float:
+        """The square root of that."""
+        return self._spread(nearest_root, ddof, dtype)
+
+    def _spread(self, rounded: Callable[[int | Fraction, Any], float], ddof: Any, dtype: Any) -> float:
+        ddof = _ddof(ddof)
+        real, imaginary = self._sums
+        squares = self._sumsq - (real * real + imaginary * imaginary) / max(self.count, 1)
+        if ddof >= self.count:
+            warnings.warn("var or std of no more elements than ddof", RuntimeWarning, stacklevel=3)
+            return math.inf if squares and not self._nonfinite() else math.nan
+        return math.nan if self._nonfinite() else rounded(squares / (self.count - Fraction(ddof)), dtype)
 
     def __add__(self, other: object) -> "Accumulator":
         total = Accumulator()
@@ -158,8 +210,8 @@ class Accumulator:
         return f"Accumulator(count={self.count}, sumsq={self.sumsq()!r})"
 
 
-def _state(accumulator: Accumulator) -> tuple[int, int | Fraction, str]:
-    return accumulator.count, accumulator._exact, repr(accumulator._nonfinite)
+def _state(total: Accumulator) -> tuple[object, ...]:
+    return total.count, total._kind, total._sumsq, total._sums, total._specials
 
 
 # ---- the reductions -----------------------------------------------------------
@@ -210,19 +262,86 @@ def rms(
     return _reduce(Accumulator.rms, a, axis, dtype, out, keepdims, where)
 
 
+def sum(
+    a: Any,
+    axis: Any = None,
+    *,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: bool = False,
+    where: Any = True,
+    workers: SupportsIndex = 1,
+) -> Any:
+    """The sum: exact for integers, correctly rounded for floats."""
+    _workers(workers)
+    return _reduce(Accumulator.sum, a, axis, dtype, out, keepdims, where)
+
+
+def mean(
+    a: Any,
+    axis: Any = None,
+    *,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: bool = False,
+    where: Any = True,
+    workers: SupportsIndex = 1,
+) -> Any:
+    """The exact mean, correctly rounded."""
+    _workers(workers)
+    return _reduce(Accumulator.mean, a, axis, dtype, out, keepdims, where)
+
+
+def var(
+    a: Any,
+    axis: Any = None,
+    *,
+    ddof: Any = None,
+    correction: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: bool = False,
+    where: Any = True,
+    workers: SupportsIndex = 1,
+) -> Any:
+    """The exact variance, real also of complex numbers, correctly rounded."""
+    _workers(workers)
+    ddof = _ddof(ddof, correction)
+    return _reduce(lambda total, dtype: total.var(ddof, dtype), a, axis, dtype, out, keepdims, where)
+
+
+def std(
+    a: Any,
+    axis: Any = None,
+    *,
+    ddof: Any = None,
+    correction: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: bool = False,
+    where: Any = True,
+    workers: SupportsIndex = 1,
+) -> Any:
+    """The square root of the exact variance, correctly rounded."""
+    _workers(workers)
+    ddof = _ddof(ddof, correction)
+    return _reduce(lambda total, dtype: total.std(ddof, dtype), a, axis, dtype, out, keepdims, where)
+
+
 def _reduce(
     figure: Callable[[Accumulator, Any], Any], a: Any, axis: Any, dtype: Any, out: Any, keepdims: bool, where: Any
 ) -> Any:
     a = _array(a)
     where = _mask(where, a)
     alone = axis is None and not keepdims and out is None  # one number of Python's
-    exact = figure is Accumulator.sumsq and _integers(a)
+    exact = figure in (Accumulator.sumsq, Accumulator.sum) and _integers(a)
+    rounded = complex if figure in (Accumulator.sum, Accumulator.mean) and a.dtype.kind == "c" else float
     if dtype is None and out is None:
-        dtype = object if exact and alone else float if not exact else np.uint64 if a.dtype.kind == "u" else np.int64
+        dtype = object if exact and alone else rounded if not exact else np.uint64 if a.dtype.kind == "u" else np.int64
     elif dtype is None:
         dtype = out.dtype
     dtype = np.dtype(dtype).newbyteorder("=")
-    allowed = ["f8", "f4", "f2", *(["i8", "u8", "O"] if exact else [])]
+    allowed = ["c16", "c8"] if rounded is complex else ["f8", "f4", "f2", *(["i8", "u8", "O"] if exact else [])]
     if dtype not in allowed or (out is not None and out.dtype.newbyteorder("=") != dtype):
         raise TypeError(f"dtype and that of out must be one of {allowed}, not {dtype}")
     axes = tuple(range(a.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
@@ -233,7 +352,7 @@ def _reduce(
         part = Accumulator()
         part._add(a[position], where[position])
         value = figure(part, dtype)
-        if dtype.kind in "iu" and value > np.iinfo(dtype).max:
+        if dtype.kind in "iu" and not np.iinfo(dtype).min <= value <= np.iinfo(dtype).max:
             raise OverflowError(f"{value} does not fit {dtype}; use dtype=object or dtype=np.float64")
         result[position] = value
     if keepdims:
@@ -271,6 +390,18 @@ def _mask(where: Any, a: Any) -> Any:
     if where.dtype != bool or isinstance(where, np.ma.MaskedArray):
         raise TypeError(f"where must be a plain array of bool, not {type(where).__name__} of {where.dtype}")
     return np.broadcast_to(where, a.shape)
+
+
+def _ddof(ddof: Any, correction: Any = None) -> int | float:
+    """What is taken off the number of elements, by either of its names."""
+    if ddof is not None and correction is not None:
+        raise TypeError("ddof and correction are two names for one thing; give one of them")
+    ddof = ddof if ddof is not None else correction if correction is not None else 0
+    if not isinstance(ddof, (int, float, np.integer, np.floating)):
+        raise TypeError(f"ddof must be a number, not {type(ddof).__name__}")
+    if not ddof >= 0:
+        raise ValueError(f"ddof must be at least 0, not {ddof}")
+    return int(ddof) if isinstance(ddof, (int, np.integer)) else float(ddof)
 
 
 def _workers(workers: SupportsIndex) -> None:

@@ -1,6 +1,7 @@
 """The oracle of the data family against facts that can be checked by hand."""
 
 import math
+import statistics
 from fractions import Fraction
 
 import numpy as np
@@ -41,6 +42,7 @@ def sign(x):
 def test_nearest(x):
     value = reference.nearest(x)
     assert value == math.inf if x >= TIE else is_nearest(value, lambda point: sign(x - point))
+    assert repr(reference.nearest(-x)) == repr(-value if x else 0.0)  # a number that is negative rounds to -0.0
 
 
 @given(rationals(-2300, 1900))
@@ -135,3 +137,147 @@ def test_accumulator_of_the_oracle():
     total.update([0.1, 7.0], where=[True, False])
     assert (total.count, total.sumsq()) == (3, 25.01) and type(total.sumsq()) is float
     assert total + total == total + total != total
+
+
+# ---- sum, mean, var, std ------------------------------------------------------
+
+MODERATE = st.floats(-1e150, 1e150) | st.floats(-2, 2) | st.integers(-(2**60), 2**60).map(float)
+
+
+@given(st.lists(MODERATE, min_size=1))
+def test_moments_are_those_of_statistics(a):
+    """Which is exact, for floats and ints alike."""
+    assert reference.mean(a) == statistics.mean(a)
+    assert reference.var(a) == statistics.pvariance(a)
+    assert reference.std(a) == statistics.pstdev(a)
+    if len(a) > 1:
+        assert reference.var(a, ddof=1) == statistics.variance(a)
+        assert reference.std(a, ddof=1) == statistics.stdev(a)
+
+
+@given(st.lists(st.integers(-(2**100), 2**100), min_size=2))
+def test_moments_of_ints_are_those_of_statistics(a):
+    assert reference.sum(a) == sum(a)
+    assert reference.mean(a) == sum(a) / len(a)  # which Python rounds once
+    assert reference.var(a) == float(statistics.pvariance(map(Fraction, a)))
+    assert reference.std(a) == statistics.pstdev(a)
+    assert reference.std(a, correction=1) == statistics.stdev(a)
+
+
+@given(
+    st.lists(st.complex_numbers(max_magnitude=1e150), min_size=3),
+    st.sampled_from([0, 1, 2, 0.1, 1.5, np.int8(1), np.float32(0.1), np.float16(2.5)]),
+)
+def test_moments_are_as_defined(a, ddof):
+    def exact(f):
+        return Fraction(sum(map(Fraction, f)), len(a))
+
+    real, imaginary = exact([z.real for z in a]), exact([z.imag for z in a])
+    squares = sum((Fraction(z.real) - real) ** 2 + (Fraction(z.imag) - imaginary) ** 2 for z in a)
+    variance = squares / (len(a) - Fraction(float(ddof)))
+    assert reference.sum(a) == complex(float(real * len(a)), float(imaginary * len(a)))
+    assert reference.mean(a) == complex(float(real), float(imaginary))
+    assert reference.var(a, ddof=ddof) == float(variance)
+    assert reference.std(a, ddof=ddof) == reference.nearest_root(variance)
+
+
+def test_sums_by_hand():
+    assert reference.sum([1e308, 1e308, -1e308]) == 1e308
+    assert reference.sum([HUGE, HUGE]) == math.inf and reference.mean([HUGE, HUGE]) == HUGE
+    assert reference.sum([-HUGE, -(2.0**970)]) == -math.inf
+    assert reference.sum([HUGE, math.nextafter(2.0**970, 0)]) == HUGE
+    assert reference.sum([2.0**53, 1.0]) == 2.0**53 and reference.sum([2.0**53, 1.0, TINY]) == 2.0**53 + 2
+    assert reference.sum([-(2.0**53), -1.0]) == -(2.0**53)
+    assert repr(reference.sum([-0.0])) == repr(reference.sum(np.empty(0))) == repr(reference.mean([1.0, -1.0])) == "0.0"
+    assert repr(reference.mean([TINY, 0.0])) == "0.0" and repr(reference.mean([-TINY, 0.0])) == "-0.0"
+    assert reference.mean([TINY] * 3 + [0.0]) == TINY
+    assert reference.sum(np.array([1 + 2j, -1 - 1j])) == 1j
+
+
+def test_spreads_by_hand():
+    assert reference.var([0.1] * 10) == reference.std([0.1] * 10) == 0.0
+    assert reference.var([1e9, 1e9 + 1]) == 0.25 and reference.std([1e9, 1e9 + 1]) == 0.5
+    assert reference.var([1 + 1j, -1 - 1j]) == 2.0
+    assert reference.var([HUGE, -HUGE]) == math.inf and reference.std([HUGE, -HUGE]) == HUGE
+    assert reference.std([TINY, 0.0]) == 0.0 and reference.std([3 * TINY, 0.0]) == 2 * TINY
+    assert reference.var(np.array([-(2**63), 2**63 - 1])) == reference.nearest(Fraction((2**64 - 1) ** 2, 4))
+
+
+def test_integers_add_up_exactly():
+    assert type(reference.sum([1, -2])) is int and reference.sum([1, -2]) == -1
+    assert reference.sum([10**30, -1]) == 10**30 - 1
+    assert reference.sum(np.full((2, 2), 2**62), axis=0, dtype=object).tolist() == [2**63, 2**63]
+    assert reference.sum(np.full((1, 2), 2**63, np.uint64) - 1, axis=0).dtype == np.uint64
+    assert reference.sum([[-1], [-2]], axis=1).tolist() == [-1, -2]
+    for a, dtype in (([[2**62, 2**62]], None), ([[-(2**63), -1]], None), ([[-1, 0]], np.uint64)):
+        with pytest.raises(OverflowError):
+            reference.sum(a, axis=1, dtype=dtype)
+
+
+@pytest.mark.parametrize(
+    "a, ddof, var",
+    [
+        ([], 0, math.nan),
+        ([3.0], 1, math.nan),
+        ([3.0, 3.0], 2, math.nan),
+        ([3.0, 4.0], 2, math.inf),
+        ([3.0, 4.0], 2.5, math.inf),
+        ([3.0, 4.0], math.inf, math.inf),
+        ([3.0, math.inf], 2, math.nan),
+    ],
+)
+def test_no_degrees_of_freedom(a, ddof, var):
+    for function in (reference.var, reference.std):
+        with pytest.warns(RuntimeWarning):
+            assert repr(function(a, ddof=ddof)) == repr(var)
+
+
+@pytest.mark.parametrize(
+    "a, mean",
+    [
+        ([1.0, math.inf], math.inf),
+        ([-math.inf, 1.0], -math.inf),
+        ([-math.inf, math.inf], math.nan),
+        ([math.nan, math.inf], math.nan),
+        ([complex(math.inf, 2), complex(1, -math.inf)], complex(math.inf, -math.inf)),
+        ([complex(math.nan, 2), 0], complex(math.nan, 1)),
+    ],
+)
+def test_moments_of_nan_and_inf(a, mean):
+    assert repr(reference.mean(a)) == repr(mean)
+    assert math.isnan(reference.var(a)) and math.isnan(reference.std(a))
+
+
+def test_kinds_of_accumulators_of_the_oracle():
+    total = reference.Accumulator([3, 4])
+    assert type(total.sum()) is int and (total.sum(), total.mean(), total.var(), total.std(1)) == (
+        7,
+        3.5,
+        0.25,
+        0.5**0.5,
+    )
+    total.update([0.5])
+    assert type(total.sum()) is float and total.sum() == 7.5
+    total.update(np.array([1j]))
+    assert total.sum() == 7.5 + 1j and total.mean() == 1.875 + 0.25j and type(total.var()) is float
+    infinite = reference.Accumulator([math.inf]) + reference.Accumulator([1.0])
+    assert infinite.mean() == math.inf and math.isnan((infinite + reference.Accumulator([-math.inf])).mean())
+    with pytest.warns(RuntimeWarning):
+        assert math.isnan(reference.Accumulator().mean()) and reference.Accumulator().sum() == 0
+
+
+@pytest.mark.parametrize(
+    "error, given",
+    [
+        (ValueError, {"ddof": -1}),
+        (ValueError, {"ddof": math.nan}),
+        (ValueError, {"correction": -0.5}),
+        (TypeError, {"ddof": "1"}),
+        (TypeError, {"ddof": 1j}),
+        (TypeError, {"ddof": 1, "correction": 1}),
+    ],
+)
+def test_degrees_of_freedom_that_are_none(error, given):
+    for function in (reference.var, reference.std):
+        with pytest.raises(error):
+            function([1.0, 2.0], **given)
