@@ -105,11 +105,14 @@ class Accumulator:
             finite = part if _integers(part) else part[np.isfinite(part)]
             if finite.size < part.size:
                 self._specials[k] |= {repr(x) for x in part.tolist() if not math.isfinite(x)}
-            ratios = [x.as_integer_ratio() for x in finite.tolist()]
-            unit = max((denominator.bit_length() for _, denominator in ratios), default=1)  # they are powers of two
-            shifted = [(numerator, unit - denominator.bit_length()) for numerator, denominator in ratios]
-            self._sums[k] += Fraction(builtins.sum(x << shift for x, shift in shifted), 2 ** (unit - 1))
-            self._sumsq += Fraction(builtins.sum(x * x << 2 * shift for x, shift in shifted), 4 ** (unit - 1))
+            total = squares = 0  # in multiples of 2**-1074, and of its square, as all floats are
+            for x in finite.tolist():
+                numerator, denominator = x.as_integer_ratio()
+                shift = 1075 - denominator.bit_length()
+                total += numerator << shift
+                squares += numerator * numerator << 2 * shift
+            self._sums[k] += Fraction(total, 2**1074)
+            self._sumsq += Fraction(squares, 4**1074)
 
     def merge(self, other: Any) -> None:
         """Add what `other` has seen."""
