@@ -55,6 +55,7 @@ from pycrust.csrc cimport (
     pc_write_panel,
 )
 
+import numbers
 import operator
 import warnings
 
@@ -144,8 +145,8 @@ cdef tuple exact_ddof(ddof):
     try:
         whole = operator.index(ddof)
     except TypeError:
-        if isinstance(ddof, (str, bytes)):
-            raise TypeError(f"ddof must be a number, not {ddof!r}") from None
+        if not isinstance(ddof, numbers.Real):
+            raise TypeError(f"ddof must be a real number, not {type(ddof).__name__}") from None
         number = float(ddof)
         if number == np.inf:
             return 2**64, 0                 # more than there can be elements
