@@ -10,6 +10,9 @@ FLOATS = ["f2", "f4", "f8"]
 COMPLEX = ["c8", "c16"]
 DTYPES = INTEGERS + FLOATS + COMPLEX
 
+EXACT = ["sumsq", "sum"]  # of integers
+FUNCTIONS = [*EXACT, "norm", "rms", "mean", "var", "std"]
+
 TINY = 5e-324  # the smallest positive float64
 HUGE = math.ldexp(2**53 - 1, 971)  # the largest
 
@@ -23,8 +26,8 @@ def assert_same(result, expected):
         assert type(result) is int
         assert result == expected
         return
-    if isinstance(expected, float):
-        assert isinstance(result, float)  # np.float64 is one
+    if isinstance(expected, (float, complex)):
+        assert isinstance(result, type(expected))  # np.float64 is a float
     else:
         assert type(result) is type(expected)
         assert result.dtype == expected.dtype and result.shape == expected.shape
@@ -33,10 +36,47 @@ def assert_same(result, expected):
         assert result.tolist() == expected.tolist()
         return
     result, expected = np.asarray(result), np.asarray(expected)
+    if expected.dtype.kind == "c":
+        result, expected = (np.stack([x.real, x.imag]) for x in (result, expected))
     if expected.dtype.kind == "f":
         result, expected = (np.where(np.isnan(x), np.nan, x) for x in (result, expected))
     if result.tobytes() != expected.tobytes():  # or pytest compares the bytes, at length
         raise AssertionError(f"{result!r} is not {expected!r}")
+
+
+def exactly(a):
+    """The dtype in which every sum of such numbers fits; None for floats, whose own is as good."""
+    return object if a.dtype.kind in "biu" else None
+
+
+def reduced(module, name, a, axis, **given):
+    """A result along an axis, of pycrust or of the oracle, in a dtype in which it fits."""
+    return getattr(module, name)(a, axis=axis, **({"dtype": exactly(a)} if name in EXACT else {}), **given)
+
+
+def dtypes_of(name, a):
+    """The dtypes in which results of a function may be asked for."""
+    if name in ("sum", "mean") and a.dtype.kind == "c":
+        return ["c16", "c8"]
+    return ["f8", "f4", "f2", *(["O"] if name in EXACT and exactly(a) else [])]
+
+
+def state_of(expected):
+    """What the pickle of an Accumulator that is like this one of the oracle must hold."""
+
+    def lowest(x):  # of all denominators, powers of two
+        return x.numerator, 1 - x.denominator.bit_length()
+
+    specials = [name + unit for unit, seen in zip(["", "j"], expected._specials) for name in seen]
+    return {
+        "version": 1,
+        "count": expected.count,
+        "kind": ["int", "float", "complex"][expected._kind],
+        "special": tuple(sorted(specials, key=["inf", "-inf", "nan", "infj", "-infj", "nanj"].index)),
+        "sumsq": lowest(expected._sumsq),
+        "sum": lowest(expected._sums[0]),
+        "sumj": lowest(expected._sums[1]),
+    }
 
 
 class unchanged:
@@ -62,29 +102,6 @@ def roots_of(total):
         roots.append(root >> drop << drop)
         total -= roots[-1] ** 2
     return roots
-
-
-def to_a_tie(total, *, up):
-    """Floats whose squares bring a sum to a tie: halfway between two floats, the even one
-    of which is above or below. `total` is the sum as a multiple of 4**-1074.
-
-    If the sum that they are added to is off by the smallest bit, the tie is none, and
-    rounds the wrong way: so the exact sum can be seen, not only the rounded one.
-    Returns the floats and the tie; None if it would be beyond the floats.
-    """
-    shift = max(total.bit_length() - 54, 1073)
-    tie = (total >> shift) + 1
-    tie += ((3 if up else 1) - tie) % 4
-    if tie << shift >= 2 ** (1024 + 2148):
-        return None
-    added = []
-    rest = (tie << shift) - total
-    while rest:
-        root = math.isqrt(rest)
-        drop = max(root.bit_length() - 53, 0)
-        added.append(math.ldexp(root >> drop, drop - 1074))
-        rest -= (root >> drop << drop) ** 2
-    return np.array(added), tie << shift
 
 
 # ---- random floats of a given range -------------------------------------------
@@ -173,6 +190,58 @@ def integer_arrays(draw, dtype, sizes=st.sampled_from(SIZES)):
 
 def hard_arrays(dtype, **given):
     return (float_arrays if np.dtype(dtype).kind in "fc" else integer_arrays)(dtype, **given)
+
+
+# ---- arrays whose mean and spread are hard --------------------------------------
+
+
+def nearly_equal(rng, n, kind, offset):
+    """n floats around one number: all the same, some units in the last place apart, or in a narrow range."""
+    if kind == "constant":
+        return np.full(n, offset)
+    if kind == "neighbours":
+        return offset + np.spacing(offset) * rng.integers(-3, 4, n)
+    if kind == "timestamps":
+        return 1.7e9 + np.round(rng.uniform(0, 10.0 ** rng.integers(-2, 8), n), rng.integers(0, 7))
+    return offset + offset * 2.0 ** -rng.integers(0, 60) * rng.normal(size=n)
+
+
+@st.composite
+def offset_arrays(draw, dtype, sizes=st.sampled_from(SIZES)):
+    """1-d arrays with a spread that is small beside their mean, or none; or with numbers that cancel."""
+    dtype = np.dtype(dtype)
+    n = draw(sizes)
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    kind = draw(st.sampled_from(["constant", "neighbours", "narrow", "timestamps", "cancelling"]))
+    if dtype.kind in "biu":
+        least, most = (0, 1) if dtype == bool else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+        middle, width = draw(st.integers(least, most)), 0 if kind == "constant" else draw(st.integers(1, 300))
+        low, high = max(least, middle - width), min(most, middle + width)
+        return np.array([low + int(k) for k in rng.integers(0, high - low, n, endpoint=True)], dtype)
+    part = {"c8": "f4", "c16": "f8"}.get(dtype.str[1:], dtype.str[1:])
+    lowest, highest = RANGE[part]
+    numbers = np.empty(n, dtype)
+    with np.errstate(over="ignore"):
+        for half in [numbers] if dtype.kind == "f" else [numbers.real, numbers.imag]:
+            power = draw(st.integers(lowest // 2, highest) | st.integers(-3, 3))
+            offset = float(floats(rng, 1, highest=power, spread=0).astype(part)[0])  # a number of that type
+            if kind == "cancelling":
+                some = floats(rng, n // 2, highest=max(power, lowest + 40), spread=40)
+                half[...] = rng.permutation([*some, *-some, *([offset * 2.0**-70] * (n % 2))])
+            else:
+                half[...] = nearly_equal(rng, n, kind, offset)
+    return numbers
+
+
+def summing_to(total, exponent=0):
+    """Floats whose sum is the integer `total` times 2**exponent."""
+    chunks = []
+    sign, total = (-1 if total < 0 else 1), abs(total)
+    while total:
+        drop = max(total.bit_length() - 53, 0)
+        chunks.append(math.ldexp(sign * (total >> drop), drop + exponent))
+        total &= (1 << drop) - 1
+    return chunks
 
 
 # ---- layouts ------------------------------------------------------------------

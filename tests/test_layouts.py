@@ -1,17 +1,22 @@
 """Every layout in memory gives the bits of the same numbers in a row, without a copy."""
 
+import itertools
 import math
 import tracemalloc
 
 import numpy as np
 import pytest
-from hard_arrays import DTYPES, HUGE, TINY, assert_same, hard_arrays, layouts, unchanged
+from hard_arrays import DTYPES, HUGE, TINY, assert_same, hard_arrays, layouts, reduced, unchanged
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import pycrust
 from pycrust import reference
+
+FUNCTIONS = ["sumsq", "sum", "std"]  # what the others are made of
+
+pytestmark = pytest.mark.filterwarnings("ignore:(var|std) :RuntimeWarning")
 
 
 def sample(dtype, shape, seed=0):
@@ -29,10 +34,6 @@ def sample(dtype, shape, seed=0):
     )
 
 
-def exactly(a):
-    return object if a.dtype.kind in "biu" else None
-
-
 # ---- the zoo ------------------------------------------------------------------
 
 
@@ -46,21 +47,19 @@ def test_whole_arrays(level, dtype, shape, tmp_path):
     total.update(a)
     for name, view in layouts(a, tmp_path):
         with unchanged(view):
-            assert_same(pycrust.sumsq(view), total.sumsq())
-            assert_same(pycrust.norm(view), total.norm())
-            if a.size:
-                assert_same(pycrust.rms(view), total.rms())
+            for name in ("sumsq", "norm", "sum", *(["rms", "mean", "var", "std"] if a.size else [])):
+                assert_same(getattr(pycrust, name)(view), getattr(total, name)())
 
 
 @pytest.mark.parametrize("shape", [(37, 53), (2, 1500), (1500, 2), (3, 4, 5)])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_axes(level, dtype, shape, tmp_path):
     a = sample(dtype, shape)
-    for axis in (0, 1, -1, (0, 1), (-1, 0)):
-        expected = reference.sumsq(a, axis, dtype=exactly(a))
+    for function, axis in itertools.product(FUNCTIONS, (0, 1, -1, (0, 1), (-1, 0))):
+        expected = reduced(reference, function, a, axis)
         for name, view in layouts(a, tmp_path):
             with unchanged(view):
-                assert_same(pycrust.sumsq(view, axis, dtype=exactly(a)), expected)
+                assert_same(reduced(pycrust, function, view, axis), expected)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -69,10 +68,10 @@ def test_masks(level, dtype, tmp_path):
     rng = np.random.default_rng(5)
     rows, columns, each = (rng.random(shape) < 0.4 for shape in ((31, 1), (67,), (31, 67)))
     for where in (rows, columns, each, np.asfortranarray(each), each[::-1, ::-1], np.False_, np.True_, [[True]]):
-        for axis in (None, 0, 1):
-            expected = reference.sumsq(a, axis, where=where, dtype=exactly(a))
+        for function, axis in itertools.product(FUNCTIONS, (None, 0, 1)):
+            expected = reduced(reference, function, a, axis, where=where)
             for name, view in layouts(a, tmp_path):
-                assert_same(pycrust.sumsq(view, axis, where=where, dtype=exactly(a)), expected)
+                assert_same(reduced(pycrust, function, view, axis, where=where), expected)
 
 
 def test_masked_numbers_do_not_count(level):
@@ -98,12 +97,9 @@ def test_views_of_views(level, data):
             a = a[data.draw(hnp.basic_indices(a.shape, allow_newaxis=True, max_dims=8))]
             a = np.asarray(a)
         a = a.transpose(data.draw(st.permutations(range(a.ndim))))
-    total = reference.Accumulator()
-    total.update(a)
-    assert_same(pycrust.sumsq(a), total.sumsq())
-    if a.ndim:
-        axis = data.draw(st.integers(0, a.ndim - 1))
-        assert_same(pycrust.sumsq(a, axis, dtype=exactly(a)), reference.sumsq(a, axis, dtype=exactly(a)))
+    for name in FUNCTIONS:
+        axis = data.draw(st.sampled_from([None, *range(a.ndim)]))
+        assert_same(reduced(pycrust, name, a, axis), reduced(reference, name, a, axis))
 
 
 @given(
@@ -122,8 +118,8 @@ def test_strides_of_any_number_of_bytes(level, dtype, m, n, row, step):
         buffer = np.random.default_rng(0).integers(0, 60, 2000, np.uint8)
     lowest = min(0, row * (m - 1)) + min(0, step * (n - 1))
     a = np.ndarray((m, n), dtype, buffer, offset=-lowest, strides=(row, step))
-    for axis in (None, 0, 1):
-        assert_same(pycrust.sumsq(a, axis, dtype=exactly(a)), reference.sumsq(a, axis, dtype=exactly(a)))
+    for name, axis in itertools.product(FUNCTIONS, (None, 0, 1)):
+        assert_same(reduced(pycrust, name, a, axis), reduced(reference, name, a, axis))
 
 
 # ---- elements that stand for many ---------------------------------------------
@@ -144,6 +140,14 @@ def test_one_number_seen_often(level):
     assert_same(pycrust.sumsq(np.broadcast_to(math.nan, 2**40)), math.nan)
     assert_same(pycrust.sumsq(np.broadcast_to(-math.inf, 2**40)), math.inf)
     assert_same(pycrust.sumsq(np.broadcast_to(3 + 4j, 2**40)), 25.0 * 2**40)
+    assert_same(pycrust.sum(np.broadcast_to(3 + 4j, 2**40)), (3 + 4j) * 2**40)
+    assert_same(pycrust.sum(np.broadcast_to(np.int8(-128), (2**30, 2**30))), -(2**67))
+    assert_same(pycrust.sum(np.broadcast_to(np.uint64(2**64 - 1), (2**20, 2**20))), (2**64 - 1) * 2**40)
+    assert_same(pycrust.sum(np.broadcast_to(HUGE, 2**40)), math.inf)
+    for number in (3, np.uint64(2**63), True, third, np.float32(-0.1), HUGE, -TINY, 0.1 - 0.7j):
+        often = np.broadcast_to(number, 2**40)
+        assert_same(pycrust.mean(often), reference.mean([number]))
+        assert_same(pycrust.var(often), 0.0)
 
 
 def test_rows_seen_often(level):
@@ -159,6 +163,12 @@ def test_rows_seen_often(level):
     assert_same(pycrust.sumsq(np.broadcast_to(few, (2**40, 3)), axis=0), np.array([1, 4, 9]) << 40)
     assert_same(pycrust.rms(np.broadcast_to(few, (2**40, 3)), axis=0), np.array([1.0, 2.0, 3.0]))
     assert_same(pycrust.sumsq(np.broadcast_to(few, (2**40, 3)), workers=2), 14 * 2**40)
+    for wide in (np.broadcast_to(few, (2**40, 3)), np.broadcast_to(few[:, None, None], (3, 2**20, 2**20))):
+        assert_same(pycrust.sum(wide), 6 * 2**40)
+        assert_same(pycrust.mean(wide), 2.0)
+        assert_same(pycrust.std(wide), reference.std(few))
+    assert_same(pycrust.mean(np.broadcast_to(few / 7, (2**40, 3)), axis=0), few / 7)
+    assert_same(pycrust.var(np.broadcast_to(few / 7, (2**40, 3)), axis=0), np.zeros(3))
     total = pycrust.Accumulator()
     total.update(np.broadcast_to(few, (2**40, 3)))
     assert (total.count, total.sumsq()) == (3 * 2**40, 14 * 2**40)
@@ -174,8 +184,8 @@ def test_small_broadcasts(level, data):
         a, (*data.draw(st.sampled_from([(), (3,), (2, 5)])), *(5 if side == 1 else side for side in a.shape))
     )
     wide = wide.transpose(data.draw(st.permutations(range(wide.ndim))))
-    for axis in (None, *range(wide.ndim)):
-        assert_same(pycrust.sumsq(wide, axis, dtype=exactly(a)), reference.sumsq(wide, axis, dtype=exactly(a)))
+    for name, axis in itertools.product(FUNCTIONS, (None, *range(wide.ndim))):
+        assert_same(reduced(pycrust, name, wide, axis), reduced(reference, name, wide, axis))
 
 
 # ---- no copies ----------------------------------------------------------------
@@ -199,7 +209,25 @@ def test_never_a_full_copy(dtype):
     mask = np.broadcast_to(True, a.shape)
     for name, view in layouts(a):
         for axis, where in ((None, True), (0, True), (1, True), (None, mask)):
-            peak = peak_of(pycrust.sumsq, view, axis, where=where)
-            assert peak < a.nbytes / 4, f"{peak} bytes for {name}, axis {axis}"
+            for function in (pycrust.sumsq, pycrust.std):
+                peak = peak_of(function, view, axis, where=where)
+                assert peak < a.nbytes / 4, f"{peak} bytes for {name}, axis {axis}"
     assert peak_of(pycrust.norm, a, workers=2) < a.nbytes / 4
     assert peak_of(pycrust.Accumulator().update, a[:, ::2]) < a.nbytes / 4
+
+
+@pytest.mark.thread_unsafe(reason="tracemalloc sees every thread")
+@pytest.mark.parametrize("dtype", ["i2", "i8", "f2", "f4", "f8", "c16"])
+@pytest.mark.parametrize("name", ["sum", "mean", "var", "std"])
+def test_no_temporaries(name, dtype):
+    """Ten million bytes: what a call takes beside them does not grow with them, nor with the number of results."""
+    a = np.ones((1000, 10_000_000 // np.dtype(dtype).itemsize // 1000), dtype)
+    a[500, 500] = 3
+    function = getattr(pycrust, name)
+    for view in (a, a[:, ::2], a.T, a[::-1]):
+        for options in ({}, {"workers": 2}, {"where": a[:, :1] == 1}):
+            if view.shape[0] == 1000 or "where" not in options:
+                assert peak_of(function, view, **options) < 50_000
+    for view in (a, a.reshape(-1, 100), a.T):
+        for axis in (0, 1):
+            assert peak_of(function, view, axis) < 400_000 + 16 * view.shape[1 - axis]

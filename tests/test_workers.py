@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from hard_arrays import DTYPES, assert_same, floats, hard_arrays, layouts
+from hard_arrays import DTYPES, FUNCTIONS, assert_same, floats, hard_arrays, layouts
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,10 +40,8 @@ def test_every_number_of_workers(dtype, n):
     expected = reference.Accumulator()
     expected.update(a)
     for workers in WORKERS:
-        assert_same(pycrust.sumsq(a, workers=workers), expected.sumsq())
-        assert_same(pycrust.norm(a, workers=workers), expected.norm())
-        if n:
-            assert_same(pycrust.rms(a, workers=workers), expected.rms())
+        for name in FUNCTIONS if n else ("sumsq", "norm", "sum"):
+            assert_same(getattr(pycrust, name)(a, workers=workers), getattr(expected, name)())
 
 
 @given(data=st.data())
@@ -52,11 +50,13 @@ def test_hard_arrays(data):
     a = data.draw(hard_arrays(dtype))
     a = np.tile(a, data.draw(st.sampled_from([1, 3, 20])))
     workers = data.draw(st.sampled_from(WORKERS))
-    assert_same(pycrust.sumsq(a, workers=workers), reference.sumsq(a))
+    expected = reference.Accumulator(a)
     total = pycrust.Accumulator()
     total.update(a, workers=workers)
     assert_same(total.count, a.size)
-    assert_same(total.sumsq(), reference.sumsq(a))
+    for name in FUNCTIONS if a.size else ("sumsq", "sum"):
+        assert_same(getattr(pycrust, name)(a, workers=workers), getattr(expected, name)())
+        assert_same(getattr(total, name)(), getattr(expected, name)())
 
 
 @pytest.mark.slow
@@ -66,7 +66,9 @@ def test_every_axis_and_layout(shape):
     mask = a > 0
     for axis in (None, 0, 1):
         expected, masked = reference.sumsq(a, axis), reference.sumsq(a, axis, where=mask)
+        spread = reference.var(a, axis)
         for name, view in layouts(a):
+            assert_same(pycrust.var(view, axis, workers=3), spread)
             assert_same(pycrust.sumsq(view, axis, workers=3), expected)
             assert_same(pycrust.sumsq(view, axis, where=mask, workers=2), masked)
 
@@ -89,12 +91,15 @@ def test_workers_may_be_any_integer(kind):
     assert pycrust.sumsq([1.0, 2.0], workers=kind(2)) == 5.0
 
 
-@pytest.mark.parametrize("call", [pycrust.sumsq, pycrust.norm, pycrust.rms, pycrust.Accumulator.update])
+CALLS = [*(getattr(pycrust, name) for name in FUNCTIONS), pycrust.Accumulator().update]
+
+
+@pytest.mark.parametrize("call", CALLS)
 def test_one_by_default(call):
     assert inspect.signature(call).parameters["workers"].default == 1
 
 
-@pytest.mark.parametrize("call", [pycrust.sumsq, pycrust.norm, pycrust.rms, pycrust.Accumulator().update])
+@pytest.mark.parametrize("call", CALLS)
 def test_none_at_all_is_an_error(call):
     with pytest.raises(ValueError, match="workers = 0"):
         call(np.ones(3), workers=0)
