@@ -55,9 +55,9 @@ from pycrust.csrc cimport (
     pc_write_panel,
 )
 
-import numbers
 import operator
 import warnings
+from numbers import Real
 
 import numpy as np
 
@@ -142,21 +142,16 @@ cdef class Figure:
 
 cdef tuple exact_ddof(ddof):
     """(integer, bits): ddof is integer / 2**bits."""
-    try:
-        whole = operator.index(ddof)
-    except TypeError:
-        if not isinstance(ddof, numbers.Real):
-            raise TypeError(f"ddof must be a real number, not {type(ddof).__name__}") from None
-        number = float(ddof)
-        if number == np.inf:
-            return 2**64, 0                 # more than there can be elements
-        if not number >= 0:
-            raise ValueError(f"ddof must not be negative or NaN, but is {ddof}") from None
-        whole, divisor = number.as_integer_ratio()
-        return whole, divisor.bit_length() - 1
-    if whole < 0:
+    whole = hasattr(ddof, "__index__")
+    if not whole and not isinstance(ddof, Real):
+        raise TypeError(f"ddof must be a real number, not {type(ddof).__name__}")
+    number = operator.index(ddof) if whole else float(ddof)
+    if not number >= 0:
         raise ValueError(f"ddof must not be negative or NaN, but is {ddof}")
-    return whole, 0
+    if number == np.inf:
+        return 2**64, 0                     # more than there can be elements
+    integer, divisor = number.as_integer_ratio()
+    return integer, divisor.bit_length() - 1
 
 
 # ---- one job: an array, the axes to sum over, where the results go ----------
