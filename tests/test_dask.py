@@ -18,12 +18,15 @@ import pycrust.dask as lazy  # noqa: E402
 
 RNG = np.random.default_rng(2026)
 SHAPE = (13, 10, 4)
+FUNCTIONS = ["sumsq", "norm", "rms", "sum", "mean", "var", "std"]
 DATA = {
     "wild float64": RNG.normal(size=SHAPE) * 10.0 ** RNG.integers(-300, 150, size=SHAPE),
     "float32": RNG.normal(size=SHAPE).astype(np.float32),
     "complex128": RNG.normal(size=SHAPE) + 1j * RNG.normal(size=SHAPE),
     "int16": RNG.integers(-(2**15), 2**15, size=SHAPE).astype(np.int16),
     "bool": RNG.integers(2, size=SHAPE).astype(bool),
+    "timestamps": 1.7e9 + RNG.uniform(0, 0.01, size=SHAPE),
+    "constant": np.full(SHAPE, 0.1),
 }
 CHUNKS = [(13, 10, 4), (5, 3, 2), (1, 10, 4), (13, 10, 1), (4, 10, 3)]
 AXES = [None, 0, 1, -1, (0, 1), (2, 0), (0, 1, 2), ()]
@@ -40,7 +43,7 @@ def bits(x):
     return x.shape, x.dtype, x.tolist() if x.dtype == object else x.tobytes()
 
 
-@pytest.mark.parametrize("figure", ["sumsq", "norm", "rms"])
+@pytest.mark.parametrize("figure", FUNCTIONS)
 @pytest.mark.parametrize("axis", AXES, ids=str)
 @pytest.mark.parametrize("kind", DATA)
 def test_same_bits_for_every_chunking(kind, axis, figure):
@@ -72,6 +75,63 @@ def test_chunks_that_numpy_would_sum_differently():
     ours = {lazy.sumsq(da.from_array(x, chunks=k)).compute() for k in range(1, 200, 7)}
     assert len(by_numpy) > 1
     assert ours == {pycrust.sumsq(x)}
+    x = DATA["timestamps"].ravel()
+    assert len({float(da.from_array(x, chunks=k).var().compute()) for k in range(1, 200, 7)}) > 1
+    assert {lazy.var(da.from_array(x, chunks=k)).compute() for k in range(1, 200, 7)} == {pycrust.var(x)}
+
+
+@pytest.mark.parametrize("figure", ["var", "std"])
+@pytest.mark.parametrize("axis", [None, 0, (1, 2)])
+@pytest.mark.parametrize("ddof", [1, 0.1, np.float32(1.5)], ids=repr)
+def test_ddof(ddof, axis, figure):
+    function, here = getattr(lazy, figure), getattr(pycrust, figure)
+    for x in DATA.values():
+        expected = bits(here(x, axis=axis, ddof=ddof))
+        for chunks in CHUNKS[:2]:
+            chunked = da.from_array(x, chunks=chunks)
+            assert bits(function(chunked, axis=axis, ddof=ddof, split_every=2).compute()) == expected
+            assert bits(function(chunked, axis, correction=ddof).compute()) == expected
+            where = x.real > 0
+            chosen = function(chunked, axis, where=where, ddof=ddof, dtype="f4")
+            assert bits(chosen.compute()) == bits(np.float32(here(x, axis, where=where, ddof=ddof, dtype="f4")))
+
+
+@pytest.mark.parametrize("chunks", [1, 5])
+def test_no_degrees_of_freedom(chunks):
+    x = da.from_array(np.array([[3.0, 4.0, 5.0], [3.0, 3.0, 3.0]]), chunks=(2, chunks))
+    for axis, expected in ((1, [np.inf, np.nan]), (None, np.nan)):
+        result = lazy.var(x if axis else x[1], axis=axis, ddof=3)
+        with pytest.warns(RuntimeWarning, match="var"):
+            assert np.array_equal(result.compute(), expected, equal_nan=True)
+    for given, error in (({"ddof": -1}, ValueError), ({"ddof": np.nan}, ValueError), ({"ddof": "1"}, TypeError)):
+        with pytest.raises(error, match="ddof"):
+            lazy.std(x, **given)
+    with pytest.raises(TypeError, match="ddof"):
+        lazy.std(x, ddof=1, correction=1)
+
+
+@pytest.mark.parametrize("dtype", ["c16", "c8"])
+def test_complex_results(dtype):
+    x = DATA["complex128"]
+    for figure in ("sum", "mean"):
+        for chunks in CHUNKS:
+            result = getattr(lazy, figure)(da.from_array(x, chunks=chunks), axis=(0, 2), dtype=dtype)
+            assert result.dtype == dtype
+            assert bits(result.compute()) == bits(getattr(pycrust, figure)(x, axis=(0, 2), dtype=dtype))
+            with pytest.raises(TypeError, match=r"dtype|out"):
+                getattr(lazy, figure)(da.from_array(x, chunks=chunks), dtype=float)
+
+
+def test_sums_of_integers_never_wrap():
+    x = np.array([[2**63 - 1, 0, 0], [-(2**63), 0, -1]])
+    for chunks in ((2, 3), (1, 2)):
+        chunked = da.from_array(x, chunks=chunks)
+        with pytest.raises(OverflowError, match="dtype=object"):
+            lazy.sum(chunked, axis=1).compute()
+        assert lazy.sum(chunked, axis=1, dtype=object).compute().tolist() == [2**63 - 1, -(2**63) - 1]
+        assert int(lazy.sum(chunked)) == -2
+        with pytest.raises(OverflowError, match="uint64"):
+            lazy.sum(chunked[1:], axis=1, dtype=np.uint64).compute()
 
 
 @pytest.mark.parametrize("axis", [None, 0, (1, 2)])
@@ -111,8 +171,12 @@ def test_no_elements():
     empty = da.zeros((0, 3), chunks=(1, 2))
     assert lazy.sumsq(empty).compute() == 0.0
     assert lazy.sumsq(empty, axis=0).compute().tolist() == [0.0] * 3
+    assert lazy.sum(empty).compute() == 0.0
     with pytest.warns(RuntimeWarning, match="rms of no elements"):
         assert np.isnan(lazy.rms(empty).compute())
+    for figure in ("mean", "var", "std"):
+        with pytest.warns(RuntimeWarning, match=figure):
+            assert np.isnan(getattr(lazy, figure)(empty).compute())
 
 
 def test_errors_come_at_once_and_are_those_of_pycrust():
@@ -175,9 +239,11 @@ def test_cluster_gives_the_same_bits(cluster):
     x = DATA["wild float64"]
     whole = lazy.sumsq(da.from_array(x, chunks=(2, 5, 2)))
     by_axis = lazy.rms(da.from_array(x, chunks=(2, 5, 2)), axis=(0, 2))
-    together = cluster.gather(cluster.compute([whole, by_axis]))
+    spread = lazy.std(da.from_array(x, chunks=(2, 5, 2)))
+    together = cluster.gather(cluster.compute([whole, by_axis, spread]))
     assert bits(together[0]) == bits(pycrust.sumsq(x))
     assert bits(together[1]) == bits(pycrust.rms(x, axis=(0, 2)))
+    assert bits(together[2]) == bits(pycrust.std(x))
 
 
 def slowly(block):
@@ -216,7 +282,7 @@ def test_dask_dataframe():
 
 
 @pytest.mark.parametrize("chunks", [6, 2])
-@pytest.mark.parametrize("figure", ["sumsq", "norm", "rms"])
+@pytest.mark.parametrize("figure", FUNCTIONS)
 @pytest.mark.parametrize("dtype", ["f8", "i4", "u1"])
 @pytest.mark.parametrize("axis", [None, 0, (0, 1)])
 def test_results_are_arrays_like_others(figure, dtype, axis, chunks, tmp_path):
@@ -246,7 +312,7 @@ def test_results_are_arrays_like_others(figure, dtype, axis, chunks, tmp_path):
     assert np.array_equal(target, expected)
 
 
-@pytest.mark.parametrize("figure", ["sumsq", "norm", "rms"])
+@pytest.mark.parametrize("figure", FUNCTIONS)
 @pytest.mark.parametrize("dtype", ["f4", "f2"])
 def test_short_floats(figure, dtype):
     x = DATA["float32"]
@@ -277,7 +343,7 @@ def test_norm_takes_its_axis_by_name():
     assert float(lazy.norm(a=da.ones(4, chunks=2), axis=0)) == 2.0
 
 
-@pytest.mark.parametrize("name", ["sumsq", "norm", "rms", "Accumulator", "sum_of_squares_batch"])
+@pytest.mark.parametrize("name", [*FUNCTIONS, "Accumulator", "sum_of_squares_batch"])
 def test_lazy_arrays_are_not_computed_behind_the_callers_back(name):
     def never():
         raise AssertionError

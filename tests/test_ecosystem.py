@@ -49,6 +49,24 @@ def test_agg_and_groupby(frame):
     assert rolled.iloc[30] == pycrust.rms(frame["volts"].iloc[24:31])
 
 
+MOMENTS = [pycrust.sum, pycrust.mean, pycrust.var, pycrust.std]
+
+
+@pytest.mark.parametrize("function", MOMENTS)
+def test_moments_by_agg_and_groupby(frame, function):
+    """Ours, and not those that pandas has under these names."""
+    for column in ("volts", "counts"):
+        by_channel = frame.groupby("channel")[column].agg(function)
+        assert len(by_channel) == 3
+        for channel, value in by_channel.items():
+            assert value == function(frame.loc[frame["channel"] == channel, column])
+        assert frame[[column]].agg(function)[column] == function(frame[column])
+        rolled = frame[column].rolling(7).apply(function, raw=True)
+        assert rolled.iloc[30] == function(frame[column].iloc[24:31].astype(float))
+    constant = frame.assign(volts=0.1).groupby("channel")["volts"].agg(pycrust.std)
+    assert constant.tolist() == [0.0, 0.0, 0.0]
+
+
 def test_columns_without_numbers_are_refused(frame):
     pd = pytest.importorskip("pandas")
     for column in (frame["channel"], frame, pd.Series(pd.to_datetime(["2026-01-01"]))):
@@ -71,6 +89,21 @@ def test_reduce_keeps_names(field):
     assert result.dims == ("station",)
     assert result.sel(station="C").item() == pycrust.norm(field.sel(station="C"))
     assert field.reduce(pycrust.sumsq).item() == pycrust.sumsq(field.values)
+
+
+@pytest.mark.parametrize("function", MOMENTS)
+def test_moments_by_reduce(field, function):
+    pytest.importorskip("dask.array")
+    import pycrust.dask
+
+    lazy = getattr(pycrust.dask, function.__name__)
+    chunked = field.chunk({"time": 5, "station": 2})
+    for options in ({}, {"ddof": 1}) if function in (pycrust.var, pycrust.std) else ({},):
+        result = field.reduce(function, dim="time", **options)
+        assert result.dims == ("station",)
+        assert result.values.tobytes() == function(field.values, axis=0, **options).tobytes()
+        assert chunked.reduce(lazy, dim="time", **options).identical(result.chunk({"station": 2}))
+        assert field.reduce(function, **options).item() == function(field.values, **options)
 
 
 def test_reduce_lazily(field):

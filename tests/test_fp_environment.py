@@ -49,6 +49,8 @@ def arrays():
         yield x.astype(np.float16)
         yield (x * 2.0**-20).astype(np.float16)
         yield x.astype(complex)
+        yield 1.7e9 + x
+        yield np.full(n, 0.1)
         yield rng.integers(-2**40, 2**40, n)
         yield rng.integers(-128, 128, n).astype(np.int8)
         yield x.reshape(-1, 1) * np.ones(24)
@@ -58,13 +60,15 @@ NS = np.array([5, 10**6, 10**7, 12345])
 
 def calls():
     for a in ARRAYS:
-        for function in (pycrust.sumsq, pycrust.norm, pycrust.rms):
+        for function in (pycrust.sumsq, pycrust.norm, pycrust.rms, pycrust.sum, pycrust.mean, pycrust.var, pycrust.std):
             yield function, (a,), {}
             yield function, (a[::-1],), {}
             yield function, (a,), {"workers": 2}
         if a.ndim == 2:
             yield pycrust.norm, (a,), {"axis": 0}
             yield pycrust.rms, (a,), {"axis": 0, "dtype": np.float32}
+            yield pycrust.mean, (a,), {"axis": 0, "dtype": np.float32}
+            yield pycrust.std, (a,), {"axis": 0, "ddof": 0.1}
     yield pycrust.sumsq, ([[2**70 + 1, 1], [3, 2**200]],), {"axis": 0, "dtype": np.float16}
     yield pycrust.sumsq, (NS.reshape(2, 2) * 10**9 + 1,), {"axis": 0, "out": np.empty(2)}     # made by us, not cast
     yield pycrust.sum_of_squares, (10**5,), {}

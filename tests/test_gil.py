@@ -13,7 +13,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from pycrust import simd, sum_of_squares, sum_of_squares_batch, threadable_sum_of_squares
+from pycrust import mean, simd, std, sum_of_squares, sum_of_squares_batch, threadable_sum_of_squares, var
 from pycrust.bench.machine import free_threaded_build, gil_enabled
 
 # About half a second each.
@@ -70,10 +70,16 @@ def test_importing_leaves_the_gil_off(python):
     assert (process.stdout, process.stderr) == ("False\n", "")
 
 
+# Two thousand million numbers in eight megabytes.
+WINDOWS = np.lib.stride_tricks.sliding_window_view(np.random.default_rng(0).normal(size=2**20), 2**12)[: 2**19]
+
 RELEASING = {
     "single": lambda: threadable_sum_of_squares(N),
     "batch, sparse stops": lambda: sum_of_squares_batch([N // 2, N], dtype=object),
     "batch, a stop at every integer": lambda: sum_of_squares_batch(np.arange(3_000_000).repeat(10)),
+    "moments, whole": lambda: var(WINDOWS),
+    "moments, rows": lambda: std(WINDOWS, axis=1),
+    "moments, columns": lambda: mean(WINDOWS, axis=0),
     "batch, formula": lambda: sum_of_squares_batch(np.full(10**7, 10**6), method="formula"),
 }
 

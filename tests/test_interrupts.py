@@ -26,6 +26,7 @@ signal.signal(signal.SIGALRM, signal.default_int_handler)
 x = np.random.default_rng(0).normal(size=600_000)
 ints = np.arange(-300_000, 300_000)
 mask = x > 0
+wild = np.append(x, 1e300)
 square = x[:562_500].reshape(750, 750)
 windows = np.lib.stride_tricks.sliding_window_view(np.ones((30,) * 3, "f4"), (12,) * 3)
 some = np.broadcast_to(np.random.default_rng(1).random((12,) * 3) < 0.9, windows.shape)
@@ -55,6 +56,12 @@ CALLS = {
     "windows": lambda: pycrust.sumsq(windows, where=some, workers=workers),
     "update": lambda: update(x),
     "update, mask": lambda: update(ints, where=mask),
+    "sum": lambda: pycrust.sum(x, workers=workers),
+    "std": lambda: pycrust.std(x, workers=workers),
+    "std, the exact way": lambda: pycrust.std(wild, workers=workers),
+    "sums of ints": lambda: pycrust.sum(ints.reshape(600, -1), axis=1, out=words, workers=workers),
+    "var of rows": lambda: pycrust.var(square, axis=1, out=out, workers=workers),
+    "var of columns": lambda: pycrust.var(square, axis=0, out=out, ddof=0.5, workers=workers),
     "range": lambda: pycrust.threadable_sum_of_squares(20_000_000),
     "holding the GIL": lambda: pycrust.sum_of_squares(20_000_000),
     "batch": lambda: pycrust.sum_of_squares_batch(ints, out=ints_out),
@@ -67,6 +74,7 @@ def settled():
     pass
 
 OUTS = {"rows": out, "columns": out, "ints": words, "batch": ints_out}
+OUTS |= {"sums of ints": words, "var of rows": out, "var of columns": out}
 
 def untouched_or_right(name, right):
     for array in (out, words, ints_out):

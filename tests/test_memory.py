@@ -34,6 +34,9 @@ NOT_AN_INTEGER = np.array([1, UNREADY])
 WHERE = A > 5
 MASKED = np.ma.array([1.0], mask=[1])
 HIGH = np.full((1, 2), 2**40)
+LIMITS = np.full((1, 2), 2**62)
+COMPLEX = A + 1j
+FAR = np.array([[1e300, 1e-300] * 300])
 
 # Arrays all, made beforehand: what NumPy does where there is no memory to convert a list is not ours to test.
 CALLS = {
@@ -58,10 +61,19 @@ CALLS = {
     "sumsq, axis error": lambda: pycrust.sumsq(A, axis=5),
     "sumsq, masked": lambda: pycrust.sumsq(MASKED),
     "sumsq, uint64": lambda: pycrust.sumsq(HIGH, axis=1),
+    "sum": lambda: pycrust.sum(A),
+    "sum, integers": lambda: pycrust.sum(INTEGERS, axis=1, dtype=object),
+    "sum, does not fit": lambda: pycrust.sum(LIMITS, axis=1),
+    "mean, complex": lambda: pycrust.mean(COMPLEX, axis=0),
+    "var": lambda: pycrust.var(A, axis=1, ddof=1.5),
+    "std": lambda: pycrust.std(A),
+    "std, exact way": lambda: pycrust.std(FAR),
+    "std, error": lambda: pycrust.std(A, ddof=-1),
     "norm, out": lambda: pycrust.norm(A, axis=1, out=OUT),
     "rms, error": lambda: pycrust.rms(A, out=3),
     "Accumulator": lambda: pycrust.Accumulator().update(A),
     "Accumulator, sum": lambda: (ACCUMULATOR + ACCUMULATOR).sumsq(),
+    "Accumulator, moments": lambda: (pycrust.Accumulator(A).sum(), pycrust.Accumulator(INTEGERS).std(1)),
     "Accumulator, pickle": lambda: ACCUMULATOR.__reduce__()[0](*ACCUMULATOR.__reduce__()[1]),
     "Accumulator, error": lambda: ACCUMULATOR.merge(3),
 }
