@@ -5,7 +5,7 @@
 
 All but REPEAT, N, SPECIAL and EXPONENT is hexadecimal; SUM and INTEGER * 2**EXPONENT (of the squares, and of the
 numbers, but for NaN and infinities, which SPECIAL has: 1 for Inf, 2 for -Inf, 4 for NaN) are exact, and NEAREST
-and the others are the bits of the nearest doubles: the variances and their roots with a ddof of 0, then of 3/2.
+and the others are the bits of the nearest doubles: VAR and STD with a ddof of 0, VAR with 1, STD with 3/2.
 """
 
 import math
@@ -67,13 +67,14 @@ def line(kind, items):
         total = math.nan if special & 4 else math.inf
         plain = {1: math.inf, 2: -math.inf}.get(special, math.nan)
         spread = math.nan
+    variances = []
     results = [total, root(total), root(total / count), plain, plain / count]
-    for ddof in (0, Fraction(3, 2)):
+    for ddof in (0, 1, Fraction(3, 2)):
         if count > ddof:
-            variance = spread / (count * (count - ddof))
+            variances.append(spread / (count * (count - ddof)))
         else:
-            variance = math.inf if spread > 0 else math.nan
-        results += [variance, root(variance)]
+            variances.append(math.inf if spread > 0 else math.nan)
+    results += [variances[0], root(variances[0]), variances[1], root(variances[2])]
     exact = f"{words(finite, 2, -2160)} {words(finite, 1, -1080)}"
     return f"{kind} {shown} = {special} {exact} " + " ".join(f"{nearest(x):x}" for x in results)
 
