@@ -660,11 +660,10 @@ static void check_near(uint64_t x, int e, uint64_t count, uint64_t factor, pc_fi
     const int down = spread ? (int)figure.ddof_bits : 0;
     slow_sums sums = {.special = 0};
     slow_sum *sum = &sums.part[part];
-    if (root) {
+    if (root)
         slow_add_square(sum, x, e);
-    } else {
+    else
         slow_add_word(sum, x, e, of_numbers && below(2));
-    }
     slow_multiply(sum, spread ? freedom(count, figure) : factor);
     if (down) { /* in the units of freedom */
         slow_sum whole = {{0}};
@@ -682,7 +681,7 @@ static void check_near(uint64_t x, int e, uint64_t count, uint64_t factor, pc_fi
     int bit = FIRST_BIT + 32 * top - 20 - (int)below(300);
     if (bit < limbs[part].lowest)
         bit = limbs[part].lowest;
-    if (spread) /* around a mean, of two parts */
+    if (spread) /* around a mean, of two parts; or around less, and farther */
         for (pc_part k = PC_NUMBERS; k <= PC_IMAGINARY; k++) {
             const uint64_t mean = below(3) ? random_size() : 0;
             const int low = e < -1080 ? -1080 : e > 900 ? 900 : e, at = low + (int)below(30) - 15;
@@ -692,7 +691,7 @@ static void check_near(uint64_t x, int e, uint64_t count, uint64_t factor, pc_fi
             slow_multiply(&square, count);
             slow_add_sum(sum, &square, 0);
             slow_add_word(&sums.part[k], mean, exponent, (int)below(2));
-            slow_multiply(&sums.part[k], count);
+            slow_multiply(&sums.part[k], below(4) ? count : 1 + below(count));
         }
     check_rounding(&sums, count, figure);
     if (!spread && figure.result != PC_RMS && figure.result != PC_MEAN)
@@ -732,9 +731,9 @@ static void test_rounding(long trials_left)
         pc_figure figure = figure_of((pc_result)below(RESULTS), PC_FLOAT16 + (pc_type)below(3));
         const int fraction = formats[figure.type - PC_FLOAT16].fraction,
                   bias = (1 << (formats[figure.type - PC_FLOAT16].exponent - 1)) - 1,
-                  least = -bias - fraction, /* halves of the least number */
-            most = bias + 1 - fraction - 2; /* where what is halfway is beyond the largest */
-        const int spread = figure.result >= PC_VAR;
+                  spread = figure.result >= PC_VAR;
+        /* from halves of the least number to where what is halfway is beyond the largest */
+        const int least = -bias - fraction, most = bias + 1 - fraction - 2;
         /* the last bit set: halfway between two floats */
         const uint64_t ones = (UINT64_C(1) << (fraction + 2)) - 1;
         uint64_t half = UINT64_C(1) << (fraction + 1) | (random64() & ones) | 1,
@@ -743,12 +742,10 @@ static void test_rounding(long trials_left)
         switch (below(8)) {
         case 0: half = ones; break; /* carries into the exponent */
         case 1: half = (UINT64_C(1) << (fraction + 1)) + 1; break;
-        case 2: half = random64() | 1; break; /* no tie */
-        case 6:
-            half = UINT64_C(1) << (fraction + 1);
-            break;               /* a bit below it there are ones alone */
-        case 3: e = most; break; /* overflow */
-        case 4:                  /* subnormal */
+        case 2: half = random64() | 1; break;                /* no tie */
+        case 6: half = UINT64_C(1) << (fraction + 1); break; /* a bit below: ones alone */
+        case 3: e = most; break;                             /* overflow */
+        case 4:                                              /* subnormal */
             e = least;
             half >>= below((uint64_t)fraction + 1);
             half |= 1;
