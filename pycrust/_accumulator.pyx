@@ -133,7 +133,7 @@ cdef class Accumulator:
 
     def update(self, a, /, *, where=True, workers=1):
         """
-        Add the squares of all elements of an array.
+        Add all elements of an array.
 
         Parameters
         ----------
