@@ -41,7 +41,7 @@ OPERATIONS = {
     "var": "Variance",
     "std": "Standard deviation",
 }
-LONGEST = 1.0  # seconds: a function whose call is expected to take longer is left out
+LONGEST = 0.5  # seconds: a function whose call is expected to take longer is left out
 
 
 # ---- who is compared --------------------------------------------------------
@@ -467,7 +467,7 @@ def compare_peers(
     -----
     The arrays repeat a block of 1009 values, so that the right answer is known exactly at
     every size, from Python's fractions. Functions take turns on the same array. One whose call
-    would take more than a second is left out at that size. Each function has one thread; for
+    would take more than half a second is left out at that size. Each function has one thread; for
     BLAS, which brings its own, that takes the package threadpoolctl.
     """
     machine = Machine.this()
