@@ -205,7 +205,7 @@ class Threadable(Result):
 
     def details(self) -> list[str]:
         """What the verdict means for the caller."""
-        if not self.run.tells:
+        if self.seconds * self.calls >= LEAST_WINDOW and not self.run.tells:
             return ["The machine is so busy that the thread that asks had no core: measure again when it is not."]
         if self.verdict == TOO_SHORT:
             enough = max(SHORTEST, LEAST_WINDOW / self.calls)
