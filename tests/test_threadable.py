@@ -123,6 +123,20 @@ def test_it_asks_at_random_moments_before_the_run_and_until_after_it():
     assert not any(thread.name == "pycrust-asks" for thread in threading.enumerate())
 
 
+def test_without_a_gil_it_meets_the_others_each_time(monkeypatch):
+    """There a stop of the world is what may have to wait: it is part of the wait, and nothing is read from a lock."""
+    met = []
+    asks = _probe.ask(
+        functools.partial(next, iter([False] * 20 + [True])), 0.001, (), lambda: met.append(time.perf_counter())
+    )
+    assert len(met) == 21
+    assert all(asked <= at <= got for at, (asked, got, *_) in zip(met, asks[1:]))
+    monkeypatch.setattr("pycrust.bench.waits.gil_enabled", lambda: False)
+    monkeypatch.setattr("sys._current_frames", lambda: met.append(1))
+    waits_during(lambda: time.sleep(0.01))
+    assert len(met) > 21
+
+
 @pytest.mark.skipif(bool(_probe.why_not()), reason="the lock cannot be read")
 def test_the_lock_is_read():
     """A thread that keeps the GIL is found to have it; while all others sleep nobody has it."""

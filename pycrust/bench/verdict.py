@@ -531,6 +531,8 @@ def threadable(
     else:
         prepare, most = with_inputs(partial(func, *args), factory), MOST_INPUTS
     times, each = calibrate(prepare, at_least=WINDOW, most=most)
+    if each < WINDOW:  # if the machine was busy at that moment, it takes more calls
+        times, each = max((times, each), calibrate(prepare, at_least=WINDOW, most=most))
     window = times * each
     idle = min(max(window, WINDOW), 10 * WINDOW)
     tasks = [
