@@ -11,6 +11,20 @@ from hypothesis import HealthCheck, settings
 import pycrust
 from pycrust import _range, _reduce
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+MEASURE = (
+    "test_gil",
+    "test_interrupts",
+    "test_pytest_plugin",
+    "test_signals",
+    "test_stalls",
+    "test_threadable",
+    "test_workers",
+)
 LEVELS = ("portable", "avx2", "avx512", "avx512ifma")
 
 
@@ -19,8 +33,23 @@ def pytest_addoption(parser):
 
 
 def pytest_xdist_auto_num_workers(config):
-    """Two processes for a whole folder: more would leave those that measure no processor. One for what is named."""
-    return min(2, os.cpu_count() or 1) if any(map(os.path.isdir, config.args)) else 0
+    """Two processes for a whole folder, where those that measure can be left alone; one for what is named."""
+    return min(2, os.cpu_count() or 1) if fcntl and any(map(os.path.isdir, config.args)) else 0
+
+
+if fcntl and "PYTEST_XDIST_WORKER" in os.environ:
+    TURN, FLOOR = (os.open(path, os.O_RDONLY) for path in (os.path.dirname(__file__), __file__))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(item):
+        """A test that measures runs alone: while it waits for the other process, no test begins there."""
+        fcntl.flock(TURN, fcntl.LOCK_EX)
+        fcntl.flock(FLOOR, fcntl.LOCK_EX if item.path.stem in MEASURE else fcntl.LOCK_SH)
+        fcntl.flock(TURN, fcntl.LOCK_UN)
+        try:
+            return (yield)
+        finally:
+            fcntl.flock(FLOOR, fcntl.LOCK_UN)
 
 
 def pytest_configure(config):
