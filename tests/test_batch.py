@@ -320,7 +320,7 @@ masked = np.ma.array([1, 2], mask=[0, 1])
         (np.zeros(2, dtype=[("a", "i8")]), r"\('a'"),
         (None, "NoneType"),
         ({1, 2}, "set"),
-        ((n for n in [1]), "generator"),
+        pytest.param((n for n in [1]), "generator", id="generator"),
         ([1, None], r"ns\[1\].*NoneType"),
         ([[1, 2], [3, "x"]], "str|<U"),
         (np.array([[1, 2], [3, 2.5]], dtype=object), r"ns\[1, 1\].*float"),
