@@ -287,15 +287,15 @@ static void write_bits(char *out, pc_type type, uint64_t bits)
 /* A sum of integers as an integer. The words of its limbs need not begin at 2^0. */
 static pc_status write_word(const pc_accumulator *acc, pc_part part, pc_type type, char *out)
 {
-    uint64_t room[PC_LIMBS], word[4] = {0}; /* from 2^-64 on */
+    uint64_t room[PC_LIMBS], word[3] = {0}; /* from 2^-64 on */
     value v = accumulator_value(acc, part, room);
     if (v.count && (v.exponent < -64 || top_of(v) > 128))
         return PC_TOO_LARGE;
     for (size_t k = 0; k < v.count; k++)
-        add_at(word, 4, (size_t)(v.exponent + 64) + 64 * k, (pc_u128){v.word[k], 0}, 0);
+        add_at(word, 3, (size_t)(v.exponent + 64) + 64 * k, (pc_u128){v.word[k], 0}, 0);
     const uint64_t most =
         type == PC_UINT64 ? (v.negative ? 0 : UINT64_MAX) : INT64_MAX + (uint64_t)v.negative;
-    if (word[0] || word[2] || word[3] || word[1] > most)
+    if (word[0] || word[2] || word[1] > most)
         return PC_TOO_LARGE;
     write_bits(out, type, v.negative ? 0 - word[1] : word[1]);
     return PC_OK;
