@@ -512,6 +512,23 @@ static void test_words(void)
             }
 }
 
+/* What is no integer fits none, as long as it is not rounded. */
+static void test_fractions(void)
+{
+    for (int e = -1074; e <= 1023; e++) {
+        pc_accumulator acc;
+        uint64_t bits[2];
+        pc_accumulator_clear(&acc, PC_VAR);
+        accumulator_add_number(&acc, ldexp(1.0, e), 0);
+        const pc_status sum = round_to(&acc, figure_of(PC_SUM, PC_UINT64), bits);
+        CHECK(sum == (e >= 0 && e <= 63 ? PC_OK : PC_TOO_LARGE));
+        CHECK(sum != PC_OK || bits[0] == UINT64_C(1) << e);
+        const pc_status square = round_to(&acc, figure_of(PC_SUMSQ, PC_INT64), bits);
+        CHECK(square == (e >= 0 && e <= 31 ? PC_OK : PC_TOO_LARGE));
+        CHECK(square != PC_OK || bits[0] == UINT64_C(1) << 2 * e);
+    }
+}
+
 /* ---- rounding ---------------------------------------------------------------- */
 
 /* Whether these bits, without their sign, are the float nearest to size / divisor / other, or to
@@ -788,6 +805,7 @@ int main(int argc, char **argv)
     test_specials();
     test_too_few();
     test_words();
+    test_fractions();
     test_export_of_zero();
     test_import();
     test_too_large();

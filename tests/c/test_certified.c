@@ -338,6 +338,48 @@ static void test_cancels(const pc_kernels *kernels)
             }
 }
 
+/* More slack than a word counts, or a sum beyond its window: then nothing is known. */
+static void test_overflow(void)
+{
+    static const struct {
+        uint64_t top, slack, factor;
+        int fits;
+    } cases[] = {
+        {0, UINT64_MAX / 5, 5, 1},    {0, UINT64_MAX / 5 + 1, 5, 0},
+        {0, UINT64_C(1) << 63, 2, 0}, {(UINT64_C(1) << 61) - 1, 1, 2, 1},
+        {UINT64_C(1) << 61, 1, 2, 0}, {UINT64_C(1) << 61, 0, UINT64_MAX, 0},
+        {0, 0, UINT64_MAX, 1},
+    };
+    for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++)
+        for (int negative = 0; negative < 2; negative++)
+            for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+                const uint64_t zero[4] = {0}, sign = 0 - (uint64_t)negative;
+                pc_accumulator acc;
+                pc_fixed *sum = &acc.part[part];
+                pc_accumulator_clear_certified(&acc, PC_VAR);
+                certified_coarsen(sum, -100);
+                certified_add(&acc, part, zero, 5);
+                certified_add(&acc, part, zero, UINT64_MAX - 5);
+                CHECK(!is_uncertain(&acc) && sum->slack == UINT64_MAX);
+                certified_add(&acc, part, zero, 1);
+                CHECK(is_uncertain(&acc));
+
+                pc_accumulator_clear_certified(&acc, PC_VAR);
+                certified_coarsen(sum, -100);
+                sum->slack = cases[c].slack;
+                sum->window[0] = 0 - (uint64_t)negative; /* 0 or -1, ... */
+                sum->window[1] = sum->window[2] = sign;
+                sum->window[3] = negative ? ~cases[c].top : cases[c].top;
+                pc_accumulator_scale(&acc, cases[c].factor);
+                CHECK(is_uncertain(&acc) == !cases[c].fits);
+                if (cases[c].fits) {
+                    CHECK(sum->slack == cases[c].slack * cases[c].factor);
+                    CHECK(sum->window[0] == (negative ? 0 - cases[c].factor : 0));
+                    CHECK(certified_spans_zero(sum) == (cases[c].slack >= 5));
+                }
+            }
+}
+
 /* ---- what a kernel says of itself ---------------------------------------------------- */
 
 /* A lane that comes to 2C or beyond says so; one that stays below has counted right. */
@@ -477,6 +519,7 @@ int main(int argc, char **argv)
         test_edge_of_a_lane(kernels, 1);
         test_longest_lane(kernels);
         test_cancels(kernels);
+        test_overflow();
         test_worst(kernels);
         test_runs(trials(argc, argv));
         test_strides(trials(argc, argv));
