@@ -696,7 +696,8 @@ static void check_near(uint64_t x, int e, uint64_t count, uint64_t factor, pc_fi
     const slow_sum size = slow_size(sum);
     while (top && !size.digit[top])
         top--;
-    int bit = FIRST_BIT + 32 * top - 20 - (int)below(300);
+    int bit = FIRST_BIT + 32 * top + 63 - (int)leading_zeros(size.digit[top] | 1) -
+              (below(2) ? 55 + (int)below(300) : 124 + (int)below(8)); /* 128 make a root */
     if (bit < limbs[part].lowest)
         bit = limbs[part].lowest;
     if (spread) /* around a mean, of two parts; or around less, and farther */
