@@ -1,5 +1,6 @@
 """Every layout in memory gives the bits of the same numbers in a row, without a copy."""
 
+import functools
 import itertools
 import math
 import tracemalloc
@@ -14,7 +15,8 @@ from hypothesis.extra import numpy as hnp
 import pycrust
 from pycrust import reference
 
-FUNCTIONS = ["sumsq", "sum", "std"]  # what the others are made of
+BOTH = ["sumsq", "std"]  # of one kind of sum, and of two
+FUNCTIONS = [*BOTH, "sum"]
 
 pytestmark = pytest.mark.filterwarnings("ignore:(var|std) :RuntimeWarning")
 
@@ -51,25 +53,34 @@ def test_whole_arrays(level, dtype, shape, tmp_path):
                 assert_same(getattr(pycrust, name)(view), getattr(total, name)())
 
 
+@functools.cache
+def expected_of(function, dtype, shape, axis, mask=None):
+    """The oracle's, once for all levels."""
+    where = True if mask is None else MASKS[mask]
+    return reduced(reference, function, sample(dtype, shape), axis, where=where)
+
+
 @pytest.mark.parametrize("shape", [(37, 53), (2, 1500), (1500, 2), (3, 4, 5)])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_axes(level, dtype, shape, tmp_path):
     a = sample(dtype, shape)
-    for function, axis in itertools.product(FUNCTIONS, (0, 1, -1, (0, 1), (-1, 0))):
-        expected = reduced(reference, function, a, axis)
+    for function, axis in itertools.product(BOTH, (0, 1, -1, (0, 1), (-1, 0))):
+        expected = expected_of(function, dtype, shape, axis)
         for name, view in layouts(a, tmp_path):
             with unchanged(view):
                 assert_same(reduced(pycrust, function, view, axis), expected)
 
 
+EACH = np.random.default_rng(5).random((31, 67)) < 0.4
+MASKS = [EACH[:, :1], EACH[0], EACH, np.asfortranarray(EACH), EACH[::-1, ::-1], np.False_, np.True_, [[True]]]
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_masks(level, dtype, tmp_path):
     a = sample(dtype, (31, 67))
-    rng = np.random.default_rng(5)
-    rows, columns, each = (rng.random(shape) < 0.4 for shape in ((31, 1), (67,), (31, 67)))
-    for where in (rows, columns, each, np.asfortranarray(each), each[::-1, ::-1], np.False_, np.True_, [[True]]):
-        for function, axis in itertools.product(FUNCTIONS, (None, 0, 1)):
-            expected = reduced(reference, function, a, axis, where=where)
+    for mask, where in enumerate(MASKS):
+        for function, axis in itertools.product(BOTH, (None, 0, 1)):
+            expected = expected_of(function, dtype, a.shape, axis, mask)
             for name, view in layouts(a, tmp_path):
                 assert_same(reduced(pycrust, function, view, axis, where=where), expected)
 
@@ -209,16 +220,15 @@ def test_never_a_full_copy(dtype):
     mask = np.broadcast_to(True, a.shape)
     for name, view in layouts(a):
         for axis, where in ((None, True), (0, True), (1, True), (None, mask)):
-            for function in (pycrust.sumsq, pycrust.std):
-                peak = peak_of(function, view, axis, where=where)
-                assert peak < a.nbytes / 4, f"{peak} bytes for {name}, axis {axis}"
+            peak = peak_of(pycrust.std, view, axis, where=where)  # which has both sums
+            assert peak < a.nbytes / 4, f"{peak} bytes for {name}, axis {axis}"
     assert peak_of(pycrust.norm, a, workers=2) < a.nbytes / 4
     assert peak_of(pycrust.Accumulator().update, a[:, ::2]) < a.nbytes / 4
 
 
 @pytest.mark.thread_unsafe(reason="tracemalloc sees every thread")
-@pytest.mark.parametrize("dtype", ["i2", "i8", "f2", "f4", "f8", "c16"])
-@pytest.mark.parametrize("name", ["sum", "mean", "var", "std"])
+@pytest.mark.parametrize("dtype", ["i2", "f8", "c16"])
+@pytest.mark.parametrize("name", ["sum", "std"])
 def test_no_temporaries(name, dtype):
     """Ten million bytes: what a call takes beside them does not grow with them, nor with the number of results."""
     a = np.ones((1000, 10_000_000 // np.dtype(dtype).itemsize // 1000), dtype)

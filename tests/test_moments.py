@@ -64,7 +64,7 @@ def test_small_spreads_and_numbers_that_cancel(level, dtype, data):
 
 
 @without_warnings
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", ["?", "i2", "i8", "u8", "f4", "f8", "c16"])
 @given(data=st.data())
 def test_hard_arrays_with_ddof(level, dtype, data):
     a = data.draw(hard_arrays(dtype, sizes=st.sampled_from([0, 1, 2, 3, 17, 300])))
