@@ -113,6 +113,8 @@ void add_certified(pc_accumulator *acc, pc_type type, int parts, const char *x, 
     size_t (*kernel)(const char *, ptrdiff_t, size_t, int, certified *) =
         kernels->certified[both][type - PC_FLOAT16];
     certified found;
+    if (!kernel) /* another thread has just chosen a level without it */
+        give_up(acc);
     if (is_uncertain(acc) || !count)
         return;
     if (!(acc->part[PC_SQUARES].flags & PC_WINDOW_USED)) {
@@ -146,14 +148,15 @@ void add_certified_columns(pc_sum *sums, pc_type type, const char *x, ptrdiff_t 
     void (*kernel)(const char *, ptrdiff_t, size_t, size_t, const int *, certified *) =
         pc_kernels_in_use()->certified_columns[both][type - PC_FLOAT16];
     const size_t look = n < LOOK ? n : LOOK;
-    int k[PC_PANEL], uncertain = 0;
+    int k[PC_PANEL], uncertain = !kernel;
     certified found[PC_PANEL];
     size_t m, again;
 
     for (size_t c = 0; c < columns; c++)
         k[c] = K_LEAST;
-    kernel(x, stride, look, columns, k, found);
-    for (size_t c = 0; c < columns; c++)
+    if (kernel)
+        kernel(x, stride, look, columns, k, found);
+    for (size_t c = 0; c < columns && kernel; c++)
         if (!(sums[c].total.part[PC_SQUARES].flags & PC_WINDOW_USED))
             raise_to(&sums[c].total, k_above(found[c].most, SPARE));
     for (size_t c = 0; c < columns; c++) {
