@@ -239,7 +239,6 @@ static void sums_of_float64(const char *x, size_t n, int E, block_sums *result)
         for (int k = 0; k < WIDTH; k++) {
             vecd v;
             memcpy(&v, from + k * VECTOR_BYTES, sizeof v);
-            prefetch(from + k * VECTOR_BYTES, AHEAD);
             add_numbers(&to[k], v, c);
         }
     }
