@@ -229,11 +229,8 @@ static value signed_value(const uint64_t *word, size_t count, int exponent, uint
 {
     if (!(word[count - 1] >> 63))
         return value_of(word, count, exponent, 0);
-    uint64_t carry = 1;
-    for (size_t k = 0; k < count; k++) {
-        room[k] = ~word[k];
-        carry = add_carry(&room[k], 0, carry);
-    }
+    memmove(room, word, count * sizeof *room);
+    negate_words(room, count);
     return value_of(room, count, exponent, 1);
 }
 
@@ -287,12 +284,9 @@ pc_status pc_accumulator_import(pc_accumulator *acc, pc_part part, const uint64_
     if (count > of.count || exponent < of.lowest ||
         exponent > highest - 64 * (int)count + (int)leading_zeros(words[count - 1]))
         return PC_OUT_OF_RANGE;
-    uint64_t carry = 1;
-    for (size_t k = 0; k < count; k++) {
-        own[k] = negative ? ~words[k] : words[k];
-        if (negative)
-            carry = add_carry(&own[k], 0, carry);
-    }
+    memcpy(own, words, count * sizeof *own);
+    if (negative)
+        negate_words(own, count);
     add_to_limbs(acc, part, own, count, exponent, negative ? UINT64_MAX : 0);
     return PC_OK;
 }

@@ -52,16 +52,6 @@ void certified_merge(pc_accumulator *acc, const pc_accumulator *other)
     }
 }
 
-/* -x, in place. */
-static void negate(uint64_t words[4])
-{
-    uint64_t carry = 1;
-    for (int k = 0; k < 4; k++) {
-        words[k] = ~words[k];
-        carry = add_carry(&words[k], 0, carry);
-    }
-}
-
 void certified_scale(pc_accumulator *acc, uint64_t factor)
 {
     for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
@@ -71,13 +61,13 @@ void certified_scale(pc_accumulator *acc, uint64_t factor)
             continue;
         const int negative = sum->window[3] >> 63 != 0;
         if (negative)
-            negate(sum->window);
+            negate_words(sum->window, 4);
         uint64_t over = multiply_words(sum->window, 4, factor);
         sum->slack = slack.lo;
         if (slack.hi || over || sum->window[3] >> 62)
             give_up(acc);
         if (negative)
-            negate(sum->window);
+            negate_words(sum->window, 4);
     }
 }
 
@@ -91,7 +81,7 @@ value certified_bound(const pc_fixed *sum, int side, uint64_t room[4])
     memcpy(room, sum->window, sizeof sum->window);
     const int negative = room[3] >> 63 != 0;
     if (negative)
-        negate(room);
+        negate_words(room, 4);
     if (sum->slack)
         add_words(room, side ? plus : minus);
     if (room[3] >> 63) /* below 0, as no size is */

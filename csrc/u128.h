@@ -103,6 +103,16 @@ static inline void add_words(uint64_t x[4], const uint64_t y[4])
         carry = add_carry(&x[k], y[k], carry);
 }
 
+/* x = -x, in two's complement. */
+static inline void negate_words(uint64_t *x, size_t count)
+{
+    uint64_t carry = 1;
+    for (size_t k = 0; k < count; k++) {
+        x[k] = ~x[k];
+        carry = add_carry(&x[k], 0, carry);
+    }
+}
+
 /* x *= factor; returns what goes beyond the last word. */
 static inline uint64_t multiply_words(uint64_t *x, size_t count, uint64_t factor)
 {

@@ -238,12 +238,10 @@ static inline __attribute__((always_inline)) size_t certify(const char *x, ptrdi
     for (int j = 0; j < LANES; j++)
         found->rest += sums.t[0][j];
     for (int p = 0; both && p < 2; p++) {
-        found->number_whole[p] = 0;
+        found->number_whole[p] = sum_of_every_other(sums.number_whole, p);
         found->number_rest[p] = 0.0;
-        for (int j = p; j < LANES; j += 2) {
-            found->number_whole[p] += sums.number_whole[j];
+        for (int j = p; j < LANES; j += 2)
             found->number_rest[p] += sums.b[0][j];
-        }
     }
     return done;
 }
