@@ -50,11 +50,6 @@ static limbs limbs_of(pc_part part)
     return of[part];
 }
 
-static uint64_t sign_of(const uint64_t *word, size_t count)
-{
-    return 0 - (word[count - 1] >> 63);
-}
-
 /* ---- add ----------------------------------------------------------------- */
 
 /* to += (words, sign) * 2^position. From the top down: what is not read yet no carry has changed,
@@ -89,7 +84,7 @@ static void close_window(pc_accumulator *acc, pc_part part)
     pc_fixed *sum = &acc->part[part];
     if (sum->flags & PC_WINDOW_USED) {
         sum->flags &= ~(uint32_t)PC_WINDOW_USED;
-        add_to_limbs(acc, part, sum->window, 4, sum->exponent, sign_of(sum->window, 4));
+        add_to_limbs(acc, part, sum->window, 4, sum->exponent, sign_of_word(sum->window[3]));
     }
 }
 
@@ -189,7 +184,7 @@ pc_status pc_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other)
         if (sum->flags & PC_LIMBS_USED)
             add_to_limbs(acc, part, limb, of.count, of.lowest, 0);
         if (sum->flags & PC_WINDOW_USED)
-            add_to_limbs(acc, part, sum->window, 4, sum->exponent, sign_of(sum->window, 4));
+            add_to_limbs(acc, part, sum->window, 4, sum->exponent, sign_of_word(sum->window[3]));
     }
     return PC_OK;
 }
@@ -245,7 +240,7 @@ value accumulator_value(const pc_accumulator *acc, pc_part part, uint64_t room[P
     memcpy(room, acc->limb + of.first, of.count * sizeof *room);
     if (sum->flags & PC_WINDOW_USED)
         add_long(room, of.count, (size_t)(sum->exponent - of.lowest), sum->window, 4,
-                 sign_of(sum->window, 4));
+                 sign_of_word(sum->window[3]));
     return signed_value(room, of.count, of.lowest, room);
 }
 

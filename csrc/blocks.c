@@ -59,7 +59,7 @@ static void add_block_sums(pc_accumulator *acc, int parts, const block_sums *sum
     if (parts == 1)
         u128_add(&number[0], number[1]);
     for (int p = 0; p < parts; p++) {
-        const uint64_t sign = 0 - (number[p].hi >> 63),
+        const uint64_t sign = sign_of_word(number[p].hi),
                        words[4] = {number[p].lo, number[p].hi, sign, sign};
         accumulator_add(acc, PC_NUMBERS + (pc_part)p, words, number_window_of(E));
     }

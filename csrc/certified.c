@@ -6,7 +6,7 @@
 /* words / 2^shift, rounded down. */
 static void shift_down(uint64_t words[4], unsigned shift)
 {
-    const uint64_t sign = 0 - (words[3] >> 63);
+    const uint64_t sign = sign_of_word(words[3]);
     size_t skip = shift / 64;
     unsigned down = shift % 64;
     for (size_t k = 0; k < 4; k++) {

@@ -56,11 +56,11 @@ static void add_found(pc_accumulator *acc, int parts, const certified *found, in
     k = number_k(k);
     if (parts == 1) {
         uint64_t all = whole[0] + whole[1];
-        add_one_found(acc, PC_NUMBERS, all, 0 - (all >> 63), rest[0] + rest[1], k, n, lanes);
+        add_one_found(acc, PC_NUMBERS, all, sign_of_word(all), rest[0] + rest[1], k, n, lanes);
     } else {
         for (int p = 0; p < 2; p++)
-            add_one_found(acc, PC_NUMBERS + (pc_part)p, whole[p], 0 - (whole[p] >> 63), rest[p], k,
-                          n, lanes);
+            add_one_found(acc, PC_NUMBERS + (pc_part)p, whole[p], sign_of_word(whole[p]), rest[p],
+                          k, n, lanes);
     }
 }
 

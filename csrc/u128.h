@@ -22,6 +22,12 @@ static inline pc_u128 u128_of(pc_uint128 wide)
 }
 #endif
 
+/* The words above one in two's complement: all ones if it is below 0. */
+static inline uint64_t sign_of_word(uint64_t x)
+{
+    return 0 - (x >> 63);
+}
+
 /* *x += y; returns the carry out. */
 static inline uint64_t u128_add(pc_u128 *x, pc_u128 y)
 {

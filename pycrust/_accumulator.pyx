@@ -49,6 +49,8 @@ from pycrust.csrc cimport (
 
 import numpy as np
 
+from pycrust._reduce import _NAMES
+
 cnp.import_array()
 
 cdef enum:
@@ -421,8 +423,7 @@ def _results(parts, str name, dtype, ddof):
 # By the bits of pc_accumulator_special.
 _SPECIAL = ("inf", "-inf", "nan", "infj", "-infj", "nanj")
 
-_RESULTS = {"sumsq": PC_SUMSQ, "norm": PC_NORM, "rms": PC_RMS, "sum": PC_SUM, "mean": PC_MEAN, "var": PC_VAR,
-            "std": PC_STD}
+_RESULTS = {name: result for result, name in _NAMES.items()}
 
 
 cdef tuple lowest_terms(tuple number):

@@ -1,14 +1,17 @@
 """
 What `stalls` costs: a script, for a quiet machine.
 
-Each work is done with the watch and without, in turns; it prints medians of the ratios.
+Each work is done with the watch and without, in turns; it prints medians of the ratios. Meanwhile no core sleeps: to
+wake one takes as long as a switch between threads, and the watch wakes one each millisecond.
 """
 
+import os
 import statistics
+import subprocess
 import sys
 import threading
 import time
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 
 from pycrust.bench import stalls
 
@@ -21,7 +24,8 @@ def python_loop():
 
 
 def objects():
-    return [[i] for i in range(1_000_000)]
+    for _ in range(100):
+        [[i] for i in range(10_000)]
 
 
 def calls():
@@ -58,6 +62,21 @@ def two_loops():
         thread.join()
 
 
+SPIN = "import os; os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\nwhile True: pass"
+
+
+@contextmanager
+def cores_awake():
+    """A process on each core that runs when nothing else does."""
+    spinning = [subprocess.Popen([sys.executable, "-c", SPIN]) for _ in os.sched_getaffinity(0)]
+    try:
+        yield
+    finally:
+        for process in spinning:
+            process.kill()
+            process.wait()
+
+
 def seconds(work, watched):
     with stalls() if watched else nullcontext():
         start = time.perf_counter()
@@ -84,4 +103,5 @@ def main(rounds):
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 15)
+    with cores_awake():
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 15)

@@ -1,10 +1,5 @@
 /* Sums of floats and of their squares without rounding, in arithmetic that rounds. */
 
-static inline uint64_t sign_of_word(uint64_t x)
-{
-    return 0 - (x >> 63);
-}
-
 /* sum += x * 2^shift, both in two's complement. */
 static inline void add_shifted(uint64_t sum[4], pc_u128 x, unsigned shift)
 {
