@@ -278,7 +278,7 @@ cdef class Job:
         cdef size_t first = 0
         cdef bint for_c = s.out != NULL and self.figure.is_for_c(cnp.PyArray_SIZE(self.held[0]))
         cdef bint certify = for_c and pc_array_certifiable(&s.array)
-        if for_c and s.depth <= PIECE // NARROW:
+        if for_c and s.depth <= <size_t>PIECE // NARROW:
             return self.reduce()
         while first < s.positions:
             sums = self.sums(first, certify)
