@@ -29,6 +29,16 @@ needs_watch = pytest.mark.skipif(bool(_probe.why_not()), reason=f"the GIL cannot
 HERE = Path(__file__)
 
 
+@pytest.fixture
+def unwatched(pytestconfig):
+    if pytestconfig.getoption("gil_stalls") is not None:
+        pytest.skip("one watch at a time: this process has that of --gil-stalls")
+
+
+def watches_this_process(test):
+    return needs_watch(pytest.mark.usefixtures("unwatched")(test))
+
+
 # ---- the labels, on figures made by hand ---------------------------------------
 
 
@@ -173,7 +183,7 @@ def watched(function, *args, where="main", over=0.02):
     return watch
 
 
-@needs_watch
+@watches_this_process
 @pytest.mark.parametrize("where", ["main", "worker"])
 @pytest.mark.parametrize("hold", HOLDS, ids=lambda hold: hold.__name__)
 def test_the_line_that_held(hold, where, big, until):
@@ -191,7 +201,7 @@ def test_the_line_that_held(hold, where, big, until):
     assert line.place.source in str(watch)
 
 
-@needs_watch
+@watches_this_process
 def test_a_sleep_with_the_gil_is_not_cut_short():
     slept = []
 
@@ -239,7 +249,7 @@ def suspended():
             spin(0.01)
 
 
-@needs_watch
+@watches_this_process
 @pytest.mark.parametrize(
     "work", [lambda: time.sleep(0.3), lambda: pycrust.threadable_sum_of_squares(3 * 10**9), four_threads, hogged, suspended],
     ids=["sleep", "released", "threads", "no core", "suspended"],
@@ -249,7 +259,7 @@ def test_no_false_line(work):
     assert watch.held == [], watch
 
 
-@needs_watch
+@watches_this_process
 def test_a_collection_is_labelled_so(until):
     def collect():
         watch = watched(gc.collect)
@@ -268,7 +278,7 @@ def test_a_collection_is_labelled_so(until):
 # ---- the watch -----------------------------------------------------------------------
 
 
-@needs_watch
+@watches_this_process
 def test_one_watch_at_a_time():
     with stalls(), pytest.raises(RuntimeError, match="watched already"), stalls():
         pass
@@ -302,7 +312,7 @@ def leaves_no_trace():
     assert _probe.Watch(0.02, signal.SIGURG).running is False
 
 
-@needs_watch
+@watches_this_process
 def test_errors_come_through():
     with pytest.raises(ZeroDivisionError), stalls():
         divmod(1, 0)
@@ -310,7 +320,7 @@ def test_errors_come_through():
         pass
 
 
-@needs_watch
+@watches_this_process
 def test_a_signal_that_is_in_use():
     before = signal.signal(signal.SIGUSR2, lambda *_: None)
     try:
@@ -323,7 +333,7 @@ def test_a_signal_that_is_in_use():
     assert not watch.watch.signal_lost
 
 
-@needs_watch
+@watches_this_process
 def test_a_signal_that_the_program_takes_is_the_programs(big, until):
     got = []
 
@@ -386,7 +396,7 @@ def test_elsewhere_it_is_refused():
         pass
 
 
-@needs_watch
+@watches_this_process
 def test_a_result_is_a_table_a_plot_and_json(big):
     Figure = pytest.importorskip("matplotlib.figure").Figure
     watch = watched(hold_by_a_call, big)
