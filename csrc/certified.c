@@ -75,7 +75,6 @@ value certified_bound(const pc_fixed *sum, int side, uint64_t room[4])
 {
     const uint64_t plus[4] = {sum->slack, 0, 0, 0};
     const uint64_t minus[4] = {0 - sum->slack, UINT64_MAX, UINT64_MAX, UINT64_MAX};
-    memset(room, 0, 4 * sizeof *room);
     if (!(sum->flags & PC_WINDOW_USED))
         return value_of(room, 0, 0, 0);
     memcpy(room, sum->window, sizeof sum->window);

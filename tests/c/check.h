@@ -189,6 +189,12 @@ static inline int slow_is_negative(const slow_sum *s)
     return s->digit[DIGITS - 1] >> 31 != 0;
 }
 
+static inline int slow_is_zero(const slow_sum *s)
+{
+    static const slow_sum zero;
+    return memcmp(s, &zero, sizeof zero) == 0;
+}
+
 /* words * 2^exponent, or minus that. */
 static inline slow_sum slow_of_words(const uint64_t *words, size_t count, int exponent,
                                      int negative)

@@ -6,11 +6,15 @@
 
 #include <fenv.h>
 
+#define UNUSED UINT64_C(0x5555555555555555)
+
 /* ---- the bound ---------------------------------------------------------------- */
 
-/* x <= y, neither negative */
+/* x <= y */
 static int at_most(const slow_sum *x, const slow_sum *y)
 {
+    if (slow_is_negative(x) != slow_is_negative(y))
+        return slow_is_negative(x);
     for (int k = DIGITS - 1; k >= 0; k--)
         if (x->digit[k] != y->digit[k])
             return x->digit[k] < y->digit[k];
@@ -51,6 +55,21 @@ static int is_kept(const pc_accumulator *acc, int result)
     return (needed.flags & ~acc->flags) == 0;
 }
 
+/* What is not asked for nobody adds up, and the limbs nobody uses: see clear_both. */
+static int rest_is_untouched(const pc_accumulator *certified)
+{
+    static const uint64_t zero[4];
+    const pc_fixed *part = certified->part;
+    int untouched = 1;
+    for (size_t k = 0; k < sizeof certified->limb / sizeof *certified->limb; k++)
+        untouched &= certified->limb[k] == UNUSED;
+    if (!(certified->flags & PC_WITH_SQUARES) && part[PC_SQUARES].flags & PC_WINDOW_USED)
+        untouched &= !memcmp(part[PC_SQUARES].window, zero, sizeof zero);
+    if (!(certified->flags & PC_WITH_NUMBERS))
+        untouched &= !part[PC_NUMBERS].flags && !part[PC_IMAGINARY].flags;
+    return untouched;
+}
+
 /* What the two come to, if the certified one can tell; numbers of one part, or of two. Returns how
  * often it could not. */
 static int compare(const pc_accumulator *certified, const pc_accumulator *exact, int parts)
@@ -58,6 +77,7 @@ static int compare(const pc_accumulator *certified, const pc_accumulator *exact,
     int unsure = 0;
     if (!(certified->flags & PC_UNCERTAIN))
         CHECK(!pc_accumulator_special(exact) && all_hold(certified, exact));
+    CHECK(rest_is_untouched(certified));
     CHECK(certified->count == exact->count);
     for (int result = PC_SUMSQ; result < RESULTS; result++) {
         pc_figure figure = figure_of((pc_result)result, PC_FLOAT16 + (pc_type)below(3));
@@ -85,6 +105,7 @@ static int compare(const pc_accumulator *certified, const pc_accumulator *exact,
 /* A certified sum and an exact one of what a result needs. */
 static void clear_both(pc_accumulator *certified, pc_accumulator *exact, pc_result result)
 {
+    memset(certified->limb, 0x55, sizeof certified->limb);
     pc_accumulator_clear_certified(certified, result);
     pc_accumulator_clear(exact, result);
 }
@@ -250,7 +271,8 @@ static void test_columns(long count)
     for (; count; count--) {
         pc_type type = PC_FLOAT16 + (pc_type)below(3);
         size_t rows = below(10) ? 20 + (size_t)below(200) : 2040 + (size_t)below(20),
-               columns = 8 * (1 + (size_t)below(4)), width = columns + (size_t)below(3);
+               columns = rows < 220 && below(20) == 0 ? PC_PANEL : 8 * (1 + (size_t)below(4)),
+               width = columns + (size_t)below(3);
         const pc_result result = some_result();
         char *x = before_a_page.data;
         fill(x, type, rows * width);
@@ -312,17 +334,18 @@ static void test_cancels(const pc_kernels *kernels)
     /* One column for which it is, or of NaN, is enough to give up all of them. */
     for (pc_type type = kernels->certified[0][0] ? PC_FLOAT16 : PC_FLOAT32; type <= PC_FLOAT64;
          type++)
-        for (int odd = 0; odd < 4; odd++)
+        for (int odd = 0; odd < 5; odd++)
             for (int result = PC_SUMSQ; result < RESULTS; result++) {
-                const size_t which = (size_t)below(COLUMNS), size = sizes[type];
+                const size_t which = (size_t)(result + odd) % COLUMNS, size = sizes[type];
                 for (size_t c = 0; c < COLUMNS; c++)
                     put_spread(x + c * size, type, N, COLUMNS * size, 0.5, 0);
                 if (odd == 1)
                     put_spread(x + which * size, type, N, COLUMNS * size, 0.0, 0);
                 if (odd == 2)
                     put_spread(x + which * size, type, N, COLUMNS * size, 0.0, 64);
-                if (odd == 3)
-                    store_bits(x + (200 * COLUMNS + which) * size, size, UINT64_MAX); /* NaN */
+                if (odd >= 3) /* NaN, later or at once */
+                    store_bits(x + ((odd == 3 ? 200 * COLUMNS : 0) + which) * size, size,
+                               UINT64_MAX);
                 for (size_t c = 0; c < COLUMNS; c++)
                     clear_both(&certified_columns[c].total, &exact_columns[c].total,
                                (pc_result)result);
@@ -330,7 +353,7 @@ static void test_cancels(const pc_kernels *kernels)
                 pc_add_panel(&a, 0, COLUMNS, 0, N, certified_columns);
                 pc_add_panel(&a, 0, COLUMNS, 0, N, exact_columns);
                 const int hopeless =
-                    odd == 3 || (odd == 1 && result >= PC_VAR && type != PC_FLOAT16);
+                    odd >= 3 || (odd == 1 && result >= PC_VAR && type != PC_FLOAT16);
                 for (size_t c = 0; c < COLUMNS; c++) {
                     compare(&certified_columns[c].total, &exact_columns[c].total, 1);
                     CHECK(((certified_columns[c].total.flags & PC_UNCERTAIN) != 0) == hopeless);
@@ -348,7 +371,7 @@ static void test_overflow(void)
         {0, UINT64_MAX / 5, 5, 1},    {0, UINT64_MAX / 5 + 1, 5, 0},
         {0, UINT64_C(1) << 63, 2, 0}, {(UINT64_C(1) << 61) - 1, 1, 2, 1},
         {UINT64_C(1) << 61, 1, 2, 0}, {UINT64_C(1) << 61, 0, UINT64_MAX, 0},
-        {0, 0, UINT64_MAX, 1},
+        {UINT64_C(1) << 61, 0, 8, 0}, {0, 0, UINT64_MAX, 1},
     };
     for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++)
         for (int negative = 0; negative < 2; negative++)
@@ -378,6 +401,109 @@ static void test_overflow(void)
                     CHECK(certified_spans_zero(sum) == (cases[c].slack >= 5));
                 }
             }
+}
+
+/* The least or the largest that a sum may be. */
+static slow_sum end_of(const pc_fixed *sum, int side)
+{
+    slow_sum end = {{0}};
+    slow_add_signed(&end, sum->window, 4, sum->exponent);
+    slow_add_word(&end, sum->slack, sum->exponent, !side);
+    return end;
+}
+
+/* Any window, counted in larger units: it still holds what it did, with two units more of slack
+ * at most; and its ends are where it says. */
+static void test_windows(long count)
+{
+    for (; count; count--) {
+        pc_fixed sum, coarse;
+        uint64_t room[4];
+        memset(&sum, 0, sizeof sum);
+        certified_coarsen(&sum, -(int)below(600));
+        const int units = (int)below(330) - 10, full = (int)below(3), spread = (int)below(4);
+        for (int k = 0; k < 4; k++) /* all ones: what is cut off is as much as can be */
+            sum.window[k] = full ? UINT64_MAX : random64();
+        sum.window[3] = (spread == 0 ? random64() >> 2 : 0) ^ (0 - below(2));
+        sum.window[2] = spread == 1 ? 0 : sum.window[2];
+        sum.slack = full == 2 ? UINT64_MAX >> below(64) : random_size();
+
+        for (int side = 0; side < 2; side++) {
+            const slow_sum low = end_of(&sum, 0), high = end_of(&sum, 1);
+            const int negative = (int)(sum.window[3] >> 63),
+                      spans = sum.slack && !slow_is_negative(&high) &&
+                              (slow_is_negative(&low) || slow_is_zero(&low));
+            const value v = certified_bound(&sum, side, room);
+            const slow_sum end = slow_of_words(v.word, v.count, v.exponent, negative),
+                           expected = end_of(&sum, side != negative);
+            CHECK(v.negative == negative);
+            if (side || slow_is_negative(&expected) == negative)
+                CHECK(memcmp(&end, &expected, sizeof end) == 0);
+            else
+                CHECK(v.count == 0);
+            CHECK(certified_spans_zero(&sum) || !spans);
+        }
+
+        coarse = sum;
+        certified_coarsen(&coarse, sum.exponent + units);
+        if (units <= 0) {
+            CHECK(memcmp(&coarse, &sum, sizeof sum) == 0);
+            continue;
+        }
+        CHECK(coarse.exponent == sum.exponent + units);
+        CHECK(coarse.slack == (units < 64 ? sum.slack >> units : 0) + 2);
+        for (int side = 0; side < 2; side++) {
+            const slow_sum fine = end_of(&sum, side), end = end_of(&coarse, side);
+            CHECK(side ? at_most(&fine, &end) : at_most(&end, &fine));
+        }
+    }
+}
+
+/* Numbers as they are in practice, in one piece or merged from several, one of them empty: all
+ * that is asked of them is certain. */
+static void test_ordinary(void)
+{
+    enum { N = 3000 };
+    for (int result = PC_SUMSQ; result < RESULTS; result++)
+        for (int pieces = 1; pieces < 4; pieces++) {
+            pc_accumulator certified, exact, part;
+            char *x = before_a_page.data + MOST * sizeof(double) - N * sizeof(double);
+            clear_both(&certified, &exact, (pc_result)result);
+            for (size_t k = 0; k < N; k++)
+                put(x, PC_FLOAT64, k, of_bits((uint64_t)1023 << 52 | random64() >> 12) - 1.25);
+            pc_add_numbers(&exact, PC_FLOAT64, 1, x, N);
+            for (int piece = 0; piece < pieces; piece++) {
+                pc_accumulator_clear_certified(&part, (pc_result)result);
+                if (pieces == 1)
+                    pc_add_numbers(&certified, PC_FLOAT64, 1, x, N);
+                else if (piece)
+                    pc_add_numbers(&part, PC_FLOAT64, 1,
+                                   x + (size_t)(piece - 1) * N / (size_t)(pieces - 1) *
+                                           sizeof(double),
+                                   N / (size_t)(pieces - 1));
+                CHECK(pc_accumulator_merge(&certified, &part) == PC_OK);
+            }
+            CHECK(!is_uncertain(&certified));
+            CHECK(compare(&certified, &exact, 1) == 0);
+        }
+}
+
+/* A level without kernels for a type, chosen by another thread after it was asked for them. */
+static void test_without_kernels(const char *level)
+{
+    enum { ROWS = 4, COLUMNS = 8 };
+    static const uint16_t x[ROWS * COLUMNS];
+    CHECK(pc_simd_use("portable") == PC_OK && !has_certified(PC_FLOAT16));
+    for (size_t c = 0; c < COLUMNS; c++)
+        pc_accumulator_clear_certified(&certified_columns[c].total, PC_VAR);
+    add_certified(&certified_columns[0].total, PC_FLOAT16, 1, (const char *)x, sizeof *x, ROWS);
+    CHECK(is_uncertain(&certified_columns[0].total));
+    pc_accumulator_clear_certified(&certified_columns[0].total, PC_VAR);
+    add_certified_columns(certified_columns, PC_FLOAT16, (const char *)x, sizeof *x * COLUMNS, ROWS,
+                          COLUMNS);
+    for (size_t c = 0; c < COLUMNS; c++)
+        CHECK(is_uncertain(&certified_columns[c].total));
+    CHECK(pc_simd_use(level) == PC_OK);
 }
 
 /* ---- what a kernel says of itself ---------------------------------------------------- */
@@ -520,6 +646,9 @@ int main(int argc, char **argv)
         test_longest_lane(kernels);
         test_cancels(kernels);
         test_overflow();
+        test_windows(trials(argc, argv));
+        test_ordinary();
+        test_without_kernels(*level_);
         test_worst(kernels);
         test_runs(trials(argc, argv));
         test_strides(trials(argc, argv));
