@@ -32,6 +32,8 @@ static uint64_t pack(uint64_t top, int exponent, int more, format f)
     int e = exponent + 63; /* of the leading bit */
     int lost = e < f.least ? f.least - e : 0, dropped = 64 - f.digits + lost;
     uint64_t bits;
+    if (e > 1 - f.least) /* of Python ints, any exponent there is */
+        return infinity_of(f);
     if (dropped > 64)
         return 0;
     uint64_t kept = dropped == 64 ? 0 : top >> dropped;

@@ -35,6 +35,9 @@ import numpy as np
 
 cnp.import_array()
 
+cdef enum:
+    BEYOND = 1 << 20        # an exponent whose power of two, and the root of it, no float holds
+
 
 cdef tuple exact_part(const pc_accumulator *acc, pc_part part):
     """(integer, exponent <= 0): the sum is integer * 2**exponent."""
@@ -117,9 +120,14 @@ cdef pc_status write_exact(const pc_figure *figure, tuple ddof, count, tuple sum
         pc_accumulator_round(&nothing, &one, out)
         return PC_EMPTY if divisor == 0 else PC_OK
     # More bits than any float has, and one that says whether there was a rest.
-    shift = max(0, 132 + divisor.bit_length() - integer.bit_length())
-    quotient, rest = divmod(abs(integer) << shift, divisor)
+    size = abs(integer)
+    shift = 132 + divisor.bit_length() - size.bit_length()
+    if shift >= 0:
+        quotient, rest = divmod(size << shift, divisor)
+    else:
+        quotient, rest = divmod(size >> -shift, divisor)
+        rest = rest or size & (1 << -shift) - 1
     words = words_of(quotient << 1 | (rest != 0))
-    pc_round_words(<const uint64_t *>cnp.PyArray_DATA(words), <size_t>len(words), exponent - shift - 1, integer < 0,
-                   root, figure.type, out)
+    pc_round_words(<const uint64_t *>cnp.PyArray_DATA(words), <size_t>len(words), min(exponent - shift - 1, BEYOND),
+                   integer < 0, root, figure.type, out)
     return PC_OK

@@ -695,6 +695,8 @@ def test_out_and_dtype_must_agree():
 # ---- lists of ints ------------------------------------------------------------
 
 BIG = [[-1, 2**63 + 1], [10**30], [2**64, -(2**64)], [[10**30, 1], [2, 3]], [True, 10**20], [3**700, 1], [10**400, 7]]
+# Beyond any exponent that fits beside a float's digits: 2**3074 and more, of the squares or of the numbers.
+BIG += [[2**1536, 2**1536 + 1], [2**1537, 0], [-(2**3073)], [2**3075, 1], [-(10**1000), 10**700], [2**14_000, 0]]
 
 
 @pytest.mark.parametrize("a", [*BIG, [np.uint64(2**63), -1], [np.array([2**63], "u8"), np.array([-1])]], ids=str)

@@ -797,6 +797,20 @@ static void test_rounding(long trials_left)
     }
 }
 
+/* No exponent is too large for infinity, as the sums of Python ints have them. */
+static void test_beyond(void)
+{
+    const uint64_t word = UINT64_MAX;
+    for (int exponent = 900; exponent < 1 << 22; exponent += exponent < 10000 ? 1 : exponent / 7)
+        for (int root = 0; root < 2; root++)
+            for (int negative = 0; negative < 2; negative++) {
+                double out;
+                pc_round_words(&word, 1, exponent, negative, root, PC_FLOAT64, (char *)&out);
+                const int least = root ? 2048 - 64 : 1024 - 64; /* 2^64 - 1 rounds up */
+                CHECK(!isinf(out) == (exponent < least) && (out < 0) == negative);
+            }
+}
+
 int main(int argc, char **argv)
 {
     long count = trials(argc, argv);
@@ -812,6 +826,7 @@ int main(int argc, char **argv)
     test_import();
     test_too_large();
     test_roots();
+    test_beyond();
     test_rounding(count);
     return 0;
 }
