@@ -1,0 +1,22 @@
+"""Everything at once, for seconds; `python tests/soak.py 60` takes an hour."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("dask")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1000)
+@pytest.mark.thread_unsafe(reason="runs in an interpreter of its own")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="forks, and reads /proc")
+def test_soak(full):
+    script = os.path.join(os.path.dirname(__file__), "soak.py")
+    done = subprocess.run(
+        [sys.executable, script, "10" if full else "0.1"], capture_output=True, text=True, timeout=900 if full else 200
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith("right\n")
