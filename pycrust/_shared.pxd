@@ -153,6 +153,6 @@ cdef inline int use_simd_of_environment() except -1:
     name = environ.get("PYCRUST_SIMD")
     if name:
         try:
-            use_simd(name)
+            use_simd(name[:40])         # no name of a level is as long
         except (ValueError, RuntimeError) as error:
-            raise ImportError(f"PYCRUST_SIMD={name}: {error}") from None
+            raise ImportError(f"PYCRUST_SIMD={ascii(name[:40])[1:-1]}: {error}") from None

@@ -21,11 +21,12 @@ def test_each_level(python, level):
     assert process.stdout.split() == [level, ANSWER]
 
 
-@pytest.mark.parametrize("name", ["best", "AVX2", " avx2", "avx2\udcff"])
+@pytest.mark.parametrize("name", ["best", "AVX2", " avx2", "avx2\udcff", "\x1b]0;title\x07\n", "%s%n", "x" * 30_000])
 def test_unknown(python, name):
     process = python(SCRIPT, env=environment(name))
     assert process.returncode != 0
     assert "ImportError: PYCRUST_SIMD" in process.stderr
+    assert "\x1b" not in process.stderr and len(process.stderr) < 2000  # nothing that a terminal obeys, no long copies
     if name.isascii():
         assert "portable, avx2, avx512, avx512ifma" in process.stderr
 
