@@ -47,6 +47,8 @@ from pycrust.csrc cimport (
     pc_status,
 )
 
+from reprlib import repr as short_repr
+
 import numpy as np
 
 from pycrust._reduce import _NAMES
@@ -406,7 +408,11 @@ def _results(parts, str name, dtype, ddof):
     if floats:
         figure.set_dtype(values.dtype)
     for k, position in enumerate(np.ndindex(parts.shape)):
-        one = (<Accumulator>parts[position]).copy()
+        part = parts[position]
+        if not isinstance(part, Accumulator):       # what a worker gives may be anything
+            raise TypeError(f"the sums of a chunk came back as {type(part).__name__}, not as an Accumulator: "
+                            "the worker that made them is at fault")
+        one = (<Accumulator>part).copy()
         if not floats:
             total = one.integer(part_of(figure.c.result))
             values[position] = checked_int(total, values.dtype, position, figure.c.result)
@@ -433,23 +439,36 @@ cdef tuple lowest_terms(tuple number):
     return integer >> zeros, exponent + zeros
 
 
+cdef tuple pair_of(number):
+    """A sum of a state, (integer, exponent), if it is one."""
+    if type(number) not in (tuple, list) or len(number) != 2 or not all(type(each) is int for each in number):
+        raise ValueError("its sums are not pairs of integers")
+    return tuple(number)
+
+
 cdef Accumulator accumulator_of(state):
-    """An Accumulator from its state, which may be damaged or forged."""
+    """
+    An Accumulator from its state, which may be damaged or forged.
+
+    Nothing of it is walked through, hashed or shown before its type is known: what is nested deep enough ends
+    the process in hash(), and an iterator may have no end.
+    """
     cdef Accumulator made = Accumulator()
     cdef pc_part part
     try:
-        if state["version"] != 1:
-            raise ValueError(f"it is of version {state['version']}, and this pycrust knows version 1 alone")
+        if type(state["version"]) is not int or state["version"] != 1:
+            raise ValueError(f"it is of version {short_repr(state['version'])}, and this pycrust knows version 1 alone")
         count, kind, special = state["count"], state["kind"], state["special"]
-        sums = tuple(tuple(state[key]) for key in ("sumsq", "sum", "sumj"))
+        sums = tuple(pair_of(state[key]) for key in ("sumsq", "sum", "sumj"))
         (squares, exponent), _, (imaginary, _) = sums
-        if not all(type(number) is int for number in (count, *sums[0], *sums[1], *sums[2])):
-            raise ValueError("its numbers are not integers")
+        if type(count) is not int:
+            raise ValueError("its count is not an integer")
         if not (0 <= count < 2**64 and squares >= 0 and -2148 <= exponent <= 0
                 and all(-1074 <= exponent <= 0 for _, exponent in sums[1:])):
             raise ValueError("a number is out of range")
-        if kind not in _KINDS or not isinstance(special, tuple) or set(special) - set(_SPECIAL):
-            raise ValueError(f"numbers cannot be {kind!r} with {special!r}")
+        if not (type(kind) is str and kind in _KINDS and type(special) is tuple
+                and all(type(name) is str and name in _SPECIAL for name in special)):
+            raise ValueError(f"numbers cannot be {short_repr(kind)} with {short_repr(special)}")
         if kind == "int" and (special or any(exponent < 0 for _, exponent in sums)):
             raise ValueError("the sums are not those of integers")
         if kind != "complex" and (imaginary or any(name.endswith("j") for name in special)):

@@ -1,5 +1,6 @@
 """Accumulator: exact running sums, whatever the order and the tree of merges."""
 
+import contextlib
 import copy
 import inspect
 import math
@@ -32,6 +33,7 @@ from hypothesis import strategies as st
 
 import pycrust
 from pycrust import Accumulator, reference
+from pycrust._accumulator import _results
 
 
 def given_all(*arrays):
@@ -513,6 +515,153 @@ def test_pickles_that_are_damaged_or_forged(state):
     with pytest.raises(ValueError, match="not the state of an Accumulator"):
         total.__setstate__(state)
     assert total == given_all([3])
+
+
+BOMBS = """
+import itertools
+import pycrust
+
+deep = ()
+for _ in range(10**6):
+    deep = (deep,)
+sound = pycrust.Accumulator([0.5]).__reduce__()[2]
+assert set(sound) == {"version", "count", "kind", "special", "sumsq", "sum", "sumj"}
+total = pycrust.Accumulator([3])
+for key in sound:
+    for bomb in deep, (deep,), [deep], {"a": deep}, (1, deep), itertools.count(), range(10**12), "x" * 10**7, (0,) * 10**7:
+        for state in {**sound, key: bomb}, bomb:
+            try:
+                total.__setstate__(state)
+            except ValueError as error:
+                assert len(str(error)) < 500, str(error)[:500]
+            else:
+                raise AssertionError(key)
+assert total == pycrust.Accumulator([3])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a Unix")
+def test_pickles_that_would_use_up_the_stack_or_the_memory(python):
+    """hash() of so deep a tuple ends the process; tuple() of what has no end takes all memory."""
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_AS, (4 * 2**30, -1))\n"
+    process = python(limit + BOMBS)
+    assert process.returncode == 0, process.stderr
+
+
+KINDS, SPECIAL = ["int", "float", "complex"], ["inf", "-inf", "nan", "infj", "-infj", "nanj"]
+
+junk = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats()
+    | st.sampled_from([*KINDS, *SPECIAL, "", b"x"]),
+    lambda some: (
+        st.lists(some, max_size=3) | st.tuples(some, some) | st.dictionaries(st.text(max_size=3), some, max_size=2)
+    ),
+    max_leaves=4,
+)
+
+
+@st.composite
+def sums(draw, most_bits, least_exponent):
+    """What may be a sum, or lie just outside of what can be one; of any size."""
+    bits = draw(st.integers(0, most_bits) | st.sampled_from([0, 1, most_bits // 2, most_bits]))
+    return draw(st.integers(-(2**bits), 2**bits)), draw(st.just(0) | st.integers(least_exponent - 2, 1))
+
+
+@st.composite
+def states(draw):
+    """States of an Accumulator, most of them forged, some sound."""
+    squares, exponent = draw(sums(4400, -2148))
+    state = {
+        "version": 1,
+        "count": draw(st.integers(0, 9) | st.integers(0, 2**64) | st.just(2**64 - 1)),
+        "kind": draw(st.sampled_from(KINDS)),
+        "special": tuple(draw(st.just([]) | st.lists(st.sampled_from(SPECIAL), max_size=7))),
+        "sumsq": (draw(st.sampled_from([squares, abs(squares)])), exponent),
+        "sum": draw(st.just((0, 0)) | sums(2200, -1074)),
+        "sumj": draw(st.just((0, 0)) | st.just((0, 0)) | sums(2200, -1074)),
+    }
+    for key in draw(st.just([]) | st.lists(st.sampled_from(sorted(state)), max_size=2)):
+        state[key] = draw(junk)
+    return state
+
+
+def expected_of_state(state):
+    expected = reference.Accumulator()
+    expected.count, expected._kind = state["count"], KINDS.index(state["kind"])
+    exact = [integer * Fraction(2) ** exponent for integer, exponent in map(state.get, ("sumsq", "sum", "sumj"))]
+    expected._sumsq, expected._sums = exact[0], exact[1:]
+    expected._specials = [
+        {x for x in state["special"] if x in SPECIAL[:3]},
+        {x[:-1] for x in state["special"] if x[-1] == "j"},
+    ]
+    return expected
+
+
+def assert_sound_or_refused(state):
+    """A ValueError that leaves it as it was; or exactly these sums, also when they grow to the end of what is counted."""
+    total = given_all([3])
+    try:
+        total.__setstate__(state)
+    except ValueError as error:
+        assert str(error).startswith("not the state of an Accumulator: ") and total == given_all([3])  # noqa: PT017
+        return False
+    expected = expected_of_state(state)
+    assert_equals(total, expected)
+    assert pickle.loads(pickle.dumps(total)) == total
+    with pytest.raises(OverflowError) if expected.count else contextlib.nullcontext():
+        for _ in range(65):
+            total.merge(total)
+            expected.merge(expected)
+    assert_equals(total, expected)
+    return True
+
+
+@given(state=st.one_of(states(), states(), junk))
+def test_any_state_is_sound_or_refused(state):
+    assert_sound_or_refused(state)
+
+
+def test_forged_states_at_the_end_of_the_range():
+    """The largest sums that are taken, for every count; one more is refused."""
+    taken = 0
+    for kind in KINDS:
+        for count in (1, 2, 3, 2**32, 2**63, 2**64 - 1):
+            for bits in (2046, 2047, 2048, 2049, 2112, 2200, 5000):
+                for squares in ((1 << bits) - 1, 1 << bits):
+                    for number in (0, math.isqrt(count * squares), math.isqrt(count * squares) + 1):
+                        for sign in (1, -1):
+                            state = changed(count=count, kind=kind, sumsq=(squares, 0), sum=(sign * number, 0))
+                            sound = assert_sound_or_refused(state)
+                            assert sound == (number**2 <= count * squares)
+                            taken += sound
+    assert taken > 500
+
+
+@pytest.mark.parametrize("part", [3, None, "x", np.ones(2), object()], ids=str)
+def test_what_a_worker_gives_instead_of_an_accumulator(part):
+    parts = np.empty(2, object)
+    parts[:] = given_all([3]), part
+    with pytest.raises(TypeError, match="sums of a chunk came back as"):
+        _results(parts, "sum", np.dtype(float), None)
+
+
+def test_a_forged_part_of_a_merge_spoils_its_own_sum_alone():
+    """One liar among the chunks: that sum is what it says, within what is counted, and no other is touched."""
+    liar = Accumulator()
+    liar.__setstate__(changed(count=2**63, kind="float", sumsq=(2**2111, 0), sum=(-(2**1087), 0)))
+    honest, other = given_all([1.5, 2.5]), given_all([1e-300])
+    total = honest + liar
+    assert total.count == 2**63 + 2 and total != honest
+    assert_same(total.sum(), -math.inf)
+    assert_equals(honest, expected_of([1.5, 2.5]))
+    assert_equals(honest + other, expected_of([1.5, 2.5], [1e-300]))
+    with pytest.raises(OverflowError, match="this one is left as it was"):
+        total.merge(liar)
+    values = _results(np.array([honest, total, other], object), "sum", np.dtype(float), None)
+    assert values.tolist() == [4.0, -math.inf, 1e-300]
 
 
 def test_pickle_of_ordinary_data_is_small():
