@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import io
 import json
+import math
 import os
 import re
 import signal
@@ -24,7 +25,7 @@ from pycrust.bench import GilTable, gil_table
 from pycrust.bench.cli import main, whole_number
 from pycrust.bench.gil import COLUMNS
 from pycrust.bench.machine import Machine
-from pycrust.bench.report import Cell, Table, progress_bar, seconds_in_words, three_digits
+from pycrust.bench.report import Cell, Table, printable, progress_bar, seconds_in_words, three_digits
 from pycrust.bench.timing import (
     Task,
     Timing,
@@ -400,6 +401,24 @@ def test_html_table_is_escaped():
     text = table.html()
     assert "a &lt; b" in text and "&lt;k&gt;" in text
     assert "<b>1 &amp; 2</b><br><small>&lt;small&gt;</small>" in text
+
+
+HOSTILE = "\x1b]0;title\x07\x1b[31m[red]\x9b2J\r\x08\x7f\u202e\u2028\ud800"
+
+
+def test_what_a_terminal_would_obey_is_shown_as_an_escape():
+    """Wherever it stands in a table, in text and in colours; what people write stays as it is."""
+    table = Table(
+        title=HOSTILE, columns=[HOSTILE, "b"], rows=[[Cell(HOSTILE, HOSTILE), "1\n2"]], header=[HOSTILE], notes=[HOSTILE],
+        warnings=[HOSTILE],
+    )  # fmt: skip
+    shown = r"\x1b]0;title\x07\x1b[31m[red]\x9b2J\r\x08\x7f\u202e\u2028\ud800"
+    for width in (math.inf, 200, 70):
+        text = table.plain(width)
+        assert text.count(shown) == 7
+        assert all(each.isprintable() or each == "\n" for each in text)
+    assert r"1\n2" in text
+    assert printable("1² + 2², ×3, 10\u202f000 → «ok» ½ 漢字") == "1² + 2², ×3, 10\u202f000 → «ok» ½ 漢字"
 
 
 # ---- the GIL table ----------------------------------------------------------

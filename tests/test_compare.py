@@ -286,6 +286,75 @@ def test_command_with_a_bad_file(tmp_path, capsys, text):
         assert complaint.startswith("pycrust: ") and complaint.count("\n") == 1 and "bad.json" in complaint
 
 
+HOSTILE = "\x1b]0;title\x07\x1b[31m[red]a\x9b2J\r\u202e$\\frac$\ud800"
+
+
+def hostile_files():
+    """Whole reports with something in a string or a name that a terminal obeys, or matplotlib takes for a formula."""
+    yield peers(**{HOSTILE: timing(1.0)})
+    yield peers(**{HOSTILE: timing(1.0, spread=-1)})
+    report = peers(a=timing(1.0))
+    for path in (
+        ("created",),
+        ("warnings", 0),
+        *(("machine", key) for key in MACHINE),
+        ("n",),
+        ("function",),
+        ("verdict",),
+    ):
+        changed = copy.deepcopy(report)
+        changed["warnings"] = [""]
+        *way, last = path
+        (changed[way[0]] if way else changed)[last] = HOSTILE
+        yield changed
+
+
+@pytest.mark.thread_unsafe(reason="draws with matplotlib")
+def test_strings_of_a_file_do_nothing_to_a_terminal(tmp_path, capsys):
+    good, bad, json_file = tmp_path / "good.json", tmp_path / "bad.json", tmp_path / "out.json"
+    good.write_text(WHOLE)
+    statuses = []
+    for report in hostile_files():
+        bad.write_text(json.dumps(report))
+        for pair in (good, bad), (bad, bad):
+            try:
+                statuses.append(main(["compare", *map(str, pair), "--json", str(json_file)]))
+            except SystemExit as stop:
+                statuses.append(stop.code)
+            out, err = capsys.readouterr()
+            assert all(each.isprintable() or each == "\n" for each in out + err), (report, out + err)
+            assert out.count("\n") < 20 and err.count("\n") < 2
+    assert set(statuses) == {0, 2}
+
+
+@pytest.mark.thread_unsafe(reason="draws with matplotlib")
+def test_strings_of_a_file_are_drawn_as_they_are(tmp_path):
+    pytest.importorskip("matplotlib")
+    report = peers(**{HOSTILE.replace("\u202e", ""): timing(1.0), "a": timing(2.0)})
+    report["machine"] = {**MACHINE, "cpu": HOSTILE}
+    compare(report, report).save_plot(tmp_path / "plot.svg")
+
+
+@pytest.mark.parametrize("path", [("n",), ("function",), ("verdict",), ("machine", "cpu"), ("warnings",), ("created",)])
+def test_what_is_nested_is_refused(path):
+    """Before anything shows it, writes it or compares it, which deep enough would end in a RecursionError."""
+    deep = []
+    for _ in range(100_000):
+        deep = [deep]
+    report = changed(peers(a=timing(1.0)), path, deep)
+    for pair in (report, report), (peers(a=timing(1.0)), report):
+        with pytest.raises(ValueError, match="damaged: something in it is not of the kind"):
+            compare(*pair)
+
+
+def test_a_file_of_any_length_is_refused_unread(tmp_path):
+    path = tmp_path / "long.json"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(ValueError, match="more than 16 MiB"):
+        read_report(path)
+
+
 def test_a_file_cut_short_is_refused(tmp_path):
     path = tmp_path / "cut.json"
     for cut in range(len(WHOLE) - 1):

@@ -22,7 +22,7 @@ from pycrust.bench.compare import compare, read_report
 from pycrust.bench.gil import K, N, gil_table
 from pycrust.bench.machine import gil_enabled
 from pycrust.bench.peers import compare_peers
-from pycrust.bench.report import Result, progress_bar, seconds_in_words
+from pycrust.bench.report import Result, printable, progress_bar, seconds_in_words
 from pycrust.bench.stalls import OVER, stalls_of
 from pycrust.bench.verdict import HOLDS, RELEASES, threadable
 
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except UserError as error:
-        parser.exit(2, f"pycrust: {error}\n")
+        parser.exit(2, f"pycrust: {printable(str(error), chr(10))}\n")
     except KeyboardInterrupt:
         print("\npycrust: interrupted", file=sys.stderr)
         return 130

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pycrust.bench import plots
-from pycrust.bench.report import Cell, Result, Table, now, seconds_in_words
+from pycrust.bench.report import Cell, Result, Table, now, printable, seconds_in_words
 from pycrust.bench.timing import LEAST_ROUNDS
 from pycrust.bench.verdict import HOLDS, PARTLY, RELEASES
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 LEAST = 0.10  # a change of less than this share of the time is none, however quiet the machine was
 SPREADS = 5  # nor is one within this many spreads of the two measurements together
+
+LARGEST = 1 << 24  # bytes of a file: a hundred times what any bench writes
 
 SLOWER, FASTER, SAME, UNSURE = "slower", "faster", "same", "too few rounds"
 
@@ -193,7 +195,7 @@ class Comparison(Result):
             axes.barh(y, 1 + chance - least, left=least, height=0.7, color="#dddddd")
             axes.plot(change.ratio, y, "o", color=colours[change.verdict], markersize=7, markeredgecolor=plots.GREY)
         axes.axvline(1, color=plots.BLACK, linewidth=1)
-        axes.set_yticks(range(len(self.changes)), [change.what for change in self.changes])
+        axes.set_yticks(range(len(self.changes)), [plots.words(change.what) for change in self.changes])
         axes.set_ylim(len(self.changes) - 0.4, -0.6)
         axes.set_xlabel("new time / old time")
         plots.ratio_axis(axes.xaxis, reach)
@@ -246,7 +248,9 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> Comparison:
     before, after = timings(old, "the old result"), timings(new, "the new result")
     for key in ("schema", "n", "function"):
         if old.get(key) != new.get(key):
-            raise ValueError(f"these cannot be compared: {key} is {old.get(key)} in the old, {new.get(key)} in the new")
+            raise ValueError(
+                f"these cannot be compared: {key} is {old.get(key)!r} in the old, {new.get(key)!r} in the new"
+            )
     changes = [_change(what, before[what], after[what]) for what in before if what in after]
     if not changes:
         raise ValueError("these cannot be compared: they have no figure in common")
@@ -338,14 +342,17 @@ def timings(report: object, name: str) -> dict[str, dict[str, Any]]:
         found = dict(TIMINGS[schema](report))
         unsound = [what for what, timing in found.items() if not _sound(timing)]
         _origin(report)
-        if not (isinstance(report["machine"], dict) and isinstance(report["warnings"], list)):
+        said = [report.get(key) for key in ("n", "function", "verdict")]
+        if not all(isinstance(each, str | int | float | None) for each in (*said, *report["machine"].values())):
+            raise TypeError
+        if not (isinstance(report["warnings"], list) and all(isinstance(each, str) for each in report["warnings"])):
             raise TypeError
     except KeyError as error:
         raise ValueError(f"{name} is damaged: {error} is missing") from None
-    except (AttributeError, OverflowError, TypeError):
+    except (AttributeError, OverflowError, RecursionError, TypeError):
         raise ValueError(f"{name} is damaged: something in it is not of the kind that it should be") from None
     if unsound:
-        raise ValueError(f"{name} is damaged: the figures of {unsound[0]} cannot be")
+        raise ValueError(f"{name} is damaged: the figures of {printable(unsound[0])} cannot be")
     return found
 
 
@@ -363,9 +370,14 @@ def _sound(timing: dict[str, Any]) -> bool:
 def read_report(path: Path) -> dict[str, Any]:
     """A file that ``--json`` wrote; ValueError for any other."""
     try:
-        report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8-sig"))
+        with path.open("rb") as file:
+            text = file.read(LARGEST + 1)
     except OSError as error:
         raise ValueError(f"cannot read {path}: {error.strerror}") from None
+    if len(text) > LARGEST:
+        raise ValueError(f"{path} has more than {LARGEST >> 20} MiB: no result of pycrust bench is as long")
+    try:
+        report: dict[str, Any] = json.loads(text.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not JSON, or not all of it: {error}") from None
     timings(report, str(path))

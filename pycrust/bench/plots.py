@@ -4,6 +4,8 @@ import math
 import textwrap
 from typing import TYPE_CHECKING
 
+from pycrust.bench.report import printable
+
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
@@ -16,6 +18,11 @@ BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE = (
 )  # fmt: skip
 GREY, BROWN = "#777777", "#7A4A1E"
 COLOURS = (BLUE, VERMILION, SKY, ORANGE, GREEN, PURPLE, BLACK, GREY, BROWN)  # in the order of use, for many lines
+
+
+def words(text: str) -> str:
+    """Text from elsewhere as it is: to matplotlib what stands between two $ is a formula."""
+    return printable(text, "\n").replace("$", r"\$")
 
 
 def plain(axes: "Axes") -> None:
@@ -40,11 +47,11 @@ def legend(figure: "Figure", *more: "Artist") -> None:
 
 def title(figure: "Figure", text: str) -> None:
     """Above all, in lines that end before the legend."""
-    figure.suptitle(textwrap.fill(text, round(6.5 * figure.get_figwidth())), x=0.01, ha="left", fontsize=14)
+    figure.suptitle(textwrap.fill(words(text), round(6.5 * figure.get_figwidth())), x=0.01, ha="left", fontsize=14)
 
 
 def caption(figure: "Figure", text: str) -> None:
-    figure.supxlabel(text, x=0.01, ha="left", fontsize=9, color=GREY)
+    figure.supxlabel(words(text), x=0.01, ha="left", fontsize=9, color=GREY)
 
 
 def seconds_axis(axis: "Axis") -> None:

@@ -8,6 +8,7 @@ import shutil
 import sys
 import textwrap
 import time
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -40,6 +41,16 @@ def three_digits(number: float) -> str:
 def count_in_words(count: int) -> str:
     """100000000 as 100 000 000."""
     return f"{count:,}".replace(",", " ")
+
+
+def printable(text: str, keep: str = "") -> str:
+    """Text with escapes, such as \\x1b, for what a terminal would obey rather than show; some may be kept."""
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() or unicodedata.category(each) == "Zs" or each in keep else ascii(each)[1:-1]
+        for each in text
+    )
 
 
 # ---- tables -----------------------------------------------------------------
@@ -82,7 +93,8 @@ class Table:
     left: Sequence[int] = (0,)
 
     def _cells(self) -> list[list[Cell]]:
-        return [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in self.rows]
+        cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in self.rows]
+        return [[Cell(printable(cell.main), printable(cell.small, "\n"), cell.good) for cell in row] for row in cells]
 
     def plain(self, width: float = math.inf) -> str:
         """The table as text."""
@@ -99,7 +111,7 @@ class Table:
         for line in self.header:
             yield from _folded(line, width, "dim")
         yield []
-        heads = [[(line, "") for line in column.split("\n")] for column in self.columns]
+        heads = [[(printable(line), "") for line in column.split("\n")] for column in self.columns]
         rows = [
             [
                 [(cell.main, "bold green" if cell.good else ""), *[(cell.small, "dim")] * bool(cell.small)]
@@ -219,6 +231,7 @@ def _width_of(file: TextIO) -> float:
 
 def _folded(text: str, width: float, style: str = "", hanging: str = "") -> Iterator[Line]:
     """Text as lines that fit the width: where there is one, ``\\n`` is as good a place for a break as any other."""
+    text = printable(text, "\n")
     lines = text.split("\n") if width == math.inf else textwrap.wrap(text, int(width), subsequent_indent=hanging)
     return ([(line, style)] for line in lines)
 

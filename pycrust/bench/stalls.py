@@ -463,7 +463,7 @@ class Stalls(Result):
                 [stall.begin for stall in chosen], [1e3 * stall.seconds for stall in chosen], color=colour,
                 marker="o", markersize=5, linestyle="",
             )  # fmt: skip
-        below.set_yticks(range(len(lanes)), [name for name, _, _ in reversed(lanes)])
+        below.set_yticks(range(len(lanes)), [plots.words(name) for name, _, _ in reversed(lanes)])
         below.set_ylim(-0.6, max(len(lanes), 1) - 0.4)
         below.set_xlim(0, seconds)
         below.set_xlabel("seconds since the start")
@@ -481,7 +481,9 @@ class Stalls(Result):
             f"{seconds_in_words(self.over)} or more"
             + (f" · {self.watch.coverage:.1%} of the time covered" if self.watch else ""),
         )
-        figure.suptitle(self.headline() + f": {self.program}" * bool(self.program), x=0.01, ha="left", fontsize=14)
+        figure.suptitle(
+            plots.words(self.headline() + f": {self.program}" * bool(self.program)), x=0.01, ha="left", fontsize=14
+        )
 
 
 LINE_COLOURS = (plots.VERMILION, plots.BLUE, plots.ORANGE, plots.GREEN, plots.PURPLE, plots.BROWN)
