@@ -183,3 +183,48 @@ def test_a_writer_cannot_crash_a_reader():
     finally:
         done.set()
         writer.join()
+
+
+WRITER = """
+import threading, time, warnings
+import numpy as np
+import pycrust
+
+warnings.simplefilter("ignore")
+rng = np.random.default_rng(0)
+easy = rng.normal(size=100_000)
+hard = np.ldexp(rng.choice([-1.0, 1.0], 100_000), rng.integers(-1074, 1023, 100_000))
+hard[::1000] = rng.choice([np.nan, np.inf, -np.inf, -0.0, 5e-324, 1.7e308], 100)
+a, mask = easy.copy(), easy > 0
+done = threading.Event()
+
+def write():
+    while not done.is_set():
+        a[:], mask[:] = hard, True
+        a[:], mask[:] = easy, False
+
+writer = threading.Thread(target=write)
+writer.start()
+end = time.monotonic() + 2
+rounds = 0
+while time.monotonic() < end or rounds < 2:
+    rounds += 1
+    for f in pycrust.sumsq, pycrust.norm, pycrust.rms, pycrust.sum, pycrust.mean, pycrust.var, pycrust.std:
+        for b in a, a[::3], a.view("f4"), a.view("f2"), a.view("c16"), a.view("i4"):
+            f(b)
+            f(b, workers=2, where=mask[: b.size] if b.size <= mask.size else True)
+        f(a.reshape(200, -1), axis=0, workers=2)
+        f(a.reshape(20, -1), axis=1, where=mask.reshape(20, -1))
+    assert not pycrust.var(a) < 0
+    pycrust.Accumulator(a).merge(pycrust.Accumulator(a, where=mask))
+done.set()
+writer.join()
+assert pycrust.sumsq(easy) == pycrust.sumsq(easy.copy(), workers=2)
+"""
+
+
+@pytest.mark.slow
+def test_a_writer_cannot_crash_a_reader_of_data(python, level):
+    """Numbers of every size come and go under the kernels, and masks: sums of neither state, but nothing breaks."""
+    process = python(WRITER, env={**os.environ, "PYCRUST_SIMD": level})
+    assert process.returncode == 0, process.stderr

@@ -3,6 +3,8 @@
 import functools
 import itertools
 import math
+import signal
+import sys
 import tracemalloc
 
 import numpy as np
@@ -241,3 +243,35 @@ def test_no_temporaries(name, dtype):
     for view in (a, a.reshape(-1, 100), a.T):
         for axis in (0, 1):
             assert peak_of(function, view, axis) < 400_000 + 16 * view.shape[1 - axis]
+
+
+def test_any_bytes_in_an_array_of_bool(level):
+    """Of bytes that are no bools, as a view of others may hold, all but 0 are True, in data and in masks."""
+    size = 6001
+    octets = np.random.default_rng(0).integers(0, 256, size).astype("u1")
+    octets[::2] = 0
+    true = octets != 0
+    a = np.random.default_rng(1).normal(size=size)
+    for step in (1, 3, -1):
+        bools = octets[::step].view(bool)
+        assert_same(pycrust.sum(bools), int(true[::step].sum()))
+        assert_same(pycrust.var(bools), reference.var(true[::step]))
+        for name in ("sum", "sumsq", "mean"):
+            expected = getattr(pycrust, name)(a[::step][true[::step]])
+            assert_same(getattr(pycrust, name)(a[::step], where=bools), expected)
+        assert pycrust.Accumulator(a[::step], where=bools).count == true[::step].sum()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="as Linux does it")
+@pytest.mark.parametrize("call", ["np.sum(a)", "pycrust.sum(a)"])
+def test_a_file_cut_short_while_it_is_mapped(call, tmp_path, python):
+    """The system ends the process, whoever reads: nobody else can know."""
+    script = f"""
+import numpy as np, pycrust
+np.ones(10**6).tofile("data")
+a = np.memmap("data", mode="r")
+open("data", "r+b").truncate(4096)
+{call}
+"""
+    process = python(script, cwd=tmp_path)
+    assert process.returncode == -signal.SIGBUS
