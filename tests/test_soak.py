@@ -1,5 +1,6 @@
 """Everything at once, for seconds; `python tests/soak.py 60` takes an hour."""
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -12,7 +13,10 @@ pytest.importorskip("dask")
 @pytest.mark.slow
 @pytest.mark.timeout(1000)
 @pytest.mark.thread_unsafe(reason="runs in an interpreter of its own")
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="forks, and reads /proc")
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux") or not hasattr(ctypes.CDLL(None), "mallinfo2"),
+    reason="forks, reads /proc, and asks the malloc of glibc",
+)
 def test_soak(full):
     script = os.path.join(os.path.dirname(__file__), "soak.py")
     done = subprocess.run(
