@@ -11,6 +11,8 @@ import pycrust
 from pycrust import reference
 from pycrust._reduce import _uncertain_sums
 
+pytestmark = pytest.mark.thread_unsafe(reason="counts the uncertain sums of the whole process")
+
 LENGTH = 300  # above that from which sums are certified at every level
 
 
