@@ -852,6 +852,7 @@ def test_where_that_is_not_bool_says_what_it_is(where):
     assert "not of bool" not in str(caught.value)
 
 
+@pytest.mark.thread_unsafe(reason="tracemalloc sees every thread")
 def test_what_does_not_fit_is_found_without_summing_all_again():
     """The message comes of the sums at hand: nothing grows with the number of them."""
     a = np.full((300_000, 2), 2**31)
