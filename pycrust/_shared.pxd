@@ -155,4 +155,4 @@ cdef inline int use_simd_of_environment() except -1:
         try:
             use_simd(name[:40])         # no name of a level is as long
         except (ValueError, RuntimeError) as error:
-            raise ImportError(f"PYCRUST_SIMD={ascii(name[:40])[1:-1]}: {error}") from None
+            raise ImportError(f"PYCRUST_SIMD={ascii(name[:40]).strip("'")}: {error}") from None

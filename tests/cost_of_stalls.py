@@ -1,8 +1,8 @@
 """
 What `stalls` costs: a script, for a quiet machine.
 
-Each work is done with the watch and without, in turns; it prints medians of the ratios. Meanwhile no core sleeps: to
-wake one takes as long as a switch between threads, and the watch wakes one each millisecond.
+Each work is done with the watch and without, in turns; it prints medians of the ratios. Switches are measured once more
+while no core sleeps: to wake one takes longer than the switch itself, and the watch, too, wakes one each millisecond.
 """
 
 import os
@@ -62,14 +62,13 @@ def two_loops():
         thread.join()
 
 
-SPIN = "import os; os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\nwhile True: pass"
-
-
 @contextmanager
 def cores_awake():
-    """A process on each core that runs when nothing else does."""
-    spinning = [subprocess.Popen([sys.executable, "-c", SPIN]) for _ in os.sched_getaffinity(0)]
+    """On each core a process spins that runs when nothing else does."""
+    spin = "import os; os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\nwhile True: pass"
+    spinning = [subprocess.Popen([sys.executable, "-c", spin]) for _ in os.sched_getaffinity(0)]
     try:
+        time.sleep(0.2)  # till they do
         yield
     finally:
         for process in spinning:
@@ -84,24 +83,27 @@ def seconds(work, watched):
         return time.perf_counter() - start
 
 
+def compare(name, work, rounds):
+    seconds(work, False)
+    ratios, control = [], []
+    for round_ in range(rounds):
+        pair = [seconds(work, watched) for watched in ((False, True, False) if round_ % 2 else (True, False, False))]
+        watched = pair.pop(1 if round_ % 2 else 0)
+        ratios.append(watched / pair[0])
+        control.append(pair[1] / pair[0])
+    print(
+        f"{name:21} {statistics.median(ratios) - 1:+7.2%} with the watch, "
+        f"{statistics.median(control) - 1:+7.2%} for the same without it once more",
+        flush=True,
+    )
+
+
 def main(rounds):
-    for work in python_loop, calls, objects, switches, two_loops:
-        seconds(work, False)
-        ratios, control = [], []
-        for round_ in range(rounds):
-            pair = [
-                seconds(work, watched) for watched in ((False, True, False) if round_ % 2 else (True, False, False))
-            ]
-            watched = pair.pop(1 if round_ % 2 else 0)
-            ratios.append(watched / pair[0])
-            control.append(pair[1] / pair[0])
-        print(
-            f"{work.__name__:12} {statistics.median(ratios) - 1:+7.2%} with the watch, "
-            f"{statistics.median(control) - 1:+7.2%} for the same without it once more",
-            flush=True,
-        )
+    for work in python_loop, calls, objects, two_loops, switches:
+        compare(work.__name__, work, rounds)
+    with cores_awake():
+        compare("switches, cores awake", switches, rounds)
 
 
 if __name__ == "__main__":
-    with cores_awake():
-        main(int(sys.argv[1]) if len(sys.argv) > 1 else 15)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 15)
