@@ -488,6 +488,29 @@ static void test_ordinary(void)
         }
 }
 
+/* The least variance is that of the least squares and the largest numbers. Here n times a unit of
+ * the one comes to what a unit of the other adds to their square: from the same ends of both it
+ * would seem to be certain. */
+static void test_ends_of_a_variance(void)
+{
+    for (pc_part part = PC_NUMBERS; part <= PC_IMAGINARY; part++)
+        for (int negative = 0; negative < 2; negative++)
+            for (uint64_t slack = 0; slack < 2; slack++) {
+                uint64_t bits[2];
+                pc_accumulator acc;
+                pc_accumulator_clear_certified(&acc, PC_VAR);
+                for (pc_part k = PC_SQUARES; k <= PC_IMAGINARY; k++)
+                    certified_coarsen(&acc.part[k], 0);
+                const uint64_t squares[4] = {UINT64_C(1) << 49}, size[4] = {UINT64_C(1) << 20},
+                               minus[4] = {0 - size[0], UINT64_MAX, UINT64_MAX, UINT64_MAX};
+                acc.count = UINT64_C(1) << 21;
+                certified_add(&acc, PC_SQUARES, squares, slack);
+                certified_add(&acc, part, negative ? minus : size, slack);
+                CHECK(round_to(&acc, figure_of(PC_VAR, PC_FLOAT64), bits) ==
+                      (slack ? PC_UNCERTAIN_SUM : PC_OK));
+            }
+}
+
 /* A level without kernels for a type, chosen by another thread after it was asked for them. */
 static void test_without_kernels(const char *level)
 {
@@ -648,6 +671,7 @@ int main(int argc, char **argv)
         test_overflow();
         test_windows(trials(argc, argv));
         test_ordinary();
+        test_ends_of_a_variance();
         test_without_kernels(*level_);
         test_worst(kernels);
         test_runs(trials(argc, argv));
