@@ -640,7 +640,7 @@ def test_forged_states_at_the_end_of_the_range():
     assert taken > 500
 
 
-@pytest.mark.parametrize("part", [3, None, "x", np.ones(2), object()], ids=str)
+@pytest.mark.parametrize("part", [3, None, "x", np.ones(2), object()], ids=["int", "None", "str", "array", "object"])
 def test_what_a_worker_gives_instead_of_an_accumulator(part):
     parts = np.empty(2, object)
     parts[:] = given_all([3]), part
