@@ -76,7 +76,7 @@ value certified_bound(const pc_fixed *sum, int side, uint64_t room[4])
     const uint64_t plus[4] = {sum->slack, 0, 0, 0};
     const uint64_t minus[4] = {0 - sum->slack, UINT64_MAX, UINT64_MAX, UINT64_MAX};
     if (!(sum->flags & PC_WINDOW_USED))
-        return value_of(room, 0, 0, 0);
+        return value_of(sum->window, 0, 0, 0);
     memcpy(room, sum->window, sizeof sum->window);
     const int negative = room[3] >> 63 != 0;
     if (negative)

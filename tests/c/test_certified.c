@@ -484,7 +484,12 @@ static void test_ordinary(void)
                 CHECK(pc_accumulator_merge(&certified, &part) == PC_OK);
             }
             CHECK(!is_uncertain(&certified));
-            CHECK(compare(&certified, &exact, 1) == 0);
+            const int unsure = compare(&certified, &exact, 1);
+#ifndef PC_MORE_SLACK
+            CHECK(unsure == 0);
+#else
+            (void)unsure;
+#endif
         }
 }
 
