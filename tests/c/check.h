@@ -36,12 +36,6 @@ enum { SKIPPED = 77 };
     for (const char *const *level_ = pc_simd_names; *level_; level_++)                             \
         if (pc_simd_use(*level_) == PC_OK)
 
-/* How many random trials, from the command line. */
-static inline long trials(int argc, char **argv)
-{
-    return argc > 1 ? atol(argv[1]) : 1000;
-}
-
 /* splitmix64: the same numbers everywhere. */
 static uint64_t random_state = 1;
 
@@ -56,6 +50,14 @@ static inline uint64_t random64(void)
 static inline uint64_t below(uint64_t n)
 {
     return random64() % n;
+}
+
+/* How many random trials, and which, from the command line. */
+static inline long trials(int argc, char **argv)
+{
+    if (argc > 3)
+        random_state = strtoull(argv[3], NULL, 10);
+    return argc > 1 ? atol(argv[1]) : 1000;
 }
 
 /* A number of random size: each bit length is as likely. */

@@ -663,6 +663,7 @@ static void test_worst(const pc_kernels *kernels)
 
 int main(int argc, char **argv)
 {
+    long count = trials(argc, argv);
     before_a_page = guarded_buffer(MOST * sizeof(double), 1);
     FOR_EACH_LEVEL
     {
@@ -674,14 +675,14 @@ int main(int argc, char **argv)
         test_longest_lane(kernels);
         test_cancels(kernels);
         test_overflow();
-        test_windows(trials(argc, argv));
+        test_windows(count);
         test_ordinary();
         test_ends_of_a_variance();
         test_without_kernels(*level_);
         test_worst(kernels);
-        test_runs(trials(argc, argv));
-        test_strides(trials(argc, argv));
-        test_columns(trials(argc, argv) / 4);
+        test_runs(count);
+        test_strides(count);
+        test_columns(count / 4);
         printf("%s ", pc_simd());
     }
     return 0;
