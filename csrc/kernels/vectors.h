@@ -67,6 +67,21 @@ static inline uint64_t sum_of_every_other(vec v, int first)
 }
 #endif
 
+#if defined(PC_EMULATE_MADD52) && !defined(madd52lo) /* for tests: on machines that lack it */
+static inline vec madd52(vec s, vec x, vec y, int high)
+{
+    for (int k = 0; k < LANES; k++) {
+        const uint64_t ones = (UINT64_C(1) << 52) - 1;
+        const pc_u128 product = u128_mul64(LANE(x, k) & ones, LANE(y, k) & ones);
+        LANE(s, k) += high ? product.hi << 12 | product.lo >> 52 : product.lo & ones;
+    }
+    return s;
+}
+
+#define madd52lo(s, x, y) madd52(s, (vec)(x), (vec)(y), 0)
+#define madd52hi(s, x, y) madd52(s, (vec)(x), (vec)(y), 1)
+#endif
+
 /* ---- doubles ------------------------------------------------------------- */
 
 /* 2^e, -1022 <= e <= 1023. */
