@@ -523,6 +523,12 @@ static void test_arrange(void)
         for (int k = 0; k < a.kept + a.reduced; k++)
             CHECK(memcmp(&a.axis[k], &cases[c].after[k], sizeof *a.axis) == 0);
     }
+
+    /* Nothing is touched behind the axes. */
+    pc_array none = {.type = PC_FLOAT64, .parts = 1, .data = element, .reduced = 1, .repeat = 1};
+    none.axis[1].stride = none.axis[1].mask_stride = 7;
+    pc_array_arrange(&none);
+    CHECK(none.axis[1].stride == 7 && none.axis[1].mask_stride == 7);
 }
 
 /* ---- at the limits -------------------------------------------------------------- */
@@ -560,6 +566,19 @@ static void test_limits(void)
         pc_add_numbers(&acc, PC_FLOAT32, 1, (char *)floats, 64);
         CHECK(slow_all_equal(&slow, &acc));
     }
+
+    /* A panel is written up to what does not fit. */
+    pc_sum panel[3];
+    uint64_t x = 3, written[3] = {0, 0, 0};
+    for (size_t k = 0; k < 3; k++) {
+        pc_accumulator_clear(&panel[k].total, PC_SUMSQ);
+        pc_add_numbers(&panel[k].total, PC_UINT64, 1, (char *)&x, 1);
+        panel[k].offset = (ptrdiff_t)(k * sizeof x);
+    }
+    pc_accumulator_scale(&panel[1].total, UINT64_MAX);
+    const pc_figure integer = {PC_SUMSQ, PC_UINT64, 1, 0, 0};
+    CHECK(pc_write_panel(panel, 3, &integer, (char *)written) == PC_TOO_LARGE);
+    CHECK(written[0] == 9 && written[1] == 0 && written[2] == 0);
 
     /* What no accumulator holds is not imported. Whatever is imported, more may be added. */
     memset(words, 0xff, sizeof words);
