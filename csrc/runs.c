@@ -141,22 +141,21 @@ void add_certified(pc_accumulator *acc, pc_type type, int parts, const char *x, 
     }
 }
 
-void add_certified_columns(pc_sum *sums, pc_type type, const char *x, ptrdiff_t stride, size_t n,
-                           size_t columns)
+typedef void columns_kernel(const char *, ptrdiff_t, size_t, size_t, const int *, certified *);
+
+/* Whether all of them can still tell what their sum is; else what they hold is lost. */
+static int columns_added(columns_kernel *kernel, pc_sum *sums, const char *x, ptrdiff_t stride,
+                         size_t n, size_t columns, int both)
 {
-    const int both = (sums[0].total.flags & PC_WITH_NUMBERS) != 0;
-    void (*kernel)(const char *, ptrdiff_t, size_t, size_t, const int *, certified *) =
-        pc_kernels_in_use()->certified_columns[both][type - PC_FLOAT16];
     const size_t look = n < LOOK ? n : LOOK;
-    int k[PC_PANEL], uncertain = !kernel;
+    int k[PC_PANEL], uncertain = 0;
     certified found[PC_PANEL];
     size_t m, again;
 
-    for (size_t c = 0; c < columns; c++)
+    for (size_t c = 0; c < PC_PANEL; c++)
         k[c] = K_LEAST;
-    if (kernel)
-        kernel(x, stride, look, columns, k, found);
-    for (size_t c = 0; c < columns && kernel; c++)
+    kernel(x, stride, look, columns, k, found);
+    for (size_t c = 0; c < columns; c++)
         if (!(sums[c].total.part[PC_SQUARES].flags & PC_WINDOW_USED))
             raise_to(&sums[c].total, k_above(found[c].most, SPARE));
     for (size_t c = 0; c < columns; c++) {
@@ -168,7 +167,6 @@ void add_certified_columns(pc_sum *sums, pc_type type, const char *x, ptrdiff_t 
         for (size_t c = 0; c < columns; c++)
             uncertain |= cancels(&sums[c].total, 1, &found[c], k[c], look);
     }
-    /* One that cannot tell is enough for all to be done the exact way. */
     for (size_t row = 0; row < n && !uncertain; row += m, x += (ptrdiff_t)m * stride) {
         m = n - row < FLOAT_BLOCK ? n - row : FLOAT_BLOCK;
         do {
@@ -185,8 +183,18 @@ void add_certified_columns(pc_sum *sums, pc_type type, const char *x, ptrdiff_t 
         for (size_t c = 0; c < columns && !uncertain; c++)
             add_found(&sums[c].total, 1, &found[c], k[c], m, 1);
     }
+    return !uncertain;
+}
+
+void add_certified_columns(pc_sum *sums, pc_type type, const char *x, ptrdiff_t stride, size_t n,
+                           size_t columns)
+{
+    const int both = (sums[0].total.flags & PC_WITH_NUMBERS) != 0;
+    columns_kernel *kernel = pc_kernels_in_use()->certified_columns[both][type - PC_FLOAT16];
+    const int certain = kernel && columns_added(kernel, sums, x, stride, n, columns, both);
+    /* One that cannot tell is enough for all to be done the exact way. */
     for (size_t c = 0; c < columns; c++) {
-        if (uncertain)
+        if (!certain)
             give_up(&sums[c].total);
         sums[c].total.count += n;
     }
