@@ -53,4 +53,10 @@ static inline void pc_nap(double seconds)
 }
 #endif
 
+/* For pc_random_time, whose numbers are never 0. */
+static inline uint64_t pc_seed(void)
+{
+    return (uint64_t)(1e9 * pc_now()) | 1;
+}
+
 #endif

@@ -136,8 +136,11 @@ static int read_of(int tid, const char *what, char *text, size_t size)
     }
     ssize_t length = read(file, text, size - 1);
     close(file);
-    text[length < 0 ? 0 : length] = '\0';
-    return length > 0;
+    if (length <= 0) {
+        return 0;
+    }
+    text[length] = '\0';
+    return 1;
 }
 
 /* R: it runs or waits for a core, S, D: it sleeps; ? if that is not told. */
@@ -152,8 +155,8 @@ double pc_delay_of(int tid)
 {
     char text[128];
     unsigned long long delay = 0;
-    if (!read_of(tid, "schedstat", text, sizeof text) || sscanf(text, "%*u %llu", &delay) != 1) {
-        return 0.0;
+    if (read_of(tid, "schedstat", text, sizeof text)) {
+        sscanf(text, "%*u %llu", &delay);
     }
     return 1e-9 * (double)delay;
 }
@@ -185,18 +188,19 @@ int pc_watch_pipe(pc_watch *watch)
     return watch->out;
 }
 
-/* A program that closes every descriptor may have another file there by now. */
+/* A program that closes every descriptor may have another file there by now; and none is like a
+ * pipe that was never made. */
 static int is_ours(const pc_watch *watch, int file)
 {
     struct stat now;
-    return file >= 0 && fstat(file, &now) == 0 && now.st_ino == watch->pipe.st_ino &&
+    return fstat(file, &now) == 0 && now.st_ino == watch->pipe.st_ino &&
            now.st_dev == watch->pipe.st_dev;
 }
 
 int pc_signal_is_free(int signum)
 {
     struct sigaction now;
-    return sigaction(signum, NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO) &&
+    return sigaction(signum, NULL, &now) == 0 &&
            (now.sa_handler == SIG_DFL || now.sa_handler == SIG_IGN);
 }
 
@@ -209,7 +213,7 @@ void pc_watch_signal(pc_watch *watch, int signum)
 int pc_watch_has_signal(pc_watch *watch)
 {
     struct sigaction now;
-    return watch->signum != 0 && sigaction(watch->signum, NULL, &now) == 0 &&
+    return sigaction(watch->signum, NULL, &now) == 0 && /* not for 0: no signal */
            now.sa_handler == watch->ours.sa_handler && is_ours(watch, watch->out) &&
            is_ours(watch, watch->in);
 }
@@ -249,7 +253,7 @@ static void drain(pc_watch *watch)
 static void signal_holder(pc_watch *watch, double now)
 {
     pc_spell *spell = &watch->spell;
-    if (now < watch->next_signal || spell->length >= PC_TEXT - 512 || spell->tid == 0) {
+    if (now < watch->next_signal || spell->length >= PC_TEXT - 512) {
         return;
     }
     if (watch->unanswered != 0 && watch->unanswered != spell->tid &&
@@ -276,18 +280,16 @@ static void signal_holder(pc_watch *watch, double now)
 
 static void end_spell(pc_watch *watch)
 {
-    if (watch->spell.looks != 0 &&
-        (watch->longest.looks == 0 || watch->spell.ignored > watch->longest.ignored)) {
+    if (watch->spell.ident != 0 &&
+        (watch->longest.ident == 0 || watch->spell.ignored > watch->longest.ignored)) {
         watch->longest = watch->spell;
     }
-    watch->spell.looks = 0;
 }
 
 static void begin_spell(pc_watch *watch, const char *holder, unsigned long switches, double now)
 {
     pc_spell *spell = &watch->spell;
     memset(spell, 0, offsetof(pc_spell, text));
-    spell->holder = holder;
     spell->switches = switches;
     spell->since = switches == watch->switches ? watch->begin : now;
     spell->first = spell->last = now;
@@ -314,7 +316,7 @@ static void follow(pc_watch *watch, double now, int asked, char state)
     pc_spell *spell = &watch->spell;
     double gap = now - spell->last;
     double cpu = pc_cpu_of(spell->tid) - watch->cpu_first;
-    double ran = cpu > spell->cpu ? cpu - spell->cpu : 0.0;
+    double ran = fmax(cpu - spell->cpu, 0.0);
     if (state == '?' && ran < 0.5 * gap) {
         watch->runs = 0;
     } else if (state != '\0') {
@@ -322,9 +324,9 @@ static void follow(pc_watch *watch, double now, int asked, char state)
         watch->sleeps = !watch->runs;
     }
     spell->cpu += ran;
-    if (watch->sleeps && gap > ran) {
+    if (watch->sleeps) {
         /* If this thread itself was kept from looking, nobody knows. */
-        spell->asleep += fmin(gap - ran, 2.0 * watch->pace);
+        spell->asleep += fmin(fmax(gap - ran, 0.0), 2.0 * watch->pace);
     }
     if (asked && watch->solid_asked < 0.0) {
         watch->solid_asked = spell->cpu + spell->asleep;
@@ -344,7 +346,8 @@ static void look(pc_watch *watch, double now)
     if (!pc_is_locked(&watch->gil) || switches_now(watch) != switches) {
         return;
     }
-    if (spell->looks == 0 || spell->switches != switches) {
+    /* Again, if it gave the GIL away just when it was asked who it is, and took it back. */
+    if (spell->ident == 0 || spell->switches != switches) {
         end_spell(watch);
         begin_spell(watch, holder, switches, now);
         return;
@@ -397,7 +400,7 @@ static void *watcher(void *argument)
         }
         if (wait != watch->watched) {
             watch->watched = wait;
-            watch->spell.looks = watch->longest.looks = 0;
+            watch->spell.ident = watch->longest.ident = 0;
             watch->late = 0.0;
             watch->delay_before = pc_delay_of(watch->beat_tid);
             due = fmax(due, watch->begin);
@@ -464,12 +467,13 @@ void pc_watch_judge(pc_watch *watch, pc_stall *stall)
         stall->switches = watch->switches_end - watch->switches;
         stall->late = wait;
         stall->delay = 0.0;
-        stall->direct = stall->spell.looks = stall->spell.length = 0;
+        stall->direct = stall->spell.length = 0;
+        stall->spell.ident = 0;
         if (watch->watched == watch->waits) {
             drain(watch);
             stall->late = watch->late;
             stall->delay = pc_delay_of(watch->beat_tid) - watch->delay_before;
-            if (watch->spell.looks != 0 && watch->switches_end == watch->spell.switches + 1) {
+            if (watch->spell.ident != 0 && watch->switches_end == watch->spell.switches + 1) {
                 follow(watch, watch->end, 0, '\0'); /* it had the GIL until now */
             }
             end_spell(watch);
@@ -515,9 +519,8 @@ pc_watch *pc_watch_new(const pc_gil *gil, double over)
     watch->gil = *gil;
     watch->over = over;
     watch->pace = fmin(fmax(over / 8.0, 1e-3), 5e-3);
-    watch->in = watch->out = -1;
     watch->figures.started = pc_now();
-    watch->random = (uint64_t)(1e9 * watch->figures.started) | 1;
+    watch->random = pc_seed();
     return watch;
 }
 
@@ -534,6 +537,14 @@ void pc_watch_free(pc_watch *watch)
     free(watch);
 }
 
+static void tell_to_stop(pc_watch *watch)
+{
+    pthread_mutex_lock(&watch->lock);
+    watch->stop = 1;
+    pthread_cond_broadcast(&watch->changed);
+    pthread_mutex_unlock(&watch->lock);
+}
+
 int pc_watch_start(pc_watch *watch, void *(*beat)(void *), void *argument)
 {
     /* The program's signals are for the program's threads. */
@@ -541,19 +552,15 @@ int pc_watch_start(pc_watch *watch, void *(*beat)(void *), void *argument)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     watch->stop = watch->beat_tid = 0;
-    watch->wait = 0;
     int error = pthread_create(&watch->watcher, NULL, watcher, watch);
     if (error == 0) {
         error = pthread_create(&watch->beat, NULL, beat, argument);
-        watch->running = error == 0;
         if (error != 0) {
-            pthread_mutex_lock(&watch->lock);
-            watch->stop = 1;
-            pthread_cond_broadcast(&watch->changed);
-            pthread_mutex_unlock(&watch->lock);
+            tell_to_stop(watch);
             pthread_join(watch->watcher, NULL);
         }
     }
+    watch->running = error == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return error;
 }
@@ -582,10 +589,7 @@ void pc_watch_stop(pc_watch *watch)
     if (!watch->running) {
         return;
     }
-    pthread_mutex_lock(&watch->lock);
-    watch->stop = 1;
-    pthread_cond_broadcast(&watch->changed);
-    pthread_mutex_unlock(&watch->lock);
+    tell_to_stop(watch);
     pthread_join(watch->beat, NULL);
     pthread_join(watch->watcher, NULL);
     wait_until_gone(watch->beat_tid);

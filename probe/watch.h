@@ -12,9 +12,8 @@ enum { PC_TEXT = 16384 };
 
 /* A time for which one thread had the GIL, as seen while another waited. Times in seconds. */
 typedef struct {
-    const char *holder;     /* its thread state: a name, nothing to follow */
     unsigned long switches; /* of the GIL before */
-    unsigned long ident;    /* as threading has it */
+    unsigned long ident;    /* as threading has it; 0: nothing is known, in all that follows */
     int tid;                /* as the system has it; 0 if unknown */
     double since;
     double first, last; /* the looks at it */

@@ -94,6 +94,7 @@ cdef extern from "clock.h" nogil:
     double pc_now()
     void pc_nap(double seconds)
     double pc_random_time(uint64_t *random, double mean)
+    uint64_t pc_seed()
 
 
 # ---- can this interpreter's GIL be read? --------------------------------------
@@ -181,7 +182,7 @@ def ask(stopped, double mean, worker=(), meet=None):
         and had no core, before it asked and while it waited. The first is the beginning.
     """
     cdef const pc_gil *gil = NULL if why_not() else &the_gil
-    cdef uint64_t random = <uint64_t>(1e9 * pc_now()) | 1
+    cdef uint64_t random = pc_seed()
     cdef int tid = pc_gettid()
     cdef double asked = pc_now(), got = asked, held
     cdef double at_ask = pc_delay_of(tid), at_nap, wait_delay
@@ -246,9 +247,7 @@ cdef class Watch:
     cdef pc_stall stall
     cdef int signum
     cdef int always
-    cdef int failed
     cdef object sink
-    cdef object pipe
     cdef object where  # the place where the last wait ended
     cdef readonly list stalls
     cdef readonly bint running
@@ -386,7 +385,7 @@ cdef class Watch:
             if self.where is not None and stall.direct:
                 name, place = self.where
             text = spell.text[:spell.length].decode("ascii", "replace")
-            if spell.looks == 0:
+            if spell.ident == 0:
                 event = (stall.begin, stall.end - stall.begin, stall.switches, stall.late, stall.delay,
                          0.0, 0.0, 0.0, 0.0, 0.0, 0, 0, 0, None, "", None)
             else:
@@ -397,8 +396,7 @@ cdef class Watch:
             if self.sink is not None:
                 self.sink(event)
         except BaseException:
-            self.failed += 1
-        self.where = None
+            pass
 
 
 MOST_STALLS = 100_000

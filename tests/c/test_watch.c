@@ -1,0 +1,1115 @@
+/* The watch over the GIL (probe/), of a GIL, a clock and answers of the system that are made by
+ * hand: what each look, signal and wait comes to, to the last bit where it is a time. */
+#ifndef __linux__
+int main(void)
+{
+    return 77; /* as check.h has it */
+}
+#else
+
+#define _GNU_SOURCE
+#undef NDEBUG
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- made by hand ---------------------------------------------------------- */
+
+enum { OTHER = 0x3fffff00 }; /* a thread that there is by hand alone */
+
+static double hour;              /* on the clock; 0: the system's own clocks */
+static int mine;                 /* this thread, and for how long it and the other ran */
+static double cpu, cpu_of_other; /* -1: it has ended */
+static const char *answer;       /* what files of /proc say; NULL: there are none */
+static char asked_for[64];       /* the last of them */
+static void (*step)(void);       /* what happens while the watcher sleeps, or the beat naps */
+static int steps, until, made, held, failing, no_memory, gone, napped;
+static struct timespec slept;
+
+static struct timespec time_of(double seconds)
+{
+    struct timespec time = {.tv_sec = (time_t)seconds};
+    time.tv_nsec = (long)(1e9 * (seconds - (double)time.tv_sec));
+    return time;
+}
+
+static double seconds_of(const struct timespec *time)
+{
+    return (double)time->tv_sec + 1e-9 * (double)time->tv_nsec;
+}
+
+static int clock_by_hand(clockid_t clock, struct timespec *time)
+{
+    clockid_t my_own;
+    assert(pthread_getcpuclockid(pthread_self(), &my_own) == 0);
+    if (hour == 0.0) {
+        return clock_gettime(clock, time);
+    }
+    if (clock == CLOCK_MONOTONIC) {
+        *time = time_of(hour);
+        return 0;
+    }
+    const double ran = clock == my_own                                   ? cpu
+                       : clock == (clockid_t)(~(unsigned)OTHER << 3 | 6) ? cpu_of_other
+                                                                         : -1.0;
+    if (ran < 0.0) {
+        return -1;
+    }
+    *time = time_of(ran);
+    return 0;
+}
+
+static int open_by_hand(const char *path, int flags)
+{
+    assert(flags == (O_RDONLY | O_CLOEXEC) && strlen(path) < sizeof asked_for);
+    strcpy(asked_for, path);
+    if (answer == NULL) {
+        return -1;
+    }
+    int file = memfd_create("answer", MFD_CLOEXEC);
+    assert(file >= 0 && write(file, answer, strlen(answer)) == (ssize_t)strlen(answer) &&
+           lseek(file, 0, SEEK_SET) == 0);
+    return file;
+}
+
+static int lock_by_hand(pthread_mutex_t *lock)
+{
+    assert(pthread_mutex_lock(lock) == 0 && held == 0);
+    held = 1;
+    return 0;
+}
+
+static int unlock_by_hand(pthread_mutex_t *lock)
+{
+    assert(held == 1);
+    held = 0;
+    return pthread_mutex_unlock(lock);
+}
+
+static int sleep_by_hand(pthread_cond_t *changed, pthread_mutex_t *lock, struct timespec *time)
+{
+    assert(held == 1);
+    if (hour == 0.0) {
+        held = 0;
+        int error =
+            time ? pthread_cond_timedwait(changed, lock, time) : pthread_cond_wait(changed, lock);
+        held = 1;
+        return error;
+    }
+    if (steps++ % 2 == 0) {
+        return 0; /* awake too early, for nothing */
+    }
+    assert(time->tv_nsec >= 0 && time->tv_nsec < 1000000000);
+    hour = fmax(hour, seconds_of(time));
+    step();
+    return ETIMEDOUT;
+}
+
+static int create_by_hand(pthread_t *thread, void *(*function)(void *), void *argument)
+{
+    if (failing != 0 && --failing == 0) {
+        return EAGAIN;
+    }
+    return pthread_create(thread, NULL, function, argument);
+}
+
+static int access_by_hand(const char *path)
+{
+    assert(strlen(path) < sizeof asked_for);
+    strcpy(asked_for, path);
+    return gone-- > 0 ? 0 : -1;
+}
+
+#define clock_gettime(clock, time) clock_by_hand(clock, time)
+#define nanosleep(time, rest) (slept = *(time))
+#define open(path, flags) open_by_hand(path, flags)
+#define access(path, mode) (hour == 0.0 ? access(path, mode) : access_by_hand(path))
+#define usleep(time) (hour == 0.0 ? usleep(time) : napped++)
+#define calloc(count, size) (no_memory ? NULL : (made++, calloc(count, size)))
+#define free(memory) (made--, free(memory))
+#define pthread_condattr_init(attributes) (made++, pthread_condattr_init(attributes))
+#define pthread_condattr_destroy(attributes) (made--, pthread_condattr_destroy(attributes))
+#define pthread_cond_init(changed, attributes) (made++, pthread_cond_init(changed, attributes))
+#define pthread_cond_destroy(changed) (made--, pthread_cond_destroy(changed))
+#define pthread_mutex_init(lock, attributes) (made++, pthread_mutex_init(lock, attributes))
+#define pthread_mutex_destroy(lock) (made--, pthread_mutex_destroy(lock))
+#define pthread_mutex_lock(lock) lock_by_hand(lock)
+#define pthread_mutex_unlock(lock) unlock_by_hand(lock)
+#define pthread_cond_timedwait(changed, lock, time) sleep_by_hand(changed, lock, time)
+#define pthread_cond_wait(changed, lock) sleep_by_hand(changed, lock, NULL)
+#define pthread_create(thread, attributes, function, argument)                                     \
+    create_by_hand(thread, function, argument)
+
+#include "../../probe/watch.c"
+
+/* A GIL, and the states of two threads. */
+typedef struct {
+    unsigned long before[3], asked, tid, ident, behind;
+} thread_state;
+
+static thread_state me = {{~0UL, ~0UL, ~0UL}, 0, 0, 77, ~0UL},
+                    other = {{~0UL, ~0UL, ~0UL}, 0, OTHER, 88, ~0UL};
+static const char *holder;
+static int locked, collecting, asked;
+static unsigned long switches, interval_us = 5000;
+static const pc_gil gil = {
+    .holder = &holder,
+    .locked = &locked,
+    .switches = &switches,
+    .interval = &interval_us,
+    .collecting = &collecting,
+    .asked = &asked,
+    .asked_in_state = offsetof(thread_state, asked),
+    .tid_in_state = offsetof(thread_state, tid),
+    .ident_in_state = offsetof(thread_state, ident),
+};
+
+static const double OVER = 0.5, TICK = 0.0625; /* whole nanoseconds, and so are quarters of it */
+static const int SIGNAL = SIGUSR1;
+static pc_watch *watch;
+static volatile sig_atomic_t signals, writes_to = -1;
+static const char *traceback = "a line\n";
+
+static void write_traceback(int signum)
+{
+    (void)signum;
+    signals++;
+    assert(writes_to < 0 || write(writes_to, traceback, strlen(traceback)) > 0);
+}
+
+static void handle(void (*handler)(int))
+{
+    struct sigaction action = {.sa_handler = handler};
+    assert(sigaction(SIGNAL, &action, NULL) == 0);
+}
+
+static void *handler_now(void)
+{
+    struct sigaction now;
+    assert(sigaction(SIGNAL, NULL, &now) == 0);
+    return (void *)(uintptr_t)now.sa_handler;
+}
+
+static int lowest_file(void)
+{
+    int file = dup(2);
+    close(file);
+    return file;
+}
+
+/* A wait that began at 64 s, of which nobody has seen anything; both threads ran for long before.
+ */
+static void begin_wait(void)
+{
+    hour = 64.0;
+    cpu = cpu_of_other = 1000.0;
+    answer = "1 (python) R 1";
+    holder = (const char *)&me;
+    locked = 1;
+    collecting = asked = 0;
+    switches = 7;
+    signals = steps = 0;
+    watch = pc_watch_new(&gil, OVER);
+    assert(watch != NULL);
+    watch->pace = TICK;
+    writes_to = pc_watch_pipe(watch);
+    handle(write_traceback);
+    pc_watch_signal(watch, SIGNAL);
+    assert(pc_watch_ask(watch, 0));
+    watch->watched = watch->wait;
+}
+
+static void end_wait(void)
+{
+    pc_watch_free(watch);
+    handle(SIG_DFL);
+    writes_to = -1;
+    hour = 0.0;
+}
+
+/* A look so many ticks later, when the holder had run for so many of them. */
+static void look_after(double ticks, double ran)
+{
+    hour += ticks * TICK;
+    cpu += ran * TICK;
+    look(watch, hour);
+}
+
+/* ---- the clock, and what the system says ------------------------------------ */
+
+static void test_clock(void)
+{
+    /* xorshift64 of Marsaglia, from 1: exponential times. */
+    uint64_t random = 1;
+    const double first = pc_random_time(&random, 2.0);
+    assert(random == 1082269761 &&
+           first == -2.0 * log(((double)(1082269761 >> 11) + 0.5) * 0x1p-53));
+    double sum = 0.0, shorter = 0.0;
+    for (int k = 0; k < 100000; k++) {
+        const double time = pc_random_time(&random, 2.0);
+        assert(time > 0.0);
+        sum += time;
+        shorter += time < 2.0 * log(2.0);
+    }
+    assert(fabs(sum / 2e5 - 1.0) < 0.02 && fabs(shorter / 1e5 - 0.5) < 0.01);
+    pc_nap(3.25);
+    assert(slept.tv_sec == 3 && slept.tv_nsec == 250000000);
+    hour = 5.75;
+    assert(pc_now() == 5.75);
+    hour = 0.0;
+}
+
+static void test_what_can_be_read(void)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *map = mmap(NULL, 3 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    sigset_t before, after;
+    assert(map != MAP_FAILED && mprotect(map, page, PROT_NONE) == 0 &&
+           mprotect(map + 2 * page, page, PROT_NONE) == 0);
+    pthread_sigmask(SIG_SETMASK, NULL, &before);
+    memset(map + page, 0xff, page);
+    for (size_t k = 0; k < page; k++) {
+        assert(pc_readable(map + page + k));
+    }
+    assert(!pc_readable(map + page - 1) && !pc_readable(map + 2 * page) && !pc_readable(NULL));
+    pthread_sigmask(SIG_SETMASK, NULL, &after);
+    for (int signum = 1; signum < 64; signum++) {
+        assert(sigismember(&before, signum) == sigismember(&after, signum));
+    }
+    memset(map + page, 0x11, page);
+    assert(member(map + page, page - 8) == 0x1111111111111111 && member(map + page, page) == 0);
+    munmap(map, 3 * page);
+}
+
+static void test_threads_of_the_system(void)
+{
+    char text[8], path[64];
+    assert(pc_gettid() == getpid());
+    hour = 1.0;
+    cpu = 2.25;
+    cpu_of_other = 0.0;
+    assert(pc_cpu_of(mine) == 2.25 && pc_cpu_of(OTHER) == 0.0);
+    cpu_of_other = -1.0;
+    assert(pc_cpu_of(OTHER) == -1.0 && pc_cpu_of(0) == -1.0);
+    hour = 0.0;
+    assert(pc_cpu_of(mine) > 0.0 && pc_cpu_of(0) == -1.0);
+
+    const int file = lowest_file();
+    answer = "0123456789";
+    assert(read_of(OTHER, "stat", text, sizeof text) && strcmp(text, "0123456") == 0);
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", OTHER);
+    assert(strcmp(asked_for, path) == 0);
+    answer = "1";
+    assert(read_of(mine, "stat", text, sizeof text) && strcmp(text, "1") == 0);
+    answer = "";
+    assert(!read_of(mine, "stat", text, sizeof text));
+    answer = NULL;
+    assert(!read_of(mine, "stat", text, sizeof text) && state_of(mine) == '?');
+    answer = "12 (a) S (b) R 1 2";
+    assert(state_of(mine) == 'R');
+    answer = "12 (a) S";
+    assert(state_of(mine) == 'S');
+    answer = "12 (a)";
+    assert(state_of(mine) == '?');
+    answer = "12";
+    assert(state_of(mine) == '?');
+    assert(lowest_file() == file);
+
+    answer = "123 2500000000 7";
+    assert(pc_delay_of(mine) == 2.5);
+    assert(strstr(asked_for, "/schedstat") != NULL);
+    answer = "123";
+    assert(pc_delay_of(mine) == 0.0);
+    answer = NULL;
+    assert(pc_delay_of(mine) == 0.0);
+
+    /* The first descriptor is one like others. */
+    const int kept = dup(0);
+    close(0);
+    answer = "1 (a) D";
+    assert(state_of(mine) == 'D' && lowest_file() == 0);
+    assert(dup2(kept, 0) == 0);
+    close(kept);
+}
+
+/* ---- the pipe and the signal -------------------------------------------------- */
+
+static void test_pipe(void)
+{
+    struct rlimit before, few;
+    const int file = lowest_file();
+    getrlimit(RLIMIT_NOFILE, &before);
+    static const int limits[] = {1000, 400, 90}, expected[] = {700, 100, 0};
+    for (int k = 0; k < 3; k++) {
+        few = (struct rlimit){(rlim_t)limits[k], before.rlim_max};
+        assert(setrlimit(RLIMIT_NOFILE, &few) == 0);
+        pc_watch *some = pc_watch_new(&gil, OVER);
+        const int out = pc_watch_pipe(some);
+        assert(out == some->out && (expected[k] ? out == expected[k] + 1 : out < 90));
+        assert(expected[k] == 0 || some->in == expected[k]);
+        for (int end = 0; end < 2; end++) {
+            const int one = end ? some->out : some->in;
+            assert(is_ours(some, one) && fcntl(one, F_GETFD) == FD_CLOEXEC &&
+                   (fcntl(one, F_GETFL) & O_NONBLOCK));
+        }
+        char byte = 'x';
+        assert(write(some->out, &byte, 1) == 1 && read(some->in, &byte, 1) == 1 && byte == 'x');
+        assert(expected[k] == 0 || lowest_file() == file); /* no other ends are left */
+        const int kept = dup(0);
+        dup2(some->in, 0);
+        assert(is_ours(some, 0));
+        dup2(kept, 0);
+        close(kept);
+        pc_watch_free(some);
+        assert(lowest_file() == file && fcntl(out, F_GETFD) == -1);
+    }
+    /* None to be had. */
+    few.rlim_cur = (rlim_t)file;
+    setrlimit(RLIMIT_NOFILE, &few);
+    pc_watch *none = pc_watch_new(&gil, OVER);
+    assert(pc_watch_pipe(none) == -1 && !is_ours(none, none->in) && !is_ours(none, none->out));
+    setrlimit(RLIMIT_NOFILE, &before);
+    assert(!pc_watch_has_signal(none));
+    pc_watch_free(none);
+
+    /* Others that have come to our numbers are neither ours nor closed. */
+    pc_watch *some = pc_watch_new(&gil, OVER);
+    int ends[2];
+    const int in = (pc_watch_pipe(some), some->in), out = some->out;
+    assert(pipe(ends) == 0 && dup2(ends[0], in) == in && dup2(ends[1], out) == out);
+    assert(!is_ours(some, in) && !is_ours(some, out) && !is_ours(some, -1));
+    assert(write(out, "theirs", 6) == 6);
+    drain(some);
+    char text[6];
+    assert(read(in, text, 6) == 6 && memcmp(text, "theirs", 6) == 0);
+    pc_watch_free(some);
+    assert(fcntl(in, F_GETFD) == 0 && fcntl(out, F_GETFD) == 0);
+    close(in);
+    close(out);
+    close(ends[0]);
+    close(ends[1]);
+    assert(lowest_file() == file);
+}
+
+static void other_handler(int signum)
+{
+    (void)signum;
+}
+
+static void handler_of_three(int signum, siginfo_t *info, void *context)
+{
+    (void)signum;
+    (void)info;
+    (void)context;
+}
+
+static void test_signal(void)
+{
+    struct sigaction three = {.sa_sigaction = handler_of_three, .sa_flags = SA_SIGINFO};
+    assert(pc_signal_is_free(SIGNAL));
+    handle(SIG_IGN);
+    assert(pc_signal_is_free(SIGNAL));
+    handle(write_traceback);
+    assert(!pc_signal_is_free(SIGNAL));
+    sigaction(SIGNAL, &three, NULL);
+    assert(!pc_signal_is_free(SIGNAL) && !pc_signal_is_free(1000));
+
+    begin_wait();
+    assert(pc_watch_has_signal(watch));
+    handle(other_handler);
+    assert(!pc_watch_has_signal(watch));
+    /* Ours is ignored before it is taken away, so that what is pending is gone; and stays away. */
+    handle(write_traceback);
+    pc_watch_keep_signal(watch, 1);
+    assert(handler_now() == (void *)(uintptr_t)SIG_IGN);
+    handle(SIG_DFL);
+    pc_watch_keep_signal(watch, 0);
+    assert(handler_now() == (void *)(uintptr_t)SIG_DFL);
+    /* The program's is left alone, and put back. */
+    handle(other_handler);
+    pc_watch_keep_signal(watch, 1);
+    assert(handler_now() == (void *)(uintptr_t)other_handler);
+    handle(SIG_DFL);
+    pc_watch_keep_signal(watch, 0);
+    assert(handler_now() == (void *)(uintptr_t)other_handler);
+    /* Without either end there is no use in it. */
+    handle(write_traceback);
+    assert(pc_watch_has_signal(watch));
+    close(watch->in);
+    assert(!pc_watch_has_signal(watch));
+    end_wait();
+    begin_wait();
+    close(watch->out);
+    assert(!pc_watch_has_signal(watch));
+    writes_to = -1;
+    end_wait();
+}
+
+/* ---- looks ------------------------------------------------------------------- */
+
+static void test_a_holder_that_goes_on(void)
+{
+    begin_wait();
+    pc_spell *spell = &watch->spell;
+    memset(spell, 0x55, offsetof(pc_spell, text)); /* of the wait before */
+    watch->next_signal = 1e9;
+    watch->solid_asked = 5.0;
+    watch->runs = watch->sleeps = 1;
+    spell->ident = 0;
+    look_after(1, 1);
+    assert(spell->looks == 1 && spell->switches == 7 && spell->ident == 77 && spell->tid == mine);
+    assert(spell->since == 64.0 && spell->first == hour && spell->last == hour);
+    assert(spell->cpu == 0.0 && spell->asleep == 0.0 && spell->ignored == 0.0);
+    assert(spell->collecting == 0 && spell->signals == 0 && spell->length == 0);
+    assert(pc_watch_holder(watch) == 77);
+
+    look_after(1, 0.75); /* not asked yet: whether it runs is not looked at */
+    assert(spell->looks == 2 && spell->cpu == 0.75 * TICK && spell->ignored == 0.0);
+    assert(!watch->runs && !watch->sleeps && watch->next_signal == 0.0);
+    asked = 1;
+    collecting = 1;
+    look_after(0.5, 0.25); /* asked since */
+    assert(spell->cpu == TICK && spell->asleep == 0.0 && spell->ignored == 0.0);
+    assert(watch->runs && !watch->sleeps && spell->collecting == 1 && signals == 0);
+    collecting = 0;
+    look_after(1, 1);
+    assert(spell->ignored == TICK && spell->collecting == 1);
+    assert(signals == 0); /* not yet: half of what counts has not passed */
+    look_after(0.5, 0.5);
+    assert(hour == 64.0 + 4.0 * TICK && spell->looks == 5);
+    assert(signals == 1 && spell->signals == 1 && watch->unanswered == mine);
+    assert(watch->next_signal == hour && spell->last == hour && spell->first == 64.0 + TICK);
+    drain(watch);
+    assert(spell->length == 7 && memcmp(spell->text, "a line\n", 7) == 0);
+    assert(watch->unanswered == 0);
+    look_after(1, 1); /* again at once */
+    assert(signals == 2 && watch->next_signal == hour);
+    drain(watch);
+    assert(spell->length == 14 && memcmp(spell->text + 7, "a line\n", 7) == 0);
+    /* Rarely from then on: a quarter of its age later. */
+    look_after(4, 4);
+    assert(hour - spell->first == OVER && signals == 3);
+    assert(watch->next_signal == hour + 0.25 * OVER);
+    look_after(1.75, 1.75);
+    assert(signals == 3);
+    look_after(0.25, 0.25);
+    assert(signals == 4 && watch->next_signal == hour + 0.25 * (10.0 * TICK));
+    assert(spell->ignored == spell->cpu - TICK && spell->asleep == 0.0);
+    end_wait();
+}
+
+static void test_one_that_is_first_asked_late(void)
+{
+    begin_wait();
+    pc_spell *spell = &watch->spell;
+    look_after(1, 1);
+    look_after(20, 20);
+    asked = 1;
+    look_after(1, 1);
+    assert(spell->ignored == 0.0 && signals == 0); /* it may give the GIL away at any moment */
+    look_after(1, 1);
+    assert(spell->ignored == TICK && signals == 1 && watch->next_signal == hour);
+    drain(watch);
+    look_after(1, 1);
+    assert(signals == 2 && watch->next_signal == hour + 0.25 * (23.0 * TICK));
+    end_wait();
+
+    /* Asked before it had run at all. */
+    begin_wait();
+    look_after(1, 1);
+    asked = 1;
+    look_after(1, 0);
+    look_after(1, 1);
+    assert(watch->spell.ignored == TICK);
+    /* As Python 3.13 has it: by a bit of the thread's state. */
+    asked = 0;
+    watch->gil.asked = NULL;
+    me.asked = 2;
+    assert(!is_asked(watch, holder));
+    me.asked = 3;
+    assert(is_asked(watch, holder));
+    me.asked = 0;
+    end_wait();
+}
+
+static void test_sleepers_and_those_without_a_core(void)
+{
+    begin_wait();
+    pc_spell *spell = &watch->spell;
+    asked = 1;
+    look_after(1, 1);
+    answer = "1 (python) S 1";
+    look_after(1, 0.25);
+    assert(!watch->runs && watch->sleeps);
+    assert(spell->asleep == 0.75 * TICK && spell->cpu == 0.25 * TICK && spell->ignored == 0.0);
+    answer = "1 (python) D 1";
+    look_after(1, 0);
+    assert(spell->asleep == 1.75 * TICK && spell->ignored == TICK);
+    look_after(8, 0); /* when nobody could look, it may have waited for a core */
+    assert(spell->asleep == 1.75 * TICK + 2.0 * watch->pace);
+    look_after(1, 2); /* the clocks are not one */
+    assert(spell->asleep == 1.75 * TICK + 2.0 * watch->pace && spell->cpu == 2.25 * TICK);
+    look_after(1, -1);
+    assert(spell->cpu == 2.25 * TICK);
+    assert(signals == 0); /* it would wake it */
+    answer = "1 (python) R 1";
+    look_after(1, 0.0);
+    assert(watch->runs && !watch->sleeps && signals == 1);
+    const double asleep = spell->asleep;
+    look_after(1, 1.0);
+    look_after(1, 0.0); /* it has no core */
+    assert(spell->asleep == asleep && signals == 2);
+    /* Where that is not told: it runs if it ran for half of the time. */
+    answer = NULL;
+    watch->next_signal = 0.0;
+    look_after(1, 0.25);
+    assert(!watch->runs && !watch->sleeps && signals == 2);
+    answer = "1 (python) R 1";
+    look_after(1, 0.5);
+    answer = NULL;
+    look_after(1, 0.5);
+    assert(watch->runs && !watch->sleeps);
+    end_wait();
+}
+
+static void test_spells(void)
+{
+    begin_wait();
+    pc_spell *spell = &watch->spell, *longest = &watch->longest;
+    asked = 1;
+    longest->ignored = 1e9; /* of another wait */
+    look_after(1, 1);
+    look_after(1, 1);
+    look_after(1, 1);
+    const double ignored = spell->ignored;
+    assert(ignored == TICK && longest->ident == 0);
+    holder = (const char *)&other;
+    switches++;
+    look_after(1, 1);
+    assert(longest->ident == 77 && longest->looks == 3 && longest->ignored == ignored);
+    assert(spell->ident == 88 && spell->tid == OTHER && spell->looks == 1 && spell->switches == 8);
+    assert(spell->since == hour && spell->first == hour && pc_watch_holder(watch) == 88);
+    /* A short one does not count for more than a long one. */
+    switches++;
+    look_after(1, 1);
+    assert(longest->ident == 77 && spell->switches == 9 && spell->looks == 1);
+    for (int k = 0; k < 5; k++) {
+        cpu_of_other += TICK;
+        look_after(1, 0);
+    }
+    assert(spell->ignored == 4.0 * TICK && spell->cpu == 5.0 * TICK);
+    end_spell(watch);
+    assert(longest->ident == 88 && longest->looks == 6 && longest->ignored == 4.0 * TICK);
+    spell->ident = 0;
+    spell->ignored = 1e9;
+    end_spell(watch); /* of nobody */
+    assert(longest->ident == 88);
+    end_wait();
+
+    begin_wait();
+    look_after(1, 1);
+    end_spell(watch); /* one look is better than none */
+    assert(watch->longest.ident == 77 && watch->longest.looks == 1);
+    end_wait();
+}
+
+/* What changes while a look is taken: at the second, third … time that somebody asks for the state
+ * of the GIL. */
+static void test_a_gil_that_goes_while_it_is_looked_at(void)
+{
+    begin_wait();
+    pc_spell *spell = &watch->spell;
+    locked = 0;
+    look_after(1, 1);
+    assert(spell->ident == 0);
+    locked = 1;
+    look_after(1, 1);
+    assert(spell->ident == 77 && spell->looks == 1);
+    locked = 0;
+    look_after(1, 1);
+    assert(spell->looks == 1);
+    locked = 1;
+    look_after(1, 1);
+    assert(spell->looks == 2 && spell->cpu == 2.0 * TICK);
+
+    /* Nobody has had it yet. */
+    switches++;
+    holder = NULL;
+    look_after(1, 1);
+    assert(spell->ident == 0 && spell->tid == 0 && spell->looks == 1 && spell->switches == 8);
+    /* Given away while its name was read, and taken back: the same switches, and the name after
+     * all. */
+    holder = (const char *)&me;
+    look_after(1, 1);
+    assert(spell->ident == 77 && spell->tid == mine && spell->looks == 1 && spell->first == hour);
+    look_after(1, 1);
+    assert(spell->looks == 2);
+    begin_spell(watch, holder, 7, hour);
+    assert(spell->ident == 0 && spell->tid == 0 && pc_watch_holder(watch) == 0);
+    locked = 0;
+    begin_spell(watch, holder, 8, hour);
+    assert(spell->ident == 0 && spell->tid == 0);
+    locked = 2;
+    assert(!pc_is_locked(&gil));
+    locked = 1;
+    assert(pc_is_locked(&gil));
+    end_wait();
+}
+
+static void test_whom_to_signal(void)
+{
+    begin_wait();
+    pc_spell *spell = &watch->spell;
+    look_after(1, 1);
+    spell->length = PC_TEXT - 512; /* no room for another */
+    signal_holder(watch, hour);
+    assert(signals == 0 && spell->signals == 0);
+    spell->length--;
+    watch->next_signal = hour + TICK;
+    signal_holder(watch, hour);
+    assert(signals == 0);
+    signal_holder(watch, hour + TICK);
+    assert(signals == 1);
+    drain(watch);
+    spell->length = 0;
+    watch->next_signal = 0.0;
+    /* Another has yet to write. */
+    watch->unanswered = OTHER;
+    cpu_of_other = 0.0;
+    signal_holder(watch, hour);
+    assert(signals == 1 && watch->unanswered == OTHER);
+    cpu_of_other = -1.0; /* it never will */
+    signal_holder(watch, hour);
+    assert(signals == 2 && watch->unanswered == mine);
+    signal_holder(watch, hour + TICK);
+    assert(signals == 3);
+    /* The program took the signal. */
+    assert(watch->figures.signal_lost == 0);
+    handle(other_handler);
+    watch->next_signal = 0.0;
+    signal_holder(watch, hour);
+    assert(signals == 3 && spell->signals == 3 && watch->figures.signal_lost == 1);
+    /* There never was a pipe. */
+    watch->signum = 0;
+    signal_holder(watch, hour);
+    assert(watch->figures.signal_lost == 0);
+    end_wait();
+}
+
+static void test_whose_traceback_it_is(void)
+{
+    begin_wait();
+    pc_spell *spell = &watch->spell;
+    look_after(1, 1);
+    signal_holder(watch, hour);
+    watch->watched++; /* it came after its wait */
+    drain(watch);
+    assert(spell->length == 0 && watch->unanswered == 0);
+    signal_holder(watch, hour);
+    spell->switches++; /* or after its spell */
+    drain(watch);
+    assert(spell->length == 0 && watch->unanswered == 0);
+    watch->next_signal = 0.0;
+    traceback = "1";
+    signal_holder(watch, hour);
+    drain(watch);
+    assert(spell->length == 1 && spell->text[0] == '1');
+    /* What there is no room for is left out. */
+    static char full[PC_TEXT];
+    memset(spell->text, 'a', PC_TEXT);
+    spell->length = PC_TEXT - 5;
+    memset(full, 'b', 9000);
+    watch->signum = SIGNAL;
+    assert(write(watch->out, full, 9000) == 9000);
+    drain(watch);
+    assert(spell->length == PC_TEXT && memcmp(spell->text + PC_TEXT - 7, "aabbbbb", 7) == 0);
+    assert(read(watch->in, full, 1) == -1 && errno == EAGAIN);
+    /* The end of what was written is no text. */
+    writes_to = -1;
+    close(watch->out);
+    drain(watch);
+    traceback = "a line\n";
+    end_wait();
+}
+
+/* ---- the watcher's loop, and what the beat says of its wait ---------------------- */
+
+static double dues[16];
+static int turn;
+
+/* The watcher sleeps, and wakes late; the beat waits from the second time on, and again from the
+ * sixth. */
+static void happens(void)
+{
+    dues[turn++] = hour;
+    switch (turn) {
+    case 1: hour += 0.002; break; /* nobody waits */
+    case 2:
+        hour += TICK / 2.0;
+        answer = "1 1000000000 1";
+        pc_watch_ask(watch, 1);
+        hour += TICK / 2.0;
+        break;
+    case 3:
+        hour += TICK;
+        cpu += 2.0 * TICK;
+        assert(write(watch->out, "lost", 4) == 4);
+        break;
+    case 4: cpu += TICK; break;
+    case 5:
+        pc_watch_got(watch);
+        hour += TICK;
+        break;
+    case 6: pc_watch_ask(watch, 1); break;
+    default: watch->stop = 1;
+    }
+}
+
+static void test_watcher(void)
+{
+    char name[16], before[16], byte;
+    begin_wait();
+    pthread_getname_np(pthread_self(), before, sizeof before);
+    watch->wait = 0;
+    watch->beat_tid = OTHER;
+    watch->spell.ident = watch->longest.ident = 99;
+    turn = 0;
+    step = happens;
+    assert(watcher(watch) == NULL && turn == 7 && held == 0);
+    pthread_getname_np(pthread_self(), name, sizeof name);
+    assert(strcmp(name, "pycrust-watch") == 0 && watch->watcher_tid == mine);
+    pthread_setname_np(pthread_self(), before);
+    /* It looks three times as rarely while nobody waits. */
+    const double pace = TICK;
+    static const double late[] = {0.002, TICK, TICK, 0.0, TICK, 0.0}, rarely[] = {3, 3, 1, 1, 1, 3};
+    double at = 64.0, unseen = 0.0;
+    for (int k = 0; k < 6; k++) {
+        at += rarely[k] * pace;
+        assert(fabs(dues[k] - at) < 1e-8);
+        at += late[k];
+        unseen += fmax(late[k] - 1e-3, 0.0);
+    }
+    assert(watch->figures.looks == 6);
+    assert(fabs(watch->figures.unseen - unseen) < 1e-7);
+    assert(fabs(watch->figures.longest_late - TICK) < 1e-8);
+    assert(read(watch->in, &byte, 1) == -1); /* it drains the pipe */
+    /* The last wait is of another number: nothing is left of the one before. */
+    assert(watch->watched == 3 && watch->spell.looks == 1 && watch->longest.ident == 0);
+    assert(watch->late == 0.0 && watch->delay_before == 1.0);
+    end_wait();
+}
+
+/* Three looks at one wait, the first of which comes late; then it is over. */
+static void waits(void)
+{
+    switch (++turn) {
+    case 1:
+        answer = "1 1000000000 1";
+        pc_watch_ask(watch, 0);
+        hour += TICK;
+        break;
+    case 2:
+        asked = 1;
+        answer = "1 (python) S 1";
+        hour += TICK / 2.0;
+        break;
+    case 3: break;
+    default: watch->stop = 1;
+    }
+}
+
+static pc_stall stall;
+
+static void test_judgement(void)
+{
+    begin_wait();
+    pc_watch_got(watch);
+    pc_watch_judge(watch, NULL);
+    pc_watch_judge(watch, NULL); /* nothing is asked of it */
+    assert(watch->figures.waits == 2 && watch->figures.waited == 0.0);
+    watch->beat_tid = OTHER;
+    turn = 0;
+    step = waits;
+    watcher(watch);
+    pthread_setname_np(pthread_self(), "test_watch");
+    assert(turn == 4 && watch->spell.looks == 3 && watch->spell.ident == 77);
+    const double begin = watch->begin, first = watch->spell.first, asleep = watch->spell.asleep;
+    assert(fabs(watch->late - 1.5 * TICK) < 1e-8);
+    hour = begin + 8.0 * TICK;
+    answer = "1 1250000000 1";
+    assert(write(watch->out, "its line", 8) == 8);
+    watch->wait_signalled = watch->watched;
+    watch->switches_signalled = switches;
+    switches++;
+    assert(pc_watch_got(watch) == watch->end - begin && watch->wait == 0);
+    assert(watch->end == pc_now() && watch->switches_end == 8);
+    memset(&stall, 0x55, sizeof stall);
+    pc_watch_judge(watch, &stall);
+    assert(stall.begin == begin && stall.end == watch->end && stall.switches == 1 && stall.direct);
+    assert(stall.late == watch->late && stall.delay == 0.25);
+    assert(stall.spell.ident == 77 && stall.spell.looks == 3 && stall.spell.first == first);
+    assert(stall.spell.last == watch->end); /* it had the GIL, and slept, until then */
+    assert(fabs(stall.spell.asleep - asleep - 2.0 * watch->pace) < 1e-7);
+    assert(stall.spell.length == 8 && memcmp(stall.spell.text, "its line", 8) == 0);
+    const double wait = stall.end - stall.begin;
+    assert(watch->figures.waits == 3 && watch->figures.waited == wait);
+    assert(watch->figures.longest_wait == wait);
+    end_wait();
+
+    /* Of several holders the last has the GIL until then, and gives it to the beat: not the one
+     * with the longest spell. */
+    begin_wait();
+    asked = 1;
+    for (int k = 0; k < 4; k++) {
+        look_after(1, 1);
+    }
+    switches++;
+    holder = (const char *)&other;
+    look_after(1, 1);
+    hour += 2.0 * TICK;
+    switches++;
+    pc_watch_got(watch);
+    pc_watch_judge(watch, &stall);
+    assert(stall.switches == 2 && !stall.direct && stall.spell.ident == 77);
+    assert(stall.spell.last == hour - 3.0 * TICK && stall.spell.switches == 7);
+    assert(watch->spell.last == hour);
+    end_wait();
+
+    /* The holder gave it to another, who was not seen. */
+    begin_wait();
+    look_after(1, 1);
+    const double last = watch->spell.last;
+    hour += TICK;
+    switches += 2;
+    pc_watch_got(watch);
+    pc_watch_judge(watch, &stall);
+    assert(!stall.direct && stall.switches == 2 && stall.spell.last == last);
+    end_wait();
+
+    /* None was seen; what there is of a spell is of a wait before. */
+    begin_wait();
+    pc_watch_ask(watch, 1);
+    switches++;
+    hour += 4.0 * TICK;
+    watch->spell.ident = 99;
+    watch->spell.switches = 7;
+    watch->spell.last = 1.0;
+    pc_watch_got(watch);
+    memset(&stall, 0x55, sizeof stall);
+    pc_watch_judge(watch, &stall);
+    assert(stall.late == 4.0 * TICK && stall.delay == 0.0 && !stall.direct);
+    assert(stall.spell.ident == 0 && stall.spell.length == 0 && watch->spell.last == 1.0);
+    /* Nobody was seen, though it was looked. */
+    pc_watch_ask(watch, 1);
+    watch->watched = watch->wait;
+    watch->spell.ident = 0;
+    watch->spell.switches = switches;
+    switches++;
+    pc_watch_got(watch);
+    pc_watch_judge(watch, &stall);
+    assert(watch->spell.last == 1.0 && stall.spell.ident == 0);
+    end_wait();
+}
+
+static double shortest_nap, longest_nap;
+
+static void naps(void)
+{
+    const double length = hour - 64.0;
+    shortest_nap = fmin(shortest_nap, length);
+    longest_nap = fmax(longest_nap, length);
+    hour = 64.0;
+    watch->stop = ++turn == until;
+}
+
+static void test_beat(void)
+{
+    begin_wait();
+    /* Whether it asks at all. */
+    const uint64_t waits = watch->waits;
+    locked = 0;
+    watch->wait = 0;
+    assert(!pc_watch_ask(watch, 0) && watch->wait == 0);
+    hour = 65.0;
+    switches = 9;
+    assert(pc_watch_ask(watch, 1) && watch->wait == waits + 1 && watch->begin == 65.0);
+    assert(watch->switches == 9);
+    locked = 1;
+    assert(pc_watch_ask(watch, 0) && watch->wait == waits + 2);
+    assert(pc_watch_ask(watch, 1) && watch->wait == waits + 3);
+    hour = 66.0;
+    assert(pc_watch_got(watch) == 1.0 && watch->wait == 0);
+    pc_watch_judge(watch, NULL);
+
+    /* It naps for random times, no longer than four times the mean. */
+    hour = shortest_nap = 64.0;
+    longest_nap = turn = steps = 0;
+    until = 500;
+    step = naps;
+    for (int k = 1; k <= until; k++) {
+        assert(pc_watch_nap(watch, 0.25) == (k < until) && watch->beat_tid == mine);
+    }
+    assert(turn == until && shortest_nap >= 0.0 && shortest_nap < 0.01 && longest_nap == 1.0);
+    assert(!pc_watch_nap(watch, 0.25) && turn == until); /* not once more at the end */
+
+    pc_figures figures;
+    pc_watch_figures(watch, &figures, 0);
+    assert(figures.beats == 501 && figures.waits == 1 && figures.waited == 1.0);
+    assert(figures.longest_wait == 1.0 && figures.started == 64.0 && figures.signal_lost == 0);
+    hour = 70.0;
+    pc_watch_figures(watch, &figures, 1);
+    assert(figures.beats == 501 && figures.started == 64.0);
+    pc_watch_figures(watch, &figures, 0);
+    assert(figures.beats == 0 && figures.waits == 0 && figures.looks == 0);
+    assert(figures.longest_wait == 0.0 && figures.started == 70.0 && figures.signal_lost == 0);
+    end_wait();
+}
+
+static void test_new(void)
+{
+    no_memory = 1;
+    assert(pc_watch_new(&gil, OVER) == NULL);
+    no_memory = 0;
+    hour = 6.0;
+    static const double overs[] = {0.001, 0.008, 0.02, 0.04, 0.4},
+                        paces[] = {1e-3, 1e-3, 2.5e-3, 5e-3, 5e-3};
+    for (int k = 0; k < 5; k++) {
+        pc_watch *some = pc_watch_new(&gil, overs[k]);
+        assert(some->pace == paces[k] && some->random == 6000000001);
+        /* Never less than twice the switch interval, as it is at the moment. */
+        assert(pc_watch_over(some) == fmax(overs[k], 0.01));
+        interval_us = 20000;
+        assert(pc_watch_over(some) == fmax(overs[k], 0.04));
+        interval_us = 5000;
+        assert(memcmp(&some->gil, &gil, sizeof gil) == 0);
+        pc_watch_free(some);
+    }
+    hour = 0.0;
+    assert(made == 0);
+}
+
+/* ---- both threads, on the clock of the system ------------------------------------ */
+
+static _Atomic int begun, blocked;
+
+static void *beats(void *argument)
+{
+    sigset_t mask;
+    pthread_sigmask(SIG_SETMASK, NULL, &mask);
+    blocked = sigismember(&mask, SIGTERM) && sigismember(&mask, SIGINT);
+    struct timespec some = {.tv_nsec = 20000000};
+    clock_nanosleep(CLOCK_MONOTONIC, 0, &some, NULL);
+    begun = 1;
+    while (pc_watch_nap(argument, 0.001)) {
+        if (pc_watch_ask(argument, 0)) {
+            pc_watch_got(argument);
+            pc_watch_judge(argument, NULL);
+        }
+    }
+    return NULL;
+}
+
+static int is_there(int tid)
+{
+    char path[48];
+    snprintf(path, sizeof path, "/proc/self/task/%d", tid);
+    return access(path, F_OK) == 0;
+}
+
+static void test_threads(void)
+{
+    pc_figures figures;
+    sigset_t mask;
+    locked = 1;
+    pc_watch *some = pc_watch_new(&gil, 0.02);
+    pc_watch_stop(some); /* it does not run */
+    for (int k = 0; k < 2; k++) {
+        begun = 0;
+        assert(pc_watch_start(some, beats, some) == 0);
+        pthread_sigmask(SIG_SETMASK, NULL, &mask);
+        assert(!sigismember(&mask, SIGTERM) && !sigismember(&mask, SIGINT));
+        pc_watch_begun(some);
+        assert(begun && blocked && some->beat_tid != 0 && is_there(some->beat_tid));
+        do { /* it goes on */
+            pc_watch_figures(some, &figures, 0);
+        } while (figures.beats < 20 || figures.looks < 5);
+        pc_watch_stop(some);
+        assert(!is_there(some->beat_tid) && !is_there(some->watcher_tid));
+        pc_watch_figures(some, &figures, 1);
+        /* No look is sooner than one pace after the one before. */
+        assert((double)figures.looks * some->pace <= pc_now() - figures.started);
+        assert(figures.longest_late >= 0.0 && figures.waits >= 10);
+        assert(figures.waits <= figures.beats);
+        pc_watch_stop(some);
+    }
+    /* No thread to be had, neither the first nor the second. */
+    for (int k = 1; k <= 2; k++) {
+        some->watcher_tid = 0;
+        failing = k;
+        begun = 0;
+        assert(pc_watch_start(some, beats, some) == EAGAIN && !begun && failing == 0);
+        assert(!is_there(some->watcher_tid) || some->watcher_tid == 0);
+        pthread_sigmask(SIG_SETMASK, NULL, &mask);
+        assert(!sigismember(&mask, SIGTERM));
+        pc_watch_stop(some);
+    }
+    assert(pc_watch_start(some, beats, some) == 0);
+    pc_watch_begun(some);
+    pc_watch_stop(some);
+    pc_watch_free(some);
+
+    /* A thread that the kernel still lists is waited for, and not for ever. */
+    hour = 1.0;
+    napped = 0;
+    gone = 3;
+    wait_until_gone(mine);
+    assert(napped == 3);
+    char path[48];
+    snprintf(path, sizeof path, "/proc/self/task/%d", mine);
+    assert(strcmp(asked_for, path) == 0);
+    gone = 1000000;
+    wait_until_gone(mine);
+    assert(napped > 100 && napped < 100000);
+    hour = 0.0;
+}
+
+int main(void)
+{
+    alarm(60); /* what hangs is ended */
+    mine = getpid();
+    me.tid = (unsigned long)mine;
+    test_clock();
+    test_what_can_be_read();
+    test_threads_of_the_system();
+    test_pipe();
+    test_signal();
+    test_a_holder_that_goes_on();
+    test_one_that_is_first_asked_late();
+    test_sleepers_and_those_without_a_core();
+    test_spells();
+    test_a_gil_that_goes_while_it_is_looked_at();
+    test_whom_to_signal();
+    test_whose_traceback_it_is();
+    test_watcher();
+    test_judgement();
+    test_beat();
+    test_new();
+    test_threads();
+    assert(made == 0 && held == 0);
+    return 0;
+}
+#endif
