@@ -1,0 +1,35 @@
+/* What stands in for probe/ where test_probe.py tries _probe.pyx alone: each function is one of
+ * Python's. */
+#include "../../probe/watch.h"
+
+#define BY_HAND(type, name, parameters, arguments)                                                 \
+    type(*by_hand_##name) parameters;                                                              \
+    type name parameters                                                                           \
+    {                                                                                              \
+        return by_hand_##name arguments;                                                           \
+    }
+
+BY_HAND(const char *, pc_gil_find, (pc_gil * gil), (gil))
+BY_HAND(pc_watch *, pc_watch_new, (const pc_gil *gil, double over), (gil, over))
+BY_HAND(void, pc_watch_free, (pc_watch * watch), (watch))
+BY_HAND(int, pc_watch_pipe, (pc_watch * watch), (watch))
+BY_HAND(int, pc_signal_is_free, (int signum), (signum))
+BY_HAND(void, pc_watch_signal, (pc_watch * watch, int signum), (watch, signum))
+BY_HAND(void, pc_watch_keep_signal, (pc_watch * watch, int begin), (watch, begin))
+BY_HAND(int, pc_watch_start, (pc_watch * watch, void *(*beat)(void *), void *argument),
+        (watch, beat, argument))
+BY_HAND(void, pc_watch_begun, (pc_watch * watch), (watch))
+BY_HAND(void, pc_watch_stop, (pc_watch * watch), (watch))
+BY_HAND(int, pc_watch_nap, (pc_watch * watch, double mean), (watch, mean))
+BY_HAND(int, pc_watch_ask, (pc_watch * watch, int always), (watch, always))
+BY_HAND(double, pc_watch_got, (pc_watch * watch), (watch))
+BY_HAND(unsigned long, pc_watch_holder, (pc_watch * watch), (watch))
+BY_HAND(void, pc_watch_judge, (pc_watch * watch, pc_stall *stall), (watch, stall))
+BY_HAND(double, pc_watch_over, (pc_watch * watch), (watch))
+BY_HAND(void, pc_watch_figures, (pc_watch * watch, pc_figures *figures, int reset),
+        (watch, figures, reset))
+BY_HAND(int, pc_readable, (const void *bytes), (bytes))
+BY_HAND(int, pc_gettid, (void), ())
+BY_HAND(int, pc_is_locked, (const pc_gil *gil), (gil))
+BY_HAND(double, pc_delay_of, (int tid), (tid))
+BY_HAND(double, pc_cpu_of, (int tid), (tid))
