@@ -57,22 +57,22 @@ const char *pc_gil_find(pc_gil *gil)
 #else
     struct _gil_runtime_state *state = &_PyRuntime.ceval.gil;
 #endif
+    *gil = (pc_gil){
 #if PY_VERSION_HEX >= 0x030D0000
-    gil->holder = (const char *const *)&state->last_holder;
-    gil->locked = &state->locked;
-    gil->asked = NULL;
-    gil->asked_in_state = offsetof(PyThreadState, eval_breaker);
+        .holder = (const char *const *)&state->last_holder,
+        .locked = &state->locked,
+        .asked_in_state = offsetof(PyThreadState, eval_breaker),
 #else
-    gil->holder = (const char *const *)&state->last_holder._value;
-    gil->locked = (const int *)&state->locked._value;
-    gil->asked = (const int *)&interpreter->ceval.gil_drop_request._value;
-    gil->asked_in_state = 0;
+        .holder = (const char *const *)&state->last_holder._value,
+        .locked = (const int *)&state->locked._value,
+        .asked = (const int *)&interpreter->ceval.gil_drop_request._value,
 #endif
-    gil->switches = &state->switch_number;
-    gil->interval = &state->interval;
-    gil->collecting = &interpreter->gc.collecting;
-    gil->tid_in_state = offsetof(PyThreadState, native_thread_id);
-    gil->ident_in_state = offsetof(PyThreadState, thread_id);
+        .switches = &state->switch_number,
+        .interval = &state->interval,
+        .collecting = &interpreter->gc.collecting,
+        .tid_in_state = offsetof(PyThreadState, native_thread_id),
+        .ident_in_state = offsetof(PyThreadState, thread_id),
+    };
     return NULL;
 }
 #endif

@@ -256,8 +256,7 @@ static void signal_holder(pc_watch *watch, double now)
     if (now < watch->next_signal || spell->length >= PC_TEXT - 512) {
         return;
     }
-    if (watch->unanswered != 0 && watch->unanswered != spell->tid &&
-        pc_cpu_of(watch->unanswered) >= 0.0) {
+    if (watch->unanswered != spell->tid && pc_cpu_of(watch->unanswered) >= 0.0) {
         return; /* its traceback, which may still come, would pass for this one's */
     }
     if (!pc_watch_has_signal(watch)) {
@@ -343,9 +342,6 @@ static void look(pc_watch *watch, double now)
     pc_spell *spell = &watch->spell;
     unsigned long switches = switches_now(watch);
     const char *holder = holder_now(watch);
-    if (!pc_is_locked(&watch->gil) || switches_now(watch) != switches) {
-        return;
-    }
     /* Again, if it gave the GIL away just when it was asked who it is, and took it back. */
     if (spell->ident == 0 || spell->switches != switches) {
         end_spell(watch);

@@ -36,8 +36,9 @@ static int mine;                 /* this thread, and for how long it and the oth
 static double cpu, cpu_of_other; /* -1: it has ended */
 static const char *answer;       /* what files of /proc say; NULL: there are none */
 static char asked_for[64];       /* the last of them */
+static void (*meanwhile)(void);  /* what happens while one is read */
 static void (*step)(void);       /* what happens while the watcher sleeps, or the beat naps */
-static int steps, until, made, held, failing, no_memory, gone, napped;
+static int steps, until, made, held, failing, no_memory, gone, napped, told;
 static struct timespec slept;
 
 static struct timespec time_of(double seconds)
@@ -77,6 +78,9 @@ static int open_by_hand(const char *path, int flags)
 {
     assert(flags == (O_RDONLY | O_CLOEXEC) && strlen(path) < sizeof asked_for);
     strcpy(asked_for, path);
+    if (meanwhile != NULL) {
+        meanwhile();
+    }
     if (answer == NULL) {
         return -1;
     }
@@ -124,6 +128,7 @@ static int create_by_hand(pthread_t *thread, void *(*function)(void *), void *ar
     if (failing != 0 && --failing == 0) {
         return EAGAIN;
     }
+    made++;
     return pthread_create(thread, NULL, function, argument);
 }
 
@@ -149,8 +154,10 @@ static int access_by_hand(const char *path)
 #define pthread_mutex_destroy(lock) (made--, pthread_mutex_destroy(lock))
 #define pthread_mutex_lock(lock) lock_by_hand(lock)
 #define pthread_mutex_unlock(lock) unlock_by_hand(lock)
+#define pthread_cond_broadcast(changed) (told++, pthread_cond_broadcast(changed))
 #define pthread_cond_timedwait(changed, lock, time) sleep_by_hand(changed, lock, time)
 #define pthread_cond_wait(changed, lock) sleep_by_hand(changed, lock, NULL)
+#define pthread_join(thread, result) (made--, pthread_join(thread, result))
 #define pthread_create(thread, attributes, function, argument)                                     \
     create_by_hand(thread, function, argument)
 
@@ -627,8 +634,16 @@ static void test_spells(void)
     end_wait();
 }
 
-/* What changes while a look is taken: at the second, third … time that somebody asks for the state
- * of the GIL. */
+static void it_is_given_away(void)
+{
+    locked = 0;
+}
+
+static void it_is_handed_on(void)
+{
+    switches++;
+}
+
 static void test_a_gil_that_goes_while_it_is_looked_at(void)
 {
     begin_wait();
@@ -645,6 +660,18 @@ static void test_a_gil_that_goes_while_it_is_looked_at(void)
     locked = 1;
     look_after(1, 1);
     assert(spell->looks == 2 && spell->cpu == 2.0 * TICK);
+
+    /* What is read of the holder may be of the time after. */
+    asked = 1;
+    meanwhile = it_is_given_away;
+    look_after(1, 1);
+    locked = 1;
+    meanwhile = it_is_handed_on;
+    look_after(1, 1);
+    switches--;
+    meanwhile = NULL;
+    assert(spell->looks == 2 && !watch->runs && spell->cpu == 2.0 * TICK);
+    asked = 0;
 
     /* Nobody has had it yet. */
     switches++;
@@ -759,6 +786,7 @@ static void happens(void)
     switch (turn) {
     case 1: hour += 0.002; break; /* nobody waits */
     case 2:
+        assert(watch->spell.ident == 99); /* so long nobody looks */
         hour += TICK / 2.0;
         answer = "1 1000000000 1";
         pc_watch_ask(watch, 1);
@@ -819,8 +847,9 @@ static void waits(void)
     switch (++turn) {
     case 1:
         answer = "1 1000000000 1";
+        hour += TICK / 2.0;
         pc_watch_ask(watch, 0);
-        hour += TICK;
+        hour += TICK / 2.0; /* of its wait */
         break;
     case 2:
         asked = 1;
@@ -848,7 +877,7 @@ static void test_judgement(void)
     pthread_setname_np(pthread_self(), "test_watch");
     assert(turn == 4 && watch->spell.looks == 3 && watch->spell.ident == 77);
     const double begin = watch->begin, first = watch->spell.first, asleep = watch->spell.asleep;
-    assert(fabs(watch->late - 1.5 * TICK) < 1e-8);
+    assert(fabs(watch->late - TICK) < 1e-8);
     hour = begin + 8.0 * TICK;
     answer = "1 1250000000 1";
     assert(write(watch->out, "its line", 8) == 8);
@@ -1047,7 +1076,9 @@ static void test_threads(void)
         do { /* it goes on */
             pc_watch_figures(some, &figures, 0);
         } while (figures.beats < 20 || figures.looks < 5);
+        told = 0;
         pc_watch_stop(some);
+        assert(told == 1); /* else they would sleep on for a while */
         assert(!is_there(some->beat_tid) && !is_there(some->watcher_tid));
         pc_watch_figures(some, &figures, 1);
         /* No look is sooner than one pace after the one before. */
@@ -1062,7 +1093,7 @@ static void test_threads(void)
         failing = k;
         begun = 0;
         assert(pc_watch_start(some, beats, some) == EAGAIN && !begun && failing == 0);
-        assert(!is_there(some->watcher_tid) || some->watcher_tid == 0);
+        assert(made == 3); /* the watch, its lock and condition; no thread */
         pthread_sigmask(SIG_SETMASK, NULL, &mask);
         assert(!sigismember(&mask, SIGTERM));
         pc_watch_stop(some);
