@@ -100,6 +100,11 @@ TYPES = {
     "pc_delay_of": (c_double, c_int),
     "pc_cpu_of": (c_double, c_int),
 }
+# These take long, or take a lock for which others wait who have the GIL, or will.
+WITHOUT_GIL = {
+    "pc_watch_begun", "pc_watch_stop", "pc_watch_nap", "pc_watch_ask", "pc_watch_judge", "pc_watch_figures",
+    "pc_is_locked",
+}  # fmt: skip
 ADDRESS = 4096  # of a watch: a name, nothing to follow
 SIGNAL = signal.SIGUSR2 if sys.platform != "win32" else 0
 
@@ -110,7 +115,10 @@ def library(tmp_path_factory):
     path = tmp_path_factory.mktemp("c") / "by_hand.so"
     source = Path(__file__).parent / "c" / "by_hand.c"
     subprocess.run([COMPILER, "-shared", "-fPIC", source, "-o", path], check=True)
-    return ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)
+    library = ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)
+    check = ctypes.cast(ctypes.pythonapi.PyGILState_Check, c_void_p)
+    c_void_p.in_dll(library, "by_hand_check").value = check.value
+    return library
 
 
 def right_places():
@@ -151,15 +159,17 @@ class ByHand:
     def put(self, **functions):
         for name, function in functions.items():
             kind = CFUNCTYPE(*TYPES[name])
-            made = kind(self.guarded(function))
+            made = kind(self.guarded(name, function))
             self._kept.append(made)
             c_void_p.in_dll(self._library, f"by_hand_{name}").value = ctypes.cast(made, c_void_p).value
 
-    def guarded(self, function):
+    def guarded(self, name, function):
         """What it raises is raised by `check`: C cannot."""
 
         def call(*arguments):
+            held = c_int.in_dll(self._library, "by_hand_held").value
             try:
+                assert not (held and name in WITHOUT_GIL), name
                 return function(*arguments)
             except BaseException as error:
                 self.errors.append(error)
@@ -344,6 +354,13 @@ def test_what_is_asked(hand, worker):
     assert [ask[4] for ask in asks] == [1.0, 3.0, 5.0, 7.0, 9.0, 11.0, 13.0, 0.0]  # and while it waited
     times = [begin, *(moment for ask, at in zip(asks[1:], met) for moment in (ask[0], at, ask[1]))]
     assert len(met) == 7 and times == sorted(times) and begin <= asks[0][0] == asks[0][1] <= asks[1][0]
+
+
+@needs_the_gil_by_hand
+def test_it_naps_between(hand):
+    hand.put(pc_delay_of=lambda tid: 0.0, pc_is_locked=lambda gil: 0)
+    asks = hand.module.ask(iter([False] * 19 + [True]).__next__, 0.005)
+    assert asks[-1][0] - asks[0][0] > 0.01  # twenty times 5 ms on average
 
 
 # ---- begin and end -------------------------------------------------------------------

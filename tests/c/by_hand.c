@@ -2,10 +2,14 @@
  * Python's. */
 #include "../../probe/watch.h"
 
+int (*by_hand_check)(void); /* whether this thread has the GIL */
+int by_hand_held;           /* whether it had it in the last call */
+
 #define BY_HAND(type, name, parameters, arguments)                                                 \
     type(*by_hand_##name) parameters;                                                              \
     type name parameters                                                                           \
     {                                                                                              \
+        by_hand_held = by_hand_check();                                                            \
         return by_hand_##name arguments;                                                           \
     }
 
