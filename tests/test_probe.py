@@ -329,9 +329,9 @@ def test_the_gil_of_this_process_passes(hand):
 @pytest.mark.parametrize("worker", [[7], []], ids=["worker", "nobody known"])
 def test_what_is_asked(hand, worker):
     """Delays grow by 1, 2, 3 … s; the lock, and the processor time of the worker, are as listed."""
-    delays = iter([0.0, 1.0, 3.0, 6.0, 10.0, 15.0, 21.0, 28.0, 36.0, 45.0, 55.0, 66.0, 78.0, 91.0, 105.0])
-    locks = iter([0, 1, 0, 0, 0, 1, 1])
-    ran = iter([0.0, 1.9e-5, 2e-5, 5.0, 6.0] if worker else [-1.0, -1.0, -1.0])
+    delays = iter([k * (k + 1) / 2 for k in range(17)])
+    locks = iter([0, 1, 0, 0, 0, 1, 1, 0])
+    ran = iter([0.0, 1.9e-5, 2e-5, 5.0, 6.0, 6.00001] if worker else [-1.0, -1.0, -1.0])
 
     def delay(tid):
         assert tid == threading.get_native_id()
@@ -343,17 +343,15 @@ def test_what_is_asked(hand, worker):
 
     hand.put(pc_delay_of=delay, pc_cpu_of=cpu, pc_is_locked=lambda gil: next(locks))
     begin, met = time.perf_counter(), []
-    asks = hand.module.ask(iter([False] * 6 + [True]).__next__, 1e-6, worker, lambda: met.append(time.perf_counter()))
+    asks = hand.module.ask(iter([False] * 7 + [True]).__next__, 1e-6, worker, lambda: met.append(time.perf_counter()))
     hand.check()
     assert next(locks, None) is next(ran, None) is next(delays, None) is None
-    nan = [2] if worker else []
-    assert [str(ask[2]) for ask in asks] == [
-        "0.0", "0.0", "1.0", "nan" if nan else "0.0", "0.0", "0.0", "1.0", "1.0",
-    ]  # fmt: skip
-    assert [ask[3] for ask in asks] == [0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 14.0]  # ready, before it asked
-    assert [ask[4] for ask in asks] == [1.0, 3.0, 5.0, 7.0, 9.0, 11.0, 13.0, 0.0]  # and while it waited
+    none = "nan" if worker else "0.0"
+    assert [str(ask[2]) for ask in asks] == ["0.0", "0.0", "1.0", none, "0.0", "0.0", "1.0", "1.0", none]
+    assert [ask[3] for ask in asks] == [0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 14.0, 16.0]  # ready, before it asked
+    assert [ask[4] for ask in asks] == [1.0, 3.0, 5.0, 7.0, 9.0, 11.0, 13.0, 15.0, 0.0]  # and while it waited
     times = [begin, *(moment for ask, at in zip(asks[1:], met) for moment in (ask[0], at, ask[1]))]
-    assert len(met) == 7 and times == sorted(times) and begin <= asks[0][0] == asks[0][1] <= asks[1][0]
+    assert len(met) == 8 and times == sorted(times) and begin <= asks[0][0] == asks[0][1] <= asks[1][0]
 
 
 @needs_the_gil_by_hand

@@ -38,7 +38,7 @@ static const char *answer;       /* what files of /proc say; NULL: there are non
 static char asked_for[64];       /* the last of them */
 static void (*meanwhile)(void);  /* what happens while one is read */
 static void (*step)(void);       /* what happens while the watcher sleeps, or the beat naps */
-static int steps, until, made, held, failing, no_memory, gone, napped, told;
+static int steps, until, made, held, failing, no_memory, gone, napped, told, looked;
 static struct timespec slept;
 
 static struct timespec time_of(double seconds)
@@ -142,7 +142,7 @@ static int access_by_hand(const char *path)
 #define clock_gettime(clock, time) clock_by_hand(clock, time)
 #define nanosleep(time, rest) (slept = *(time))
 #define open(path, flags) open_by_hand(path, flags)
-#define access(path, mode) (hour == 0.0 ? access(path, mode) : access_by_hand(path))
+#define access(path, mode) (looked++, hour == 0.0 ? access(path, mode) : access_by_hand(path))
 #define usleep(time) (hour == 0.0 ? usleep(time) : napped++)
 #define calloc(count, size) (no_memory ? NULL : (made++, calloc(count, size)))
 #define free(memory) (made--, free(memory))
@@ -1076,9 +1076,10 @@ static void test_threads(void)
         do { /* it goes on */
             pc_watch_figures(some, &figures, 0);
         } while (figures.beats < 20 || figures.looks < 5);
-        told = 0;
+        told = looked = 0;
         pc_watch_stop(some);
-        assert(told == 1); /* else they would sleep on for a while */
+        assert(told == 1);   /* else they would sleep on for a while */
+        assert(looked >= 2); /* whether the kernel still lists them */
         assert(!is_there(some->beat_tid) && !is_there(some->watcher_tid));
         pc_watch_figures(some, &figures, 1);
         /* No look is sooner than one pace after the one before. */
