@@ -131,7 +131,7 @@ static inline vecd load_float16(const char *x, ptrdiff_t stride)
 /* NaN is larger than any number. */
 static inline double larger_double(double x, double y)
 {
-    return y <= x ? x : y;
+    return x >= y || x != x ? x : y;
 }
 
 /* A row is WAYS vectors (of lanes that sum both: half as many): so many chains of additions

@@ -595,6 +595,21 @@ static void test_longest_lane(const pc_kernels *kernels)
         }
 }
 
+/* How far a lane came is told by NaN, wherever there is one: no scale will do. */
+static void test_nan_is_farthest(const pc_kernels *kernels)
+{
+    enum { N = 64 };
+    for (int both = 0; both < 2; both++)
+        for (size_t at = 0; at < N; at++) {
+            double x[N];
+            certified found;
+            for (size_t j = 0; j < N; j++)
+                x[j] = j == at ? (double)NAN : 0x1p400;
+            CHECK(kernels->certified[both][2]((const char *)x, sizeof *x, N, 0, &found) == 0);
+            CHECK(found.most != found.most);
+        }
+}
+
 /* The worst that a lane can lose: numbers that make t (or b) large and each rounding of it go one
  * way, found by trying, and the same in every lane. Returns how much of the slack that is. */
 static double worst(const pc_kernels *kernels, pc_part part, int rows, int upwards)
@@ -677,6 +692,7 @@ int main(int argc, char **argv)
         test_edge_of_a_lane(kernels, 0);
         test_edge_of_a_lane(kernels, 1);
         test_longest_lane(kernels);
+        test_nan_is_farthest(kernels);
         test_cancels(kernels);
         test_overflow();
         test_windows(count);
