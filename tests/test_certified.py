@@ -1,5 +1,6 @@
 """Certified sums: results beside, on and far from the points where rounding turns, the same as the exact way's."""
 
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from math import isqrt
 
@@ -11,7 +12,7 @@ import pycrust
 from pycrust import reference
 from pycrust._reduce import _uncertain_sums
 
-pytestmark = pytest.mark.thread_unsafe(reason="counts the uncertain sums of the whole process")
+counts = pytest.mark.thread_unsafe(reason="counts the uncertain sums of the whole process")
 
 LENGTH = 300  # above that from which sums are certified at every level
 
@@ -62,6 +63,7 @@ MIDPOINT = 2**53 + 1  # between two doubles
 DOUBLE = 2**53 + 2
 
 
+@counts
 @pytest.mark.parametrize("sign", [-1, 0, 1])
 @pytest.mark.parametrize("whole", [MIDPOINT, DOUBLE])
 @pytest.mark.parametrize("k", range(20, 61, 4))
@@ -74,6 +76,7 @@ def test_sums_beside_a_midpoint_and_beside_a_double(level, whole, sign, k):
         assert uncertain == 1
 
 
+@counts
 @pytest.mark.parametrize("sign", [-1, 0, 1])
 @pytest.mark.parametrize("k", range(8, 61, 4))
 def test_roots_beside_a_midpoint(level, sign, k):
@@ -83,6 +86,7 @@ def test_roots_beside_a_midpoint(level, sign, k):
     assert uncertain == (1 if sign == 0 or k >= 12 else uncertain)
 
 
+@counts
 def test_roots_of_three_and_four(level):
     """(3k, 4k) with 5k an odd number of 54 bits."""
     for k in range((2**53) // 5 + 1, (2**53) // 5 + 40):
@@ -92,6 +96,7 @@ def test_roots_of_three_and_four(level):
         assert uncertain == (5 * k) % 2
 
 
+@counts
 @pytest.mark.parametrize("sign", [-1, 0, 1])
 @pytest.mark.parametrize("k", [8, 30, 56])
 def test_means_beside_a_midpoint(level, sign, k):
@@ -100,6 +105,7 @@ def test_means_beside_a_midpoint(level, sign, k):
     assert uncertain == (1 if sign == 0 or k >= 12 else uncertain)
 
 
+@counts
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "c8", "c16"])
 def test_ordinary_data_need_no_second_way(level, dtype):
     rng = np.random.default_rng(5)
@@ -117,6 +123,7 @@ def test_ordinary_data_need_no_second_way(level, dtype):
         assert _uncertain_sums() == before
 
 
+@counts
 def test_ties_of_whole_numbers(level):
     """Their sums lie halfway between two doubles often; the exact way takes over as often."""
     rng = np.random.default_rng(6)
@@ -155,6 +162,21 @@ def test_what_no_kernel_takes_goes_the_exact_way(level, odd):
             assert_same(getattr(pycrust, figure)(b), getattr(reference, figure)(b))
 
 
+@counts
+def test_four_threads_at_once(level):
+    """Each gets its own results, and every uncertain sum is counted."""
+    arrays = [array_of(MIDPOINT, sign, 40) for sign in (-1, 0, 1)] + [array_of(DOUBLE, 1, 40)]
+
+    def results(a):
+        return {pycrust.sumsq(a) for _ in range(20_000)}
+
+    before = _uncertain_sums()
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(results, arrays)) == [{reference.sumsq(a)} for a in arrays]
+    assert _uncertain_sums() - before == 3 * 20_000  # beside the midpoint, and on it
+
+
+@counts
 def test_accumulators_stay_exact(level):
     """What is merged later cannot be summed again: a tie, made by the last number, is still one."""
     before = _uncertain_sums()
