@@ -39,7 +39,7 @@ needs_the_gil_by_hand = pytest.mark.skipif(
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it needs Linux")
 @pytest.mark.skipif(sys.implementation.name != "cpython" or not gil_enabled(), reason="it needs the GIL of CPython")
 @pytest.mark.skipif(not (3, 11) <= sys.version_info < (3, 15), reason="it needs a version that is known")
-def test_the_gil_is_found_where_it_can_be():
+def test_it_is_found_where_it_can_be():
     assert _probe.why_not() == ""
 
 
@@ -318,7 +318,7 @@ def test_the_reason_is_that_of_c_and_is_asked_for_once(hand):
 
 
 @needs_the_gil_by_hand
-def test_the_gil_of_this_process_passes(hand):
+def test_that_of_this_process_passes(hand):
     assert hand.module.why_not() == ""
 
 
@@ -406,7 +406,7 @@ def test_a_watch_begins_and_ends(hand):
 
 
 @needs_the_gil_by_hand
-def test_the_handler_is_gone_before_the_programs_is_put_back(hand):
+def test_ours_is_gone_before_the_programs_is_put_back(hand):
     watch = hand.module.Watch(0.25, SIGNAL)
     watch.start()
     assert ("signal", SIGNAL) not in hand.taken() and not is_caught()  # there is no pipe
@@ -441,7 +441,7 @@ def test_what_cannot_begin_leaves_nothing(hand):
 
 
 @needs_the_gil_by_hand
-def test_around_a_fork_and_at_exit(hand):
+def test_other_processes_and_the_end(hand):
     watch = hand.module.Watch(0.25, SIGNAL)
     assert hand.hooks.exit == hand.hooks.fork == []
     watch.start()
