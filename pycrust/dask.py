@@ -438,8 +438,8 @@ def _as_they_are(parts: "_Parts", axis: tuple[int, ...], keepdims: bool) -> "_Pa
 
 def _merge(parts: "_Parts", axis: tuple[int, ...], keepdims: bool) -> "_Parts":
     """The accumulators added along the axes."""
-    merged: Any = np.sum(parts, axis=axis, keepdims=keepdims)  # one + after another
-    return np.asarray(merged, dtype=object)
+    merged = np.asarray(np.sum(parts, axis=axis, keepdims=True), dtype=object)  # one + after another
+    return merged if keepdims else merged.squeeze(axis)
 
 
 def _round(
