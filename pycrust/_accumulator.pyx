@@ -170,7 +170,7 @@ cdef class Accumulator:
         squares, numbers, count = (int(each) for each in sums_of_ints(array, mask, tuple(range(array.ndim))))
         pc_accumulator_clear(&acc, PC_VAR)
         acc.count = count
-        if max(map(int.bit_length, array.flat)) <= LARGEST_BITS:
+        if max(map(int.bit_length, array.reshape(-1))) <= LARGEST_BITS:
             import_int(&acc, PC_SQUARES, squares, 0)
             import_int(&acc, PC_NUMBERS, numbers, 0)
             self.add(&acc, kind, None)

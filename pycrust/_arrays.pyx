@@ -52,7 +52,6 @@ _BY_KIND = {
 cdef int fill_types() except -1:
     for k in range(cnp.NPY_NTYPES_LEGACY):
         types[<int>k].type = -1
-        types[<int>k].parts = 1
     for char in "?bBhHiIlLqQefdFD":         # int and long and long long, though two of them are alike
         dtype = np.dtype(char)
         parts = 2 if dtype.kind == "c" else 1
@@ -66,7 +65,6 @@ fill_types()
 cdef int type_of(int number, int *parts) noexcept:
     """The C type behind a NumPy type number, and how many parts an element has; -1 if none."""
     if not 0 <= number < cnp.NPY_NTYPES_LEGACY:
-        parts[0] = 1
         return -1
     parts[0] = types[number].parts
     return types[number].type
@@ -164,10 +162,11 @@ cdef object ints_of(a):
     elif not isinstance(first, (int, np.integer)):
         return None
     exact = np.array(a, dtype=object)
-    for k, each in enumerate(exact.flat):
+    flat = exact.reshape(-1)                    # no copy; .flat goes no deeper than 32
+    for k, each in enumerate(flat):
         if not isinstance(each, (int, np.integer, np.bool_)):
             return None
-        exact.flat[k] = int(each)
+        flat[k] = int(each)
     return exact
 
 
