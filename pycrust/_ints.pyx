@@ -47,7 +47,7 @@ cdef tuple exact_part(const pc_accumulator *acc, pc_part part):
     integer = int_from_words(words, count)
     if negative:
         integer = -integer
-    return (integer << exponent, 0) if exponent > 0 else (integer, exponent)
+    return integer << max(exponent, 0), min(exponent, 0)
 
 
 cdef object exact_int(const pc_accumulator *acc, pc_part part):
@@ -116,7 +116,6 @@ cdef pc_status write_exact(const pc_figure *figure, tuple ddof, count, tuple sum
         pc_accumulator_clear(&nothing, one.result)
         pc_accumulator_make_special(&nothing, special)
         nothing.count = 1
-        one.ddof = 0
         pc_accumulator_round(&nothing, &one, out)
         return PC_EMPTY if divisor == 0 else PC_OK
     # More bits than any float has, and one that says whether there was a rest.

@@ -129,8 +129,8 @@ cdef class Figure:
 
     cdef bint is_for_c(self, uint64_t count) except -1:
         """Whether C takes this ddof with so many numbers."""
-        integer, bits = self.ddof
-        return bits == 0 or (bits <= MOST_DDOF_BITS and integer <= UINT64_MAX and count >> (64 - MOST_DDOF_BITS) == 0)
+        bits = self.ddof[1]
+        return bits == 0 or (bits <= MOST_DDOF_BITS and count >> (64 - MOST_DDOF_BITS) == 0)
 
     cdef pc_status write(self, const pc_accumulator *acc, char *out) except *:
         """pc_accumulator_round of an exact sum, whatever ddof is."""
@@ -255,9 +255,9 @@ cdef class Job:
         cdef size_t k, worker, pieces, workers
         s.first = first
         s.count = pc_array_panel(&s.array, first, s.positions)
-        s.step = max(<size_t>1, self.piece() // s.count)
+        s.step = self.piece() // s.count
         pieces = s.depth // s.step + (s.depth % s.step != 0)
-        workers = max(<size_t>1, min(self.workers, pieces))
+        workers = min(self.workers, pieces) or <size_t>1
         cdef Sums sums = Sums(workers * s.count, certify, s.figure.result)
         s.sums = sums.at
         run_pieces(add_piece, s, pieces, workers, self.is_quick(s.count))
@@ -315,11 +315,11 @@ cdef class Job:
         cdef Shares *s = &self.shares
         cdef pc_status status = PC_OK
         cdef size_t worker, pieces, workers, worst = 0
-        s.step = max(<size_t>1, self.piece() // (s.depth + POSITION))
+        s.step = self.piece() // (s.depth + POSITION)       # 1 at least: the depth is not above PIECE // NARROW
         if s.step > 8:
             s.step -= s.step % 8        # as columns go best
         pieces = s.positions // s.step + (s.positions % s.step != 0)
-        workers = max(<size_t>1, min(self.workers, pieces))
+        workers = min(self.workers, pieces)
         s.count = min(<size_t>PC_PANEL, s.step, s.positions)
         cdef Sums sums = Sums(workers * s.count, False, s.figure.result)
         reports = bytearray(workers * sizeof(Report))
