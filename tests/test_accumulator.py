@@ -207,6 +207,12 @@ def test_dtypes_mixed(level, data):
     assert_equals(sum((given_all(a) for a in arrays), Accumulator()), expected)
 
 
+def test_numbers_that_a_broadcast_repeats():
+    a = np.array([0.1, -2.5, 1e300])
+    for times in (1, 2, 3):
+        assert_equals(Accumulator(np.broadcast_to(a, (times, 3))), expected_of(*[a] * times))
+
+
 def test_number_by_number(level):
     rng = np.random.default_rng(1)
     a = floats(rng, 500, highest=1000, spread=2000)
@@ -378,6 +384,7 @@ def test_nan_and_inf():
             assert_equals(given_all([3], [one], [other]), expected)
             assert_equals(given_all([3]) + given_all([other]) + given_all([one]), expected)
             assert given_all([3], [one], [other]) == given_all([other], [3], [one])
+            assert_equals(given_all([2**1100], [one], [other]), expected_of([2**1100], [one], [other]))
     assert given_all([math.inf], [-math.inf]) != given_all([math.inf], [math.inf])
 
 

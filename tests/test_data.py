@@ -607,12 +607,44 @@ class Behind:
 def test_masks_in_lists_in_where_and_behind_other_objects(name):
     function = pycrust.Accumulator().update if name == "Accumulator" else getattr(pycrust, name)
     masked = np.ma.masked_array([1.0, 2.0], mask=[True, False])
-    for a in ([masked], [[masked], [masked]], (np.ones(2), masked), Behind(), [Behind()]):
-        with pytest.raises(TypeError, match="masked arrays are not taken"):
+    for a in ([masked], [[masked], [masked]], (np.ones(2), masked), [Behind()]):
+        with pytest.raises(TypeError, match=r"masked arrays are not taken, .*np\.ma\.stack"):
             function(a)
-    for where in (masked > 0, [masked > 0], [[masked > 0]]):
-        with pytest.raises(TypeError, match="masked arrays are not taken"):
+    with pytest.raises(TypeError, match=r"masked arrays are not taken, .*np\.ma\.getmaskarray"):
+        function(Behind())
+    with pytest.raises(TypeError, match=r"masked arrays are not taken, .*pass where\.filled"):
+        function(np.ones(2), where=masked > 0)
+    for where in ([masked > 0], [[masked > 0]]):
+        with pytest.raises(TypeError, match=r"masked arrays are not taken, .*np\.ma\.stack"):
             function(np.ones(2), where=where)
+
+
+def nested(a, times):
+    return functools.reduce(lambda inner, _: [inner], range(times), a)
+
+
+def test_lists_as_deep_as_numpy_goes():
+    """All the way down they are looked through for masks, and for ints that are no floats."""
+    deepest = 64 if int(np.__version__.split(".")[0]) > 1 else 32
+    for depth in (1, deepest // 2, deepest - 1, deepest):
+        assert_same(pycrust.sumsq(nested([2**63 + 1, -1], depth - 1)), (2**63 + 1) ** 2 + 1)
+        with pytest.raises(TypeError, match="masked arrays are not taken"):
+            pycrust.sumsq(nested(np.ma.masked, depth))
+    endless = []
+    endless.append(endless)
+    with pytest.raises(ValueError, match="dimension"):
+        pycrust.sumsq(endless)
+
+
+def test_what_converts_is_converted_once():
+    class Costly:
+        def __array__(self, dtype=None, copy=None):
+            made.append(self)
+            return np.array([3.0, 4.0])
+
+    made = []
+    assert_same(pycrust.sumsq(Costly()), 25.0)
+    assert len(made) == 1
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -827,6 +859,10 @@ def test_the_first_sum_that_does_not_fit_is_named(dtype, wider, workers):
         pycrust.sumsq(a, axis=1, dtype=dtype, workers=workers)
     with pytest.raises(OverflowError, match=rf"squares is {total}, .*dtype=object"):
         pycrust.sumsq([math.isqrt(limit) + 1], dtype=dtype)
+    a[:, 7] = math.isqrt(limit) + 1
+    for _ in range(100):  # whichever worker comes first
+        with pytest.raises(OverflowError, match=r"at \(0,\) "):
+            pycrust.sumsq(a, axis=1, dtype=dtype, workers=workers)
 
 
 def test_arrays_of_integers_in_a_list():

@@ -163,6 +163,20 @@ def test_spreads_beside_a_midpoint(level, name, ddof, n):
                 compare_one(function, b, ddof=ddof)
 
 
+@pytest.mark.parametrize("far", [100, 300, 900])
+def test_ints_far_below_a_tie(far):
+    """The even neighbour is below, and nothing is too far below the tie to tell."""
+    for sign in (1, -1):
+        tie = sign * (2**53 + 1) << far
+        for n in (1, 3):
+            zeros = [0] * (n - 1)
+            assert_same(pycrust.mean([n * tie, *zeros]), sign * 2.0 ** (53 + far))
+            for little in (1, 2, 2**40):
+                a = [n * tie + sign * little, *zeros]
+                assert_same(pycrust.mean(a), sign * (2.0**53 + 2) * 2.0**far)
+                assert_same(pycrust.mean([a], axis=1), np.array([sign * (2.0**53 + 2) * 2.0**far]))
+
+
 @pytest.mark.parametrize("dtype, bits", [("f4", 24), ("f2", 11)])
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_narrow_results_are_rounded_once(level, name, dtype, bits):
@@ -313,6 +327,14 @@ def test_exact_shifts_and_scales(level, shift, bits, exponent, n, seed, ddof):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
+def test_a_long_sum_that_does_not_fit(workers):
+    a = np.full((3, 40_000), 2**60)
+    a[0] = 1
+    with pytest.raises(OverflowError, match=rf"at \(1,\) along the axes kept is {40_000 * 2**60}, "):
+        pycrust.sum(a, axis=1, workers=workers)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
 def test_sums_of_integers_never_wrap(level, workers):
     rows = np.array([[2**63 - 1, 0], [2**63 - 1, 1], [-(2**63), 0], [-(2**63), -1]])
     assert_same(pycrust.sum(rows[[0, 2]], axis=1, workers=workers), np.array([2**63 - 1, -(2**63)]))
@@ -348,9 +370,11 @@ def test_lists_of_ints_of_either_sign():
         for name in ("mean", "var", "std"):
             assert_same(getattr(pycrust, name)(a, axis=axis), getattr(reference, name)(a, axis=axis))
     assert_same(pycrust.sum(a, axis=1, where=[[False] * 3, [False, True, True]]), np.array([0, 2]))
+    assert_same(pycrust.mean([2**1100, -(2**1100)]), 0.0)
     with pytest.raises(OverflowError, match="dtype=object"):
         pycrust.sum(a, axis=1)
     assert_same(pycrust.sum([-(2**63)], axis=0), np.int64(-(2**63)))
+    assert_same(pycrust.sum([[-(2**64), 2**63], [2**64, -(2**63) - 1]], axis=1), np.array([-(2**63), 2**63 - 1]))
 
 
 def test_wide_integers_with_small_spreads(level):
@@ -380,6 +404,28 @@ def test_ddof_is_taken_exactly(level, dtype, ddof):
             assert_same(function(a, axis=axis, ddof=ddof, dtype="f2"), oracle(a, axis, ddof=ddof, dtype="f2"))
         assert_same(getattr(Accumulator(a), name)(ddof), oracle(a, ddof=ddof))
         assert_same(getattr(Accumulator(a), name)(ddof=ddof), oracle(a, ddof=ddof))
+
+
+@pytest.mark.parametrize("ddof", [0, 0.1])
+def test_long_spreads_that_need_exact_sums(level, ddof):
+    """Of many numbers around a large one no other sums will do, nor of any with a ddof that C does not take."""
+    a = 1.7e9 + np.random.default_rng(6).standard_normal(40_000)
+    for name in ("var", "std"):
+        expected = getattr(reference, name)(a, ddof=ddof)
+        assert_same(getattr(pycrust, name)(a, ddof=ddof), expected)
+        assert_same(getattr(pycrust, name)(a, axis=0, ddof=ddof), np.float64(expected))
+
+
+@without_warnings
+@pytest.mark.parametrize("ddof", [0.5, 1 + 2.0**-16, 2.0**-17, 2.0**47 - 0.5, 2**63, math.inf], ids=repr)
+def test_ddof_beside_any_count(ddof):
+    """Very many numbers, counted in fractions, do not fit a word of C."""
+    total, expected = Accumulator([1.5, 4.0, -2.25]), reference.Accumulator([1.5, 4.0, -2.25])
+    for _ in range(62):
+        total.merge(total)
+        expected.merge(expected)
+        for name in ("var", "std"):
+            assert_same(getattr(total, name)(ddof), getattr(expected, name)(ddof))
 
 
 @pytest.mark.parametrize("function", ["var", "std"])
@@ -433,6 +479,9 @@ FEW = [
     ([3, 4], 2),
     ([3, 3], 5),
     ([3.0, 4.0], 2.5),
+    ([3.0, 4.0], 2.1),
+    ([3.0, 3.0], 2.1),
+    ([3.0, math.inf], 2.1),
     ([3.0, 4.0], math.inf),
     ([3.0, 4.0], 10**400),
     ([3.0, math.inf], 2),

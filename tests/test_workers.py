@@ -79,6 +79,11 @@ def test_pieces_of_a_masked_array():
     assert pycrust.sumsq(a, where=mask, workers=2) == int(np.sum(a[mask] ** 2))
 
 
+def test_pieces_of_few_long_rows():
+    a = np.arange(300_000).reshape(3, -1)
+    assert pycrust.sumsq(a, axis=1, workers=2).tolist() == np.sum(a**2, axis=1).tolist()
+
+
 def test_more_pieces_than_any_axis_is_long():
     """Axes of length two that do not run on into each other."""
     base = np.arange(3**17 // 2 + 1, dtype=np.uint8)
@@ -145,6 +150,22 @@ def test_calls_from_within_workers():
         for future in outer:
             for result in future.result(timeout=60):
                 assert_same(result, expected)
+
+
+@alone
+@unix  # elsewhere these clocks are coarse
+@pytest.mark.parametrize("axis", [None, 0])
+def test_all_workers_work(until, axis):
+    """The caller's thread does some of the pieces, and a helper some."""
+    a = windows(100)
+
+    def look():
+        process, own = time.process_time(), time.thread_time()
+        pycrust.sumsq(a, axis=axis, workers=2)
+        own = time.thread_time() - own
+        return own, time.process_time() - process - own
+
+    until(lambda seconds: min(seconds) > 0.001, look)
 
 
 @alone
