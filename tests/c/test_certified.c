@@ -689,6 +689,8 @@ int main(int argc, char **argv)
         const pc_kernels *kernels = pc_kernels_in_use();
         if (!kernels->lanes[0])
             continue;
+        CHECK(kernels->lanes[0] ==
+              2 * kernels->lanes[1]); /* of those that sum both, half as many */
         test_edge_of_a_lane(kernels, 0);
         test_edge_of_a_lane(kernels, 1);
         test_longest_lane(kernels);
