@@ -645,6 +645,7 @@ def test_forged_states_at_the_end_of_the_range():
                             assert sound == (number**2 <= count * squares)
                             taken += sound
     assert taken > 500
+    assert assert_sound_or_refused(changed(count=2**62, kind="complex", sumsq=(2**2111, 0), sumj=(2**1086, 0)))
 
 
 @pytest.mark.parametrize("part", [3, None, "x", np.ones(2), object()], ids=["int", "None", "str", "array", "object"])
@@ -653,6 +654,13 @@ def test_what_a_worker_gives_instead_of_an_accumulator(part):
     parts[:] = given_all([3]), part
     with pytest.raises(TypeError, match="sums of a chunk came back as"):
         _results(parts, "sum", np.dtype(float), None)
+
+
+@pytest.mark.parametrize("dtype", ["c8", "c16"])
+def test_complex_results_beside_ints_beyond_doubles(dtype):
+    parts = np.empty(2, object)
+    parts[:] = given_all([2**1100, -(2**1100)], [1 + 2j]), given_all([2**1100], [3 - 4j])
+    assert_same(_results(parts, "sum", np.dtype(dtype), None), np.array([1 + 2j, complex(math.inf, -4)], dtype))
 
 
 def test_a_forged_part_of_a_merge_spoils_its_own_sum_alone():

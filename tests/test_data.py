@@ -859,9 +859,10 @@ def test_the_first_sum_that_does_not_fit_is_named(dtype, wider, workers):
         pycrust.sumsq(a, axis=1, dtype=dtype, workers=workers)
     with pytest.raises(OverflowError, match=rf"squares is {total}, .*dtype=object"):
         pycrust.sumsq([math.isqrt(limit) + 1], dtype=dtype)
-    a[:, 7] = math.isqrt(limit) + 1
-    for _ in range(100):  # whichever worker comes first
-        with pytest.raises(OverflowError, match=r"at \(0,\) "):
+    a[:] = 0
+    for row in range(4950, 0, -50):  # whichever worker comes first
+        a[row:, 7] = math.isqrt(limit) + 1
+        with pytest.raises(OverflowError, match=rf"at \({row},\) "):
             pycrust.sumsq(a, axis=1, dtype=dtype, workers=workers)
 
 

@@ -158,14 +158,23 @@ def test_calls_from_within_workers():
 def test_all_workers_work(until, axis):
     """The caller's thread does some of the pieces, and a helper some."""
     a = windows(100)
+    until(lambda seconds: min(seconds) > 0.001, lambda: seconds_of(lambda: pycrust.sumsq(a, axis=axis, workers=2)))
 
-    def look():
-        process, own = time.process_time(), time.thread_time()
-        pycrust.sumsq(a, axis=axis, workers=2)
-        own = time.thread_time() - own
-        return own, time.process_time() - process - own
 
-    until(lambda seconds: min(seconds) > 0.001, look)
+@alone
+@unix
+@pytest.mark.parametrize("call", [pycrust.sumsq, pycrust.Accumulator])
+def test_no_helper_works_by_default(until, call):
+    a = windows(100)
+    until(lambda seconds: seconds[1] < 0.001, lambda: seconds_of(lambda: call(a)))
+
+
+def seconds_of(call):
+    """How long this thread, and how long others computed."""
+    process, own = time.process_time(), time.thread_time()
+    call()
+    own = time.thread_time() - own
+    return own, time.process_time() - process - own
 
 
 @alone
