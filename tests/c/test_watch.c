@@ -424,6 +424,14 @@ static void handler_of_three(int signum, siginfo_t *info, void *context)
     (void)context;
 }
 
+/* What handles the signal after pc_watch_keep_signal, which found this. */
+static void *kept(void (*found)(int), int begin)
+{
+    handle(found);
+    pc_watch_keep_signal(watch, begin);
+    return handler_now();
+}
+
 static void test_signal(void)
 {
     struct sigaction three = {.sa_sigaction = handler_of_three, .sa_flags = SA_SIGINFO};
@@ -440,19 +448,11 @@ static void test_signal(void)
     handle(other_handler);
     assert(!pc_watch_has_signal(watch));
     /* Ours is ignored before it is taken away, so that what is pending is gone; and stays away. */
-    handle(write_traceback);
-    pc_watch_keep_signal(watch, 1);
-    assert(handler_now() == (void *)(uintptr_t)SIG_IGN);
-    handle(SIG_DFL);
-    pc_watch_keep_signal(watch, 0);
-    assert(handler_now() == (void *)(uintptr_t)SIG_DFL);
+    assert(kept(write_traceback, 1) == (void *)(uintptr_t)SIG_IGN);
+    assert(kept(SIG_DFL, 0) == (void *)(uintptr_t)SIG_DFL);
     /* The program's is left alone, and put back. */
-    handle(other_handler);
-    pc_watch_keep_signal(watch, 1);
-    assert(handler_now() == (void *)(uintptr_t)other_handler);
-    handle(SIG_DFL);
-    pc_watch_keep_signal(watch, 0);
-    assert(handler_now() == (void *)(uintptr_t)other_handler);
+    assert(kept(other_handler, 1) == (void *)(uintptr_t)other_handler);
+    assert(kept(SIG_DFL, 0) == (void *)(uintptr_t)other_handler);
     /* Without either end there is no use in it. */
     handle(write_traceback);
     assert(pc_watch_has_signal(watch));
