@@ -55,7 +55,7 @@ void accumulator_add(pc_accumulator *acc, pc_part part, const uint64_t sum[4], i
 void accumulator_add_number(pc_accumulator *acc, double x, int imaginary);
 
 /* words += (x, sign) * 2^position: x in two's complement, and `sign` all the bits above it.
- * What goes beyond the last word is lost. */
+ * The position is one of the words'; what goes beyond the last is lost. */
 static inline void add_at(uint64_t *words, size_t room, size_t position, pc_u128 x, uint64_t sign)
 {
     const unsigned shift = position % 64;
@@ -71,7 +71,7 @@ static inline void add_at(uint64_t *words, size_t room, size_t position, pc_u128
         carry = add_carry(&words[k + 2], top, carry);
         for (k += 3; k < room && carry != (sign & 1); k++)
             carry = add_carry(&words[k], sign, carry);
-    } else if (k < room) {
+    } else {
         carry = add_carry(&words[k], x.lo, 0);
         if (++k < room)
             add_carry(&words[k], x.hi, carry);
