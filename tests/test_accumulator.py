@@ -508,6 +508,8 @@ def changed(**entries):
         ),
         changed(sumsq=(-5, 0)),
         changed(kind="float", sum=(1, -1075)),
+        changed(kind="float", sumsq=(36, 0), sum=(3, 1)),
+        changed(kind="float", sumsq=(9 << 2149, -2149)),
         *({key: value for key, value in changed().items() if key != name} for name in changed()),
         {},
         None,
