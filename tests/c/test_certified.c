@@ -400,6 +400,14 @@ static void test_overflow(void)
                     CHECK(sum->window[0] == (negative ? 0 - cases[c].factor : 0));
                     CHECK(certified_spans_zero(sum) == (cases[c].slack >= 5));
                 }
+
+                pc_accumulator_clear_certified(&acc, PC_VAR);
+                certified_coarsen(sum, -100);
+                sum->window[0] = sum->window[1] = sum->window[3] = sign;
+                sum->window[2] = UINT64_C(1) << 63 ^ sign;
+                sum->slack = 0;
+                pc_accumulator_scale(&acc, 2);
+                CHECK(!is_uncertain(&acc) && sum->window[3] == (1 ^ sign));
             }
 }
 
@@ -421,12 +429,13 @@ static void test_windows(long count)
         uint64_t room[4];
         memset(&sum, 0, sizeof sum);
         certified_coarsen(&sum, -(int)below(600));
-        const int units = (int)below(330) - 10, full = (int)below(3), spread = (int)below(4);
+        const int units = below(4) ? (int)below(330) - 10 : 62 + (int)below(3);
+        const int full = (int)below(3), spread = (int)below(4);
         for (int k = 0; k < 4; k++) /* all ones: what is cut off is as much as can be */
             sum.window[k] = full ? UINT64_MAX : random64();
         sum.window[3] = (spread == 0 ? random64() >> 2 : 0) ^ (0 - below(2));
         sum.window[2] = spread == 1 ? 0 : sum.window[2];
-        sum.slack = full == 2 ? UINT64_MAX >> below(64) : random_size();
+        sum.slack = full == 2 ? UINT64_MAX >> (below(2) ? below(64) : 0) : random_size();
 
         for (int side = 0; side < 2; side++) {
             const slow_sum low = end_of(&sum, 0), high = end_of(&sum, 1);
