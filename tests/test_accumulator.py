@@ -494,7 +494,7 @@ def changed(**entries):
         changed(count=2.5),
         changed(count=-1),
         changed(count=2**64),
-        changed(count=True),
+        changed(count=True, sumsq=(9, 0)),
         changed(sum=(4, 0)),  # the square of which is above count * sumsq, so that no two numbers have these
         changed(sum=(-4, 0)),
         changed(sumsq=(0, 0)),
