@@ -374,19 +374,19 @@ static void test_overflow(void)
         {UINT64_C(1) << 61, 0, 8, 0}, {0, 0, UINT64_MAX, 1},
     };
     for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++)
-        for (int negative = 0; negative < 2; negative++)
-            for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
-                const uint64_t zero[4] = {0}, sign = 0 - (uint64_t)negative;
-                pc_accumulator acc;
-                pc_fixed *sum = &acc.part[part];
-                pc_accumulator_clear_certified(&acc, PC_VAR);
-                certified_coarsen(sum, -100);
-                certified_add(&acc, part, zero, 5);
-                certified_add(&acc, part, zero, UINT64_MAX - 5);
-                CHECK(!is_uncertain(&acc) && sum->slack == UINT64_MAX);
-                certified_add(&acc, part, zero, 1);
-                CHECK(is_uncertain(&acc));
+        for (int negative = 0; negative < 2; negative++) {
+            const uint64_t zero[4] = {0}, sign = 0 - (uint64_t)negative;
+            pc_accumulator acc;
+            pc_fixed *sum = &acc.part[part];
+            pc_accumulator_clear_certified(&acc, PC_VAR);
+            certified_coarsen(sum, -100);
+            certified_add(&acc, part, zero, 5);
+            certified_add(&acc, part, zero, UINT64_MAX - 5);
+            CHECK(!is_uncertain(&acc) && sum->slack == UINT64_MAX);
+            certified_add(&acc, part, zero, 1);
+            CHECK(is_uncertain(&acc));
 
+            for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
                 pc_accumulator_clear_certified(&acc, PC_VAR);
                 certified_coarsen(sum, -100);
                 sum->slack = cases[c].slack;
@@ -400,15 +400,16 @@ static void test_overflow(void)
                     CHECK(sum->window[0] == (negative ? 0 - cases[c].factor : 0));
                     CHECK(certified_spans_zero(sum) == (cases[c].slack >= 5));
                 }
-
-                pc_accumulator_clear_certified(&acc, PC_VAR);
-                certified_coarsen(sum, -100);
-                sum->window[0] = sum->window[1] = sum->window[3] = sign;
-                sum->window[2] = UINT64_C(1) << 63 ^ sign;
-                sum->slack = 0;
-                pc_accumulator_scale(&acc, 2);
-                CHECK(!is_uncertain(&acc) && sum->window[3] == (1 ^ sign));
             }
+
+            /* A sum that fills three words: its sign is in the fourth alone. */
+            pc_accumulator_clear_certified(&acc, PC_VAR);
+            certified_coarsen(sum, -100);
+            sum->window[0] = sum->window[1] = sum->window[3] = sign;
+            sum->window[2] = UINT64_C(1) << 63 ^ sign;
+            pc_accumulator_scale(&acc, 2);
+            CHECK(!is_uncertain(&acc) && sum->window[3] == (1 ^ sign));
+        }
 }
 
 /* The least or the largest that a sum may be. */
@@ -698,8 +699,8 @@ int main(int argc, char **argv)
         const pc_kernels *kernels = pc_kernels_in_use();
         if (!kernels->lanes[0])
             continue;
-        CHECK(kernels->lanes[0] ==
-              2 * kernels->lanes[1]); /* of those that sum both, half as many */
+        /* Of lanes that sum both there are half as many. */
+        CHECK(kernels->lanes[0] == 2 * kernels->lanes[1]);
         test_edge_of_a_lane(kernels, 0);
         test_edge_of_a_lane(kernels, 1);
         test_longest_lane(kernels);
