@@ -327,10 +327,6 @@ class Struck(Exception):
     """What the handler raises, in turn with KeyboardInterrupt."""
 
 
-def strike(number, frame):
-    raise random.choice([KeyboardInterrupt, Struck])
-
-
 class Main(Worker):
     """The main thread's jobs, into which exceptions come."""
 
@@ -338,6 +334,8 @@ class Main(Worker):
         super().__init__(seed, pool, shared, dask_pool)
         self.windows = windows
         self.perhaps = Counter()  # struck: added, or not
+        self.armed = False
+        signal.signal(signal.SIGALRM, self.strike)
         self.jobs = {
             self.whole: 10,
             self.rows_into_out: 10,
@@ -349,15 +347,21 @@ class Main(Worker):
             self.fork: 0.5,
         }
 
+    def strike(self, number, frame):
+        """A signal may reach a helper just as that ends, and be handled here so much later: then it strikes nothing."""
+        if self.armed:
+            raise random.choice([KeyboardInterrupt, Struck])
+
     def struck(self, call):
         """What it gives, or None if an exception came meanwhile."""
         try:
             try:
+                self.armed = True
                 signal.setitimer(signal.ITIMER_REAL, self.rng.uniform(1e-6, 0.008))
                 return call()
             finally:
                 signal.setitimer(signal.ITIMER_REAL, 0)
-                settled()
+                self.armed = False
         except (KeyboardInterrupt, Struck):
             self.did["interrupts"] += 1
             return None
@@ -414,10 +418,6 @@ class Main(Worker):
 
 BATCH = np.arange(-1000, 300_000)[::-1]
 BATCH_SUMS = np.array([squares_up_to(int(n)) for n in BATCH])
-
-
-def settled():
-    """A handler that is still due runs here at the latest: Python 3.12 and later look at the start of functions."""
 
 
 def elsewhere(a, where, part):
@@ -568,7 +568,6 @@ def soak(minutes):
     pool = [Data(rng, dtype, masked) for dtype in DTYPES for masked in (False, True)]
     pool += [Data(rng, dtype, masked=False, doublings=8) for dtype in ("f8", "i4", "c8")]
     windows = [Windows(rng, dtype) for dtype in ("f8", "i4")]
-    signal.signal(signal.SIGALRM, strike)
     did, memory, threads_before = Counter(), [], threads(1)
     start = time.monotonic()
     seconds = min(ROUND, minutes * 60 / ROUNDS)
