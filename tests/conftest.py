@@ -16,15 +16,7 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
-MEASURE = (
-    "test_gil",
-    "test_interrupts",
-    "test_pytest_plugin",
-    "test_signals",
-    "test_stalls",
-    "test_threadable",
-    "test_workers",
-)
+LONGEST = ("test_threadable", "test_stalls", "test_c", "test_tutorial", "test_notebooks", "test_typing")
 LEVELS = ("portable", "avx2", "avx512", "avx512ifma")
 
 
@@ -44,7 +36,7 @@ if fcntl and "PYTEST_XDIST_WORKER" in os.environ:
     def pytest_runtest_protocol(item):
         """A test that measures runs alone: while it waits for the other process, no test begins there."""
         fcntl.flock(TURN, fcntl.LOCK_EX)
-        fcntl.flock(FLOOR, fcntl.LOCK_EX if item.path.stem in MEASURE else fcntl.LOCK_SH)
+        fcntl.flock(FLOOR, fcntl.LOCK_EX if item.get_closest_marker("measures") else fcntl.LOCK_SH)
         fcntl.flock(TURN, fcntl.LOCK_UN)
         try:
             return (yield)
@@ -65,8 +57,20 @@ def pytest_configure(config):
     settings.load_profile("pycrust")
 
 
+def order(items):
+    """
+    The files in which tests measure come first, in both processes at once, where each waits for the other but for no
+    build; then what takes long, so that no process is left with it at the end.
+    """
+    measure = {item.path for item in items if item.get_closest_marker("measures")}
+    items.sort(key=lambda item: (item.path not in measure, *(item.path.stem != name for name in LONGEST)))
+
+
 def pytest_collection_modifyitems(items):
+    order(items)
     for item in items:
+        if item.get_closest_marker("measures"):
+            item.add_marker(pytest.mark.thread_unsafe(reason="measures"))
         if "python" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.thread_unsafe(reason="runs in an interpreter of its own"))
 

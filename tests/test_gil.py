@@ -19,7 +19,6 @@ from pycrust.bench.machine import free_threaded_build, gil_enabled
 # About half a second each.
 N = {"portable": 1_500_000_000, "avx2": 2_500_000_000, "avx512": 5_000_000_000, "avx512ifma": 10_000_000_000}[simd()]
 
-measures = pytest.mark.thread_unsafe(reason="measures for how long a thread stands still")
 gil_only = pytest.mark.skipif(not gil_enabled(), reason="without a GIL nobody can hold it")
 
 
@@ -57,7 +56,7 @@ def shortest_stall(function, attempts=5):
     return best
 
 
-@measures
+@pytest.mark.measures
 @gil_only
 def test_sum_of_squares_holds_the_gil():
     assert stall(lambda: sum_of_squares(N)) > 0.8
@@ -85,13 +84,13 @@ RELEASING = {
 
 
 @pytest.mark.slow
-@measures
+@pytest.mark.measures
 @pytest.mark.parametrize("function", RELEASING.values(), ids=RELEASING)
 def test_the_others_release_it(function):
     assert shortest_stall(function) < 0.5
 
 
-@measures
+@pytest.mark.measures
 @pytest.mark.parametrize(
     "ns, dtype, phases",
     [

@@ -7,7 +7,7 @@ import pytest
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="needs a Unix"),
-    pytest.mark.thread_unsafe(reason="signals processes of its own"),
+    pytest.mark.measures,
 ]
 
 # Each call is tried until it has been struck so often, at moments spread over the time that it takes.

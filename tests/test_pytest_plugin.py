@@ -7,7 +7,7 @@ import pytest
 
 from pycrust import _probe
 
-pytestmark = pytest.mark.thread_unsafe(reason="runs pytest")
+pytestmark = pytest.mark.measures
 
 
 @pytest.fixture

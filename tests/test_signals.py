@@ -9,7 +9,7 @@ import pytest
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals"),
-    pytest.mark.thread_unsafe(reason="signals processes of its own"),
+    pytest.mark.measures,
 ]
 
 # Each would run for minutes at the fastest level.

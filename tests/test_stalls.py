@@ -20,9 +20,7 @@ from pycrust import _probe
 from pycrust.bench import stalls
 from pycrust.bench.stalls import Place, Seen, Stall, called_functions, read, stack_of
 
-pytestmark = [
-    pytest.mark.thread_unsafe(reason="watches the whole process"),
-]
+pytestmark = pytest.mark.measures
 
 needs_watch = pytest.mark.skipif(bool(_probe.why_not()), reason=f"the GIL cannot be watched: {_probe.why_not()}")
 

@@ -27,7 +27,7 @@ from pycrust.bench.waits import Ask, Waits, waits_during
 
 needs_gil = pytest.mark.skipif(not gil_enabled(), reason="there is no GIL to hold")
 
-pytestmark = pytest.mark.thread_unsafe(reason="measures, and draws with matplotlib")
+pytestmark = pytest.mark.measures
 
 
 def loop(count):

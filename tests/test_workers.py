@@ -410,7 +410,7 @@ CALLS = {
 
 
 @pytest.mark.slow
-@alone
+@pytest.mark.measures
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("on_main_thread", [True, False])
 def test_the_gil_is_released(name, on_main_thread):
@@ -436,8 +436,8 @@ def test_the_gil_is_released(name, on_main_thread):
 
 
 @pytest.mark.slow
-@alone
 @unix
+@pytest.mark.measures
 @pytest.mark.parametrize("name", CALLS)
 def test_ctrl_c(name):
     """It ends the call long before its time, with KeyboardInterrupt, and what was begun is not half done.
