@@ -11,6 +11,7 @@ import textwrap
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 
 import pycrust
 from pycrust import reference
+from pycrust._cores import usable_cores
 
 WORKERS = [1, 2, 3, 4, 7, 16, 100, -1]
 unix = pytest.mark.skipif(sys.platform == "win32", reason="needs a Unix")
@@ -163,9 +165,9 @@ def test_all_workers_work(until, axis):
 
 @alone
 @unix
-@pytest.mark.parametrize("call", [pycrust.sumsq, pycrust.Accumulator])
-def test_no_helper_works_by_default(until, call):
-    a = windows(100)
+@pytest.mark.parametrize("call", [pycrust.sumsq, pycrust.Accumulator, partial(pycrust.sumsq, workers=-usable_cores())])
+def test_no_helper_works_unless_asked_for(until, call):
+    a = windows(1000)
     until(lambda seconds: seconds[1] < 0.001, lambda: seconds_of(lambda: call(a)))
 
 
@@ -346,7 +348,7 @@ def test_all_cores_are_those_that_may_be_used():
             pycrust.sumsq(a, workers=-2)
         except ValueError as error:
             assert "this process may use 1 cores" in str(error)
-        print("right")
+            print("right")
         """
     )
 
