@@ -163,6 +163,15 @@ def test_all_workers_work(until, axis):
     until(lambda seconds: min(seconds) > 0.001, lambda: seconds_of(lambda: pycrust.sumsq(a, axis=axis, workers=2)))
 
 
+@pytest.mark.slow
+@alone
+@unix
+def test_a_helper_works_to_the_end(until):
+    """Not just for as long as the caller's thread does between two looks for signals, or any other time."""
+    a = lasting(pycrust.sumsq, 3.0)
+    until(lambda seconds: seconds[1] > 1.1, lambda: seconds_of(lambda: pycrust.sumsq(a, workers=2)))
+
+
 @alone
 @unix
 @pytest.mark.parametrize("call", [pycrust.sumsq, pycrust.Accumulator, partial(pycrust.sumsq, workers=-usable_cores())])
