@@ -306,7 +306,7 @@ def test_process_pools(method, tmp_path):
 def test_when_the_system_refuses_threads(limit):
     run(
         f"""
-        import resource
+        import resource, tracemalloc
         a = np.random.default_rng(0).normal(size=2_000_000)
         expected = pycrust.sumsq(a)
         if {limit!r} == "AS":
@@ -321,7 +321,14 @@ def test_when_the_system_refuses_threads(limit):
             threading.Thread(target=int).start()
         except RuntimeError:
             assert pycrust.sumsq(a, workers=4) == expected
-            print("right")
+            tracemalloc.start()
+            for _ in range(10):
+                before = tracemalloc.get_traced_memory()[0]
+                for _ in range(50):
+                    pycrust.sumsq(a, workers=4)
+                if tracemalloc.get_traced_memory()[0] - before < 500:
+                    print("right")      # and no lock is left
+                    break
         """
     )
 
