@@ -500,6 +500,9 @@ def changed(**entries):
         changed(sumsq=(0, 0)),
         changed(kind="float", sumsq=(1, -2000)),
         changed(kind="complex", sumj=(2, 0)),
+        changed(sum=(True, 0)),
+        changed(sum=(3, False)),
+        changed(sumsq={5: None, 0: None}),
         *(
             changed(**{"kind": kind, name: value})
             for kind in ("float", "complex")
