@@ -33,7 +33,7 @@ from hypothesis import strategies as st
 
 import pycrust
 from pycrust import Accumulator, reference
-from pycrust._accumulator import _results
+from pycrust._accumulator import _accumulators, _results
 
 
 def given_all(*arrays):
@@ -651,6 +651,14 @@ def test_forged_states_at_the_end_of_the_range():
                             taken += sound
     assert taken > 500
     assert assert_sound_or_refused(changed(count=2**62, kind="complex", sumsq=(2**2111, 0), sumj=(2**1086, 0)))
+
+
+@pytest.mark.parametrize(
+    "a", [[[1, 2], [3, 4]], [[0.5, 1], [-3, math.inf]], [[1j, 2], [3, 4]]], ids=["int", "float", "complex"]
+)
+def test_what_a_worker_gives_is_an_accumulator_of_each_row(a):
+    made = _accumulators(np.array(a), (1,), True)
+    assert [each.__reduce__() for each in made] == [Accumulator(np.array(row)).__reduce__() for row in np.array(a)]
 
 
 @pytest.mark.parametrize("part", [3, None, "x", np.ones(2), object()], ids=["int", "None", "str", "array", "object"])
