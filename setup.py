@@ -73,7 +73,7 @@ setup(
             extension("_range", "csrc/range.c", *SUMS, *KERNELS),
             extension("_arrays"),
             extension("_workers"),
-            extension("_reduce", "csrc/arrays.c", "csrc/blocks.c", "csrc/runs.c", *SUMS, *KERNELS),
+            extension("_reduce", "csrc/arrays.c", "csrc/blocks.c", "csrc/lanes.c", "csrc/runs.c", *SUMS, *KERNELS),
             extension("_ints", *SUMS),
             extension("_accumulator", *SUMS),
             Extension(

@@ -2,6 +2,7 @@
 #include "blocks.h"
 #include "certified.h"
 #include "fpenv.h"
+#include "lanes.h"
 
 #include <string.h>
 
@@ -311,13 +312,12 @@ pc_status pc_write_panel(const pc_sum *sums, size_t count, const pc_figure *figu
     return status;
 }
 
-pc_status pc_reduce(const pc_array *a, size_t first, size_t last, const pc_figure *figure,
-                    char *out, pc_sum *sums)
+/* The results at the positions first to last - 1, panel by panel. */
+static pc_status reduce_panels(const pc_array *a, size_t first, size_t last,
+                               const pc_figure *figure, int certify, char *out, pc_sum *sums)
 {
     pc_status status = PC_OK;
     const size_t depth = pc_array_depth(a);
-    const int certify = pc_array_certifiable(a);
-    fpenv callers = fpenv_enter();
     for (size_t count; first < last && status != PC_TOO_LARGE; first += count) {
         count = pc_array_panel(a, first, last);
         sum_panel(a, first, count, depth, figure->result, certify, sums);
@@ -328,6 +328,41 @@ pc_status pc_reduce(const pc_array *a, size_t first, size_t last, const pc_figur
         }
         status = panel == PC_OK ? status : panel;
     }
+    return status;
+}
+
+/* The same in lanes, but for what these cannot tell: that alone is summed exactly. */
+static pc_status reduce_lanes(lane_job *job, size_t first, size_t last, const pc_figure *figure,
+                              char *out, pc_sum *sums)
+{
+    pc_status status = PC_OK;
+    uint64_t certain[LANE_COLUMNS];
+    int all;
+    for (size_t count; first < last && status != PC_TOO_LARGE; first += count) {
+        count = lanes_next(job, last - first, out, certain, &all);
+        for (size_t k = 0, next; !all && k < count && status != PC_TOO_LARGE; k = next) {
+            next = k + 1;
+            if (certain[k])
+                continue;
+            for (certified_failed(); next < count && !certain[next]; next++)
+                certified_failed();
+            pc_status some =
+                reduce_panels(job->array, first + k, first + next, figure, 0, out, sums);
+            status = some == PC_OK ? status : some;
+        }
+    }
+    return status;
+}
+
+pc_status pc_reduce(const pc_array *a, size_t first, size_t last, const pc_figure *figure,
+                    char *out, pc_sum *sums)
+{
+    lane_job job;
+    fpenv callers = fpenv_enter();
+    const pc_status status =
+        lanes_start(&job, a, figure, first, last - first)
+            ? reduce_lanes(&job, first, last, figure, out, sums)
+            : reduce_panels(a, first, last, figure, pc_array_certifiable(a), out, sums);
     fpenv_leave(callers);
     return status;
 }

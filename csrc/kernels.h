@@ -41,6 +41,37 @@ static inline int number_k(int k)
 /* Elements in one call of a certified kernel, at most: `whole` is below 2^63. */
 enum { CERTIFIED_RUN = 1 << 17 };
 
+/* ---- lanes (kernels/lanes.h) ---------------------------------------------- */
+
+/* Positions that are summed side by side in one call, at most, and numbers in each sum. */
+enum { LANE_COLUMNS = 64, LANE_ROWS = 512 };
+
+/* Columns of numbers: row r begins at x + row[r]. A multiple of lane_width of them. Where there is a
+ * mask, of one byte a number and `mask_pitch` a row, those with 0 are left out; and NaN if skip_nan. */
+typedef struct {
+    const char *x, *mask;
+    const ptrdiff_t *row;
+    size_t rows, columns, mask_pitch;
+    int skip_nan;
+} lane_rows;
+
+/* For each column the sums of the numbers and of the squares, as high + low, up to an error of at
+ * most `lost`: [0], [1], [2]. How many numbers they have is only said if some may not count. */
+typedef struct {
+    double number[3][LANE_COLUMNS], square[3][LANE_COLUMNS], count[LANE_COLUMNS];
+} lane_sums;
+
+/* What is asked of these sums. */
+typedef struct {
+    pc_result result;
+    int integer;  /* give integers */
+    int counted;  /* by lane_sums.count, not `count` */
+    unsigned drop; /* bits by which doubles are longer than the result, 0 for doubles, */
+    double least;  /* ... and down to which it is of full precision; of integers, the least */
+    double count, ddof, scale; /* scale: 2^ddof_bits */
+    double divisor, inverse;   /* the result is so many times less; 1 / divisor, rounded */
+} lane_figure;
+
 typedef struct {
     const char *name;
 
@@ -76,6 +107,16 @@ typedef struct {
     /* The same for each column of a matrix, as sums_of_columns. */
     void (*certified_columns[2][3])(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
                                     const int *k, certified *found);
+
+    /* Many short sums at once, each in a vector lane. By type; [0] of the numbers, [1] of the squares,
+     * [2] of both; [1] where some may not count. NULL where the level has none. */
+    size_t lane_width;
+    void (*lane_sums[2][PC_FLOAT64 + 1][3])(const lane_rows *from, lane_sums *sums);
+
+    /* Their results, each the nearest number where `certain` is all ones: value, as a double, or of
+     * integers value + rest. Returns whether all are certain. */
+    int (*lane_results)(const lane_figure *figure, lane_sums *sums, size_t columns, double *value,
+                        double *rest, uint64_t *certain);
 } pc_kernels;
 
 extern const pc_kernels pc_kernels_portable;

@@ -4,6 +4,7 @@
 #include "certified.h"
 #include "exact.h"
 #include "integers.h"
+#include "lanes.h"
 #include "range.h"
 
 #if defined(fused)
@@ -37,6 +38,20 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
     .depth = DEPTH,
     .sums_of_float64 = sums_of_float64,
     .sums_of_columns = sums_of_columns,
+    .lane_width = LANES,
+#define OF_LANES(name, type) {name##type##_numbers, name##type##_squares, name##type##_both}
+#ifdef widen16
+#define OF_FLOAT16(name) OF_LANES(name, float16)
+#else
+#define OF_FLOAT16(name) {NULL, NULL, NULL}
+#endif
+#define OF_TYPES(name)                                                                             \
+    {OF_LANES(name, int8),  OF_LANES(name, uint8),   OF_LANES(name, int16),                        \
+     OF_LANES(name, uint16), OF_LANES(name, int32),  OF_LANES(name, uint32),                       \
+     OF_LANES(name, int64), OF_LANES(name, uint64),  OF_LANES(name, bool),                         \
+     OF_FLOAT16(name),      OF_LANES(name, float32), OF_LANES(name, float64)}
+    .lane_sums = {OF_TYPES(lanes_of_), OF_TYPES(masked_lanes_of_)},
+    .lane_results = finish_lanes,
 #endif
 #endif
 };

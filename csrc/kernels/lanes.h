@@ -1,0 +1,441 @@
+/* Many short sums at once, one vector lane each, from the first load to the rounded result. Bounds
+ * and proofs: docs/design/lanes.md. Rounding to nearest, and a fused multiply-add, are assumed. */
+
+#if defined(FLOATS) && defined(fused)
+
+/* For each lane a real number: high + low, up to an error of at most `lost`. */
+typedef struct {
+    vecd high, low, lost;
+} estimate;
+
+static inline vecd select_bits(vec mask, vecd x)
+{
+    return (vecd)(mask & (vec)x);
+}
+
+static inline vecd magnitude(vecd x)
+{
+    return select_bits(splat(UINT64_MAX >> 1), x);
+}
+
+static inline vecd load_doubles(const double *x)
+{
+    vecd v;
+    memcpy(&v, x, sizeof v);
+    return v;
+}
+
+static inline void store_doubles(double *x, vecd v)
+{
+    memcpy(x, &v, sizeof v);
+}
+
+/* Knuth: x + y == the sum returned + *error, exactly. */
+static inline vecd two_sum(vecd x, vecd y, vecd *error)
+{
+    const vecd sum = x + y, part = sum - x;
+    *error = (x - (sum - part)) + (y - part);
+    return sum;
+}
+
+/* ---- sums ------------------------------------------------------------------------ */
+
+/* to += x */
+static inline void add_double(estimate *to, vecd x)
+{
+    vecd error, lost;
+    to->high = two_sum(to->high, x, &error);
+    to->low = two_sum(to->low, error, &lost);
+    to->lost += magnitude(lost);
+}
+
+/* How the sums of a type are exact: as any double; squares are doubles (float32); so are the
+ * sums of all numbers (32 bits), or of all squares, too (16 bits); 64 bits in two halves. */
+typedef enum { ANY, SHORT, WORD, HALFWORD, LONG } exactness;
+
+/* to += x^2, and the least square so far: below 2^-960 it may have lost bits. */
+static inline __attribute__((always_inline)) void add_square(estimate *to, vecd *least, vecd x,
+                                                             exactness exact)
+{
+    const vecd square = x * x;
+    if (exact == HALFWORD) {
+        to->high += square;
+    } else if (exact == SHORT) {
+        add_double(to, square);
+    } else {
+        vecd error, lost, rest;
+        *least = smaller_double(*least, square);
+        to->high = two_sum(to->high, square, &error);
+        error = two_sum(error, fused(x, x, -square), &lost);
+        to->low = two_sum(to->low, error, &rest);
+        to->lost += magnitude(lost) + magnitude(rest);
+    }
+}
+
+static inline __attribute__((always_inline)) void add_number(estimate *to, vecd x, vecd low,
+                                                             exactness exact)
+{
+    if (exact == WORD || exact == HALFWORD) {
+        to->high += x;
+    } else if (exact == LONG) {
+        to->high += x;
+        to->low += low;
+    } else {
+        add_double(to, x);
+    }
+}
+
+/* An unsigned integer below 2^52 as a double. */
+static inline vecd double_of_small(vec x)
+{
+    return (vecd)(x | splat(UINT64_C(0x4330000000000000))) - splatd(0x1p52);
+}
+
+/* What reads LANES numbers that lie side by side. 64-bit integers in two parts; one that is asked
+ * for in one part, and has 52 bits or more, gives NaN: its lane is left to the exact way. */
+typedef vecd lane_loader(const char *x, int one_part, vecd *low);
+
+#define LOAD_LANES_OF_FLOAT(type)                                                                  \
+    static inline vecd load_lanes_of_##type(const char *x, int one_part, vecd *low)                \
+    {                                                                                              \
+        (void)one_part;                                                                            \
+        (void)low;                                                                                 \
+        return load_row_of_##type(x, 0);                                                           \
+    }
+LOAD_LANES_OF_FLOAT(float64)
+LOAD_LANES_OF_FLOAT(float32)
+#ifdef widen16
+LOAD_LANES_OF_FLOAT(float16)
+#endif
+
+/* By int32, which processors convert to double. */
+typedef int32_t half_vecw __attribute__((vector_size(4 * LANES)));
+
+#define LOAD_LANES_OF_SMALL(name, type, AS)                                                        \
+    static inline vecd load_lanes_of_##name(const char *x, int one_part, vecd *low)                \
+    {                                                                                              \
+        typedef type narrow __attribute__((vector_size(sizeof(type) * LANES)));                    \
+        narrow v;                                                                                  \
+        (void)one_part;                                                                            \
+        (void)low;                                                                                 \
+        memcpy(&v, x, sizeof v);                                                                   \
+        return __builtin_convertvector(__builtin_convertvector(AS(v), half_vecw), vecd);           \
+    }
+#define AS_IT_IS(v) (v)
+#define AS_TRUTH(v) ((v != 0) & 1)
+LOAD_LANES_OF_SMALL(int8, int8_t, AS_IT_IS)
+LOAD_LANES_OF_SMALL(uint8, uint8_t, AS_IT_IS)
+LOAD_LANES_OF_SMALL(bool, uint8_t, AS_TRUTH)
+LOAD_LANES_OF_SMALL(int16, int16_t, AS_IT_IS)
+LOAD_LANES_OF_SMALL(uint16, uint16_t, AS_IT_IS)
+LOAD_LANES_OF_SMALL(int32, int32_t, AS_IT_IS)
+
+static inline vecd load_lanes_of_uint32(const char *x, int one_part, vecd *low)
+{
+    typedef uint32_t narrow __attribute__((vector_size(4 * LANES)));
+    narrow v;
+    (void)one_part;
+    (void)low;
+    memcpy(&v, x, sizeof v);
+    return double_of_small(__builtin_convertvector(v, vec));
+}
+
+static inline __attribute__((always_inline)) vecd load_long(const char *x, uint64_t flip,
+                                                            int one_part, vecd *low)
+{
+    vec v;
+    memcpy(&v, x, sizeof v);
+    if (one_part) {
+        const vec offset = v + (flip >> 12), wide = (vec)(offset >> 52 != 0);
+        const vecd value = double_of_small(offset & (UINT64_MAX >> 12)) - (double)(flip >> 12);
+        return (vecd)((vec)value | wide);
+    }
+    *low = double_of_small(v & 0xffffffffu);
+    return (double_of_small((v ^ flip) >> 32) - (double)(flip >> 32)) * 0x1p32;
+}
+
+static inline vecd load_lanes_of_int64(const char *x, int one_part, vecd *low)
+{
+    return load_long(x, UINT64_C(1) << 63, one_part, low);
+}
+
+static inline vecd load_lanes_of_uint64(const char *x, int one_part, vecd *low)
+{
+    return load_long(x, 0, one_part, low);
+}
+
+/* All ones in the lanes whose byte is not zero. */
+static inline vec lanes_of_mask(const char *mask)
+{
+    typedef uint8_t bytes __attribute__((vector_size(LANES)));
+    bytes b;
+    memcpy(&b, mask, sizeof b);
+    return (vec)(__builtin_convertvector(b, vec) != 0);
+}
+
+/* Add up `rows` vectors of columns. */
+static inline __attribute__((always_inline)) void
+sum_lanes(const lane_rows *from, lane_sums *sums, size_t size, int numbers, int squares, int masked,
+          exactness exact, lane_loader *load)
+{
+    const int one_part = exact != LONG || squares;
+    for (size_t c = 0; c < from->columns; c += LANES) {
+        estimate number = {splatd(0.0), splatd(0.0), splatd(0.0)}, square = number;
+        vecd least = splatd(1.0), low = splatd(0.0);
+        vec count = splat(0);
+        for (size_t r = 0; r < from->rows; r++) {
+            const char *at = from->x + from->row[r] + c * size;
+            vecd x = load(at, one_part, &low);
+            if (masked) {
+                vec keep = from->mask ? lanes_of_mask(from->mask + r * from->mask_pitch + c)
+                                      : splat(UINT64_MAX);
+                if (from->skip_nan)
+                    keep &= (vec)(x == x);
+                x = select_bits(keep, x);
+                low = select_bits(keep, low);
+                count -= keep;
+            }
+            if (numbers)
+                add_number(&number, x, low, one_part && exact == LONG ? ANY : exact);
+            if (squares)
+                add_square(&square, &least, x, exact);
+        }
+        if (numbers) {
+            store_doubles(sums->number[0] + c, number.high);
+            store_doubles(sums->number[1] + c, number.low);
+            store_doubles(sums->number[2] + c, number.lost);
+        }
+        if (squares) {
+            /* What small squares have lost: below 2^-1074 each. */
+            square.lost += select_bits((vec)(least < 0x1p-960), splatd(0x1p-1000));
+            store_doubles(sums->square[0] + c, square.high);
+            store_doubles(sums->square[1] + c, square.low);
+            store_doubles(sums->square[2] + c, square.lost);
+        }
+        if (masked)
+            store_doubles(sums->count + c, double_of_small(count));
+    }
+}
+
+#define SUM_LANES(type, size, exact)                                                               \
+    static void lanes_of_##type##_numbers(const lane_rows *from, lane_sums *sums)                  \
+    {                                                                                              \
+        sum_lanes(from, sums, size, 1, 0, 0, exact, load_lanes_of_##type);                         \
+    }                                                                                              \
+    static void lanes_of_##type##_squares(const lane_rows *from, lane_sums *sums)                  \
+    {                                                                                              \
+        sum_lanes(from, sums, size, 0, 1, 0, exact, load_lanes_of_##type);                         \
+    }                                                                                              \
+    static void lanes_of_##type##_both(const lane_rows *from, lane_sums *sums)                     \
+    {                                                                                              \
+        sum_lanes(from, sums, size, 1, 1, 0, exact, load_lanes_of_##type);                         \
+    }                                                                                              \
+    static void masked_lanes_of_##type##_numbers(const lane_rows *from, lane_sums *sums)           \
+    {                                                                                              \
+        sum_lanes(from, sums, size, 1, 0, 1, exact, load_lanes_of_##type);                         \
+    }                                                                                              \
+    static void masked_lanes_of_##type##_squares(const lane_rows *from, lane_sums *sums)           \
+    {                                                                                              \
+        sum_lanes(from, sums, size, 0, 1, 1, exact, load_lanes_of_##type);                         \
+    }                                                                                              \
+    static void masked_lanes_of_##type##_both(const lane_rows *from, lane_sums *sums)              \
+    {                                                                                              \
+        sum_lanes(from, sums, size, 1, 1, 1, exact, load_lanes_of_##type);                         \
+    }
+SUM_LANES(int8, 1, HALFWORD)
+SUM_LANES(uint8, 1, HALFWORD)
+SUM_LANES(bool, 1, HALFWORD)
+SUM_LANES(int16, 2, HALFWORD)
+SUM_LANES(uint16, 2, HALFWORD)
+SUM_LANES(int32, 4, WORD)
+SUM_LANES(uint32, 4, WORD)
+SUM_LANES(int64, 8, LONG)
+SUM_LANES(uint64, 8, LONG)
+#ifdef widen16
+SUM_LANES(float16, 2, SHORT)
+#endif
+SUM_LANES(float32, 4, SHORT)
+SUM_LANES(float64, 8, ANY)
+
+/* ---- results --------------------------------------------------------------------- */
+
+/* Bounds are computed in doubles, too: they grow by 2^-40 at each stage, far more than their own
+ * roundings take away, and by 2^-1000 unless they are 0, since products may underflow. */
+#define GROWTH (1 + 0x1p-40)
+
+static inline vecd tiny_unless_zero(vecd lost)
+{
+    return select_bits((vec)(lost > 0.0), splatd(0x1p-1000));
+}
+
+/* The sums as they are stored; |low| is at most half an ulp of high, which is +0 for zero. */
+static inline estimate settled(double sums[3][LANE_COLUMNS], size_t c)
+{
+    estimate x;
+    const vecd lost = load_doubles(sums[2] + c);
+    x.high = two_sum(load_doubles(sums[0] + c), load_doubles(sums[1] + c), &x.low) + 0.0;
+    x.lost = fused(lost, splatd(GROWTH), tiny_unless_zero(lost));
+    return x;
+}
+
+/* Where neither x nor what is made of it over- or underflows, and where it is exactly 0; not where
+ * it is NaN. */
+static inline vec in_range(estimate x)
+{
+    const vecd size = magnitude(x.high);
+    return ((vec)(size > 0x1p-900) & (vec)(size < 0x1p960)) |
+           ((vec)(x.high == 0.0) & (vec)(x.lost == 0.0));
+}
+
+/* x / divisor, an integer below 2^52; `inverse` is 1 / divisor, rounded. */
+static inline estimate quotient(estimate x, vecd divisor, vecd inverse)
+{
+    estimate q;
+    vecd rest;
+    q.high = x.high * inverse;
+    const vecd more = two_sum(fused(-q.high, divisor, x.high), x.low, &rest);
+    q.low = more * inverse;
+    q.low = fused(fused(-q.low, divisor, more), inverse, q.low);
+    const vecd lost =
+        magnitude(fused(-q.low, divisor, more)) + magnitude(rest) + x.lost;
+    q.lost = fused(lost, inverse * GROWTH, tiny_unless_zero(lost));
+    return q;
+}
+
+/* The square root of x >= 0. */
+static inline estimate root(estimate x)
+{
+    estimate q;
+    vecd rest;
+    const vecd high = x.high + x.low, low = x.low - (high - x.high);
+    q.high = square_root(high);
+    const vecd more = two_sum(fused(-q.high, q.high, high), low, &rest), twice = q.high + q.high,
+               half = 0.5 / (q.high + select_bits((vec)(q.high == 0.0), splatd(1.0)));
+    q.low = more * half;
+    q.low = fused(fused(-q.low, q.low, fused(-twice, q.low, more)), half, q.low);
+    /* Exact, as a root halfway between two doubles is: x - q.high^2 = 2 q.high q.low + q.low^2,
+     * where all but that sum is found without an error if their product is a double. */
+    const vecd product = twice * q.low;
+    const vec exact = (vec)(fused(-q.low, q.low, more - product) == 0.0) &
+                      (vec)(fused(twice, q.low, -product) == 0.0) & (vec)(rest == 0.0);
+    const vecd lost = x.lost + select_bits(~exact, magnitude(more) * 0x1p-50);
+    q.lost = fused(lost, half * GROWTH, tiny_unless_zero(lost));
+    return q;
+}
+
+/* n squares - number^2, times scale, a power of two. */
+static inline estimate spread(vecd n, estimate squares, estimate number, vecd scale)
+{
+    estimate v;
+    vecd lost, rest;
+    /* the leading products, and what they leave */
+    const vecd p = n * squares.high, q = number.high * number.high;
+    vecd low;
+    v.high = two_sum(p, -q, &low);
+    low = two_sum(low, fused(n, squares.high, -p), &rest);
+    lost = magnitude(rest);
+    low = two_sum(low, -fused(number.high, number.high, -q), &rest);
+    lost += magnitude(rest);
+    /* n low - 2 high low - low^2 */
+    const vecd s = n * squares.low, twice = number.high + number.high, t = twice * number.low;
+    low = two_sum(low, s, &rest);
+    lost += magnitude(rest) + magnitude(fused(n, squares.low, -s));
+    low = two_sum(low, -t, &rest);
+    lost += magnitude(rest) + magnitude(fused(twice, number.low, -t));
+    lost = fused(number.low, number.low, lost);
+    /* products of the numbers that underflow */
+    const vecd high = magnitude(number.high), small = magnitude(number.low);
+    lost += select_bits(((vec)(high < 0x1p-400) & (vec)(high > 0.0)) |
+                            ((vec)(small < 0x1p-400) & (vec)(small > 0.0)),
+                        splatd(0x1p-1000));
+    /* what the sums lost: |number| of at most high + low + lost is squared */
+    lost = fused(n, squares.lost, lost);
+    lost = fused(magnitude(twice) + 2 * small + number.lost, number.lost, lost);
+    v.high = two_sum(v.high, low, &v.low) * scale;
+    v.low *= scale;
+    v.lost = fused(lost, splatd(GROWTH), tiny_unless_zero(lost)) * scale;
+    return v;
+}
+
+/* x rounded to nearest, ties to even, with `drop` bits less. */
+static inline vecd shorten(vecd x, unsigned drop)
+{
+    const vec bits = (vec)x, half = splat(UINT64_C(1) << (drop - 1));
+    return (vecd)((bits + (half - 1) + (bits >> drop & 1)) & ~(half + half - 1));
+}
+
+/* Where high + end, of which x is the double nearest, rounds to a shorter number as x does. */
+static inline vec shortens_alike(vecd x, vecd high, vecd end, unsigned drop)
+{
+    const vec ones = splat((UINT64_C(1) << drop) - 1), half = splat(UINT64_C(1) << (drop - 1));
+    return (vec)(((vec)x & ones) != half) | (vec)(end - (x - high) == 0.0);
+}
+
+static inline estimate part_of_lanes(const lane_figure *figure, lane_sums *sums, size_t c, vecd n,
+                                     vecd divisor, vecd inverse, vec *certain)
+{
+    estimate x;
+    const pc_result result = figure->result;
+    if (result == PC_VAR || result == PC_STD)
+        x = spread(n, settled(sums->square, c), settled(sums->number, c), splatd(figure->scale));
+    else
+        x = settled(result == PC_SUM || result == PC_MEAN ? sums->number : sums->square, c);
+    *certain = in_range(x) & (vec)(divisor > 0.0);
+    if (result == PC_VAR || result == PC_STD)
+        *certain &= (vec)(x.high >= 0.0);
+    if (result == PC_MEAN || result == PC_RMS || result == PC_VAR || result == PC_STD)
+        x = quotient(x, divisor, inverse);
+    if (result == PC_NORM || result == PC_RMS || result == PC_STD)
+        x = root(x);
+    return x;
+}
+
+/* The results, in place of the sums of numbers: value and certain[]. Those of integers as two
+ * doubles that add up. Returns whether all are certain. */
+static int finish_lanes(const lane_figure *figure, lane_sums *sums, size_t columns, double *value,
+                        double *rest, uint64_t *certain)
+{
+    vec all = splat(UINT64_MAX);
+    for (size_t c = 0; c < columns; c += LANES) {
+        vecd n = splatd(figure->count), divisor = splatd(figure->divisor),
+             inverse = splatd(figure->inverse);
+        vec sure;
+        if (figure->counted) {
+            n = load_doubles(sums->count + c);
+            divisor = figure->result == PC_VAR || figure->result == PC_STD
+                          ? n * (n * figure->scale - figure->ddof)
+                      : figure->result == PC_MEAN || figure->result == PC_RMS ? n
+                                                                              : divisor;
+            inverse = 1.0 / divisor;
+        }
+        const estimate x = part_of_lanes(figure, sums, c, n, divisor, inverse, &sure);
+        vecd low = x.high;
+        if (figure->integer) {
+            sure &= (vec)(x.lost == 0.0) & (vec)(x.high >= figure->least) & (vec)(x.high < 0x1p62);
+            store_doubles(rest + c, x.low);
+        } else {
+            const vecd wide = fused(magnitude(x.low),
+                                    select_bits((vec)(x.lost > 0.0), splatd(0x1p-51)), x.lost),
+                       lower = x.low - wide, upper = x.low + wide;
+            vecd high = x.high + upper;
+            low = x.high + lower;
+            if (figure->drop) {
+                const vecd size = magnitude(low);
+                sure &= shortens_alike(low, x.high, lower, figure->drop) &
+                        shortens_alike(high, x.high, upper, figure->drop) &
+                        ((vec)(size >= figure->least) | (vec)(low == 0.0));
+                low = shorten(low, figure->drop);
+                high = shorten(high, figure->drop);
+            }
+            sure &= (vec)(low == high);
+        }
+        store_doubles(value + c, low);
+        memcpy(certain + c, &sure, sizeof sure);
+        all &= sure;
+    }
+    uint64_t every = UINT64_MAX;
+    for (int k = 0; k < LANES; k++)
+        every &= all[k];
+    return every == UINT64_MAX;
+}
+#endif

@@ -1,0 +1,255 @@
+/* Many short sums at once: positions of an array in tiles, each a column of a tile, through the
+ * kernels of lanes.h. What cannot be decided there is left to arrays.c. */
+#include "lanes.h"
+
+#include <string.h>
+
+/* ---- positions ------------------------------------------------------------------- */
+
+/* Go on by `count` positions, no farther than to the end of the innermost kept axis. */
+static void advance(lane_job *job, size_t count)
+{
+    const pc_axis *axis = job->array->axis;
+    for (int k = job->array->kept - 1; k >= 0; k--, count = 1) {
+        job->data += (ptrdiff_t)count * axis[k].stride;
+        job->mask += (ptrdiff_t)count * axis[k].mask_stride;
+        job->out += (ptrdiff_t)count * axis[k].out_stride;
+        job->index[k] += count;
+        if (job->index[k] < axis[k].length)
+            return;
+        job->data -= (ptrdiff_t)axis[k].length * axis[k].stride;
+        job->mask -= (ptrdiff_t)axis[k].length * axis[k].mask_stride;
+        job->out -= (ptrdiff_t)axis[k].length * axis[k].out_stride;
+        job->index[k] = 0;
+    }
+}
+
+static void go_to(lane_job *job, size_t position)
+{
+    job->data = job->mask = job->out = 0;
+    for (int k = job->array->kept - 1; k >= 0; k--) {
+        const pc_axis *axis = &job->array->axis[k];
+        job->index[k] = position % axis->length;
+        position /= axis->length;
+        job->data += (ptrdiff_t)job->index[k] * axis->stride;
+        job->mask += (ptrdiff_t)job->index[k] * axis->mask_stride;
+        job->out += (ptrdiff_t)job->index[k] * axis->out_stride;
+    }
+}
+
+/* The elements of one position: the last reduced axis runs fastest. */
+static void find_rows(lane_job *job)
+{
+    const pc_array *a = job->array;
+    size_t rows = 1;
+    job->row[0] = job->mask_row[0] = 0;
+    for (int k = a->kept; k < a->kept + a->reduced; k++) {
+        const pc_axis *axis = &a->axis[k];
+        for (size_t r = rows; r-- > 0;) /* spread out what there is, from the end */
+            for (size_t i = axis->length; i-- > 0;) {
+                const size_t to = r * axis->length + i;
+                job->row[to] = job->row[r] + (ptrdiff_t)i * axis->stride;
+                job->mask_row[to] = job->mask_row[r] + (ptrdiff_t)i * axis->mask_stride;
+            }
+        rows *= axis->length;
+    }
+    job->from.rows = rows;
+}
+
+/* ---- tiles ----------------------------------------------------------------------- */
+
+/* Numbers in a tile, but for one that is as narrow as can be. */
+enum { TILE = 2048, NARROWEST = 8, MOST_IN_TILE = NARROWEST * LANE_ROWS };
+
+/* `count` columns of `rows` elements, `stride` bytes apart, into one of `pitch` columns. */
+#define GATHER(type)                                                                               \
+    if (stride == (ptrdiff_t)sizeof(type))                                                         \
+        for (size_t r = 0; r < rows; r++)                                                          \
+            memcpy(to + r * pitch * sizeof(type), from + row[r], count * sizeof(type));            \
+    else                                                                                           \
+        for (size_t c = 0; c < count; c++, from += stride)                                         \
+            for (size_t r = 0; r < rows; r++)                                                      \
+                memcpy(to + (r * pitch + c) * sizeof(type), from + row[r], sizeof(type));
+
+static void gather(char *to, size_t pitch, const char *from, ptrdiff_t stride, size_t count,
+                   const ptrdiff_t *row, size_t rows, size_t size)
+{
+    switch (size) {
+    case 1: GATHER(uint8_t) break;
+    case 2: GATHER(uint16_t) break;
+    case 4: GATHER(uint32_t) break;
+    default: GATHER(uint64_t)
+    }
+}
+
+/* Reverse the bytes of each of n elements. */
+static void swap_all(char *x, size_t n, size_t size)
+{
+    for (size_t k = 0; k < n; k++, x += size) {
+        uint64_t v = 0;
+        uint8_t byte[8];
+        memcpy(byte, x, size);
+        for (size_t b = 0; b < size; b++)
+            v = v << 8 | byte[b];
+        for (size_t b = 0; b < size; b++)
+            x[b] = (char)(v >> 8 * b);
+    }
+}
+
+/* ---- results --------------------------------------------------------------------- */
+
+/* The float16 of 11 bits that a double is, no subnormal one; Inf from 2^16 on. */
+static uint16_t half_of(double x)
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    const uint64_t sign = bits >> 48 & 0x8000, size = bits & (UINT64_MAX >> 1),
+                   half = size ? (size >> 42) - ((uint64_t)(1023 - 15) << 10) : 0;
+    return (uint16_t)(sign | (half < 0x7c00 ? half : 0x7c00));
+}
+
+static void write_results(pc_type type, const double *value, const double *rest, size_t count,
+                          char *out, ptrdiff_t stride)
+{
+    if (type == PC_FLOAT64 && stride == (ptrdiff_t)sizeof *value) {
+        memcpy(out, value, count * sizeof *value);
+        return;
+    }
+    for (size_t c = 0; c < count; c++, out += stride) {
+        float single;
+        uint16_t half;
+        uint64_t whole;
+        switch (type) {
+        case PC_FLOAT64: memcpy(out, &value[c], sizeof *value); break;
+        case PC_FLOAT32:
+            single = (float)value[c];
+            memcpy(out, &single, sizeof single);
+            break;
+        case PC_FLOAT16:
+            half = half_of(value[c]);
+            memcpy(out, &half, sizeof half);
+            break;
+        default: /* certain if below 2^62 in size */
+            whole = value[c] < 0x1p62 && value[c] > -0x1p62
+                        ? (uint64_t)((int64_t)value[c] + (int64_t)rest[c])
+                        : 0;
+            memcpy(out, &whole, sizeof whole);
+        }
+    }
+}
+
+static int is_spread(pc_result result)
+{
+    return result == PC_VAR || result == PC_STD;
+}
+
+/* What is asked for, for the kernels. */
+static lane_figure lane_figure_of(const pc_figure *figure, uint64_t count, int counted)
+{
+    lane_figure f = {.result = figure->result, .counted = counted};
+    f.integer = figure->type < PC_FLOAT16;
+    f.drop = figure->type == PC_FLOAT32 ? 29 : figure->type == PC_FLOAT16 ? 42 : 0;
+    f.least = figure->type == PC_FLOAT32   ? 0x1p-125
+              : figure->type == PC_FLOAT16 ? 0x1p-13
+              : figure->type == PC_INT64   ? -0x1p62
+                                           : 0.0;
+    f.count = (double)count;
+    f.ddof = (double)figure->ddof;
+    f.scale = (double)(UINT64_C(1) << figure->ddof_bits);
+    f.divisor = is_spread(figure->result) ? f.count * (f.count * f.scale - f.ddof)
+                : figure->result == PC_MEAN || figure->result == PC_RMS ? f.count
+                                                                        : 1.0;
+    f.inverse = 1.0 / f.divisor;
+    return f;
+}
+
+int lanes_start(lane_job *job, const pc_array *array, const pc_figure *figure, size_t first,
+                size_t positions)
+{
+    const size_t depth = pc_array_depth(array);
+    const int of_numbers = figure->result == PC_SUM || figure->result == PC_MEAN,
+              masked = array->mask != NULL,
+              sums = is_spread(figure->result) ? 2 : of_numbers ? 0 : 1;
+    job->array = array;
+    job->kernels = pc_kernels_in_use();
+    job->sum = job->kernels->lane_sums[masked][array->type][sums];
+    if (!job->sum || array->parts != 1 || array->repeat != 1 || depth < 1 || depth > LANE_ROWS ||
+        positions < 2 || figure->ddof_bits > 16 || figure->ddof >> 40)
+        return 0;
+    job->figure = lane_figure_of(figure, depth, masked);
+    if (!(job->figure.divisor > 0.0))
+        return 0;
+    job->type = figure->type;
+    job->from.row = job->row;
+    find_rows(job);
+    go_to(job, first);
+    return 1;
+}
+
+size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_COLUMNS], int *all)
+{
+    static const pc_axis none = {1, 0, 0, 0};
+    const pc_array *a = job->array;
+    const pc_axis *across = a->kept ? &a->axis[a->kept - 1] : &none;
+    const size_t size = size_of_type[a->type], width = job->kernels->lane_width;
+    double value[LANE_COLUMNS], rest[LANE_COLUMNS];
+    lane_rows from = job->from;
+    lane_sums sums;
+    size_t left = a->kept ? across->length - job->index[a->kept - 1] : 1;
+    left = left < most ? left : most;
+
+    if (across->stride == (ptrdiff_t)size && !a->swapped && !a->mask && left >= 4 * width) {
+        size_t columns = left < LANE_COLUMNS ? left - left % width : LANE_COLUMNS;
+        from.x = a->data + job->data;
+        from.columns = columns;
+        job->sum(&from, &sums);
+        *all = job->kernels->lane_results(&job->figure, &sums, columns, value, rest, certain);
+        write_results(job->type, value, rest, columns, out + job->out, across->out_stride);
+        advance(job, columns);
+        return columns;
+    }
+
+    char tile[MOST_IN_TILE * sizeof(double)], mask[MOST_IN_TILE];
+    struct {
+        ptrdiff_t out;
+        size_t first;
+    } run[LANE_COLUMNS + 1];
+    ptrdiff_t tile_row[LANE_ROWS];
+    const size_t rows = from.rows;
+    size_t pitch = TILE / rows, runs = 0, count = 0;
+    pitch = pitch > LANE_COLUMNS ? LANE_COLUMNS : pitch < NARROWEST ? NARROWEST : pitch - pitch % 8;
+    most = most < pitch ? most : pitch;
+    for (size_t n; count < most; count += n) {
+        left = a->kept ? across->length - job->index[a->kept - 1] : 1;
+        n = most - count < left ? most - count : left;
+        gather(tile + count * size, pitch, a->data + job->data, across->stride, n, job->row, rows,
+               size);
+        if (a->mask)
+            gather(mask + count, pitch, a->mask + job->mask, across->mask_stride, n, job->mask_row,
+                   rows, 1);
+        run[runs].first = count;
+        run[runs++].out = job->out;
+        advance(job, n);
+    }
+    from.columns = (count + width - 1) / width * width;
+    for (size_t r = 0; r < rows; r++) {
+        memset(tile + (r * pitch + count) * size, 0, (from.columns - count) * size);
+        memset(mask + r * pitch + count, 1, from.columns - count);
+        tile_row[r] = (ptrdiff_t)(r * pitch * size);
+    }
+    if (a->swapped)
+        swap_all(tile, (rows - 1) * pitch + count, size);
+    from.x = tile;
+    from.row = tile_row;
+    from.mask = a->mask ? mask : NULL;
+    from.mask_pitch = pitch;
+    job->sum(&from, &sums);
+    *all = job->kernels->lane_results(&job->figure, &sums, from.columns, value, rest, certain);
+    run[runs].first = count;
+    for (size_t k = 0; k < runs; k++) {
+        const size_t at = run[k].first;
+        write_results(job->type, value + at, rest + at, run[k + 1].first - at, out + run[k].out,
+                      across->out_stride);
+    }
+    return count;
+}

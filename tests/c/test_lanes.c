@@ -1,0 +1,265 @@
+/* Many short sums at once (lanes.c): the same bits as the exact way, wherever the numbers lie, and
+ * how often that way is taken. */
+#include "check.h"
+
+#include "../../csrc/lanes.h"
+
+/* ---- numbers ------------------------------------------------------------------- */
+
+/* +-m 2^e with m of `bits` bits at most. */
+static double number_of(unsigned bits, int e)
+{
+    const double m = ldexp((double)(random64() >> (64 - bits)), e);
+    return random64() & 1 ? m : -m;
+}
+
+static double any_double(void)
+{
+    double x;
+    const uint64_t bits = random64();
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+enum { KINDS = 14 };
+
+/* One of the numbers of a sum, of a kind; `before` is the one before it. */
+static double number_of_kind(int kind, int scale, size_t k, const double *before)
+{
+    const double ulp = ldexp(1.0, scale - 52);
+    switch (kind) {
+    case 0: return number_of(53, scale - 53);                     /* alike */
+    case 1: return number_of(1 + (unsigned)below(8), 0);          /* small integers */
+    case 2: return number_of(24, scale - 24 - (int)below(6));     /* float32 */
+    case 3: return number_of(27, scale - (int)below(3));          /* ties of squares */
+    case 4: return number_of(53, scale - (int)below(200));        /* of all sizes */
+    case 5: return number_of(2, scale - (int)below(60) * 2);      /* few bits, far apart: ties */
+    case 6:                                                       /* half an ulp, and much less */
+        return k == 0   ? ldexp(1.0, scale) + (double)below(8) * ulp
+               : k == 1 ? (random64() & 1 ? 0.5 : -0.5) * ulp
+                        : number_of(2, scale - 53 - (int)below(below(2) ? 110 : 400));
+    case 7: return k && below(2) ? -before[below(k)] : number_of(53, scale); /* cancelling */
+    case 8: return ldexp(1.0, scale) + number_of(1 + (unsigned)below(20), scale - 53); /* near */
+    case 9: return k ? before[0] : number_of(53, scale);                     /* constant */
+    case 10: return k && below(4) ? before[0] : number_of(53, scale);
+    case 11: return any_double();
+    case 12: return number_of(26, scale - 26) + (below(3) ? 0.0 : number_of(3, scale - 55));
+    default: return below(2) ? 0.0 : number_of(1 + (unsigned)below(53), scale - (int)below(30));
+    }
+}
+
+static int random_scale(void)
+{
+    switch (below(8)) {
+    case 0: return (int)below(2100) - 1070;
+    case 1: return -450 - (int)below(80);
+    default: return (int)below(40) - 20;
+    }
+}
+
+static uint16_t half_of_double(double x)
+{
+    /* by the nearest of what is near: any float16 will do */
+    int e;
+    const double m = frexp(fabs(x), &e);
+    const uint16_t sign = x < 0 ? 0x8000 : 0;
+    if (!(fabs(x) < 65504.0))
+        return (uint16_t)(sign | 0x7bff);
+    if (e < -13)
+        return (uint16_t)(sign | (uint16_t)ldexp(m, e + 24));
+    return (uint16_t)(sign | (((uint16_t)(e + 14) << 10) + (uint16_t)((uint16_t)(m * 2048) - 1024)));
+}
+
+/* Such a number in a type. */
+static void put_number(char *to, pc_type type, double x)
+{
+    const float narrow = (float)x;
+    if (type == PC_FLOAT64)
+        memcpy(to, &x, sizeof x);
+    else if (type == PC_FLOAT32)
+        memcpy(to, &narrow, sizeof narrow);
+    else if (type == PC_FLOAT16)
+        store_bits(to, 2, half_of_double(x));
+    else if (below(20) == 0) /* the ends of its range */
+        store_bits(to, sizes[type], (random64() & 1) - (random64() & 1) + (random64() << 63 >> below(64)));
+    else
+        store_bits(to, sizes[type], random64() >> below(64));
+}
+
+/* ---- arrays --------------------------------------------------------------------- */
+
+enum { POSITIONS = 150, CELLS = POSITIONS * LANE_ROWS };
+
+static char cells[CELLS * 8], mask[CELLS], made[2][POSITIONS * 8];
+
+static const pc_type result_types[] = {PC_FLOAT64, PC_FLOAT32, PC_FLOAT16, PC_INT64, PC_UINT64};
+
+/* What the exact way makes of one position. */
+static pc_status exact_result(const pc_array *a, size_t position, const pc_figure *figure,
+                              char *out, pc_sum *sum)
+{
+    pc_accumulator_clear(&sum->total, figure->result);
+    pc_add_panel(a, position, 1, 0, pc_array_depth(a), sum);
+    return pc_write_panel(sum, 1, figure, out);
+}
+
+static pc_sum sums[PC_PANEL];
+
+/* All that can be asked of an array, by lanes and exactly. */
+static void compare(pc_array a)
+{
+    const size_t positions = pc_array_positions(&a);
+    pc_array_arrange(&a);
+    for (int t = 0; t < 5; t++)
+        for (int result = 0; result < RESULTS; result++) {
+            pc_figure figure = figure_of((pc_result)result, result_types[t]);
+            const size_t size = sizes[figure.type];
+            if (t >= 3 && (a.type >= PC_FLOAT16 || (result != PC_SUM && result != PC_SUMSQ)))
+                continue;
+            if (t && t < 3 && below(3))
+                continue;
+            figure.ddof = below(4) ? below(2) : below(6);
+            figure.ddof_bits = below(4) ? 0 : (unsigned)below(3);
+            for (int k = 0; k < a.kept; k++) /* of whatever size the results are */
+                a.axis[k].out_stride = a.axis[k].out_stride / 8 * (ptrdiff_t)size;
+            pc_status exact = PC_OK;
+            memset(made, 0x55, sizeof made);
+            for (size_t p = 0; p < positions && exact != PC_TOO_LARGE; p++) {
+                pc_status one = exact_result(&a, p, &figure, made[0], sums);
+                exact = one == PC_OK ? exact : one;
+            }
+            const pc_status status = pc_reduce(&a, 0, positions, &figure, made[1], sums);
+            if (status != exact)
+                fprintf(stderr, "type %d result %d as %d, %zu of %zu%s, ddof %d/%d: status %d not %d\n", a.type, result,
+                        figure.type, positions, pc_array_depth(&a), a.mask ? " masked" : "", (int)figure.ddof, 1 << figure.ddof_bits, status, exact);
+            CHECK(status == exact);
+            if (status == PC_TOO_LARGE) {
+                uint64_t word[2];
+                CHECK(round_to(&sums[0].total, figure, word) == PC_TOO_LARGE ||
+                      pc_array_depth(&a) < 1 || positions > 1);
+            } else {
+                for (size_t p = 0; p < positions; p++)
+                    if (memcmp(made[0] + p * size, made[1] + p * size, size)) {
+                        fprintf(stderr,
+                                "type %d result %d as %d at %zu of %zu, depth %zu, ddof %d/%d: %016" PRIx64
+                                " not %016" PRIx64 "\n",
+                                a.type, result, figure.type, p, positions, pc_array_depth(&a),
+                                (int)figure.ddof, 1 << figure.ddof_bits,
+                                load_bits(made[1] + p * size, size),
+                                load_bits(made[0] + p * size, size));
+                        CHECK(0);
+                    }
+            }
+            for (int k = 0; k < a.kept; k++)
+                a.axis[k].out_stride = a.axis[k].out_stride / (ptrdiff_t)size * 8;
+        }
+}
+
+/* A random array of so many positions and so deep: its strides, types, bytes, mask. */
+static void test_random(pc_type type, size_t positions, size_t depth)
+{
+    const size_t size = sizes[type];
+    const int kind = (int)below(KINDS), scale = random_scale(), layout = (int)below(4);
+    pc_array a = {.type = type, .parts = 1, .repeat = 1, .data = cells};
+    double row[LANE_ROWS];
+    a.swapped = below(4) == 0;
+    a.mask = below(3) == 0 ? mask : NULL;
+    a.kept = 1;
+    a.reduced = 1;
+    a.axis[0] = (pc_axis){positions, (ptrdiff_t)size, 1, 8};
+    a.axis[1] = (pc_axis){depth, (ptrdiff_t)(size * positions), (ptrdiff_t)positions, 0};
+    if (layout & 1) {
+        a.axis[0].stride = (ptrdiff_t)(size * depth);
+        a.axis[0].mask_stride = (ptrdiff_t)depth;
+        a.axis[1].stride = (ptrdiff_t)size;
+        a.axis[1].mask_stride = 1;
+    }
+    for (size_t p = 0; p < positions; p++)
+        for (size_t k = 0; k < depth; k++) {
+            const int now = below(40) ? kind : (int)below(KINDS - 1);
+            row[k] = number_of_kind(now, scale, k, row);
+            char *at = cells + (ptrdiff_t)p * a.axis[0].stride + (ptrdiff_t)k * a.axis[1].stride;
+            put_number(at, type, row[k]);
+            if (a.swapped)
+                for (size_t b = 0; b < size / 2; b++) {
+                    const char byte = at[b];
+                    at[b] = at[size - 1 - b];
+                    at[size - 1 - b] = byte;
+                }
+            mask[(ptrdiff_t)p * a.axis[0].mask_stride + (ptrdiff_t)k * a.axis[1].mask_stride] =
+                (char)(below(4) ? 1 + below(255) : 0);
+        }
+    if (layout & 2 && positions % 3 == 0) { /* two kept axes, in any order */
+        a.kept = 2;
+        a.axis[2] = a.axis[1];
+        a.axis[1] = a.axis[0];
+        a.axis[0].length = positions / 3;
+        a.axis[0].stride *= 3;
+        a.axis[0].mask_stride *= 3;
+        a.axis[0].out_stride *= 3;
+        a.axis[1].length = 3;
+    } else if (layout & 2 && depth % 2 == 0) { /* two reduced axes */
+        a.reduced = 2;
+        a.axis[2] = a.axis[1];
+        a.axis[1].length = 2;
+        a.axis[1].stride *= (ptrdiff_t)depth / 2;
+        a.axis[1].mask_stride *= (ptrdiff_t)depth / 2;
+        a.axis[2].length = depth / 2;
+    }
+    compare(a);
+}
+
+static size_t random_depth(void)
+{
+    return below(16) == 0 ? 1 + below(LANE_ROWS) : 1 + below(below(4) ? 9 : 70);
+}
+
+/* How often ordinary numbers go the exact way. */
+static void test_counts(void)
+{
+    static const size_t depths[] = {2, 3, 4, 8, 16, 32, 100, 256};
+    for (pc_type type = PC_FLOAT32; type <= PC_FLOAT64; type++)
+        for (size_t d = 0; d < sizeof depths / sizeof *depths; d++)
+            for (int result = 0; result < RESULTS; result++) {
+                const uint64_t before = pc_uncertain_sums();
+                size_t all = 0;
+                pc_array a = {.type = type, .parts = 1, .repeat = 1, .data = cells, .kept = 1, .reduced = 1};
+                a.axis[0] = (pc_axis){POSITIONS, (ptrdiff_t)sizes[type], 0, 8};
+                a.axis[1] = (pc_axis){depths[d], (ptrdiff_t)(POSITIONS * sizes[type]), 0, 0};
+                for (; all < 20000; all += POSITIONS) {
+                    for (size_t k = 0; k < POSITIONS * depths[d]; k++) { /* about normal */
+                        double x = 0;
+                        for (int j = 0; j < 4; j++)
+                            x += (double)(int64_t)random64() * 0x1p-63;
+                        put_number(cells + k * sizes[type], type, x);
+                    }
+                    const pc_figure figure = figure_of((pc_result)result, PC_FLOAT64);
+                    pc_reduce(&a, 0, POSITIONS, &figure, made[0], sums);
+                }
+                const uint64_t inexact = pc_uncertain_sums() - before;
+                if (inexact)
+                    fprintf(stderr, "type %d depth %zu result %d: %d of %zu\n", type, depths[d],
+                            result, (int)inexact, all);
+                ;
+            }
+}
+
+int main(int argc, char **argv)
+{
+    long count = trials(argc, argv);
+    FOR_EACH_LEVEL
+    {
+        if (!pc_kernels_in_use()->lane_width)
+            continue;
+        for (long k = 0; k < count; k++)
+            for (pc_type type = PC_INT8; type <= PC_FLOAT64; type++) {
+                if (type < PC_FLOAT16 && below(4))
+                    continue;
+                for (int again = type == PC_FLOAT64 ? 3 : 1; again; again--)
+                    test_random(type, 2 + below(below(8) ? 20 : POSITIONS - 2), random_depth());
+            }
+        test_counts();
+        printf("%s ", pc_simd());
+    }
+    return 0;
+}
