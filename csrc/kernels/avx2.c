@@ -18,8 +18,9 @@
 #define widen16(x) ((vecd)_mm256_cvtps_pd(_mm_cvtph_ps(_mm_loadl_epi64((const __m128i *)(x)))))
 #define smaller(x, y) ((vecw)_mm256_min_epu32((__m256i)(x), (__m256i)(y)))
 #define larger(x, y) ((vecw)_mm256_max_epu32((__m256i)(x), (__m256i)(y)))
-#define smaller_double(x, y) ((vecd)_mm256_min_pd((__m256d)(x), (__m256d)(y)))
-#define square_root(x) ((vecd)_mm256_sqrt_pd((__m256d)(x)))
+#define vector_min(x, y) ((vecd)_mm256_min_pd((__m256d)(x), (__m256d)(y)))
+#define vector_max(x, y) ((vecd)_mm256_max_pd((__m256d)(x), (__m256d)(y)))
+#define vector_sqrt(x) ((vecd)_mm256_sqrt_pd((__m256d)(x)))
 
 #include "table.h"
 

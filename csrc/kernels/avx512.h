@@ -9,5 +9,6 @@
 #define widen16(x) ((vecd)_mm512_cvtps_pd(_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(x)))))
 #define smaller(x, y) ((vecw)_mm512_min_epu32((__m512i)(x), (__m512i)(y)))
 #define larger(x, y) ((vecw)_mm512_max_epu32((__m512i)(x), (__m512i)(y)))
-#define smaller_double(x, y) ((vecd)_mm512_min_pd((__m512d)(x), (__m512d)(y)))
-#define square_root(x) ((vecd)_mm512_sqrt_pd((__m512d)(x)))
+#define vector_min(x, y) ((vecd)_mm512_min_pd((__m512d)(x), (__m512d)(y)))
+#define vector_max(x, y) ((vecd)_mm512_max_pd((__m512d)(x), (__m512d)(y)))
+#define vector_sqrt(x) ((vecd)_mm512_sqrt_pd((__m512d)(x)))

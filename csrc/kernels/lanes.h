@@ -38,38 +38,61 @@ static inline vecd two_sum(vecd x, vecd y, vecd *error)
     return sum;
 }
 
-/* ---- sums ------------------------------------------------------------------------ */
-
-/* to += x */
-static inline void add_double(estimate *to, vecd x)
+/* An unsigned integer below 2^52 as a double. */
+static inline vecd double_of_small(vec x)
 {
-    vecd error, lost;
-    to->high = two_sum(to->high, x, &error);
-    to->low = two_sum(to->low, error, &lost);
-    to->lost += magnitude(lost);
+    return (vecd)(x | splat(UINT64_C(0x4330000000000000))) - splatd(0x1p52);
 }
 
-/* How the sums of a type are exact: as any double; squares are doubles (float32); so are the
- * sums of all numbers (32 bits), or of all squares, too (16 bits); 64 bits in two halves. */
+/* ---- sums ------------------------------------------------------------------------ */
+
+/* What is known of the numbers of a sum: their bits, and the least and the largest but for zeros. */
+typedef struct {
+    vec bits;
+    vecd least, most;
+} extent;
+
+static inline void extend(extent *to, vecd x)
+{
+    const vecd size = magnitude(x);
+    to->bits |= (vec)x;
+    to->most = vector_max(size, to->most);
+    to->least = vector_min((vecd)((vec)size - 1), to->least); /* of NaN, as 0 gives, the latter */
+}
+
+/* A power of two of which all the numbers are multiples, or 0. */
+static inline vecd grid_of(const extent *x, unsigned digits)
+{
+    const vecd floor = select_bits(splat(UINT64_C(0x7ff) << 52), x->least);
+    if (digits < 53)
+        return floor * power(1 - (int)digits);
+    const vec ones = (x->bits & (UINT64_MAX >> 12)) | splat(UINT64_C(1) << 51);
+    return floor * (double_of_small(ones & (0 - ones)) * 0x1p-52);
+}
+
+/* to += x, which leaves what `low` lost unknown. */
+static inline void add_double(estimate *to, vecd x)
+{
+    vecd error;
+    to->high = two_sum(to->high, x, &error);
+    to->low += error;
+}
+
+/* How the sums of a type are exact: as any double; all squares are doubles (float32, float16);
+ * the sums of all numbers (32 bits); or of all squares, too (16 bits); 64 bits in two parts. */
 typedef enum { ANY, SHORT, WORD, HALFWORD, LONG } exactness;
 
-/* to += x^2, and the least square so far: below 2^-960 it may have lost bits. */
-static inline __attribute__((always_inline)) void add_square(estimate *to, vecd *least, vecd x,
-                                                             exactness exact)
+/* to += x^2 */
+static inline __attribute__((always_inline)) void add_square(estimate *to, vecd x, exactness exact)
 {
     const vecd square = x * x;
+    vecd error;
     if (exact == HALFWORD) {
         to->high += square;
-    } else if (exact == SHORT) {
-        add_double(to, square);
-    } else {
-        vecd error, lost, rest;
-        *least = smaller_double(*least, square);
-        to->high = two_sum(to->high, square, &error);
-        error = two_sum(error, fused(x, x, -square), &lost);
-        to->low = two_sum(to->low, error, &rest);
-        to->lost += magnitude(lost) + magnitude(rest);
+        return;
     }
+    to->high = two_sum(to->high, square, &error);
+    to->low += exact == SHORT ? error : error + fused(x, x, -square);
 }
 
 static inline __attribute__((always_inline)) void add_number(estimate *to, vecd x, vecd low,
@@ -83,12 +106,6 @@ static inline __attribute__((always_inline)) void add_number(estimate *to, vecd 
     } else {
         add_double(to, x);
     }
-}
-
-/* An unsigned integer below 2^52 as a double. */
-static inline vecd double_of_small(vec x)
-{
-    return (vecd)(x | splat(UINT64_C(0x4330000000000000))) - splatd(0x1p52);
 }
 
 /* What reads LANES numbers that lie side by side. 64-bit integers in two parts; one that is asked
@@ -173,19 +190,35 @@ static inline vec lanes_of_mask(const char *mask)
     return (vec)(__builtin_convertvector(b, vec) != 0);
 }
 
-/* Add up `rows` vectors of columns. */
+static inline void store_estimate(double to[3][LANE_COLUMNS], size_t c, estimate x)
+{
+    store_doubles(to[0] + c, x.high);
+    store_doubles(to[1] + c, x.low);
+    store_doubles(to[2] + c, x.lost);
+}
+
+/* What `low` may have lost: nothing if `size` is below `grid`. */
+static inline vecd lost_of(vecd size, vecd grid, vecd lost)
+{
+    return select_bits((vec)~(size < grid), lost + 0x1p-1000);
+}
+
+/* Add up the rows of each column. */
 static inline __attribute__((always_inline)) void
 sum_lanes(const lane_rows *from, lane_sums *sums, size_t size, int numbers, int squares, int masked,
           exactness exact, lane_loader *load)
 {
-    const int one_part = exact != LONG || squares;
+    const int one_part = exact != LONG || squares,
+              of_integers = exact == WORD || exact == HALFWORD || !one_part;
+    const unsigned digits = exact == SHORT ? size == 2 ? 11 : 24 : 53;
+    const double n = (double)from->rows, unit = 0x1p-106 * 1.01;
     for (size_t c = 0; c < from->columns; c += LANES) {
         estimate number = {splatd(0.0), splatd(0.0), splatd(0.0)}, square = number;
-        vecd least = splatd(1.0), low = splatd(0.0);
+        extent all = {splat(0), splatd(0x1p400), splatd(0.0)};
+        vecd low = splatd(0.0);
         vec count = splat(0);
         for (size_t r = 0; r < from->rows; r++) {
-            const char *at = from->x + from->row[r] + c * size;
-            vecd x = load(at, one_part, &low);
+            vecd x = load(from->x + from->row[r] + c * size, one_part, &low);
             if (masked) {
                 vec keep = from->mask ? lanes_of_mask(from->mask + r * from->mask_pitch + c)
                                       : splat(UINT64_MAX);
@@ -195,22 +228,25 @@ sum_lanes(const lane_rows *from, lane_sums *sums, size_t size, int numbers, int 
                 low = select_bits(keep, low);
                 count -= keep;
             }
+            if (!of_integers)
+                extend(&all, x);
             if (numbers)
                 add_number(&number, x, low, one_part && exact == LONG ? ANY : exact);
             if (squares)
-                add_square(&square, &least, x, exact);
+                add_square(&square, x, exact);
         }
+        const vecd grid = of_integers ? splatd(1.0) : grid_of(&all, digits);
         if (numbers) {
-            store_doubles(sums->number[0] + c, number.high);
-            store_doubles(sums->number[1] + c, number.low);
-            store_doubles(sums->number[2] + c, number.lost);
+            if (!of_integers)
+                number.lost = lost_of(all.most * (n * n * unit), grid, all.most * (n * n * n * unit));
+            store_estimate(sums->number, c, number);
         }
         if (squares) {
-            /* What small squares have lost: below 2^-1074 each. */
-            square.lost += select_bits((vec)(least < 0x1p-960), splatd(0x1p-1000));
-            store_doubles(sums->square[0] + c, square.high);
-            store_doubles(sums->square[1] + c, square.low);
-            store_doubles(sums->square[2] + c, square.lost);
+            if (!of_integers)
+                square.lost = lost_of(square.high * ((n + 1) * unit),
+                                      select_bits((vec)(all.least > 0x1p-480), grid * grid),
+                                      square.high * (n * (n + 3) * unit));
+            store_estimate(sums->square, c, square);
         }
         if (masked)
             store_doubles(sums->count + c, double_of_small(count));
@@ -278,13 +314,10 @@ static inline estimate settled(double sums[3][LANE_COLUMNS], size_t c)
     return x;
 }
 
-/* Where neither x nor what is made of it over- or underflows, and where it is exactly 0; not where
- * it is NaN. */
+/* Where x is 0, or so large that nothing made of it underflows. (What overflows ends as NaN.) */
 static inline vec in_range(estimate x)
 {
-    const vecd size = magnitude(x.high);
-    return ((vec)(size > 0x1p-900) & (vec)(size < 0x1p960)) |
-           ((vec)(x.high == 0.0) & (vec)(x.lost == 0.0));
+    return ~(vec)((vecd)((vec)magnitude(x.high) - 1) <= 0x1p-900); /* 0 is NaN here */
 }
 
 /* x / divisor, an integer below 2^52; `inverse` is 1 / divisor, rounded. */
@@ -302,24 +335,25 @@ static inline estimate quotient(estimate x, vecd divisor, vecd inverse)
     return q;
 }
 
-/* The square root of x >= 0. */
+/* The square root of x >= 0; of `low` only what decides how it is rounded: on which side of 0 and of
+ * half an ulp it is. It is less than an ulp. */
 static inline estimate root(estimate x)
 {
     estimate q;
-    vecd rest;
     const vecd high = x.high + x.low, low = x.low - (high - x.high);
-    q.high = square_root(high);
-    const vecd more = two_sum(fused(-q.high, q.high, high), low, &rest), twice = q.high + q.high,
-               half = 0.5 / (q.high + select_bits((vec)(q.high == 0.0), splatd(1.0)));
-    q.low = more * half;
-    q.low = fused(fused(-q.low, q.low, fused(-twice, q.low, more)), half, q.low);
-    /* Exact, as a root halfway between two doubles is: x - q.high^2 = 2 q.high q.low + q.low^2,
-     * where all but that sum is found without an error if their product is a double. */
-    const vecd product = twice * q.low;
-    const vec exact = (vec)(fused(-q.low, q.low, more - product) == 0.0) &
-                      (vec)(fused(twice, q.low, -product) == 0.0) & (vec)(rest == 0.0);
-    const vecd lost = x.lost + select_bits(~exact, magnitude(more) * 0x1p-50);
-    q.lost = fused(lost, half * GROWTH, tiny_unless_zero(lost));
+    q.high = vector_sqrt(high);
+    const vecd more = fused(-q.high, q.high, high) + low, size = magnitude(more),
+               slack = fused(size, splatd(0x1p-50), x.lost),
+               ulp = select_bits(splat(UINT64_C(0x7ff) << 52), q.high) * 0x1p-52,
+               /* x - q.high^2 at half an ulp; in front of a power of two ulps are half as long */
+               half = q.high * ulp;
+    const vec front = (vec)(ulp * 0x1p52 == q.high) & (vec)(more < 0.0);
+    const vec within = (vec)(size + slack < half) & ~(front & (vec)(size + slack >= half * 0.5)),
+              beyond = (vec)(size - slack > half) & ~front, exact = (vec)(more == 0.0);
+    q.low = ulp * ((vecd)((~beyond & (vec)splatd(0.125)) | (beyond & (vec)splatd(0.75))));
+    q.low = (vecd)((vec)q.low | (splat(UINT64_C(1) << 63) & (vec)more));
+    q.low = select_bits(~exact | (vec)(x.lost != 0.0), q.low);
+    q.lost = select_bits(~(within | beyond | (exact & (vec)(x.lost == 0.0))), splatd(0x1p1000));
     return q;
 }
 

@@ -31,12 +31,13 @@
 #define larger(x, y) choose((vecw)((x) > (y)), x, y)
 #if defined(__aarch64__) && defined(__GNUC__)
 #define fused(x, y, z) ((vecd)vfmaq_f64((float64x2_t)(z), (float64x2_t)(x), (float64x2_t)(y)))
-#define square_root(x) ((vecd)vsqrtq_f64((float64x2_t)(x)))
+#define vector_sqrt(x) ((vecd)vsqrtq_f64((float64x2_t)(x)))
 #elif defined(__FP_FAST_FMA) && VECTOR_BYTES == 16 /* an instruction, for one double at least */
 #define fused(x, y, z)                                                                             \
     ((vecd){__builtin_fma((x)[0], (y)[0], (z)[0]), __builtin_fma((x)[1], (y)[1], (z)[1])})
-#define square_root(x) ((vecd){__builtin_sqrt((x)[0]), __builtin_sqrt((x)[1])})
+#define vector_sqrt(x) ((vecd){__builtin_sqrt((x)[0]), __builtin_sqrt((x)[1])})
 #endif
-#define smaller_double(x, y) ((vecd)choose((vec)((x) < (y)), (vec)(x), (vec)(y)))
+#define vector_min(x, y) ((vecd)choose((vec)((x) < (y)), (vec)(x), (vec)(y)))
+#define vector_max(x, y) ((vecd)choose((vec)((x) > (y)), (vec)(x), (vec)(y)))
 
 #include "table.h"

@@ -11,7 +11,8 @@
  *   widen(x)                    half a vector of float to double
  *   widen16(x)                  LANES float16 at x to double, or not defined
  *   smaller(x, y), larger(x, y) per unsigned 32-bit lane
- *   smaller_double(x, y), square_root(x)  per lane of doubles, where `fused` is defined
+ *   vector_min(x, y), vector_max(x, y), vector_sqrt(x)  per lane of doubles, where
+ *                 `fused` is defined; of NaN and y they give y
  *
  * and includes table.h once. Vectors are the compiler's own vector types: + & >>
  * work on them as on numbers, and no optimiser sees through them to a closed
