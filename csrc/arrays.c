@@ -52,6 +52,24 @@ static void swap_bytes(char *x, size_t size, size_t n)
         }
 }
 
+static int is_nan(pc_type type, const char *x)
+{
+    uint64_t wide;
+    uint32_t single;
+    uint16_t half;
+    switch (type) {
+    case PC_FLOAT16: memcpy(&half, x, sizeof half); return (half & 0x7fff) > 0x7c00;
+    case PC_FLOAT32: memcpy(&single, x, sizeof single); return (single & 0x7fffffff) > 0x7f800000;
+    default: memcpy(&wide, x, sizeof wide); return wide << 1 > UINT64_C(0x7ff) << 53;
+    }
+}
+
+/* Whether elements may be left out. */
+static int is_partial(const pc_array *a)
+{
+    return a->mask || (a->skip_nan && is_float(a->type));
+}
+
 /* Add a column of n elements that `copy` made, at most FLOAT_BLOCK reals. */
 static void add_copied(pc_accumulator *acc, const pc_array *a, char *x, size_t n, const char *mask,
                        ptrdiff_t mask_stride)
@@ -59,12 +77,17 @@ static void add_copied(pc_accumulator *acc, const pc_array *a, char *x, size_t n
     size_t size = size_of_type[a->type], reals = n * (size_t)a->parts, left = n;
     if (a->swapped)
         swap_bytes(x, size, reals);
-    if (mask)
-        for (size_t k = 0; k < n; k++)
-            if (!mask[(ptrdiff_t)k * mask_stride]) {
-                memset(x + k * size * (size_t)a->parts, 0, size * (size_t)a->parts);
+    if (is_partial(a))
+        for (size_t k = 0; k < n; k++) {
+            char *at = x + k * size * (size_t)a->parts;
+            int leave = mask && !mask[(ptrdiff_t)k * mask_stride];
+            if (a->skip_nan && is_float(a->type))
+                leave |= is_nan(a->type, at) || (a->parts == 2 && is_nan(a->type, at + size));
+            if (leave) {
+                memset(at, 0, size * (size_t)a->parts);
                 left--;
             }
+        }
     acc->count += left;
     add_reals(acc, a->type, a->parts, x, reals);
 }
@@ -75,13 +98,13 @@ static void add_run(pc_accumulator *acc, const pc_array *a, const char *data, co
 {
     size_t size = size_of_type[a->type] * (size_t)a->parts, most = FLOAT_BLOCK / (size_t)a->parts,
            m;
-    if (acc->flags & PC_CERTIFIED && a->parts == 1 && !mask && !a->swapped &&
+    if (acc->flags & PC_CERTIFIED && a->parts == 1 && !is_partial(a) && !a->swapped &&
         has_certified(a->type)) {
         acc->count += n;
         add_certified(acc, a->type, 1, data, axis.stride, n);
         return;
     }
-    if (axis.stride == (ptrdiff_t)size && !mask && !a->swapped) {
+    if (axis.stride == (ptrdiff_t)size && !is_partial(a) && !a->swapped) {
         acc->count += n;
         add_reals(acc, a->type, a->parts, data, n * (size_t)a->parts);
         return;
@@ -261,7 +284,7 @@ static void add_to_panel(const pc_array *a, size_t first, size_t count, size_t s
         rows = stop - start < rows ? stop - start : rows;
         if (across_first) {
             size_t done = 0;
-            if (is_float(a->type) && a->parts == 1 && !a->swapped && !mask &&
+            if (is_float(a->type) && a->parts == 1 && !a->swapped && !is_partial(a) &&
                 across.stride == (ptrdiff_t)size_of_type[a->type])
                 done = add_columns(sums, a->type, data, along.stride, rows, count);
             add_tiles(sums, a, data, mask, along, rows, across, done, count);

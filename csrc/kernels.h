@@ -47,18 +47,22 @@ enum { CERTIFIED_RUN = 1 << 17 };
 enum { LANE_COLUMNS = 64, LANE_ROWS = 512 };
 
 /* Columns of numbers: row r begins at x + row[r]. A multiple of lane_width of them. Where there is a
- * mask, of one byte a number and `mask_pitch` a row, those with 0 are left out; and NaN if skip_nan. */
+ * mask, of one byte a number and `mask_pitch` a row, those with 0 are left out; and NaN if skip_nan.
+ * All rows but the first are taken away if `difference`, where only numbers are summed, and all of
+ * them. */
 typedef struct {
     const char *x, *mask;
     const ptrdiff_t *row;
     size_t rows, columns, mask_pitch;
-    int skip_nan;
+    int skip_nan, difference;
 } lane_rows;
 
 /* For each column the sums of the numbers and of the squares, as high + low, up to an error of at
- * most `lost`: [0], [1], [2]. How many numbers they have is only said if some may not count. */
+ * most `lost`: [0], [1], [2]. If both are summed, all the numbers are multiples of `grid`, and of the
+ * size `alike`, if that is not NaN. If some may not count, how many do. */
 typedef struct {
-    double number[3][LANE_COLUMNS], square[3][LANE_COLUMNS], count[LANE_COLUMNS];
+    double number[3][LANE_COLUMNS], square[3][LANE_COLUMNS];
+    double grid[LANE_COLUMNS], alike[LANE_COLUMNS], count[LANE_COLUMNS];
 } lane_sums;
 
 /* What is asked of these sums. */
@@ -66,6 +70,7 @@ typedef struct {
     pc_result result;
     int integer;  /* give integers */
     int counted;  /* by lane_sums.count, not `count` */
+    int absolute; /* without the sign */
     unsigned drop; /* bits by which doubles are longer than the result, 0 for doubles, */
     double least;  /* ... and down to which it is of full precision; of integers, the least */
     double count, ddof, scale; /* scale: 2^ddof_bits */

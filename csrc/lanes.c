@@ -168,8 +168,11 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_figure *figure, s
 {
     const size_t depth = pc_array_depth(array);
     const int of_numbers = figure->result == PC_SUM || figure->result == PC_MEAN,
-              masked = array->mask != NULL,
-              sums = is_spread(figure->result) ? 2 : of_numbers ? 0 : 1;
+              skip_nan = array->skip_nan && array->type >= PC_FLOAT16,
+              masked = array->mask || skip_nan,
+              difference = figure->result == PC_STD && depth == 2 && !figure->ddof && !masked,
+              sums = difference                  ? 0
+                     : is_spread(figure->result) ? 2 : of_numbers ? 0 : 1;
     job->array = array;
     job->kernels = pc_kernels_in_use();
     job->sum = job->kernels->lane_sums[masked][array->type][sums];
@@ -177,10 +180,19 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_figure *figure, s
         positions < 2 || figure->ddof_bits > 16 || figure->ddof >> 40)
         return 0;
     job->figure = lane_figure_of(figure, depth, masked);
+    if (difference) { /* the standard deviation of two: half their distance, and often a tie */
+        job->figure.result = PC_MEAN;
+        job->figure.divisor = 2.0;
+        job->figure.inverse = 0.5;
+        job->figure.absolute = 1;
+    }
+    job->from.difference = difference;
+    job->from.skip_nan = skip_nan;
     if (!(job->figure.divisor > 0.0))
         return 0;
     job->type = figure->type;
     job->from.row = job->row;
+    job->from.mask = NULL;
     find_rows(job);
     go_to(job, first);
     return 1;

@@ -212,6 +212,7 @@ typedef struct {
     int swapped;      /* bytes in the other order */
     const char *data; /* aligned or not */
     const char *mask; /* one byte an element, zero: leave it out; or NULL */
+    int skip_nan;     /* leave out NaN, and complex numbers with a NaN in them */
     int kept, reduced;
     uint64_t repeat; /* 1; pc_array_arrange may change it */
     pc_axis axis[PC_MAX_AXES];

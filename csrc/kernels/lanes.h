@@ -30,11 +30,17 @@ static inline void store_doubles(double *x, vecd v)
     memcpy(x, &v, sizeof v);
 }
 
+/* x - y, in the unit for multiplications: every other operation there balances the two. */
+static inline vecd minus(vecd x, vecd y)
+{
+    return fused(y, splatd(-1.0), x);
+}
+
 /* Knuth: x + y == the sum returned + *error, exactly. */
 static inline vecd two_sum(vecd x, vecd y, vecd *error)
 {
-    const vecd sum = x + y, part = sum - x;
-    *error = (x - (sum - part)) + (y - part);
+    const vecd sum = x + y, part = minus(sum, x);
+    *error = plus(x - (sum - part), minus(y, part));
     return sum;
 }
 
@@ -219,6 +225,10 @@ sum_lanes(const lane_rows *from, lane_sums *sums, size_t size, int numbers, int 
         vec count = splat(0);
         for (size_t r = 0; r < from->rows; r++) {
             vecd x = load(from->x + from->row[r] + c * size, one_part, &low);
+            if (numbers && !squares && !masked && r && from->difference) {
+                x = -x;
+                low = -low;
+            }
             if (masked) {
                 vec keep = from->mask ? lanes_of_mask(from->mask + r * from->mask_pitch + c)
                                       : splat(UINT64_MAX);
@@ -236,6 +246,11 @@ sum_lanes(const lane_rows *from, lane_sums *sums, size_t size, int numbers, int 
                 add_square(&square, x, exact);
         }
         const vecd grid = of_integers ? splatd(1.0) : grid_of(&all, digits);
+        if (numbers && squares) {
+            const vec one = (vec)((vec)all.most - (vec)all.least == 1);
+            store_doubles(sums->grid + c, grid);
+            store_doubles(sums->alike + c, (vecd)((vec)all.most | ~one));
+        }
         if (numbers) {
             if (!of_integers)
                 number.lost = lost_of(all.most * (n * n * unit), grid, all.most * (n * n * n * unit));
@@ -358,36 +373,32 @@ static inline estimate root(estimate x)
 }
 
 /* n squares - number^2, times scale, a power of two. */
-static inline estimate spread(vecd n, estimate squares, estimate number, vecd scale)
+static inline estimate spread(vecd n, estimate squares, estimate number, vecd grid, vecd alike,
+                              vecd scale)
 {
     estimate v;
-    vecd lost, rest;
-    /* the leading products, and what they leave */
-    const vecd p = n * squares.high, q = number.high * number.high;
     vecd low;
+    /* The leading products, what they leave, and the products with `low`. */
+    const vecd p = n * squares.high, q = number.high * number.high, twice = number.high + number.high;
+    const vecd left = fused(n, squares.high, -p) - fused(number.high, number.high, -q);
     v.high = two_sum(p, -q, &low);
-    low = two_sum(low, fused(n, squares.high, -p), &rest);
-    lost = magnitude(rest);
-    low = two_sum(low, -fused(number.high, number.high, -q), &rest);
-    lost += magnitude(rest);
-    /* n low - 2 high low - low^2 */
-    const vecd s = n * squares.low, twice = number.high + number.high, t = twice * number.low;
-    low = two_sum(low, s, &rest);
-    lost += magnitude(rest) + magnitude(fused(n, squares.low, -s));
-    low = two_sum(low, -t, &rest);
-    lost += magnitude(rest) + magnitude(fused(twice, number.low, -t));
-    lost = fused(number.low, number.low, lost);
-    /* products of the numbers that underflow */
-    const vecd high = magnitude(number.high), small = magnitude(number.low);
-    lost += select_bits(((vec)(high < 0x1p-400) & (vec)(high > 0.0)) |
-                            ((vec)(small < 0x1p-400) & (vec)(small > 0.0)),
-                        splatd(0x1p-1000));
-    /* what the sums lost: |number| of at most high + low + lost is squared */
-    lost = fused(n, squares.lost, lost);
-    lost = fused(magnitude(twice) + 2 * small + number.lost, number.lost, lost);
+    low += fused(-twice, number.low, fused(n, squares.low, left));
+    low = fused(-number.low, number.low, low);
+    /* Each of these is below 8 * 2^-53 the larger product, and so rounded by 2^-53 of that at most;
+     * or not at all, if they are all multiples of grid^2. The least numbers: what underflows. */
+    const vecd most = vector_max(p, q), high = magnitude(number.high), rest = magnitude(number.low);
+    const vec exact = (vec)(most * 0x1p-103 < grid * grid) &
+                      (vec)(squares.lost + number.lost == 0.0);
+    vecd lost = fused(n, squares.lost, most * 0x1p-100);
+    lost = fused(2.0 * high + 2.0 * rest + number.lost, number.lost, lost);
     v.high = two_sum(v.high, low, &v.low) * scale;
     v.low *= scale;
-    v.lost = fused(lost, splatd(GROWTH), tiny_unless_zero(lost)) * scale;
+    v.lost = fused(lost, splatd(GROWTH), splatd(0x1p-1000)) * scale;
+    /* All the numbers are one: there is no spread. (Of both signs, their sum would be far less.) */
+    const vec differ = ~(vec)(n * alike == high);
+    v.high = select_bits(differ, v.high);
+    v.low = select_bits(differ, v.low);
+    v.lost = select_bits(differ & ~exact, v.lost);
     return v;
 }
 
@@ -405,13 +416,13 @@ static inline vec shortens_alike(vecd x, vecd high, vecd end, unsigned drop)
     return (vec)(((vec)x & ones) != half) | (vec)(end - (x - high) == 0.0);
 }
 
-static inline estimate part_of_lanes(const lane_figure *figure, lane_sums *sums, size_t c, vecd n,
+static inline __attribute__((always_inline)) estimate part_of_lanes(const lane_figure *figure, pc_result result, lane_sums *sums, size_t c, vecd n,
                                      vecd divisor, vecd inverse, vec *certain)
 {
     estimate x;
-    const pc_result result = figure->result;
     if (result == PC_VAR || result == PC_STD)
-        x = spread(n, settled(sums->square, c), settled(sums->number, c), splatd(figure->scale));
+        x = spread(n, settled(sums->square, c), settled(sums->number, c), load_doubles(sums->grid + c),
+                   load_doubles(sums->alike + c), splatd(figure->scale));
     else
         x = settled(result == PC_SUM || result == PC_MEAN ? sums->number : sums->square, c);
     *certain = in_range(x) & (vec)(divisor > 0.0);
@@ -426,7 +437,7 @@ static inline estimate part_of_lanes(const lane_figure *figure, lane_sums *sums,
 
 /* The results, in place of the sums of numbers: value and certain[]. Those of integers as two
  * doubles that add up. Returns whether all are certain. */
-static int finish_lanes(const lane_figure *figure, lane_sums *sums, size_t columns, double *value,
+static inline __attribute__((always_inline)) int finish(const lane_figure *figure, pc_result result, lane_sums *sums, size_t columns, double *value,
                         double *rest, uint64_t *certain)
 {
     vec all = splat(UINT64_MAX);
@@ -436,13 +447,13 @@ static int finish_lanes(const lane_figure *figure, lane_sums *sums, size_t colum
         vec sure;
         if (figure->counted) {
             n = load_doubles(sums->count + c);
-            divisor = figure->result == PC_VAR || figure->result == PC_STD
+            divisor = result == PC_VAR || result == PC_STD
                           ? n * (n * figure->scale - figure->ddof)
-                      : figure->result == PC_MEAN || figure->result == PC_RMS ? n
+                      : result == PC_MEAN || result == PC_RMS ? n
                                                                               : divisor;
             inverse = 1.0 / divisor;
         }
-        const estimate x = part_of_lanes(figure, sums, c, n, divisor, inverse, &sure);
+        const estimate x = part_of_lanes(figure, result, sums, c, n, divisor, inverse, &sure);
         vecd low = x.high;
         if (figure->integer) {
             sure &= (vec)(x.lost == 0.0) & (vec)(x.high >= figure->least) & (vec)(x.high < 0x1p62);
@@ -463,7 +474,7 @@ static int finish_lanes(const lane_figure *figure, lane_sums *sums, size_t colum
             }
             sure &= (vec)(low == high);
         }
-        store_doubles(value + c, low);
+        store_doubles(value + c, figure->absolute ? magnitude(low) : low);
         memcpy(certain + c, &sure, sizeof sure);
         all &= sure;
     }
@@ -471,5 +482,22 @@ static int finish_lanes(const lane_figure *figure, lane_sums *sums, size_t colum
     for (int k = 0; k < LANES; k++)
         every &= all[k];
     return every == UINT64_MAX;
+}
+
+static int finish_lanes(const lane_figure *figure, lane_sums *sums, size_t columns, double *value,
+                        double *rest, uint64_t *certain)
+{
+#define FINISH(result)                                                                             \
+    case result: return finish(figure, result, sums, columns, value, rest, certain)
+    switch (figure->result) {
+        FINISH(PC_SUMSQ);
+        FINISH(PC_NORM);
+        FINISH(PC_RMS);
+        FINISH(PC_SUM);
+        FINISH(PC_MEAN);
+        FINISH(PC_VAR);
+        FINISH(PC_STD);
+    }
+    return 0;
 }
 #endif
