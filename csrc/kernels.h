@@ -44,9 +44,9 @@ enum { CERTIFIED_RUN = 1 << 17 };
 /* ---- lanes (kernels/lanes.h) ---------------------------------------------- */
 
 /* Positions that are summed side by side in one call, at most, and numbers in each sum. */
-enum { LANE_COLUMNS = 64, LANE_ROWS = 512 };
+enum { LANE_COLUMNS = 64, LANE_STEP = 8, LANE_ROWS = 512 };
 
-/* Columns of numbers: row r begins at x + row[r]. A multiple of lane_width of them. Where there is a
+/* Columns of numbers: row r begins at x + row[r]. A multiple of LANE_STEP of them. Where there is a
  * mask, of one byte a number and `mask_pitch` a row, those with 0 are left out; and NaN if skip_nan.
  * All rows but the first are taken away if `difference`, where only numbers are summed, and all of
  * them. */
@@ -115,13 +115,17 @@ typedef struct {
 
     /* Many short sums at once, each in a vector lane. By type; [0] of the numbers, [1] of the squares,
      * [2] of both; [1] where some may not count. NULL where the level has none. */
-    size_t lane_width;
     void (*lane_sums[2][PC_FLOAT64 + 1][3])(const lane_rows *from, lane_sums *sums);
 
     /* Their results, each the nearest number where `certain` is all ones: value, as a double, or of
      * integers value + rest. Returns whether all are certain. */
     int (*lane_results)(const lane_figure *figure, lane_sums *sums, size_t columns, double *value,
                         double *rest, uint64_t *certain);
+
+    /* Numbers of 8 bytes, `count` columns of `rows`, each column contiguous and `stride` bytes from
+     * the last, into rows that are `pitch` columns long. */
+    void (*transpose_columns)(char *to, size_t pitch, const char *from, ptrdiff_t stride,
+                              size_t count, size_t rows);
 } pc_kernels;
 
 extern const pc_kernels pc_kernels_portable;

@@ -194,6 +194,8 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_figure *figure, s
     job->from.row = job->row;
     job->from.mask = NULL;
     find_rows(job);
+    job->contiguous = array->reduced == 1 && size_of_type[array->type] == sizeof(double) &&
+                      array->axis[array->kept].stride == (ptrdiff_t)sizeof(double);
     go_to(job, first);
     return 1;
 }
@@ -203,14 +205,14 @@ size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_C
     static const pc_axis none = {1, 0, 0, 0};
     const pc_array *a = job->array;
     const pc_axis *across = a->kept ? &a->axis[a->kept - 1] : &none;
-    const size_t size = size_of_type[a->type], width = job->kernels->lane_width;
+    const size_t size = size_of_type[a->type], width = LANE_STEP;
     double value[LANE_COLUMNS], rest[LANE_COLUMNS];
     lane_rows from = job->from;
     lane_sums sums;
     size_t left = a->kept ? across->length - job->index[a->kept - 1] : 1;
     left = left < most ? left : most;
 
-    if (across->stride == (ptrdiff_t)size && !a->swapped && !a->mask && left >= 4 * width) {
+    if (across->stride == (ptrdiff_t)size && !a->swapped && !a->mask && left >= 2 * width) {
         size_t columns = left < LANE_COLUMNS ? left - left % width : LANE_COLUMNS;
         from.x = a->data + job->data;
         from.columns = columns;
@@ -234,8 +236,12 @@ size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_C
     for (size_t n; count < most; count += n) {
         left = a->kept ? across->length - job->index[a->kept - 1] : 1;
         n = most - count < left ? most - count : left;
-        gather(tile + count * size, pitch, a->data + job->data, across->stride, n, job->row, rows,
-               size);
+        if (job->contiguous)
+            job->kernels->transpose_columns(tile + count * size, pitch, a->data + job->data,
+                                            across->stride, n, rows);
+        else
+            gather(tile + count * size, pitch, a->data + job->data, across->stride, n, job->row,
+                   rows, size);
         if (a->mask)
             gather(mask + count, pitch, a->mask + job->mask, across->mask_stride, n, job->mask_row,
                    rows, 1);

@@ -10,7 +10,8 @@ typedef struct {
     const pc_kernels *kernels;
     void (*sum)(const lane_rows *, lane_sums *);
     lane_figure figure;
-    pc_type type; /* of the results */
+    pc_type type;   /* of the results */
+    int contiguous; /* the elements of one position: 8 bytes each */
     lane_rows from;
     ptrdiff_t row[LANE_ROWS], mask_row[LANE_ROWS]; /* from a position to its elements */
     size_t index[PC_MAX_AXES];                     /* of the next position, along the kept axes */

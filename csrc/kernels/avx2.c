@@ -22,6 +22,19 @@
 #define vector_max(x, y) ((vecd)_mm256_max_pd((__m256d)(x), (__m256d)(y)))
 #define vector_sqrt(x) ((vecd)_mm256_sqrt_pd((__m256d)(x)))
 
+/* v[0] to v[3] as rows become columns. */
+#define transpose(v)                                                                               \
+    do {                                                                                           \
+        const __m256d a = _mm256_unpacklo_pd((__m256d)(v)[0], (__m256d)(v)[1]),                    \
+                      b = _mm256_unpackhi_pd((__m256d)(v)[0], (__m256d)(v)[1]),                    \
+                      c = _mm256_unpacklo_pd((__m256d)(v)[2], (__m256d)(v)[3]),                    \
+                      d = _mm256_unpackhi_pd((__m256d)(v)[2], (__m256d)(v)[3]);                    \
+        (v)[0] = (vecd)_mm256_permute2f128_pd(a, c, 0x20);                                         \
+        (v)[1] = (vecd)_mm256_permute2f128_pd(b, d, 0x20);                                         \
+        (v)[2] = (vecd)_mm256_permute2f128_pd(a, c, 0x31);                                         \
+        (v)[3] = (vecd)_mm256_permute2f128_pd(b, d, 0x31);                                         \
+    } while (0)
+
 #include "table.h"
 
 #ifdef __clang__

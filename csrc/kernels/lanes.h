@@ -209,6 +209,9 @@ static inline vecd lost_of(vecd size, vecd grid, vecd lost)
     return select_bits((vec)~(size < grid), lost + 0x1p-1000);
 }
 
+/* One column a lane; as many vectors side by side as a line of the cache has. */
+enum { BESIDE = LANE_STEP / LANES };
+
 /* Add up the rows of each column. */
 static inline __attribute__((always_inline)) void
 sum_lanes(const lane_rows *from, lane_sums *sums, size_t size, int numbers, int squares, int masked,
@@ -218,53 +221,65 @@ sum_lanes(const lane_rows *from, lane_sums *sums, size_t size, int numbers, int 
               of_integers = exact == WORD || exact == HALFWORD || !one_part;
     const unsigned digits = exact == SHORT ? size == 2 ? 11 : 24 : 53;
     const double n = (double)from->rows, unit = 0x1p-106 * 1.01;
-    for (size_t c = 0; c < from->columns; c += LANES) {
-        estimate number = {splatd(0.0), splatd(0.0), splatd(0.0)}, square = number;
-        extent all = {splat(0), splatd(0x1p400), splatd(0.0)};
-        vecd low = splatd(0.0);
-        vec count = splat(0);
-        for (size_t r = 0; r < from->rows; r++) {
-            vecd x = load(from->x + from->row[r] + c * size, one_part, &low);
-            if (numbers && !squares && !masked && r && from->difference) {
-                x = -x;
-                low = -low;
+    for (size_t first = 0; first < from->columns; first += LANE_STEP) {
+        estimate number[BESIDE], square[BESIDE];
+        extent all[BESIDE];
+        vec count[BESIDE];
+        for (int k = 0; k < BESIDE; k++) {
+            number[k] = square[k] = (estimate){splatd(0.0), splatd(0.0), splatd(0.0)};
+            all[k] = (extent){splat(0), splatd(0x1p400), splatd(0.0)};
+            count[k] = splat(0);
+        }
+        for (size_t r = 0; r < from->rows; r++)
+            for (size_t k = 0; k < BESIDE; k++) {
+                const size_t c = first + k * LANES;
+                vecd low = splatd(0.0), x = load(from->x + from->row[r] + c * size, one_part, &low);
+                if (numbers && !squares && !masked && r && from->difference) {
+                    x = -x;
+                    low = -low;
+                }
+                if (masked) {
+                    vec keep = from->mask ? lanes_of_mask(from->mask + r * from->mask_pitch + c)
+                                          : splat(UINT64_MAX);
+                    if (from->skip_nan)
+                        keep &= (vec)(x == x);
+                    x = select_bits(keep, x);
+                    low = select_bits(keep, low);
+                    count[k] -= keep;
+                }
+                if (!of_integers)
+                    extend(&all[k], x);
+                if (numbers)
+                    add_number(&number[k], x, low, one_part && exact == LONG ? ANY : exact);
+                if (squares)
+                    add_square(&square[k], x, exact);
             }
-            if (masked) {
-                vec keep = from->mask ? lanes_of_mask(from->mask + r * from->mask_pitch + c)
-                                      : splat(UINT64_MAX);
-                if (from->skip_nan)
-                    keep &= (vec)(x == x);
-                x = select_bits(keep, x);
-                low = select_bits(keep, low);
-                count -= keep;
+        for (size_t k = 0; k < BESIDE; k++) {
+            const size_t c = first + k * LANES;
+            const vecd grid = of_integers ? splatd(1.0) : grid_of(&all[k], digits),
+                       most = all[k].most, squared = square[k].high;
+            if (numbers && squares) {
+                const vec one = (vec)((vec)most - (vec)all[k].least == 1);
+                store_doubles(sums->grid + c, grid);
+                store_doubles(sums->alike + c, (vecd)((vec)most | ~one));
             }
-            if (!of_integers)
-                extend(&all, x);
-            if (numbers)
-                add_number(&number, x, low, one_part && exact == LONG ? ANY : exact);
-            if (squares)
-                add_square(&square, x, exact);
+            if (numbers) {
+                if (!of_integers)
+                    number[k].lost =
+                        lost_of(most * (n * n * unit), grid, most * (n * n * n * unit));
+                store_estimate(sums->number, c, number[k]);
+            }
+            if (squares) {
+                if (!of_integers)
+                    square[k].lost = lost_of(
+                        squared * ((n + 1) * unit),
+                        select_bits((vec)(all[k].least > 0x1p-480), grid * grid),
+                        squared * (n * (n + 3) * unit));
+                store_estimate(sums->square, c, square[k]);
+            }
+            if (masked)
+                store_doubles(sums->count + c, double_of_small(count[k]));
         }
-        const vecd grid = of_integers ? splatd(1.0) : grid_of(&all, digits);
-        if (numbers && squares) {
-            const vec one = (vec)((vec)all.most - (vec)all.least == 1);
-            store_doubles(sums->grid + c, grid);
-            store_doubles(sums->alike + c, (vecd)((vec)all.most | ~one));
-        }
-        if (numbers) {
-            if (!of_integers)
-                number.lost = lost_of(all.most * (n * n * unit), grid, all.most * (n * n * n * unit));
-            store_estimate(sums->number, c, number);
-        }
-        if (squares) {
-            if (!of_integers)
-                square.lost = lost_of(square.high * ((n + 1) * unit),
-                                      select_bits((vec)(all.least > 0x1p-480), grid * grid),
-                                      square.high * (n * (n + 3) * unit));
-            store_estimate(sums->square, c, square);
-        }
-        if (masked)
-            store_doubles(sums->count + c, double_of_small(count));
     }
 }
 
@@ -307,6 +322,32 @@ SUM_LANES(float16, 2, SHORT)
 #endif
 SUM_LANES(float32, 4, SHORT)
 SUM_LANES(float64, 8, ANY)
+
+/* `count` columns of `rows` numbers of 8 bytes, each column contiguous, `stride` bytes apart, into
+ * rows that are `pitch` columns long. */
+static void transpose_columns(char *to, size_t pitch, const char *from, ptrdiff_t stride,
+                              size_t count, size_t rows)
+{
+    size_t c = 0;
+    for (; c + LANES <= count; c += LANES, from += LANES * stride) {
+        size_t r = 0;
+        for (; r + LANES <= rows; r += LANES) {
+            vecd v[LANES];
+            for (int k = 0; k < LANES; k++)
+                memcpy(&v[k], from + k * stride + r * sizeof(double), sizeof *v);
+            transpose(v);
+            for (size_t k = 0; k < LANES; k++)
+                memcpy(to + ((r + k) * pitch + c) * sizeof(double), &v[k], sizeof *v);
+        }
+        for (; r < rows; r++)
+            for (size_t k = 0; k < LANES; k++)
+                memcpy(to + (r * pitch + c + k) * sizeof(double),
+                       from + (ptrdiff_t)k * stride + r * sizeof(double), sizeof(double));
+    }
+    for (; c < count; c++, from += stride)
+        for (size_t r = 0; r < rows; r++)
+            memcpy(to + (r * pitch + c) * sizeof(double), from + r * sizeof(double), sizeof(double));
+}
 
 /* ---- results --------------------------------------------------------------------- */
 

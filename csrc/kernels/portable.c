@@ -39,5 +39,11 @@
 #endif
 #define vector_min(x, y) ((vecd)choose((vec)((x) < (y)), (vec)(x), (vec)(y)))
 #define vector_max(x, y) ((vecd)choose((vec)((x) > (y)), (vec)(x), (vec)(y)))
+#define transpose(v)                                                                               \
+    do {                                                                                           \
+        const double moved = (v)[0][1];                                                            \
+        (v)[0][1] = (v)[1][0];                                                                     \
+        (v)[1][0] = moved;                                                                         \
+    } while (0)
 
 #include "table.h"

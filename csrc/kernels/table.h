@@ -38,7 +38,6 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
     .depth = DEPTH,
     .sums_of_float64 = sums_of_float64,
     .sums_of_columns = sums_of_columns,
-    .lane_width = LANES,
 #define OF_LANES(name, type) {name##type##_numbers, name##type##_squares, name##type##_both}
 #ifdef widen16
 #define OF_FLOAT16(name) OF_LANES(name, float16)
@@ -52,6 +51,7 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
      OF_FLOAT16(name),      OF_LANES(name, float32), OF_LANES(name, float64)}
     .lane_sums = {OF_TYPES(lanes_of_), OF_TYPES(masked_lanes_of_)},
     .lane_results = finish_lanes,
+    .transpose_columns = transpose_columns,
 #endif
 #endif
 };

@@ -13,6 +13,7 @@
  *   smaller(x, y), larger(x, y) per unsigned 32-bit lane
  *   vector_min(x, y), vector_max(x, y), vector_sqrt(x)  per lane of doubles, where
  *                 `fused` is defined; of NaN and y they give y
+ *   transpose(v)  LANES vectors of doubles, likewise
  *
  * and includes table.h once. Vectors are the compiler's own vector types: + & >>
  * work on them as on numbers, and no optimiser sees through them to a closed

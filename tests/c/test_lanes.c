@@ -254,7 +254,7 @@ int main(int argc, char **argv)
     long count = trials(argc, argv);
     FOR_EACH_LEVEL
     {
-        if (!pc_kernels_in_use()->lane_width)
+        if (!pc_kernels_in_use()->lane_results)
             continue;
         for (long k = 0; k < count; k++)
             for (pc_type type = PC_INT8; type <= PC_FLOAT64; type++) {
