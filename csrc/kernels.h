@@ -44,7 +44,7 @@ enum { CERTIFIED_RUN = 1 << 17 };
 /* ---- lanes (kernels/lanes.h) ---------------------------------------------- */
 
 /* Positions that are summed side by side in one call, at most, and numbers in each sum. */
-enum { LANE_COLUMNS = 64, LANE_STEP = 8, LANE_ROWS = 512 };
+enum { LANE_COLUMNS = 64, LANE_STEP = 8, LANE_ROWS = 256 };
 
 /* Columns of numbers: row r begins at x + row[r]. A multiple of LANE_STEP of them. Where there is a
  * mask, of one byte a number and `mask_pitch` a row, those with 0 are left out; and NaN if skip_nan.

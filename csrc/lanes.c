@@ -61,6 +61,10 @@ static void find_rows(lane_job *job)
 /* Numbers in a tile, but for one that is as narrow as can be. */
 enum { TILE = 2048, NARROWEST = 8, MOST_IN_TILE = NARROWEST * LANE_ROWS };
 
+/* Numbers in a sum, at most, where they do not lie side by side and are copied: from there on a
+ * certified sum of each is faster. */
+enum { MOST_COPIED = 128 };
+
 /* `count` columns of `rows` elements, `stride` bytes apart, into one of `pitch` columns. */
 #define GATHER(type)                                                                               \
     if (stride == (ptrdiff_t)sizeof(type))                                                         \
@@ -167,6 +171,9 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_figure *figure, s
                 size_t positions)
 {
     const size_t depth = pc_array_depth(array);
+    const int side_by_side = array->kept && !array->swapped && array->parts == 1 &&
+                             array->axis[array->kept - 1].stride ==
+                                 (ptrdiff_t)size_of_type[array->type];
     const int of_numbers = figure->result == PC_SUM || figure->result == PC_MEAN,
               skip_nan = array->skip_nan && array->type >= PC_FLOAT16,
               masked = array->mask || skip_nan,
@@ -176,8 +183,8 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_figure *figure, s
     job->array = array;
     job->kernels = pc_kernels_in_use();
     job->sum = job->kernels->lane_sums[masked][array->type][sums];
-    if (!job->sum || array->parts != 1 || array->repeat != 1 || depth < 1 || depth > LANE_ROWS ||
-        positions < 2 || figure->ddof_bits > 16 || figure->ddof >> 40)
+    if (!job->sum || array->parts != 1 || array->repeat != 1 || depth < 1 ||
+        depth > (side_by_side ? LANE_ROWS : MOST_COPIED) || positions < 2 || figure->ddof_bits > 16 || figure->ddof >> 40)
         return 0;
     job->figure = lane_figure_of(figure, depth, masked);
     if (difference) { /* the standard deviation of two: half their distance, and often a tie */

@@ -17,15 +17,18 @@
 #define transpose(v)                                                                               \
     do {                                                                                           \
         __m512d pair[8], four[8];                                                                  \
+        UNROLLED                                                                                   \
         for (int k = 0; k < 8; k += 2) {                                                           \
             pair[k] = _mm512_unpacklo_pd((__m512d)(v)[k], (__m512d)(v)[k + 1]);                    \
             pair[k + 1] = _mm512_unpackhi_pd((__m512d)(v)[k], (__m512d)(v)[k + 1]);                \
         }                                                                                          \
+        UNROLLED                                                                                   \
         for (int k = 0; k < 8; k += 4)                                                             \
-            for (int odd = 0; odd < 2; odd++) {                                                    \
+            UNROLLED for (int odd = 0; odd < 2; odd++) {                                                    \
                 four[k + odd] = _mm512_shuffle_f64x2(pair[k + odd], pair[k + odd + 2], 0x88);      \
                 four[k + odd + 2] = _mm512_shuffle_f64x2(pair[k + odd], pair[k + odd + 2], 0xdd);  \
             }                                                                                      \
+        UNROLLED                                                                                   \
         for (int k = 0; k < 4; k++) {                                                              \
             (v)[k] = (vecd)_mm512_shuffle_f64x2(four[k], four[k + 4], 0x88);                       \
             (v)[k + 4] = (vecd)_mm512_shuffle_f64x2(four[k], four[k + 4], 0xdd);                   \

@@ -323,6 +323,13 @@ SUM_LANES(float16, 2, SHORT)
 SUM_LANES(float32, 4, SHORT)
 SUM_LANES(float64, 8, ANY)
 
+/* So that an array of vectors stays in registers. */
+#ifdef __clang__
+#define UNROLLED _Pragma("unroll")
+#else
+#define UNROLLED _Pragma("GCC unroll 8")
+#endif
+
 /* `count` columns of `rows` numbers of 8 bytes, each column contiguous, `stride` bytes apart, into
  * rows that are `pitch` columns long. */
 static void transpose_columns(char *to, size_t pitch, const char *from, ptrdiff_t stride,
@@ -332,12 +339,16 @@ static void transpose_columns(char *to, size_t pitch, const char *from, ptrdiff_
     for (; c + LANES <= count; c += LANES, from += LANES * stride) {
         size_t r = 0;
         for (; r + LANES <= rows; r += LANES) {
+            const char *at = from + r * sizeof(double);
+            char *put = to + (r * pitch + c) * sizeof(double);
             vecd v[LANES];
+            UNROLLED
             for (int k = 0; k < LANES; k++)
-                memcpy(&v[k], from + k * stride + r * sizeof(double), sizeof *v);
+                v[k] = load_row_of_float64(at + k * stride, 0);
             transpose(v);
+            UNROLLED
             for (size_t k = 0; k < LANES; k++)
-                memcpy(to + ((r + k) * pitch + c) * sizeof(double), &v[k], sizeof *v);
+                memcpy(put + k * pitch * sizeof(double), &v[k], sizeof *v);
         }
         for (; r < rows; r++)
             for (size_t k = 0; k < LANES; k++)

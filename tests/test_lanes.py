@@ -1,0 +1,177 @@
+"""Many short sums at once (csrc/lanes.c): the nearest number, always, and the exact way only where that is needed."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import pycrust
+from pycrust import reference
+from pycrust._reduce import _uncertain_sums
+
+FUNCTIONS = ["sumsq", "norm", "rms", "sum", "mean", "var", "std"]
+POSITIONS = 19  # two vectors of eight, and some more
+
+
+def check(a, axis, names=FUNCTIONS, where=True, **kwargs):
+    """Each function of the rows along an axis is what the reference makes of each row, bit by bit."""
+    moved = np.moveaxis(a, axis, -1)
+    wheres = np.moveaxis(np.broadcast_to(where, a.shape), axis, -1)
+    for name in names:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            values = getattr(pycrust, name)(a, axis=axis, where=where, **kwargs)
+            for position in np.ndindex(moved.shape[:-1]):
+                expected = getattr(reference, name)(moved[position][wheres[position]], **kwargs)
+                got = values[position].item()
+                assert got == expected or (got != got and expected != expected), (name, position, moved[position])
+                assert np.signbit(got) == np.signbit(expected) or got != got
+
+
+def layouts(rows):
+    """The same rows along the first, the last and a middle axis, and with odd strides."""
+    yield np.ascontiguousarray(rows.T), 0
+    yield np.ascontiguousarray(rows), 1
+    yield np.ascontiguousarray(rows[:, :, np.newaxis]), 1
+    wide = np.empty((2 * len(rows), 3 * rows.shape[1]), dtype=rows.dtype)
+    strided = wide[::2, ::-3]
+    strided[...] = rows
+    yield strided, 1
+
+
+@pytest.mark.parametrize("depth", [*range(71), 255, 256, 257, 511, 512, 513])
+def test_every_length(depth):
+    random = np.random.default_rng(depth)
+    rows = random.normal(size=(POSITIONS, depth))
+    check(np.ascontiguousarray(rows.T), 0, FUNCTIONS if depth % 8 < 4 else ["sum", "var"])
+    if depth % 8 in (0, 1, 4):
+        check(rows, 1, ["mean", "std"])
+
+
+@pytest.mark.parametrize("depth", [2, 3, 4, 5, 8])
+@pytest.mark.parametrize("dtype", ["f8", ">f8", "f4", "f2", "i1", "u1", "?", "i2", "u2", "i4", "u4", ">i4", "i8", "u8"])
+def test_types_and_layouts(dtype, depth):
+    random = np.random.default_rng(depth)
+    dtype = np.dtype(dtype)
+    if dtype.kind == "f":
+        rows = random.normal(size=(POSITIONS, depth)).astype(dtype)
+    elif dtype.kind == "b":
+        rows = random.random((POSITIONS, depth)) < 0.5
+    else:
+        info = np.iinfo(dtype)
+        rows = random.integers(info.min // depth, info.max // depth, (POSITIONS, depth), dtype.newbyteorder("="))
+        rows = rows.astype(dtype)
+        rows[::3] //= 2 ** (dtype.itemsize * 6)
+    for a, axis in layouts(rows):
+        check(a, axis, ["sum", "mean", "var", "std", "rms"])
+        check(a, axis, ["sum", "norm", "var"], dtype=np.float32)
+        check(a, axis, ["mean", "std"], dtype=np.float16)
+        if dtype.itemsize < 4 or dtype.kind == "f":
+            check(a, axis, ["sumsq"])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+def test_results_halfway_between_two_floats(dtype):
+    """A third number, however small, decides; without it, the even one is the nearest."""
+    ulp = np.finfo(dtype).eps
+    rows = np.array([[1 + k * ulp, side * ulp / 2, tiny]
+                     for k in range(4) for side in (1, -1)
+                     for tiny in (0.0, 2.0**-80, -(2.0**-80), 2.0**-160, -(2.0**-160), 5e-324, -5e-324)])
+    for a, axis in layouts(rows):
+        check(a, axis, ["sum"], dtype=dtype)
+    for a, axis in layouts(rows * 3):
+        check(a, axis, ["mean"], dtype=dtype)
+    # the square of a number of 54 bits, of 25, of 12; of two numbers at its distance
+    halfway = np.array([[side * (1 + k * ulp + ulp / 2), 0, tiny]
+                        for k in range(4) for side in (1, -1) for tiny in (0.0, 2.0**-200, -5e-324)])
+    if dtype != np.float64:
+        check(halfway, 1, ["norm"], dtype=dtype)
+        check(halfway * 2, 1, ["std"], dtype=dtype)
+    pairs = np.array([[1 + k * ulp, -1.0] for k in range(8)])
+    check(pairs, 1, ["std", "var"], dtype=dtype)
+    check(pairs, 1, ["std", "var"], dtype=dtype, ddof=1)
+
+
+def test_means_of_all_small_multiples():
+    """Sums of three that are divisible by three, with a quotient halfway between two doubles."""
+    rows = np.array([[float(2**53 + a), float(2**53 + b), float(2**53 + c)]
+                     for a in range(0, 12, 2) for b in range(0, 8, 2) for c in range(0, 8, 2)])
+    for a, axis in layouts(rows):
+        check(a, axis, ["sum", "mean"])
+
+
+def test_adverse_sizes():
+    random = np.random.default_rng(4)
+    for depth in (2, 3, 7):
+        rows = np.ldexp(random.normal(size=(60, depth)), random.integers(-1074, 1020, (60, depth)))
+        rows[::4] = random.choice([0.0, -0.0, 5e-324, 1.7976931348623157e308, -1e300, 1.0], (15, depth))
+        rows[1::8, 0] = np.inf
+        rows[3::8, 0] = np.nan
+        check(rows, 1)
+        check(np.ascontiguousarray(rows.T), 0)
+        check(rows, 1, ["sum", "mean", "norm", "std"], dtype=np.float32)
+
+
+def test_integers_at_their_ends():
+    for dtype in (np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64):
+        info = np.iinfo(dtype)
+        rows = np.random.default_rng(5).choice([info.min, info.max, 0, 1], (40, 5)).astype(dtype)
+        check(rows, 1, ["sum", "mean", "var", "norm"], dtype=np.float64)
+        if info.bits < 64:
+            check(rows, 1, ["sum"])
+
+
+def test_sums_that_do_not_fit():
+    a = np.full((20, 3), 1, dtype=np.int64)
+    a[7] = 2**62
+    with pytest.raises(OverflowError, match=r"at \(7,\).*13835058055282163712"):
+        pycrust.sum(a, axis=1)
+    a[7, 0] = -(2**62)
+    assert pycrust.sum(a, axis=1).tolist() == [3] * 7 + [2**62] + [3] * 12
+    with pytest.raises(OverflowError, match=r"at \(2,\)"):
+        pycrust.sum(np.array([[1, 1], [2, -1], [1, -2]]), axis=1, dtype=np.uint64)
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4", ">f8", "i4", "u1"])
+def test_masks(dtype):
+    random = np.random.default_rng(6)
+    rows = (10 * random.normal(size=(70, 6))).astype(np.int8).astype(dtype)
+    where = random.random((70, 6)) < 0.7
+    where[5] = False
+    for name in ("f", "c"):
+        check(np.array(rows, order=name), 1, where=np.array(where, order=name))
+        check(np.array(rows.T, order=name), 0, where=where.T)
+    check(rows, 1, ["var", "std"], where=where, ddof=2)
+    check(rows, 1, where=where[:, :1])
+
+
+def test_degrees_of_freedom():
+    rows = np.random.default_rng(7).normal(size=(30, 4))
+    for ddof in (0, 1, 0.5, 1.5, 3, 4, 5):
+        check(rows, 1, ["var", "std"], ddof=ddof)
+
+
+def test_constant_rows_have_no_variance():
+    rows = np.repeat(np.random.default_rng(8).normal(size=(100, 1)), 5, axis=1)
+    rows[::7, 2] = -rows[::7, 2]
+    check(rows, 1, ["var", "std", "mean"])
+
+
+@pytest.mark.thread_unsafe(reason="counts the uncertain sums of the whole process")
+@pytest.mark.parametrize("dtype", ["f8", "f4", "u1"])
+@pytest.mark.parametrize("depth", [2, 3, 8, 32, 200])
+def test_ordinary_numbers_rarely_go_the_exact_way(dtype, depth):
+    positions = 20_000 if depth < 100 else 5000
+    rows = 30 * abs(np.random.default_rng(depth).normal(size=(positions, depth)))
+    rows = rows.astype(dtype)
+    for name in FUNCTIONS:
+        before = _uncertain_sums()
+        getattr(pycrust, name)(rows, axis=1, dtype=np.float64)
+        assert _uncertain_sums() - before <= positions // 10_000
+
+
+def test_constants_do_not_go_the_exact_way():
+    rows = np.repeat(np.random.default_rng(8).normal(size=(1000, 1)), 3, axis=1)
+    before = _uncertain_sums()
+    pycrust.std(rows, axis=1)
+    assert _uncertain_sums() == before
