@@ -74,16 +74,27 @@ def test_types_and_layouts(dtype, depth):
 def test_results_halfway_between_two_floats(dtype):
     """A third number, however small, decides; without it, the even one is the nearest."""
     ulp = np.finfo(dtype).eps
-    rows = np.array([[1 + k * ulp, side * ulp / 2, tiny]
-                     for k in range(4) for side in (1, -1)
-                     for tiny in (0.0, 2.0**-80, -(2.0**-80), 2.0**-160, -(2.0**-160), 5e-324, -5e-324)])
+    rows = np.array(
+        [
+            [1 + k * ulp, side * ulp / 2, tiny]
+            for k in range(4)
+            for side in (1, -1)
+            for tiny in (0.0, 2.0**-80, -(2.0**-80), 2.0**-160, -(2.0**-160), 5e-324, -5e-324)
+        ]
+    )
     for a, axis in layouts(rows):
         check(a, axis, ["sum"], dtype=dtype)
     for a, axis in layouts(rows * 3):
         check(a, axis, ["mean"], dtype=dtype)
     # the square of a number of 54 bits, of 25, of 12; of two numbers at its distance
-    halfway = np.array([[side * (1 + k * ulp + ulp / 2), 0, tiny]
-                        for k in range(4) for side in (1, -1) for tiny in (0.0, 2.0**-200, -5e-324)])
+    halfway = np.array(
+        [
+            [side * (1 + k * ulp + ulp / 2), 0, tiny]
+            for k in range(4)
+            for side in (1, -1)
+            for tiny in (0.0, 2.0**-200, -5e-324)
+        ]
+    )
     if dtype != np.float64:
         check(halfway, 1, ["norm"], dtype=dtype)
         check(halfway * 2, 1, ["std"], dtype=dtype)
@@ -94,8 +105,14 @@ def test_results_halfway_between_two_floats(dtype):
 
 def test_means_of_all_small_multiples():
     """Sums of three that are divisible by three, with a quotient halfway between two doubles."""
-    rows = np.array([[float(2**53 + a), float(2**53 + b), float(2**53 + c)]
-                     for a in range(0, 12, 2) for b in range(0, 8, 2) for c in range(0, 8, 2)])
+    rows = np.array(
+        [
+            [float(2**53 + a), float(2**53 + b), float(2**53 + c)]
+            for a in range(0, 12, 2)
+            for b in range(0, 8, 2)
+            for c in range(0, 8, 2)
+        ]
+    )
     for a, axis in layouts(rows):
         check(a, axis, ["sum", "mean"])
 
@@ -115,7 +132,7 @@ def test_adverse_sizes():
 def test_integers_at_their_ends():
     for dtype in (np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64):
         info = np.iinfo(dtype)
-        rows = np.random.default_rng(5).choice([info.min, info.max, 0, 1], (40, 5)).astype(dtype)
+        rows = np.random.default_rng(5).choice(np.array([info.min, info.max, 0, 1], dtype), (40, 5))
         check(rows, 1, ["sum", "mean", "var", "norm"], dtype=np.float64)
         if info.bits < 64:
             check(rows, 1, ["sum"])
