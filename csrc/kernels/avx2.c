@@ -22,6 +22,21 @@
 #define vector_max(x, y) ((vecd)_mm256_max_pd((__m256d)(x), (__m256d)(y)))
 #define vector_sqrt(x) ((vecd)_mm256_sqrt_pd((__m256d)(x)))
 
+static inline __m128i load_4_bytes(const char *x)
+{
+    int bytes;
+    __builtin_memcpy(&bytes, x, sizeof bytes);
+    return _mm_cvtsi32_si128(bytes);
+}
+
+#define load_8_bytes(x) _mm_loadl_epi64((const __m128i *)(x))
+#define doubles_of_int8(x) ((vecd)_mm256_cvtepi32_pd(_mm_cvtepi8_epi32(load_4_bytes(x))))
+#define doubles_of_uint8(x) ((vecd)_mm256_cvtepi32_pd(_mm_cvtepu8_epi32(load_4_bytes(x))))
+#define doubles_of_int16(x) ((vecd)_mm256_cvtepi32_pd(_mm_cvtepi16_epi32(load_8_bytes(x))))
+#define doubles_of_uint16(x) ((vecd)_mm256_cvtepi32_pd(_mm_cvtepu16_epi32(load_8_bytes(x))))
+#define doubles_of_int32(x) ((vecd)_mm256_cvtepi32_pd(_mm_loadu_si128((const __m128i *)(x))))
+#define words_of_uint8(x) ((vec)_mm256_cvtepu8_epi64(load_4_bytes(x)))
+
 /* v[0] to v[3] as rows become columns. */
 #define transpose(v)                                                                               \
     do {                                                                                           \

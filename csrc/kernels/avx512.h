@@ -13,6 +13,15 @@
 #define vector_max(x, y) ((vecd)_mm512_max_pd((__m512d)(x), (__m512d)(y)))
 #define vector_sqrt(x) ((vecd)_mm512_sqrt_pd((__m512d)(x)))
 
+#define load_8_bytes(x) _mm_loadl_epi64((const __m128i *)(x))
+#define load_16_bytes(x) _mm_loadu_si128((const __m128i *)(x))
+#define doubles_of_int8(x) ((vecd)_mm512_cvtepi32_pd(_mm256_cvtepi8_epi32(load_8_bytes(x))))
+#define doubles_of_uint8(x) ((vecd)_mm512_cvtepi32_pd(_mm256_cvtepu8_epi32(load_8_bytes(x))))
+#define doubles_of_int16(x) ((vecd)_mm512_cvtepi32_pd(_mm256_cvtepi16_epi32(load_16_bytes(x))))
+#define doubles_of_uint16(x) ((vecd)_mm512_cvtepi32_pd(_mm256_cvtepu16_epi32(load_16_bytes(x))))
+#define doubles_of_int32(x) ((vecd)_mm512_cvtepi32_pd(_mm256_loadu_si256((const __m256i *)(x))))
+#define words_of_uint8(x) ((vec)_mm512_cvtepu8_epi64(load_8_bytes(x)))
+
 /* v[0] to v[7] as rows become columns: pairs of doubles, then of these, then of those. */
 #define transpose(v)                                                                               \
     do {                                                                                           \

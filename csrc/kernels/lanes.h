@@ -131,27 +131,42 @@ LOAD_LANES_OF_FLOAT(float32)
 LOAD_LANES_OF_FLOAT(float16)
 #endif
 
-/* By int32, which processors convert to double. */
-typedef int32_t half_vecw __attribute__((vector_size(4 * LANES)));
-
-#define LOAD_LANES_OF_SMALL(name, type, AS)                                                        \
-    static inline vecd load_lanes_of_##name(const char *x, int one_part, vecd *low)                \
+#ifndef doubles_of_int8 /* compilers make little of these */
+#define CONVERTED(name, type, to)                                                                  \
+    static inline to name(const char *x)                                                           \
     {                                                                                              \
         typedef type narrow __attribute__((vector_size(sizeof(type) * LANES)));                    \
         narrow v;                                                                                  \
+        memcpy(&v, x, sizeof v);                                                                   \
+        return __builtin_convertvector(v, to);                                                     \
+    }
+CONVERTED(doubles_of_int8, int8_t, vecd)
+CONVERTED(doubles_of_uint8, uint8_t, vecd)
+CONVERTED(doubles_of_int16, int16_t, vecd)
+CONVERTED(doubles_of_uint16, uint16_t, vecd)
+CONVERTED(doubles_of_int32, int32_t, vecd)
+CONVERTED(words_of_uint8, uint8_t, vec)
+#endif
+
+#define LOAD_LANES_OF_SMALL(type)                                                                  \
+    static inline vecd load_lanes_of_##type(const char *x, int one_part, vecd *low)                \
+    {                                                                                              \
         (void)one_part;                                                                            \
         (void)low;                                                                                 \
-        memcpy(&v, x, sizeof v);                                                                   \
-        return __builtin_convertvector(__builtin_convertvector(AS(v), half_vecw), vecd);           \
+        return doubles_of_##type(x);                                                               \
     }
-#define AS_IT_IS(v) (v)
-#define AS_TRUTH(v) ((v != 0) & 1)
-LOAD_LANES_OF_SMALL(int8, int8_t, AS_IT_IS)
-LOAD_LANES_OF_SMALL(uint8, uint8_t, AS_IT_IS)
-LOAD_LANES_OF_SMALL(bool, uint8_t, AS_TRUTH)
-LOAD_LANES_OF_SMALL(int16, int16_t, AS_IT_IS)
-LOAD_LANES_OF_SMALL(uint16, uint16_t, AS_IT_IS)
-LOAD_LANES_OF_SMALL(int32, int32_t, AS_IT_IS)
+LOAD_LANES_OF_SMALL(int8)
+LOAD_LANES_OF_SMALL(uint8)
+LOAD_LANES_OF_SMALL(int16)
+LOAD_LANES_OF_SMALL(uint16)
+LOAD_LANES_OF_SMALL(int32)
+
+static inline vecd load_lanes_of_bool(const char *x, int one_part, vecd *low)
+{
+    (void)one_part;
+    (void)low;
+    return select_bits((vec)(doubles_of_uint8(x) != 0.0), splatd(1.0));
+}
 
 static inline vecd load_lanes_of_uint32(const char *x, int one_part, vecd *low)
 {
@@ -190,10 +205,7 @@ static inline vecd load_lanes_of_uint64(const char *x, int one_part, vecd *low)
 /* All ones in the lanes whose byte is not zero. */
 static inline vec lanes_of_mask(const char *mask)
 {
-    typedef uint8_t bytes __attribute__((vector_size(LANES)));
-    bytes b;
-    memcpy(&b, mask, sizeof b);
-    return (vec)(__builtin_convertvector(b, vec) != 0);
+    return (vec)(words_of_uint8(mask) != 0);
 }
 
 static inline void store_estimate(double to[3][LANE_COLUMNS], size_t c, estimate x)

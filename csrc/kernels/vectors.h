@@ -14,6 +14,8 @@
  *   vector_min(x, y), vector_max(x, y), vector_sqrt(x)  per lane of doubles, where
  *                 `fused` is defined; of NaN and y they give y
  *   transpose(v)  LANES vectors of doubles, likewise
+ *   doubles_of_int8(x) and of uint8, int16, uint16, int32: LANES of them, at x; words_of_uint8(x):
+ *                 LANES bytes to 64 bits; or not defined
  *
  * and includes table.h once. Vectors are the compiler's own vector types: + & >>
  * work on them as on numbers, and no optimiser sees through them to a closed
