@@ -47,9 +47,9 @@ enum { CERTIFIED_RUN = 1 << 17 };
 enum { LANE_COLUMNS = 64, LANE_STEP = 8, LANE_ROWS = 256 };
 
 /* Columns of numbers: row r begins at x + row[r]. A multiple of LANE_STEP of them. Where there is a
- * mask, of one byte a number and `mask_pitch` a row, those with 0 are left out; and NaN if skip_nan.
- * All rows but the first are taken away if `difference`, where only numbers are summed, and all of
- * them. */
+ * mask, of one byte a number and `mask_pitch` a row, those with 0 are left out; and NaN if
+ * skip_nan. All rows but the first are taken away if `difference`, where only numbers are summed,
+ * and all of them. */
 typedef struct {
     const char *x, *mask;
     const ptrdiff_t *row;
@@ -58,8 +58,8 @@ typedef struct {
 } lane_rows;
 
 /* For each column the sums of the numbers and of the squares, as high + low, up to an error of at
- * most `lost`: [0], [1], [2]. If both are summed, all the numbers are multiples of `grid`, and of the
- * size `alike`, if that is not NaN. If some may not count, how many do. */
+ * most `lost`: [0], [1], [2]. If both are summed, all the numbers are multiples of `grid`, and of
+ * the size `alike`, if that is not NaN. If some may not count, how many do. */
 typedef struct {
     double number[3][LANE_COLUMNS], square[3][LANE_COLUMNS];
     double grid[LANE_COLUMNS], alike[LANE_COLUMNS], count[LANE_COLUMNS];
@@ -68,9 +68,9 @@ typedef struct {
 /* What is asked of these sums. */
 typedef struct {
     pc_result result;
-    int integer;  /* give integers */
-    int counted;  /* by lane_sums.count, not `count` */
-    int absolute; /* without the sign */
+    int integer;   /* give integers */
+    int counted;   /* by lane_sums.count, not `count` */
+    int absolute;  /* without the sign */
     unsigned drop; /* bits by which doubles are longer than the result, 0 for doubles, */
     double least;  /* ... and down to which it is of full precision; of integers, the least */
     double count, ddof, scale; /* scale: 2^ddof_bits */
@@ -113,8 +113,8 @@ typedef struct {
     void (*certified_columns[2][3])(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
                                     const int *k, certified *found);
 
-    /* Many short sums at once, each in a vector lane. By type; [0] of the numbers, [1] of the squares,
-     * [2] of both; [1] where some may not count. NULL where the level has none. */
+    /* Many short sums at once, each in a vector lane. By type; [0] of the numbers, [1] of the
+     * squares, [2] of both; [1] where some may not count. NULL where the level has none. */
     void (*lane_sums[2][PC_FLOAT64 + 1][3])(const lane_rows *from, lane_sums *sums);
 
     /* Their results, each the nearest number where `certain` is all ones: value, as a double, or of

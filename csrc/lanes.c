@@ -112,33 +112,27 @@ static uint16_t half_of(double x)
     return (uint16_t)(sign | (half < 0x7c00 ? half : 0x7c00));
 }
 
+#define WRITE(made, expression)                                                                    \
+    for (size_t c = 0; c < count; c++, out += stride) {                                            \
+        const made x = expression;                                                                 \
+        memcpy(out, &x, sizeof x);                                                                 \
+    }
+
 static void write_results(pc_type type, const double *value, const double *rest, size_t count,
                           char *out, ptrdiff_t stride)
 {
-    if (type == PC_FLOAT64 && stride == (ptrdiff_t)sizeof *value) {
-        memcpy(out, value, count * sizeof *value);
-        return;
-    }
-    for (size_t c = 0; c < count; c++, out += stride) {
-        float single;
-        uint16_t half;
-        uint64_t whole;
-        switch (type) {
-        case PC_FLOAT64: memcpy(out, &value[c], sizeof *value); break;
-        case PC_FLOAT32:
-            single = (float)value[c];
-            memcpy(out, &single, sizeof single);
-            break;
-        case PC_FLOAT16:
-            half = half_of(value[c]);
-            memcpy(out, &half, sizeof half);
-            break;
-        default: /* certain if below 2^62 in size */
-            whole = value[c] < 0x1p62 && value[c] > -0x1p62
-                        ? (uint64_t)((int64_t)value[c] + (int64_t)rest[c])
-                        : 0;
-            memcpy(out, &whole, sizeof whole);
-        }
+    switch (type) {
+    case PC_FLOAT64:
+        if (stride == (ptrdiff_t)sizeof *value)
+            memcpy(out, value, count * sizeof *value);
+        else
+            WRITE(double, value[c])
+        break;
+    case PC_FLOAT32: WRITE(float, (float)value[c]) break;
+    case PC_FLOAT16: WRITE(uint16_t, half_of(value[c])) break;
+    default: /* certain ones are below 2^62 in size */
+        WRITE(int64_t,
+              value[c]<0x1p62 && value[c]> - 0x1p62 ? (int64_t)value[c] + (int64_t)rest[c] : 0)
     }
 }
 
@@ -171,20 +165,23 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_figure *figure, s
                 size_t positions)
 {
     const size_t depth = pc_array_depth(array);
-    const int side_by_side = array->kept && !array->swapped && array->parts == 1 &&
-                             array->axis[array->kept - 1].stride ==
-                                 (ptrdiff_t)size_of_type[array->type];
+    const int side_by_side =
+        array->kept && !array->swapped && array->parts == 1 &&
+        array->axis[array->kept - 1].stride == (ptrdiff_t)size_of_type[array->type];
     const int of_numbers = figure->result == PC_SUM || figure->result == PC_MEAN,
               skip_nan = array->skip_nan && array->type >= PC_FLOAT16,
               masked = array->mask || skip_nan,
               difference = figure->result == PC_STD && depth == 2 && !figure->ddof && !masked,
               sums = difference                  ? 0
-                     : is_spread(figure->result) ? 2 : of_numbers ? 0 : 1;
+                     : is_spread(figure->result) ? 2
+                     : of_numbers                ? 0
+                                                 : 1;
     job->array = array;
     job->kernels = pc_kernels_in_use();
     job->sum = job->kernels->lane_sums[masked][array->type][sums];
     if (!job->sum || array->parts != 1 || array->repeat != 1 || depth < 1 ||
-        depth > (side_by_side ? LANE_ROWS : MOST_COPIED) || positions < 2 || figure->ddof_bits > 16 || figure->ddof >> 40)
+        depth > (side_by_side ? LANE_ROWS : MOST_COPIED) || positions < 2 ||
+        figure->ddof_bits > 16 || figure->ddof >> 40)
         return 0;
     job->figure = lane_figure_of(figure, depth, masked);
     if (difference) { /* the standard deviation of two: half their distance, and often a tie */

@@ -168,6 +168,13 @@ def test_degrees_of_freedom():
         check(rows, 1, ["var", "std"], ddof=ddof)
 
 
+def test_repeated_elements():
+    """Of a broadcast axis each element counts as often as it is there."""
+    rows = np.random.default_rng(9).normal(size=(30, 1))
+    check(np.broadcast_to(rows, (30, 3)), 1)
+    check(np.broadcast_to(rows.T, (3, 30)), 0, where=rows.T > 0)
+
+
 def test_constant_rows_have_no_variance():
     rows = np.repeat(np.random.default_rng(8).normal(size=(100, 1)), 5, axis=1)
     rows[::7, 2] = -rows[::7, 2]

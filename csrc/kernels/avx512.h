@@ -33,7 +33,8 @@
         }                                                                                          \
         UNROLLED                                                                                   \
         for (int k = 0; k < 8; k += 4)                                                             \
-            UNROLLED for (int odd = 0; odd < 2; odd++) {                                                    \
+            UNROLLED for (int odd = 0; odd < 2; odd++)                                             \
+            {                                                                                      \
                 four[k + odd] = _mm512_shuffle_f64x2(pair[k + odd], pair[k + odd + 2], 0x88);      \
                 four[k + odd + 2] = _mm512_shuffle_f64x2(pair[k + odd], pair[k + odd + 2], 0xdd);  \
             }                                                                                      \

@@ -52,7 +52,8 @@ static inline vecd double_of_small(vec x)
 
 /* ---- sums ------------------------------------------------------------------------ */
 
-/* What is known of the numbers of a sum: their bits, and the least and the largest but for zeros. */
+/* What is known of the numbers of a sum: their bits, and the least and the largest but for zeros.
+ */
 typedef struct {
     vec bits;
     vecd least, most;
@@ -218,16 +219,17 @@ static inline void store_estimate(double to[3][LANE_COLUMNS], size_t c, estimate
 /* What `low` may have lost: nothing if `size` is below `grid`. */
 static inline vecd lost_of(vecd size, vecd grid, vecd lost)
 {
-    return select_bits((vec)~(size < grid), lost + 0x1p-1000);
+    return select_bits((vec) ~(size < grid), lost + 0x1p-1000);
 }
 
 /* One column a lane; as many vectors side by side as a line of the cache has. */
 enum { BESIDE = LANE_STEP / LANES };
 
 /* Add up the rows of each column. */
-static inline __attribute__((always_inline)) void
-sum_lanes(const lane_rows *from, lane_sums *sums, size_t size, int numbers, int squares, int masked,
-          exactness exact, lane_loader *load)
+static inline __attribute__((always_inline)) void sum_lanes(const lane_rows *from, lane_sums *sums,
+                                                            size_t size, int numbers, int squares,
+                                                            int masked, exactness exact,
+                                                            lane_loader *load)
 {
     const int one_part = exact != LONG || squares,
               of_integers = exact == WORD || exact == HALFWORD || !one_part;
@@ -283,10 +285,10 @@ sum_lanes(const lane_rows *from, lane_sums *sums, size_t size, int numbers, int 
             }
             if (squares) {
                 if (!of_integers)
-                    square[k].lost = lost_of(
-                        squared * ((n + 1) * unit),
-                        select_bits((vec)(all[k].least > 0x1p-480), grid * grid),
-                        squared * (n * (n + 3) * unit));
+                    square[k].lost =
+                        lost_of(squared * ((n + 1) * unit),
+                                select_bits((vec)(all[k].least > 0x1p-480), grid * grid),
+                                squared * (n * (n + 3) * unit));
                 store_estimate(sums->square, c, square[k]);
             }
             if (masked)
@@ -369,7 +371,8 @@ static void transpose_columns(char *to, size_t pitch, const char *from, ptrdiff_
     }
     for (; c < count; c++, from += stride)
         for (size_t r = 0; r < rows; r++)
-            memcpy(to + (r * pitch + c) * sizeof(double), from + r * sizeof(double), sizeof(double));
+            memcpy(to + (r * pitch + c) * sizeof(double), from + r * sizeof(double),
+                   sizeof(double));
 }
 
 /* ---- results --------------------------------------------------------------------- */
@@ -408,14 +411,13 @@ static inline estimate quotient(estimate x, vecd divisor, vecd inverse)
     const vecd more = two_sum(fused(-q.high, divisor, x.high), x.low, &rest);
     q.low = more * inverse;
     q.low = fused(fused(-q.low, divisor, more), inverse, q.low);
-    const vecd lost =
-        magnitude(fused(-q.low, divisor, more)) + magnitude(rest) + x.lost;
+    const vecd lost = magnitude(fused(-q.low, divisor, more)) + magnitude(rest) + x.lost;
     q.lost = fused(lost, inverse * GROWTH, tiny_unless_zero(lost));
     return q;
 }
 
-/* The square root of x >= 0; of `low` only what decides how it is rounded: on which side of 0 and of
- * half an ulp it is. It is less than an ulp. */
+/* The square root of x >= 0; of `low` only what decides how it is rounded: on which side of 0 and
+ * of half an ulp it is. It is less than an ulp. */
 static inline estimate root(estimate x)
 {
     estimate q;
@@ -425,10 +427,10 @@ static inline estimate root(estimate x)
                slack = fused(size, splatd(0x1p-50), x.lost),
                ulp = select_bits(splat(UINT64_C(0x7ff) << 52), q.high) * 0x1p-52,
                /* x - q.high^2 at half an ulp; in front of a power of two ulps are half as long */
-               half = q.high * ulp;
+        half = q.high * ulp;
     const vec front = (vec)(ulp * 0x1p52 == q.high) & (vec)(more < 0.0);
     const vec within = (vec)(size + slack < half) & ~(front & (vec)(size + slack >= half * 0.5)),
-              beyond = (vec)(size - slack > half) & ~front, exact = (vec)(more == 0.0);
+              beyond = (vec)(size - slack > half), exact = (vec)(more == 0.0);
     q.low = ulp * ((vecd)((~beyond & (vec)splatd(0.125)) | (beyond & (vec)splatd(0.75))));
     q.low = (vecd)((vec)q.low | (splat(UINT64_C(1) << 63) & (vec)more));
     q.low = select_bits(~exact | (vec)(x.lost != 0.0), q.low);
@@ -443,7 +445,8 @@ static inline estimate spread(vecd n, estimate squares, estimate number, vecd gr
     estimate v;
     vecd low;
     /* The leading products, what they leave, and the products with `low`. */
-    const vecd p = n * squares.high, q = number.high * number.high, twice = number.high + number.high;
+    const vecd p = n * squares.high, q = number.high * number.high,
+               twice = number.high + number.high;
     const vecd left = fused(n, squares.high, -p) - fused(number.high, number.high, -q);
     v.high = two_sum(p, -q, &low);
     low += fused(-twice, number.low, fused(n, squares.low, left));
@@ -451,8 +454,8 @@ static inline estimate spread(vecd n, estimate squares, estimate number, vecd gr
     /* Each of these is below 8 * 2^-53 the larger product, and so rounded by 2^-53 of that at most;
      * or not at all, if they are all multiples of grid^2. The least numbers: what underflows. */
     const vecd most = vector_max(p, q), high = magnitude(number.high), rest = magnitude(number.low);
-    const vec exact = (vec)(most * 0x1p-103 < grid * grid) &
-                      (vec)(squares.lost + number.lost == 0.0);
+    const vec exact =
+        (vec)(most * 0x1p-103 < grid * grid) & (vec)(squares.lost + number.lost == 0.0);
     vecd lost = fused(n, squares.lost, most * 0x1p-100);
     lost = fused(2.0 * high + 2.0 * rest + number.lost, number.lost, lost);
     v.high = two_sum(v.high, low, &v.low) * scale;
@@ -480,13 +483,17 @@ static inline vec shortens_alike(vecd x, vecd high, vecd end, unsigned drop)
     return (vec)(((vec)x & ones) != half) | (vec)(end - (x - high) == 0.0);
 }
 
-static inline __attribute__((always_inline)) estimate part_of_lanes(const lane_figure *figure, pc_result result, lane_sums *sums, size_t c, vecd n,
-                                     vecd divisor, vecd inverse, vec *certain)
+static inline __attribute__((always_inline)) estimate part_of_lanes(const lane_figure *figure,
+                                                                    pc_result result,
+                                                                    lane_sums *sums, size_t c,
+                                                                    vecd n, vecd divisor,
+                                                                    vecd inverse, vec *certain)
 {
     estimate x;
     if (result == PC_VAR || result == PC_STD)
-        x = spread(n, settled(sums->square, c), settled(sums->number, c), load_doubles(sums->grid + c),
-                   load_doubles(sums->alike + c), splatd(figure->scale));
+        x = spread(n, settled(sums->square, c), settled(sums->number, c),
+                   load_doubles(sums->grid + c), load_doubles(sums->alike + c),
+                   splatd(figure->scale));
     else
         x = settled(result == PC_SUM || result == PC_MEAN ? sums->number : sums->square, c);
     *certain = in_range(x) & (vec)(divisor > 0.0);
@@ -501,8 +508,10 @@ static inline __attribute__((always_inline)) estimate part_of_lanes(const lane_f
 
 /* The results, in place of the sums of numbers: value and certain[]. Those of integers as two
  * doubles that add up. Returns whether all are certain. */
-static inline __attribute__((always_inline)) int finish(const lane_figure *figure, pc_result result, lane_sums *sums, size_t columns, double *value,
-                        double *rest, uint64_t *certain)
+static inline __attribute__((always_inline)) int finish(const lane_figure *figure, pc_result result,
+                                                        lane_sums *sums, size_t columns,
+                                                        double *value, double *rest,
+                                                        uint64_t *certain)
 {
     vec all = splat(UINT64_MAX);
     for (size_t c = 0; c < columns; c += LANES) {
@@ -511,10 +520,9 @@ static inline __attribute__((always_inline)) int finish(const lane_figure *figur
         vec sure;
         if (figure->counted) {
             n = load_doubles(sums->count + c);
-            divisor = result == PC_VAR || result == PC_STD
-                          ? n * (n * figure->scale - figure->ddof)
+            divisor = result == PC_VAR || result == PC_STD ? n * (n * figure->scale - figure->ddof)
                       : result == PC_MEAN || result == PC_RMS ? n
-                                                                              : divisor;
+                                                              : divisor;
             inverse = 1.0 / divisor;
         }
         const estimate x = part_of_lanes(figure, result, sums, c, n, divisor, inverse, &sure);

@@ -45,10 +45,10 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
 #define OF_FLOAT16(name) {NULL, NULL, NULL}
 #endif
 #define OF_TYPES(name)                                                                             \
-    {OF_LANES(name, int8),  OF_LANES(name, uint8),   OF_LANES(name, int16),                        \
-     OF_LANES(name, uint16), OF_LANES(name, int32),  OF_LANES(name, uint32),                       \
-     OF_LANES(name, int64), OF_LANES(name, uint64),  OF_LANES(name, bool),                         \
-     OF_FLOAT16(name),      OF_LANES(name, float32), OF_LANES(name, float64)}
+    {OF_LANES(name, int8),   OF_LANES(name, uint8),   OF_LANES(name, int16),                       \
+     OF_LANES(name, uint16), OF_LANES(name, int32),   OF_LANES(name, uint32),                      \
+     OF_LANES(name, int64),  OF_LANES(name, uint64),  OF_LANES(name, bool),                        \
+     OF_FLOAT16(name),       OF_LANES(name, float32), OF_LANES(name, float64)}
     .lane_sums = {OF_TYPES(lanes_of_), OF_TYPES(masked_lanes_of_)},
     .lane_results = finish_lanes,
     .transpose_columns = transpose_columns,

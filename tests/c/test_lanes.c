@@ -21,26 +21,40 @@ static double any_double(void)
     return x;
 }
 
-enum { KINDS = 14 };
+enum { KINDS = 21 };
 
 /* One of the numbers of a sum, of a kind; `before` is the one before it. */
 static double number_of_kind(int kind, int scale, size_t k, const double *before)
 {
     const double ulp = ldexp(1.0, scale - 52);
     switch (kind) {
-    case 0: return number_of(53, scale - 53);                     /* alike */
-    case 1: return number_of(1 + (unsigned)below(8), 0);          /* small integers */
-    case 2: return number_of(24, scale - 24 - (int)below(6));     /* float32 */
-    case 3: return number_of(27, scale - (int)below(3));          /* ties of squares */
-    case 4: return number_of(53, scale - (int)below(200));        /* of all sizes */
-    case 5: return number_of(2, scale - (int)below(60) * 2);      /* few bits, far apart: ties */
-    case 6:                                                       /* half an ulp, and much less */
+    case 14: /* sums of three halfway between multiples of three */
+    case 15: return 3 * number_of_kind(6, scale, k, before);
+    case 16: /* a norm just below a power of two, or above */
+        return k == 0 ? ldexp(1.0, scale) - (double)below(5) * ulp / 2
+                      : number_of(1 + (unsigned)below(4), scale - 28 - (int)below(3));
+    case 17: /* far from zero, and near to each other */
+    case 18:
+        return k ? before[0] + number_of(1 + (unsigned)below(30), scale - 54)
+                 : number_of(53, scale - 53);
+    case 20: /* a sum of squares halfway between two doubles, and much less */
+        return k == 0   ? ldexp(1.0 + (double)(2 * below(1 << 20) + 1) * 0x1p-27, scale)
+               : k == 1 ? ldexp(1.0, scale - 27)
+                        : number_of(2, scale - 28 - (int)below(40));
+    case 19: return below(8) ? -0.0 : 0.0;
+    case 0: return number_of(53, scale - 53);                 /* alike */
+    case 1: return number_of(1 + (unsigned)below(8), 0);      /* small integers */
+    case 2: return number_of(24, scale - 24 - (int)below(6)); /* float32 */
+    case 3: return number_of(27, scale - (int)below(3));      /* ties of squares */
+    case 4: return number_of(53, scale - (int)below(200));    /* of all sizes */
+    case 5: return number_of(2, scale - (int)below(60) * 2);  /* few bits, far apart: ties */
+    case 6:                                                   /* half an ulp, and much less */
         return k == 0   ? ldexp(1.0, scale) + (double)below(8) * ulp
                : k == 1 ? (random64() & 1 ? 0.5 : -0.5) * ulp
-                        : number_of(2, scale - 53 - (int)below(below(2) ? 110 : 400));
+                        : number_of(2, scale - 53 - (int)(below(2) ? 46 + below(14) : below(400)));
     case 7: return k && below(2) ? -before[below(k)] : number_of(53, scale); /* cancelling */
     case 8: return ldexp(1.0, scale) + number_of(1 + (unsigned)below(20), scale - 53); /* near */
-    case 9: return k ? before[0] : number_of(53, scale);                     /* constant */
+    case 9: return k ? before[0] : number_of(53, scale); /* constant */
     case 10: return k && below(4) ? before[0] : number_of(53, scale);
     case 11: return any_double();
     case 12: return number_of(26, scale - 26) + (below(3) ? 0.0 : number_of(3, scale - 55));
@@ -69,7 +83,8 @@ static uint16_t half_of_double(double x)
         return (uint16_t)(sign | 0x7bff);
     if (e < -13)
         return (uint16_t)(sign | (uint16_t)ldexp(m, e + 24));
-    return (uint16_t)(sign | (((uint16_t)(e + 14) << 10) + (uint16_t)((uint16_t)(m * 2048) - 1024)));
+    return (uint16_t)(sign |
+                      (((uint16_t)(e + 14) << 10) + (uint16_t)((uint16_t)(m * 2048) - 1024)));
 }
 
 /* Such a number in a type. */
@@ -83,7 +98,8 @@ static void put_number(char *to, pc_type type, double x)
     else if (type == PC_FLOAT16)
         store_bits(to, 2, half_of_double(x));
     else if (below(20) == 0) /* the ends of its range */
-        store_bits(to, sizes[type], (random64() & 1) - (random64() & 1) + (random64() << 63 >> below(64)));
+        store_bits(to, sizes[type],
+                   (random64() & 1) - (random64() & 1) + (random64() << 63 >> below(64)));
     else
         store_bits(to, sizes[type], random64() >> below(64));
 }
@@ -132,8 +148,11 @@ static void compare(pc_array a)
             }
             const pc_status status = pc_reduce(&a, 0, positions, &figure, made[1], sums);
             if (status != exact)
-                fprintf(stderr, "type %d result %d as %d, %zu of %zu%s, ddof %d/%d: status %d not %d\n", a.type, result,
-                        figure.type, positions, pc_array_depth(&a), a.mask ? " masked" : "", (int)figure.ddof, 1 << figure.ddof_bits, status, exact);
+                fprintf(stderr,
+                        "type %d result %d as %d, %zu of %zu%s, ddof %d/%d: status %d not %d\n",
+                        a.type, result, figure.type, positions, pc_array_depth(&a),
+                        a.mask ? " masked" : "", (int)figure.ddof, 1 << figure.ddof_bits, status,
+                        exact);
             CHECK(status == exact);
             if (status == PC_TOO_LARGE) {
                 uint64_t word[2];
@@ -143,8 +162,8 @@ static void compare(pc_array a)
                 for (size_t p = 0; p < positions; p++)
                     if (memcmp(made[0] + p * size, made[1] + p * size, size)) {
                         fprintf(stderr,
-                                "type %d result %d as %d at %zu of %zu, depth %zu, ddof %d/%d: %016" PRIx64
-                                " not %016" PRIx64 "\n",
+                                "type %d result %d as %d at %zu of %zu, depth %zu, ddof %d/%d: "
+                                "%016" PRIx64 " not %016" PRIx64 "\n",
                                 a.type, result, figure.type, p, positions, pc_array_depth(&a),
                                 (int)figure.ddof, 1 << figure.ddof_bits,
                                 load_bits(made[1] + p * size, size),
@@ -216,7 +235,15 @@ static void test_random(pc_type type, size_t positions, size_t depth)
 
 static size_t random_depth(void)
 {
-    return below(16) == 0 ? 1 + below(LANE_ROWS) : 1 + below(below(4) ? 9 : 70);
+    switch (below(16)) {
+    case 0: return 1 + below(LANE_ROWS);
+    case 1: return 1 + below(70);
+    case 2:
+    case 3:
+    case 4:
+    case 5: return 1 + below(9);
+    default: return 2 + below(3);
+    }
 }
 
 /* How often ordinary numbers go the exact way. */
@@ -228,7 +255,8 @@ static void test_counts(void)
             for (int result = 0; result < RESULTS; result++) {
                 const uint64_t before = pc_uncertain_sums();
                 size_t all = 0;
-                pc_array a = {.type = type, .parts = 1, .repeat = 1, .data = cells, .kept = 1, .reduced = 1};
+                pc_array a = {
+                    .type = type, .parts = 1, .repeat = 1, .data = cells, .kept = 1, .reduced = 1};
                 a.axis[0] = (pc_axis){POSITIONS, (ptrdiff_t)sizes[type], 0, 8};
                 a.axis[1] = (pc_axis){depths[d], (ptrdiff_t)(POSITIONS * sizes[type]), 0, 0};
                 for (; all < 20000; all += POSITIONS) {
