@@ -386,12 +386,12 @@ static inline vecd tiny_unless_zero(vecd lost)
     return select_bits((vec)(lost > 0.0), splatd(0x1p-1000));
 }
 
-/* The sums as they are stored; |low| is at most half an ulp of high, which is +0 for zero. */
+/* The sums as they are stored; |low| is at most half an ulp of high. */
 static inline estimate settled(double sums[3][LANE_COLUMNS], size_t c)
 {
     estimate x;
     const vecd lost = load_doubles(sums[2] + c);
-    x.high = two_sum(load_doubles(sums[0] + c), load_doubles(sums[1] + c), &x.low) + 0.0;
+    x.high = two_sum(load_doubles(sums[0] + c), load_doubles(sums[1] + c), &x.low);
     x.lost = fused(lost, splatd(GROWTH), tiny_unless_zero(lost));
     return x;
 }

@@ -213,22 +213,22 @@ static void test_random(pc_type type, size_t positions, size_t depth)
             mask[(ptrdiff_t)p * a.axis[0].mask_stride + (ptrdiff_t)k * a.axis[1].mask_stride] =
                 (char)(below(4) ? 1 + below(255) : 0);
         }
-    if (layout & 2 && positions % 3 == 0) { /* two kept axes, in any order */
+    if (layout & 2 && positions % 3 == 0) { /* two kept axes that do not run on as one */
         a.kept = 2;
         a.axis[2] = a.axis[1];
         a.axis[1] = a.axis[0];
         a.axis[0].length = positions / 3;
-        a.axis[0].stride *= 3;
-        a.axis[0].mask_stride *= 3;
         a.axis[0].out_stride *= 3;
         a.axis[1].length = 3;
-    } else if (layout & 2 && depth % 2 == 0) { /* two reduced axes */
+        a.axis[1].stride *= (ptrdiff_t)positions / 3;
+        a.axis[1].mask_stride *= (ptrdiff_t)positions / 3;
+    } else if (layout & 2 && depth % 2 == 0 && depth > 2) { /* two such reduced axes */
         a.reduced = 2;
         a.axis[2] = a.axis[1];
         a.axis[1].length = 2;
         a.axis[1].stride *= (ptrdiff_t)depth / 2;
         a.axis[1].mask_stride *= (ptrdiff_t)depth / 2;
-        a.axis[2].length = depth / 2;
+        a.axis[2].length = depth / 2 - 1;
     }
     compare(a);
 }
