@@ -225,6 +225,46 @@ static inline vecd lost_of(vecd size, vecd grid, vecd lost)
 /* One column a lane; as many vectors side by side as a line of the cache has. */
 enum { BESIDE = LANE_STEP / LANES };
 
+/* Add one vector of row r; the first, which is 0, begins the sums. */
+static inline __attribute__((always_inline)) void add_row(const lane_rows *from, size_t r, size_t c,
+                                                          size_t size, int numbers, int squares,
+                                                          int masked, exactness exact,
+                                                          lane_loader *load, estimate *number,
+                                                          estimate *square, extent *all, vec *count)
+{
+    const int one_part = exact != LONG || squares,
+              of_integers = exact == WORD || exact == HALFWORD || !one_part;
+    vecd low = splatd(0.0), x = load(from->x + from->row[r] + c * size, one_part, &low);
+    if (numbers && !squares && !masked && r && from->difference) {
+        x = -x;
+        low = -low;
+    }
+    if (masked) {
+        vec keep =
+            from->mask ? lanes_of_mask(from->mask + r * from->mask_pitch + c) : splat(UINT64_MAX);
+        if (from->skip_nan)
+            keep &= (vec)(x == x);
+        x = select_bits(keep, x);
+        low = select_bits(keep, low);
+        *count -= keep;
+    }
+    if (!of_integers)
+        extend(all, x);
+    if (numbers && r) {
+        add_number(number, x, low, one_part && exact == LONG ? ANY : exact);
+    } else if (numbers) {
+        number->high = x + 0.0; /* -0 is 0 */
+        number->low = low;
+    }
+    if (squares && r) {
+        add_square(square, x, exact);
+    } else if (squares) {
+        square->high = x * x;
+        if (exact != HALFWORD && exact != SHORT)
+            square->low = fused(x, x, -square->high);
+    }
+}
+
 /* Add up the rows of each column. */
 static inline __attribute__((always_inline)) void sum_lanes(const lane_rows *from, lane_sums *sums,
                                                             size_t size, int numbers, int squares,
@@ -244,30 +284,13 @@ static inline __attribute__((always_inline)) void sum_lanes(const lane_rows *fro
             all[k] = (extent){splat(0), splatd(0x1p400), splatd(0.0)};
             count[k] = splat(0);
         }
-        for (size_t r = 0; r < from->rows; r++)
-            for (size_t k = 0; k < BESIDE; k++) {
-                const size_t c = first + k * LANES;
-                vecd low = splatd(0.0), x = load(from->x + from->row[r] + c * size, one_part, &low);
-                if (numbers && !squares && !masked && r && from->difference) {
-                    x = -x;
-                    low = -low;
-                }
-                if (masked) {
-                    vec keep = from->mask ? lanes_of_mask(from->mask + r * from->mask_pitch + c)
-                                          : splat(UINT64_MAX);
-                    if (from->skip_nan)
-                        keep &= (vec)(x == x);
-                    x = select_bits(keep, x);
-                    low = select_bits(keep, low);
-                    count[k] -= keep;
-                }
-                if (!of_integers)
-                    extend(&all[k], x);
-                if (numbers)
-                    add_number(&number[k], x, low, one_part && exact == LONG ? ANY : exact);
-                if (squares)
-                    add_square(&square[k], x, exact);
-            }
+        for (size_t k = 0; k < BESIDE; k++)
+            add_row(from, 0, first + k * LANES, size, numbers, squares, masked, exact, load,
+                    &number[k], &square[k], &all[k], &count[k]);
+        for (size_t r = 1; r < from->rows; r++)
+            for (size_t k = 0; k < BESIDE; k++)
+                add_row(from, r, first + k * LANES, size, numbers, squares, masked, exact, load,
+                        &number[k], &square[k], &all[k], &count[k]);
         for (size_t k = 0; k < BESIDE; k++) {
             const size_t c = first + k * LANES;
             const vecd grid = of_integers ? splatd(1.0) : grid_of(&all[k], digits),
