@@ -2,9 +2,9 @@
 # words, checks of out=, Ctrl-C, and SIMD levels by name.
 
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.pythread cimport PyThread_get_thread_ident
 from libc.stdint cimport uint64_t
 
+from pycrust._workers cimport is_main_thread
 from pycrust.csrc cimport (
     PC_ABSENT_LEVEL,
     PC_OK,
@@ -92,10 +92,9 @@ cdef inline Slices slices_of(uint64_t work):
 
 
 cdef inline int cut_slices(Slices *slices) except -1:
-    from threading import main_thread
     from time import perf_counter
 
-    if PyThread_get_thread_ident() == main_thread().ident:
+    if is_main_thread():
         slices.size = FIRST_SLICE
         slices.started = perf_counter()
 

@@ -531,3 +531,32 @@ def test_an_error_in_a_handler_ends_the_call():
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
         gc.enable()
+
+
+# ---- the end of the interpreter ------------------------------------------------
+
+
+@unix
+@alone
+def test_the_interpreter_ends_amid_a_call(python):
+    """A daemon thread is ended as it takes the GIL back, or hangs there: its helpers outlive its stack."""
+    script = """
+import os, sys, threading, time
+import numpy as np, pycrust
+
+a = np.broadcast_to(np.arange(1000.0)[:, None], (1000, 100_000))[:, ::2]
+mask = a[:1] > 5
+
+def work():
+    while True:
+        pycrust.var(a, where=mask, workers=16)
+
+for k in range(20):
+    if os.fork() == 0:
+        threading.Thread(target=work, daemon=True).start()
+        time.sleep(0.02 + 0.002 * k)
+        sys.exit()
+    status = os.wait()[1]
+    assert status == 0, os.waitstatus_to_exitcode(status)
+"""
+    assert python(script).returncode == 0
