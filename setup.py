@@ -16,9 +16,24 @@ HEADERS = sorted(str(path) for path in Path("csrc").rglob("*.h"))
 KERNELS = ["csrc/dispatch.c", *sorted(str(path) for path in Path("csrc/kernels").glob("*.c"))]
 SUMS = ["csrc/accumulator.c", "csrc/certified.c", "csrc/round.c"]
 
-# The exact kernels are exact only if every operation rounds once, as written:
-# no contraction of a*b+c, no fast-math.
-FLAGS = ["/O2", "/fp:precise"] if sys.platform == "win32" else ["-O3", "-ffp-contract=off"]
+# The kernels are exact only if every operation rounds once, as written. These come after what
+# the environment's CFLAGS ask for, and override it; csrc/fpenv.h refuses what gets through. The
+# linker is told too: given -ffast-math it adds code that turns on flush-to-zero at import.
+if sys.platform == "win32":
+    FLAGS = ["/O2", "/fp:precise"]
+    LINK_FLAGS = []
+else:
+    FLAGS = [
+        "-O3",
+        "-ffp-contract=off",
+        "-fno-fast-math",
+        "-fno-unsafe-math-optimizations",
+        "-fno-associative-math",
+        "-fno-reciprocal-math",
+        "-fno-finite-math-only",
+        "-fsigned-zeros",
+    ]
+    LINK_FLAGS = FLAGS
 
 
 # A package index shows the README without the files beside it: links to them become plain text, pictures go.
@@ -38,6 +53,7 @@ def extension(name: str, *sources: str) -> Extension:
         ],
         depends=HEADERS,
         extra_compile_args=FLAGS,
+        extra_link_args=LINK_FLAGS,
     )
 
 
@@ -81,6 +97,8 @@ setup(
                 ["pycrust/_probe.pyx", "probe/gil.c", "probe/watch.c"],
                 include_dirs=["probe"],
                 depends=sorted(str(path) for path in Path("probe").glob("*.h")),
+                extra_compile_args=FLAGS,
+                extra_link_args=LINK_FLAGS,
             ),
         ],
         compiler_directives={

@@ -1,11 +1,15 @@
 """What the compilers say, and whether the two descriptions of the C face agree."""
 
+import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import pycrust
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "pycrust").glob("*.pyx"))
@@ -65,3 +69,39 @@ def test_ci_runs_the_pythons_that_are_promised():
         r"python: \[(.*)\]", (ROOT / ".github" / "workflows" / "tests.yml").read_text(encoding="utf-8")
     )
     assert [version for version in re.findall(r'"(.*?)"', matrix) if not version.endswith("t")] == promised
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="flags of gcc and clang")
+def test_flags_of_the_environment_spoil_nothing(tmp_path):
+    """CFLAGS come first, ours override them: sums stay exact, and the import leaves subnormals alone."""
+    flags = "-Ofast -ffast-math -funsafe-math-optimizations -ffinite-math-only -march=native"
+    command = [sys.executable, "setup.py", "-q", "build", "--build-base", tmp_path / "build", "--build-lib", tmp_path]
+    environment = {**os.environ, "CFLAGS": flags, "LDFLAGS": flags}
+    built = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    script = """
+import random
+from fractions import Fraction
+import numpy as np, pycrust, pycrust.bench
+
+assert pycrust.__file__.startswith({!r})
+assert 2.0**-1022 / 2 > 0, "flush-to-zero is on"
+numbers = [random.gauss(1, 1) * 2.0 ** random.randrange(-40, 40) for _ in range(2000)]
+total, squares = (sum(Fraction(x) ** k for x in numbers) for k in (1, 2))
+for level in {!r}:
+    pycrust._reduce._use_simd(level)
+    assert pycrust.sum(np.array(numbers)) == float(total)
+    assert pycrust.sumsq(np.array(numbers)) == float(squares)
+"""
+    script = script.format(str(tmp_path), ["portable", pycrust.simd()])
+    run = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="flags of gcc and clang")
+def test_flags_that_get_through_are_refused():
+    for flag in ("-ffast-math", "-ffinite-math-only"):
+        command = [*shlex.split(os.environ.get("CC", "cc")), flag, "-E", "-x", "c", ROOT / "csrc" / "fpenv.h"]
+        process = subprocess.run(command, capture_output=True, text=True)
+        assert "exact only without -ffast-math" in process.stderr

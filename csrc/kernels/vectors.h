@@ -30,8 +30,8 @@ typedef uint64_t vec;
 #define LANE(v, k) (v)
 #endif
 
-/* double arithmetic that rounds each operation to double */
-#if VECTOR_BYTES > 8 && __FLT_EVAL_METHOD__ == 0
+/* double arithmetic that rounds each operation to double; 16: _Float16 likewise, with AVX512-FP16 */
+#if VECTOR_BYTES > 8 && (__FLT_EVAL_METHOD__ == 0 || __FLT_EVAL_METHOD__ == 16)
 #define FLOATS 1
 #endif
 
