@@ -560,3 +560,47 @@ for k in range(20):
     assert status == 0, os.waitstatus_to_exitcode(status)
 """
     assert python(script).returncode == 0
+
+
+# ---- small stacks ----------------------------------------------------------------
+
+
+@unix
+def test_threads_of_32_kib(python):
+    """The least that `threading.stack_size` takes; NumPy works there."""
+    script = """
+import os, threading, warnings
+import numpy as np, pycrust
+from pycrust import _reduce
+
+warnings.simplefilter("error")
+rng = np.random.default_rng(0)
+exponents = rng.integers(-12, 13, (600, 600))
+cases = []
+for dtype in "?bhilBHILefdFD":
+    with np.errstate(over="ignore", invalid="ignore"):
+        tame = (rng.normal(size=(600, 600)) * 50).clip(0 if dtype in "BHIL" else None).astype(dtype)
+        wild = np.ldexp(rng.normal(size=(600, 600)), exponents * (80 if dtype == "d" else 10 if dtype == "f" else 0)
+                        ).astype(dtype if dtype in "fd" else "d")
+    for a in (tame, wild):
+        cases += [a, a[:, ::2], a.T, a[::-1], a.byteswap().view(a.dtype.newbyteorder()), np.asfortranarray(a)]
+
+def work():
+    for a in cases:
+        for axis in (None, 0, 1):
+            for call in (pycrust.var, pycrust.sumsq, pycrust.mean):
+                call(a, axis)
+            pycrust.var(a, axis, where=np.broadcast_to(a[:1] != 0, a.shape), workers=3)
+            pycrust.var(a, axis, ddof=0.1)
+        pycrust.Accumulator(a).std()
+
+threading.stack_size(32768)
+for level in ("portable", pycrust.simd()):
+    _reduce._use_simd(level)
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+print("done")
+"""
+    process = python(script)
+    assert process.stdout == "done\n", (process.returncode, process.stderr)

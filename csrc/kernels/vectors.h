@@ -84,22 +84,6 @@ static inline vec madd52(vec s, vec x, vec y, int high)
 
 /* ---- doubles ------------------------------------------------------------- */
 
-/* 2^e, -1022 <= e <= 1023. */
-static inline double power(int e)
-{
-    uint64_t bits = (uint64_t)(e + 1023) << 52;
-    double x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-static inline uint64_t bits_of(double x)
-{
-    uint64_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
-
 #ifdef FLOATS
 typedef double vecd __attribute__((vector_size(VECTOR_BYTES)));
 
