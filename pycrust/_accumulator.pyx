@@ -6,7 +6,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyTypeObject
 from libc.stddef cimport ptrdiff_t
 
-from pycrust._arrays cimport as_array, is_integer, mask_of
+from pycrust._arrays cimport as_array, axes_of, is_integer, mask_of
 from pycrust._ints cimport exact_int, exact_part, import_int, spread_of, write_exact
 from pycrust._reduce cimport (
     Figure,
@@ -499,6 +499,7 @@ cdef Accumulator accumulator_of(state):
 def _accumulators(array, tuple axes, where):
     """An Accumulator for each position that is left after summing over `axes`, for pycrust.dask."""
     array = as_array(array)
+    axes = axes_of(axes, array.ndim)
     made = np.empty([length for k, length in enumerate(array.shape) if k not in axes], dtype=object)
     cdef Job job = Job(array, mask_of(where, array), axes, made, Figure(PC_VAR), 1)
     cdef Kind kind = kind_of(array)

@@ -210,6 +210,11 @@ cdef class Job:
         cdef int k, parts, ndim = cnp.PyArray_NDIM(array), position = 0
         cdef pc_axis axis
         cdef Shares *s = &self.shares
+        for k in axes:
+            if not position <= k < ndim:
+                raise ValueError(f"axes {axes} are not ascending ones of {ndim}")
+            position = k + 1
+        position = 0
         self.held = (array, mask, out)
         self.figure = figure
         self.workers = workers

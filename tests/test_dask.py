@@ -355,3 +355,38 @@ def test_lazy_arrays_are_not_computed_behind_the_callers_back(name):
     if name != "sum_of_squares_batch":
         with pytest.raises(TypeError, match="where is a lazy Array"):
             getattr(pycrust, name)([1, 2, 3], where=x)
+
+
+# ---- blocks that are not what dask believes ------------------------------------------
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1])
+@pytest.mark.parametrize("block", [lambda b: b.sum(axis=1), np.sum, lambda b: b[None]], ids=["fewer", "none", "more"])
+def test_blocks_of_other_axes(block, axis):
+    """A forgotten drop_axis: strides that are not there were read."""
+    a = da.random.random((1000, 8), chunks=(100, 8)).map_blocks(block, dtype=float, meta=np.empty((0, 0)))
+    with pytest.raises(ValueError, match="axes where dask expects 2"):
+        lazy.mean(a, axis=axis).compute()
+
+
+@pytest.mark.parametrize("chunks", [2, 4])
+@pytest.mark.parametrize("declared, actual", [(np.int64, [1.5, np.nan]), (np.float64, [1j, 2]), (np.bool_, [1, 7])])
+def test_blocks_of_another_dtype(declared, actual, chunks):
+    """Digits, NaN and imaginary parts would be lost, and more or less of them by the number of chunks."""
+    actual = np.array(actual * 2)
+    a = da.from_array(actual, chunks=chunks).map_blocks(lambda b: b, dtype=declared, meta=np.empty(0, declared))
+    with pytest.raises(TypeError, match=f"of {actual.dtype} where dask expects {np.dtype(declared)}"):
+        lazy.sum(a).compute()
+
+
+def test_blocks_of_a_narrower_dtype_are_what_they_are():
+    a = da.from_array(np.array([1, 2], np.int8)).map_blocks(lambda b: b, dtype=float, meta=np.empty(0))
+    assert lazy.sum(a).compute() == 3.0
+
+
+def test_accumulators_check_their_axes():
+    from pycrust._accumulator import _accumulators
+
+    for axes in [(1,), (-2,), (0, 1)]:
+        with pytest.raises(np.exceptions.AxisError):
+            _accumulators(np.ones(3), axes, True)
