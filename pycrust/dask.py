@@ -360,7 +360,7 @@ def _reduce(
             *(each for array in (a, *masks) for each in (array, tuple(range(a.ndim)))),
             adjust_chunks={k: 1 for k in axes if keepdims},
             align_arrays=False,
-            concatenate=True,
+            concatenate=False,
             dtype=made,
             meta=meta,
             token=figure,
@@ -446,7 +446,11 @@ def _call(
     keep: bool,
     **spread: Any,
 ) -> Any:
-    """The results of a chunk that holds all of the summed axes."""
+    """The results of a chunk that holds all of the summed axes; dask puts it in a list for each of these."""
+    while isinstance(block, list):
+        (block,) = block
+    while isinstance(where, list):
+        (where,) = where
     like.check(block)
     return _block(getattr(pycrust, figure)(block, axis=axes, dtype=made, where=where, keepdims=keep, **spread), made)
 
