@@ -37,6 +37,7 @@ from pycrust.csrc cimport (
     PC_SUMSQ,
     PC_TOO_LARGE,
     PC_VAR,
+    import_core,
     pc_accumulator,
     pc_accumulator_clear,
     pc_accumulator_make_special,
@@ -54,6 +55,7 @@ import numpy as np
 from pycrust._reduce import _NAMES
 
 cnp.import_array()
+import_core()
 
 cdef enum:
     # What is below 2 to this power, or its square to twice that, goes where doubles do, 2**64 of them.

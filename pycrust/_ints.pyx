@@ -19,6 +19,7 @@ from pycrust.csrc cimport (
     PC_STD,
     PC_SUM,
     PC_VAR,
+    import_core,
     pc_accumulator,
     pc_accumulator_clear,
     pc_accumulator_export,
@@ -34,6 +35,7 @@ from pycrust.csrc cimport (
 import numpy as np
 
 cnp.import_array()
+import_core()
 
 cdef enum:
     BEYOND = 1 << 20        # an exponent whose power of two, and the root of it, no float holds

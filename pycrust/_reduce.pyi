@@ -7,7 +7,6 @@ from typing import Any, Literal, Protocol, SupportsIndex, TypeAlias, TypeVar, ov
 import numpy as np
 import numpy.typing as npt
 
-from pycrust._range import _Simd
 
 _Scalar_co = TypeVar("_Scalar_co", bound=np.generic, covariant=True)
 
@@ -34,8 +33,6 @@ _Out = TypeVar("_Out", bound=npt.NDArray[Any])
 _One = TypeVar("_One", float, complex, covariant=True)  # what complex numbers give
 _Many = TypeVar("_Many", np.float64, np.complex128, covariant=True)
 
-def _use_simd(name: _Simd) -> _Simd: ...
-def _uncertain_sums() -> int: ...
 
 # Functions with the same parameters share a class, so that its overloads are written once. An out decides the type of
 # the result. Else no axis and no keepdims gives a number of Python's, and the rest arrays (or a NumPy scalar, where the

@@ -9,7 +9,7 @@ from libc.stdint cimport UINT64_MAX, uint64_t
 
 from pycrust._arrays cimport as_array, axes_of, dtype_of, is_exact, is_integer, mask_of, type_of
 from pycrust._ints cimport exact_int, exact_part, write_exact
-from pycrust._shared cimport check_out, use_simd, use_simd_of_environment
+from pycrust._shared cimport check_out
 from pycrust._workers cimport count_workers, run_pieces
 from pycrust.csrc cimport (
     PC_EMPTY,
@@ -28,6 +28,7 @@ from pycrust.csrc cimport (
     PC_TOO_LARGE,
     PC_UNCERTAIN_SUM,
     PC_VAR,
+    import_core,
     pc_accumulator,
     pc_accumulator_clear,
     pc_accumulator_clear_certified,
@@ -51,7 +52,6 @@ from pycrust.csrc cimport (
     pc_status,
     pc_sum,
     pc_type,
-    pc_uncertain_sums,
     pc_write_panel,
 )
 
@@ -62,17 +62,7 @@ from numbers import Real
 import numpy as np
 
 cnp.import_array()
-use_simd_of_environment()
-
-
-def _use_simd(name):
-    """Force a level at run time, for tests; gives the one before."""
-    return use_simd(name)
-
-
-def _uncertain_sums():
-    """How many results of floats had to be found the exact way, since a certified sum could not tell them."""
-    return pc_uncertain_sums()
+import_core()
 
 
 cdef enum:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import pycrust
-from pycrust import _range, _reduce
+from pycrust import _core
 
 try:
     import fcntl
@@ -82,8 +82,7 @@ def full(request):
 
 
 def use_level(name):
-    for module in (_range, _reduce):
-        module._use_simd(name)
+    _core._use_simd(name)
 
 
 ENDS = ("portable", pycrust.simd())  # between these two a level is tried in the full run alone

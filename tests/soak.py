@@ -48,7 +48,7 @@ from hard_arrays import (
 
 import pycrust
 import pycrust.dask
-from pycrust import _range, _reduce, reference
+from pycrust import _core, reference
 
 ROUND, ROUNDS = 20.0, 6  # seconds, or less in a short run, which has that many all the same
 SPREADS = ("var", "std")
@@ -438,9 +438,8 @@ def change_levels(rng, until, faults, did):
     """Other kernels under the feet of all, every few milliseconds."""
     try:
         while time.monotonic() < until and not faults:
-            for module in (_range, _reduce):
-                module._use_simd(rng.choice(LEVELS))
-                did["changes of level"] += 1
+            _core._use_simd(rng.choice(LEVELS))
+            did["changes of level"] += 1
             time.sleep(rng.uniform(0, 0.01))
     except BaseException:
         faults.append(traceback.format_exc())
@@ -450,7 +449,7 @@ def usable_levels():
     usable = []
     for level in ("portable", "avx2", "avx512", "avx512ifma"):
         try:
-            _reduce._use_simd(_reduce._use_simd(level))
+            _core._use_simd(_core._use_simd(level))
             usable.append(level)
         except RuntimeError:
             pass

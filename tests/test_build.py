@@ -90,7 +90,7 @@ assert 2.0**-1022 / 2 > 0, "flush-to-zero is on"
 numbers = [random.gauss(1, 1) * 2.0 ** random.randrange(-40, 40) for _ in range(2000)]
 total, squares = (sum(Fraction(x) ** k for x in numbers) for k in (1, 2))
 for level in {!r}:
-    pycrust._reduce._use_simd(level)
+    pycrust._core._use_simd(level)
     assert pycrust.sum(np.array(numbers)) == float(total)
     assert pycrust.sumsq(np.array(numbers)) == float(squares)
 """

@@ -10,7 +10,7 @@ from hard_arrays import assert_same
 
 import pycrust
 from pycrust import reference
-from pycrust._reduce import _uncertain_sums
+from pycrust._core import _uncertain_sums
 
 counts = pytest.mark.thread_unsafe(reason="counts the uncertain sums of the whole process")
 

@@ -32,8 +32,7 @@ import numpy as np
 ROUNDING, FLUSH, ZEROS, FLAGS, ANY_FLAG = 0x2000, 0x8000, 0x0040, 0x003D, 0x003F
 before = mxcsr()
 import pycrust
-from pycrust._range import _use_simd as use_range_level
-from pycrust._reduce import _use_simd as use_data_level
+from pycrust._core import _use_simd
 assert mxcsr() == before, "import"
 
 def arrays():
@@ -82,7 +81,7 @@ EXPECTED = [bits(function(*args, **kwargs)) for function, args, kwargs in CALLS]
 
 for level in ("portable", "avx2", "avx512", "avx512ifma"):
     try:
-        use_range_level(level), use_data_level(level)
+        _use_simd(level)
     except RuntimeError:
         continue
     for rounding in range(4):

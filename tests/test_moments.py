@@ -28,7 +28,7 @@ from hypothesis import strategies as st
 
 import pycrust
 from pycrust import Accumulator, reference
-from pycrust._reduce import _uncertain_sums
+from pycrust._core import _uncertain_sums
 
 FUNCTIONS = ["sum", "mean", "var", "std"]
 DDOFS = [0, 1, 2, 3.0, 0.1, 1.5, TINY, np.int8(1), np.uint64(2), np.float32(0.1), np.float16(1.5), np.float64(0.3)]

@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 import pycrust
+from pycrust import _core
 
 SCRIPT = "import pycrust; print(pycrust.simd(), pycrust.sum_of_squares(10**6))"
 ANSWER = "333333833333500000"
@@ -63,10 +64,9 @@ def test_empty_means_the_best(python):
 
 
 @pytest.mark.thread_unsafe(reason="changes what all threads share")
-@pytest.mark.parametrize("module", [pycrust._range, pycrust._reduce], ids=["_range", "_reduce"])
-def test_each_module_has_its_level(module, level):
-    best = module._use_simd("portable")
+def test_levels_by_name(level):
+    best = _core._use_simd("portable")
     assert best == level
     with pytest.raises(ValueError, match="no SIMD level is called 'best'"):
-        module._use_simd("best")
-    assert module._use_simd(best) == "portable"
+        _core._use_simd("best")
+    assert _core._use_simd(best) == "portable"

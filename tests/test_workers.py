@@ -571,7 +571,7 @@ def test_threads_of_32_kib(python):
     script = """
 import os, threading, warnings
 import numpy as np, pycrust
-from pycrust import _reduce
+from pycrust import _core
 
 warnings.simplefilter("error")
 rng = np.random.default_rng(0)
@@ -596,7 +596,7 @@ def work():
 
 threading.stack_size(32768)
 for level in ("portable", pycrust.simd()):
-    _reduce._use_simd(level)
+    _core._use_simd(level)
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
