@@ -109,6 +109,8 @@ cdef tuple array_and_missing(a, str name):
         return np.asarray(a), None
     else:
         array, missing = contents(a, name)
+        if not cnp.PyArray_CheckExact(array):   # whatever the container gave
+            array = np.asarray(array)
         if cnp.PyArray_ISFLOAT(array) and isinstance(a, Sequence):
             array = list_of_ints(a, array)
     if cnp.PyArray_ISOBJECT(array) and cnp.PyArray_NDIM(array) == 0 and not isinstance(a, (int, np.ndarray)):
@@ -156,7 +158,7 @@ cdef object plain_list(a, str name, int depth, bint *wide):
         elif hasattr(type(each), "__array__") or hasattr(type(each), "__dask_graph__"):
             plain, missing = contents(each, f"{name}[{k}]")
             if missing is not None:
-                raise missing.error(name, in_list=True)
+                raise missing.error(name, f"{name}[{k}]")
             wide[0] |= plain.dtype.kind in "iu" and plain.dtype.itemsize == 8
         else:
             continue
@@ -179,23 +181,26 @@ cdef int refuse_rounding(a, str name) except -1:
 
 
 cdef object as_array(a):
-    """The input as data_of gives it, if nothing is missing in it."""
-    return numbers_of(a, array_of(a, "a"))
+    """The input as an ndarray that C takes, if nothing is missing in it."""
+    array = numbers_of(array_of(a, "a"))
+    if cnp.PyArray_ISOBJECT(array):
+        raise TypeError("an array of dtype object is not taken here: convert it to the numeric dtype it holds")
+    return array
 
 
 cdef tuple data_of(a, where):
     """The input as an ndarray of a dtype that we take, and `where` as mask_of gives it; nothing missing is in both."""
     array, missing = array_and_missing(a, "a")
     if missing is None:
-        array = numbers_of(a, array)
+        array = numbers_of(array)
         return array, mask_of(where, array)
     mask = mask_of(where, array)
     if mask is None or np.any(missing.at & mask):
         raise missing.error("a")
-    return numbers_of(a, array), mask
+    return numbers_of(array), mask
 
 
-cdef object numbers_of(a, array):
+cdef object numbers_of(array):
     """
     The array if its dtype is one that we take; never a copy of an array.
 
@@ -205,6 +210,8 @@ cdef object numbers_of(a, array):
     if type_of(cnp.PyArray_TYPE(array), &parts) >= 0:
         return array
     if cnp.PyArray_ISOBJECT(array):
+        if cnp.PyArray_SIZE(array) == 0:
+            raise TypeError("an empty array of dtype object does not say what it holds: pass a.astype(np.int64)")
         other, ints = ints_among(array)
         if ints is not None:
             return ints

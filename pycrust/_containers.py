@@ -35,13 +35,13 @@ class Missing(NamedTuple):
     words: Words
     container: str  # as an expression in the caller's code
 
-    def error(self, argument: str, *, in_list: bool = False) -> TypeError:
-        """That the argument is not taken, and what to do instead."""
+    def error(self, argument: str, item: str = "") -> TypeError:
+        """That the argument is not taken, and what to do instead; `item` is the expression for it within a list."""
         present, filled, dropped = (each.format(self.container) for each in self.words[1:])
-        if in_list:
-            instead = f"add each element of the list to a pycrust.Accumulator, update(x, where={self.words[1].format('x')})"
-            if self.words is MASKED:
-                instead = "put those of the list together with np.ma.stack"
+        if item and self.words is MASKED:
+            instead = "put those of the list together with np.ma.stack"
+        elif item:
+            instead = f"add the items to a pycrust.Accumulator one by one, with update({item}, where={present})"
         elif argument == "where":
             instead = f"pass where={filled}"
         elif argument == "ns":
@@ -50,7 +50,7 @@ class Missing(NamedTuple):
             instead = f"pass where={present}"
         if self.words is not MASKED:
             return TypeError(f"{self.container} has missing values ({self.words.kind}): {instead}")
-        if argument == "a" and not in_list:
+        if argument == "a" and not item:
             instead += " (for dask: da.ma.getdata(a), where=~da.ma.getmaskarray(a))"
         return TypeError(f"masked arrays are not taken, lest the mask be lost: {instead}")
 
