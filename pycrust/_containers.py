@@ -90,9 +90,10 @@ def of_array(a: Any, name: str) -> Contents:
         at = np.ma.getmaskarray(a)
         # One mask for each field is of no use: such a dtype is refused.
         return np.asarray(a), Missing(at, MASKED, name) if at.dtype == np.bool_ else None
-    if hasattr(type(a), "mask") and hasattr(type(a), "unmasked"):
-        return np.asarray(a.unmasked), Missing(np.broadcast_to(a.mask, a.shape), ASTROPY, name)
-    return np.asarray(a), None
+    unmasked = getattr(a, "unmasked", None)  # of astropy; np.asarray would forget the mask
+    if unmasked is None:
+        return np.asarray(a), None
+    return np.asarray(unmasked), Missing(np.broadcast_to(a.mask, a.shape), ASTROPY, name)  # type: ignore[attr-defined]
 
 
 def refuse_unit(a: Any, name: str) -> None:
@@ -132,7 +133,7 @@ def of_arrow(a: Any, name: str) -> Contents:
         return of_columns(a.columns, name, "{}['x']")
     if not getattr(a, "null_count", 0):
         return np.asarray(a), None
-    missing = Missing(np.asarray(a.is_valid()) == False, ARROW, name)  # noqa: E712
+    missing = Missing(~np.asarray(a.is_valid()), ARROW, name)
     kind = str(a.type)
     return np.asarray(a if kind == "null" else a.fill_null(False if kind == "bool" else 0)), missing
 
@@ -207,4 +208,4 @@ def holds(common: np.dtype[Any], dtype: np.dtype[Any]) -> bool:
         return True
     if dtype.kind in "iu" and common.kind in "fc" and 8 * dtype.itemsize > np.finfo(common).nmant + 1:
         return False  # NumPy calls int64 to float64 safe
-    return common != object and np.can_cast(dtype, common, "safe")
+    return common.kind != "O" and np.can_cast(dtype, common, "safe")

@@ -523,8 +523,9 @@ def sumsq(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, wor
     a : array_like
         Numbers of bool, any integer dtype, float16/32/64 or complex64/128, in
         any shape, strides, alignment and byte order: an array, which is not
-        copied, or nested lists. Lists of Python ints may hold any of them, and
-        are exact; a list with a float in it is one of floats.
+        copied, nested lists, or a container of pandas, Arrow, polars or xarray.
+        Lists and object arrays of Python ints may hold any of them, and are exact;
+        a list with a float in it is one of floats.
     axis : int or tuple of int, optional
         The axes to sum over; all of them by default.
     dtype : {int64, uint64, float64, float32, float16, object}, optional
@@ -537,7 +538,8 @@ def sumsq(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, wor
     keepdims : bool, optional
         Leave the axes summed over in the result, with length one.
     where : array_like of bool, optional
-        The elements to include; must broadcast to the shape of `a`.
+        The elements to include; must broadcast to the shape of `a`. It must leave
+        out whatever is masked or null in `a`.
     workers : int, optional
         Number of threads, 1 by default; -1 for all usable cores. It does not
         change a bit of the result.
@@ -556,8 +558,9 @@ def sumsq(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, wor
     Raises
     ------
     TypeError
-        For a dtype that is not taken (object, str, datetime, structured,
-        longdouble), for masked arrays (pass ``where=~a.mask``) and for dask's
+        For a dtype that is not taken (str, datetime, structured, longdouble, object
+        of anything but ints), for what would lose digits, a mask, a null or a unit
+        on the way in (pass ``where=~a.mask``, ``where=a.notna()``), for dask arrays
         (use pycrust.dask), for sets and generators.
     OverflowError
         If a sum does not fit the integer dtype: pass ``dtype=object``.
