@@ -76,6 +76,14 @@ cdef pc_status import_int(pc_accumulator *acc, pc_part part, integer, int expone
                                  integer < 0)
 
 
+cdef str shown_int(integer):
+    """For messages: Python refuses to write more digits than sys.set_int_max_str_digits allows."""
+    try:
+        return str(integer)
+    except ValueError:
+        return f"{'-' if integer < 0 else ''}an integer of {integer.bit_length()} bits"
+
+
 # ---- results ----------------------------------------------------------------
 
 cdef tuple spread_of(count, tuple sums):

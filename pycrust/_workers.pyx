@@ -86,11 +86,14 @@ cdef bint is_main_thread() except -1:
 
 cdef size_t count_workers(workers) except 0:
     """How many threads ``workers=`` asks for; negative numbers count from all usable cores."""
-    count = index(workers)
+    try:
+        count = index(workers)
+    except TypeError:
+        raise TypeError(f"workers must be an integer, the number of threads or -1 for all cores, not {workers!r}") from None
     if count < 0:
         cores = usable_cores()
         if count < -cores:
-            raise ValueError(f"workers = {count}: this process may use {cores} cores; pass 1 to {cores}, or -1 for all")
+            raise ValueError(f"workers = {count if count > -2**63 else 'less than -2**63'}: this process may use {cores} cores; pass 1 to {cores}, or -1 for all")
         count += cores + 1
     if count == 0:
         raise ValueError("workers = 0: pass 1 for none beside the caller's thread, k for k threads, -1 for all cores")

@@ -571,7 +571,7 @@ def test_results_are_plain_arrays():
 @pytest.mark.parametrize(
     "a, named",
     [
-        (np.array([1, 2**70]), "object"),
+        (np.array([1, 2.5], object), "float"),
         (["a"], "U1"),
         (np.array(["2026-01-01"], "M8[D]"), "datetime64"),
         (np.array([1], "m8[s]"), "timedelta64"),
@@ -612,7 +612,7 @@ def test_masks_in_lists_in_where_and_behind_other_objects(name):
             function(a)
     with pytest.raises(TypeError, match=r"masked arrays are not taken, .*np\.ma\.getmaskarray"):
         function(Behind())
-    with pytest.raises(TypeError, match=r"masked arrays are not taken, .*pass where\.filled"):
+    with pytest.raises(TypeError, match=r"masked arrays are not taken, .*pass where=where\.filled"):
         function(np.ones(2), where=masked > 0)
     for where in ([masked > 0], [[masked > 0]]):
         with pytest.raises(TypeError, match=r"masked arrays are not taken, .*np\.ma\.stack"):
@@ -842,7 +842,7 @@ def test_out_untouched_by_errors():
         with pytest.raises((TypeError, ValueError)):
             pycrust.sumsq(np.ones((2, 2)), **{"axis": 0, "out": out, **bad})
     with pytest.raises(TypeError):
-        pycrust.sumsq(np.ones((2, 2), object), axis=0, out=out)
+        pycrust.sumsq(np.full((2, 2), "1"), axis=0, out=out)
     assert out.tolist() == [7.0, 7.0]
 
 

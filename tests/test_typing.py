@@ -5,6 +5,7 @@ import inspect
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,16 @@ def test_overloads_have_the_parameters_of_the_functions():
             found = [(each.arg, inspect.Parameter.POSITIONAL_OR_KEYWORD) for each in args.args[1:]]
             found += [(each.arg, inspect.Parameter.KEYWORD_ONLY) for each in args.kwonlyargs]
             assert found == expected, f"{name}: {ast.unparse(overload)}"
+
+
+def test_stubs_say_what_the_functions_are():
+    """For editors, which find no docstring in a compiled module: its first line, below each name."""
+    stub = Path(pycrust.__file__).parent / "_reduce.pyi"
+    body = ast.parse(stub.read_text(encoding="utf-8")).body
+    said = {
+        each.target.id: after.value.value
+        for each, after in pairwise(body)
+        if isinstance(each, ast.AnnAssign) and isinstance(after, ast.Expr)
+    }
+    assert said == {name: inspect.getdoc(getattr(pycrust, name)).partition("\n")[0] for name in said}
+    assert {"sumsq", "norm", "rms", "sum", "mean", "var", "std"} <= set(said)

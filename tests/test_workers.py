@@ -119,7 +119,7 @@ def test_errors_from_workers():
         pycrust.sumsq(a, axis=1, out=out, workers=4)
     assert (out == 7).all()
     with pytest.raises(TypeError):
-        pycrust.sumsq(a.astype(object), workers=4)
+        pycrust.sumsq(a.astype("M8[s]"), workers=4)
 
 
 # ---- calls side by side -------------------------------------------------------

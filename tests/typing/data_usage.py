@@ -85,6 +85,25 @@ assert_type(std(samples, axis=0, out=out), npt.NDArray[np.float64])
 unknown: npt.NDArray[Any] = np.zeros(3)
 assert_type(sumsq(unknown), Any)
 
+assert_type(mean(unknown, axis=0), Any)
+
+
+class Column:
+    """As pandas, polars and xarray declare it."""
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        raise NotImplementedError
+
+
+assert_type(pycrust.sum(Column()), Any)
+assert_type(pycrust.sum(Column(), axis=0), Any)
+assert_type(mean(Column(), where=Column()), Any)
+assert_type(pycrust.sum(Column(), out=out), npt.NDArray[np.float64])
+assert_type(var(Column()), float)
+assert_type(norm(Column(), axis=0), npt.NDArray[np.float64])
+exact: npt.NDArray[np.object_] = sumsq(samples, axis=0, dtype=object)
+assert_type(pycrust.sum(exact), int)
+
 words: npt.NDArray[np.str_] = np.array(["a"])
 days: npt.NDArray[np.datetime64] = np.array(["2026-01-01"], dtype="datetime64[D]")
 sumsq(words)  # type: ignore[arg-type]
@@ -106,7 +125,7 @@ assert_type(total.rms(), float)
 assert_type(total.sum(), int | float | complex)
 assert_type(total.mean(), float | complex)
 assert_type(total.std(ddof=1), float)
-total.var(correction=1)  # type: ignore[call-arg]
+assert_type(total.var(correction=1), float)
 assert_type(total.count, int)
 same: bool = pickle.loads(pickle.dumps(total)) == total
 total.count = 3  # type: ignore[misc]
