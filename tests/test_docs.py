@@ -11,7 +11,7 @@ import pytest
 
 from pycrust.bench import Stalls, break_even, compare, compare_peers, gil_table, threadable
 from pycrust.bench.stalls import HELD, Figures, Place, Stall
-from pycrust.bench.verdict import Control
+from pycrust.bench.timing import Control
 
 DOCS = Path(__file__).parent.parent / "docs"
 TIMING = {"median", "spread", "rounds"}
@@ -44,7 +44,7 @@ def documented():
 
 
 def results():
-    table = gil_table(1000, (1,), rounds=2, seconds=0.01)
+    table = dataclasses.replace(gil_table(1000, (1,), rounds=2, seconds=0.01), control=Control(1, 1.0, 1.0))
     yield table
     yield break_even((10, 100), 2, rounds=1, seconds=0.01)
     yield compare_peers((10,), ("int64",), rounds=1, seconds=0.01)

@@ -19,10 +19,10 @@ import pycrust
 from pycrust.bench import breakeven, peers
 from pycrust.bench.breakeven import break_even
 from pycrust.bench.compare import compare, read_report
-from pycrust.bench.gil import K, N, gil_table
+from pycrust.bench.gil import PYTHON_N, K, N, gil_table
 from pycrust.bench.machine import gil_enabled
 from pycrust.bench.peers import compare_peers
-from pycrust.bench.report import Result, printable, progress_bar, seconds_in_words
+from pycrust.bench.report import Result, printable, progress_bar, require_matplotlib, seconds_in_words
 from pycrust.bench.stalls import OVER, stalls_of
 from pycrust.bench.verdict import HOLDS, RELEASES, threadable
 
@@ -67,7 +67,8 @@ def make_parser() -> argparse.ArgumentParser:
         "bench",
         help="time Python and C, in a row and in threads, with and without the GIL",
         description="Time k calls of 1² + 2² + … + n² in a row and in k threads: in Python, in C that holds "
-        "the GIL and in C that releases it. The pure Python columns take nearly all of the time.",
+        f"the GIL and in C that releases it. For n above {PYTHON_N} the time of pure Python is measured at n = {PYTHON_N} and "
+        "scaled up, unless --full is given.",
     )
     bench.add_argument(
         "-n", type=whole_number, help=f"the last number squared (default {N}; {QUICK_N} with --quick); "
@@ -76,7 +77,12 @@ def make_parser() -> argparse.ArgumentParser:
     bench.add_argument(
         "-k", type=whole_number, nargs="+", metavar="K", help="numbers of calls or threads (default 1 2 4)"
     )
-    bench.add_argument("--quick", action="store_true", help="a smaller n and fewer rounds: seconds, not a minute")
+    pace = bench.add_mutually_exclusive_group()
+    pace.add_argument("--quick", action="store_true", help="smaller sizes and fewer rounds, for a first impression")
+    pace.add_argument(
+        "--full", action="store_true",
+        help=f"time pure Python at n itself, however long it takes, instead of at n = {PYTHON_N} and scaled up",
+    )  # fmt: skip
     what = bench.add_mutually_exclusive_group()
     what.add_argument(
         "--peers", nargs="*", choices=peers.OPERATIONS, metavar="FUNCTION",
@@ -209,9 +215,9 @@ def check_outputs(options: argparse.Namespace) -> None:
         if options.plot.suffix.lower() not in (".png", ".svg", ".pdf"):
             raise UserError(f"--plot {options.plot}: the name must end in .png, .svg or .pdf")
         try:
-            import matplotlib  # noqa: F401
-        except ImportError:
-            raise UserError("--plot needs matplotlib: pip install matplotlib") from None
+            require_matplotlib()
+        except ImportError as error:
+            raise UserError(f"--plot: {error}") from None
 
 
 def show(result: Result, options: argparse.Namespace, out: TextIO | None = None) -> None:
@@ -304,11 +310,15 @@ def run_bench(options: argparse.Namespace) -> int:
         if options.k:
             raise UserError("-k does not go with --peers, which compares calls in one thread")
         sizes = up_to(options.n or (10**5 if options.quick else 10**8), peers.SIZES)
+        if options.full:
+            raise UserError("--full is about the table of Python and C: it does not go with --peers")
         measure = partial(compare_peers, sizes, operations=options.peers or tuple(peers.OPERATIONS))
         seconds /= 4
     elif options.break_even:
         if options.k and len(options.k) > 1:
             raise UserError("--break-even takes one -k: the number of threads")
+        if options.full:
+            raise UserError("--full is about the table of Python and C: it does not go with --break-even")
         largest = options.n or (10**5 if options.quick else 10**7)
         measure = partial(break_even, up_to(largest, breakeven.SIZES), options.k and options.k[0])
         seconds /= 4
@@ -316,7 +326,8 @@ def run_bench(options: argparse.Namespace) -> int:
         n = options.n or (QUICK_N if options.quick else N)
         if n > LARGEST_N:
             raise UserError(f"-n {n}: the sum of squares fits 128 bits only up to n = {LARGEST_N}")
-        measure = partial(gil_table, n, options.k or K)
+        measure = partial(gil_table, n, options.k or K, full=options.full)
+        seconds = 2.0 if options.full else min(seconds, 1.0)
     with progress_bar() as progress:
         result = measure(rounds=rounds, seconds=seconds, progress=progress)
     show(result, options)

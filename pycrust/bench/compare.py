@@ -283,6 +283,8 @@ def _doubts(old: dict[str, Any], new: dict[str, Any], changes: list[Change]) -> 
         for key in ("cpu", "system", "cores", "python", "gil_enabled", "simd", "numpy")
         if old["machine"].get(key) != new["machine"].get(key)
     ]
+    if old.get("python_n") != new.get("python_n"):
+        doubts.append("Python was timed at another n, and scaled, in one of the two: --full times it at n itself")
     doubts += [f"old: {warning}" for warning in old.get("warnings", [])]
     doubts += [f"new: {warning}" for warning in new.get("warnings", [])]
     if len(changes) >= 4:

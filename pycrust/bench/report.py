@@ -68,6 +68,11 @@ class Cell:
     good: bool = False
 
 
+def speedup_cell(speedup: float, k: int, doubtful: bool = False) -> Cell:
+    """A speed-up over k calls in a row: good if k threads gain; with a question mark, and never good, if it means nothing."""
+    return Cell(f"×{speedup:.2f}" + "?" * doubtful, good=speedup > 1.2 and k > 1 and not doubtful)
+
+
 @dataclass
 class Table:
     """
@@ -289,7 +294,13 @@ class Result:
         Returns
         -------
         list of Axes
+
+        Raises
+        ------
+        ModuleNotFoundError
+            If matplotlib is not installed; the extra ``bench`` includes it.
         """
+        require_matplotlib()
         if figure is None:
             import matplotlib.pyplot as plt
 
@@ -299,6 +310,7 @@ class Result:
 
     def save_plot(self, path: str | Path) -> None:
         """Draw the result to a file; its suffix gives the format (.png, .svg, .pdf)."""
+        require_matplotlib()
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=self.size, layout="constrained")
@@ -312,6 +324,18 @@ class Result:
 
     def _repr_html_(self) -> str:
         return "".join(table.html() for table in self.tables())
+
+
+def require_matplotlib() -> None:
+    """Raise an ImportError that says what to install, if matplotlib is missing."""
+    try:
+        import matplotlib  # noqa: F401
+    except ModuleNotFoundError as error:
+        if error.name != "matplotlib":
+            raise
+        raise ModuleNotFoundError(
+            "plots need matplotlib: pip install matplotlib (pycrust's extra 'bench' includes it)", name="matplotlib"
+        ) from None
 
 
 def now() -> str:

@@ -221,6 +221,39 @@ def take_turns(
     return results
 
 
+class Control(NamedTuple):
+    """
+    The speed-up of threads of plain C that never need the GIL, measured in turn with everything else.
+
+    It shows whether the machine had cores to spare: if these threads gain nothing, no speed-up means anything.
+
+    Attributes
+    ----------
+    k : int
+        The number of threads.
+    speedup : float
+        Over as many calls in a row.
+    cores : float
+        How many cores the calls in a row had: below 1, something else used the core for some of the time.
+    """
+
+    k: int
+    speedup: float
+    cores: float
+
+    @property
+    def tells(self) -> bool:
+        """Whether the machine was quiet enough for speed-ups to mean something."""
+        return self.speedup >= (1 + self.k) / 2 and self.cores >= 0.8
+
+    def in_words(self) -> str:
+        """Why speed-ups mean nothing, where they do not."""
+        return (
+            f"other processes use the cores: {self.k} threads of plain C, which needs no GIL, gain only "
+            f"×{self.speedup:.2f}, and calls in a row had {self.cores:.2f} of a core. The speed-ups here mean nothing"
+        )
+
+
 # ---- k calls in a row, and in k threads -------------------------------------
 
 Seen = Callable[[Laps], object]

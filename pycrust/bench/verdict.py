@@ -1,5 +1,6 @@
 """Is this function threadable? Whether it lets other threads run, and what k threads of it gain."""
 
+import inspect
 import math
 import statistics
 import sys
@@ -7,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pycrust
 from pycrust.bench import plots
@@ -21,9 +22,11 @@ from pycrust.bench.report import (
     no_progress,
     now,
     seconds_in_words,
+    speedup_cell,
     three_digits,
 )
 from pycrust.bench.timing import (
+    Control,
     Laps,
     Prepare,
     Task,
@@ -49,30 +52,6 @@ WINDOW = 0.1  # seconds: shorter calls are repeated for as long
 LEAST_WINDOW = 0.005  # seconds: too few random moments fall into what is over before
 MOST_INPUTS = 100_000  # that are made ahead for one run: they are in memory together
 PLAIN_N = 20_000_000  # of the sums of squares that show what threads gain if nothing is in their way
-
-
-class Control(NamedTuple):
-    """
-    What threads of plain C gain, which never need the GIL, at the same time on the same machine.
-
-    Attributes
-    ----------
-    k : int
-        How many threads.
-    speedup : float
-        Over as many calls in a row.
-    cores : float
-        How many cores the calls in a row had: below 1, other work had it for some of the time.
-    """
-
-    k: int
-    speedup: float
-    cores: float
-
-    @property
-    def tells(self) -> bool:
-        """Whether the machine is quiet enough for speed-ups to say something."""
-        return self.speedup >= (1 + self.k) / 2 and self.cores >= 0.8
 
 
 @dataclass(repr=False)
@@ -182,6 +161,11 @@ class Threadable(Result):
     def speedup(self, k: int) -> float:
         """How many times as fast k threads are as k calls in a row."""
         return self.row[k].median / self.threads[k].median
+
+    @property
+    def speedups_doubtful(self) -> bool:
+        """Whether other processes used the cores, so that speed-ups mean nothing."""
+        return self.control is not None and not self.control.tells
 
     def efficiency(self, k: int) -> float:
         """The speed-up as a share of what the usable cores allow."""
@@ -301,7 +285,7 @@ class Threadable(Result):
                         )
                         for timing in (self.row[k], self.threads[k])
                     ),
-                    Cell(f"×{self.speedup(k):.2f}", good=k > 1 and self.speedup(k) > 1.2),
+                    speedup_cell(self.speedup(k), k, self.speedups_doubtful),
                     f"{self.efficiency(k):.0%}",
                 ]
                 for k in self.row
@@ -332,11 +316,8 @@ class Threadable(Result):
             warnings.append(
                 "the machine is so busy that threads are late even while nothing runs: do not trust this verdict"
             )
-        if self.control and not self.control.tells:
-            warnings.append(
-                f"other work has the cores: {self.control.k} threads of plain C gain ×{self.control.speedup:.2f}, and one "
-                f"had {self.control.cores:.2f} of a core. Speed-ups say nothing here: the verdict rests on the waits alone"
-            )
+        if self.control and self.speedups_doubtful:
+            warnings.append(f"{self.control.in_words()}: the verdict rests on the waits alone")
         return warnings
 
     def figures(self) -> dict[str, Any]:
@@ -428,12 +409,13 @@ class Threadable(Result):
                 k, [self.speedup(each) for each in k],
                 color=plots.BLUE, marker="D", linewidth=2, markersize=7, label="k threads of it",
             )  # fmt: skip
-            plots.threads_axes(right, k, self.machine.cores)
+            plots.threads_axes(right, k, self.machine.cores, self.speedups_doubtful)
         plots.legend(figure)
         plots.caption(
             figure,
             f"{self.machine.python}, {self.machine.gil} · {self.machine.cores_in_words} · a call takes "
             f"{seconds_in_words(self.seconds)}",
+            self.warnings(),
         )
         plots.title(figure, f"{self.name} {self.headline()}")
 
@@ -447,6 +429,7 @@ def threadable(
     seconds: float = 2.0,
     name: str | None = None,
     progress: Progress = no_progress,
+    **kwargs: Any,
 ) -> Threadable:
     """
     Say whether a function lets other Python threads run, and what k threads of it gain.
@@ -460,8 +443,9 @@ def threadable(
     ----------
     func : callable
         It is called many times, from threads other than the main one.
-    *args
-        Its arguments. For keyword arguments, pass ``functools.partial(func, key=value)``.
+    *args, **kwargs
+        Its arguments. The keywords named below are options of `threadable` itself; if `func` has a parameter of the
+        same name, bind it with ``functools.partial(func, name=value)``.
     threads : sequence of int, optional
         The numbers of threads to try; ``()`` for the waits alone.
     factory : callable, optional
@@ -485,6 +469,8 @@ def threadable(
 
     Raises
     ------
+    TypeError
+        If a keyword is both an option of `threadable` and a parameter of `func`.
     Exception
         Whatever the function raises.
 
@@ -520,16 +506,21 @@ def threadable(
     >>> from pycrust.bench import threadable
     >>> threadable(time.sleep, 0.01, threads=()).verdict
     'releases'
+    >>> threadable(sorted, range(300_000), reverse=True, threads=()).verdict
+    'holds'
     """
+    defaults = threadable.__kwdefaults__ or {}
+    given = {"threads": threads, "factory": factory, "rounds": rounds, "seconds": seconds, "name": name}
+    refuse_ambiguous(func, [key for key, value in given.items() if value != defaults[key]])
     counts = sorted(set(threads))
     if counts and counts[0] < 1:
         raise ValueError(f"threads must be numbers from 1 up, not {list(threads)}")
     name = name or name_of(func)
     machine = Machine.this()
     if factory is None:
-        prepare, most = repeated(partial(func, *args)), 10**9
+        prepare, most = repeated(partial(func, *args, **kwargs)), 10**9
     else:
-        prepare, most = with_inputs(partial(func, *args), factory), MOST_INPUTS
+        prepare, most = with_inputs(partial(func, *args, **kwargs), factory), MOST_INPUTS
     times, each = calibrate(prepare, at_least=WINDOW, most=most)
     if each < WINDOW:  # if the machine was busy at that moment, it takes more calls
         times, each = max((times, each), calibrate(prepare, at_least=WINDOW, most=most))
@@ -576,6 +567,21 @@ def threadable(
     return result
 
 
+def refuse_ambiguous(func: Callable[..., object], options: list[str]) -> None:
+    """Raise a TypeError if a function, too, takes an argument named like an option that was given."""
+    bound = func.keywords if isinstance(func, partial) else {}
+    try:
+        parameters = inspect.signature(func).parameters
+    except (TypeError, ValueError):  # a builtin that does not tell
+        return
+    for option in options:
+        if option in parameters and option not in bound:
+            raise TypeError(
+                f"{option!r} is an option of threadable and a parameter of {name_of(func)}: bind the latter with "
+                f"functools.partial(func, {option}=...)"
+            )
+
+
 def with_inputs(func: Callable[..., object], factory: Callable[[], tuple[Any, ...]]) -> Prepare:
     """Calls of which each has arguments of its own; they live until all the calls are done."""
 
@@ -591,13 +597,15 @@ def with_inputs(func: Callable[..., object], factory: Callable[[], tuple[Any, ..
     return prepare
 
 
-def assert_releases_gil(func: Callable[..., object], *args: Any, rounds: int = 5, seconds: float = 2.0) -> None:
+def assert_releases_gil(
+    func: Callable[..., object], *args: Any, rounds: int = 5, seconds: float = 2.0, **kwargs: Any
+) -> None:
     """
     Fail unless a function releases the GIL, for a test of an extension module.
 
     Parameters
     ----------
-    func, *args
+    func, *args, **kwargs
         The call, long enough to tell: 10 µs or more.
     rounds, seconds : optional
         As for `threadable`.
@@ -615,7 +623,7 @@ def assert_releases_gil(func: Callable[..., object], *args: Any, rounds: int = 5
     >>> assert_releases_gil(zlib.crc32, bytes(10**7))
     """
     __tracebackhide__ = True  # pytest shows the test's own line
-    result = threadable(func, *args, threads=(), rounds=rounds, seconds=seconds)
+    result = threadable(partial(func, *args, **kwargs), threads=(), rounds=rounds, seconds=seconds)
     if result.verdict != RELEASES:
         raise AssertionError(result.in_words())
 
