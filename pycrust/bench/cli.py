@@ -58,7 +58,7 @@ class UserError(Exception):
 
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="pycrust", description="Sums you can thread: see what the GIL costs, on your machine."
+        prog="pycrust", description="Sums you can thread, and trust: measure what the GIL costs on your machine."
     )
     parser.add_argument("--version", action="version", version=f"pycrust {pycrust.__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -75,7 +75,7 @@ def make_parser() -> argparse.ArgumentParser:
         "with --peers or --break-even the largest size"
     )  # fmt: skip
     bench.add_argument(
-        "-k", type=whole_number, nargs="+", metavar="K", help="numbers of calls or threads (default 1 2 4)"
+        "-k", type=whole_number, nargs="+", metavar="K", help="numbers of calls, and of threads (default 1 2 4)"
     )
     pace = bench.add_mutually_exclusive_group()
     pace.add_argument("--quick", action="store_true", help="smaller sizes and fewer rounds, for a first impression")
@@ -86,26 +86,31 @@ def make_parser() -> argparse.ArgumentParser:
     what = bench.add_mutually_exclusive_group()
     what.add_argument(
         "--peers", nargs="*", choices=peers.OPERATIONS, metavar="FUNCTION",
-        help=f"instead: these functions of pycrust (all of {', '.join(peers.OPERATIONS)} by default) beside NumPy's, the standard library's, "
-        "and those of bottleneck, pandas, SciPy, numba, bitrep and xsum if installed",
+        help="instead: compare these functions of pycrust (all by default) with those of NumPy, the standard library, "
+        "and bottleneck, pandas, SciPy, numba, bitrep and xsum as far as they are installed",
     )  # fmt: skip
     what.add_argument(
-        "--break-even", action="store_true", help="instead: from which n on releasing the GIL pays (-k: the threads)"
+        "--break-even",
+        action="store_true",
+        help="instead: from which n on releasing the GIL pays off (-k: how many threads)",
     )
     add_outputs(bench)
     bench.set_defaults(run=run_bench)
 
     verdict = commands.add_parser(
         "threadable",
-        help="say whether a function releases the GIL, and what threads of it gain",
-        description="Say whether a function lets other Python threads run, and what k threads of it gain.",
+        help="tell whether a function releases the GIL, and how much faster it is in threads",
+        description="Tell whether a function releases the GIL, so that other Python threads run meanwhile, and how much faster "
+        "k calls of it are in k threads than in a row.",
         epilog="example: pycrust threadable numpy:sort --setup 'import numpy; x = numpy.random.rand(10**6)' "
         "--args 'x.copy()' kind=\"'stable'\"",
     )
     verdict.add_argument(
         "target", nargs="?", metavar="MODULE:FUNCTION", help="such as zlib:compress or package.module:Class.method"
     )
-    verdict.add_argument("--setup", default="", metavar="CODE", help="Python code whose names --args may use")
+    verdict.add_argument(
+        "--setup", default="", metavar="CODE", help="Python code to run first; --args may use its names"
+    )
     verdict.add_argument(
         "--args", nargs="+", default=[], metavar="EXPR",
         help="the arguments, or NAME=EXPR for a keyword argument: evaluated anew for each call, before the clock starts",
@@ -114,40 +119,52 @@ def make_parser() -> argparse.ArgumentParser:
         "--threads", type=whole_number, nargs="+", default=K, metavar="K", help="numbers of threads (default 1 2 4)"
     )
     verdict.add_argument(
-        "--expect", choices=[RELEASES, HOLDS], help="exit with status 1 unless this is the verdict, for a CI"
+        "--expect", choices=[RELEASES, HOLDS], help="exit with status 1 unless this is the verdict, for CI"
     )
     add_outputs(verdict)
     verdict.set_defaults(run=run_threadable)
 
     stalled = commands.add_parser(
         "stalls",
-        help="run a program and say which of its lines hold the GIL, for how long and how often",
+        help="run a program and report which of its lines hold the GIL, for how long and how often",
         usage="pycrust stalls [options] (SCRIPT | -m MODULE) [arguments]",
-        description="Run a program and say which of its lines keep all other threads from running: they hold the GIL, "
+        description="Run a program and report which of its lines hold the GIL, so that no other Python thread can run: "
         "for how long and how often. The report goes to stderr; the exit status is the program's.",
     )
     stalled.add_argument(
-        "--over", type=milliseconds, default=OVER, metavar="MS", help="the shortest stall that counts (default 20)"
+        "--over",
+        type=milliseconds,
+        default=OVER,
+        metavar="MS",
+        help="the shortest stall to report, in milliseconds (default 20)",
     )
     stalled.add_argument(
         "--fail-over", type=milliseconds, metavar="MS",
-        help="exit with status 1 if a line held the GIL for longer, for a CI",
+        help="exit with status 1 if a line held the GIL for longer than so many milliseconds, for CI",
     )  # fmt: skip
     stalled.add_argument(
         "--signal", type=signal_number, metavar="NAME", default=0,
-        help="the signal that makes a thread write where it is (default SIGURG)",
+        help="the signal that makes a thread write its traceback (default SIGURG)",
     )  # fmt: skip
     add_outputs(stalled)
-    stalled.add_argument("-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE", help="run a module")
-    stalled.add_argument("script", nargs=argparse.REMAINDER, metavar="SCRIPT", help="and its arguments")
+    stalled.add_argument(
+        "-m",
+        dest="module",
+        nargs=argparse.REMAINDER,
+        metavar="MODULE",
+        help="run a module, with the arguments that follow",
+    )
+    stalled.add_argument(
+        "script", nargs=argparse.REMAINDER, metavar="SCRIPT", help="the script to run, and its arguments"
+    )
     stalled.set_defaults(run=run_stalls)
 
     compared = commands.add_parser(
         "compare",
-        help="say what got slower between two files that --json wrote",
-        description="Say what got slower between two files that --json wrote, beyond the noise of both. "
-        "The exit status is 1 if anything did, gives a wrong answer that was right before, or no longer releases the "
-        "GIL; 2 for a file that is damaged, or that cannot be compared.",
+        help="report what got slower between two files written by --json",
+        description="Report what got slower between two files written by --json, beyond the noise of both. "
+        "The exit status is 1 if anything got slower, gives a wrong result that was right before, or no longer releases the "
+        "GIL; 2 if a file is damaged, or the two cannot be compared.",
     )
     compared.add_argument("old", type=Path, metavar="OLD.json")
     compared.add_argument("new", type=Path, metavar="NEW.json")
@@ -157,10 +174,12 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def add_outputs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the result (.png, .svg or .pdf)")
+    parser.add_argument(
+        "--plot", type=Path, metavar="FILE.png", help="plot the result to this file (.png, .svg or .pdf)"
+    )
     parser.add_argument(
         "--json", type=Path, metavar="FILE",
-        help="write every figure as JSON; - is standard output, and the table goes to standard error",
+        help="write all measurements as JSON; with - to standard output, and the table to standard error",
     )  # fmt: skip
 
 
