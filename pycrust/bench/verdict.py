@@ -1,4 +1,4 @@
-"""Is this function threadable? Whether it lets other threads run, and what k threads of it gain."""
+"""Does a function release the GIL, and what do k threads of it gain?"""
 
 import inspect
 import math
@@ -45,41 +45,41 @@ if TYPE_CHECKING:
 
 HOLDS, RELEASES, PARTLY, DISAGREE, TOO_SHORT = "holds", "releases", "partly", "signs disagree", "too short"
 
-RELEASES_UP_TO = 0.15  # of the time others had to wait
-HOLDS_FROM = 0.8  # from here on two threads gain a quarter at most
-SHORTEST = 1e-5  # seconds: of a shorter call the loop around it, which is Python code, takes too large a part
-WINDOW = 0.1  # seconds: shorter calls are repeated for as long
-LEAST_WINDOW = 0.005  # seconds: too few random moments fall into what is over before
-MOST_INPUTS = 100_000  # that are made ahead for one run: they are in memory together
-PLAIN_N = 20_000_000  # of the sums of squares that show what threads gain if nothing is in their way
+RELEASES_UP_TO = 0.15  # of the time other threads had to wait
+HOLDS_FROM = 0.8  # from here on two threads gain at most a quarter
+SHORTEST = 1e-5  # seconds: for shorter calls the Python loop around them takes too large a share
+WINDOW = 0.1  # seconds: shorter calls are repeated for this long
+LEAST_WINDOW = 0.005  # seconds: too few random requests fall into less
+MOST_INPUTS = 100_000  # created ahead for one run: they are in memory together
+PLAIN_N = 20_000_000  # of the plain C that shows what threads can gain on this machine
 
 
 @dataclass(repr=False)
 class Threadable(Result):
     """
-    The verdict of `threadable`, with its figures.
+    The verdict of `threadable`, with its measurements.
 
     Attributes
     ----------
     name : str
-        Of the function.
+        Name of the function.
     verdict : str
         ``'holds'``, ``'releases'``, ``'partly'``, ``'signs disagree'`` or ``'too short'``.
     by_share : str
-        What the verdict would be by the share of the time alone.
+        The verdict by the share of the time alone, whatever the speed-up.
     in_turns : bool
-        Whether a call that holds the GIL hands it over now and then, as Python code
-        does, rather than keeping it from its beginning to its end.
+        Whether a call that holds the GIL releases it now and then, as Python code
+        does, rather than holding it from beginning to end.
     seconds : float
-        What one call takes.
+        Duration of one call.
     stalled : float
         The share of the time for which another Python thread had to wait.
     longest_stall : float
-        The longest that it had to wait, in seconds.
+        The longest wait, in seconds.
     idle_stalled, idle_longest_stall : float
         The same while nothing ran: the noise floor.
     at_most : float
-        What threads gain at most by that share, and on as many cores as there are.
+        The largest speed-up that this share and the number of cores allow.
     row, threads : dict
         For each k the `Timing` of k calls in a row, and in k threads, per call.
     row_cores : float
@@ -87,7 +87,7 @@ class Threadable(Result):
     threads_cores : dict
         For each k how many cores the calls in k threads kept busy.
     control : Control or None
-        What threads of plain C gained meanwhile; None if no k from 2 to the number of cores was tried.
+        The speed-up of plain C, measured in turn; None if no k from 2 to the number of cores was tried.
     """
 
     schema = "pycrust.bench.threadable"
@@ -190,7 +190,7 @@ class Threadable(Result):
     def details(self) -> list[str]:
         """What the verdict means for the caller."""
         if self.seconds * self.calls >= LEAST_WINDOW and not self.run.tells:
-            return ["The machine is so busy that the thread that asks had no core: measure again when it is not."]
+            return ["The machine is so busy that the asking thread had no core: measure again when it is quiet."]
         if self.verdict == TOO_SHORT:
             enough = max(SHORTEST, LEAST_WINDOW / self.calls)
             return [
@@ -214,8 +214,8 @@ class Threadable(Result):
         elif self.verdict == HOLDS:
             if self.in_turns:
                 details.append(
-                    "It runs Python code, or holds the GIL for short spells: others get their turn, but only one "
-                    "thread runs at a time."
+                    "It runs Python code, or holds the GIL for a short while at a time: other threads get their turn, but "
+                    "only one runs at a time."
                 )
             details.append("Threads of it gain next to nothing.")
         return details
@@ -230,8 +230,8 @@ class Threadable(Result):
             return [
                 f"By that, threads of it gain ×{three_digits(self.at_most)} at most; but {k} threads of it gained "
                 f"×{gain:.2f}.",
-                "The reason may be: its calls are not alike (a cache, a first call that prepares the others), or other "
-                "work ran here during some of the measurement.",
+                "The reason may be: its calls differ (a cache, a first call that prepares the others), or other "
+                "processes used the cores for some of the time.",
             ]
         if self.row_cores >= 1.5:
             reason = (
@@ -240,13 +240,13 @@ class Threadable(Result):
             )
         elif busy < 0.75 * k:
             reason = (
-                f"{k} threads of it kept only {busy:.1f} cores busy: they wait for one another, for the GIL at each of "
-                "many short spells, for another lock, or for a file or device"
+                f"{k} threads of it kept only {busy:.1f} cores busy: they wait for one another, for the GIL many "
+                "times for a short while, for another lock, or for a file or device"
             )
         else:
             reason = (
-                f"{k} threads of it kept {busy:.1f} cores busy and got no more done: they share what is no core, as the "
-                "memory's bandwidth, or pages that the system has to give them"
+                f"{k} threads of it kept {busy:.1f} cores busy and got no more done: they share another resource, such as "
+                "memory bandwidth, or pages that the operating system has to provide"
             )
         return [
             f"By that, {k} threads of it could gain ×{three_digits(min(self.at_most, plain))}, as far as {k} threads of "
@@ -314,7 +314,7 @@ class Threadable(Result):
         warnings = self.machine.warnings()
         if self.idle_stalled > RELEASES_UP_TO:
             warnings.append(
-                "the machine is so busy that threads are late even while nothing runs: do not trust this verdict"
+                "the machine is so busy that threads have to wait even while nothing runs: do not trust this verdict"
             )
         if self.control and self.speedups_doubtful:
             warnings.append(f"{self.control.in_words()}: the verdict rests on the waits alone")
@@ -432,26 +432,26 @@ def threadable(
     **kwargs: Any,
 ) -> Threadable:
     """
-    Say whether a function lets other Python threads run, and what k threads of it gain.
+    Tell whether a function releases the GIL, and how much faster k threads of it are than k calls in a row.
 
-    Two independent signs are measured, and check each other. The *waits*: a thread that asks
+    Two independent measurements check each other. *Waits*: a thread asks
     for the GIL at random moments while the function runs in another thread, and again
-    while nothing runs. They tell even on one core, and on a busy machine. And the *speed-up* of k
+    while nothing runs. This works even on one core, and on a busy machine. And the *speed-up* of k
     calls in k threads over k calls in a row, beside that of plain C.
 
     Parameters
     ----------
     func : callable
-        It is called many times, from threads other than the main one.
+        It is called many times, in threads other than the main thread.
     *args, **kwargs
         Its arguments. The keywords named below are options of `threadable` itself; if `func` has a parameter of the
         same name, bind it with ``functools.partial(func, name=value)``.
     threads : sequence of int, optional
         The numbers of threads to try; ``()`` for the waits alone.
     factory : callable, optional
-        Called without arguments, before the clock starts, for a tuple of arguments
-        that follow `args`: once for each call, so that each has its own input, to read to its
-        end or to change. Those of one run are in memory together.
+        Called without arguments, before the clock starts, once for each call. It returns a tuple of arguments
+        that follow `args`, so that each call has its own input, which it may consume or
+        change. The inputs of one run are in memory together.
     rounds : int, optional
         Rounds of each measurement, at most.
     seconds : float, optional
@@ -464,8 +464,8 @@ def threadable(
     Returns
     -------
     Threadable
-        `verdict` is ``'holds'``, ``'releases'``, ``'partly'``, ``'signs disagree'`` or ``'too short'``. It
-        shows itself as a table, `plot` draws it, `to_dict` is for JSON.
+        `verdict` is ``'holds'``, ``'releases'``, ``'partly'``, ``'signs disagree'`` or ``'too short'``. The
+        result is displayed as a table; `plot` draws it, `to_dict` is for JSON.
 
     Raises
     ------
@@ -480,24 +480,24 @@ def threadable(
 
     Notes
     -----
-    The verdict is about the share of the time for which somebody else had to wait: up to 15 %
-    is *releases*, from 80 % on *holds*; the median round counts. It is estimated by (the sum of the waits + p × the
-    sum of the naps between them) / the sum of both, where p is the share of moments that found the GIL held. Where the
-    lock can be read (CPython 3.11 to 3.14 on Linux), p needs no threshold, so that spells of a microsecond
-    count; elsewhere a wait counts if it is longer than 5 µs, or than twice those while nothing runs. For how much of a wait
-    the thread had no core is left out, where Linux tells it; so are moments at which the function's thread had had no core to
-    take back the GIL that it was made to hand over.
+    The verdict is based on the share of the time for which another thread had to wait: up to 15 %
+    is *releases*, from 80 % on *holds*; the median round counts. The share is estimated by (sum of the waits + p ×
+    sum of the sleeps between them) / sum of both, where p is the share of requests that found the GIL held. Where the state
+    of the lock can be read (CPython 3.11 to 3.14 on Linux), p needs no threshold, so that holds of a microsecond
+    count; elsewhere a wait counts if it is longer than 5 µs and longer than twice those while nothing runs. The part of a wait
+    for which the thread had no core is excluded, as far as Linux reports it; so are requests that found the GIL free because
+    the function's thread, which had been made to release it, had no core to take it back.
 
-    *signs disagree*: the fewest threads that were tried (from 2 up to the cores) gain next to nothing, though the share
-    allows half as much again or more; or they gain 30 % more than it allows. Both figures are there, and what may be
-    the reason. The speed-up is heard only while plain C gains in threads, and has a core for itself.
+    *signs disagree*: the smallest number of threads tried (from 2 up to the cores) gains next to nothing, though the share
+    allows a speed-up of 1.5 or more; or it gains 30 % more than the share allows. The report has both measurements, and a likely
+    reason. The speed-up counts only if plain C gains in threads, and has a core of its own.
 
     A call of less than 10 µs that seems to hold the GIL is too short to tell: the loop that repeats it is Python code.
 
-    Python code holds the GIL, but the interpreter asks it to hand it over every
+    Python code holds the GIL, but the interpreter asks it to release it every
     ``sys.getswitchinterval()`` (5 ms): such a function holds the GIL *in turns*.
 
-    On a free-threaded interpreter the thread stops the world for an instant each time; ``'holds'`` then means that the
+    On a free-threaded interpreter each request pauses all threads for an instant; ``'holds'`` then means that the
     function stays attached, so that a garbage collection waits for it, and ``'releases'`` that it detaches.
 
     Examples
@@ -506,8 +506,9 @@ def threadable(
     >>> from pycrust.bench import threadable
     >>> threadable(time.sleep, 0.01, threads=()).verdict
     'releases'
-    >>> threadable(sorted, range(300_000), reverse=True, threads=()).verdict
-    'holds'
+    >>> import zlib
+    >>> threadable(zlib.compress, bytes(10**7), level=1, threads=()).verdict
+    'releases'
     """
     defaults = threadable.__kwdefaults__ or {}
     given = {"threads": threads, "factory": factory, "rounds": rounds, "seconds": seconds, "name": name}
@@ -606,7 +607,7 @@ def assert_releases_gil(
     Parameters
     ----------
     func, *args, **kwargs
-        The call, long enough to tell: 10 µs or more.
+        The call, which should take 10 µs or more.
     rounds, seconds : optional
         As for `threadable`.
 
@@ -614,7 +615,7 @@ def assert_releases_gil(
     ------
     AssertionError
         If the function holds the GIL for more than 15 % of its time, or its calls are
-        too short to tell. The message has the figures.
+        too short to tell. The message has the measurements.
 
     Examples
     --------
