@@ -2,8 +2,10 @@
 
 import dataclasses
 import re
+import runpy
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -79,3 +81,21 @@ def test_the_c_example(tmp_path):
     subprocess.run(compile_it.replace("-o example", f"-o {program}"), shell=True, cwd=DOCS.parent, check=True)
     assert run_it == "./example"
     assert subprocess.run([program], capture_output=True, text=True, check=True).stdout == printed
+
+
+def test_results_are_recorded(tmp_path, monkeypatch, capfd):
+    """One entry for each command, its last result; the output is passed on, and so is the exit status."""
+    record = runpy.run_path(str(DOCS.parent / "tests" / "record"))
+    monkeypatch.setitem(record["main"].__globals__, "RESULTS", tmp_path / "results.txt")
+    say = [
+        sys.executable,
+        "-c",
+        "import sys; print('first'); print('last', end=chr(10) * 2); sys.exit(int(sys.argv[1]))",
+    ]
+    assert record["main"]([*say, "3"]) == 3
+    assert record["main"]([*say, "0"]) == record["main"]([*say, "0"]) == 0
+    assert capfd.readouterr().out.count("first\nlast\n") == 3
+    entries = (tmp_path / "results.txt").read_text(encoding="utf-8").strip().split("\n\n")
+    assert [entry.splitlines()[0][-1] for entry in entries] == ["0", "3"]
+    assert ": pass, " in entries[0] and ": exit status 3, " in entries[1]
+    assert all(entry.endswith("\n  last") for entry in entries)
