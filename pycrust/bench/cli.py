@@ -28,7 +28,7 @@ from pycrust.bench.verdict import HOLDS, RELEASES, threadable
 
 QUICK_N = 2_000_000
 STANDARD_OUTPUT = Path("-")  # what --json - asks for
-LARGEST_N = 7_991_780_883_560  # where the loop ends
+LARGEST_N = 7_991_780_883_560  # beyond it the loop would overflow
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser()
     options = parser.parse_args(argv)
     for stream in sys.stdout, sys.stderr:
-        if hasattr(stream, "reconfigure"):  # a terminal that lacks ² or × gets a question mark, not a traceback
+        if hasattr(stream, "reconfigure"):  # an encoding without ² or × gets a question mark, not a traceback
             stream.reconfigure(errors="replace")
     try:
         status: int = options.run(options)
@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class UserError(Exception):
-    """Something for the user to put right, said without a traceback."""
+    """An error that the user can correct: reported without a traceback."""
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -261,7 +261,7 @@ def run_threadable(options: argparse.Namespace) -> int:
     if options.target is None and options.args and re.fullmatch(r"[\w.]+:[\w.]+", options.args[-1]):
         options.target = options.args.pop()  # --args takes all that follows
     if options.target is None:
-        raise UserError("which function? MODULE:FUNCTION is missing, such as zlib:compress")
+        raise UserError("MODULE:FUNCTION is missing, such as zlib:compress")
     check_outputs(options)
     had_gil = gil_enabled()
     func = function_at(options.target)
@@ -273,7 +273,7 @@ def run_threadable(options: argparse.Namespace) -> int:
         made: Callable[[], object] = eval(code, names, {"call": partial(partial, func)})
         return made
 
-    # What the function prints is not to be among the figures.
+    # With --json - the output of the function must not get into the JSON.
     out = sys.stderr if options.json == STANDARD_OUTPUT else sys.stdout
     try:
         with redirect_stdout(out), progress_bar() as progress:
@@ -288,7 +288,9 @@ def run_threadable(options: argparse.Namespace) -> int:
                 progress=progress,
             )
     except SystemExit as error:
-        raise UserError(f"{options.target}({arguments}) ends the program with {error!r}: not to be measured") from error
+        raise UserError(
+            f"{options.target}({arguments}) ends the program with {error!r}: it cannot be measured"
+        ) from error
     except Exception as error:
         raise UserError(f"{options.target}({arguments}) fails with {type(error).__name__}: {error}") from error
     if gil_enabled() and not had_gil:
@@ -301,7 +303,7 @@ def run_threadable(options: argparse.Namespace) -> int:
 
 
 def function_at(target: str) -> Callable[..., object]:
-    """The callable that MODULE:FUNCTION names; modules of the current folder count."""
+    """The callable named by MODULE:FUNCTION; modules in the current folder are found, too."""
     module, colon, path = target.partition(":")
     if not (module and colon and path):
         raise UserError(f"{target!r} is not of the form MODULE:FUNCTION, such as zlib:compress")
@@ -327,17 +329,17 @@ def run_bench(options: argparse.Namespace) -> int:
     measure: Callable[..., Result]
     if options.peers is not None:
         if options.k:
-            raise UserError("-k does not go with --peers, which compares calls in one thread")
+            raise UserError("-k cannot be used with --peers, which compares calls in one thread")
         sizes = up_to(options.n or (10**5 if options.quick else 10**8), peers.SIZES)
         if options.full:
-            raise UserError("--full is about the table of Python and C: it does not go with --peers")
+            raise UserError("--full cannot be used with --peers, which does not time pure Python")
         measure = partial(compare_peers, sizes, operations=options.peers or tuple(peers.OPERATIONS))
         seconds /= 4
     elif options.break_even:
         if options.k and len(options.k) > 1:
             raise UserError("--break-even takes one -k: the number of threads")
         if options.full:
-            raise UserError("--full is about the table of Python and C: it does not go with --break-even")
+            raise UserError("--full cannot be used with --break-even, which does not time pure Python")
         largest = options.n or (10**5 if options.quick else 10**7)
         measure = partial(break_even, up_to(largest, breakeven.SIZES), options.k and options.k[0])
         seconds /= 4
@@ -354,7 +356,7 @@ def run_bench(options: argparse.Namespace) -> int:
 
 
 def up_to(largest: int, sizes: Sequence[int]) -> list[int]:
-    """The usual sizes below the largest, and the largest; powers of ten beyond the usual."""
+    """The default sizes below the largest, and the largest; powers of ten beyond the default sizes."""
     beyond = [10**k for k in range(len(str(max(sizes))), len(str(largest)) + 1)]
     return [*(size for size in [*sizes, *beyond] if size < largest), largest]
 
@@ -363,7 +365,7 @@ def run_stalls(options: argparse.Namespace) -> int:
     check_outputs(options)
     command = ["-m", *options.module] if options.module else options.script
     if options.module == [] or not command:
-        raise UserError("stalls needs a program: a script and its arguments, or -m, a module and its arguments")
+        raise UserError("stalls needs a program: a script and its arguments, or -m and a module and its arguments")
     try:
         result, status = stalls_of(command, options.over, signum=options.signal)
     except (RuntimeError, ValueError) as error:

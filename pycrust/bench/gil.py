@@ -1,4 +1,4 @@
-"""When does releasing the GIL pay? One workload, k calls in a row and in k threads."""
+"""What does releasing the GIL gain? One workload, k calls in a row and in k threads."""
 
 import statistics
 from collections.abc import Callable, Sequence
@@ -42,7 +42,7 @@ K = (1, 2, 4)
 
 
 def python_sum_of_squares(n: int) -> int:
-    """1² + 2² + … + n² as a loop in Python: what the C functions are compared to."""
+    """1² + 2² + … + n² as a loop in Python, for comparison with the C functions."""
     total = 0
     for i in range(1, n + 1):
         total += i * i
@@ -54,8 +54,8 @@ class Column:
     """
     A function, and whether its k calls run in a row or in k threads.
 
-    The second of the heads, and of the words for what is called, is that of a free-threaded
-    build, where holding the GIL excludes nobody.
+    The second head, and the second name of what is called, are for a free-threaded
+    build, where threads that hold "the GIL" still run in parallel.
     """
 
     key: str
@@ -105,7 +105,7 @@ class GilTable(Result):
     python_n : int
         The n at which Python was timed; if it is less than `n`, its times are scaled up by n / python_n.
     control : Control or None
-        What the threads that release the GIL gained, and how many cores the calls in a row had; None if no k from 2 to
+        The speed-up of threads that release the GIL, and how many cores the calls in a row had; None if no k from 2 to
         the number of cores was tried.
     """
 
@@ -133,7 +133,7 @@ class GilTable(Result):
         return self.times[in_a_row, k].median / self.times[column, k].median
 
     def doubt(self) -> str | None:
-        """Why the speed-ups mean nothing: other processes used the cores. None if nothing speaks against them."""
+        """Why the speed-ups mean nothing, if other processes used the cores; else None."""
         if self.control is None:
             return None
         if not self.control.tells:
@@ -303,18 +303,21 @@ def gil_table(
         Whether to time pure Python at `n` itself. By default it is timed at n = 2 000 000 if `n` is larger,
         and its times are scaled up; the table says so.
     progress : callable, optional
-        Called with what is measured next and the seconds done and in all.
+        Called with the label of the next measurement, the expected seconds so far, and those in total.
 
     Returns
     -------
     GilTable
-        Shows itself as a table, `plot` draws it, `to_dict` is for JSON.
+        The result is displayed as a table; `plot` draws it, `to_dict` is for JSON.
 
     Notes
     -----
     The threads of a measurement exist and wait at a barrier before its clock
-    starts. The k calls in a row are made in a thread too, so that the columns
-    differ in the number of threads alone. Rounds of all measurements take turns.
+    starts. The k calls in a row run in a thread, too, so that the columns
+    differ only in the number of threads. All measurements are repeated in turn.
+
+    If two threads of C that releases the GIL gain less than ×1.5, or the calls in a row had less than 0.8 of a core, or threads that
+    hold the GIL seem to gain, other processes used the cores: then the speed-ups mean nothing, and the table says so.
 
     Examples
     --------
