@@ -338,7 +338,7 @@ def gil_table(
     for column in columns:
         size = python_n if column.function == "python" else n
         call = repeated(partial(FUNCTIONS[column.function], size))
-        label = f"{column.title(machine).replace(chr(10), ' ')}, n = {count_in_words(size)}"
+        label = column.title(machine).replace("\n", " ")
         if column.function not in calls:
             probe = min(size, 1_000_000)
             _, each = calibrate(repeated(partial(FUNCTIONS[column.function], probe)))
