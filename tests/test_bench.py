@@ -23,10 +23,11 @@ import pycrust
 from pycrust._cores import cgroup_quota, usable_cores
 from pycrust.bench import GilTable, gil_table
 from pycrust.bench.cli import main, whole_number
-from pycrust.bench.gil import COLUMNS
+from pycrust.bench.gil import COLUMNS, FUNCTIONS, PYTHON_N
 from pycrust.bench.machine import Machine
 from pycrust.bench.report import Cell, Table, printable, progress_bar, seconds_in_words, three_digits
 from pycrust.bench.timing import (
+    Control,
     Task,
     Timing,
     calibrate,
@@ -57,6 +58,11 @@ class Clock:
             self.now += seconds
 
         return call
+
+
+@pytest.fixture
+def figure():
+    return pytest.importorskip("matplotlib.figure").Figure()
 
 
 # ---- timing -----------------------------------------------------------------
@@ -469,10 +475,98 @@ def test_what_the_pages_say_it_prints_it_prints(page):
     """But for the figures, the text is what this version prints."""
     if not (ROOT / page).exists():
         pytest.skip("the tests stand alone")
-    (shown,) = re.findall(r"```text\n(1² \+ .*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
+    text = (ROOT / page).read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```text\n(1² \+ .*?)```", text, re.DOTALL)
     times = {(column.key, k): Timing((0.5, 0.5)) for column in COLUMNS for k in (1, 2, 4)}
     machine = dataclasses.replace(Machine.this(), free_threaded_build=False, cores=2)
-    assert skeleton(shown) == skeleton(str(GilTable(10**8, (1, 2, 4), times, {}, machine)))
+    n = int(re.search(r"for n = ([\d ]+)", shown)[1].replace(" ", ""))
+    full = "`pycrust bench --full` on two cores" in text
+    printed = str(GilTable(n, (1, 2, 4), times, {}, machine, python_n=n if full else min(n, PYTHON_N)))
+    assert skeleton(shown) == skeleton(printed)
+
+
+def disturbed(cores=1.0, nogil=2.0, python=1.0, k=(1, 2, 4), usable=2, control=True):
+    """A table of two threads that gain so much, while calls in a row had so many cores."""
+    machine = dataclasses.replace(Machine.this(), free_threaded_build=False, gil_enabled=True, cores=usable, load=0.0)
+    gains = {"threaded_python": python, "threaded_c": 1.0, "threaded_c_nogil": nogil}
+    times = {(column.key, each): Timing((1.0 / gains.get(column.key, 1.0),) * 3) for column in COLUMNS for each in k}
+    calls = dict.fromkeys(FUNCTIONS, 1)
+    return GilTable(10**8, k, times, calls, machine, control=Control(2, nogil, cores) if control else None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"nogil": 1.01, "python": 1.24}, "2 threads of plain C, which needs no GIL, gain only ×1.01"),
+        ({"cores": 0.6}, "calls in a row had 0.60 of a core"),
+        ({"python": 1.24}, "2 threads of Python seem to gain ×1.24, which the GIL rules out"),
+    ],
+)
+def test_on_a_busy_machine_no_speedup_counts(changes, complaint, figure):
+    """The table says so in words, praises no cell, and draws no conclusion; nor does the picture."""
+    result = disturbed(**changes)
+    (table,) = result.tables()
+    assert complaint in table.warnings[0] and "mean nothing" in table.warnings[0]
+    cells = [cell for row in table.rows for cell in row[1:]]
+    assert not any(cell.good for cell in cells)
+    assert [cell.small[-1] for cell in cells if "×" in cell.small] == ["?"] * 9
+    assert not any("Here 2 threads give" in note for note in table.notes)
+    assert complaint in result.to_dict()["warnings"][0]
+    _, right = result.plot(figure)
+    assert "Not to be trusted" in right.get_title(loc="left")
+    assert all(line.get_alpha() == 0.3 for line in right.lines[:3])
+    assert squeezed(complaint) in squeezed(right.figure.get_supxlabel())
+
+
+def test_on_a_quiet_machine_speedups_count(figure):
+    result = disturbed()
+    (table,) = result.tables()
+    assert not any("mean nothing" in warning for warning in table.warnings)
+    assert [cell.good for cell in table.rows[1][1:]] == [False, False, False, False, True]
+    assert "?" not in "".join(cell.small for row in table.rows for cell in row[1:])
+    assert "Not to be trusted" not in result.plot(figure)[1].get_title(loc="left")
+
+
+def test_no_gain_on_one_core_is_praised():
+    (table,) = disturbed(python=1.24, usable=1, control=False).tables()
+    assert not any(cell.good for row in table.rows for cell in row[1:])
+
+
+def test_the_table_measures_whether_the_machine_is_quiet():
+    result = gil_table(1000, k=[1, 2], rounds=1)
+    if usable_cores() < 2:
+        assert result.control is None
+    else:
+        assert result.control.k == 2 and result.control.cores > 0
+        assert result.control.speedup == result.speedup("threaded_c_nogil", 2)
+
+
+def test_python_is_timed_at_a_smaller_n_and_scaled(monkeypatch):
+    """Its times are those of the smaller n times the ratio, and the table says so; with full=True it computes n itself."""
+    called = set()
+    monkeypatch.setitem(FUNCTIONS, "python", lambda n: called.add(n) or sum(range(200)))
+    monkeypatch.setattr("pycrust.bench.gil.PYTHON_N", 1000)
+    scaled, full = (gil_table(50_000, k=[1], rounds=1, full=full) for full in (False, True))
+    assert (scaled.python_n, full.python_n) == (1000, 50_000)
+    assert called == {1000, 50_000}
+    words = "Python was timed at n = 1 000 and scaled up by 50"
+    assert words in str(scaled) and words not in str(full)
+    assert scaled.to_dict()["python_n"] == 1000
+    monkeypatch.setattr("pycrust.bench.gil.take_turns", lambda tasks, **kwargs: {
+        task.key: [1.0 if isinstance(task.key, tuple) else [1.0]] for task in tasks
+    })  # fmt: skip
+    times = gil_table(50_000, k=[1]).times
+    assert {key: timing.median for (key, _), timing in times.items()} == {
+        "python": 50.0, "threaded_python": 50.0, "c": 1.0, "threaded_c": 1.0, "threaded_c_nogil": 1.0
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("options", "full"), [([], False), (["--full"], True)])
+def test_the_command_times_python_whole_only_if_asked(options, full, monkeypatch):
+    asked = []
+    monkeypatch.setattr("pycrust.bench.cli.gil_table", lambda *args, **kwargs: asked.append(kwargs) or disturbed())
+    assert main(["bench", *options]) == 0
+    assert asked[0]["full"] == full and asked[0]["seconds"] == (2.0 if full else 1.0)
 
 
 def test_warns_of_more_threads_than_cores():
@@ -488,11 +582,8 @@ def test_gil_table_refuses(n, k):
         gil_table(n, k)
 
 
-def test_plot_is_drawn_into_the_figure_given():
-    from matplotlib.figure import Figure
-
+def test_plot_is_drawn_into_the_figure_given(figure):
     result = gil_table(1000, k=[1, 2], rounds=1)
-    figure = Figure()
     axes = result.plot(figure)
     assert axes == figure.axes and len(axes) == 2
     assert all(each.get_xlabel() and each.get_ylabel() and each.get_title(loc="left") for each in axes)
@@ -660,6 +751,9 @@ def test_import_brings_neither_rich_nor_matplotlib():
         (["bench", "-k", "0"], "at least 1"),
         (["bench", "--plot", "out.txt"], "must end in .png"),
         (["bench", "--json", "not/there.json"], "no folder"),
+        (["bench", "--full", "--quick"], "not allowed with"),
+        (["bench", "--full", "--peers"], "cannot be used with --peers"),
+        (["bench", "--full", "--break-even"], "cannot be used with --break-even"),
         (["bench", "--json", "."], "is a folder"),
         (["nothing"], "invalid choice"),
         ([], "COMMAND"),
@@ -678,7 +772,14 @@ def test_plot_without_matplotlib_says_what_to_install(monkeypatch, capsys):
     with pytest.raises(SystemExit) as stop:
         main(["bench", "--plot", "out.png"])
     assert stop.value.code == 2
-    assert "needs matplotlib: pip install matplotlib" in capsys.readouterr().err
+    assert "plots need matplotlib: pip install matplotlib" in capsys.readouterr().err
+
+
+def test_a_result_without_matplotlib_says_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    for draw in (lambda: disturbed().plot(), lambda: disturbed().save_plot(tmp_path / "out.png")):
+        with pytest.raises(ModuleNotFoundError, match=r"plots need matplotlib: pip install matplotlib.*extra 'bench'"):
+            draw()
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@
 
 import dataclasses
 import re
+import runpy
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 
 from pycrust.bench import Stalls, break_even, compare, compare_peers, gil_table, threadable
 from pycrust.bench.stalls import HELD, Figures, Place, Stall
-from pycrust.bench.verdict import Control
+from pycrust.bench.timing import Control
 
 DOCS = Path(__file__).parent.parent / "docs"
 TIMING = {"median", "spread", "rounds"}
@@ -44,7 +46,7 @@ def documented():
 
 
 def results():
-    table = gil_table(1000, (1,), rounds=2, seconds=0.01)
+    table = dataclasses.replace(gil_table(1000, (1,), rounds=2, seconds=0.01), control=Control(1, 1.0, 1.0))
     yield table
     yield break_even((10, 100), 2, rounds=1, seconds=0.01)
     yield compare_peers((10,), ("int64",), rounds=1, seconds=0.01)
@@ -79,3 +81,21 @@ def test_the_c_example(tmp_path):
     subprocess.run(compile_it.replace("-o example", f"-o {program}"), shell=True, cwd=DOCS.parent, check=True)
     assert run_it == "./example"
     assert subprocess.run([program], capture_output=True, text=True, check=True).stdout == printed
+
+
+def test_results_are_recorded(tmp_path, monkeypatch, capfd):
+    """One entry for each command, its last result; the output is passed on, and so is the exit status."""
+    record = runpy.run_path(str(DOCS.parent / "tests" / "record"))
+    monkeypatch.setitem(record["main"].__globals__, "RESULTS", tmp_path / "results.txt")
+    say = [
+        sys.executable,
+        "-c",
+        "import sys; print('first'); print('last', end=chr(10) * 2); sys.exit(int(sys.argv[1]))",
+    ]
+    assert record["main"]([*say, "3"]) == 3
+    assert record["main"]([*say, "0"]) == record["main"]([*say, "0"]) == 0
+    assert capfd.readouterr().out.count("first\nlast\n") == 3
+    entries = (tmp_path / "results.txt").read_text(encoding="utf-8").strip().split("\n\n")
+    assert [entry.splitlines()[0][-1] for entry in entries] == ["0", "3"]
+    assert ": pass, " in entries[0] and ": exit status 3, " in entries[1]
+    assert all(entry.endswith("\n  last") for entry in entries)

@@ -235,7 +235,7 @@ def test_command_of_some_functions(tmp_path, capsys):
     ("args", "complaint"),
     [
         (["--peers", "median"], "invalid choice: 'median'"),
-        (["--peers", "-k", "2"], "-k does not go with --peers"),
+        (["--peers", "-k", "2"], "-k cannot be used with --peers"),
         (["--break-even", "-k", "1", "2"], "takes one -k"),
         (["--break-even", "--peers"], "not allowed with"),
     ],

@@ -18,6 +18,7 @@ verdict = threadable(time.sleep, 0.01, threads=())
 assert_type(verdict, Threadable)
 text: str = verdict.verdict
 threadable(np.sort, factory=lambda: (np.arange(10)[::-1],), threads=[1, 2])
+threadable(np.sort, np.arange(10), kind="stable")
 threadable("numpy:sort")  # type: ignore[arg-type]
 assert_releases_gil(sorted, range(10))
 
