@@ -15,8 +15,8 @@ if not sys.platform.startswith("linux"):
 
 
 @pytest.mark.parametrize("build", subprocess.run([*RUN, "--list"], capture_output=True, text=True).stdout.split())
-def test_core(build, full):
-    length = ["--full"] if full else []
+def test_core(build, at_length):
+    length = ["--full"] if at_length else []
     done = subprocess.run([*RUN, build, *length], capture_output=True, text=True)
     if done.returncode == 77:
         pytest.skip(done.stdout.splitlines()[0])

@@ -121,13 +121,13 @@ print("right", strikes)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2, 5])
-def test_interrupts_at_random_moments(workers, full):
-    struck = 1000 if full else 12
+def test_interrupts_at_random_moments(workers, at_length):
+    struck = 1000 if at_length else 12
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(struck), str(workers)],
         capture_output=True,
         text=True,
-        timeout=3000 if full else 120,
+        timeout=3000 if at_length else 120,
     )
     assert done.stdout.startswith("right"), done.stderr
     assert done.returncode == 0

@@ -92,10 +92,10 @@ def call(function):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CALLS)
-def test_nothing_leaks(name, full):
+def test_nothing_leaks(name, at_length):
     """Blocks in use stay as many, over ten times and over many thousand calls, errors included."""
     function = CALLS[name]
-    few, many = 10, 100_000 if full else 300
+    few, many = 10, 100_000 if at_length else 300
     for _ in range(few):
         call(function)
 

@@ -1,12 +1,17 @@
-"""PYCRUST_SIMD, in fresh interpreters."""
+"""Every SIMD level gives the bits of the oracle; PYCRUST_SIMD, in fresh interpreters."""
 
 import os
 import platform
 import shutil
 
+import numpy as np
 import pytest
+from hard_arrays import DTYPES, EXACT, FUNCTIONS, assert_same, exactly, hard_arrays, offset_arrays, state_of
+from hypothesis import given
+from hypothesis import strategies as st
 
 import pycrust
+from pycrust import reference
 
 SCRIPT = "import pycrust; print(pycrust.simd(), pycrust.sum_of_squares(10**6))"
 ANSWER = "333333833333500000"
@@ -62,7 +67,42 @@ def test_empty_means_the_best(python):
     assert python(SCRIPT, env=environment("")).stdout.split() == best
 
 
-@pytest.mark.thread_unsafe(reason="changes what all threads share")
+# The kernels against the oracle, level by level: contiguous, strided, along rows, along columns, and accumulated.
+changes_level = pytest.mark.thread_unsafe(reason="changes what all threads share")
+
+
+@changes_level
+@pytest.mark.filterwarnings("ignore:(rms|mean|var|std) :RuntimeWarning")
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(data=st.data())
+def test_arrays_at_every_level(each_level, dtype, data):
+    a = data.draw(hard_arrays(dtype) | offset_arrays(dtype))
+    rows = np.stack([a] * 9)
+    total = reference.Accumulator(a)
+    expected = {name: getattr(total, name)() for name in FUNCTIONS}
+    kinds = {name: exactly(a) if name in EXACT else None for name in FUNCTIONS}
+    for _ in each_level():
+        assert pycrust.Accumulator(a).__reduce__()[2] == state_of(total)
+        for name, value in expected.items():
+            function = getattr(pycrust, name)
+            assert_same(function(a), value)
+            assert_same(function(a[::-1]), value)
+            for array, axis in ((rows, 1), (rows.T.copy(), 0)):
+                assert_same(function(array, axis=axis, dtype=kinds[name])[4:5], np.array([value], kinds[name]))
+
+
+@changes_level
+@given(st.integers(0, 2000) | st.integers(0, 10**6) | st.integers(2**27 - 50, 2**27 + 50))
+def test_ranges_at_every_level(each_level, n):
+    expected = reference.sum_of_squares(n, method="formula")
+    batch = [n, n // 2, max(n - 3, 0)]
+    several = reference.sum_of_squares_batch(batch, method="formula")
+    for _ in each_level():
+        assert pycrust.sum_of_squares(n) == pycrust.threadable_sum_of_squares(n) == expected
+        assert pycrust.sum_of_squares_batch(batch, dtype=object).tolist() == several
+
+
+@changes_level
 @pytest.mark.parametrize("module", [pycrust._range, pycrust._reduce], ids=["_range", "_reduce"])
 def test_each_module_has_its_level(module, level):
     best = module._use_simd("portable")

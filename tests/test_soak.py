@@ -17,10 +17,10 @@ pytest.importorskip("dask")
     not sys.platform.startswith("linux") or not hasattr(ctypes.CDLL(None), "mallinfo2"),
     reason="forks, reads /proc, and asks the malloc of glibc",
 )
-def test_soak(full):
+def test_soak(at_length):
     script = os.path.join(os.path.dirname(__file__), "soak.py")
     done = subprocess.run(
-        [sys.executable, script, "10" if full else "0.1"], capture_output=True, text=True, timeout=900 if full else 200
+        [sys.executable, script, "10" if at_length else "0.1"], capture_output=True, text=True, timeout=900 if at_length else 200
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.endswith("right\n")
