@@ -17,7 +17,26 @@ except ImportError:  # Windows
     fcntl = None
 
 LONGEST = ("test_threadable", "test_stalls", "test_c", "test_tutorial", "test_notebooks", "test_typing")
-LEVELS = ("portable", "avx2", "avx512", "avx512ifma")
+
+
+def use_level(name):
+    for module in (_range, _reduce):
+        module._use_simd(name)
+
+
+def levels():
+    """The SIMD levels that this machine has."""
+    for name in ("portable", "avx2", "avx512", "avx512ifma"):
+        try:
+            use_level(name)
+        except RuntimeError:
+            continue
+        yield name
+
+
+BEST = pycrust.simd()
+LEVELS = tuple(levels())
+use_level(BEST)
 
 
 def pytest_addoption(parser):
@@ -92,38 +111,18 @@ def at_length(request):
     return request.config.getoption("full") > 1
 
 
-def use_level(name):
-    for module in (_range, _reduce):
-        module._use_simd(name)
-
-
-BEST = pycrust.simd()
-
-
 @pytest.fixture(params=[level if level == BEST else pytest.param(level, marks=pytest.mark.slow) for level in LEVELS])
 def level(request):
     """The best SIMD level of this machine; in the full run each that it has, in turn."""
-    try:
-        use_level(request.param)
-    except RuntimeError as error:
-        pytest.skip(str(error))
+    use_level(request.param)
     yield request.param
     use_level(BEST)
 
 
 @pytest.fixture
 def each_level():
-    """An iterator over the SIMD levels of this machine, each in use until the next is asked for."""
-
-    def each_level():
-        for name in LEVELS:
-            try:
-                use_level(name)
-            except RuntimeError:
-                continue
-            yield name
-
-    yield each_level
+    """Call it for an iterator over the SIMD levels of this machine: each is used until the next is asked for."""
+    yield levels
     use_level(BEST)
 
 

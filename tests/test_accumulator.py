@@ -778,6 +778,7 @@ def test_count_and_sum_belong_together(switching_often):
     assert total.count == 3 + sum(map(len, chunks))
 
 
+@pytest.mark.slow
 def test_everything_at_once(switching_often):
     """Four threads write and four read: whatever is read is of one moment, and nothing is lost."""
     chunk, writers, times = np.array([0.3, 1e-200, 7e150]), 4, 200_000

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from cases import all_pairs
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
@@ -83,7 +84,7 @@ def zoo():
     yield "matrix", base[0].view(np.matrix)
 
 
-ZOO = pytest.mark.parametrize("ns", [pytest.param(ns, id=name) for name, ns in zoo()])
+ZOO = dict(zoo())
 
 
 # ---- the right numbers ------------------------------------------------------
@@ -96,10 +97,9 @@ def test_any_array(level, dtype, method, data):
     check(data.draw(arrays()), dtype=dtype, method=method)
 
 
-@DTYPES
-@METHODS
-@ZOO
-def test_any_layout(level, ns, dtype, method):
+@all_pairs(layout=ZOO, dtype=LARGEST, method=["loop", "formula"])
+def test_any_layout(layout, dtype, method):
+    ns = ZOO[layout]
     if isinstance(ns, np.matrix):
         ns = np.asarray(ns)
     check(ns, dtype=dtype, method=method)

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import pytest
+from cases import all_pairs
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -603,8 +604,7 @@ def test_without_rich_a_plain_table():
     assert "Traceback" not in text
 
 
-@pytest.mark.parametrize("rich", [True, False])
-@pytest.mark.parametrize("width", [40, 60, 80, 120])
+@all_pairs(width=[40, 60, 80, 120], rich=[True, False])
 def test_no_table_is_cut_in_a_terminal(width, rich, tmp_path):
     """`compare` of long names, with and without rich: whole at every width, and no line wraps in the middle."""
     name = "threaded C without the GIL, and more"

@@ -6,6 +6,7 @@ from math import isqrt
 
 import numpy as np
 import pytest
+from cases import all_pairs
 from hard_arrays import assert_same
 
 import pycrust
@@ -64,9 +65,7 @@ DOUBLE = 2**53 + 2
 
 
 @counts
-@pytest.mark.parametrize("sign", [-1, 0, 1])
-@pytest.mark.parametrize("whole", [MIDPOINT, DOUBLE])
-@pytest.mark.parametrize("k", range(20, 61, 4))
+@all_pairs(k=range(20, 61, 4), sign=[-1, 0, 1], whole=[MIDPOINT, DOUBLE])
 def test_sums_beside_a_midpoint_and_beside_a_double(level, whole, sign, k):
     """4**-k beside it, where the doubles are two apart: 2**-(2 k + 1) of that."""
     uncertain = check(array_of(whole, sign, k), ["sumsq"])
@@ -77,8 +76,7 @@ def test_sums_beside_a_midpoint_and_beside_a_double(level, whole, sign, k):
 
 
 @counts
-@pytest.mark.parametrize("sign", [-1, 0, 1])
-@pytest.mark.parametrize("k", range(8, 61, 4))
+@all_pairs(k=range(8, 61, 4), sign=[-1, 0, 1])
 def test_roots_beside_a_midpoint(level, sign, k):
     """The root of a square of an odd number of 54 bits lies between two doubles, and so do its neighbours'."""
     root = 2**53 + 2 * k + 1

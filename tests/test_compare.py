@@ -156,6 +156,7 @@ def reports():
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.thread_unsafe(reason="measures")
 def test_whatever_is_damaged_it_is_compared_or_refused(reports):
     """Something gone, or of another kind, anywhere: a result that shows itself, or a ValueError; nothing else."""
@@ -369,6 +370,7 @@ def test_a_file_with_a_byte_order_mark_is_read(tmp_path):
     assert read_report(path) == json.loads(WHOLE)
 
 
+@pytest.mark.slow
 @pytest.mark.thread_unsafe(reason="measures")
 @pytest.mark.parametrize("what", [["-n", "20000"], ["--peers", "-n", "100"], ["--break-even", "-n", "100"]])
 def test_two_quick_measurements_can_be_compared(tmp_path, capsys, what):

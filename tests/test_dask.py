@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
+from cases import all_pairs
 
 import pycrust
 
@@ -43,9 +44,7 @@ def bits(x):
     return x.shape, x.dtype, x.tolist() if x.dtype == object else x.tobytes()
 
 
-@pytest.mark.parametrize("figure", FUNCTIONS)
-@pytest.mark.parametrize("axis", AXES, ids=str)
-@pytest.mark.parametrize("kind", DATA)
+@all_pairs(axis=AXES, kind=DATA, figure=FUNCTIONS)
 def test_same_bits_for_every_chunking(kind, axis, figure):
     x = DATA[kind]
     for keepdims in (False, True):
@@ -80,9 +79,7 @@ def test_chunks_that_numpy_would_sum_differently():
     assert {lazy.var(da.from_array(x, chunks=k)).compute() for k in range(1, 200, 7)} == {pycrust.var(x)}
 
 
-@pytest.mark.parametrize("figure", ["var", "std"])
-@pytest.mark.parametrize("axis", [None, 0, (1, 2)])
-@pytest.mark.parametrize("ddof", [1, 0.1, np.float32(1.5)], ids=repr)
+@all_pairs(axis=[None, 0, (1, 2)], ddof=[1, 0.1, np.float32(1.5)], figure=["var", "std"])
 def test_ddof(ddof, axis, figure):
     function, here = getattr(lazy, figure), getattr(pycrust, figure)
     for x in DATA.values():
@@ -281,10 +278,7 @@ def test_dask_dataframe():
     assert bits(lazy.norm(chunked, axis=0).compute()) == bits(pycrust.norm(frame, axis=0))
 
 
-@pytest.mark.parametrize("chunks", [6, 2])
-@pytest.mark.parametrize("figure", FUNCTIONS)
-@pytest.mark.parametrize("dtype", ["f8", "i4", "u1"])
-@pytest.mark.parametrize("axis", [None, 0, (0, 1)])
+@all_pairs(figure=FUNCTIONS, dtype=["f8", "i4", "u1"], axis=[None, 0, (0, 1)], chunks=[6, 2])
 def test_results_are_arrays_like_others(figure, dtype, axis, chunks, tmp_path):
     """What one does with the result of any reduction of dask's."""
     x = np.arange(36).reshape(6, 6).astype(dtype)

@@ -10,6 +10,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from cases import all_pairs
 from hard_arrays import (
     COMPLEX,
     DTYPES,
@@ -89,9 +90,8 @@ def test_any_few_numbers(level, dtype, data):
     compare(data.draw(hnp.arrays(dtype, st.integers(0, 12))))
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("n", [65535, 65536, 65537, 200_001])
-def test_long_arrays(level, dtype, n):
+@all_pairs(dtype=DTYPES, n=[65535, 65536, 65537, 200_001])
+def test_long_arrays(dtype, n):
     rng = np.random.default_rng(n)
     kind = np.dtype(dtype).kind
     a = rng.normal(size=n) if kind in "fc" else rng.integers(-(2**63), 2**63 - 1, n).astype(dtype)
@@ -100,32 +100,32 @@ def test_long_arrays(level, dtype, n):
     compare(a.astype(dtype))
 
 
-@pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("n", SIZES)
-def test_every_size(level, dtype, n):
+@all_pairs(n=SIZES, dtype=FLOATS)
+def test_every_size(dtype, n):
     a = np.random.default_rng(n).normal(size=n).astype(dtype)
     compare(a)
     compare(np.full(n, 1 - 2.0**-11, dtype))
 
 
-@pytest.mark.parametrize("dtype", [name for name in INTEGERS if name != "?"])
-@pytest.mark.parametrize("n", SIZES)
-def test_every_size_of_the_largest_integers(level, dtype, n):
+@all_pairs(n=SIZES, dtype=[name for name in INTEGERS if name != "?"])
+def test_every_size_of_the_largest_integers(dtype, n):
     limits = np.iinfo(dtype)
     for value in {limits.min, limits.max, limits.min + 1}:
         compare(np.full(n, value, dtype))
 
 
-@pytest.mark.parametrize("mantissa", ["random", "ones", "power", "ends"])
-@pytest.mark.parametrize("spread", [0, *range(19, 29), *range(46, 56), 100, 400, 1500, 2097])
-def test_every_spread_of_magnitudes(level, spread, mantissa):
+@all_pairs(
+    spread=[0, *range(19, 29), *range(46, 56), 100, 400, 1500, 2097], mantissa=["random", "ones", "power", "ends"]
+)
+def test_every_spread_of_magnitudes(spread, mantissa):
     rng = np.random.default_rng(spread)
     for highest in (0, 1, -501, 1023, -1074 + spread, *rng.integers(spread - 1074, 1023, 4, endpoint=True)):
         compare(floats(rng, 4100, highest=highest, spread=min(spread, highest + 1074), mantissa=mantissa))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mantissa", ["random", "ones", "power"])
-def test_every_exponent(level, mantissa):
+def test_every_exponent(mantissa):
     rng = np.random.default_rng(7)
     for highest in range(-1074, 1024, 3):
         compare(
@@ -143,7 +143,7 @@ def test_every_exponent_in_one_array(level):
 
 
 @pytest.mark.slow
-def test_every_float16(level):
+def test_every_float16():
     a = np.arange(2**16, dtype=np.uint16).view(np.float16)
     compare(a)
     compare(a[np.isfinite(a)])
@@ -153,7 +153,7 @@ def test_every_float16(level):
 @pytest.mark.slow
 @pytest.mark.parametrize("special", SPECIALS, ids=repr)
 @pytest.mark.parametrize("ordinary", [1.0, 1e-150, 1e150, 2.0**-1074, 0.0])
-def test_one_outlier_at_each_place(level, ordinary, special):
+def test_one_outlier_at_each_place(ordinary, special):
     rng = np.random.default_rng(11)
     a = rng.uniform(1, 2, 3 * 2048 + 9) * ordinary
     for place in [*range(10), *(b + d for b in (64, 512, 1024, 2048, 4096, 6144) for d in (-1, 0, 1)), a.size - 1]:
@@ -165,7 +165,7 @@ def test_one_outlier_at_each_place(level, ordinary, special):
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["f2", "f4", "c8", "c16"])
 @pytest.mark.parametrize("special", [0.0, TINY, 1e-45, 6e-8, 6e4, 1e38, math.inf, math.nan], ids=repr)
-def test_one_outlier_in_other_dtypes(level, dtype, special):
+def test_one_outlier_in_other_dtypes(dtype, special):
     rng = np.random.default_rng(12)
     a = rng.uniform(1, 2, 4100).astype(dtype)
     for place in (0, 1, 7, 8, 15, 16, 31, 1023, 1024, 2047, 2048, 4095, 4096, 4099):
@@ -179,7 +179,7 @@ def test_one_outlier_in_other_dtypes(level, dtype, special):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", FLOATS + COMPLEX)
-def test_nan_beats_inf(level, dtype):
+def test_nan_beats_inf(dtype):
     for values in itertools.permutations([math.nan, math.inf, -math.inf, 1.0, 0.0], 3):
         for gap in (1, 7, 700, 2048):
             a = np.ones(3 * gap, dtype)
@@ -188,9 +188,8 @@ def test_nan_beats_inf(level, dtype):
     compare(np.array([complex(math.inf, math.nan), 1], "c16"))
 
 
-@pytest.mark.parametrize("dtype", INTEGERS)
-@pytest.mark.parametrize("n", [2**16 + 7, 70_000, 2**18, 2**20 + 1, 2**22 - 1, 2**24 + 3])
-def test_integers_too_many_for_any_small_sum(level, dtype, n):
+@all_pairs(dtype=INTEGERS, n=[2**16 + 7, 70_000, 2**18, 2**20 + 1, 2**22 - 1, 2**24 + 3])
+def test_integers_too_many_for_any_small_sum(dtype, n):
     if dtype == "?":
         ends = [True]
     else:
@@ -267,7 +266,7 @@ def test_roots_halfway_between_floats(level, root, exponent, seed):
 
 
 @pytest.mark.parametrize("exponent", [0, -1, 13, 32, -45, 100])
-def test_a_bit_far_below_a_tie(level, exponent):
+def test_a_bit_far_below_a_tie(exponent):
     """The even neighbour is below; one more bit, however small, makes it the one above."""
     tie = 2**53 + 1
     above = math.ldexp(2**53 + 2, exponent)
@@ -284,7 +283,7 @@ def test_a_bit_far_below_a_tie(level, exponent):
 
 
 @pytest.mark.parametrize("k", [*range(1, 12), 64, 1000, 2049, 5000])
-def test_sums_that_underflow(level, k):
+def test_sums_that_underflow(k):
     for exponent in range(-545, -530):
         compare(np.full(k, 2.0**exponent))
         compare(np.full(k, 2.0**exponent * (1 - 2**-53)))
@@ -325,7 +324,7 @@ def test_the_largest_roots(level):
 
 
 @pytest.mark.parametrize("bits", [*range(50, 56), *range(62, 67), *range(104, 108), 127, 128, 129, 192, 256])
-def test_carries_that_run_far(level, bits):
+def test_carries_that_run_far(bits):
     """Sums of 2**bits - 1 and about: long runs of ones, which one more turns over."""
     for total in (2**bits - 1, 2**bits, 2**bits + 1):
         roots = [float(x) for x in roots_of(total)]
@@ -514,10 +513,8 @@ def expected_along_axes(shape, dtype):
     return a, [(name, axis, reduced(reference, name, a, axis)) for name, axis in calls]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("shape", [(3, 4099), (2100, 3), (2, 1030, 2), (70, 70), (1, 300), (2100, 1)])
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_long_axes(level, shape, dtype):
+@all_pairs(dtype=DTYPES, shape=[(3, 4099), (2100, 3), (2, 1030, 2), (70, 70), (1, 300), (2100, 1)])
+def test_long_axes(shape, dtype):
     a, results = expected_along_axes(shape, dtype)
     for name, axis, expected in results:
         for view in (a, np.asfortranarray(a), a[::-1].copy()[::-1], a[:, ::-1].copy()[:, ::-1]):

@@ -1,6 +1,5 @@
 """Every layout in memory gives the bits of the same numbers in a row, without a copy."""
 
-import functools
 import itertools
 import math
 import signal
@@ -9,6 +8,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from cases import all_pairs
 from hard_arrays import DTYPES, HUGE, TINY, assert_same, hard_arrays, layouts, reduced, unchanged
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,11 +41,11 @@ def sample(dtype, shape, seed=0):
 # ---- the zoo ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "shape", [(), (1,), (7,), (3000,), (37, 53), (2, 1500), (1500, 2), (5, 1, 7), (3, 4, 5, 6), (2, 0, 3)]
+@all_pairs(
+    dtype=DTYPES,
+    shape=[(), (1,), (7,), (3000,), (37, 53), (2, 1500), (1500, 2), (5, 1, 7), (3, 4, 5, 6), (2, 0, 3)],
 )
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_whole_arrays(level, dtype, shape, tmp_path):
+def test_whole_arrays(dtype, shape, tmp_path):
     a = sample(dtype, shape)
     total = reference.Accumulator()
     total.update(a)
@@ -55,19 +55,11 @@ def test_whole_arrays(level, dtype, shape, tmp_path):
                 assert_same(getattr(pycrust, name)(view), getattr(total, name)())
 
 
-@functools.cache
-def expected_of(function, dtype, shape, axis, mask=None):
-    """The oracle's, once for all levels."""
-    where = True if mask is None else MASKS[mask]
-    return reduced(reference, function, sample(dtype, shape), axis, where=where)
-
-
-@pytest.mark.parametrize("shape", [(37, 53), (2, 1500), (1500, 2), (3, 4, 5)])
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_axes(level, dtype, shape, tmp_path):
+@all_pairs(dtype=DTYPES, shape=[(37, 53), (2, 1500), (1500, 2), (3, 4, 5)])
+def test_axes(dtype, shape, tmp_path):
     a = sample(dtype, shape)
     for function, axis in itertools.product(BOTH, (0, 1, -1, (0, 1), (-1, 0))):
-        expected = expected_of(function, dtype, shape, axis)
+        expected = reduced(reference, function, a, axis)
         for name, view in layouts(a, tmp_path):
             with unchanged(view):
                 assert_same(reduced(pycrust, function, view, axis), expected)
@@ -77,14 +69,13 @@ EACH = np.random.default_rng(5).random((31, 67)) < 0.4
 MASKS = [EACH[:, :1], EACH[0], EACH, np.asfortranarray(EACH), EACH[::-1, ::-1], np.False_, np.True_, [[True]]]
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_masks(level, dtype, tmp_path):
+@all_pairs(dtype=DTYPES, mask=range(len(MASKS)))
+def test_masks(dtype, mask, tmp_path):
     a = sample(dtype, (31, 67))
-    for mask, where in enumerate(MASKS):
-        for function, axis in itertools.product(BOTH, (None, 0, 1)):
-            expected = expected_of(function, dtype, a.shape, axis, mask)
-            for name, view in layouts(a, tmp_path):
-                assert_same(reduced(pycrust, function, view, axis, where=where), expected)
+    for function, axis in itertools.product(BOTH, (None, 0, 1)):
+        expected = reduced(reference, function, a, axis, where=MASKS[mask])
+        for name, view in layouts(a, tmp_path):
+            assert_same(reduced(pycrust, function, view, axis, where=MASKS[mask]), expected)
 
 
 def test_masked_numbers_do_not_count(level):

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from cases import all_pairs
 from hard_arrays import (
     COMPLEX,
     DTYPES,
@@ -225,9 +226,8 @@ def test_the_ends_of_the_range(level):
     assert_same(parts, complex(math.inf, -HUGE))
 
 
-@pytest.mark.parametrize("n", [3, 300, 3000])
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_nan_and_inf(level, function, n):
+@all_pairs(function=FUNCTIONS, n=[3, 300, 3000])
+def test_nan_and_inf(function, n):
     values = [math.nan, math.inf, -math.inf]
     for first in values:
         for second in (*values, 1.0):
@@ -390,9 +390,8 @@ def test_wide_integers_with_small_spreads(level):
 # ---- degrees of freedom -------------------------------------------------------
 
 
-@pytest.mark.parametrize("ddof", DDOFS, ids=repr)
-@pytest.mark.parametrize("dtype", ["f8", "f4", "i4", "c16"])
-def test_ddof_is_taken_exactly(level, dtype, ddof):
+@all_pairs(ddof=DDOFS, dtype=["f8", "f4", "i4", "c16"])
+def test_ddof_is_taken_exactly(dtype, ddof):
     a = (np.random.default_rng(8).normal(size=(30, 12)) * 100).astype(dtype)
     where = np.random.default_rng(9).random(a.shape) < 0.7
     for name in ("var", "std"):

@@ -20,7 +20,10 @@ pytest.importorskip("dask")
 def test_soak(at_length):
     script = os.path.join(os.path.dirname(__file__), "soak.py")
     done = subprocess.run(
-        [sys.executable, script, "10" if at_length else "0.1"], capture_output=True, text=True, timeout=900 if at_length else 200
+        [sys.executable, script, "10" if at_length else "0.1"],
+        capture_output=True,
+        text=True,
+        timeout=900 if at_length else 200,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.endswith("right\n")

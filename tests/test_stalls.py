@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
+from cases import slow
 
 import pycrust
 from pycrust import _probe
@@ -165,7 +166,7 @@ def hold_asleep(big):
     ctypes.PyDLL(None).usleep(200_000)
 
 
-HOLDS = [hold_by_search, hold_by_concatenation, hold_by_unpacking, hold_by_deletion, hold_by_a_call, hold_asleep]
+HOLDS = [hold_by_search, hold_by_concatenation, hold_by_unpacking, hold_by_deletion, hold_asleep]
 
 
 def watched(function, *args, where="main", over=0.02):
@@ -182,8 +183,8 @@ def watched(function, *args, where="main", over=0.02):
 
 
 @watches_this_process
-@pytest.mark.parametrize("where", ["main", "worker"])
-@pytest.mark.parametrize("hold", HOLDS, ids=lambda hold: hold.__name__)
+@pytest.mark.parametrize("where", ["main", slow("worker")])
+@pytest.mark.parametrize("hold", [hold_by_a_call, *map(slow, HOLDS)], ids=lambda hold: hold.__name__)
 def test_the_line_that_held(hold, where, big, until):
     expected = hold.__code__.co_firstlineno + (2 if hold is hold_by_deletion else 1)
 
@@ -249,7 +250,11 @@ def suspended():
 
 @watches_this_process
 @pytest.mark.parametrize(
-    "work", [lambda: time.sleep(0.3), lambda: pycrust.threadable_sum_of_squares(3 * 10**9), four_threads, hogged, suspended],
+    "work",
+    [
+        lambda: time.sleep(0.3), lambda: pycrust.threadable_sum_of_squares(3 * 10**9),
+        slow(four_threads), slow(hogged), slow(suspended),
+    ],
     ids=["sleep", "released", "threads", "no core", "suspended"],
 )  # fmt: skip
 def test_no_false_line(work):
@@ -257,6 +262,7 @@ def test_no_false_line(work):
     assert watch.held == [], watch
 
 
+@pytest.mark.slow
 @watches_this_process
 def test_a_collection_is_labelled_so(until):
     def collect():
@@ -465,6 +471,7 @@ def test_command_end_to_end(script, tmp_path, until):
     assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 @needs_watch
 def test_fail_over(script, until):
     path = script(HOLDER)
@@ -485,15 +492,15 @@ def same(done, plain):
     [
         "print('fine')",
         "import sys; sys.exit(3)",
-        "import sys; sys.exit('a message')",
+        slow("import sys; sys.exit('a message')"),
         "def f(): 1 / 0\nf()",
-        "def f(:",
-        "import os; print('before', flush=True); os._exit(5)",
-        "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
-        "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
-        "raise KeyboardInterrupt",
-        "import threading; threading.Thread(target=lambda: 1 / 0).start()",
-        "import atexit; atexit.register(lambda: print('bye')); print(input())",
+        slow("def f(:"),
+        slow("import os; print('before', flush=True); os._exit(5)"),
+        slow("import os, signal; os.kill(os.getpid(), signal.SIGTERM)"),
+        slow("import os, signal; os.kill(os.getpid(), signal.SIGKILL)"),
+        slow("raise KeyboardInterrupt"),
+        slow("import threading; threading.Thread(target=lambda: 1 / 0).start()"),
+        slow("import atexit; atexit.register(lambda: print('bye')); print(input())"),
         """
         import os, sys, threading
         PROBE = {"pycrust._probe", "atexit", "faulthandler", "gc", "opcode", "_opcode", "_opcode_metadata", "cython_runtime"}
@@ -596,6 +603,7 @@ def test_isolated_python_is_refused(script):
 # ---- forks, files, many threads ----------------------------------------------------------
 
 
+@pytest.mark.slow
 @needs_watch
 def test_forks_are_not_watched_and_not_warned_of(script, until):
     path = script(
@@ -624,6 +632,7 @@ def test_forks_are_not_watched_and_not_warned_of(script, until):
 
 
 @needs_watch
+@pytest.mark.slow
 def test_a_program_that_closes_all_files_keeps_its_own(script, tmp_path, until):
     """Descriptors that it opens later may have our numbers: nothing is written to them, nor are they closed."""
     path = script(
@@ -655,6 +664,7 @@ def test_a_program_that_closes_all_files_keeps_its_own(script, tmp_path, until):
 
 
 @needs_watch
+@pytest.mark.slow
 def test_threads_that_come_and_go(python):
     """Watches that start and stop while threads come, go, collect, and hold the GIL."""
     done = python(
@@ -722,6 +732,7 @@ def test_what_was_written_is_read(tmp_path):
 
 
 @needs_watch
+@pytest.mark.slow
 def test_a_service_and_the_handler_that_freezes_it(script, tmp_path, until):
     """uvicorn on loopback, clients in threads: one of its handlers holds the GIL for 200 ms."""
     pytest.importorskip("uvicorn")

@@ -15,6 +15,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from cases import all_pairs
 from hard_arrays import DTYPES, FUNCTIONS, assert_same, floats, hard_arrays, layouts
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,8 +36,7 @@ def wild(n, seed=0):
 # ---- the same bits ------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("n", [0, 1, 2, 5, 1000, 300_001])
+@all_pairs(dtype=DTYPES, n=[0, 1, 2, 5, 1000, 300_001])
 def test_every_number_of_workers(dtype, n):
     a = (np.random.default_rng(n).normal(size=n) * 100).astype(dtype)
     expected = reference.Accumulator()
