@@ -366,7 +366,7 @@ def made_up(stalled, seconds=0.1, calls=1, cores=2, gain=None, plain=2.0, alone=
     """A verdict on a function for this share of whose only run the GIL was held; two threads of it gain so much."""
     idle = waits(0.0, 1.0, *((k / 1000, k / 1000, 0.0) for k in range(1001)))
     held = seconds * stalled
-    asks = [(-1.0, -1.0), (0.0, held, 1.0), *((held + k / 1e5, held + k / 1e5, 0.0) for k in range(1, 20_000))]
+    asks = [(-1.0, -1.0), (0.0, held, 1.0), *((held + k / 1e5, held + k / 1e5, 0.0) for k in range(1, 10_010))]
     machine = dataclasses.replace(Machine.this(), cores=cores, gil_enabled=gil, load=0.0)
     result = Threadable("f", seconds / calls, calls, [waits(0.0, seconds, *asks)], [idle], machine)
     if gain is not None:
