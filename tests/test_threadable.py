@@ -364,9 +364,11 @@ def test_few_calls_with_costly_inputs_are_too_short_to_tell():
 
 def made_up(stalled, seconds=0.1, calls=1, cores=2, gain=None, plain=2.0, alone=1.0, busy=(1.0, 2.0), gil=True):
     """A verdict on a function for this share of whose only run the GIL was held; two threads of it gain so much."""
-    idle = waits(0.0, 1.0, *((k / 1000, k / 1000, 0.0) for k in range(1001)))
-    held = seconds * stalled
-    asks = [(-1.0, -1.0), (0.0, held, 1.0), *((held + k / 1e5, held + k / 1e5, 0.0) for k in range(1, 10_010))]
+    idle = waits(0.0, 1.0, *((k / 100, k / 100, 0.0) for k in range(101)))
+    moments = 200  # of which one found the GIL held: that counts for as large a part of the time that was not waited
+    held = seconds * max(stalled * moments - 1, 0) / (moments - 1)
+    later = [held + (seconds - held) * k / moments for k in range(1, moments)]
+    asks = [(-1.0, -1.0), (0.0, held, 1.0), *((at, at, 0.0) for at in [*later, seconds + 0.001])]
     machine = dataclasses.replace(Machine.this(), cores=cores, gil_enabled=gil, load=0.0)
     result = Threadable("f", seconds / calls, calls, [waits(0.0, seconds, *asks)], [idle], machine)
     if gain is not None:
