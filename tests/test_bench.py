@@ -544,7 +544,6 @@ def run(*args, env=None, **options):
     )  # fmt: skip
 
 
-@pytest.mark.slow
 def test_bench_end_to_end(tmp_path):
     done = run("bench", "--quick", "-n", "2e4", "-k", "1", "2", "--json", "out.json", "--plot", "out.png", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
