@@ -79,7 +79,7 @@ def typing(session: nox.Session) -> None:
     """mypy --strict over the package, typical user code against the stubs, stubtest."""
     session.install("-e", ".[test]")
     session.run("mypy")
-    session.run("pytest", "--full", "tests/test_typing.py")
+    session.run("pytest", "--full", "tests/release/test_typing.py")
 
 
 @nox.session(default=False)
@@ -98,9 +98,9 @@ def core(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def mutate(session: nox.Session) -> None:
-    """Break the code in one small way after another: the tests must notice; arguments go to tests/mutate."""
+    """Break the code in one small way after another: the tests must notice; arguments go to tests/tools/mutate."""
     session.install("-e", ".[test]")
-    session.run("python", "tests/mutate", *session.posargs)
+    session.run("python", "tests/tools/mutate", *session.posargs)
 
 
 @nox.session(default=False)

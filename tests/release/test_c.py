@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-RUN = [sys.executable, str(Path(__file__).parent / "c" / "run")]
+RUN = [sys.executable, str(Path(__file__).parents[1] / "c" / "run")]
 
 pytestmark = [pytest.mark.slow, pytest.mark.thread_unsafe(reason="compiles and runs C alone")]
 

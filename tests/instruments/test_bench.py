@@ -39,7 +39,7 @@ from pycrust.bench.timing import (
     threads_task,
 )
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.thread_unsafe(reason="measures, and draws with matplotlib")
 

@@ -159,9 +159,9 @@ def test_processes_that_share_memory(method):
 
 
 @pytest.mark.thread_unsafe(reason="starts processes")
-@pytest.mark.skipif(not Path(__file__).parent.with_name("docs").is_dir(), reason="the documentation is not here")
+@pytest.mark.skipif(not (Path(__file__).parents[2] / "docs").is_dir(), reason="the documentation is not here")
 def test_the_shared_memory_example_runs(tmp_path):
-    text = Path(__file__).parent.with_name("docs").joinpath("guide", "clusters.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / "docs" / "guide" / "clusters.md").read_text(encoding="utf-8")
     example = text.partition("```python\n")[2].partition("```")[0]
     script = tmp_path / "example.py"
     script.write_text(example.replace("10_000_000", "10_000"))

@@ -12,7 +12,7 @@ import pytest
 import pycrust
 
 TYPING = Path(__file__).parent / "typing"
-CONFIG = TYPING.parent.parent / "pyproject.toml"
+CONFIG = Path(__file__).parents[2] / "pyproject.toml"
 HOME = Path(pycrust.__file__).parent.parent
 MODULES = ["pycrust._accumulator", "pycrust._range", "pycrust._reduce"]
 

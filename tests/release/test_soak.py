@@ -1,9 +1,9 @@
-"""Everything at once, for seconds; `python tests/soak.py 60` takes an hour."""
+"""Everything at once, for seconds; `python tests/tools/soak.py 60` takes an hour."""
 
 import ctypes
-import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +18,7 @@ pytest.importorskip("dask")
     reason="forks, reads /proc, and asks the malloc of glibc",
 )
 def test_soak(at_length):
-    script = os.path.join(os.path.dirname(__file__), "soak.py")
+    script = Path(__file__).parents[1] / "tools" / "soak.py"
     done = subprocess.run(
         [sys.executable, script, "10" if at_length else "0.1"],
         capture_output=True,

@@ -113,7 +113,7 @@ SIGNAL = signal.SIGUSR2 if sys.platform != "win32" else 0
 def library(tmp_path_factory):
     """Its functions are found before those that an extension module loaded later has itself."""
     path = tmp_path_factory.mktemp("c") / "by_hand.so"
-    source = Path(__file__).parent / "c" / "by_hand.c"
+    source = Path(__file__).parents[1] / "c" / "by_hand.c"
     subprocess.run([COMPILER, "-shared", "-fPIC", source, "-o", path], check=True)
     library = ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)
     check = ctypes.cast(ctypes.pythonapi.PyGILState_Check, c_void_p)

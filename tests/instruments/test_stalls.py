@@ -293,7 +293,8 @@ def test_one_watch_at_a_time():
 @needs_watch
 def test_no_trace_is_left(python):
     """In a process of its own: here the threads of other tests may still be ending."""
-    done = python("import test_stalls; test_stalls.leaves_no_trace()", cwd=HERE.parent)
+    paths = os.pathsep.join([str(HERE.parent), str(HERE.parents[1])])
+    done = python("import test_stalls; test_stalls.leaves_no_trace()", env={**os.environ, "PYTHONPATH": paths})
     assert done.returncode == 0, done.stderr
 
 

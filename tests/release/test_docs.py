@@ -13,7 +13,7 @@ from pycrust.bench import Stalls, break_even, compare, compare_peers, gil_table,
 from pycrust.bench.stalls import HELD, Figures, Place, Stall
 from pycrust.bench.verdict import Control
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 TIMING = {"median", "spread", "rounds"}
 
 pytestmark = pytest.mark.thread_unsafe(reason="measures, and compiles")

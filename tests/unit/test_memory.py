@@ -3,6 +3,7 @@
 import gc
 import sys
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -142,7 +143,7 @@ def test_every_allocation_failing_in_turn(name, python):
         pytest.skip(f"NumPy's own {CRASHING[name]} crashes without a GIL when an allocation fails")
     script = f"""
 import sys
-sys.path.insert(0, {str(__file__).rpartition("/")[0]!r})
+sys.path[:0] = {[str(Path(__file__).parent), str(Path(__file__).parents[1])]!r}
 import _testcapi
 import numpy as np
 from test_memory import CALLS

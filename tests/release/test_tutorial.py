@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-TUTORIAL = Path(__file__).parent.parent / "docs" / "tutorial"
+TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial"
 PROJECT = TUTORIAL / "tally"
 PAGES = sorted(TUTORIAL.glob("[0-9]-*.md"))
 

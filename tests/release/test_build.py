@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 MODULES = sorted((ROOT / "pycrust").glob("*.pyx"))
 
 pytestmark = pytest.mark.thread_unsafe(reason="runs Cython and reads files")

@@ -8,7 +8,7 @@ from nbclient import NotebookClient
 
 from pycrust.bench.machine import free_threaded_build
 
-NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 SHOWS = {
     "exact_sums_of_squares": {"image/png"},
     "release_the_gil_yourself": {"text/html", "image/png"},
