@@ -187,7 +187,7 @@ def test_a_helper_works_to_the_end(until):
                 time.sleep(0.01)
             return (last - start) / (time.monotonic() - start)
 
-    until(lambda part: part > 0.8, look)
+    until(lambda part: part > 0.8, look, tries=4)
 
 
 @alone
