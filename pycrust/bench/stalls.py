@@ -535,7 +535,7 @@ def stalls(over: float = OVER, *, signal: int | None = None) -> "AbstractContext
     signal whose handler is faulthandler's: it writes its own traceback. A holder that sleeps in the system gets none,
     since that would wake it; then the line is the one on which it hands the GIL over.
 
-    The watch pauses for a fork, and a child is not watched. What it costs is measured by ``tests/cost_of_stalls.py``.
+    The watch pauses for a fork, and a child is not watched. What it costs is measured by ``tests/tools/cost_of_stalls.py``.
 
     Examples
     --------

@@ -1,0 +1,815 @@
+"""Which line held the GIL: right lines, no wrong ones, and a program that notices nothing of being watched."""
+
+import ctypes
+import gc
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from cases import slow
+
+import pycrust
+from pycrust import _probe
+from pycrust.bench import stalls
+from pycrust.bench.stalls import Place, Seen, Stall, called_functions, read, stack_of
+
+pytestmark = pytest.mark.measures
+
+needs_watch = pytest.mark.skipif(bool(_probe.why_not()), reason=f"the GIL cannot be watched: {_probe.why_not()}")
+
+HERE = Path(__file__)
+
+
+@pytest.fixture
+def unwatched(pytestconfig):
+    if pytestconfig.getoption("gil_stalls") is not None:
+        pytest.skip("one watch at a time: this process has that of --gil-stalls")
+
+
+def watches_this_process(test):
+    return needs_watch(pytest.mark.usefixtures("unwatched")(test))
+
+
+# ---- the labels, on figures made by hand ---------------------------------------
+
+
+def seen(**changed):
+    """A thread that kept the GIL for 100 ms, asked for it after 5, and ran all the time."""
+    frame = (
+        'Stack (most recent call first):\n  File "/app.py", line 7 in handler\n  File "/app.py", line 2 in <module>\n'
+    )
+    usual = Seen(
+        begin=10.0, seconds=0.1, switches=1, late=0.0, delay=0.0, before=0.002, watched=0.098, cpu=0.098, asleep=0.0,
+        ignored=0.09, looks=40, collecting=0, ident=1, thread="MainThread", tracebacks=2 * frame, place=None,
+    )  # fmt: skip
+    return usual._replace(**changed)
+
+
+def test_who_goes_on_though_asked_holds_the_gil():
+    stall = Stall.of(seen(), 0.02, start=4.0)
+    assert (stall.begin, stall.label, stall.thread, stall.seen) == (6.0, "held", "MainThread", "during")
+    assert stall.seconds == pytest.approx(0.1)
+    assert stall.stack == (Place("/app.py", 7, "handler"), Place("/app.py", 2, "<module>"))
+
+
+@pytest.mark.parametrize(
+    ("changed", "label"),
+    [
+        ({"ignored": 0.001}, "unknown"),  # it gave the GIL away when asked
+        ({"ignored": 0.001, "switches": 5}, "contention"),
+        ({"switches": 5}, "held"),  # the last of several held it
+        ({"collecting": 40}, "gc"),
+        ({"collecting": 3}, "held"),
+        ({"cpu": 0.008, "ignored": 0.001}, "no core"),  # the holder did not run
+        ({"cpu": 0.008, "ignored": 0.006}, "no core"),  # it did a little, too little to count
+        ({"cpu": 0.0, "asleep": 0.095}, "held"),  # it slept with the GIL
+        ({"ignored": 0.001, "delay": 0.08}, "no core"),
+        ({"ignored": 0.001, "late": 0.08, "switches": 5}, "no core"),
+        ({"looks": 0, "ignored": 0.0, "watched": 0.0, "cpu": 0.0, "before": 0.0, "late": 0.1}, "no core"),
+    ],
+)
+def test_labels(changed, label):
+    assert Stall.of(seen(**changed), 0.02).label == label
+
+
+def test_a_hold_is_as_long_as_the_holder_ran():
+    """Of 300 ms it had a core for 100."""
+    stall = Stall.of(seen(seconds=0.3, watched=0.298), 0.02)
+    assert (stall.label, stall.seconds) == ("held", pytest.approx(0.1))
+
+
+def test_two_looks_that_agree_make_a_line():
+    def frames(*lines):
+        return "".join(f'Stack (most recent call first):\n  File "/a.py", line {line} in f\n' for line in lines)
+
+    assert stack_of(seen(tracebacks=frames(1)))[0] == ()
+    assert stack_of(seen(tracebacks=frames(1, 2)))[0] == ()
+    assert stack_of(seen(tracebacks=frames(1, 2, 2)))[0][0].line == 2
+    assert stack_of(seen(tracebacks=""))[0] == ()
+    # One look during the stall, one after it.
+    assert stack_of(seen(tracebacks=frames(3), place=("/a.py", 3, "f")))[0][0].line == 3
+    assert stack_of(seen(tracebacks=frames(3), place=("/a.py", 4, "f")))[0] == ()
+    # Only a sleeper's line is taken from where it was after the stall: it is not signalled.
+    after = seen(tracebacks="", place=("/a.py", 4, "f"))
+    assert stack_of(after)[0] == ()
+    assert stack_of(after._replace(cpu=0.0, asleep=0.09)) == ((Place("/a.py", 4, "f"),), "after")
+
+
+def test_the_import_system_is_not_a_place():
+    frame = 'Stack (most recent call first):\n  File "<frozen importlib._bootstrap>", line 2 in f\n  File "/a.py", line 5 in g\n'
+    assert stack_of(seen(tracebacks=2 * frame))[0][0] == Place("/a.py", 5, "g")
+
+
+def test_paths_are_read_as_faulthandler_writes_them(tmp_path):
+    path = tmp_path / "straße.py"
+    path.write_text("")
+    written = str(path).replace("ß", "\\xdf")
+    frame = f'Stack (most recent call first):\n  File "{written}", line 1 in f\n'
+    assert stack_of(seen(tracebacks=2 * frame))[0][0].file == str(path)
+
+
+def test_what_to_try_comes_from_the_imports(tmp_path):
+    path = tmp_path / "app.py"
+    path.write_text(
+        "import json as j\nfrom zlib import crc32\nimport nowhere_at_all\nj.dumps(1)\ncrc32(b'')\nnowhere_at_all.f()\nj\n"
+    )
+    assert [list(called_functions(Place(str(path), line, "f"))) for line in (4, 5, 6, 7)] == [
+        ["json:dumps"], ["zlib:crc32"], [], [],
+    ]  # fmt: skip
+
+
+# ---- lines that hold the GIL ------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def big():
+    return list(range(12_000_000))
+
+
+class Objects:
+    """Many objects, to be freed at once."""
+
+    def __init__(self):
+        self.many = [object() for _ in range(6_000_000)]
+
+
+def hold_by_search(big):
+    assert -1 not in big
+
+
+def hold_by_concatenation(big):
+    len(big + big)
+
+
+def hold_by_unpacking(big):
+    len([*range(9_000_000)])
+
+
+def hold_by_deletion(big):
+    objects = Objects()
+    del objects
+
+
+def hold_by_a_call(big):
+    pycrust.sum_of_squares(3 * 10**9)
+
+
+def hold_asleep(big):
+    ctypes.PyDLL(None).usleep(200_000)
+
+
+HOLDS = [hold_by_search, hold_by_concatenation, hold_by_unpacking, hold_by_deletion, hold_asleep]
+
+
+def watched(function, *args, where="main", over=0.02):
+    """What a watch over a call says."""
+    with stalls(over) as watch:
+        if where == "main":
+            function(*args)
+        else:
+            # It lives on for a moment: the name of a thread that has ended is not known.
+            thread = threading.Thread(target=lambda: (function(*args), time.sleep(0.1)), name="the worker")
+            thread.start()
+            thread.join()
+    return watch
+
+
+@watches_this_process
+@pytest.mark.parametrize("where", ["main", slow("worker")])
+@pytest.mark.parametrize("hold", [hold_by_a_call, *map(slow, HOLDS)], ids=lambda hold: hold.__name__)
+def test_the_line_that_held(hold, where, big, until):
+    expected = hold.__code__.co_firstlineno + (2 if hold is hold_by_deletion else 1)
+
+    def mine(watch):
+        mine = [line for line in watch.lines if line.place.file == str(HERE) and line.place.function.startswith("hold")]
+        assert {line.place.line for line in mine} <= {expected, *({expected - 1} if hold is hold_by_deletion else ())}
+        return [line for line in mine if line.place.line == expected]
+
+    threads = ["MainThread" if where == "main" else "the worker"]  # on a busy machine a name may not be learnt in time
+    watch = until(
+        lambda watch: [line for line in mine(watch) if line.threads == threads],
+        lambda: watched(hold, big, where=where),
+    )
+    (line,) = mine(watch)
+    assert str(line.place) in str(watch)
+    assert line.place.source in str(watch)
+
+
+@watches_this_process
+def test_a_sleep_with_the_gil_is_not_cut_short():
+    slept = []
+
+    def sleep():
+        start = time.perf_counter()
+        slept.append(ctypes.PyDLL(None).usleep(300_000))
+        slept.append(time.perf_counter() - start)
+
+    watched(sleep)
+    assert slept[0] == 0 and slept[1] >= 0.3
+
+
+# ---- and those that do not -----------------------------------------------------------
+
+
+def spin(seconds):
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        pass
+
+
+def four_threads():
+    threads = [threading.Thread(target=spin, args=(1.0,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def hogged():
+    hogs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(6)]
+    try:
+        time.sleep(0.3)
+        spin(1.5)
+    finally:
+        for hog in hogs:
+            hog.kill()
+            hog.wait()
+
+
+def suspended():
+    script = f"for i in 1 2 3; do sleep 0.1; kill -STOP {os.getpid()}; sleep 0.2; kill -CONT {os.getpid()}; done"
+    with subprocess.Popen(["sh", "-c", script]) as other:
+        while other.poll() is None:
+            spin(0.01)
+
+
+@watches_this_process
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda: time.sleep(0.3), lambda: pycrust.threadable_sum_of_squares(3 * 10**9),
+        slow(four_threads), slow(hogged), slow(suspended),
+    ],
+    ids=["sleep", "released", "threads", "no core", "suspended"],
+)  # fmt: skip
+def test_no_false_line(work):
+    watch = watched(work)
+    assert watch.held == [], watch
+
+
+@pytest.mark.slow
+@watches_this_process
+def test_a_collection_is_labelled_so(until):
+    def collect():
+        watch = watched(gc.collect)
+        assert watch.held == [], watch
+        return watch
+
+    gc.disable()
+    try:
+        keep = [[number] for number in range(2_000_000)]
+        until(lambda watch: "gc" in {stall.label for stall in watch.stalls}, collect)
+    finally:
+        gc.enable()
+    assert len(keep) == 2_000_000
+
+
+# ---- the watch -----------------------------------------------------------------------
+
+
+@watches_this_process
+def test_one_watch_at_a_time():
+    with stalls(), pytest.raises(RuntimeError, match="watched already"), stalls():
+        pass
+    with stalls():
+        pass
+
+
+@needs_watch
+def test_no_trace_is_left(python):
+    """In a process of its own: here the threads of other tests may still be ending."""
+    paths = os.pathsep.join([str(HERE.parent), str(HERE.parents[1])])
+    done = python("import test_stalls; test_stalls.leaves_no_trace()", env={**os.environ, "PYTHONPATH": paths})
+    assert done.returncode == 0, done.stderr
+
+
+def leaves_no_trace():
+    before = (signal.getsignal(signal.SIGURG), threading.enumerate(), list(gc.callbacks), sys.getswitchinterval())
+    tasks = sorted(os.listdir("/proc/self/task"))
+    files = sorted(os.listdir("/proc/self/fd"))
+    with stalls():
+        assert threading.enumerate() == before[1]
+        assert len(sys._current_frames()) == len(before[1])
+        assert len(os.listdir("/proc/self/task")) == len(tasks) + 2
+    assert (
+        signal.getsignal(signal.SIGURG),
+        threading.enumerate(),
+        list(gc.callbacks),
+        sys.getswitchinterval(),
+    ) == before
+    assert sorted(os.listdir("/proc/self/task")) == tasks
+    assert sorted(os.listdir("/proc/self/fd")) == files
+    assert _probe.Watch(0.02, signal.SIGURG).running is False
+
+
+@watches_this_process
+def test_errors_come_through():
+    with pytest.raises(ZeroDivisionError), stalls():
+        divmod(1, 0)
+    with stalls():
+        pass
+
+
+@watches_this_process
+def test_a_signal_that_is_in_use():
+    before = signal.signal(signal.SIGUSR2, lambda *_: None)
+    try:
+        with pytest.raises(RuntimeError, match="in use"), stalls(signal=signal.SIGUSR2):
+            pass
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    with stalls(signal=signal.SIGUSR2) as watch:
+        pass
+    assert not watch.watch.signal_lost
+
+
+@watches_this_process
+def test_a_signal_that_the_program_takes_is_the_programs(big, until):
+    got = []
+
+    def take():
+        with stalls() as watch:
+            signal.signal(signal.SIGURG, lambda *_: got.append(1))
+            hold_by_a_call(big)
+        assert got == []
+        signal.raise_signal(signal.SIGURG)
+        assert got.pop() == 1
+        signal.signal(signal.SIGURG, before)
+        return watch
+
+    before = signal.getsignal(signal.SIGURG)
+    try:
+        watch = until(lambda watch: watch.watch.signal_lost, take)
+        assert "the program took the signal" in str(watch)
+    finally:
+        signal.signal(signal.SIGURG, before)
+
+
+@needs_watch
+@pytest.mark.parametrize("over", [0.0, -1.0, 0.001, float("nan"), float("inf")])
+def test_over_is_twice_the_switch_interval_or_more(over):
+    with pytest.raises(ValueError, match="switch interval"):
+        stalls(over)
+
+
+@needs_watch
+def test_a_signal_that_is_still_pending_does_not_end_the_program(python):
+    """SIGUSR1, whose default is to end the process, is under way to a thread that blocks it when the watch ends."""
+    done = python("""
+import signal, pycrust
+from pycrust.bench import stalls
+
+usr1 = {signal.SIGUSR1}
+signal.pthread_sigmask(signal.SIG_BLOCK, usr1)
+for _ in range(20):
+    with stalls(signal=signal.SIGUSR1):
+        pycrust.sum_of_squares(3 * 10**9)
+        pending = signal.sigpending() & usr1
+    if pending:
+        break
+signal.pthread_sigmask(signal.SIG_UNBLOCK, usr1)
+print("pending" if pending else "never sent", signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL)
+""")
+    assert (done.stdout, done.returncode) == ("pending True\n", 0), done.stderr
+
+
+@needs_watch
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGINT, 0, 1000])
+def test_signals_that_cannot_be_used(number):
+    with pytest.raises(ValueError, match=r"signal|SIG"):
+        stalls(signal=number)
+
+
+@pytest.mark.skipif(not _probe.why_not(), reason="here it can be watched")
+def test_elsewhere_it_is_refused():
+    with pytest.raises(RuntimeError, match="cannot be watched here"), stalls():
+        pass
+
+
+@watches_this_process
+def test_a_result_is_a_table_a_plot_and_json(big):
+    Figure = pytest.importorskip("matplotlib.figure").Figure
+    watch = watched(hold_by_a_call, big)
+    written = json.loads(json.dumps(watch.to_dict()))
+    assert written == watch.to_dict()
+    assert (written["schema"], written["schema_version"]) == ("pycrust.bench.stalls", 1)
+    assert set(written["labels"]) == {"held", "contention", "gc", "no core", "unknown"}
+    assert written["watch"]["coverage"] == watch.watch.coverage
+    above, below = watch.plot(Figure())
+    assert "seconds" in below.get_xlabel()
+    assert "ms" in above.get_ylabel()
+    assert "<table>" in watch._repr_html_()
+    assert len(watched(time.sleep, 0.01).plot(Figure())) == 2
+
+
+# ---- the command -------------------------------------------------------------------------
+
+
+def run(*command, options=(), flags=(), **kwargs):
+    return subprocess.run(
+        [sys.executable, *flags, "-m", "pycrust", "stalls", *options, *command],
+        capture_output=True, text=True, timeout=120, **kwargs,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def script(tmp_path):
+    """Write a script; gives its path."""
+
+    def write(text, name="program.py"):
+        path = tmp_path / name
+        path.write_text(textwrap.dedent(text))
+        return str(path)
+
+    return write
+
+
+HOLDER = """
+    import sys, time, pycrust
+
+    def handler():
+        return pycrust.sum_of_squares(3 * 10**9)
+
+    for _ in range(3):
+        handler()
+    print(sys.argv, __name__)
+"""
+
+
+@needs_watch
+def test_command_end_to_end(script, tmp_path, until):
+    path = script(HOLDER)
+    options = ["--json", "out.json", "--plot", "out.png", "--over", "25"]
+
+    def watched_run():
+        done = run(path, "-x", "--json", "its own", options=options, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == f"{[path, '-x', '--json', 'its own']} __main__\n"
+        return done
+
+    done = until(lambda done: "program.py:5 handler" in done.stderr, watched_run)
+    assert "try `pycrust threadable pycrust:sum_of_squares" in done.stderr
+    assert "of the time covered" in done.stderr and "While nothing ran" in done.stderr
+    written = json.loads((tmp_path / "out.json").read_text())
+    (line,) = [line for line in written["lines"] if line["file"] == path]
+    assert (line["line"], line["function"]) == (5, "handler")
+    assert 1 <= line["count"] <= 3  # on a busy machine one may pass unseen
+    assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+@needs_watch
+def test_fail_over(script, until):
+    path = script(HOLDER)
+    until(lambda done: done.returncode == 1, lambda: run(path, options=["--fail-over", "50"]))
+    assert run(path, options=["--fail-over", "60000"]).returncode == 0
+    failing = script("import sys; sys.exit(7)", "failing.py")
+    assert run(failing, options=["--fail-over", "50"]).returncode == 7
+
+
+def same(done, plain):
+    """The same status and output, but for the report below."""
+    return done.returncode == plain.returncode and done.stdout == plain.stdout and done.stderr.startswith(plain.stderr)
+
+
+@needs_watch
+@pytest.mark.parametrize(
+    "text",
+    [
+        "print('fine')",
+        "import sys; sys.exit(3)",
+        slow("import sys; sys.exit('a message')"),
+        "def f(): 1 / 0\nf()",
+        slow("def f(:"),
+        slow("import os; print('before', flush=True); os._exit(5)"),
+        slow("import os, signal; os.kill(os.getpid(), signal.SIGTERM)"),
+        slow("import os, signal; os.kill(os.getpid(), signal.SIGKILL)"),
+        slow("raise KeyboardInterrupt"),
+        slow("import threading; threading.Thread(target=lambda: 1 / 0).start()"),
+        slow("import atexit; atexit.register(lambda: print('bye')); print(input())"),
+        """
+        import os, sys, threading
+        PROBE = {"pycrust._probe", "atexit", "faulthandler", "gc", "opcode", "_opcode", "_opcode_metadata", "cython_runtime"}
+        PROBE |= {name for name in sys.modules if name.startswith("_cython_")}
+        print(sys.argv, sys.path, sys.flags, __file__, __name__, __spec__)
+        print(sorted(os.environ), sorted(set(sys.modules) - PROBE))
+        print([thread.name for thread in threading.enumerate()], threading.active_count(), len(sys._current_frames()))
+        """,
+    ],
+)
+def test_a_program_does_not_notice(script, text, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", "/somewhere")
+    path = script(text)
+    plain = subprocess.run([sys.executable, path, "x"], capture_output=True, text=True, input="line\n")
+    done = run(path, "x", input="line\n")
+    assert same(done, plain), (done, plain)
+
+
+@needs_watch
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["no_such_script.py"],
+        ["-m", "no_such_module"],
+        ["-m", "json.tool", "--help"],
+        ["-m", "json.tool", "no_such_file"],
+    ],
+    ids=" ".join,
+)
+def test_python_itself_answers(command):
+    plain = subprocess.run([sys.executable, *command], capture_output=True, text=True)
+    done = run(*command)
+    assert same(done, plain), (done, plain)
+    assert "Traceback" not in done.stderr.removeprefix(plain.stderr)
+
+
+@needs_watch
+def test_the_programs_own_sitecustomize_runs(script, tmp_path):
+    script("import sys; print('customized', 'numpy' in sys.modules)", "sitecustomize.py")
+    path = script("import sitecustomize; print(sitecustomize.__file__)")
+    done = run(path, env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    customized = "customized False\n"  # in the process of the command, and in the program
+    assert done.stdout == f"{2 * customized}{tmp_path / 'sitecustomize.py'}\n", done.stderr
+
+
+@needs_watch
+def test_flags_of_python_reach_the_program(script):
+    done = run(script("import sys; print(sys.warnoptions, sys.flags.optimize)"), flags=["-O", "-W", "error"])
+    assert done.stdout == "['error'] 1\n", done.stderr
+
+
+@needs_watch
+def test_ctrl_c_is_the_programs(script):
+    path = script(
+        """
+        import time
+        try:
+            print("ready", flush=True)
+            time.sleep(60)
+        except KeyboardInterrupt:
+            print("the program's own end", flush=True)
+        """
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pycrust", "stalls", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == "ready\n"
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (0, "the program's own end\n"), err
+    assert "of the time covered" in err
+
+
+@needs_watch
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ([], "needs a program"),
+        (["-m"], "needs a program"),
+        (["--over", "nothing", "x.py"], "not a time in milliseconds"),
+        (["--over", "1", "x.py"], "twice the switch interval"),
+        (["--signal", "SIGNOTHING", "x.py"], "there is no signal 'SIGNOTHING'"),
+        (["--signal", "KILL", "x.py"], "SIGKILL cannot be used"),
+        (["--json", "/no/such/folder/x", "x.py"], "there is no folder"),
+    ],
+)
+def test_bad_options_get_a_sentence(options, complaint):
+    done = run(options=options)
+    assert done.returncode == 2
+    assert complaint in done.stderr and "Traceback" not in done.stderr
+
+
+@needs_watch
+def test_isolated_python_is_refused(script):
+    done = run("x.py", flags=["-E"])
+    assert done.returncode == 2 and "site" in done.stderr
+
+
+# ---- forks, files, many threads ----------------------------------------------------------
+
+
+@pytest.mark.slow
+@needs_watch
+def test_forks_are_not_watched_and_not_warned_of(script, until):
+    path = script(
+        """
+        import os, sys, threading
+        for _ in range(20):
+            child = os.fork()
+            if child == 0:
+                tasks = len(os.listdir("/proc/self/task"))
+                sys.exit(40 + tasks)  # by way of its exit handlers
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 41
+        assert len(os.listdir("/proc/self/task")) == 3  # the watch goes on
+        import pycrust
+        pycrust.sum_of_squares(3 * 10**9)
+        """
+    )
+
+    def watched_run():
+        done = run(path, flags=["-W", "error"])
+        assert done.returncode == 0, done.stderr
+        assert "Warning" not in done.stderr
+        assert done.stderr.count("of the time covered") == 1
+        return done
+
+    until(lambda done: "program.py:11" in done.stderr, watched_run)
+
+
+@needs_watch
+@pytest.mark.slow
+def test_a_program_that_closes_all_files_keeps_its_own(script, tmp_path, until):
+    """Descriptors that it opens later may have our numbers: nothing is written to them, nor are they closed."""
+    path = script(
+        f"""
+        import os, pycrust
+        os.closerange(3, 5000)
+        files = []
+        while not files or files[-1].fileno() < 720:
+            files.append(open({str(tmp_path / "own")!r}, "w+"))
+        for _ in range(2):
+            pycrust.sum_of_squares(3 * 10**9)
+        import atexit
+        @atexit.register
+        def last():
+            for file in files:
+                file.seek(0)
+                assert file.read() == ""
+                file.close()
+        """
+    )
+
+    def watched_run():
+        done = run(path)
+        assert done.returncode == 0, done.stderr
+        assert "Error" not in done.stderr
+        return done
+
+    until(lambda done: "or closed the pipe" in done.stderr, watched_run)
+
+
+@needs_watch
+@pytest.mark.slow
+def test_threads_that_come_and_go(python):
+    """Watches that start and stop while threads come, go, collect, and hold the GIL."""
+    done = python(
+        """if True:
+        import gc, threading, time, pycrust
+        from pycrust.bench import stalls
+        end = time.perf_counter() + 4
+        def churn():
+            while time.perf_counter() < end:
+                thread = threading.Thread(target=lambda: sorted(range(200_000), key=lambda x: -x))
+                thread.start()
+                thread.join()
+                gc.collect()
+        def hold():
+            while time.perf_counter() < end:
+                pycrust.sum_of_squares(4 * 10**8)
+                time.sleep(0.001)
+        threads = [threading.Thread(target=work) for work in (churn, churn, hold)]
+        for thread in threads: thread.start()
+        count = 0
+        while time.perf_counter() < end:
+            with stalls(0.010) as watch:
+                time.sleep(0.05)
+            count += 1
+            assert all(stall.place is None or "string" in stall.place.file or "lib" in stall.place.file
+                       or stall.place.file.startswith("/") for stall in watch.held)
+        for thread in threads: thread.join()
+        print("fine" if count else "no watch")
+        """
+    )
+    assert done.stdout == "fine\n", done.stderr
+
+
+@needs_watch
+def test_a_watch_that_is_never_stopped_ends_with_the_interpreter(python):
+    done = python(
+        """if True:
+        import threading, time
+        from pycrust.bench import stalls
+        stalls().__enter__()
+        def run():
+            with_statement = stalls()
+            while True: time.sleep(0.001)
+        threading.Thread(target=run, daemon=True).start()
+        print("end")
+        """
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "end\n", "")
+
+
+def test_what_was_written_is_read(tmp_path):
+    """Also when the program was killed: then how the watch went is not known."""
+    from pycrust.bench import Stalls
+
+    figures = (1, 2, 0.1, 0.2, 3, 0.0, 0.1, 4.0, 0.02, False, 9.0)
+    sink = tmp_path / "sink"
+    sink.write_text(f"{('idle', figures, 9.0)!r}\n{(tuple(seen()),)!r}\n")
+    result = Stalls(over=0.02)
+    read(sink, result)
+    assert [stall.begin for stall in result.stalls] == [1.0]
+    assert result.watch is None and "without its exit handlers" in str(result)
+
+
+# ---- a server under load -------------------------------------------------------------------
+
+
+@needs_watch
+@pytest.mark.slow
+def test_a_service_and_the_handler_that_freezes_it(script, tmp_path, until):
+    """uvicorn on loopback, clients in threads: one of its handlers holds the GIL for 200 ms."""
+    pytest.importorskip("uvicorn")
+    script(
+        """
+        import asyncio
+        import zlib
+        from pycrust import sum_of_squares, threadable_sum_of_squares
+
+        DATA = bytes(100_000)
+
+        async def page():
+            await asyncio.sleep(0.001)
+            return str(zlib.crc32(DATA))
+
+        async def report():
+            total = sum_of_squares(3 * 10**9)
+            return str(total)
+
+        async def right():
+            return str(await asyncio.to_thread(threadable_sum_of_squares, 3 * 10**9))
+
+        async def app(scope, receive, send):
+            if scope["type"] != "http":
+                return
+            body = await {"/": page, "/report": report, "/right": right}[scope["path"]]()
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": body.encode()})
+        """,
+        "service.py",
+    )
+
+    def serve():
+        """The lines of the service, and all the report."""
+        command = [sys.executable, "-m", "pycrust", "stalls", "--json", "out.json"]
+        server = subprocess.Popen(
+            [*command, "-m", "uvicorn", "service:app", "--port", "0", "--lifespan", "off", "--no-access-log"],
+            cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        )  # fmt: skip
+        try:
+            port = next(int(found[1]) for line in server.stderr if (found := re.search(r"127\.0\.0\.1:(\d+)", line)))
+            load(port, [*["/"] * 100, "/report", "/right", "/report"])
+            os.killpg(server.pid, signal.SIGINT)
+            _, report = server.communicate(timeout=60)
+        finally:
+            if server.poll() is None:
+                os.killpg(server.pid, signal.SIGKILL)
+        written = json.loads((tmp_path / "out.json").read_text())
+        mine = [line for line in written["lines"] if line["file"].endswith("service.py")]
+        assert {(line["line"], line["function"]) for line in mine} <= {(13, "report")}, report
+        return mine, report
+
+    (line,), report = until(lambda found: found[0], serve)
+    assert "service.py:13 report" in report, report
+    assert 1 <= line["count"] <= 8 and line["threadable"] == "pycrust:sum_of_squares"
+
+
+def load(port, paths, clients=4):
+    """Ask for all the paths, in several threads at once."""
+    import http.client
+
+    def client():
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        for path in paths:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            answers.append((answer.status, answer.read()))
+        connection.close()
+
+    answers = []
+    threads = [threading.Thread(target=client) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [status for status, _ in answers] == [200] * len(paths) * clients
