@@ -8,7 +8,6 @@ from typing import Any, Literal, Protocol, SupportsIndex, TypeAlias, TypeVar, ov
 import numpy as np
 import numpy.typing as npt
 
-
 _Scalar_co = TypeVar("_Scalar_co", bound=np.generic, covariant=True)
 
 class _Array(Protocol[_Scalar_co]):
@@ -37,7 +36,6 @@ _T = TypeVar("_T", np.int64, np.uint64, np.float64, np.float32, np.float16, np.c
 _Out = TypeVar("_Out", bound=npt.NDArray[Any])
 _One = TypeVar("_One", float, complex, covariant=True)  # what complex numbers give
 _Many = TypeVar("_Many", np.float64, np.complex128, covariant=True)
-
 
 # Functions with the same parameters share a class, so that its overloads are written once. Where the result depends on
 # what is untyped it is Any; an out decides its type. Else no axis and no keepdims gives a number of Python's, and the
