@@ -85,7 +85,7 @@ def test_the_c_example(tmp_path):
 
 def test_results_are_recorded(tmp_path, monkeypatch, capfd):
     """One entry for each command, its last result; the output is passed on, and so is the exit status."""
-    record = runpy.run_path(str(DOCS.parent / "tests" / "record"))
+    record = runpy.run_path(str(DOCS.parent / "tests" / "tools" / "record"))
     monkeypatch.setitem(record["main"].__globals__, "RESULTS", tmp_path / "results.txt")
     say = [
         sys.executable,
