@@ -346,6 +346,7 @@ def run_stalls(options: argparse.Namespace) -> int:
         sys.stderr.flush()
         if -status != signal.SIGKILL:
             signal.signal(-status, signal.SIG_DFL)
+        leave_no_core_file()  # the program's own is the one to keep
         os.kill(os.getpid(), -status)
         return 128 - status
     worst = max((stall.seconds for stall in result.held), default=0.0) if result else 0.0
@@ -353,6 +354,13 @@ def run_stalls(options: argparse.Namespace) -> int:
         print(f"pycrust: a line held the GIL for {seconds_in_words(worst)}", file=sys.stderr)
         return 1
     return status
+
+
+def leave_no_core_file() -> None:
+    import ctypes
+
+    PR_SET_DUMPABLE = 4
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def run_compare(options: argparse.Namespace) -> int:
