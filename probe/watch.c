@@ -233,7 +233,7 @@ static void (*_Atomic dump)(int);
 static volatile sig_atomic_t dump_slot;
 
 /* It may run after the watch has ended: a program that took the signal gives it back to us. */
-static void write_traceback(int signum)
+static void write_own_traceback(int signum)
 {
     (void)signum;
     void (*function)(int) = dump;
@@ -249,7 +249,7 @@ void pc_watch_keep_slot(pc_watch *watch, int slot, int begin)
 
 void pc_watch_signal(pc_watch *watch, int signum, int slot)
 {
-    struct sigaction ours = {.sa_handler = write_traceback, .sa_flags = SA_RESTART | SA_ONSTACK},
+    struct sigaction ours = {.sa_handler = write_own_traceback, .sa_flags = SA_RESTART | SA_ONSTACK},
                      faulthandlers;
     sigaction(slot, NULL, &faulthandlers);
     dump_slot = slot;
@@ -263,7 +263,7 @@ static int handles(int signum)
 {
     struct sigaction now;
     return sigaction(signum, NULL, &now) == 0 && /* not for 0: no signal */
-           now.sa_handler == write_traceback;
+           now.sa_handler == write_own_traceback;
 }
 
 int pc_watch_has_signal(pc_watch *watch)
@@ -817,63 +817,116 @@ static void stop(pc_watch *watch)
 }
 
 /* The watch that runs, and how many forks are under way: several threads may fork at once. */
-static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t forks = PTHREAD_MUTEX_INITIALIZER;
 static pc_watch *current;
 static int pauses;
 
 int pc_watch_start(pc_watch *watch, void *(*beat)(void *), void *argument)
 {
     int error = EBUSY;
-    pthread_mutex_lock(&turn);
+    pthread_mutex_lock(&forks);
     if (current == NULL) {
         watch->beats = beat;
         watch->argument = argument;
         error = pauses > 0 ? 0 : start(watch);
         current = error == 0 ? watch : NULL;
     }
-    pthread_mutex_unlock(&turn);
+    pthread_mutex_unlock(&forks);
     return error;
 }
 
 void pc_watch_stop(pc_watch *watch)
 {
-    pthread_mutex_lock(&turn);
+    pthread_mutex_lock(&forks);
     if (current == watch) {
         stop(watch);
         current = NULL;
     }
-    pthread_mutex_unlock(&turn);
+    pthread_mutex_unlock(&forks);
 }
 
 void pc_watch_pause(void)
 {
-    pthread_mutex_lock(&turn);
+    pthread_mutex_lock(&forks);
     if (pauses++ == 0 && current != NULL) {
         stop(current);
     }
-    pthread_mutex_unlock(&turn);
+    pthread_mutex_unlock(&forks);
 }
 
 void pc_watch_resume(void)
 {
-    pthread_mutex_lock(&turn);
+    pthread_mutex_lock(&forks);
     /* None if the hook of the fork was set while the fork was under way. */
     if (pauses > 0 && --pauses == 0 && current != NULL) {
         start(current);
     }
-    pthread_mutex_unlock(&turn);
+    pthread_mutex_unlock(&forks);
 }
 
 void pc_watch_forget(void)
 {
     /* Another thread of the parent may have had the locks. */
     pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
-    turn = fresh;
+    forks = fresh;
     if (current != NULL) {
         current->lock = fresh;
     }
     current = NULL;
     pauses = 0;
+}
+
+/* ---- signals for a child
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static volatile sig_atomic_t child;       /* 0: not yet */
+static _Atomic uint64_t undelivered;      /* bit n - 1: signal n */
+static struct sigaction not_forwarded[64]; /* what handled them before */
+
+static void deliver(void)
+{
+    if (child > 0) {
+        uint64_t signums = atomic_exchange(&undelivered, 0);
+        for (int signum = 1; signums != 0; signum++, signums >>= 1) {
+            if (signums & 1) {
+                kill((pid_t)child, signum);
+            }
+        }
+    }
+}
+
+static void forward(int signum, siginfo_t *info, void *context)
+{
+    (void)context;
+    int error = errno;
+    /* What the terminal sends goes to all processes in the foreground, and so to the child. */
+    if (info->si_code != SI_KERNEL) {
+        atomic_fetch_or(&undelivered, (uint64_t)1 << (signum - 1));
+        deliver();
+    }
+    errno = error;
+}
+
+void pc_forward_begin(int signum)
+{
+    struct sigaction action = {.sa_sigaction = forward, .sa_flags = SA_SIGINFO | SA_RESTART};
+    struct sigaction *before = &not_forwarded[signum - 1];
+    sigaction(signum, NULL, before);
+    if (before->sa_handler != SIG_IGN) { /* as under nohup: the child ignores it, too */
+        sigaction(signum, &action, NULL);
+    }
+}
+
+void pc_forward_to(int pid)
+{
+    child = pid;
+    deliver();
+}
+
+void pc_forward_end(int signum)
+{
+    sigaction(signum, &not_forwarded[signum - 1], NULL);
 }
 
 #else /* not Linux: pc_gil_find says so, and nothing below is ever called */
@@ -913,6 +966,9 @@ ABSENT(void, pc_watch_sink, (pc_watch * watch, int file, const char *path), )
 ABSENT(size_t, pc_watch_log, (pc_watch * watch, char *log, size_t size), 0)
 ABSENT(double, pc_watch_over, (pc_watch * watch), 0.0)
 ABSENT(void, pc_watch_figures, (pc_watch * watch, pc_figures *figures, int reset), )
+ABSENT(void, pc_forward_begin, (int signum), )
+ABSENT(void, pc_forward_to, (int pid), )
+ABSENT(void, pc_forward_end, (int signum), )
 ABSENT(int, pc_readable, (const void *bytes), 0)
 ABSENT(int, pc_gettid, (void), 0)
 ABSENT(int, pc_is_locked, (const pc_gil *gil), 0)

@@ -114,6 +114,12 @@ size_t pc_watch_log(pc_watch *watch, char *log, size_t size);
 double pc_watch_over(pc_watch *watch);
 void pc_watch_figures(pc_watch *watch, pc_figures *figures, int reset);
 
+/* Pass a signal of this process on to another, from `pc_forward_to` on; one that comes before is
+ * passed on then. 0: to none any more. */
+void pc_forward_begin(int signum);
+void pc_forward_to(int pid);
+void pc_forward_end(int signum);
+
 /* Can these bytes be read? */
 int pc_readable(const void *bytes);
 /* The calling thread, as the system has it. */

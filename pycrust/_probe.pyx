@@ -72,6 +72,9 @@ cdef extern from "watch.h" nogil:
     void pc_watch_note(pc_watch *watch, const char *what, int reset)
     size_t pc_watch_log(pc_watch *watch, char *log, size_t size)
     double pc_watch_over(pc_watch *watch)
+    void pc_forward_begin(int signum)
+    void pc_forward_to(int pid)
+    void pc_forward_end(int signum)
     int pc_readable(const void *bytes)
     int pc_gettid()
     int pc_is_locked(const pc_gil *gil)
@@ -538,3 +541,22 @@ def in_child():
     pc_watch_forget()
     if the_watch is not None:
         the_watch.forget()
+
+
+# ---- signals for a child ------------------------------------------------------------
+
+def forward_begin(signums):
+    """From now on these signals are for a child that is about to be started; Ctrl-C in a terminal it gets anyway."""
+    for signum in signums:
+        pc_forward_begin(signum)
+
+
+def forward_to(int pid):
+    """Here it is; 0: it has ended."""
+    pc_forward_to(pid)
+
+
+def forward_end(signums):
+    """They are this process's again."""
+    for signum in signums:
+        pc_forward_end(signum)

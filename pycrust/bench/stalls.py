@@ -694,26 +694,17 @@ def far_from_the_programs(file: int) -> int:
 
 def run(command: Sequence[str], environment: dict[str, str]) -> int:
     """Run a command as if it were this process: signals go to it."""
-    forwarded = {signals.SIGTERM, signals.SIGHUP, signals.SIGINT, signals.SIGUSR1, signals.SIGUSR2, signals.SIGQUIT}
-    # From here on they wait, so that none is lost while the program starts.
-    before = signals.pthread_sigmask(signals.SIG_BLOCK, {*forwarded, signals.SIGCHLD})
-    signals.signal(signals.SIGCHLD, signals.SIG_DFL)  # if it was ignored nothing would tell of the end
+    forwarded = [signals.SIGTERM, signals.SIGHUP, signals.SIGINT, signals.SIGUSR1, signals.SIGUSR2, signals.SIGQUIT]
+    _probe.forward_begin(forwarded)
     try:
-        ignored_by_python = [signals.SIGPIPE, signals.SIGXFSZ]
-        child = os.posix_spawn(command[0], command, environment, setsigmask=before, setsigdef=ignored_by_python)
-        while True:
-            info = signals.sigwaitinfo({*forwarded, signals.SIGCHLD})
-            if info.si_signo == signals.SIGCHLD:
-                ended, status = os.waitpid(child, os.WNOHANG)
-                if ended:
-                    return os.waitstatus_to_exitcode(status)
-            elif info.si_code != SENT_BY_THE_KERNEL:
-                os.kill(child, info.si_signo)
+        # It inherits what this process has inherited.
+        with subprocess.Popen(command, env=environment, close_fds=False) as child:
+            _probe.forward_to(child.pid)
+            os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+            _probe.forward_to(0)  # before the number can be another's
+            return child.wait()
     finally:
-        signals.pthread_sigmask(signals.SIG_SETMASK, before)
-
-
-SENT_BY_THE_KERNEL = 0x80  # SI_KERNEL: Ctrl-C on a terminal, say, which goes to the program as well
+        _probe.forward_end(forwarded)
 
 
 def read(log: bytes, result: Stalls) -> bool:
