@@ -420,7 +420,6 @@ cdef void tell(pc_watch *watch, pc_stall *stall) noexcept:
         name_thread(&stall.names[which])
     stall.line = 0
     place_thread(stall, stall.names[0].ident)
-    PyErr_Clear()
     if was:
         PyGC_Enable()
 
@@ -434,6 +433,8 @@ cdef bint copy(char *to, Py_ssize_t size, PyObject *text) noexcept:
         return False
     encoded = PyUnicode_AsEncodedString(text, "utf-8", "surrogateescape")
     fits = encoded != NULL and PyBytes_GET_SIZE(encoded) < size
+    if encoded == NULL:
+        PyErr_Clear()
     if fits:
         memcpy(to, PyBytes_AS_STRING(encoded), PyBytes_GET_SIZE(encoded) + 1)
     Py_XDECREF(encoded)
@@ -458,7 +459,9 @@ cdef void name_thread(pc_name *name) noexcept:
     thread = NULL if ident == NULL else PyDict_GetItem(active, ident)
     Py_XDECREF(ident)
     attributes = NULL if thread == NULL else PyObject_GenericGetDict(thread, NULL)
-    if attributes != NULL:
+    if attributes == NULL:
+        PyErr_Clear()
+    else:
         copy(name.thread, sizeof(name.thread), PyDict_GetItemString(attributes, "_name"))
         Py_XDECREF(attributes)
 
