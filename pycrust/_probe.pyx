@@ -344,7 +344,7 @@ cdef class Watch:
                 while True:
                     alive = pc_watch_nap(self.watch, mean)
                     mean = BEAT
-                    if pc_watch_ask(self.watch, self.always or not alive):
+                    if pc_watch_ask(self.watch, self.always or counts or not alive):
                         break
             wait = pc_watch_got(self.watch)
             counts = alive and wait >= pc_watch_over(self.watch)
@@ -356,7 +356,7 @@ cdef class Watch:
                     pc_watch_keep(self.watch, &self.stall)
             # Python code, asked for the GIL, gives it after a switch interval. Being asked too often would slow it.
             # But one stall may follow another at once.
-            mean = BEAT if counts else min(max(BEAT, 2.0 * wait), SLOWEST_BEAT)
+            mean = 0.0 if counts else min(max(BEAT, 2.0 * wait), SLOWEST_BEAT)
 
 
 MOST_STALLS = PC_MOST_STALLS
