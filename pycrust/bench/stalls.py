@@ -118,7 +118,8 @@ class Stall:
     label : str
         ``'held'``, ``'contention'``, ``'gc'``, ``'no core'`` or ``'unknown'``.
     thread : str
-        The holder, if it was *held*.
+        The holder, if it was *held*: its name in `threading`, or ``'MainThread'``, or the name that the system has for
+        it, or ``'thread 1234'``; ``'one that ended'`` if none was known in time.
     stack : tuple of Place
         Where the holder was, innermost first, if it was *held* and that is known.
     seen : str
@@ -562,7 +563,7 @@ def stalls(over: float = OVER, *, signal: int | None = None) -> "AbstractContext
     -----
     A thread, the *beat*, asks for the GIL about every millisecond. While it waits for longer than it should, another
     one, which never takes the GIL, looks who has it. If that thread was asked to hand it over and goes on, it gets a
-    signal whose handler is faulthandler's: it writes its own traceback. A holder that sleeps in the system gets none,
+    signal whose handler calls faulthandler's: it writes its own traceback. A holder that sleeps in the system gets none,
     since that would wake it; then the line is the one on which it hands the GIL over.
 
     The watch pauses for a fork, and a child is not watched. What it costs is measured by ``tests/cost_of_stalls.py``.
