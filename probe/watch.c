@@ -52,6 +52,10 @@ struct pc_watch {
     uint64_t wait_signalled; /* when one was last asked for */
     unsigned long switches_signalled;
     double next_signal;
+    /* A hold that lasts: seconds from which on it is told, and ends the process; 0: never. */
+    double dump_over, abort_over, next_dump;
+    int dump_signals; /* sent for the next */
+    pc_stall lasting;
     /* The log: written to the sink if there is one, else kept in memory. */
     int sink, kept;
     struct stat sink_stat;
@@ -301,6 +305,8 @@ static void drain(pc_watch *watch)
     }
 }
 
+static void dump_holder(pc_watch *watch, double now);
+
 static void signal_holder(pc_watch *watch, double now)
 {
     pc_spell *spell = &watch->spell;
@@ -346,6 +352,8 @@ static void begin_spell(pc_watch *watch, const char *holder, unsigned long switc
     spell->first = spell->last = now;
     spell->looks = 1;
     watch->next_signal = 0.0;
+    watch->next_dump = watch->dump_over;
+    watch->dump_signals = 0;
     watch->solid_asked = -1.0;
     watch->runs = watch->sleeps = 0;
     if (holder != NULL) {
@@ -415,6 +423,7 @@ static void look(pc_watch *watch, double now)
         now - watch->begin >= 0.5 * pc_watch_over(watch)) {
         signal_holder(watch, now);
     }
+    dump_holder(watch, now);
 }
 
 /* Sleep until then; true: the end. With the lock, which others have meanwhile. */
@@ -620,15 +629,9 @@ static void log_record(pc_watch *watch)
     watch->log_length = need;
 }
 
-/* The name of the thread: threading's; or the system's, if it is not just that of the process. */
-static const char *name_of(const pc_stall *stall, char *text, size_t size)
+/* The name of the thread as the system has it, if it is not just that of the process. */
+static const char *name_by_system(const pc_spell *spell, char *text, size_t size)
 {
-    const pc_spell *spell = &stall->spell;
-    for (int k = 0; k < 2; k++) {
-        if (stall->names[k].ident == spell->ident && stall->names[k].thread[0] != '\0') {
-            return stall->names[k].thread;
-        }
-    }
     if (spell->tid == getpid()) {
         return "MainThread";
     }
@@ -644,14 +647,25 @@ static const char *name_of(const pc_stall *stall, char *text, size_t size)
     return text;
 }
 
-void pc_watch_keep(pc_watch *watch, const pc_stall *stall)
+/* As threading has it, or else the system. */
+static const char *name_of(const pc_stall *stall, char *text, size_t size)
+{
+    for (int k = 0; k < 2; k++) {
+        if (stall->names[k].ident == stall->spell.ident && stall->names[k].thread[0] != '\0') {
+            return stall->names[k].thread;
+        }
+    }
+    return name_by_system(&stall->spell, text, size);
+}
+
+/* With the lock. */
+static void keep(pc_watch *watch, const char *what, const pc_stall *stall)
 {
     const pc_spell *spell = &stall->spell;
     char text[32];
-    pthread_mutex_lock(&watch->lock);
     if (watch->kept < PC_MOST_STALLS) {
         watch->kept++;
-        put(watch, "{\"stall\": [%lu", stall->switches);
+        put(watch, "{\"%s\": [%lu", what, stall->switches);
         put_seconds(watch, stall->begin);
         put_seconds(watch, stall->end - stall->begin);
         put_seconds(watch, stall->late);
@@ -674,7 +688,69 @@ void pc_watch_keep(pc_watch *watch, const pc_stall *stall)
         }
         log_record(watch);
     }
+}
+
+void pc_watch_keep(pc_watch *watch, const pc_stall *stall)
+{
+    pthread_mutex_lock(&watch->lock);
+    keep(watch, "stall", stall);
     pthread_mutex_unlock(&watch->lock);
+}
+
+void pc_watch_dump_over(pc_watch *watch, double seconds, double abort_seconds)
+{
+    watch->dump_over = seconds > 0.0 ? seconds : abort_seconds;
+    watch->abort_over = abort_seconds;
+}
+
+static void tell(const char *text, size_t length)
+{
+    ssize_t written = write(2, text, length);
+    (void)written;
+}
+
+/* A hold that lasts is told while it does: it may never end, or end with the process. */
+static void dump_holder(pc_watch *watch, double now)
+{
+    pc_spell *spell = &watch->spell;
+    double held = now - spell->since;
+    int ends = watch->abort_over > 0.0 && held >= watch->abort_over;
+    if (watch->dump_over <= 0.0 || spell->tid == 0 || (held < watch->next_dump && !ends)) {
+        return;
+    }
+    if (watch->dump_signals < 4) {
+        /* Two looks make a line. It is asked even if it sleeps: by now that matters more. */
+        if (watch->dump_signals++ % 2 == 0) {
+            watch->next_signal = 0.0;
+            signal_holder(watch, now);
+        }
+        return;
+    }
+    char name[32], text[128];
+    int length = snprintf(text, sizeof text, "pycrust: %s has held the GIL for %.0f s\n",
+                          name_by_system(spell, name, sizeof name), held);
+    tell(text, (size_t)length);
+    static const char begin[] = "Stack (most recent call first):\n";
+    const size_t size = sizeof begin - 1;
+    for (int at = spell->length - (int)size; at >= 0; at--) {
+        if (memcmp(spell->text + at, begin, size) == 0) {
+            tell(spell->text + at, (size_t)(spell->length - at));
+            break;
+        }
+    }
+    pc_stall *stall = &watch->lasting;
+    stall->switches = switches_now(watch) - watch->switches + 1;
+    stall->begin = watch->begin;
+    stall->end = now;
+    stall->late = watch->late;
+    stall->spell = *spell;
+    keep(watch, "lasting", stall);
+    if (ends) {
+        tell("pycrust: aborted, as --abort-over asks\n", 39);
+        abort();
+    }
+    watch->next_dump = 2.0 * watch->next_dump;
+    watch->dump_signals = 0;
 }
 
 void pc_watch_note(pc_watch *watch, const char *what, int reset)
@@ -961,6 +1037,7 @@ ABSENT(double, pc_watch_got, (pc_watch * watch), 0.0)
 ABSENT(unsigned long, pc_watch_holder, (pc_watch * watch, int longest), 0)
 ABSENT(void, pc_watch_judge, (pc_watch * watch, pc_stall *stall), )
 ABSENT(void, pc_watch_keep, (pc_watch * watch, const pc_stall *stall), )
+ABSENT(void, pc_watch_dump_over, (pc_watch * watch, double seconds, double abort_seconds), )
 ABSENT(void, pc_watch_note, (pc_watch * watch, const char *what, int reset), )
 ABSENT(void, pc_watch_sink, (pc_watch * watch, int file, const char *path), )
 ABSENT(size_t, pc_watch_log, (pc_watch * watch, char *log, size_t size), 0)

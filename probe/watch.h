@@ -74,6 +74,10 @@ int pc_watch_has_signal(pc_watch *watch);
 /* If it does, put back what handled it before, and drop what is under way. */
 void pc_watch_give_signal(pc_watch *watch);
 
+/* Before the start: write who holds the GIL, and where, to stderr and to the log, after so many
+ * seconds, and again after twice as many each time; abort the process after so many. 0: never. */
+void pc_watch_dump_over(pc_watch *watch, double seconds, double abort_seconds);
+
 /* Write the log to this file instead of to memory; opened again by its path, of less than 64
  * bytes, if the program closes it. */
 void pc_watch_sink(pc_watch *watch, int file, const char *path);

@@ -56,6 +56,7 @@ cdef extern from "watch.h" nogil:
     void pc_watch_keep_slot(pc_watch *watch, int slot, int begin)
     void pc_watch_signal(pc_watch *watch, int signum, int slot)
     void pc_watch_give_signal(pc_watch *watch)
+    void pc_watch_dump_over(pc_watch *watch, double seconds, double abort_seconds)
     void pc_watch_sink(pc_watch *watch, int file, const char *path)
     int pc_watch_start(pc_watch *watch, void *(*beat)(void *) noexcept, void *argument)
     void pc_watch_begun(pc_watch *watch)
@@ -323,6 +324,10 @@ cdef class Watch:
         cdef const char *name = what
         with nogil:
             pc_watch_note(self.watch, name, reset)
+
+    def dump_over(self, double seconds, double abort_seconds):
+        """Before `start`: tell of a hold while it lasts, from so long on, or abort the process; 0: never."""
+        pc_watch_dump_over(self.watch, seconds, abort_seconds)
 
     def ask_always(self, bint always):
         """Whether to ask for the GIL even when it is free."""

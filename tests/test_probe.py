@@ -83,6 +83,7 @@ TYPES = {
     "pc_watch_keep_slot": (None, c_void_p, c_int, c_int),
     "pc_watch_signal": (None, c_void_p, c_int, c_int),
     "pc_watch_give_signal": (None, c_void_p),
+    "pc_watch_dump_over": (None, c_void_p, c_double, c_double),
     "pc_watch_sink": (None, c_void_p, c_int, c_char_p),
     "pc_watch_start": (c_int, c_void_p, c_void_p, c_void_p),
     "pc_watch_begun": (None, c_void_p),
@@ -451,8 +452,10 @@ def test_the_log(hand):
         ctypes.memmove(to, b"a line\n", size)
         return 7
 
-    hand.put(pc_watch_log=log)
+    hand.put(pc_watch_log=log, pc_watch_dump_over=lambda watch, *seconds: hand.calls.append(seconds))
     assert watch.log() == b"a line\n"
+    watch.dump_over(5.0, 60.0)
+    assert hand.taken() == [(5.0, 60.0)]
 
 
 @needs_the_gil_by_hand

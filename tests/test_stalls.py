@@ -714,11 +714,12 @@ def test_what_was_logged_is_read():
 
     figures = (1, 2, 3, 0, 0.1, 0.2, 0.0, 0.1, 0.5, 0.02, 8.5)
     path = "/caf\udce9.py"  # whose name is not UTF-8
-    sleeper = seen(cpu=0.0, asleep=0.095, tracebacks="", file=path, line=4, function="für")
-    killed = record("idle", *figures) + record("stall", *seen()) + record("stall", *sleeper)
+    sleeper = seen(begin=11.0, cpu=0.0, asleep=0.095, tracebacks="", file=path, line=4, function="für")
+    told = record("lasting", *seen(seconds=0.05)) + record("lasting", *seen(seconds=0.07))  # while it lasted
+    killed = record("idle", *figures) + told + record("stall", *seen()) + record("lasting", *sleeper)
     result = Stalls(over=0.02)
     assert read(killed + b'{"stall": [1, 2', result)
-    assert [stall.begin for stall in result.stalls] == [1.0, 1.0]
+    assert [(stall.begin, round(stall.seconds, 6)) for stall in result.stalls] == [(1.0, 0.1), (2.0, 0.097)]
     assert result.stalls[1].stack == (Place(path, 4, "für"),)
     assert result.watch is None and "without its exit handlers" in str(result)
     assert read(killed + record("end", *figures), result) and result.watch.started == 8.5
@@ -991,6 +992,41 @@ def test_a_stall_right_after_another_is_not_lost(script, until):
         return sum(stall["label"] == "held" for stall in json.loads(done.stdout)["stalls"])
 
     until(lambda done: count(done) >= 8, lambda: run(path, options=["--json", "-"]))
+
+
+# ---- a hold that lasts -------------------------------------------------------------------
+
+
+DEADLOCK = """
+    import ctypes, threading
+    # A hold that has no end: with the GIL this thread waits for a lock of C's that only it could release.
+    libc = ctypes.PyDLL(None)
+    mutex = ctypes.create_string_buffer(64)
+    def handler():
+        libc.pthread_mutex_lock(mutex)
+        libc.pthread_mutex_lock(mutex)
+    handler()
+"""
+
+
+@needs_watch
+@pytest.mark.parametrize("end", ["killed", "aborted"])
+def test_a_hold_that_never_ends_is_told_while_it_lasts(script, end):
+    path = script(DEADLOCK)
+    options = ["--dump-over", "0.5", *(["--abort-over", "1"] if end == "aborted" else [])]
+    command = [sys.executable, "-m", "pycrust", "stalls", *options, path]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    told = []
+    while "in handler" not in "".join(told):
+        told.append(process.stderr.readline())
+        assert told[-1], told
+    assert re.search(r"pycrust: MainThread has held the GIL for \d+ s", "".join(told))
+    if end == "killed":
+        process.send_signal(signal.SIGQUIT)  # of which Python has no handler
+    rest = process.communicate(timeout=60)[1]
+    assert process.returncode == -(signal.SIGQUIT if end == "killed" else signal.SIGABRT)
+    assert ("as --abort-over asks" in rest) == (end == "aborted")
+    assert "program.py:8 handler" in rest and "1 line held the GIL" in rest, rest
 
 
 # ---- a server under load -------------------------------------------------------------------

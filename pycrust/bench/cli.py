@@ -128,6 +128,14 @@ def make_parser() -> argparse.ArgumentParser:
         help="exit with status 1 if a line held the GIL for longer, for a CI",
     )  # fmt: skip
     stalled.add_argument(
+        "--dump-over", type=positive_seconds, default=0.0, metavar="S",
+        help="write who holds the GIL, and where, while a hold lasts: after S seconds, 2 S, 4 S, …",
+    )  # fmt: skip
+    stalled.add_argument(
+        "--abort-over", type=positive_seconds, default=0.0, metavar="S",
+        help="write that, and abort the program, when a hold has lasted for S seconds",
+    )  # fmt: skip
+    stalled.add_argument(
         "--signal", type=signal_number, metavar="NAME", default=0,
         help="the signal that makes a thread write where it is (default SIGURG)",
     )  # fmt: skip
@@ -184,6 +192,16 @@ def milliseconds(text: str) -> float:
         seconds = math.nan
     if not 0 < seconds < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is not a time in milliseconds, like 20")
+    return seconds
+
+
+def positive_seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time in seconds, like 5")
     return seconds
 
 
@@ -337,7 +355,13 @@ def run_stalls(options: argparse.Namespace) -> int:
     if options.module == [] or not command:
         raise UserError("stalls needs a program: a script and its arguments, or -m, a module and its arguments")
     try:
-        result, status = stalls_of(command, options.over, signum=options.signal)
+        result, status = stalls_of(
+            command,
+            options.over,
+            signum=options.signal,
+            dump_over=options.dump_over,
+            abort_over=options.abort_over,
+        )
     except (RuntimeError, ValueError) as error:
         raise UserError(str(error)) from None
     if result is not None:

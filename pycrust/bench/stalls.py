@@ -627,7 +627,9 @@ FORBIDDEN = {
 # ---- a program ---------------------------------------------------------------------
 
 
-def stalls_of(command: Sequence[str], over: float = OVER, *, signum: int = 0) -> tuple[Stalls | None, int]:
+def stalls_of(
+    command: Sequence[str], over: float = OVER, *, signum: int = 0, dump_over: float = 0.0, abort_over: float = 0.0
+) -> tuple[Stalls | None, int]:
     """
     Run a program with this interpreter, under a watch.
 
@@ -638,6 +640,11 @@ def stalls_of(command: Sequence[str], over: float = OVER, *, signum: int = 0) ->
     over : float, optional
     signum : int, optional
         As for `stalls`.
+    dump_over : float, optional
+        Write who holds the GIL, and where, to stderr while a hold lasts: after so many seconds, and again after
+        twice as many, and so on. 0: never.
+    abort_over : float, optional
+        Abort the program when a hold has lasted for so many seconds. 0: never.
 
     Returns
     -------
@@ -664,7 +671,7 @@ def stalls_of(command: Sequence[str], over: float = OVER, *, signum: int = 0) ->
     hook = str(Path(__file__).with_name("watched"))
     log = far_from_the_programs(os.memfd_create("pycrust-stalls"))
     settings = [
-        repr(over), str(int(signum)), str(log), f"/proc/{os.getpid()}/fd/{log}", _probe.__file__,
+        repr(over), repr(dump_over), repr(abort_over), str(int(signum)), str(log), f"/proc/{os.getpid()}/fd/{log}", _probe.__file__,
         "" if path is None else f"={path}",
     ]  # fmt: skip
     environment = {
@@ -710,7 +717,8 @@ def run(command: Sequence[str], environment: dict[str, str]) -> int:
 
 def read(log: bytes, result: Stalls) -> bool:
     """Fill in what the watch logged; false if the program was not watched or did not start."""
-    start, seen = 0.0, []
+    start = 0.0
+    seen: dict[float, Seen] = {}  # by their begin: of one that lasts there is a record each time that it was told
     for line in log.splitlines():
         try:
             ((what, values),) = json.loads(line.decode("utf-8", "surrogateescape")).items()
@@ -725,6 +733,6 @@ def read(log: bytes, result: Stalls) -> bool:
         elif what == "not started":
             return False
         else:
-            seen.append(Seen(*values))
-    result.stalls = [Stall.of(each, result.over, start) for each in seen]
+            seen[values[1]] = Seen(*values)
+    result.stalls = [Stall.of(each, result.over, start) for each in seen.values()]
     return bool(log)

@@ -22,6 +22,8 @@ BY_HAND(void, pc_watch_keep_slot, (pc_watch * watch, int slot, int begin), (watc
 BY_HAND(void, pc_watch_signal, (pc_watch * watch, int signum, int slot), (watch, signum, slot))
 BY_HAND(void, pc_watch_give_signal, (pc_watch * watch), (watch))
 BY_HAND(void, pc_watch_sink, (pc_watch * watch, int file, const char *path), (watch, file, path))
+BY_HAND(void, pc_watch_dump_over, (pc_watch * watch, double seconds, double abort_seconds),
+        (watch, seconds, abort_seconds))
 BY_HAND(int, pc_watch_start, (pc_watch * watch, void *(*beat)(void *), void *argument),
         (watch, beat, argument))
 BY_HAND(void, pc_watch_begun, (pc_watch * watch), (watch))

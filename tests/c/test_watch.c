@@ -1185,6 +1185,87 @@ static void test_log(void)
     close(far);
 }
 
+/* ---- a hold that lasts --------------------------------------------------------------- */
+
+static char *told_of(int file)
+{
+    static char text[4096];
+    const ssize_t length = pread(file, text, sizeof text - 1, 0);
+    assert(length >= 0 && ftruncate(file, 0) == 0 && lseek(file, 0, SEEK_SET) == 0);
+    text[length] = '\0';
+    return text;
+}
+
+static void test_a_hold_that_lasts(void)
+{
+    const int usual = dup(2);
+    const int file = memfd_create("stderr", 0);
+    assert(dup2(file, 2) == 2);
+    begin_wait();
+    pc_watch_dump_over(watch, 1.0, 0.0);
+    traceback = "Stack (most recent call first):\n  a line\n";
+    answer = "1 (python) S 1"; /* it is asked though it sleeps */
+    asked = 1;
+    for (int k = 0; k < 16; k++) {
+        look_after(1, 0);
+    }
+    assert(hour == 65.0 && signals == 1 && strcmp(told_of(file), "") == 0);
+    for (int k = 0; k < 4; k++) {
+        drain(watch);
+        look_after(1, 0);
+    }
+    assert(signals == 2);
+    assert(strcmp(told_of(file), "pycrust: MainThread has held the GIL for 1 s\n"
+                                  "Stack (most recent call first):\n  a line\n") == 0);
+    assert(strstr(log_now(), "{\"lasting\": [1, 64.000000000, 1.250000000, ") == logged);
+    assert(watch->next_dump == 2.0 && watch->dump_signals == 0);
+    look_after(1, 0);
+    assert(strcmp(told_of(file), "") == 0 && signals == 2);
+    /* Without a traceback, and of another spell: from the start on. */
+    begin_spell(watch, holder, switches, hour);
+    assert(watch->next_dump == 1.0 && watch->spell.length == 0);
+    watch->signum = 0;
+    watch->spell.since = hour - 3.0;
+    for (int k = 0; k < 5; k++) {
+        look_after(0, 0);
+    }
+    assert(strcmp(told_of(file), "pycrust: MainThread has held the GIL for 3 s\n") == 0);
+    end_wait();
+
+    /* Never, unless it is asked for; --abort-over alone tells as well, at its time. */
+    begin_wait();
+    for (int k = 0; k < 100; k++) {
+        look_after(100, 0);
+    }
+    assert(signals == 0 && strcmp(told_of(file), "") == 0);
+    pc_watch_dump_over(watch, 0.0, 3.0);
+    assert(watch->dump_over == 3.0);
+    pc_watch_dump_over(watch, 100.0, 3.0);
+    const pid_t aborts = fork();
+    if (aborts == 0) {
+        struct rlimit none = {0, 0};
+        setrlimit(RLIMIT_CORE, &none);
+        watch->signum = 0;
+        watch->spell.since = hour - 2.0;
+        for (int k = 0; k < 10; k++) {
+            look_after(0, 0);
+        }
+        watch->spell.since = hour - 4.0;
+        for (int k = 0; k < 10; k++) {
+            look_after(0, 0);
+        }
+        _exit(0);
+    }
+    int status;
+    assert(waitpid(aborts, &status, 0) == aborts && WTERMSIG(status) == SIGABRT);
+    assert(strstr(told_of(file), " for 4 s\npycrust: aborted, as --abort-over asks\n") != NULL);
+    end_wait();
+    traceback = "a line\n";
+    assert(dup2(usual, 2) == 2);
+    close(usual);
+    close(file);
+}
+
 /* ---- signals for a child ----------------------------------------------------------- */
 
 /* A process that each signal ends. */
@@ -1389,6 +1470,7 @@ int main(void)
     test_beat();
     test_new();
     test_log();
+    test_a_hold_that_lasts();
     test_forwarding();
     test_threads();
     assert(made == 0 && held == 0);

@@ -15,7 +15,7 @@ def watch_the_program():
     settings = os.environ.pop("PYCRUST_STALLS", None)
     if settings is None:  # a subinterpreter: the main one, which is watched, has taken them
         return
-    over, signum, sink, sink_path, probe, path = settings.split("\n")
+    over, dump_over, abort_over, signum, sink, sink_path, probe, path = settings.split("\n")
     if path:
         os.environ["PYTHONPATH"] = path[1:]
     else:
@@ -40,6 +40,7 @@ def watch_the_program():
             watch.note(b"not started")
 
     watch = module.Watch(float(over), int(signum), int(sink), os.fsencode(sink_path))
+    watch.dump_over(float(dump_over), float(abort_over))
     watch.start(True)
     atexit.register(note_if_nothing_ran)
     time.sleep(0.1)  # the control: nothing runs
