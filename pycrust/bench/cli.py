@@ -348,8 +348,9 @@ def up_to(largest: int, sizes: Sequence[int]) -> list[int]:
 
 
 def run_stalls(options: argparse.Namespace) -> int:
-    nowhere = Path(os.devnull).open("w")  # noqa: SIM115  # for an output that is closed, as with >&-
-    sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
+    for name in "stdout", "stderr":
+        if getattr(sys, name) is None:  # closed, as with >&-
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
     check_outputs(options)
     command = ["-m", *options.module] if options.module else options.script
     if options.module == [] or not command:
