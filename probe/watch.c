@@ -726,6 +726,14 @@ static void dump_holder(pc_watch *watch, double now)
         }
         return;
     }
+    /* To the log first: whoever reads stderr may end the process. */
+    pc_stall *stall = &watch->lasting;
+    stall->switches = switches_now(watch) - watch->switches + 1;
+    stall->begin = watch->begin;
+    stall->end = now;
+    stall->late = watch->late;
+    stall->spell = *spell;
+    keep(watch, "lasting", stall);
     char name[32], text[128];
     int length = snprintf(text, sizeof text, "pycrust: %s has held the GIL for %.0f s\n",
                           name_by_system(spell, name, sizeof name), held);
@@ -738,13 +746,6 @@ static void dump_holder(pc_watch *watch, double now)
             break;
         }
     }
-    pc_stall *stall = &watch->lasting;
-    stall->switches = switches_now(watch) - watch->switches + 1;
-    stall->begin = watch->begin;
-    stall->end = now;
-    stall->late = watch->late;
-    stall->spell = *spell;
-    keep(watch, "lasting", stall);
     if (ends) {
         tell("pycrust: aborted, as --abort-over asks\n", 39);
         abort();
