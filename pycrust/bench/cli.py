@@ -143,6 +143,14 @@ def make_parser() -> argparse.ArgumentParser:
         help="exit with status 1 if a line held the GIL for longer than so many milliseconds, for CI",
     )  # fmt: skip
     stalled.add_argument(
+        "--dump-over", type=positive_seconds, default=0.0, metavar="S",
+        help="write who holds the GIL, and where, while a hold lasts: after S seconds, 2 S, 4 S, …",
+    )  # fmt: skip
+    stalled.add_argument(
+        "--abort-over", type=positive_seconds, default=0.0, metavar="S",
+        help="write that, and abort the program, when a hold has lasted for S seconds",
+    )  # fmt: skip
+    stalled.add_argument(
         "--signal", type=signal_number, metavar="NAME", default=0,
         help="the signal that makes a thread write its traceback (default SIGURG)",
     )  # fmt: skip
@@ -209,6 +217,16 @@ def milliseconds(text: str) -> float:
         seconds = math.nan
     if not 0 < seconds < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is not a time in milliseconds, like 20")
+    return seconds
+
+
+def positive_seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time in seconds, like 5")
     return seconds
 
 
@@ -362,12 +380,21 @@ def up_to(largest: int, sizes: Sequence[int]) -> list[int]:
 
 
 def run_stalls(options: argparse.Namespace) -> int:
+    for name in "stdout", "stderr":
+        if getattr(sys, name) is None:  # closed, as with >&-
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
     check_outputs(options)
     command = ["-m", *options.module] if options.module else options.script
     if options.module == [] or not command:
         raise UserError("stalls needs a program: a script and its arguments, or -m and a module and its arguments")
     try:
-        result, status = stalls_of(command, options.over, signum=options.signal)
+        result, status = stalls_of(
+            command,
+            options.over,
+            signum=options.signal,
+            dump_over=options.dump_over,
+            abort_over=options.abort_over,
+        )
     except (RuntimeError, ValueError) as error:
         raise UserError(str(error)) from None
     if result is not None:
@@ -378,6 +405,7 @@ def run_stalls(options: argparse.Namespace) -> int:
         sys.stderr.flush()
         if -status != signal.SIGKILL:
             signal.signal(-status, signal.SIG_DFL)
+        leave_no_core_file()  # the program's own is the one to keep
         os.kill(os.getpid(), -status)
         return 128 - status
     worst = max((stall.seconds for stall in result.held), default=0.0) if result else 0.0
@@ -385,6 +413,13 @@ def run_stalls(options: argparse.Namespace) -> int:
         print(f"pycrust: a line held the GIL for {seconds_in_words(worst)}", file=sys.stderr)
         return 1
     return status
+
+
+def leave_no_core_file() -> None:
+    import ctypes
+
+    PR_SET_DUMPABLE = 4
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def run_compare(options: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from ctypes import CFUNCTYPE, POINTER, c_char, c_double, c_int, c_size_t, c_ulong, c_void_p
+from ctypes import CFUNCTYPE, POINTER, c_char, c_char_p, c_double, c_int, c_size_t, c_ulong, c_void_p
 from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from pathlib import Path
 from types import SimpleNamespace
@@ -58,21 +58,19 @@ class Spell(ctypes.Structure):
     _fields_ = [
         ("switches", c_ulong), ("ident", c_ulong), ("tid", c_int), ("since", c_double), ("first", c_double),
         ("last", c_double), ("cpu", c_double), ("asleep", c_double), ("ignored", c_double), ("looks", c_int),
-        ("collecting", c_int), ("signals", c_int), ("length", c_int), ("text", c_char * 16384),
+        ("collecting", c_int), ("signals", c_int), ("length", c_int), ("comm", c_char * 17), ("text", c_char * 16384),
     ]  # fmt: skip
+
+
+class Name(ctypes.Structure):
+    _fields_ = [("ident", c_ulong), ("thread", c_char * 256)]
 
 
 class CStall(ctypes.Structure):
     _fields_ = [
         ("begin", c_double), ("end", c_double), ("switches", c_ulong), ("late", c_double), ("delay", c_double),
-        ("direct", c_int), ("spell", Spell),
-    ]  # fmt: skip
-
-
-class CFigures(ctypes.Structure):
-    _fields_ = [
-        ("beats", c_ulong), ("waits", c_ulong), ("looks", c_ulong), ("waited", c_double), ("longest_wait", c_double),
-        ("unseen", c_double), ("longest_late", c_double), ("started", c_double), ("signal_lost", c_int),
+        ("direct", c_int), ("spell", Spell), ("names", Name * 2), ("line", c_int), ("file", c_char * 4096),
+        ("function", c_char * 512),
     ]  # fmt: skip
 
 
@@ -82,18 +80,29 @@ TYPES = {
     "pc_watch_free": (None, c_void_p),
     "pc_watch_pipe": (c_int, c_void_p),
     "pc_signal_is_free": (c_int, c_int),
-    "pc_watch_signal": (None, c_void_p, c_int),
-    "pc_watch_keep_signal": (None, c_void_p, c_int),
+    "pc_watch_keep_slot": (None, c_void_p, c_int, c_int),
+    "pc_watch_signal": (None, c_void_p, c_int, c_int),
+    "pc_watch_give_signal": (None, c_void_p),
+    "pc_watch_dump_over": (None, c_void_p, c_double, c_double),
+    "pc_watch_sink": (None, c_void_p, c_int, c_char_p),
     "pc_watch_start": (c_int, c_void_p, c_void_p, c_void_p),
     "pc_watch_begun": (None, c_void_p),
     "pc_watch_stop": (None, c_void_p),
+    "pc_watch_pause": (None,),
+    "pc_watch_resume": (None,),
+    "pc_watch_forget": (None,),
     "pc_watch_nap": (c_int, c_void_p, c_double),
     "pc_watch_ask": (c_int, c_void_p, c_int),
     "pc_watch_got": (c_double, c_void_p),
-    "pc_watch_holder": (c_ulong, c_void_p),
+    "pc_watch_holder": (c_ulong, c_void_p, c_int),
     "pc_watch_judge": (None, c_void_p, POINTER(CStall)),
+    "pc_watch_keep": (None, c_void_p, POINTER(CStall)),
+    "pc_watch_note": (None, c_void_p, c_char_p, c_int),
+    "pc_watch_log": (c_size_t, c_void_p, c_void_p, c_size_t),
     "pc_watch_over": (c_double, c_void_p),
-    "pc_watch_figures": (None, c_void_p, POINTER(CFigures), c_int),
+    "pc_forward_begin": (None, c_int),
+    "pc_forward_to": (None, c_int),
+    "pc_forward_end": (None, c_int),
     "pc_readable": (c_int, c_void_p),
     "pc_gettid": (c_int,),
     "pc_is_locked": (c_int, POINTER(Gil)),
@@ -102,11 +111,11 @@ TYPES = {
 }
 # These take long, or take a lock for which others wait who have the GIL, or will.
 WITHOUT_GIL = {
-    "pc_watch_begun", "pc_watch_stop", "pc_watch_nap", "pc_watch_ask", "pc_watch_judge", "pc_watch_figures",
-    "pc_is_locked",
+    "pc_watch_start", "pc_watch_begun", "pc_watch_stop", "pc_watch_pause", "pc_watch_resume", "pc_watch_nap",
+    "pc_watch_ask", "pc_watch_judge", "pc_watch_keep", "pc_is_locked",
 }  # fmt: skip
 ADDRESS = 4096  # of a watch: a name, nothing to follow
-SIGNAL = signal.SIGUSR2 if sys.platform != "win32" else 0
+SIGNAL, SLOT = 12, 64
 
 
 @pytest.fixture(scope="session")
@@ -133,6 +142,7 @@ class ByHand:
 
     def __init__(self, library, folder):
         self.calls, self.errors = [], []
+        self.idents = [threading.get_ident(), 0]  # of the last holder, and the one before
         self._library, self._kept = library, []
         self.gil = right_places()
         self.pipe = -1
@@ -144,8 +154,14 @@ class ByHand:
             pc_watch_free=self.logged("free"),
             pc_watch_pipe=lambda watch: self.pipe,
             pc_signal_is_free=self.logged("free?", 1),
-            pc_watch_signal=self.logged("signal"),
-            pc_watch_keep_signal=lambda watch, begin: self.calls.append(("keep", begin, is_caught())),
+            pc_watch_signal=lambda watch, *signals: self.calls.append(("signal", *signals, is_caught())),
+            pc_watch_give_signal=self.logged("give"),
+            pc_watch_keep_slot=lambda watch, slot, begin: self.calls.append(("keep", slot, begin, is_caught())),
+            pc_watch_sink=lambda watch, file, path: self.calls.append(("sink", file, path)),
+            pc_watch_note=lambda watch, what, reset: self.calls.append(("note", what, reset)),
+            pc_watch_pause=lambda: self.calls.append(("pause",)),
+            pc_watch_resume=lambda: self.calls.append(("resume",)),
+            pc_watch_forget=lambda: self.calls.append(("forget",)),
             pc_watch_start=self.start,
             pc_watch_begun=self.logged("begun"),
             pc_watch_stop=self.logged("stop"),
@@ -199,9 +215,9 @@ class ByHand:
 
 
 def is_caught():
-    """Whether the process has a handler for the signal."""
+    """Whether the process has a handler for the slot."""
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("SigCgt"))
-    return bool(int(line.split()[1], 16) >> (SIGNAL - 1) & 1)
+    return bool(int(line.split()[1], 16) >> (SLOT - 1) & 1)
 
 
 @pytest.fixture
@@ -364,25 +380,26 @@ def test_it_naps_between(hand):
 # ---- begin and end -------------------------------------------------------------------
 
 
+BEGINS = [("keep", SLOT, 1, False), ("signal", SIGNAL, SLOT, True), ("keep", SLOT, 0, True), ("start",), ("begun",)]
+ENDS = [("give",), ("keep", SLOT, 1, True), ("keep", SLOT, 0, False)]
+
+
 @needs_the_gil_by_hand
 def test_a_watch_begins_and_ends(hand):
     end, hand.pipe = os.pipe()
     watch = hand.module.Watch(0.25, SIGNAL)
-    assert hand.taken() == [("new", 0.25)] and watch.running is False and watch.stalls == []
+    assert hand.taken() == [("new", 0.25)] and watch.running is False
     count = sys.getrefcount(watch)
-    chained = []
-    before = signal.signal(SIGNAL, lambda *_: chained.append(1))
     thread = threading.Thread(target=(stay := threading.Event()).wait)
     thread.start()
     try:
         watch.start()
-        assert hand.taken() == [("free?",), ("signal", SIGNAL), ("start",), ("begun",)] and watch.running is True
+        assert hand.taken() == [("free?",), *BEGINS] and watch.running is True
         assert sys.getrefcount(watch) == count + 2  # that of the beat, and as the one that runs
-        # The traceback of this thread, and of no other; and the program's handler is not called.
-        signal.raise_signal(SIGNAL)
+        # The traceback of this thread, and of no other.
+        signal.raise_signal(SLOT)
         text = os.read(end, 10000).decode()
         assert text.count("Stack (most recent call first)") == 1 and "test_a_watch_begins_and_ends" in text
-        assert not chained
         with pytest.raises(RuntimeError, match="being watched already"):
             hand.module.Watch(0.25, SIGNAL).start()
         assert hand.taken() == [("new", 0.25), ("free",)]
@@ -393,11 +410,10 @@ def test_a_watch_begins_and_ends(hand):
     finally:
         stay.set()
         thread.join()
-        left = faulthandler.unregister(SIGNAL)
-        signal.signal(SIGNAL, before)
+        left = faulthandler.unregister(SLOT)
         os.close(end)
         os.close(hand.pipe)
-    assert not left and hand.taken() == [("stop",), ("keep", 1, True), ("keep", 0, True)]
+    assert not left and hand.taken() == [("stop",), ("note", b"end", 0), *ENDS]
     assert watch.running is False and sys.getrefcount(watch) == count
     watch.stop()
     assert hand.taken() == []
@@ -406,17 +422,40 @@ def test_a_watch_begins_and_ends(hand):
 
 
 @needs_the_gil_by_hand
-def test_ours_is_gone_before_the_programs_is_put_back(hand):
+def test_without_a_pipe_there_is_no_signal(hand):
     watch = hand.module.Watch(0.25, SIGNAL)
     watch.start()
-    assert ("signal", SIGNAL) not in hand.taken() and not is_caught()  # there is no pipe
+    assert hand.taken() == [("new", 0.25), ("free?",), ("start",), ("begun",)]
     watch.stop()
-    assert hand.taken() == [("stop",), ("keep", 1, False), ("keep", 0, False)]
+    assert hand.taken() == [("stop",), ("note", b"end", 0)]
     hand.pipe = 0  # a descriptor like others
     watch.start()
-    assert ("signal", SIGNAL) in hand.taken() and is_caught()
+    assert hand.taken() == [("free?",), *BEGINS]
     watch.stop()
-    assert hand.taken() == [("stop",), ("keep", 1, True), ("keep", 0, False)]
+    # The slot is another than the signal.
+    watch = hand.module.Watch(0.25, SLOT)
+    watch.start()
+    assert ("signal", SLOT, SLOT - 1, False) in hand.taken()
+    watch.stop()
+
+
+@needs_the_gil_by_hand
+def test_the_log(hand):
+    hand.module.Watch(0.25, SIGNAL)
+    assert hand.taken() == [("new", 0.25), ("free",)]
+    watch = hand.module.Watch(0.25, SIGNAL, 0, b"/the/sink")
+    assert hand.taken() == [("new", 0.25), ("sink", 0, b"/the/sink")]
+    watch.note(b"idle", True)
+    assert hand.taken() == [("note", b"idle", 1)]
+
+    def log(watch, to, size):
+        ctypes.memmove(to, b"a line\n", size)
+        return 7
+
+    hand.put(pc_watch_log=log, pc_watch_dump_over=lambda watch, *seconds: hand.calls.append(seconds))
+    assert watch.log() == b"a line\n"
+    watch.dump_over(5.0, 60.0)
+    assert hand.taken() == [(5.0, 60.0)]
 
 
 @needs_the_gil_by_hand
@@ -424,11 +463,12 @@ def test_what_cannot_begin_leaves_nothing(hand):
     watch = hand.module.Watch(0.25, SIGNAL)
     count = sys.getrefcount(watch)
     hand.put(pc_watch_start=lambda *_: 11)
+    hand.pipe = 0
     for _ in range(2):
         hand.taken()
         with pytest.raises(RuntimeError, match=f"no thread can be started to watch the GIL: {os.strerror(11)}"):
             watch.start()
-        assert hand.taken() == [("free?",), ("keep", 1, False), ("keep", 0, False)]
+        assert hand.taken() == [("free?",), *BEGINS[:3], *ENDS]
         assert watch.running is False and sys.getrefcount(watch) == count
     hand.put(pc_signal_is_free=lambda signum: signum != SIGNAL)
     with pytest.raises(RuntimeError, match=f"signal {int(SIGNAL)} is in use in this process: give another"):
@@ -444,55 +484,55 @@ def test_what_cannot_begin_leaves_nothing(hand):
 def test_other_processes_and_the_end(hand):
     watch = hand.module.Watch(0.25, SIGNAL)
     assert hand.hooks.exit == hand.hooks.fork == []
+    hand.pipe = 0
+    count = sys.getrefcount(watch)
     watch.start()
     (at_exit,), (fork,) = hand.hooks.exit, hand.hooks.fork
     assert set(fork) == {"before", "after_in_parent", "after_in_child"}
-    count = sys.getrefcount(watch)
     hand.taken()
-    for _ in range(2):
-        fork["before"]()
-        assert hand.taken() == [("stop",)] and watch.running is False
-        fork["after_in_parent"]()
-        assert hand.taken() == [("start",), ("begun",)] and watch.running is True
-    assert sys.getrefcount(watch) == count
     fork["before"]()
-    hand.put(pc_watch_start=lambda *_: 11)  # no thread to be had any more
     fork["after_in_parent"]()
-    fork["before"]()
-    assert watch.running is False and sys.getrefcount(watch) == count - 1
-    hand.put(pc_watch_start=hand.start)
-    hand.taken()
+    assert hand.taken() == [("pause",), ("resume",)] and watch.running is True
     fork["after_in_child"]()
-    assert hand.taken() == [("keep", 1, False), ("keep", 0, False)]
+    assert hand.taken() == [("forget",), *ENDS] and watch.running is False
+    assert sys.getrefcount(watch) == count
     watch.stop()
-    for function in fork.values():  # there is none in the child
-        function()
+    fork["after_in_child"]()
     at_exit()
-    assert hand.taken() == []
+    assert hand.taken() == [("forget",)]
     watch.start()
     hand.taken()
     at_exit()
-    assert hand.taken() == [("stop",), ("keep", 1, False), ("keep", 0, False)] and watch.running is False
+    assert hand.taken() == [("stop",), ("note", b"end", 0), *ENDS] and watch.running is False
     assert (len(hand.hooks.exit), len(hand.hooks.fork)) == (1, 1)  # once in a process
 
 
 @needs_the_gil_by_hand
-def test_figures(hand):
-    resets = []
-
-    def figures(watch, to, reset):
-        resets.append(reset)
-        to[0] = CFigures(1, 2, 3, 4.0, 5.0, 6.0, 7.0, began, 1)
-
-    hand.put(pc_watch_figures=figures)
+def test_two_threads_stop_it_at_once(hand):
+    """The second finds it stopped when the first has joined the threads of the watch."""
     watch = hand.module.Watch(0.25, SIGNAL)
-    began = time.perf_counter()
-    seen = watch.figures()
-    assert 0.0 <= seen[7] <= time.perf_counter() - began
-    assert seen == (1, 2, 4.0, 5.0, 3, 6.0, 7.0, seen[7], 0.25, True, began)
-    began -= 1000.0
-    assert watch.figures(True)[7] >= 1000.0
-    assert resets == [0, 1]
+    hand.pipe = 0
+    watch.start()
+    hand.taken()
+
+    def stop(_):
+        hand.calls.append(("stop",))
+        if hand.calls.count(("stop",)) == 1:
+            watch.stop()
+
+    hand.put(pc_watch_stop=stop)
+    watch.stop()
+    assert hand.taken() == [("stop",), ("stop",), ("note", b"end", 0), *ENDS]
+
+
+@needs_the_gil_by_hand
+def test_signals_for_a_child(hand):
+    for name in "begin", "to", "end":
+        hand.put(**{f"pc_forward_{name}": lambda number, name=name: hand.calls.append((name, number))})
+    hand.module.forward_begin([2, 15])
+    hand.module.forward_to(77)
+    hand.module.forward_end([2, 15])
+    assert hand.taken() == [("begin", 2), ("begin", 15), ("to", 77), ("end", 2), ("end", 15)]
 
 
 # ---- the beat -------------------------------------------------------------------------
@@ -523,7 +563,7 @@ def script(hand, waits, free=(), over=0.25):
         pc_watch_nap=nap,
         pc_watch_ask=ask,
         pc_watch_got=lambda watch: next(waits, None) or end(),
-        pc_watch_holder=lambda watch: threading.get_ident(),
+        pc_watch_holder=lambda watch, longest: hand.idents[longest],
         pc_watch_over=lambda watch: over,
     )
 
@@ -568,18 +608,19 @@ def test_a_beat_is_rarer_after_a_wait(hand):
     watch.stop()
 
 
-def stalled(hand, stall, waits=(0.25,), **options):
-    """What a watch keeps of a wait that counts, or several."""
+def stalled(hand, waits=(0.25,), then=()):
+    """What was told of each wait that counts."""
+    told = []
 
-    def judge(watch, to):
-        hand.calls.append(("judge", bool(to)))
-        if to:
-            ctypes.memmove(to, ctypes.byref(stall), ctypes.sizeof(stall))
+    def keep(watch, stall):
+        hand.calls.append(("keep", bool(stall)))
+        told.append(CStall.from_buffer_copy(stall.contents))
 
-    hand.put(pc_watch_judge=judge)
-    hand.naps = 1
+    hand.put(pc_watch_judge=lambda watch, stall: hand.calls.append(("judge", bool(stall))), pc_watch_keep=keep)
+    hand.naps = len(waits)
     script(hand, [*waits, 0.0001])
-    watch = hand.module.Watch(0.25, SIGNAL, **options)
+    hand.put(**dict(then))
+    watch = hand.module.Watch(0.25, SIGNAL)
     watch.start()
     hand.taken()
     try:
@@ -587,90 +628,121 @@ def stalled(hand, stall, waits=(0.25,), **options):
     finally:
         watch.stop()
     hand.check()
-    return watch.stalls
-
-
-def a_stall(**changed):
-    spell = Spell(
-        switches=7, ident=threading.get_ident(), tid=1, since=1.0, first=2.0, last=4.0, cpu=5.0, asleep=6.0,
-        ignored=7.0, looks=8, collecting=9, length=4, text=b"li\xe9es",
-    )  # fmt: skip
-    stall = CStall(begin=1.0, end=3.5, switches=2, late=0.5, delay=0.75, direct=0, spell=spell)
-    for name, value in changed.items():
-        setattr(stall if hasattr(stall, name) else stall.spell, name, value)
-    return stall
+    return told
 
 
 @needs_the_gil_by_hand
 def test_a_stall_is_kept(hand):
-    me, name = threading.get_ident(), threading.current_thread().name
-    usual = (1.0, 2.5, 2, 0.5, 0.75, 1.0, 2.0, 5.0, 6.0, 7.0, 8, 9, me, name, "li\ufffde", None)
-    assert stalled(hand, a_stall()) == [usual]
-    # It is looked at whose it was before that one goes on; then the beat asks again, whether or not somebody has the GIL.
-    assert [call for call in hand.taken() if call[0] in ("nap", "ask", "judge")] == [
-        ("nap", 0.001), ("ask", 0), ("judge", True), ("ask", 1), ("judge", False), ("nap", 0.001), ("ask", 1),
-        ("judge", False),
+    (stall,) = stalled(hand)
+    # It is looked at whose it was before that one goes on. Then the beat asks again at once.
+    assert [call for call in hand.taken() if call[0] in ("nap", "ask", "judge", "keep")] == [
+        ("nap", 0.001), ("ask", 0), ("judge", True), ("keep", True), ("nap", 0.0), ("ask", 1), ("judge", False),
     ]  # fmt: skip
-    assert stalled(hand, a_stall(), waits=[0.24999]) == []
-    assert stalled(hand, a_stall(), waits=[0.3, 0.25]) == [usual] * 2
-    # Nobody was seen.
-    nobody = (1.0, 2.5, 2, 0.5, 0.75, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0, 0, None, "", None)
-    assert stalled(hand, a_stall(ident=0)) == [nobody]
-    assert stalled(hand, a_stall(looks=1)) == [(*usual[:10], 1, *usual[11:])]
-    # Whoever gave the GIL to the beat was at the end of a call.
-    (found,) = stalled(hand, a_stall(direct=1))
-    assert found[:-1] == usual[:-1]
-    file, line, function = found[-1]
-    assert (Path(file), function) == (Path(__file__), "ByHand.start.<locals>.<lambda>") and line > 0
+    assert [name.ident for name in stall.names] == hand.idents
+    assert stall.names[0].thread.decode() == threading.current_thread().name
+    assert stall.names[1].thread == b""
+    # Whoever had the GIL was at the end of a call.
+    assert Path(stall.file.decode()) == Path(__file__) and stall.line > 0
+    assert stall.function == b"ByHand.start.<locals>.<lambda>"
+    assert stalled(hand, [0.24999]) == []
+    assert len(stalled(hand, [0.3, 0.25])) == 2
 
 
 @needs_the_gil_by_hand
-def test_whose_it_was(hand, monkeypatch):
-    me = threading.get_ident()
-    # Another's, which threading does not know: no name; and the name is that of the time after the wait.
-    assert stalled(hand, a_stall(ident=me + 1))[0][12:14] == (me + 1, None)
-    assert stalled(hand, a_stall(ident=me + 1, direct=1))[0][12:14] == (me + 1, threading.current_thread().name)
-    with monkeypatch.context() as patch:
-        patch.setattr(sys, "_current_frames", lambda: 1 // 0)
-        assert stalled(hand, a_stall(direct=1))[0][13:16:2] == (threading.current_thread().name, None)
-        patch.setattr(sys, "_current_frames", dict)
-        assert stalled(hand, a_stall(direct=1))[0][13:16:2] == (threading.current_thread().name, None)
-    # A program that does not use threads.
+@pytest.mark.parametrize("enabled", [True, False])
+def test_nothing_of_the_program_runs_for_it(hand, enabled):
+    """No attribute that is computed; and the garbage collector, which runs finalizers, is off meanwhile."""
+    ran, states = [], []
+
+    class Computed(threading.Thread):
+        def __getattribute__(self, name):
+            ran.append(name)
+            return super().__getattribute__(name)
+
+    def holder(watch, longest):
+        states.append(gc.isenabled())
+        ran.clear()
+        return ident
+
+    def kept(watch, stall):
+        states.append((gc.isenabled(), list(ran), stall.contents.names[1].thread))
+
+    thread = Computed(target=(stay := threading.Event()).wait, name="computed")
+    thread.start()
+    ident, was = thread.ident, gc.isenabled()
+    (gc.enable if enabled else gc.disable)()
+    try:
+        stalled(hand, then={"pc_watch_holder": holder, "pc_watch_keep": kept})
+    finally:
+        (gc.enable if was else gc.disable)()
+        stay.set()
+        thread.join()
+    assert states == [False, False, (enabled, [], b"computed")]
+
+
+@needs_the_gil_by_hand
+@pytest.mark.parametrize("name", ["w\u00f6rker", "undecodable \udce9", "x" * 255, "x" * 256, "\ud800", 7])
+def test_names(hand, monkeypatch, name):
+    """In UTF-8; what cannot be written so, or does not fit, is unknown."""
+    monkeypatch.setattr(threading.current_thread(), "_name", name)
+    (stall,) = stalled(hand)
+    expected = name.encode("utf-8", "surrogateescape") if name not in ("x" * 256, "\ud800", 7) else b""
+    assert stall.names[0].thread == expected
+    assert stall.line > 0  # all the same
+
+
+@needs_the_gil_by_hand
+def test_threads_that_are_not_known(hand, monkeypatch):
+    hand.idents[0] += 1
+    (stall,) = stalled(hand)
+    assert (stall.names[0].thread, stall.line, stall.names[1].thread) == (b"", 0, b"")
+    hand.idents[:] = [0, hand.idents[0] - 1]
+    (stall,) = stalled(hand)
+    assert stall.names[1].thread.decode() == threading.current_thread().name
+    hand.idents[:] = [hand.idents[1], 0]
+    # A program that does not use threads, or has another module of this name.
+    for module in (None, 7, SimpleNamespace(_active={})):
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, "threading", module)
+            assert stalled(hand)[0].names[0].thread == b""
     with monkeypatch.context() as patch:
         patch.delitem(sys.modules, "threading")
-        assert stalled(hand, a_stall())[0][13] is None
-
-
-CALL = next(code for name, code in __import__("opcode").opmap.items() if name.startswith("CALL"))
-
-
-@needs_the_gil_by_hand
-@pytest.mark.parametrize(
-    ("at", "found"), [(0, True), (2, True), (4, True), (6, False), (8, True), (-2, False), (10, False)]
-)
-def test_a_place_is_at_a_call(hand, monkeypatch, at, found):
-    """Caches, which are zeros, follow an instruction."""
-    code = SimpleNamespace(
-        co_code=bytes([CALL, 1, 0, 0, 0, 0, 1, 0, CALL, 1, 1, 0]), co_filename="a.py", co_qualname="f"
-    )
-    frame = SimpleNamespace(f_code=code, f_lasti=at, f_lineno=7)
-    monkeypatch.setattr(sys, "_current_frames", lambda: {threading.get_ident(): frame})
-    (stall,) = stalled(hand, a_stall(direct=1, ident=1))
-    assert stall[13:] == (threading.current_thread().name, "li\ufffde", ("a.py", 7, "f") if found else None)
-    code.co_code = bytes(12)  # nothing but caches: there is no such code
-    (stall,) = stalled(hand, a_stall(direct=1, ident=1))
-    assert stall[13::2] == (threading.current_thread().name, None)
+        (stall,) = stalled(hand)
+        assert stall.names[0].thread == b"" and stall.line > 0
+    for active in (None, {}, {hand.idents[0]: 7}):
+        with monkeypatch.context() as patch:
+            patch.setattr(threading, "_active", active)
+            (stall,) = stalled(hand)
+        assert stall.names[0].thread == b"" and stall.line > 0
 
 
 @needs_the_gil_by_hand
-def test_a_sink_gets_each_and_its_errors_are_its_own(hand):
-    got = []
-    assert stalled(hand, a_stall(), sink=got.append) == got != []
+def test_a_place_is_at_a_call(hand):
+    """It is where the thread is, in the middle of a call or else."""
+    inside, outside = threading.Event(), []
 
-    def fails(event):
-        raise SystemExit
+    def call():
+        inside.set()
+        stay.wait()
 
-    assert len(stalled(hand, a_stall(), waits=[0.3, 0.3], sink=fails)) == 2
-    hand.module.MOST_STALLS = 2
-    got.clear()
-    assert len(stalled(hand, a_stall(), waits=[0.3] * 4, sink=got.append)) == len(got) == 2
+    def loop():
+        inside.set()
+        while not outside:
+            pass
+
+    for work, known in ((call, True), (loop, False)):
+        inside.clear()
+        stay = threading.Event()
+        thread = threading.Thread(target=work)
+        thread.start()
+        inside.wait()
+        hand.idents[0] = thread.ident
+        stalls = [stalled(hand)[0] for _ in range(3)]
+        stay.set()
+        outside.append(1)
+        thread.join()
+        if known:
+            assert {(stall.line > 0, Path(stall.file.decode()).name) for stall in stalls} == {(True, "threading.py")}
+        else:
+            assert {stall.line for stall in stalls} == {0}
+        outside.clear()

@@ -47,8 +47,8 @@ def seen(**changed):
         'Stack (most recent call first):\n  File "/app.py", line 7 in handler\n  File "/app.py", line 2 in <module>\n'
     )
     usual = Seen(
-        begin=10.0, seconds=0.1, switches=1, late=0.0, delay=0.0, before=0.002, watched=0.098, cpu=0.098, asleep=0.0,
-        ignored=0.09, looks=40, collecting=0, ident=1, thread="MainThread", tracebacks=2 * frame, place=None,
+        switches=1, begin=10.0, seconds=0.1, late=0.0, delay=0.0, before=0.002, watched=0.098, cpu=0.098, asleep=0.0,
+        ignored=0.09, looks=40, collecting=0, thread="MainThread", tracebacks=2 * frame,
     )  # fmt: skip
     return usual._replace(**changed)
 
@@ -95,10 +95,10 @@ def test_two_looks_that_agree_make_a_line():
     assert stack_of(seen(tracebacks=frames(1, 2, 2)))[0][0].line == 2
     assert stack_of(seen(tracebacks=""))[0] == ()
     # One look during the stall, one after it.
-    assert stack_of(seen(tracebacks=frames(3), place=("/a.py", 3, "f")))[0][0].line == 3
-    assert stack_of(seen(tracebacks=frames(3), place=("/a.py", 4, "f")))[0] == ()
+    assert stack_of(seen(tracebacks=frames(3), file="/a.py", line=3, function="f"))[0][0].line == 3
+    assert stack_of(seen(tracebacks=frames(3), file="/a.py", line=4, function="f"))[0] == ()
     # Only a sleeper's line is taken from where it was after the stall: it is not signalled.
-    after = seen(tracebacks="", place=("/a.py", 4, "f"))
+    after = seen(tracebacks="", file="/a.py", line=4, function="f")
     assert stack_of(after)[0] == ()
     assert stack_of(after._replace(cpu=0.0, asleep=0.09)) == ((Place("/a.py", 4, "f"),), "after")
 
@@ -426,7 +426,7 @@ def test_a_result_is_a_table_a_plot_and_json(big):
 def run(*command, options=(), flags=(), **kwargs):
     return subprocess.run(
         [sys.executable, *flags, "-m", "pycrust", "stalls", *options, *command],
-        capture_output=True, text=True, timeout=120, **kwargs,
+        capture_output=True, text=True, **{"timeout": 120, **kwargs},
     )  # fmt: skip
 
 
@@ -719,17 +719,330 @@ def test_a_watch_that_is_never_stopped_ends_with_the_interpreter(python):
     assert (done.returncode, done.stdout, done.stderr) == (0, "end\n", "")
 
 
-def test_what_was_written_is_read(tmp_path):
+def test_what_was_logged_is_read():
     """Also when the program was killed: then how the watch went is not known."""
     from pycrust.bench import Stalls
 
-    figures = (1, 2, 0.1, 0.2, 3, 0.0, 0.1, 4.0, 0.02, False, 9.0)
-    sink = tmp_path / "sink"
-    sink.write_text(f"{('idle', figures, 9.0)!r}\n{(tuple(seen()),)!r}\n")
+    def record(what, *values):
+        return json.dumps({what: values}, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"
+
+    figures = (1, 2, 3, 0, 0.1, 0.2, 0.0, 0.1, 0.5, 0.02, 8.5)
+    path = "/caf\udce9.py"  # whose name is not UTF-8
+    sleeper = seen(begin=11.0, cpu=0.0, asleep=0.095, tracebacks="", file=path, line=4, function="für")
+    told = record("lasting", *seen(seconds=0.05)) + record("lasting", *seen(seconds=0.07))  # while it lasted
+    killed = record("idle", *figures) + told + record("stall", *seen()) + record("lasting", *sleeper)
     result = Stalls(over=0.02)
-    read(sink, result)
-    assert [stall.begin for stall in result.stalls] == [1.0]
+    assert read(killed + b'{"stall": [1, 2', result)
+    assert [(stall.begin, round(stall.seconds, 6)) for stall in result.stalls] == [(1.0, 0.1), (2.0, 0.097)]
+    assert result.stalls[1].stack == (Place(path, 4, "für"),)
     assert result.watch is None and "without its exit handlers" in str(result)
+    assert read(killed + record("end", *figures), result) and result.watch.started == 8.5
+    assert not read(b"", result) and not read(killed + record("not started", *figures), result)
+
+
+# ---- what a program would notice of being watched, if it were done otherwise -----------------
+
+
+@needs_watch
+def test_threads_that_fork_at_the_same_time(script):
+    """Each pauses the watch; the last resumes it."""
+    path = script(
+        """
+        import os, threading
+        def fork():
+            for _ in range(60):
+                child = os.fork()
+                if child == 0:
+                    os._exit(0)
+                os.waitpid(child, 0)
+        threads = [threading.Thread(target=fork) for _ in range(6)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        while len(os.listdir("/proc/self/task")) > 3:  # the kernel lists a thread for a moment after it was joined
+            pass
+        print(len(os.listdir("/proc/self/task")))
+        """
+    )
+    done = run(path, timeout=60)
+    assert done.stdout == "3\n", done.stderr  # the watch goes on
+
+
+@needs_watch
+def test_finalizers_run_in_the_threads_of_the_program(script):
+    """Garbage in cycles is there all the time, and so are stalls."""
+    path = script(
+        """
+        import gc, threading, pycrust
+        where = []
+        class Node:
+            def __init__(self):
+                self.me = self
+            def __del__(self):
+                where.append(threading.get_ident())
+        gc.collect()
+        gc.set_threshold(8, 1, 1)
+        for _ in range(30):
+            gc.collect()
+            Node(), Node()
+            pycrust.sum_of_squares(2 * 10**8)
+        print(len(where) > 0, set(where) == {threading.get_ident()})
+        """
+    )
+    assert run(path, options=["--over", "10"]).stdout == "True True\n"
+
+
+@needs_watch
+def test_a_program_whose_open_is_another(script, until):
+    """The log is opened once, before the program, under a high number."""
+    path = script(
+        """
+        import builtins, os, pycrust
+        opened, builtins.open = [], lambda *args, **kwargs: opened.append(args)
+        os.open = None
+        first = os.dup(2)
+        for _ in range(3):
+            pycrust.sum_of_squares(3 * 10**9)
+        print(opened, first)
+        """
+    )
+    plain = subprocess.run([sys.executable, path], capture_output=True, text=True)
+
+    def watched_run():
+        done = run(path)
+        assert done.stdout == plain.stdout
+        assert "Traceback" not in done.stderr
+        return done
+
+    until(lambda done: "program.py:7" in done.stderr, watched_run)
+
+
+@needs_watch
+def test_stalls_of_a_program_that_closed_all_files(script, until):
+    path = script("import os, pycrust\nos.closerange(3, 5000)\nfor _ in range(3): pycrust.sum_of_squares(3 * 10**9)\n")
+    until(lambda done: re.search(r"\nheld +[1-3] ", done.stderr), lambda: run(path))
+
+
+@needs_watch
+def test_the_locale_of_the_program_is_not_that_of_the_log(script, until):
+    names = ("de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "de_DE", "ru_RU.UTF-8")
+    path = script(
+        f"""
+        import locale, pycrust
+        for name in {names}:
+            try:
+                locale.setlocale(locale.LC_ALL, name)
+            except locale.Error:
+                continue
+        for _ in range(3): pycrust.sum_of_squares(3 * 10**9)
+        """
+    )
+    until(lambda done: "program.py:8" in done.stderr, lambda: run(path))
+
+
+@watches_this_process
+def test_a_signal_that_the_program_registers_with_faulthandler(big, tmp_path, until):
+    """It is the program's, who finds no traceback that it did not ask for."""
+    import faulthandler
+
+    def take():
+        with open(tmp_path / "own", "w+") as file, stalls() as watch:
+            faulthandler.register(signal.SIGURG, file=file)
+            try:
+                hold_by_a_call(big)
+                assert (tmp_path / "own").read_text() == ""
+                signal.raise_signal(signal.SIGURG)
+                assert "Current thread" in (tmp_path / "own").read_text()
+            finally:
+                faulthandler.unregister(signal.SIGURG)
+        assert _probe.Watch(0.02, signal.SIGURG).start is not None
+        return watch
+
+    until(lambda watch: watch.watch.signal_lost, take)
+
+
+@needs_watch
+def test_subinterpreters_say_nothing(script):
+    names = ("_interpreters", "_xxsubinterpreters")
+    path = script(
+        f"""
+        import importlib
+        for name in {names}:
+            try:
+                interpreters = importlib.import_module(name)
+                break
+            except ImportError:
+                pass
+        for _ in range(2):
+            interpreters.run_string(interpreters.create(), "import sys; print([p for p in sys.path if 'watched' in p])")
+        """
+    )
+    done = run(path)
+    assert done.stdout == "[]\n[]\n" and "not watched" not in done.stderr, done.stderr
+
+
+@needs_watch
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("hold(); hold(); hold()", "MainThread"),
+        ("import _thread; _thread.start_new_thread(lambda: (hold(), hold(), hold(), sleep(0.3)), ()); sleep(0.1); sleep(0.5)", r"thread \d+"),
+        (
+            "import ctypes, _thread\n"
+            "def run():\n"
+            "    ctypes.CDLL(None).prctl(15, b'the pool', 0, 0, 0)\n"
+            "    hold(); hold(); hold(); sleep(0.3)\n"
+            "_thread.start_new_thread(run, ()); sleep(0.1); sleep(0.5)",
+            "the pool",
+        ),
+        ("import threading as t; x = t.Thread(target=lambda: (hold(), hold(), hold(), sleep(0.3)), name='wörker \"1\"'); x.start(); x.join()", 'wörker "1"'),
+    ],
+    ids=["main", "_thread", "named by the system", "threading"],
+)  # fmt: skip
+def test_threads_have_names(script, until, text, name):
+    """Without threading, too."""
+    path = script(
+        f"import sys\nfrom time import sleep\nhold = lambda big=range(7_000_000): -1.5 in big\n{text}\n"
+        "assert 'import threading' in open(__file__).read() or 'threading' not in sys.modules\n"
+    )
+
+    def watched_run():
+        done = run(path, options=["--json", "-"])
+        assert done.returncode == 0, done.stderr
+        return {
+            line["file"] == path and thread for line in json.loads(done.stdout)["lines"] for thread in line["threads"]
+        }
+
+    found = until(lambda names: names - {False}, watched_run)
+    assert all(re.fullmatch(name, thread) for thread in found - {False}), found
+
+
+@needs_watch
+@pytest.mark.parametrize(
+    "command", [["no_such_script.py"], ["-m", "no_such_module"], ["broken.py"], ["-m", "broken"], ["."]], ids=" ".join
+)
+def test_a_program_that_did_not_start_has_no_report(script, tmp_path, command):
+    script("def f(:", "broken.py")
+    plain = subprocess.run([sys.executable, *command], capture_output=True, text=True, cwd=tmp_path)
+    done = run(*command, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (plain.returncode, plain.stdout, plain.stderr)
+    assert plain.returncode != 0
+
+
+@needs_watch
+def test_kill_int_ends_the_program(script):
+    """Not by Ctrl-C, which the program gets itself, but by its process number."""
+    path = script("import time\nprint('ready', flush=True)\ntime.sleep(60)")
+    command = [sys.executable, "-m", "pycrust", "stalls", path]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGINT and "KeyboardInterrupt" in err and "of the time covered" in err
+
+
+@needs_watch
+def test_a_signal_before_the_program_has_started(python):
+    """It reaches the program as soon as it is there."""
+    done = python(
+        """if True:
+        import os, signal, subprocess, sys
+        from pycrust.bench.stalls import run
+        class Late(subprocess.Popen):
+            def __init__(self, *args, **kwargs):
+                os.kill(os.getpid(), signal.SIGTERM)
+                super().__init__(*args, **kwargs)
+        subprocess.Popen = Late
+        print(run([sys.executable, "-c", "import time; time.sleep(30)"], dict(os.environ)))
+        """
+    )
+    assert done.stdout == f"{-signal.SIGTERM}\n", done.stderr
+
+
+@needs_watch
+def test_the_program_inherits_files(script):
+    path = script("import os; os.write(9, b'inherited')")
+    done = subprocess.run(["sh", "-c", f"exec {sys.executable} -m pycrust stalls {path} 9>&1"], capture_output=True)
+    assert done.stdout == b"inherited", done.stderr
+
+
+@needs_watch
+@pytest.mark.parametrize("closed", [1, 2])
+def test_closed_outputs(script, tmp_path, closed):
+    path = script(
+        f"import os\nfiles = [number for number in range(3) if os.path.exists(f'/proc/self/fd/{{number}}')]\n"
+        f"print(files, file=open({str(tmp_path / 'files')!r}, 'w'))"
+    )
+    command = f"exec {sys.executable} -m pycrust stalls {path} {closed}>&-"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60)
+    assert (tmp_path / "files").read_text() == f"{[number for number in range(3) if number != closed]}\n"
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "" and "Traceback" not in done.stderr
+
+
+@needs_watch
+def test_the_core_file_is_the_programs(script, tmp_path):
+    resource = pytest.importorskip("resource")
+    path = script("import os; os.abort()")
+
+    def dumped(command):
+        def allow():
+            resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
+
+        process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL, preexec_fn=allow)
+        status = os.waitpid(process.pid, 0)[1]
+        process.returncode = 0
+        assert os.WTERMSIG(status) == signal.SIGABRT
+        return os.WCOREDUMP(status)
+
+    if not dumped([sys.executable, path]):
+        pytest.skip("programs leave no core files here")
+    assert not dumped([sys.executable, "-m", "pycrust", "stalls", path])
+
+
+@needs_watch
+def test_a_stall_right_after_another_is_not_lost(script, until):
+    """Here each begins as soon as the one before has ended. (That nothing takes the GIL in between: test_probe.)"""
+    path = script("import pycrust\nfor _ in range(8): pycrust.sum_of_squares(4 * 10**8)\n")
+
+    def count(done):
+        return sum(stall["label"] == "held" for stall in json.loads(done.stdout)["stalls"])
+
+    until(lambda done: count(done) >= 8, lambda: run(path, options=["--json", "-"]))
+
+
+# ---- a hold that lasts -------------------------------------------------------------------
+
+
+DEADLOCK = """
+    import ctypes, threading
+    # A hold that has no end: with the GIL this thread waits for a lock of C's that only it could release.
+    libc = ctypes.PyDLL(None)
+    mutex = ctypes.create_string_buffer(64)
+    def handler():
+        libc.pthread_mutex_lock(mutex)
+        libc.pthread_mutex_lock(mutex)
+    handler()
+"""
+
+
+@needs_watch
+@pytest.mark.parametrize("end", ["killed", "aborted"])
+def test_a_hold_that_never_ends_is_told_while_it_lasts(script, end):
+    path = script(DEADLOCK)
+    options = ["--dump-over", "0.5", *(["--abort-over", "1"] if end == "aborted" else [])]
+    command = [sys.executable, "-m", "pycrust", "stalls", *options, path]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    told = []
+    while "in handler" not in "".join(told):
+        told.append(process.stderr.readline())
+        assert told[-1], told
+    assert re.search(r"pycrust: MainThread has held the GIL for \d+ s", "".join(told))
+    if end == "killed":
+        process.send_signal(signal.SIGQUIT)  # of which Python has no handler
+    rest = process.communicate(timeout=60)[1]
+    assert process.returncode == -(signal.SIGQUIT if end == "killed" else signal.SIGABRT)
+    assert ("as --abort-over asks" in rest) == (end == "aborted")
+    assert "program.py:8 handler" in rest and "1 line held the GIL" in rest, rest
 
 
 # ---- a server under load -------------------------------------------------------------------
