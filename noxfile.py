@@ -38,7 +38,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(default=False, reuse_venv=True)
 def quick(session: nox.Session) -> None:
-    """What one runs after each change: the tests that are not slow, or those given, in an environment that stays."""
+    """What one runs after each change: the tests, or those given, in an environment that stays."""
     built = Path(session.create_tmp()) / "built"
     state = Path("pyproject.toml").read_text() + Path("setup.py").read_text()
     if not built.exists() or built.read_text() != state:
@@ -46,7 +46,7 @@ def quick(session: nox.Session) -> None:
         session.install("--no-build-isolation", "-e", ".[test]")
         built.write_text(state)
     session.run("python", "setup.py", "-q", "build_ext", "--inplace", silent=True)  # only what has changed
-    session.run("pytest", *(session.posargs or ("-m", "not slow")))
+    session.run("pytest", *session.posargs)
 
 
 @nox.session(python="3.14t", default=False)
@@ -79,7 +79,7 @@ def typing(session: nox.Session) -> None:
     """mypy --strict over the package, typical user code against the stubs, stubtest."""
     session.install("-e", ".[test]")
     session.run("mypy")
-    session.run("pytest", "tests/test_typing.py")
+    session.run("pytest", "--full", "tests/release/test_typing.py")
 
 
 @nox.session(default=False)
@@ -98,9 +98,9 @@ def core(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def mutate(session: nox.Session) -> None:
-    """Break the code in one small way after another: the tests must notice; arguments go to tests/mutate."""
+    """Break the code in one small way after another: the tests must notice; arguments go to tests/tools/mutate."""
     session.install("-e", ".[test]")
-    session.run("python", "tests/mutate", *session.posargs)
+    session.run("python", "tests/tools/mutate", *session.posargs)
 
 
 @nox.session(default=False)

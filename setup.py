@@ -1,24 +1,42 @@
-"""The extension modules, the README for a package index, a reproducible sdist; the rest is in pyproject.toml."""
+"""The extension modules, built in parallel; the README for a package index, a reproducible sdist; the rest is in pyproject.toml."""
 
 import gzip
 import os
 import re
 import sys
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 from setuptools.command.sdist import sdist
 
-HEADERS = sorted(str(path) for path in Path("csrc").rglob("*.h"))
-KERNELS = ["csrc/dispatch.c", *sorted(str(path) for path in Path("csrc/kernels").glob("*.c"))]
-SUMS = ["csrc/accumulator.c", "csrc/certified.c", "csrc/round.c"]
+HEADERS = sorted(str(path) for folder in ("csrc", "pycrust/include") for path in Path(folder).rglob("*.h"))
+CORE = sorted(str(path) for path in Path("csrc").rglob("*.c"))
 
-# The exact kernels are exact only if every operation rounds once, as written:
-# no contraction of a*b+c, no fast-math.
-FLAGS = ["/O2", "/fp:precise"] if sys.platform == "win32" else ["-O3", "-ffp-contract=off"]
+# The kernels are exact only if every operation rounds once, as written. These come after what
+# the environment's CFLAGS ask for, and override it; csrc/fpenv.h refuses what gets through. The
+# linker is told too: given -ffast-math it adds code that turns on flush-to-zero at import.
+if sys.platform == "win32":
+    FLAGS, WRAPPER_FLAGS, LINK_FLAGS = ["/O2", "/fp:precise"], ["/O2"], []
+else:
+    STRICT = [
+        "-ffp-contract=off",
+        "-fno-fast-math",
+        "-fno-unsafe-math-optimizations",
+        "-fno-associative-math",
+        "-fno-reciprocal-math",
+        "-fno-finite-math-only",
+        "-fsigned-zeros",
+    ]
+    # Nothing but PyInit_* is exported. What Cython makes has no loops worth more than -O1, and
+    # would take most of the time of a build.
+    FLAGS = ["-O3", "-fvisibility=hidden", *STRICT]
+    WRAPPER_FLAGS = ["-O1", "-g0", "-fvisibility=hidden", *STRICT]
+    LINK_FLAGS = ["-O3", *STRICT]
 
 
 # A package index shows the README without the files beside it: links to them become plain text, pictures go.
@@ -37,8 +55,30 @@ def extension(name: str, *sources: str) -> Extension:
             ("NPY_TARGET_VERSION", "NPY_1_25_API_VERSION"),
         ],
         depends=HEADERS,
-        extra_compile_args=FLAGS,
+        extra_compile_args=FLAGS if sources else WRAPPER_FLAGS,
+        extra_link_args=LINK_FLAGS,
     )
+
+
+class BuildExt(build_ext):
+    """All files of all modules side by side, on as many cores as there are."""
+
+    def finalize_options(self):
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count() or 1
+
+    def build_extensions(self):
+        compile_in_turn = self.compiler.compile
+
+        def compile_side_by_side(sources, *args, **kwargs):
+            with ThreadPoolExecutor(self.parallel) as pool:
+                objects = pool.map(lambda source: compile_in_turn([source], *args, **kwargs), sources)
+                return [each for some in objects for each in some]
+
+        if hasattr(self.compiler, "initialize"):  # MSVC's is otherwise at its first use, by whichever thread
+            self.compiler.initialize()
+        self.compiler.compile = compile_side_by_side
+        super().build_extensions()
 
 
 class Sdist(sdist):
@@ -67,20 +107,23 @@ class Sdist(sdist):
 setup(
     long_description=README,
     long_description_content_type="text/markdown",
-    cmdclass={"sdist": Sdist},
+    cmdclass={"build_ext": BuildExt, "sdist": Sdist},
     ext_modules=cythonize(
         [
-            extension("_range", "csrc/range.c", *SUMS, *KERNELS),
+            extension("_core", *CORE),
+            extension("_range"),
             extension("_arrays"),
             extension("_workers"),
-            extension("_reduce", "csrc/arrays.c", "csrc/blocks.c", "csrc/lanes.c", "csrc/runs.c", *SUMS, *KERNELS),
-            extension("_ints", *SUMS),
-            extension("_accumulator", *SUMS),
+            extension("_reduce"),
+            extension("_ints"),
+            extension("_accumulator"),
             Extension(
                 "pycrust._probe",
                 ["pycrust/_probe.pyx", "probe/gil.c", "probe/watch.c"],
                 include_dirs=["probe"],
                 depends=sorted(str(path) for path in Path("probe").glob("*.h")),
+                extra_compile_args=WRAPPER_FLAGS,
+                extra_link_args=LINK_FLAGS,
             ),
         ],
         compiler_directives={

@@ -13,6 +13,7 @@
 #ifndef PYCRUST_ACCUMULATOR_H
 #define PYCRUST_ACCUMULATOR_H
 
+#include "fpenv.h"
 #include "u128.h"
 
 /* In bytes, by pc_type. */

@@ -96,8 +96,7 @@ static void add_copied(pc_accumulator *acc, const pc_array *a, char *x, size_t n
 static void add_run(pc_accumulator *acc, const pc_array *a, const char *data, const char *mask,
                     pc_axis axis, size_t n)
 {
-    size_t size = size_of_type[a->type] * (size_t)a->parts, most = FLOAT_BLOCK / (size_t)a->parts,
-           m;
+    size_t size = size_of_type[a->type] * (size_t)a->parts, most = BUFFER / (size_t)a->parts, m;
     if (acc->flags & PC_CERTIFIED && a->parts == 1 && !is_partial(a) && !a->swapped &&
         has_certified(a->type)) {
         acc->count += n;
@@ -110,7 +109,7 @@ static void add_run(pc_accumulator *acc, const pc_array *a, const char *data, co
         return;
     }
     for (; n; n -= m) {
-        double block[FLOAT_BLOCK];
+        double block[BUFFER];
         m = n < most ? n : most;
         copy((char *)block, 0, data, size, m, axis.stride, 1, 0);
         add_copied(acc, a, (char *)block, m, mask, axis.mask_stride);
@@ -124,10 +123,9 @@ static void add_run(pc_accumulator *acc, const pc_array *a, const char *data, co
 static void add_tiles(pc_sum *sums, const pc_array *a, const char *data, const char *mask,
                       pc_axis along, size_t n, pc_axis across, size_t first, size_t last)
 {
-    /* Eight doubles more than a column takes: their starts spread over the cache. */
-    enum { COLUMNS = 16, ROWS = 128, PITCH = (ROWS + 8) * sizeof(double) };
-    size_t size = size_of_type[a->type] * (size_t)a->parts, most = ROWS / (size_t)a->parts, columns,
-           m;
+    /* A cache line more than a column takes: their starts spread over the cache. */
+    enum { COLUMNS = 16, BYTES = 512, PITCH = BYTES + 64 };
+    size_t size = size_of_type[a->type] * (size_t)a->parts, most = BYTES / size, columns, m;
     char block[COLUMNS * PITCH];
     for (; first < last; first += columns) {
         columns = last - first < COLUMNS ? last - first : COLUMNS;

@@ -92,7 +92,7 @@ static int is_wild(const char *x, size_t n, span found, int depth)
 static void add_spread(pc_accumulator *acc, int parts, const char *x, size_t n,
                        const pc_kernels *kernels)
 {
-    double inside[FLOAT_BLOCK], scale;
+    double inside[BUFFER], scale;
     uint64_t top = 0, bits;
     block_sums sums;
     for (size_t k = 0; k < n; k++) {
@@ -107,19 +107,22 @@ static void add_spread(pc_accumulator *acc, int parts, const char *x, size_t n,
     const uint64_t least = (uint64_t)(E - kernels->depth + 1023) << 52;
     bits = (uint64_t)(1023 + shift) << 52;
     memcpy(&scale, &bits, sizeof scale);
-    for (size_t k = 0; k < n; k++) {
-        memcpy(&inside[k], x + k * sizeof *inside, sizeof *inside);
-        memcpy(&bits, &inside[k], sizeof bits);
-        bits &= UINT64_MAX >> 1;
-        if (bits >= least && bits <= top) {
-            inside[k] *= scale;
-        } else {
-            accumulator_add_number(acc, inside[k], parts == 2 && (k & 1));
-            inside[k] = 0.0;
+    for (size_t m; n; n -= m, x += m * sizeof *inside) {
+        m = n < BUFFER ? n : BUFFER;
+        for (size_t k = 0; k < m; k++) {
+            memcpy(&inside[k], x + k * sizeof *inside, sizeof *inside);
+            memcpy(&bits, &inside[k], sizeof bits);
+            bits &= UINT64_MAX >> 1;
+            if (bits >= least && bits <= top) {
+                inside[k] *= scale;
+            } else {
+                accumulator_add_number(acc, inside[k], parts == 2 && (k & 1));
+                inside[k] = 0.0;
+            }
         }
+        kernels->sums_of_float64((const char *)inside, m, E + shift, &sums);
+        add_block_sums(acc, parts, &sums, E);
     }
-    kernels->sums_of_float64((const char *)inside, n, E + shift, &sums);
-    add_block_sums(acc, parts, &sums, E);
 }
 
 static void add_float64(pc_accumulator *acc, int parts, const char *x, size_t n)
@@ -154,7 +157,7 @@ static void add_float64(pc_accumulator *acc, int parts, const char *x, size_t n)
 static void add_float32(pc_accumulator *acc, int parts, const char *x, size_t n, int finest)
 {
     const pc_kernels *kernels = pc_kernels_in_use();
-    double wide[FLOAT_BLOCK];
+    double wide[BUFFER];
     block_sums sums;
     if (n >= few(acc) && kernels->sums_of_float32) {
         float first;
@@ -174,12 +177,15 @@ static void add_float32(pc_accumulator *acc, int parts, const char *x, size_t n,
             return;
         }
     }
-    for (size_t k = 0; k < n; k++) {
-        float v;
-        memcpy(&v, x + k * sizeof v, sizeof v);
-        wide[k] = v;
+    for (size_t m; n; n -= m, x += m * sizeof(float)) {
+        m = n < BUFFER ? n : BUFFER;
+        for (size_t k = 0; k < m; k++) {
+            float v;
+            memcpy(&v, x + k * sizeof v, sizeof v);
+            wide[k] = v;
+        }
+        add_float64(acc, parts, (const char *)wide, m);
     }
-    add_float64(acc, parts, (const char *)wide, n);
 }
 
 /* Few enough at a time to be still in the cache for the second kernel. */
@@ -203,7 +209,10 @@ static void add_integers(pc_accumulator *acc, pc_type type, const char *x, size_
 
 static size_t block_of(const pc_accumulator *acc, pc_type type)
 {
-    return is_float(type) ? FLOAT_BLOCK : has_both(acc) ? BOTH_BLOCK : INTEGER_BLOCK;
+    return type == PC_FLOAT16 ? BUFFER
+           : is_float(type)   ? FLOAT_BLOCK
+           : has_both(acc)    ? BOTH_BLOCK
+                              : INTEGER_BLOCK;
 }
 
 /* float16 to float32, bit by bit the same number. */
@@ -228,7 +237,7 @@ static void widen_float16(char *to, const char *from, size_t n)
 /* n <= block_of(type) reals, native and contiguous. */
 static void add_block(pc_accumulator *acc, pc_type type, int parts, const char *x, size_t n)
 {
-    char wide[FLOAT_BLOCK * sizeof(float)], truth[FLOAT_BLOCK];
+    char wide[BUFFER * sizeof(float)], truth[BUFFER];
     size_t m;
     switch (type) {
     case PC_FLOAT64: add_float64(acc, parts, x, n); break;
@@ -252,13 +261,13 @@ static void add_block(pc_accumulator *acc, pc_type type, int parts, const char *
 /* A certified sum takes longer runs than a block, and float16 widened where no kernel does that. */
 static void certify(pc_accumulator *acc, pc_type type, int parts, const char *x, size_t count)
 {
-    char wide[FLOAT_BLOCK * sizeof(float)];
+    char wide[BUFFER * sizeof(float)];
     if (has_certified(type)) {
         add_certified(acc, type, parts, x, (ptrdiff_t)size_of_type[type], count);
         return;
     }
     for (size_t n; count; count -= n, x += n * sizeof(uint16_t)) {
-        n = count < FLOAT_BLOCK ? count : FLOAT_BLOCK;
+        n = count < BUFFER ? count : BUFFER;
         widen_float16(wide, x, n);
         add_certified(acc, PC_FLOAT32, parts, wide, sizeof(float), n);
     }
@@ -313,22 +322,22 @@ enum { FEWEST_ROWS = 6 };
 
 static void add_column(pc_accumulator *acc, const char *x, ptrdiff_t stride, size_t n)
 {
-    double block[FLOAT_BLOCK];
-    for (size_t k = 0; k < n; k++)
-        memcpy(&block[k], x + (ptrdiff_t)k * stride, sizeof *block);
-    add_float64(acc, 1, (const char *)block, n);
+    double block[BUFFER];
+    for (size_t m; n; n -= m, x += (ptrdiff_t)m * stride) {
+        m = n < BUFFER ? n : BUFFER;
+        for (size_t k = 0; k < m; k++)
+            memcpy(&block[k], x + (ptrdiff_t)k * stride, sizeof *block);
+        add_float64(acc, 1, (const char *)block, m);
+    }
 }
 
-static size_t add_float64_columns(pc_sum *sums, const char *x, ptrdiff_t stride, size_t n,
-                                  size_t columns)
+static void add_float64_columns(pc_sum *sums, const char *x, ptrdiff_t stride, size_t n,
+                                size_t columns, const pc_kernels *kernels)
 {
-    int E[PC_PANEL];
-    block_sums found[PC_PANEL];
-    const pc_kernels *kernels = pc_kernels_in_use();
+    int E[STRIP];
+    block_sums found[STRIP];
     size_t m;
 
-    if (!kernels->sums_of_columns)
-        return 0;
     memset(E, 0, sizeof E);
     kernels->sums_of_columns(x, stride, n < 64 ? n : 64, columns, E,
                              found); /* to know their sizes */
@@ -348,7 +357,6 @@ static size_t add_float64_columns(pc_sum *sums, const char *x, ptrdiff_t stride,
                 add_column(&sums[c].total, x + c * sizeof(double), stride, m);
         }
     }
-    return columns;
 }
 
 size_t add_columns(pc_sum *sums, pc_type type, const char *x, ptrdiff_t stride, size_t n,
@@ -357,9 +365,15 @@ size_t add_columns(pc_sum *sums, pc_type type, const char *x, ptrdiff_t stride, 
     columns -= columns % 8;
     if (n < FEWEST_ROWS || columns == 0)
         return 0;
-    if (sums[0].total.flags & PC_CERTIFIED && has_certified(type)) {
+    const pc_kernels *kernels = pc_kernels_in_use();
+    const int certify = sums[0].total.flags & PC_CERTIFIED && has_certified(type);
+    if (!certify && !(type == PC_FLOAT64 && kernels->sums_of_columns))
+        return 0;
+    if (certify)
         add_certified_columns(sums, type, x, stride, n, columns);
-        return columns;
+    for (size_t c = 0, strip; c < columns && !certify; c += strip, x += strip * sizeof(double)) {
+        strip = columns - c < STRIP ? columns - c : STRIP;
+        add_float64_columns(sums + c, x, stride, n, strip, kernels);
     }
-    return type == PC_FLOAT64 ? add_float64_columns(sums, x, stride, n, columns) : 0;
+    return columns;
 }

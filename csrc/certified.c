@@ -1,5 +1,6 @@
 /* Certified sums: windows with slack. */
 #include "certified.h"
+#include "atomics.h"
 
 #include <string.h>
 
@@ -96,24 +97,14 @@ int certified_spans_zero(const pc_fixed *sum)
 
 /* ---- how often that did not do ------------------------------------------------ */
 
-#if defined(_MSC_VER) && !defined(__clang__)
-#include <intrin.h>
-static volatile __int64 failed;
-#define COUNT() _InterlockedIncrement64(&failed)
-#define COUNTED() ((uint64_t)failed)
-#else
-#include <stdatomic.h>
-static _Atomic(uint64_t) failed;
-#define COUNT() atomic_fetch_add_explicit(&failed, 1, memory_order_relaxed)
-#define COUNTED() atomic_load_explicit(&failed, memory_order_relaxed)
-#endif
+static pc_counter failed;
 
 void certified_failed(void)
 {
-    COUNT();
+    pc_counter_add(&failed, 1);
 }
 
 uint64_t pc_uncertain_sums(void)
 {
-    return COUNTED();
+    return pc_counter_add(&failed, 0);
 }

@@ -5,6 +5,24 @@
 
 #include "accumulator.h"
 
+#include <string.h>
+
+/* 2^e, -1022 <= e <= 1023. */
+static inline double power(int e)
+{
+    uint64_t bits = (uint64_t)(e + 1023) << 52;
+    double x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static inline uint64_t bits_of(double x)
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
 /* What a block of floats spans: the high 32 bits (float32: all 32) of |x|, the
  * largest, and of |x| - 1 ulp, the smallest; zeros count as the largest there. */
 typedef struct {
@@ -23,6 +41,10 @@ typedef struct {
 /* Elements in one call of a kernel, at most. */
 enum { FLOAT_BLOCK = 2048, INTEGER_BLOCK = 1 << 16 };
 
+/* Columns in one call of sums_of_columns, at most, and elements in a buffer on the stack: no call
+ * takes more than 16 KiB of it, since a thread may have as little as 32. */
+enum { STRIP = 64, BUFFER = 256 };
+
 /* Sums that may have lost a little: whole * 2^(k-52) + rest, if nothing came too far; of the
  * numbers, every other one, likewise with number_k(k) for k. Else `most` says how far the
  * squares came: 2^k must be above it. 0 if nothing did. */
@@ -38,8 +60,20 @@ static inline int number_k(int k)
     return ((k + 2001) >> 1) - 1000 + 7; /* k / 2, rounded up */
 }
 
+/* From where such a kernel counts the numbers, which may be of either sign. */
+static inline double start_of_numbers(int k)
+{
+    return 1.5 * power(number_k(k));
+}
+
 /* Elements in one call of a certified kernel, at most: `whole` is below 2^63. */
 enum { CERTIFIED_RUN = 1 << 17 };
+
+/* The same for columns, as kernels/certified.h has it: s and t of the squares, a and b of the
+ * numbers, from s = 2^k and a = start_of_numbers(k) on. */
+typedef struct {
+    double s[PC_PANEL], t[PC_PANEL], a[PC_PANEL], b[PC_PANEL];
+} column_sums;
 
 /* ---- lanes (kernels/lanes.h) ---------------------------------------------- */
 
@@ -98,7 +132,7 @@ typedef struct {
     void (*sums_of_float64)(const char *x, size_t n, int E, block_sums *sums);
 
     /* The same for each column of a matrix of float64, the rows `stride` bytes
-     * apart: rows <= FLOAT_BLOCK, columns <= PC_PANEL and a multiple of 8. */
+     * apart: rows <= FLOAT_BLOCK, columns <= STRIP and a multiple of 8. */
     void (*sums_of_columns)(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
                             const int *E, block_sums *sums);
 
@@ -109,9 +143,9 @@ typedef struct {
     size_t lanes[2], certified_from; /* so many numbers: there it is the faster way */
     size_t (*certified[2][3])(const char *x, ptrdiff_t stride, size_t n, int k, certified *found);
 
-    /* The same for each column of a matrix, as sums_of_columns. */
+    /* The same for each column of a matrix, as sums_of_columns: columns <= PC_PANEL. */
     void (*certified_columns[2][3])(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
-                                    const int *k, certified *found);
+                                    const int *k, column_sums *sums);
 
     /* Many short sums at once, each in a vector lane. By type; [0] of the numbers, [1] of the
      * squares, [2] of both; [1] where some may not count. NULL where the level has none. */

@@ -5,28 +5,11 @@
 #ifndef PYCRUST_H
 #define PYCRUST_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "../pycrust/include/pycrust_types.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-typedef enum {
-    PC_OK = 0,
-    PC_UNKNOWN_LEVEL, /* no SIMD level has that name */
-    PC_ABSENT_LEVEL,  /* this build, CPU or operating system lacks that level */
-    PC_TOO_LARGE,     /* a sum or a count that does not fit a uint64 */
-    PC_OUT_OF_RANGE,  /* a number that no such sum of doubles can be */
-    PC_EMPTY,         /* the mean of no numbers, or a variance without degrees of freedom */
-    PC_UNCERTAIN_SUM  /* a certified sum has too much slack to tell: sum exactly */
-} pc_status;
-
-/* hi * 2^64 + lo. A struct, since not every compiler has __int128, and those
- * that do disagree on passing it by value. */
-typedef struct {
-    uint64_t lo, hi;
-} pc_u128;
 
 /* The double nearest to *x, ties to even, under any rounding mode. */
 double pc_u128_round(const pc_u128 *x);
@@ -84,27 +67,7 @@ void pc_formula_many(const int64_t *n, size_t count, uint64_t *lo, uint64_t *hi)
 /* pc_u128_round of each (lo[k], hi[k]). */
 void pc_round_many(const uint64_t *lo, const uint64_t *hi, size_t count, double *out);
 
-/* The types of numbers. */
-typedef enum {
-    PC_INT8,
-    PC_UINT8,
-    PC_INT16,
-    PC_UINT16,
-    PC_INT32,
-    PC_UINT32,
-    PC_INT64,
-    PC_UINT64,
-    PC_BOOL,
-    PC_FLOAT16,
-    PC_FLOAT32,
-    PC_FLOAT64
-} pc_type;
-
 /* ---- exact running sums (accumulator.c) ----------------------------------- */
-
-/* What may be asked of numbers: sum of the squares, its root, that of its mean; sum, mean,
- * variance, its root. */
-typedef enum { PC_SUMSQ, PC_NORM, PC_RMS, PC_SUM, PC_MEAN, PC_VAR, PC_STD } pc_result;
 
 /* An integer, as two's complement, times 2^exponent: part of an accumulator. */
 typedef struct {
@@ -120,14 +83,13 @@ typedef enum { PC_SQUARES, PC_NUMBERS, PC_IMAGINARY } pc_part;
 
 #define PC_LIMBS 68 /* of the squares; each of the others has half as many */
 
-/* The exact sums of any number of integers and doubles of any scale, and of their squares.
- * accumulator.h says how they are held. */
-typedef struct {
+/* accumulator.h says how they are held. */
+struct pc_accumulator {
     uint64_t count; /* how many numbers were added; a complex one is one */
     uint32_t flags;
     pc_fixed part[3];
     uint64_t limb[2 * PC_LIMBS];
-} pc_accumulator;
+};
 
 /* Start with no numbers, and keep what one result needs: PC_VAR all, PC_SUMSQ the squares
  * alone, PC_SUM the numbers alone. */
@@ -161,18 +123,6 @@ pc_status pc_accumulator_import(pc_accumulator *acc, pc_part part, const uint64_
                                 size_t count, int exponent, int negative);
 
 /* ---- results (round.c) ----------------------------------------------------- */
-
-/* A result, and the numbers in which to give it: PC_FLOAT64, PC_FLOAT32 or PC_FLOAT16, two of
- * them (real and imaginary part) if parts is 2, as for the sum or mean of complex numbers; or,
- * for the sum of integers or of their squares, PC_INT64 or PC_UINT64. A variance is divided by
- * count - ddof / 2^ddof_bits: if ddof_bits is not 0, count << ddof_bits must be below 2^64. */
-typedef struct {
-    pc_result result;
-    pc_type type;
-    int parts;
-    uint64_t ddof;
-    unsigned ddof_bits;
-} pc_figure;
 
 /* Write the number nearest to the exact result, ties to even. NaN beats Inf. PC_EMPTY if
  * there were too few numbers (then it is NaN or Inf); PC_TOO_LARGE if an integer does not

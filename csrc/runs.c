@@ -141,7 +141,21 @@ void add_certified(pc_accumulator *acc, pc_type type, int parts, const char *x, 
     }
 }
 
-typedef void columns_kernel(const char *, ptrdiff_t, size_t, size_t, const int *, certified *);
+typedef void columns_kernel(const char *, ptrdiff_t, size_t, size_t, const int *, column_sums *);
+
+/* What a kernel found for one column. */
+static certified found_in(const column_sums *sums, size_t c, int k, int both)
+{
+    certified found = {0};
+    found.whole = bits_of(sums->s[c]) - bits_of(power(k));
+    found.rest = sums->t[c];
+    found.most = found.whole >> 52 ? sums->s[c] : 0.0;
+    if (both) {
+        found.number_whole[0] = bits_of(sums->a[c]) - bits_of(start_of_numbers(k));
+        found.number_rest[0] = sums->b[c];
+    }
+    return found;
+}
 
 /* Whether all of them can still tell what their sum is; else what they hold is lost. */
 static int columns_added(columns_kernel *kernel, pc_sum *sums, const char *x, ptrdiff_t stride,
@@ -149,39 +163,48 @@ static int columns_added(columns_kernel *kernel, pc_sum *sums, const char *x, pt
 {
     const size_t look = n < LOOK ? n : LOOK;
     int k[PC_PANEL], uncertain = 0;
-    certified found[PC_PANEL];
+    column_sums sum;
+    certified found;
     size_t m, again;
 
-    for (size_t c = 0; c < PC_PANEL; c++)
-        k[c] = K_LEAST;
-    kernel(x, stride, look, columns, k, found);
     for (size_t c = 0; c < columns; c++)
-        if (!(sums[c].total.part[PC_SQUARES].flags & PC_WINDOW_USED))
-            raise_to(&sums[c].total, k_above(found[c].most, SPARE));
+        k[c] = K_LEAST;
+    kernel(x, stride, look, columns, k, &sum);
+    for (size_t c = 0; c < columns; c++)
+        if (!(sums[c].total.part[PC_SQUARES].flags & PC_WINDOW_USED)) {
+            found = found_in(&sum, c, k[c], 0);
+            raise_to(&sums[c].total, k_above(found.most, SPARE));
+        }
     for (size_t c = 0; c < columns; c++) {
         uncertain |= is_uncertain(&sums[c].total);
         k[c] = uncertain ? K_LEAST : k_of(&sums[c].total);
     }
     if (both && !uncertain) {
-        kernel(x, stride, look, columns, k, found);
-        for (size_t c = 0; c < columns; c++)
-            uncertain |= cancels(&sums[c].total, 1, &found[c], k[c], look);
+        kernel(x, stride, look, columns, k, &sum);
+        for (size_t c = 0; c < columns; c++) {
+            found = found_in(&sum, c, k[c], 1);
+            uncertain |= cancels(&sums[c].total, 1, &found, k[c], look);
+        }
     }
     for (size_t row = 0; row < n && !uncertain; row += m, x += (ptrdiff_t)m * stride) {
         m = n - row < FLOAT_BLOCK ? n - row : FLOAT_BLOCK;
         do {
             for (size_t c = 0; c < columns; c++)
                 k[c] = k_of(&sums[c].total);
-            kernel(x, stride, m, columns, k, found);
+            kernel(x, stride, m, columns, k, &sum);
             again = 0;
-            for (size_t c = 0; c < columns; c++)
-                if (found[c].most != 0.0 && raise_to(&sums[c].total, k_above(found[c].most, 1)))
+            for (size_t c = 0; c < columns; c++) {
+                found = found_in(&sum, c, k[c], both);
+                if (found.most != 0.0 && raise_to(&sums[c].total, k_above(found.most, 1)))
                     again++;
                 else
                     uncertain |= is_uncertain(&sums[c].total);
+            }
         } while (again && !uncertain);
-        for (size_t c = 0; c < columns && !uncertain; c++)
-            add_found(&sums[c].total, 1, &found[c], k[c], m, 1);
+        for (size_t c = 0; c < columns && !uncertain; c++) {
+            found = found_in(&sum, c, k[c], both);
+            add_found(&sums[c].total, 1, &found, k[c], m, 1);
+        }
     }
     return !uncertain;
 }

@@ -35,6 +35,7 @@ autodoc_typehints = "none"  # the docstrings say more
 numpydoc_show_class_members = False
 
 default_role = "py:obj"
+smartquotes = False  # options begin with two dashes
 doctest_global_setup = """
 import os
 import warnings

@@ -13,6 +13,7 @@
 #include <math.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -28,7 +29,10 @@ struct pc_watch {
     pthread_t beat, watcher;
     pthread_mutex_t lock;   /* of what follows; never held by who has the GIL */
     pthread_cond_t changed; /* it begins, it stops */
-    int stop, running;
+    int stop;
+    _Atomic int running;
+    void *(*beats)(void *); /* what the beat runs, with this argument */
+    void *argument;
     pc_spell spell,
         longest;      /* the holder now, and who ignored the request for longest in this wait */
     uint64_t watched; /* the number of the wait that they are of */
@@ -43,16 +47,30 @@ struct pc_watch {
     /* Tracebacks. */
     int signum, in, out;
     struct stat pipe;
-    struct sigaction ours, theirs;
+    struct sigaction before, slot; /* what handled the signal, and the slot */
     int unanswered;          /* the thread that has yet to write one; 0: none */
     uint64_t wait_signalled; /* when one was last asked for */
     unsigned long switches_signalled;
     double next_signal;
+    /* A hold that lasts: seconds from which on it is told, and ends the process; 0: never. */
+    double dump_over, abort_over, next_dump;
+    int dump_signals; /* sent for the next */
+    pc_stall lasting;
+    /* The log: written to the sink if there is one, else kept in memory. */
+    int sink, kept;
+    struct stat sink_stat;
+    char sink_path[64];
+    char record[PC_RECORD];
+    size_t record_length;
+    char *log;
+    size_t log_length, log_size;
     /* The wait: written by the beat, read by the watcher. */
     _Atomic uint64_t wait; /* its number; 0: none */
     _Atomic double begin;
     _Atomic unsigned long switches;
-    _Atomic unsigned long ident; /* of the holder: written by the watcher, read by the beat */
+    /* Of the holder, and of the one before it that ignored the request for longest in this wait:
+     * written by the watcher, read by the beat. */
+    _Atomic unsigned long ident, ident_of_longest;
     /* The beat's own. */
     uint64_t waits;
     double end;
@@ -165,36 +183,44 @@ double pc_delay_of(int tid)
  * ------------------------------------------------------------------------------------------------
  */
 
+/* The small numbers are the program's: move a descriptor away from them. */
+static int moved_far(int file, int least)
+{
+    int far = file < 0 ? -1 : fcntl(file, F_DUPFD_CLOEXEC, 700 + least);
+    if (file >= 0 && far < 0) {
+        far = fcntl(file, F_DUPFD_CLOEXEC, 100 + least);
+    }
+    if (far < 0) {
+        return file;
+    }
+    close(file);
+    return far;
+}
+
 int pc_watch_pipe(pc_watch *watch)
 {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
         return -1;
     }
-    /* The small numbers are the program's. */
-    for (int k = 0; k < 2; k++) {
-        int far = fcntl(ends[k], F_DUPFD_CLOEXEC, 700 + k);
-        if (far < 0) {
-            far = fcntl(ends[k], F_DUPFD_CLOEXEC, 100 + k);
-        }
-        if (far >= 0) {
-            close(ends[k]);
-            ends[k] = far;
-        }
-    }
-    watch->in = ends[0];
-    watch->out = ends[1];
+    watch->in = moved_far(ends[0], 0);
+    watch->out = moved_far(ends[1], 1);
     fstat(watch->out, &watch->pipe);
     return watch->out;
 }
 
 /* A program that closes every descriptor may have another file there by now; and none is like a
- * pipe that was never made. */
-static int is_ours(const pc_watch *watch, int file)
+ * file that was never opened. */
+static int is_file(int file, const struct stat *expected)
 {
     struct stat now;
-    return fstat(file, &now) == 0 && now.st_ino == watch->pipe.st_ino &&
-           now.st_dev == watch->pipe.st_dev;
+    return fstat(file, &now) == 0 && now.st_ino == expected->st_ino &&
+           now.st_dev == expected->st_dev;
+}
+
+static int is_ours(const pc_watch *watch, int file)
+{
+    return is_file(file, &watch->pipe);
 }
 
 int pc_signal_is_free(int signum)
@@ -204,32 +230,61 @@ int pc_signal_is_free(int signum)
            (now.sa_handler == SIG_DFL || now.sa_handler == SIG_IGN);
 }
 
-void pc_watch_signal(pc_watch *watch, int signum)
+/* What writes the traceback of the calling thread: faulthandler's handler of another signal, the
+ * slot, which is never sent. So a program that registers the watch's signal with faulthandler
+ * replaces our handler, and we see that it did. */
+static void (*_Atomic dump)(int);
+static volatile sig_atomic_t dump_slot;
+
+/* It may run after the watch has ended: a program that took the signal gives it back to us. */
+static void write_own_traceback(int signum)
 {
-    sigaction(signum, NULL, &watch->ours);
-    watch->signum = signum;
+    (void)signum;
+    void (*function)(int) = dump;
+    if (function != NULL) {
+        function(dump_slot);
+    }
+}
+
+void pc_watch_keep_slot(pc_watch *watch, int slot, int begin)
+{
+    sigaction(slot, begin ? NULL : &watch->slot, begin ? &watch->slot : NULL);
+}
+
+void pc_watch_signal(pc_watch *watch, int signum, int slot)
+{
+    struct sigaction ours = {.sa_handler = write_own_traceback, .sa_flags = SA_RESTART | SA_ONSTACK},
+                     faulthandlers;
+    sigaction(slot, NULL, &faulthandlers);
+    dump_slot = slot;
+    dump = faulthandlers.sa_handler;
+    if (sigaction(signum, &ours, &watch->before) == 0) {
+        watch->signum = signum;
+    }
+}
+
+static int handles(int signum)
+{
+    struct sigaction now;
+    return sigaction(signum, NULL, &now) == 0 && /* not for 0: no signal */
+           now.sa_handler == write_own_traceback;
 }
 
 int pc_watch_has_signal(pc_watch *watch)
 {
-    struct sigaction now;
-    return sigaction(watch->signum, NULL, &now) == 0 && /* not for 0: no signal */
-           now.sa_handler == watch->ours.sa_handler && is_ours(watch, watch->out) &&
-           is_ours(watch, watch->in);
+    return handles(watch->signum) && is_ours(watch, watch->out) && is_ours(watch, watch->in);
 }
 
-void pc_watch_keep_signal(pc_watch *watch, int begin)
+void pc_watch_give_signal(pc_watch *watch)
 {
-    if (begin) {
-        sigaction(watch->signum, NULL, &watch->theirs);
-        if (watch->theirs.sa_handler == watch->ours.sa_handler) {
-            struct sigaction ignore = {.sa_handler =
-                                           SIG_IGN}; /* the kernel discards what is pending */
-            sigaction(watch->signum, &ignore, NULL);
-        }
-    } else if (watch->theirs.sa_handler != watch->ours.sa_handler) {
-        sigaction(watch->signum, &watch->theirs, NULL);
+    if (handles(watch->signum)) {
+        /* The kernel discards what is pending: to a thread that has yet to run, or blocks it. */
+        struct sigaction ignore = {.sa_handler = SIG_IGN};
+        sigaction(watch->signum, &ignore, NULL);
+        sigaction(watch->signum, &watch->before, NULL);
     }
+    watch->signum = 0;
+    dump = NULL;
 }
 
 /* Take in what was written: it belongs to the holder at the time of the signal. */
@@ -249,6 +304,8 @@ static void drain(pc_watch *watch)
         }
     }
 }
+
+static void dump_holder(pc_watch *watch, double now);
 
 static void signal_holder(pc_watch *watch, double now)
 {
@@ -282,6 +339,7 @@ static void end_spell(pc_watch *watch)
     if (watch->spell.ident != 0 &&
         (watch->longest.ident == 0 || watch->spell.ignored > watch->longest.ignored)) {
         watch->longest = watch->spell;
+        watch->ident_of_longest = watch->longest.ident;
     }
 }
 
@@ -294,6 +352,8 @@ static void begin_spell(pc_watch *watch, const char *holder, unsigned long switc
     spell->first = spell->last = now;
     spell->looks = 1;
     watch->next_signal = 0.0;
+    watch->next_dump = watch->dump_over;
+    watch->dump_signals = 0;
     watch->solid_asked = -1.0;
     watch->runs = watch->sleeps = 0;
     if (holder != NULL) {
@@ -355,12 +415,15 @@ static void look(pc_watch *watch, double now)
         return; /* it gave it away meanwhile: what was read may be true of the time after */
     }
     follow(watch, now, asked, state);
-    spell->looks++;
+    if (++spell->looks == 2) {
+        read_of(spell->tid, "comm", spell->comm, sizeof spell->comm);
+    }
     spell->collecting += collecting;
     if (asked && watch->runs && spell->ignored > 0.0 &&
         now - watch->begin >= 0.5 * pc_watch_over(watch)) {
         signal_holder(watch, now);
     }
+    dump_holder(watch, now);
 }
 
 /* Sleep until then; true: the end. With the lock, which others have meanwhile. */
@@ -396,7 +459,7 @@ static void *watcher(void *argument)
         }
         if (wait != watch->watched) {
             watch->watched = wait;
-            watch->spell.ident = watch->longest.ident = 0;
+            watch->spell.ident = watch->longest.ident = watch->ident_of_longest = 0;
             watch->late = 0.0;
             watch->delay_before = pc_delay_of(watch->beat_tid);
             due = fmax(due, watch->begin);
@@ -445,9 +508,9 @@ double pc_watch_got(pc_watch *watch)
     return watch->end - watch->begin;
 }
 
-unsigned long pc_watch_holder(pc_watch *watch)
+unsigned long pc_watch_holder(pc_watch *watch, int longest)
 {
-    return watch->ident;
+    return longest ? watch->ident_of_longest : watch->ident;
 }
 
 void pc_watch_judge(pc_watch *watch, pc_stall *stall)
@@ -500,6 +563,239 @@ void pc_watch_figures(pc_watch *watch, pc_figures *figures, int reset)
     pthread_mutex_unlock(&watch->lock);
 }
 
+/* ---- the log
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static void put(pc_watch *watch, const char *format, ...)
+{
+    size_t left = PC_RECORD - watch->record_length;
+    va_list values;
+    va_start(values, format);
+    int length = vsnprintf(watch->record + watch->record_length, left, format, values);
+    va_end(values);
+    watch->record_length += (size_t)length < left ? (size_t)length : left - 1;
+}
+
+/* As a decimal fraction, whatever the program's locale. */
+static void put_seconds(pc_watch *watch, double seconds)
+{
+    long long ns = llround(1e9 * fabs(seconds));
+    put(watch, ", %s%lld.%09lld", seconds < 0.0 ? "-" : "", ns / 1000000000, ns % 1000000000);
+}
+
+static void put_string(pc_watch *watch, const char *text, int length)
+{
+    put(watch, ", \"");
+    for (int k = 0; k < length; k++) {
+        unsigned char byte = (unsigned char)text[k];
+        if (byte < ' ') {
+            put(watch, "\\u%04x", byte);
+        } else {
+            put(watch, byte == '"' || byte == '\\' ? "\\%c" : "%c", byte);
+        }
+    }
+    put(watch, "\"");
+}
+
+/* As a line of its own; with the lock. */
+static void log_record(pc_watch *watch)
+{
+    put(watch, "]}\n");
+    size_t length = watch->record_length, need = watch->log_length + length;
+    const char *record = watch->record;
+    watch->record_length = 0;
+    if (watch->sink_path[0] != '\0') {
+        if (!is_file(watch->sink, &watch->sink_stat)) { /* the program closed it */
+            watch->sink = moved_far(open(watch->sink_path, O_WRONLY | O_APPEND | O_CLOEXEC), 2);
+        }
+        ssize_t written = 1;
+        while (length > 0 && written > 0 && is_file(watch->sink, &watch->sink_stat)) {
+            written = write(watch->sink, record, length);
+            record += written > 0 ? written : 0;
+            length -= written > 0 ? (size_t)written : 0;
+        }
+        return;
+    }
+    if (need > watch->log_size) {
+        char *log = realloc(watch->log, 2 * need);
+        if (log == NULL) {
+            return;
+        }
+        watch->log = log;
+        watch->log_size = 2 * need;
+    }
+    memcpy(watch->log + watch->log_length, record, length);
+    watch->log_length = need;
+}
+
+/* The name of the thread as the system has it, if it is not just that of the process. */
+static const char *name_by_system(const pc_spell *spell, char *text, size_t size)
+{
+    if (spell->tid == getpid()) {
+        return "MainThread";
+    }
+    char comm[sizeof spell->comm];
+    snprintf(text, size, "%.*s", (int)strcspn(spell->comm, "\n"), spell->comm);
+    if (text[0] == '\0' ||
+        (read_of(getpid(), "comm", comm, sizeof comm) && strcmp(comm, spell->comm) == 0)) {
+        if (pc_cpu_of(spell->tid) < 0.0) {
+            return "";
+        }
+        snprintf(text, size, "thread %d", spell->tid);
+    }
+    return text;
+}
+
+/* As threading has it, or else the system. */
+static const char *name_of(const pc_stall *stall, char *text, size_t size)
+{
+    for (int k = 0; k < 2; k++) {
+        if (stall->names[k].ident == stall->spell.ident && stall->names[k].thread[0] != '\0') {
+            return stall->names[k].thread;
+        }
+    }
+    return name_by_system(&stall->spell, text, size);
+}
+
+/* With the lock. */
+static void keep(pc_watch *watch, const char *what, const pc_stall *stall)
+{
+    const pc_spell *spell = &stall->spell;
+    char text[32];
+    if (watch->kept < PC_MOST_STALLS) {
+        watch->kept++;
+        put(watch, "{\"%s\": [%lu", what, stall->switches);
+        put_seconds(watch, stall->begin);
+        put_seconds(watch, stall->end - stall->begin);
+        put_seconds(watch, stall->late);
+        put_seconds(watch, stall->delay);
+        if (spell->ident != 0) {
+            put_seconds(watch, spell->first - spell->since);
+            put_seconds(watch, spell->last - spell->first);
+            put_seconds(watch, spell->cpu);
+            put_seconds(watch, spell->asleep);
+            put_seconds(watch, spell->ignored);
+            put(watch, ", %d, %d", spell->looks, spell->collecting);
+            const char *name = name_of(stall, text, sizeof text);
+            put_string(watch, name, (int)strlen(name));
+            put_string(watch, spell->text, spell->length);
+            if (stall->direct && stall->line > 0) {
+                put_string(watch, stall->file, (int)strlen(stall->file));
+                put(watch, ", %d", stall->line);
+                put_string(watch, stall->function, (int)strlen(stall->function));
+            }
+        }
+        log_record(watch);
+    }
+}
+
+void pc_watch_keep(pc_watch *watch, const pc_stall *stall)
+{
+    pthread_mutex_lock(&watch->lock);
+    keep(watch, "stall", stall);
+    pthread_mutex_unlock(&watch->lock);
+}
+
+void pc_watch_dump_over(pc_watch *watch, double seconds, double abort_seconds)
+{
+    watch->dump_over = seconds > 0.0 ? seconds : abort_seconds;
+    watch->abort_over = abort_seconds;
+}
+
+static void tell(const char *text, size_t length)
+{
+    ssize_t written = write(2, text, length);
+    (void)written;
+}
+
+/* A hold that lasts is told while it does: it may never end, or end with the process. */
+static void dump_holder(pc_watch *watch, double now)
+{
+    pc_spell *spell = &watch->spell;
+    double held = now - spell->since;
+    int ends = watch->abort_over > 0.0 && held >= watch->abort_over;
+    if (watch->dump_over <= 0.0 || spell->tid == 0 || (held < watch->next_dump && !ends)) {
+        return;
+    }
+    if (watch->dump_signals < 4) {
+        /* Two looks make a line. It is asked even if it sleeps: by now that matters more. */
+        if (watch->dump_signals++ % 2 == 0) {
+            watch->next_signal = 0.0;
+            signal_holder(watch, now);
+        }
+        return;
+    }
+    /* To the log first: whoever reads stderr may end the process. */
+    pc_stall *stall = &watch->lasting;
+    stall->switches = switches_now(watch) - watch->switches + 1;
+    stall->begin = watch->begin;
+    stall->end = now;
+    stall->late = watch->late;
+    stall->spell = *spell;
+    keep(watch, "lasting", stall);
+    char name[32], text[128];
+    int length = snprintf(text, sizeof text, "pycrust: %s has held the GIL for %.0f s\n",
+                          name_by_system(spell, name, sizeof name), held);
+    tell(text, (size_t)length);
+    static const char begin[] = "Stack (most recent call first):\n";
+    const size_t size = sizeof begin - 1;
+    for (int at = spell->length - (int)size; at >= 0; at--) {
+        if (memcmp(spell->text + at, begin, size) == 0) {
+            tell(spell->text + at, (size_t)(spell->length - at));
+            break;
+        }
+    }
+    if (ends) {
+        tell("pycrust: aborted, as --abort-over asks\n", 39);
+        abort();
+    }
+    watch->next_dump = 2.0 * watch->next_dump;
+    watch->dump_signals = 0;
+}
+
+void pc_watch_note(pc_watch *watch, const char *what, int reset)
+{
+    pc_figures figures;
+    pc_watch_figures(watch, &figures, reset);
+    pthread_mutex_lock(&watch->lock);
+    put(watch, "{\"%s\": [%lu, %lu, %lu, %d", what, figures.beats, figures.waits, figures.looks,
+        figures.signal_lost);
+    put_seconds(watch, figures.waited);
+    put_seconds(watch, figures.longest_wait);
+    put_seconds(watch, figures.unseen);
+    put_seconds(watch, figures.longest_late);
+    put_seconds(watch, pc_now() - figures.started);
+    put_seconds(watch, pc_watch_over(watch));
+    put_seconds(watch, figures.started);
+    log_record(watch);
+    pthread_mutex_unlock(&watch->lock);
+}
+
+void pc_watch_sink(pc_watch *watch, int file, const char *path)
+{
+    watch->sink = file;
+    fstat(file, &watch->sink_stat);
+    fcntl(file, F_SETFD, FD_CLOEXEC);
+    snprintf(watch->sink_path, sizeof watch->sink_path, "%s", path);
+}
+
+size_t pc_watch_log(pc_watch *watch, char *log, size_t size)
+{
+    pthread_mutex_lock(&watch->lock);
+    size_t length = watch->log_length < size ? watch->log_length : size;
+    if (length > 0) {
+        memcpy(log, watch->log, length);
+    }
+    length = watch->log_length;
+    pthread_mutex_unlock(&watch->lock);
+    return length;
+}
+
+/* ---- begin and end
+ * ------------------------------------------------------------------------------------------------
+ */
+
 pc_watch *pc_watch_new(const pc_gil *gil, double over)
 {
     pc_watch *watch = calloc(1, sizeof *watch);
@@ -528,8 +824,12 @@ void pc_watch_free(pc_watch *watch)
     if (is_ours(watch, watch->out)) {
         close(watch->out);
     }
+    if (is_file(watch->sink, &watch->sink_stat)) {
+        close(watch->sink);
+    }
     pthread_cond_destroy(&watch->changed);
     pthread_mutex_destroy(&watch->lock);
+    free(watch->log);
     free(watch);
 }
 
@@ -541,7 +841,7 @@ static void tell_to_stop(pc_watch *watch)
     pthread_mutex_unlock(&watch->lock);
 }
 
-int pc_watch_start(pc_watch *watch, void *(*beat)(void *), void *argument)
+static int start(pc_watch *watch)
 {
     /* The program's signals are for the program's threads. */
     sigset_t all, before;
@@ -550,7 +850,7 @@ int pc_watch_start(pc_watch *watch, void *(*beat)(void *), void *argument)
     watch->stop = watch->beat_tid = 0;
     int error = pthread_create(&watch->watcher, NULL, watcher, watch);
     if (error == 0) {
-        error = pthread_create(&watch->beat, NULL, beat, argument);
+        error = pthread_create(&watch->beat, NULL, watch->beats, watch->argument);
         if (error != 0) {
             tell_to_stop(watch);
             pthread_join(watch->watcher, NULL);
@@ -564,7 +864,7 @@ int pc_watch_start(pc_watch *watch, void *(*beat)(void *), void *argument)
 void pc_watch_begun(pc_watch *watch)
 {
     pthread_mutex_lock(&watch->lock);
-    while (watch->beat_tid == 0) {
+    while (watch->beat_tid == 0 && watch->running) { /* not while a fork is under way */
         pthread_cond_wait(&watch->changed, &watch->lock);
     }
     pthread_mutex_unlock(&watch->lock);
@@ -580,7 +880,7 @@ static void wait_until_gone(int tid)
     }
 }
 
-void pc_watch_stop(pc_watch *watch)
+static void stop(pc_watch *watch)
 {
     if (!watch->running) {
         return;
@@ -591,6 +891,119 @@ void pc_watch_stop(pc_watch *watch)
     wait_until_gone(watch->beat_tid);
     wait_until_gone(watch->watcher_tid);
     watch->running = 0;
+}
+
+/* The watch that runs, and how many forks are under way: several threads may fork at once. */
+static pthread_mutex_t forks = PTHREAD_MUTEX_INITIALIZER;
+static pc_watch *current;
+static int pauses;
+
+int pc_watch_start(pc_watch *watch, void *(*beat)(void *), void *argument)
+{
+    int error = EBUSY;
+    pthread_mutex_lock(&forks);
+    if (current == NULL) {
+        watch->beats = beat;
+        watch->argument = argument;
+        error = pauses > 0 ? 0 : start(watch);
+        current = error == 0 ? watch : NULL;
+    }
+    pthread_mutex_unlock(&forks);
+    return error;
+}
+
+void pc_watch_stop(pc_watch *watch)
+{
+    pthread_mutex_lock(&forks);
+    if (current == watch) {
+        stop(watch);
+        current = NULL;
+    }
+    pthread_mutex_unlock(&forks);
+}
+
+void pc_watch_pause(void)
+{
+    pthread_mutex_lock(&forks);
+    if (pauses++ == 0 && current != NULL) {
+        stop(current);
+    }
+    pthread_mutex_unlock(&forks);
+}
+
+void pc_watch_resume(void)
+{
+    pthread_mutex_lock(&forks);
+    /* None if the hook of the fork was set while the fork was under way. */
+    if (pauses > 0 && --pauses == 0 && current != NULL) {
+        start(current);
+    }
+    pthread_mutex_unlock(&forks);
+}
+
+void pc_watch_forget(void)
+{
+    /* Another thread of the parent may have had the locks. */
+    pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
+    forks = fresh;
+    if (current != NULL) {
+        current->lock = fresh;
+    }
+    current = NULL;
+    pauses = 0;
+}
+
+/* ---- signals for a child
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static volatile sig_atomic_t child;       /* 0: not yet */
+static _Atomic uint64_t undelivered;      /* bit n - 1: signal n */
+static struct sigaction not_forwarded[64]; /* what handled them before */
+
+static void deliver(void)
+{
+    if (child > 0) {
+        uint64_t signums = atomic_exchange(&undelivered, 0);
+        for (int signum = 1; signums != 0; signum++, signums >>= 1) {
+            if (signums & 1) {
+                kill((pid_t)child, signum);
+            }
+        }
+    }
+}
+
+static void forward(int signum, siginfo_t *info, void *context)
+{
+    (void)context;
+    int error = errno;
+    /* What the terminal sends goes to all processes in the foreground, and so to the child. */
+    if (info->si_code != SI_KERNEL) {
+        atomic_fetch_or(&undelivered, (uint64_t)1 << (signum - 1));
+        deliver();
+    }
+    errno = error;
+}
+
+void pc_forward_begin(int signum)
+{
+    struct sigaction action = {.sa_sigaction = forward, .sa_flags = SA_SIGINFO | SA_RESTART};
+    struct sigaction *before = &not_forwarded[signum - 1];
+    sigaction(signum, NULL, before);
+    if (before->sa_handler != SIG_IGN) { /* as under nohup: the child ignores it, too */
+        sigaction(signum, &action, NULL);
+    }
+}
+
+void pc_forward_to(int pid)
+{
+    child = pid;
+    deliver();
+}
+
+void pc_forward_end(int signum)
+{
+    sigaction(signum, &not_forwarded[signum - 1], NULL);
 }
 
 #else /* not Linux: pc_gil_find says so, and nothing below is ever called */
@@ -609,19 +1022,31 @@ pc_watch *pc_watch_new(const pc_gil *gil, double over)
 ABSENT(void, pc_watch_free, (pc_watch * watch), )
 ABSENT(int, pc_watch_pipe, (pc_watch * watch), -1)
 ABSENT(int, pc_signal_is_free, (int signum), 0)
-ABSENT(void, pc_watch_signal, (pc_watch * watch, int signum), )
+ABSENT(void, pc_watch_keep_slot, (pc_watch * watch, int slot, int begin), )
+ABSENT(void, pc_watch_signal, (pc_watch * watch, int signum, int slot), )
 ABSENT(int, pc_watch_has_signal, (pc_watch * watch), 0)
-ABSENT(void, pc_watch_keep_signal, (pc_watch * watch, int begin), )
+ABSENT(void, pc_watch_give_signal, (pc_watch * watch), )
 ABSENT(int, pc_watch_start, (pc_watch * watch, void *(*beat)(void *), void *argument), -1)
 ABSENT(void, pc_watch_begun, (pc_watch * watch), )
 ABSENT(void, pc_watch_stop, (pc_watch * watch), )
+ABSENT(void, pc_watch_pause, (void), )
+ABSENT(void, pc_watch_resume, (void), )
+ABSENT(void, pc_watch_forget, (void), )
 ABSENT(int, pc_watch_nap, (pc_watch * watch, double mean), 0)
 ABSENT(int, pc_watch_ask, (pc_watch * watch, int always), 0)
 ABSENT(double, pc_watch_got, (pc_watch * watch), 0.0)
-ABSENT(unsigned long, pc_watch_holder, (pc_watch * watch), 0)
+ABSENT(unsigned long, pc_watch_holder, (pc_watch * watch, int longest), 0)
 ABSENT(void, pc_watch_judge, (pc_watch * watch, pc_stall *stall), )
+ABSENT(void, pc_watch_keep, (pc_watch * watch, const pc_stall *stall), )
+ABSENT(void, pc_watch_dump_over, (pc_watch * watch, double seconds, double abort_seconds), )
+ABSENT(void, pc_watch_note, (pc_watch * watch, const char *what, int reset), )
+ABSENT(void, pc_watch_sink, (pc_watch * watch, int file, const char *path), )
+ABSENT(size_t, pc_watch_log, (pc_watch * watch, char *log, size_t size), 0)
 ABSENT(double, pc_watch_over, (pc_watch * watch), 0.0)
 ABSENT(void, pc_watch_figures, (pc_watch * watch, pc_figures *figures, int reset), )
+ABSENT(void, pc_forward_begin, (int signum), )
+ABSENT(void, pc_forward_to, (int pid), )
+ABSENT(void, pc_forward_end, (int signum), )
 ABSENT(int, pc_readable, (const void *bytes), 0)
 ABSENT(int, pc_gettid, (void), 0)
 ABSENT(int, pc_is_locked, (const pc_gil *gil), 0)

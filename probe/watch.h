@@ -8,7 +8,7 @@
 
 #include "gil.h"
 
-enum { PC_TEXT = 16384 };
+enum { PC_TEXT = 16384, PC_RECORD = 131072, PC_MOST_STALLS = 100000 };
 
 /* A time for which one thread had the GIL, as seen while another waited. Times in seconds. */
 typedef struct {
@@ -23,8 +23,15 @@ typedef struct {
     int looks, collecting;
     int signals;
     int length;
+    char comm[17];      /* its name, as the system has it, and a newline */
     char text[PC_TEXT]; /* the tracebacks it wrote */
 } pc_spell;
+
+/* The name of a thread, as threading has it, in UTF-8; "": unknown. */
+typedef struct {
+    unsigned long ident;
+    char thread[256];
+} pc_name;
 
 /* A wait of the beat. */
 typedef struct {
@@ -34,6 +41,10 @@ typedef struct {
     double delay;           /* for which the beat was ready to run and had no core */
     int direct;             /* whether the holder of this spell gave the GIL to the beat */
     pc_spell spell;         /* the longest for which a holder ignored the request */
+    /* Not told by the watch, but by whoever has the GIL after the wait. */
+    pc_name names[2]; /* of the last holder, and of that spell's if it is another */
+    int line;         /* where the last holder is, if it just made a call; 0: unknown */
+    char file[4096], function[512];
 } pc_stall;
 
 typedef struct {
@@ -54,20 +65,36 @@ void pc_watch_free(pc_watch *watch);
 int pc_watch_pipe(pc_watch *watch);
 /* Is the signal free? */
 int pc_signal_is_free(int signum);
-/* From now on this signal makes a thread write its traceback. */
-void pc_watch_signal(pc_watch *watch, int signum);
+/* Around what sets or takes away a handler of this signal: it stays as it was. */
+void pc_watch_keep_slot(pc_watch *watch, int slot, int begin);
+/* From now on this signal makes a thread write its traceback, with the handler of the slot. */
+void pc_watch_signal(pc_watch *watch, int signum, int slot);
 /* Does it still? */
 int pc_watch_has_signal(pc_watch *watch);
-/* Around what takes our own handler away: keep what the program may have set for the signal; if it
- * is still ours, drop what is under way to a thread that has yet to run, or that blocks it. */
-void pc_watch_keep_signal(pc_watch *watch, int begin);
+/* If it does, put back what handled it before, and drop what is under way. */
+void pc_watch_give_signal(pc_watch *watch);
 
-/* Start both threads; gives 0, or an errno. */
+/* Before the start: write who holds the GIL, and where, to stderr and to the log, after so many
+ * seconds, and again after twice as many each time; abort the process after so many. 0: never. */
+void pc_watch_dump_over(pc_watch *watch, double seconds, double abort_seconds);
+
+/* Write the log to this file instead of to memory; opened again by its path, of less than 64
+ * bytes, if the program closes it. */
+void pc_watch_sink(pc_watch *watch, int file, const char *path);
+
+/* Start both threads, unless a fork is under way: then they are started after it. Gives 0, or an
+ * errno: EBUSY if another watch runs. Without the GIL, as all that starts or stops them. */
 int pc_watch_start(pc_watch *watch, void *(*beat)(void *), void *argument);
 /* Wait until the beat has begun; without the GIL, which it needs for that. */
 void pc_watch_begun(pc_watch *watch);
-/* Stop and join both; without the GIL. */
+/* Stop and join both. */
 void pc_watch_stop(pc_watch *watch);
+/* Around a fork: the watch that runs, if any, has no threads meanwhile. Forks may overlap: the first
+ * pauses it, the last resumes it. */
+void pc_watch_pause(void);
+void pc_watch_resume(void);
+/* In the child: there is none. Locks are not touched, but replaced. */
+void pc_watch_forget(void);
 
 /* For the beat, without the GIL: sleep until the next one; false: the end. */
 int pc_watch_nap(pc_watch *watch, double mean);
@@ -75,14 +102,27 @@ int pc_watch_nap(pc_watch *watch, double mean);
 int pc_watch_ask(pc_watch *watch, int always);
 /* It has it; gives what it waited. */
 double pc_watch_got(pc_watch *watch);
-/* Who was seen to have the GIL, by threading's ident; 0 if nobody was. */
-unsigned long pc_watch_holder(pc_watch *watch);
+/* Who was seen to have the GIL last, or to ignore the request for longest before, by threading's
+ * ident; 0 if nobody was. */
+unsigned long pc_watch_holder(pc_watch *watch, int longest);
 /* Without the GIL: what was seen of the last wait. */
 void pc_watch_judge(pc_watch *watch, pc_stall *stall);
+/* Without the GIL: write it to the log. The first PC_MOST_STALLS are kept. */
+void pc_watch_keep(pc_watch *watch, const pc_stall *stall);
+/* Without the GIL: write the figures to the log, under this name. */
+void pc_watch_note(pc_watch *watch, const char *what, int reset);
+/* Copy the log from memory, as far as it fits; gives its length. A line is a record in JSON. */
+size_t pc_watch_log(pc_watch *watch, char *log, size_t size);
 
 /* The shortest wait that counts, at this moment's switch interval. */
 double pc_watch_over(pc_watch *watch);
 void pc_watch_figures(pc_watch *watch, pc_figures *figures, int reset);
+
+/* Pass a signal of this process on to another, from `pc_forward_to` on; one that comes before is
+ * passed on then. 0: to none any more. */
+void pc_forward_begin(int signum);
+void pc_forward_to(int pid);
+void pc_forward_end(int signum);
 
 /* Can these bytes be read? */
 int pc_readable(const void *bytes);

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 try:
     from pycrust._accumulator import Accumulator
+    from pycrust._core import simd
     from pycrust._range import (
-        simd,
         sum_of_squares,
         sum_of_squares_batch,
         threadable_sum_of_squares,
@@ -21,8 +21,30 @@ except ModuleNotFoundError as error:
 
 __version__ = "0.1.0"
 
+
+def get_include() -> str:
+    """
+    Return the folder of the C headers, for extension modules that call pycrust.
+
+    Returns
+    -------
+    str
+        To be added to the include directories; it has ``pycrust_capi.h``. Cython modules ``cimport pycrust.capi``.
+
+    Examples
+    --------
+    >>> import os, pycrust
+    >>> "pycrust_capi.h" in os.listdir(pycrust.get_include())
+    True
+    """
+    from pathlib import Path
+
+    return str(Path(__file__).with_name("include"))
+
+
 __all__ = [
     "Accumulator",
+    "get_include",
     "mean",
     "norm",
     "rms",

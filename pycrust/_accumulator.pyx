@@ -6,8 +6,8 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyTypeObject
 from libc.stddef cimport ptrdiff_t
 
-from pycrust._arrays cimport as_array, is_integer, mask_of
-from pycrust._ints cimport exact_int, exact_part, import_int, spread_of, write_exact
+from pycrust._arrays cimport as_array, axes_of, data_of, is_integer, mask_of
+from pycrust._ints cimport exact_int, exact_part, import_int, shown_int, spread_of, write_exact
 from pycrust._reduce cimport (
     Figure,
     Job,
@@ -17,6 +17,7 @@ from pycrust._reduce cimport (
     add_plain,
     checked_int,
     is_plain,
+    one_ddof,
     part_of,
     sums_of_ints,
     warn_empty,
@@ -37,6 +38,7 @@ from pycrust.csrc cimport (
     PC_SUMSQ,
     PC_TOO_LARGE,
     PC_VAR,
+    import_core,
     pc_accumulator,
     pc_accumulator_clear,
     pc_accumulator_make_special,
@@ -54,6 +56,7 @@ import numpy as np
 from pycrust._reduce import _NAMES
 
 cnp.import_array()
+import_core()
 
 cdef enum:
     # What is below 2 to this power, or its square to twice that, goes where doubles do, 2**64 of them.
@@ -159,10 +162,11 @@ cdef class Accumulator:
             add_plain(&plain, &acc, PC_VAR)
             self.add(&acc, kind_of(a), None)
             return
+        if isinstance(a, Accumulator):
+            raise TypeError("update takes an array: another Accumulator is added by merge() or +, and copied by copy.copy()")
         threads = count_workers(workers)
-        array = as_array(a)
+        array, mask = data_of(a, where)
         kind = INTEGERS if array.size == 0 and isinstance(a, (list, tuple)) else kind_of(array)
-        mask = mask_of(where, array)
         if array.dtype != object:
             sums = add_all(array, mask, threads)
             self.add(&sums.at[0].total, kind, None)
@@ -170,14 +174,14 @@ cdef class Accumulator:
         squares, numbers, count = (int(each) for each in sums_of_ints(array, mask, tuple(range(array.ndim))))
         pc_accumulator_clear(&acc, PC_VAR)
         acc.count = count
-        if max(map(int.bit_length, array.reshape(-1))) <= LARGEST_BITS:
+        if max(map(int.bit_length, array.reshape(-1)), default=0) <= LARGEST_BITS:
             import_int(&acc, PC_SQUARES, squares, 0)
             import_int(&acc, PC_NUMBERS, numbers, 0)
             self.add(&acc, kind, None)
         else:
             self.add(&acc, kind, (squares, numbers, 0))
 
-    def merge(self, Accumulator other not None, /):
+    def merge(self, other, /):
         """
         Add what another accumulator holds.
 
@@ -185,8 +189,17 @@ cdef class Accumulator:
         ----------
         other : Accumulator
             It is left as it was.
+
+        Raises
+        ------
+        TypeError
+            For anything else: arrays are added by `update`.
         """
-        cdef Accumulator copy = other.copy()
+        cdef Accumulator copy
+        if not isinstance(other, Accumulator):
+            raise TypeError(f"merge takes an Accumulator, not {type(other).__name__}: pass several one by one, or add "
+                            "them with sum(); arrays are added by update()")
+        copy = (<Accumulator>other).copy()
         self.add(&copy.acc, copy.kind, copy.beyond)
 
     cdef int add(self, const pc_accumulator *acc, Kind kind, tuple beyond) except -1:
@@ -307,37 +320,41 @@ cdef class Accumulator:
         """
         return self.read(PC_MEAN)
 
-    def var(self, ddof=0):
+    def var(self, ddof=None, *, correction=None):
         """
         Return the variance.
 
         Parameters
         ----------
         ddof : int or float, optional
-            As in `pycrust.var`.
+            The divisor is the count minus this, 0 by default.
+        correction : int or float, optional
+            Another name for `ddof`, that of the array API.
 
         Returns
         -------
         float
             Correctly rounded; NaN or Inf with a RuntimeWarning if no more than `ddof` elements were added.
         """
-        return self.read(PC_VAR, ddof)
+        return self.read(PC_VAR, one_ddof(ddof, correction))
 
-    def std(self, ddof=0):
+    def std(self, ddof=None, *, correction=None):
         """
         Return the standard deviation: the square root of the variance.
 
         Parameters
         ----------
         ddof : int or float, optional
-            As in `pycrust.var`.
+            The divisor is the count minus this, 0 by default.
+        correction : int or float, optional
+            Another name for `ddof`, that of the array API.
 
         Returns
         -------
         float
             Correctly rounded; NaN or Inf with a RuntimeWarning if no more than `ddof` elements were added.
         """
-        return self.read(PC_STD, ddof)
+        return self.read(PC_STD, one_ddof(ddof, correction))
 
     cdef dict state(self):
         """What it holds, the same for all that are equal; each sum is integer * 2**exponent, in lowest terms."""
@@ -364,26 +381,29 @@ cdef class Accumulator:
             self.kind = made.kind
             self.beyond = made.beyond
 
+    # So that NumPy leaves `array + accumulator` to __radd__, and does not try it element by element.
+    __array_ufunc__ = None
+
     def __add__(self, other):
-        cdef Accumulator total
-        if isinstance(other, int) and other == 0:     # where sum() starts
-            return (<Accumulator>self).copy()
-        if not isinstance(other, Accumulator):
-            return NotImplemented
-        total = (<Accumulator>self).copy()
-        total.merge(other)
-        return total
+        cdef Accumulator total = (<Accumulator>self).copy()
+        return total if total.add_any(other) else NotImplemented
 
     def __radd__(self, other):
-        return self + other if isinstance(other, int) else NotImplemented
+        return self + other
 
     def __iadd__(self, other):
+        return self if self.add_any(other) else NotImplemented
+
+    cdef bint add_any(self, other) except -1:
+        """Whether + knows what to do with it: add an Accumulator, or the 0 that sum() begins with."""
+        if isinstance(other, Accumulator):
+            self.merge(other)
+            return True
         if isinstance(other, int) and other == 0:
-            return self
-        if not isinstance(other, Accumulator):
-            return NotImplemented
-        self.merge(other)
-        return self
+            return True
+        if hasattr(type(other), "__array__") or isinstance(other, (int, float, complex, list, tuple)):
+            raise TypeError(f"+ adds Accumulators, not {type(other).__name__}: add numbers with update()")
+        return False
 
     def __eq__(self, other):
         if not isinstance(other, Accumulator):
@@ -393,8 +413,10 @@ cdef class Accumulator:
     __hash__ = None
 
     def __repr__(self):
-        cdef Accumulator copy = self.copy()         # count and sum of one moment
-        return f"Accumulator(count={copy.count}, sumsq={copy.sumsq()!r})"
+        cdef Accumulator copy = self.copy()         # all of one moment
+        if copy.acc.count == 0:
+            return "Accumulator(count=0)"
+        return f"Accumulator(count={copy.count}, mean={copy.mean()!r}, std={copy.std()!r})"
 
 
 def _results(parts, str name, dtype, ddof):
@@ -485,7 +507,7 @@ cdef Accumulator accumulator_of(state):
             beyond.append((size >> bits << bits + exponent) * (-1 if integer < 0 else 1))
             rest = size & (1 << bits) - 1
             if import_int(&made.acc, part, -rest if integer < 0 else rest, exponent) != PC_OK:
-                raise ValueError(f"{integer} * 2**{exponent} is not a sum of doubles, nor of their squares")
+                raise ValueError(f"{shown_int(integer)} * 2**{exponent} is not a sum of doubles, nor of their squares")
     except (TypeError, LookupError, ValueError, OverflowError) as error:
         raise ValueError(f"not the state of an Accumulator: {error}") from error
     for name in special:
@@ -499,6 +521,7 @@ cdef Accumulator accumulator_of(state):
 def _accumulators(array, tuple axes, where):
     """An Accumulator for each position that is left after summing over `axes`, for pycrust.dask."""
     array = as_array(array)
+    axes = axes_of(axes, array.ndim)
     made = np.empty([length for k, length in enumerate(array.shape) if k not in axes], dtype=object)
     cdef Job job = Job(array, mask_of(where, array), axes, made, Figure(PC_VAR), 1)
     cdef Kind kind = kind_of(array)

@@ -4,6 +4,7 @@ from pycrust.csrc cimport pc_result
 cdef int type_of(int number, int *parts) noexcept
 cdef object array_of(a, str name)
 cdef object as_array(a)
+cdef tuple data_of(a, where)
 cdef bint is_integer(array)
 cdef bint is_exact(array, pc_result result)
 cdef tuple axes_of(axis, int ndim)

@@ -2,6 +2,7 @@
 
 cimport numpy as cnp
 
+from pycrust._ints cimport shown_int
 from pycrust.csrc cimport (
     PC_BOOL,
     PC_FLOAT16,
@@ -26,11 +27,16 @@ from pycrust.csrc cimport (
 )
 
 from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from numbers import Number
 from operator import index
 
 import numpy as np
 from numpy.exceptions import AxisError
-from numpy.ma import MaskedArray
+
+from pycrust._containers import contents
 
 cnp.import_array()
 
@@ -80,77 +86,202 @@ cdef object array_of(a, str name):
     """
     if cnp.PyArray_CheckExact(a):
         return a
-    refuse(a, name, 0)
-    array = np.asanyarray(a)
-    refuse(array, name, 0)                      # masked behind __array__
-    array = np.asarray(array)
-    if array.dtype == object and array.ndim == 0 and not isinstance(a, (int, np.ndarray)):
-        as_list = f", e.g. list({name})" if hasattr(a, "__iter__") else ""
-        raise TypeError(f"{name} must be an array, nested lists or a number, not {type(a).__name__}{as_list}")
+    array, missing = array_and_missing(a, name)
+    if missing is not None:
+        raise missing.error(name)
     return array
 
 
-cdef int refuse(a, str name, int depth) except -1:
-    """Refuse what NumPy would convert with a loss, or behind the caller's back: in lists too."""
-    if type(a) is float or type(a) is int or type(a) is bool:
-        return 0
+cdef tuple array_and_missing(a, str name):
+    """The same, and a _containers.Missing if `a` has a mask or nulls."""
+    cdef bint wide = False
+    missing = None
+    if cnp.PyArray_CheckExact(a):
+        return a, None
     if isinstance(a, (list, tuple)):
-        if depth < 64:                          # NumPy goes no deeper
-            for each in a:
-                refuse(each, name, depth + 1)
-        return 0
-    if isinstance(a, MaskedArray):
-        if depth:
-            instead = "put those of the list together with np.ma.stack"
-        elif name == "where":
-            instead = "pass where.filled(False)"
-        elif name == "ns":
-            instead = "pass ns.compressed() or ns.filled(0)"
+        a = plain_list(a, name, 0, &wide)
+        array = np.asarray(a)
+        if cnp.PyArray_ISFLOAT(array) or cnp.PyArray_ISOBJECT(array):
+            array = list_of_ints(a, array)
+        if wide and (cnp.PyArray_ISFLOAT(array) or cnp.PyArray_ISCOMPLEX(array)):
+            refuse_rounding(a, name)
+    elif type(a) is float or type(a) is int or type(a) is bool:
+        return np.asarray(a), None
+    else:
+        array, missing = contents(a, name)
+        if not cnp.PyArray_CheckExact(array):   # whatever the container gave
+            array = np.asarray(array)
+        if cnp.PyArray_ISFLOAT(array) and isinstance(a, Sequence):
+            array = list_of_ints(a, array)
+    if cnp.PyArray_ISOBJECT(array) and cnp.PyArray_NDIM(array) == 0 and not isinstance(a, (int, np.ndarray)):
+        raise TypeError(f"{name} must be an array, nested lists or a number, not {type(a).__name__}{way_to_array(a, name)}")
+    return array, missing
+
+
+cdef str way_to_array(a, str name):
+    """How to make an array of what NumPy takes for a single object."""
+    if hasattr(a, "toarray"):                   # scipy's sparse arrays
+        return f": pass {name}.toarray(), or {name}.data for what is stored"
+    if hasattr(a, "as_py"):
+        return f": pass {name}.as_py()"
+    if hasattr(a, "update") and hasattr(a, "sumsq"):
+        return ": merge it into another with merge() or +, and ask itself for sum(), mean(), var()"
+    if isinstance(a, dict):
+        return f", e.g. list({name}.values())"
+    if hasattr(a, "__iter__"):
+        return f", e.g. list({name})"
+    if isinstance(a, Number):
+        return f"; {what_helps(a)}"
+    return ""
+
+
+cdef object plain_list(a, str name, int depth, bint *wide):
+    """
+    Nested lists, with plain arrays in the place of other containers; the list itself if there are none.
+
+    `wide` becomes true if there are integers that float64 may not hold.
+    """
+    made = None
+    if depth == 64:                             # NumPy goes no deeper
+        return a
+    for k, each in enumerate(a):
+        if type(each) is float:
+            continue
+        if type(each) is int:
+            wide[0] |= not -MOST_EXACT <= each <= MOST_EXACT
+            continue
+        if isinstance(each, (list, tuple)):
+            plain = plain_list(each, f"{name}[{k}]", depth + 1, wide)
+        elif cnp.PyArray_CheckExact(each) or isinstance(each, np.generic):
+            plain = each
+            wide[0] |= each.dtype.kind in "iu" and each.dtype.itemsize == 8
+        elif hasattr(type(each), "__array__") or hasattr(type(each), "__dask_graph__"):
+            plain, missing = contents(each, f"{name}[{k}]")
+            if missing is not None:
+                raise missing.error(name, f"{name}[{k}]")
+            wide[0] |= plain.dtype.kind in "iu" and plain.dtype.itemsize == 8
         else:
-            instead = "pass a.data, where=~np.ma.getmaskarray(a)"
-        raise TypeError(f"masked arrays are not taken, lest the mask be lost: {instead}")
-    if isinstance(a, (np.ndarray, np.generic)):
-        return 0
-    graph = getattr(type(a), "__dask_graph__", None)
-    if graph is not None and graph(a) is not None:
-        raise TypeError(
-            f"{name} is a lazy {type(a).__name__} of dask: use the functions of pycrust.dask, or pass {name}.compute()"
-        )
-    if depth and hasattr(type(a), "__array__"):
-        refuse(np.asanyarray(a), name, depth)
-    return 0
+            continue
+        if plain is not each:
+            if made is None:
+                made = list(a)
+            made[k] = plain
+    return a if made is None else made
+
+
+cdef int refuse_rounding(a, str name) except -1:
+    """Refuse nested lists of floats and of integers that float64 does not hold."""
+    for each in np.array(a, dtype=object).reshape(-1):
+        if isinstance(each, np.ndarray) and each.ndim == 0:
+            each = each[()]
+        if isinstance(each, (int, np.integer)) and int(float(each)) != each:
+            raise TypeError(f"{name} has floats and the integer {each}, which float64 does not hold: add the integers "
+                            f"and the floats to a pycrust.Accumulator, each as a list of their own, or pass "
+                            f"float({each}) if it may be rounded")
 
 
 cdef object as_array(a):
-    """
-    The input as an ndarray of a dtype that we take; never a copy of an array.
-
-    Of dtype object are only lists of Python ints of which some are beyond 64 bits.
-    """
-    cdef int parts
-    array = array_of(a, "a")
-    if cnp.PyArray_ISFLOAT(array) or array.dtype == object:
-        exact = ints_of(a)
-        if exact is not None:
-            return exact
-    if type_of(cnp.PyArray_TYPE(array), &parts) < 0:
-        hint = {
-            "O": "convert it to the numeric dtype it holds, e.g. a.astype(np.float64)",
-            "g": "convert it to float64: a.astype(np.float64)",
-            "G": "convert it to complex128: a.astype(np.complex128)",
-            "V": "pass one field at a time, e.g. a['x']",
-        }.get(array.dtype.char, "pass numbers")
-        raise TypeError(
-            f"cannot sum numbers of dtype {array.dtype}: "
-            f"bool, integers, float16/32/64 and complex64/128 are taken; {hint}"
-        )
+    """The input as an ndarray that C takes, if nothing is missing in it."""
+    array = numbers_of(array_of(a, "a"))
+    if cnp.PyArray_ISOBJECT(array):
+        raise TypeError("an array of dtype object is not taken here: convert it to the numeric dtype it holds")
     return array
 
 
-cdef object ints_of(a):
-    """Nested sequences of integers alone as an array of Python ints, which NumPy may take for floats; else None."""
-    if isinstance(a, np.ndarray):
-        return None
+cdef tuple data_of(a, where):
+    """The input as an ndarray of a dtype that we take, and `where` as mask_of gives it; nothing missing is in both."""
+    array, missing = array_and_missing(a, "a")
+    if missing is None:
+        array = numbers_of(array)
+        return array, mask_of(where, array)
+    mask = mask_of(where, array)
+    if mask is None or np.any(missing.at & mask):
+        raise missing.error("a")
+    return numbers_of(array), mask
+
+
+cdef object numbers_of(array):
+    """
+    The array if its dtype is one that we take; never a copy of an array.
+
+    Of dtype object are only Python ints. The small floats and integers of other packages are widened.
+    """
+    cdef int parts
+    if type_of(cnp.PyArray_TYPE(array), &parts) >= 0:
+        return array
+    if cnp.PyArray_ISOBJECT(array):
+        if cnp.PyArray_SIZE(array) == 0:
+            raise TypeError("an empty array of dtype object does not say what it holds: pass a.astype(np.int64)")
+        other, ints = ints_among(array)
+        if ints is not None:
+            return ints
+        raise TypeError(f"cannot sum objects of type {type(other).__name__}, as in an array of dtype object; "
+                        f"{what_helps(other)}")
+    if cnp.PyArray_TYPE(array) >= cnp.NPY_NTYPES_LEGACY:
+        for wide in (np.int8, np.uint8, np.float32, np.complex64):
+            if np.can_cast(array.dtype, wide, "safe"):
+                return array.astype(wide)
+    hint = {
+        "V": "pass one field at a time, e.g. a['x']" if array.dtype.names else "pass a.view(...) of the dtype it holds",
+        "g": TOO_LONG,
+        "G": TOO_LONG,
+        "S": "pass np.frombuffer(a, dtype=np.uint8) for bytes as numbers, or [float(x) for x in a] for numbers in text",
+        "U": "convert the text to numbers first: np.array(a, dtype=np.float64), or [int(x) for x in a] for integers",
+        "M": "pass the counts of their unit since 1970, x.view(np.int64), where=~np.isnat(x) with x = np.asarray(a)",
+        "m": "pass the counts of their unit, x.view(np.int64), where=~np.isnat(x) with x = np.asarray(a)",
+    }.get(array.dtype.char, "pass numbers")
+    raise TypeError(
+        f"cannot sum numbers of dtype {array.dtype}: "
+        f"bool, integers, float16/32/64 and complex64/128 are taken; {hint}"
+    )
+
+
+MOST_EXACT = 2**53      # all integers up to it are float64
+
+TOO_LONG = (
+    "a.astype(np.float64) would round each of them, which is exact where (a == a.astype(np.float64)).all(); else pass "
+    "differences that are exact, as (a - a[0]).astype(np.float64) of numbers that lie close together"
+)
+
+
+cdef str what_helps(other):
+    """With what kind of object."""
+    if other is None or type(other).__name__ in ("NAType", "NaTType"):
+        return "leave out what is missing, or mark it in a boolean array for where= and put a number in its place"
+    if isinstance(other, (float, complex, np.floating, np.complexfloating)):
+        wide = "complex128" if isinstance(other, (complex, np.complexfloating)) else "float64"
+        return f"convert to a numeric dtype, np.asarray(a, dtype=np.{wide}), which rounds integers beyond 2**53"
+    if isinstance(other, (Decimal, Fraction)):
+        return ("their binary floats would be rounded: pass integers of a unit that makes them whole, e.g. "
+                "[int(x * 100) for x in a] for two decimals, or use Python's statistics")
+    if isinstance(other, str):
+        return "convert the text to numbers first: [float(x) for x in a], or [int(x) for x in a] for integers"
+    if isinstance(other, (datetime, date, timedelta)):
+        return "convert to counts of a unit: np.array(a, dtype='datetime64[us]').view(np.int64), or timedelta64[us]"
+    if hasattr(other, "toarray"):
+        return "pass [x.toarray() for x in a]"
+    if hasattr(other, "as_py"):
+        return "pass [x.as_py() for x in a]"
+    if isinstance(other, (list, tuple, np.ndarray)):
+        return "the parts are not of one shape: add them one by one to a pycrust.Accumulator, or pass np.concatenate(a)"
+    return "pass an array of numbers"
+
+
+cdef tuple ints_among(array):
+    """(None, the array with Python's ints) if it has only integers, else (the first that is none, None)."""
+    exact = np.empty(array.shape, dtype=object)
+    flat = exact.reshape(-1)                    # no copy; .flat goes no deeper than 32
+    for k, each in enumerate(array.reshape(-1)):
+        if isinstance(each, np.ndarray) and each.ndim == 0:
+            each = each[()]
+        if not isinstance(each, (int, np.integer, np.bool_)):
+            return each, None
+        flat[k] = int(each)
+    return None, exact
+
+
+cdef object list_of_ints(a, array):
+    """Nested sequences of integers alone as an array of Python ints, which NumPy may take for floats; else `array`."""
     first = a
     for _ in range(64):                         # NumPy goes no deeper
         if not (isinstance(first, Sequence) and len(first)) or isinstance(first, (str, bytes)):
@@ -158,16 +289,11 @@ cdef object ints_of(a):
         first = first[0]
     if isinstance(first, np.ndarray):
         if first.dtype.kind not in "biuO":
-            return None
+            return array
     elif not isinstance(first, (int, np.integer)):
-        return None
-    exact = np.array(a, dtype=object)
-    flat = exact.reshape(-1)                    # no copy; .flat goes no deeper than 32
-    for k, each in enumerate(flat):
-        if not isinstance(each, (int, np.integer, np.bool_)):
-            return None
-        flat[k] = int(each)
-    return exact
+        return array
+    _, exact = ints_among(np.array(a, dtype=object))
+    return array if exact is None else exact
 
 
 cdef bint is_integer(array):
@@ -182,8 +308,12 @@ cdef tuple axes_of(axis, int ndim):
         return tuple(range(ndim))
     axes = []
     for given in (axis if isinstance(axis, tuple) else (axis,)):
+        if isinstance(given, (bool, np.bool_)) or not hasattr(given, "__index__"):
+            raise TypeError(f"axis must be None, an integer or a tuple of integers, not {given!r}")
         k = index(given)
         if not -ndim <= k < ndim:
+            if abs(k) >= 2**63:
+                raise AxisError(f"axis {shown_int(k)} is out of bounds for array of dimension {ndim}")
             raise AxisError(k, ndim)
         axes.append(k % ndim)
     if len(set(axes)) < len(axes):
@@ -201,8 +331,12 @@ cdef object mask_of(where, array):
     try:
         return np.broadcast_to(mask, array.shape)
     except ValueError:
+        hint = ""
+        if mask.ndim < array.ndim and mask.shape == array.shape[:mask.ndim]:
+            new = ", None" * (array.ndim - mask.ndim)
+            hint = f"; if it is one for each row, pass where[{':, ' * (mask.ndim - 1)}:{new}]"
         raise ValueError(
-            f"where has shape {mask.shape}, which does not broadcast to {array.shape}, the shape of a"
+            f"where has shape {mask.shape}, which does not broadcast to {array.shape}, the shape of a{hint}"
         ) from None
 
 

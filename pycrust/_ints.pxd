@@ -8,3 +8,4 @@ cdef pc_status import_int(pc_accumulator *acc, pc_part part, integer, int expone
 cdef pc_status write_exact(const pc_figure *figure, tuple ddof, count, tuple sums, uint32_t special,
                            char *out) except *
 cdef tuple spread_of(count, tuple sums)
+cdef str shown_int(integer)

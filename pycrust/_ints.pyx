@@ -19,6 +19,7 @@ from pycrust.csrc cimport (
     PC_STD,
     PC_SUM,
     PC_VAR,
+    import_core,
     pc_accumulator,
     pc_accumulator_clear,
     pc_accumulator_export,
@@ -34,6 +35,7 @@ from pycrust.csrc cimport (
 import numpy as np
 
 cnp.import_array()
+import_core()
 
 cdef enum:
     BEYOND = 1 << 20        # an exponent whose power of two, and the root of it, no float holds
@@ -72,6 +74,14 @@ cdef pc_status import_int(pc_accumulator *acc, pc_part part, integer, int expone
     words = words_of(integer)
     return pc_accumulator_import(acc, part, <const uint64_t *>cnp.PyArray_DATA(words), <size_t>len(words), exponent,
                                  integer < 0)
+
+
+cdef str shown_int(integer):
+    """For messages: Python refuses to write more digits than sys.set_int_max_str_digits allows."""
+    try:
+        return str(integer)
+    except ValueError:
+        return f"{'-' if integer < 0 else ''}an integer of {integer.bit_length()} bits"
 
 
 # ---- results ----------------------------------------------------------------

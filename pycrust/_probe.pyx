@@ -7,6 +7,7 @@ from cpython.ref cimport Py_DECREF, Py_INCREF
 from cpython.pythread cimport PyThread_get_thread_ident
 from libc.math cimport NAN
 from libc.stdint cimport uint64_t
+from libc.string cimport memcpy
 
 import atexit
 import faulthandler
@@ -17,8 +18,14 @@ import sys
 
 cdef extern from "Python.h":
     void *PyThreadState_Get()
+    int PyGC_Disable()
+    int PyGC_Enable()
+    void PyErr_Clear()
 
 cdef extern from "watch.h" nogil:
+    enum:
+        PC_MOST_STALLS
+
     ctypedef struct pc_gil:
         const char **holder
         const int *locked
@@ -28,40 +35,15 @@ cdef extern from "watch.h" nogil:
         size_t tid_in_state
         size_t ident_in_state
 
-    ctypedef struct pc_spell:
-        unsigned long switches
+    ctypedef struct pc_name:
         unsigned long ident
-        int tid
-        double since
-        double first
-        double last
-        double cpu
-        double asleep
-        double ignored
-        int looks
-        int collecting
-        int length
-        char *text
+        char thread[256]
 
     ctypedef struct pc_stall:
-        double begin
-        double end
-        unsigned long switches
-        double late
-        double delay
-        int direct
-        pc_spell spell
-
-    ctypedef struct pc_figures:
-        unsigned long beats
-        unsigned long waits
-        unsigned long looks
-        double waited
-        double longest_wait
-        double unseen
-        double longest_late
-        double started
-        int signal_lost
+        pc_name names[2]
+        int line
+        char file[4096]
+        char function[512]
 
     ctypedef struct pc_watch:
         pass
@@ -71,19 +53,29 @@ cdef extern from "watch.h" nogil:
     void pc_watch_free(pc_watch *watch)
     int pc_watch_pipe(pc_watch *watch)
     int pc_signal_is_free(int signum)
-    void pc_watch_signal(pc_watch *watch, int signum)
-    int pc_watch_has_signal(pc_watch *watch)
-    void pc_watch_keep_signal(pc_watch *watch, int begin)
+    void pc_watch_keep_slot(pc_watch *watch, int slot, int begin)
+    void pc_watch_signal(pc_watch *watch, int signum, int slot)
+    void pc_watch_give_signal(pc_watch *watch)
+    void pc_watch_dump_over(pc_watch *watch, double seconds, double abort_seconds)
+    void pc_watch_sink(pc_watch *watch, int file, const char *path)
     int pc_watch_start(pc_watch *watch, void *(*beat)(void *) noexcept, void *argument)
     void pc_watch_begun(pc_watch *watch)
     void pc_watch_stop(pc_watch *watch)
+    void pc_watch_pause()
+    void pc_watch_resume()
+    void pc_watch_forget()
     int pc_watch_nap(pc_watch *watch, double mean)
     int pc_watch_ask(pc_watch *watch, int always)
     double pc_watch_got(pc_watch *watch)
-    unsigned long pc_watch_holder(pc_watch *watch)
+    unsigned long pc_watch_holder(pc_watch *watch, int longest)
     void pc_watch_judge(pc_watch *watch, pc_stall *stall)
+    void pc_watch_keep(pc_watch *watch, const pc_stall *stall)
+    void pc_watch_note(pc_watch *watch, const char *what, int reset)
+    size_t pc_watch_log(pc_watch *watch, char *log, size_t size)
     double pc_watch_over(pc_watch *watch)
-    void pc_watch_figures(pc_watch *watch, pc_figures *figures, int reset)
+    void pc_forward_begin(int signum)
+    void pc_forward_to(int pid)
+    void pc_forward_end(int signum)
     int pc_readable(const void *bytes)
     int pc_gettid()
     int pc_is_locked(const pc_gil *gil)
@@ -232,27 +224,18 @@ cdef class Watch:
     signum : int
         The signal that makes a thread write its traceback.
     sink : int, optional
-        A file to write each stall to, as a line, as soon as it is over.
-
-    Attributes
-    ----------
-    stalls : list of tuple
-        Of each wait: begin, seconds, switches of the GIL, late, delay; of its longest spell: what of it was before the
-        first look, seconds since then, cpu, asleep, ignored, looks, of them while collecting; ident and name of the
-        thread, the tracebacks it wrote, and the place where it gave the GIL away after a call: (file, line,
-        function) or None.
+        A file to write the log to, as it comes.
+    path : bytes, optional
+        What opens the sink again if the program closes it.
     """
 
     cdef pc_watch *watch
     cdef pc_stall stall
     cdef int signum
-    cdef int always
-    cdef object sink
-    cdef object where  # the place where the last wait ended
-    cdef readonly list stalls
-    cdef readonly bint running
+    cdef bint has_signal
+    cdef bint always
 
-    def __cinit__(self, double over, int signum, sink=None):
+    def __cinit__(self, double over, int signum, int sink=-1, bytes path=b""):
         reason = why_not()
         if reason:
             raise RuntimeError(f"the GIL cannot be watched here: {reason}")
@@ -260,149 +243,136 @@ cdef class Watch:
         if self.watch == NULL:
             raise MemoryError
         self.signum = signum
-        self.sink = sink
-        self.stalls = []
+        if sink >= 0:
+            pc_watch_sink(self.watch, sink, path)
 
     def __dealloc__(self):
         if self.watch != NULL:
             pc_watch_free(self.watch)
 
+    @property
+    def running(self):
+        return the_watch is self
+
     def start(self, bint always=False):
         """Begin; with `always` ask for the GIL even when it is free."""
         global the_watch
+        cdef int error
         if the_watch is not None:
             raise RuntimeError("this process is being watched already: one watch at a time")
         if not pc_signal_is_free(self.signum):
             raise RuntimeError(f"signal {self.signum} is in use in this process: give another")
         hook()
+        self.always = always
         the_watch = self
-        try:
-            self.take_signal()
-            self.always = always
-            self.resume()
-        except BaseException:
+        self.take_signal()
+        Py_INCREF(self)  # the beat's
+        with nogil:
+            error = pc_watch_start(self.watch, beat, <void *>self)
+        if error:
             self.give_signal()
             the_watch = None
-            raise
-
-    cdef take_signal(self):
-        cdef int file = pc_watch_pipe(self.watch)
-        if file >= 0:
-            faulthandler.register(self.signum, file=file, all_threads=False, chain=False)
-            pc_watch_signal(self.watch, self.signum)
-
-    cdef give_signal(self):
-        pc_watch_keep_signal(self.watch, True)
-        faulthandler.unregister(self.signum)
-        pc_watch_keep_signal(self.watch, False)
-
-    cdef resume(self):
-        cdef int error
-        self.running = True
-        Py_INCREF(self)  # the beat's
-        error = pc_watch_start(self.watch, beat, <void *>self)
-        if error:
             Py_DECREF(self)
-            self.running = False
             raise RuntimeError(f"no thread can be started to watch the GIL: {os.strerror(error)}")
         with nogil:
             pc_watch_begun(self.watch)
 
-    cdef pause(self):
-        with nogil:
-            pc_watch_stop(self.watch)
-        if self.running:
-            self.running = False
-            Py_DECREF(self)
+    cdef take_signal(self):
+        cdef int file = pc_watch_pipe(self.watch)
+        cdef int slot = slot_beside(self.signum)
+        if file >= 0:
+            pc_watch_keep_slot(self.watch, slot, True)
+            faulthandler.register(slot, file=file, all_threads=False, chain=False)
+            pc_watch_signal(self.watch, self.signum, slot)
+            pc_watch_keep_slot(self.watch, slot, False)
+            self.has_signal = True
+
+    cdef give_signal(self):
+        cdef int slot = slot_beside(self.signum)
+        if self.has_signal:
+            self.has_signal = False
+            pc_watch_give_signal(self.watch)
+            pc_watch_keep_slot(self.watch, slot, True)
+            faulthandler.unregister(slot)
+            pc_watch_keep_slot(self.watch, slot, False)
 
     def stop(self):
         """End; joins the threads of the watch."""
         global the_watch
         if the_watch is self:
-            self.pause()
-            self.give_signal()
-            the_watch = None
+            with nogil:
+                pc_watch_stop(self.watch)
+            if the_watch is self:  # and was not stopped by another thread meanwhile
+                pc_watch_note(self.watch, "end", False)
+                self.forget()
 
-    def figures(self, bint reset=False):
-        """
-        Beats, waits, seconds waited, longest wait; looks of the watcher, seconds for which it could not look, the
-        latest look; seconds in all, the shortest wait that counts; whether the program took the signal; the start, or
-        last reset, which all this is since.
-        """
-        cdef pc_figures figures
-        cdef double seconds
+    cdef forget(self):
+        global the_watch
+        self.give_signal()
+        the_watch = None
+        Py_DECREF(self)
+
+    def log(self):
+        """What was seen, a line of JSON each: see probe/watch.c. Empty with a sink."""
+        cdef size_t size = pc_watch_log(self.watch, NULL, 0)
+        cdef bytearray log = bytearray(size)
+        pc_watch_log(self.watch, log, size)
+        return bytes(log)
+
+    def note(self, bytes what, bint reset=False):
+        """Write how the watch went, since the start or the last reset, to the log."""
+        cdef const char *name = what
         with nogil:
-            pc_watch_figures(self.watch, &figures, reset)
-        seconds = pc_now() - figures.started
-        return (
-            figures.beats, figures.waits, figures.waited, figures.longest_wait, figures.looks, figures.unseen,
-            figures.longest_late, seconds, pc_watch_over(self.watch), bool(figures.signal_lost), figures.started,
-        )
+            pc_watch_note(self.watch, name, reset)
+
+    def dump_over(self, double seconds, double abort_seconds):
+        """Before `start`: tell of a hold while it lasts, from so long on, or abort the process; 0: never."""
+        pc_watch_dump_over(self.watch, seconds, abort_seconds)
 
     def ask_always(self, bint always):
         """Whether to ask for the GIL even when it is free."""
         self.always = always
 
     cdef void beats(self) noexcept:
-        """The beat's thread, which has the GIL here."""
+        """
+        The beat's thread, which has the GIL here.
+
+        It allocates nothing that the garbage collector tracks, and runs no Python code: else finalizers of the
+        program would run in it.
+        """
         cdef double mean = BEAT
         cdef double wait
-        cdef double over
-        cdef bint long_wait = False
+        cdef bint counts = False
         cdef bint alive = True
         while alive:
             with nogil:
-                if long_wait:
-                    pc_watch_judge(self.watch, &self.stall)
-                    pc_watch_ask(self.watch, True)
-                else:
-                    while True:
-                        alive = pc_watch_nap(self.watch, mean)
-                        mean = BEAT
-                        if pc_watch_ask(self.watch, self.always or not alive):
-                            break
+                while True:
+                    alive = pc_watch_nap(self.watch, mean)
+                    mean = BEAT
+                    if pc_watch_ask(self.watch, self.always or counts or not alive):
+                        break
             wait = pc_watch_got(self.watch)
-            if long_wait:
-                self.keep()
+            counts = alive and wait >= pc_watch_over(self.watch)
+            if counts:
+                tell(self.watch, &self.stall)  # before the holder goes on
+            with nogil:
+                pc_watch_judge(self.watch, &self.stall if counts else NULL)
+                if counts:
+                    pc_watch_keep(self.watch, &self.stall)
             # Python code, asked for the GIL, gives it after a switch interval. Being asked too often would slow it.
-            mean = min(max(BEAT, 2.0 * wait), SLOWEST_BEAT)
-            over = pc_watch_over(self.watch)
-            long_wait = wait >= over and alive
-            if long_wait:
-                self.where = place_of(pc_watch_holder(self.watch))  # before the holder goes on
-            else:
-                with nogil:
-                    pc_watch_judge(self.watch, NULL)
-
-    cdef void keep(self) noexcept:
-        """Add the last stall to the list."""
-        cdef pc_stall *stall = &self.stall
-        cdef pc_spell *spell = &stall.spell
-        try:
-            if len(self.stalls) >= MOST_STALLS:
-                return
-            name, place = name_of(spell.ident), None
-            if self.where is not None and stall.direct:
-                name, place = self.where
-            text = spell.text[:spell.length].decode("ascii", "replace")
-            if spell.ident == 0:
-                event = (stall.begin, stall.end - stall.begin, stall.switches, stall.late, stall.delay,
-                         0.0, 0.0, 0.0, 0.0, 0.0, 0, 0, 0, None, "", None)
-            else:
-                event = (stall.begin, stall.end - stall.begin, stall.switches, stall.late, stall.delay,
-                         spell.first - spell.since, spell.last - spell.first, spell.cpu, spell.asleep, spell.ignored,
-                         spell.looks, spell.collecting, spell.ident, name, text, place)
-            self.stalls.append(event)
-            if self.sink is not None:
-                self.sink(event)
-        except BaseException:
-            pass
+            # But one stall may follow another at once.
+            mean = 0.0 if counts else min(max(BEAT, 2.0 * wait), SLOWEST_BEAT)
 
 
-MOST_STALLS = 100_000
+MOST_STALLS = PC_MOST_STALLS
 
 cdef double BEAT = 0.001  # seconds between two beats on average
 cdef double SLOWEST_BEAT = 0.010
+
+
+cdef int slot_beside(int signum):
+    """A signal that nobody sends: for a handler of faulthandler's that is called by ours."""
+    return 64 if signum != 64 else 63
 
 
 cdef void *beat(void *watch) noexcept with gil:
@@ -410,38 +380,142 @@ cdef void *beat(void *watch) noexcept with gil:
     return NULL
 
 
-cdef object name_of(unsigned long ident):
-    """The name of a thread; None if it is not known to threading."""
-    threading = sys.modules.get("threading")
-    thread = None if threading is None else threading._active.get(ident)
-    return None if thread is None else thread._name
+# ---- whose it was, and where -------------------------------------------------------
+
+# By the C API, with the garbage collector switched off: it must not run in the thread of the watch.
+
+cdef extern from "Python.h":
+    ctypedef struct PyObject
+    ctypedef struct PyTypeObject
+    ctypedef struct PyThreadState
+    ctypedef struct PyInterpreterState
+    ctypedef struct PyFrameObject
+    ctypedef struct PyCodeObject:
+        PyObject *co_filename
+        PyObject *co_qualname
+    PyInterpreterState *PyInterpreterState_Main()
+    PyThreadState *PyInterpreterState_ThreadHead(PyInterpreterState *interpreter)
+    PyThreadState *PyThreadState_Next(PyThreadState *state)
+    PyFrameObject *PyThreadState_GetFrame(PyThreadState *state)
+    PyCodeObject *PyFrame_GetCode(PyFrameObject *frame)
+    int PyFrame_GetLineNumber(PyFrameObject *frame)
+    int PyFrame_GetLasti(PyFrameObject *frame)
+    PyObject *PyCode_GetCode(PyCodeObject *code)
+    PyObject *PyImport_GetModuleDict()
+    PyObject *PyModule_GetDict(PyObject *module)
+    PyObject *PyObject_GenericGetDict(PyObject *object, void *context)
+    PyObject *PyDict_GetItemString(PyObject *dict, const char *key)
+    PyObject *PyDict_GetItem(PyObject *dict, PyObject *key)
+    PyObject *PyLong_FromUnsignedLong(unsigned long value)
+    PyObject *PyUnicode_AsEncodedString(PyObject *text, const char *encoding, const char *errors)
+    int PyModule_Check(PyObject *object)
+    int PyDict_Check(PyObject *object)
+    int PyUnicode_CheckExact(PyObject *object)
+    char *PyBytes_AS_STRING(PyObject *object)
+    Py_ssize_t PyBytes_GET_SIZE(PyObject *object)
+    void Py_XDECREF(PyObject *object)
 
 
-cdef object place_of(unsigned long ident):
-    """The name of a thread, and where it is, if it just made a call: (file, line, function)."""
-    try:
-        name = name_of(ident)
-        frame = sys._current_frames().get(ident)
-        if frame is None:
-            return name, None
-        code = frame.f_code
-        instructions = code.co_code
-        at = frame.f_lasti
-        while at >= 0 and instructions[at] == 0:  # the cache that follows an instruction
+cdef void tell(pc_watch *watch, pc_stall *stall) noexcept:
+    """Name the threads that had the GIL, and say where the last is."""
+    cdef int was = PyGC_Disable()
+    cdef int which
+    for which in range(2):
+        stall.names[which].ident = pc_watch_holder(watch, which)
+        name_thread(&stall.names[which])
+    stall.line = 0
+    place_thread(stall, stall.names[0].ident)
+    if was:
+        PyGC_Enable()
+
+
+cdef bint copy(char *to, Py_ssize_t size, PyObject *text) noexcept:
+    """A str, in UTF-8, with what a file name may hold besides; false if it does not fit."""
+    cdef PyObject *encoded
+    cdef bint fits
+    to[0] = 0
+    if text == NULL or not PyUnicode_CheckExact(text):
+        return False
+    encoded = PyUnicode_AsEncodedString(text, "utf-8", "surrogateescape")
+    fits = encoded != NULL and PyBytes_GET_SIZE(encoded) < size
+    if encoded == NULL:
+        PyErr_Clear()
+    if fits:
+        memcpy(to, PyBytes_AS_STRING(encoded), PyBytes_GET_SIZE(encoded) + 1)
+    Py_XDECREF(encoded)
+    return fits
+
+
+cdef void name_thread(pc_name *name) noexcept:
+    """As threading has it, and by its data alone: a subclass of Thread may have an attribute that is computed."""
+    cdef PyObject *threading
+    cdef PyObject *active
+    cdef PyObject *ident
+    cdef PyObject *thread
+    cdef PyObject *attributes
+    name.thread[0] = 0
+    threading = PyDict_GetItemString(PyImport_GetModuleDict(), "threading")
+    if threading == NULL or not PyModule_Check(threading):
+        return
+    active = PyDict_GetItemString(PyModule_GetDict(threading), "_active")
+    if active == NULL or not PyDict_Check(active):
+        return
+    ident = PyLong_FromUnsignedLong(name.ident)
+    thread = NULL if ident == NULL else PyDict_GetItem(active, ident)
+    Py_XDECREF(ident)
+    attributes = NULL if thread == NULL else PyObject_GenericGetDict(thread, NULL)
+    if attributes == NULL:
+        PyErr_Clear()
+    else:
+        copy(name.thread, sizeof(name.thread), PyDict_GetItemString(attributes, "_name"))
+        Py_XDECREF(attributes)
+
+
+cdef void place_thread(pc_stall *stall, unsigned long ident) noexcept:
+    """Where a thread is, if it just made a call."""
+    cdef PyThreadState *state = PyInterpreterState_ThreadHead(PyInterpreterState_Main())
+    cdef PyFrameObject *frame
+    cdef PyCodeObject *code
+    cdef PyObject *instructions
+    cdef const unsigned char *bytes_
+    cdef int at
+    while state != NULL and (<const unsigned long *>(<const char *>state + the_gil.ident_in_state))[0] != ident:
+        state = PyThreadState_Next(state)
+    frame = NULL if state == NULL else PyThreadState_GetFrame(state)
+    if frame == NULL:
+        return
+    code = PyFrame_GetCode(frame)
+    instructions = PyCode_GetCode(code)
+    if instructions != NULL:
+        bytes_ = <const unsigned char *>PyBytes_AS_STRING(instructions)
+        at = PyFrame_GetLasti(frame)
+        while at >= 0 and bytes_[at] == 0:  # the cache that follows an instruction
             at -= 2
-        place = (code.co_filename, frame.f_lineno, code.co_qualname)
-        return name, (place if at >= 0 and instructions[at] in CALLS else None)
-    except BaseException:
-        return None
+        if (
+            at >= 0
+            and IS_CALL[bytes_[at]]
+            and copy(stall.file, sizeof(stall.file), code.co_filename)
+            and copy(stall.function, sizeof(stall.function), code.co_qualname)
+        ):
+            stall.line = PyFrame_GetLineNumber(frame)
+        Py_XDECREF(instructions)
+    Py_XDECREF(<PyObject *>code)
+    Py_XDECREF(<PyObject *>frame)
 
 
-def _calls():
+cdef bint[256] IS_CALL
+
+
+def _find_calls():
     from opcode import opmap
 
-    return frozenset(code for name, code in opmap.items() if name.startswith(("CALL", "PRECALL")))
+    for name, code in opmap.items():
+        if code < 256 and name.startswith(("CALL", "PRECALL")):
+            IS_CALL[code] = True
 
 
-cdef object CALLS = _calls()
+_find_calls()
+del _find_calls
 
 
 # ---- fork and exit ----------------------------------------------------------------
@@ -462,20 +536,35 @@ def at_exit():
 # A process with threads must not fork (and Python 3.12 warns of it): the watch holds still meanwhile.
 
 def before_fork():
-    if the_watch is not None:
-        the_watch.pause()
+    with nogil:
+        pc_watch_pause()
 
 
 def after_fork():
-    if the_watch is not None:
-        try:
-            the_watch.resume()
-        except RuntimeError:
-            pass
+    with nogil:
+        pc_watch_resume()
 
 
 def in_child():
-    global the_watch
+    pc_watch_forget()
     if the_watch is not None:
-        the_watch.give_signal()
-        the_watch = None
+        the_watch.forget()
+
+
+# ---- signals for a child ------------------------------------------------------------
+
+def forward_begin(signums):
+    """From now on these signals are for a child that is about to be started; Ctrl-C in a terminal it gets anyway."""
+    for signum in signums:
+        pc_forward_begin(signum)
+
+
+def forward_to(int pid):
+    """Here it is; 0: it has ended."""
+    pc_forward_to(pid)
+
+
+def forward_end(signums):
+    """They are this process's again."""
+    for signum in signums:
+        pc_forward_end(signum)

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 _Method: TypeAlias = Literal["loop", "formula"]
-_Simd: TypeAlias = Literal["portable", "avx2", "avx512", "avx512ifma"]
 
 # What the batch takes: arrays (and what converts to one) of integers, and nested sequences of ints.
 class _IntegerArray(Protocol):
@@ -19,8 +18,6 @@ _Integers: TypeAlias = _IntegerArray | Sequence[SupportsIndex | _Integers]
 _T = TypeVar("_T", np.int64, np.uint64, np.float64)
 _Out = TypeVar("_Out", bound=npt.NDArray[Any])
 
-def simd() -> _Simd: ...
-def _use_simd(name: _Simd) -> _Simd: ...
 def sum_of_squares(n: SupportsIndex, /, *, method: _Method = "loop") -> int: ...
 def threadable_sum_of_squares(n: SupportsIndex, /, *, method: _Method = "loop") -> int: ...
 

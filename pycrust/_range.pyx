@@ -15,15 +15,13 @@ from pycrust._shared cimport (
     check_out,
     int_from_u128,
     slices_of,
-    use_simd,
-    use_simd_of_environment,
 )
 from pycrust.csrc cimport (
     PC_RANGE_MAX,
+    import_core,
     pc_formula,
     pc_formula_many,
     pc_round_many,
-    pc_simd,
     pc_sums_from_even,
     pc_u128,
     pc_walk,
@@ -37,37 +35,7 @@ cimport numpy as cnp
 import numpy as np
 
 cnp.import_array()
-use_simd_of_environment()
-
-
-def simd():
-    """
-    Name the SIMD level in use.
-
-    Returns
-    -------
-    str
-        ``'portable'``, ``'avx2'``, ``'avx512'`` or ``'avx512ifma'``: the best that this CPU and
-        operating system can run, found once. Every level gives the same bits.
-
-    Notes
-    -----
-    Set the environment variable ``PYCRUST_SIMD`` to one of these names before
-    the import to force a level. A level that the machine lacks is an
-    `ImportError`.
-
-    Examples
-    --------
-    >>> import pycrust
-    >>> pycrust.simd() in ('portable', 'avx2', 'avx512', 'avx512ifma')
-    True
-    """
-    return pc_simd().decode()
-
-
-def _use_simd(name):
-    """Force a level at run time, for tests; gives the one before."""
-    return use_simd(name)
+import_core()
 
 
 # ---- one n ------------------------------------------------------------------

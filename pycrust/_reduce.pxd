@@ -59,6 +59,7 @@ cdef struct Plain:
     const char *data
 
 
+cdef object one_ddof(ddof, correction)
 cdef int warn_empty(pc_result result) except -1
 cdef pc_part part_of(pc_result result) noexcept
 cdef bint is_plain(a, Plain *plain) noexcept

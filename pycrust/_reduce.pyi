@@ -1,21 +1,24 @@
 # The first overload that fits decides, from special to general (np.float64 is also an object): as in NumPy's stubs.
 # mypy: disable-error-code="overload-overlap"
 
+from abc import ABCMeta
 from collections.abc import Sequence
 from typing import Any, Literal, Protocol, SupportsIndex, TypeAlias, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from pycrust._range import _Simd
-
 _Scalar_co = TypeVar("_Scalar_co", bound=np.generic, covariant=True)
 
 class _Array(Protocol[_Scalar_co]):
     def __array__(self) -> npt.NDArray[_Scalar_co]: ...
 
+class _Unknown(np.generic, metaclass=ABCMeta): ...
+
+# pandas, polars and others do not tell a type checker what they hold, but NDArray[Any], which alone fits this.
+_Untyped: TypeAlias = _Array[_Unknown]
 _Unsigned: TypeAlias = _Array[np.unsignedinteger[Any]]
-_Integers: TypeAlias = int | _Array[np.integer[Any] | np.bool_] | Sequence[_Integers]
+_Integers: TypeAlias = int | _Array[np.integer[Any] | np.bool_ | np.object_] | Sequence[_Integers]
 _Reals: TypeAlias = float | _Array[np.floating[Any]] | Sequence[_Reals]
 _Complexes: TypeAlias = complex | _Array[np.complexfloating[Any, Any]] | Sequence[_Complexes]
 _Numbers: TypeAlias = _Integers | _Reals | _Complexes
@@ -34,26 +37,23 @@ _Out = TypeVar("_Out", bound=npt.NDArray[Any])
 _One = TypeVar("_One", float, complex, covariant=True)  # what complex numbers give
 _Many = TypeVar("_Many", np.float64, np.complex128, covariant=True)
 
-def _use_simd(name: _Simd) -> _Simd: ...
-def _uncertain_sums() -> int: ...
-
-# Functions with the same parameters share a class, so that its overloads are written once. An out decides the type of
-# the result. Else no axis and no keepdims gives a number of Python's, and the rest arrays (or a NumPy scalar, where the
-# axes are all that the array has: as NumPy's own stubs, these say array).
+# Functions with the same parameters share a class, so that its overloads are written once. Where the result depends on
+# what is untyped it is Any; an out decides its type. Else no axis and no keepdims gives a number of Python's, and the
+# rest arrays (or a NumPy scalar, where the axes are all that the array has: as NumPy's own stubs, these say array).
 
 class _Total(Protocol[_One, _Many]):
     @overload
     def __call__(
         self,
-        a: _Numbers,
+        a: _Untyped,
         axis: _Axis = None,
         *,
         dtype: npt.DTypeLike | None = None,
-        out: _Out,
+        out: None = None,
         keepdims: bool = False,
         where: _Bools = True,
         workers: SupportsIndex = 1,
-    ) -> _Out: ...
+    ) -> Any: ...
     @overload
     def __call__(
         self,
@@ -186,8 +186,6 @@ class _Total(Protocol[_One, _Many]):
         where: _Bools = True,
         workers: SupportsIndex = 1,
     ) -> Any: ...
-
-class _Mean(Protocol[_One, _Many]):
     @overload
     def __call__(
         self,
@@ -200,6 +198,20 @@ class _Mean(Protocol[_One, _Many]):
         where: _Bools = True,
         workers: SupportsIndex = 1,
     ) -> _Out: ...
+
+class _Mean(Protocol[_One, _Many]):
+    @overload
+    def __call__(
+        self,
+        a: _Untyped,
+        axis: _Axis = None,
+        *,
+        dtype: npt.DTypeLike | None = None,
+        out: None = None,
+        keepdims: bool = False,
+        where: _Bools = True,
+        workers: SupportsIndex = 1,
+    ) -> Any: ...
     @overload
     def __call__(
         self,
@@ -272,6 +284,18 @@ class _Mean(Protocol[_One, _Many]):
         where: _Bools = True,
         workers: SupportsIndex = 1,
     ) -> Any: ...
+    @overload
+    def __call__(
+        self,
+        a: _Numbers,
+        axis: _Axis = None,
+        *,
+        dtype: npt.DTypeLike | None = None,
+        out: _Out,
+        keepdims: bool = False,
+        where: _Bools = True,
+        workers: SupportsIndex = 1,
+    ) -> _Out: ...
 
 class _Norm(Protocol):
     @overload
@@ -279,18 +303,6 @@ class _Norm(Protocol):
         self,
         a: _Numbers,
         *,
-        axis: _Axis = None,
-        dtype: npt.DTypeLike | None = None,
-        out: _Out,
-        keepdims: bool = False,
-        where: _Bools = True,
-        workers: SupportsIndex = 1,
-    ) -> _Out: ...
-    @overload
-    def __call__(
-        self,
-        a: _Numbers,
-        *,
         axis: None = None,
         dtype: _AFloat | None = None,
         out: None = None,
@@ -334,26 +346,24 @@ class _Norm(Protocol):
         where: _Bools = True,
         workers: SupportsIndex = 1,
     ) -> Any: ...
+    @overload
+    def __call__(
+        self,
+        a: _Numbers,
+        *,
+        axis: _Axis = None,
+        dtype: npt.DTypeLike | None = None,
+        out: _Out,
+        keepdims: bool = False,
+        where: _Bools = True,
+        workers: SupportsIndex = 1,
+    ) -> _Out: ...
 
 class _Spread(Protocol):
     @overload
     def __call__(
         self,
         a: _Numbers,
-        axis: _Axis = None,
-        *,
-        dtype: npt.DTypeLike | None = None,
-        out: _Out,
-        ddof: _Ddof | None = None,
-        keepdims: bool = False,
-        where: _Bools = True,
-        workers: SupportsIndex = 1,
-        correction: _Ddof | None = None,
-    ) -> _Out: ...
-    @overload
-    def __call__(
-        self,
-        a: _Numbers,
         axis: None = None,
         *,
         dtype: _AFloat | None = None,
@@ -406,11 +416,32 @@ class _Spread(Protocol):
         workers: SupportsIndex = 1,
         correction: _Ddof | None = None,
     ) -> Any: ...
+    @overload
+    def __call__(
+        self,
+        a: _Numbers,
+        axis: _Axis = None,
+        *,
+        dtype: npt.DTypeLike | None = None,
+        out: _Out,
+        ddof: _Ddof | None = None,
+        keepdims: bool = False,
+        where: _Bools = True,
+        workers: SupportsIndex = 1,
+        correction: _Ddof | None = None,
+    ) -> _Out: ...
 
 sumsq: _Total[float, np.float64]
+"""Sum of the squares of the elements, exact or correctly rounded."""
 norm: _Norm
+"""Euclidean norm: the square root of the sum of the squares, correctly rounded."""
 rms: _Mean[float, np.float64]
+"""Root mean square: the square root of the mean of the squares, correctly rounded."""
 sum: _Total[complex, np.complex128]
+"""Sum of the elements, exact or correctly rounded."""
 mean: _Mean[complex, np.complex128]
+"""Arithmetic mean, correctly rounded."""
 var: _Spread
+"""Variance, correctly rounded."""
 std: _Spread
+"""Standard deviation: the square root of the variance, correctly rounded."""

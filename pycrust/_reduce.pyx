@@ -7,9 +7,9 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport UINT64_MAX, uint64_t
 
-from pycrust._arrays cimport as_array, axes_of, dtype_of, is_exact, is_integer, mask_of, type_of
-from pycrust._ints cimport exact_int, exact_part, write_exact
-from pycrust._shared cimport check_out, use_simd, use_simd_of_environment
+from pycrust._arrays cimport axes_of, data_of, dtype_of, is_exact, is_integer, type_of
+from pycrust._ints cimport exact_int, exact_part, shown_int, write_exact
+from pycrust._shared cimport check_out
 from pycrust._workers cimport count_workers, run_pieces
 from pycrust.csrc cimport (
     PC_EMPTY,
@@ -28,6 +28,7 @@ from pycrust.csrc cimport (
     PC_TOO_LARGE,
     PC_UNCERTAIN_SUM,
     PC_VAR,
+    import_core,
     pc_accumulator,
     pc_accumulator_clear,
     pc_accumulator_clear_certified,
@@ -51,7 +52,6 @@ from pycrust.csrc cimport (
     pc_status,
     pc_sum,
     pc_type,
-    pc_uncertain_sums,
     pc_write_panel,
 )
 
@@ -62,17 +62,7 @@ from numbers import Real
 import numpy as np
 
 cnp.import_array()
-use_simd_of_environment()
-
-
-def _use_simd(name):
-    """Force a level at run time, for tests; gives the one before."""
-    return use_simd(name)
-
-
-def _uncertain_sums():
-    """How many results of floats had to be found the exact way, since a certified sum could not tell them."""
-    return pc_uncertain_sums()
+import_core()
 
 
 cdef enum:
@@ -140,6 +130,15 @@ cdef class Figure:
         return write_exact(&self.c, self.ddof, acc.count, sums, pc_accumulator_special(acc), out)
 
 
+cdef object one_ddof(ddof, correction):
+    """ddof, by which of its two names it was given."""
+    if correction is None:
+        return ddof
+    if ddof is not None:
+        raise TypeError("ddof and correction are two names of one thing: pass one of them")
+    return correction
+
+
 cdef tuple exact_ddof(ddof):
     """(integer, bits): ddof is integer / 2**bits."""
     whole = hasattr(ddof, "__index__")
@@ -147,7 +146,7 @@ cdef tuple exact_ddof(ddof):
         raise TypeError(f"ddof must be a real number, not {type(ddof).__name__}")
     number = operator.index(ddof) if whole else float(ddof)
     if not number >= 0:
-        raise ValueError(f"ddof must not be negative or NaN, but is {ddof}")
+        raise ValueError(f"ddof must not be negative or NaN, but is {shown_int(number) if whole else ddof}")
     if number == np.inf:
         return 2**64, 0                     # more than there can be elements
     integer, divisor = number.as_integer_ratio()
@@ -210,6 +209,11 @@ cdef class Job:
         cdef int k, parts, ndim = cnp.PyArray_NDIM(array), position = 0
         cdef pc_axis axis
         cdef Shares *s = &self.shares
+        for k in axes:
+            if not position <= k < ndim:
+                raise ValueError(f"axes {axes} are not ascending ones of {ndim}")
+            position = k + 1
+        position = 0
         self.held = (array, mask, out)
         self.figure = figure
         self.workers = workers
@@ -353,9 +357,13 @@ cdef tuple first_too_large(const pc_sum *sums, const pc_figure *figure):
 # ---- lists of Python ints beyond 64 bits ------------------------------------
 
 cdef tuple sums_of_ints(array, mask, tuple axes):
-    """The sums of Python ints along axes, of their squares, and how many there are in each: as Python does sums."""
+    """The sums of the squares of Python ints along axes, of them, and how many there are in each: as Python adds."""
     counted = np.ones(array.shape, dtype=object) if mask is None else mask.astype(object) + 0
-    return tuple(np.asarray(np.sum(each * counted, axis=axes), dtype=object) for each in (array * array, array, 1))
+    return tuple(
+        # Of an array without axes NumPy makes an int, and of that an array of int64.
+        np.asarray(np.sum(np.asarray(each * counted, dtype=object), axis=axes), dtype=object)
+        for each in (array * array, array, 1)
+    )
 
 
 # ---- all of an array --------------------------------------------------------
@@ -462,7 +470,7 @@ cdef int raise_too_large(position, total, dtype, pc_result result) except -1:
     wider = "dtype=np.uint64, " if dtype == np.int64 and 0 <= total < 2**64 else ""
     raise OverflowError(
         f"the sum {'of squares ' if result == PC_SUMSQ else ''}"
-        f"{f'at {position} along the axes kept ' if position else ''}is {total}, which does not fit {dtype}; "
+        f"{f'at {position} along the axes kept ' if position else ''}is {shown_int(total)}, which does not fit {dtype}; "
         f"use {wider}dtype=object (exact) or dtype=np.float64 (rounded)"
     )
 
@@ -476,17 +484,12 @@ cdef object reduction(a, axis, dtype, out, bint keepdims, where, workers, pc_res
 
     if quick and ddof is None and correction is None:
         return result_of_plain(&plain, is_integer(a), plain_figure(result))
-    if correction is not None:
-        if ddof is not None:
-            raise TypeError("ddof and correction are two names of one thing: pass one of them")
-        ddof = correction
-    figure = Figure(result, ddof)
+    figure = Figure(result, one_ddof(ddof, correction))
     if quick and figure.is_for_c(plain.count):
         return result_of_plain(&plain, is_integer(a), figure.c)
 
     cdef size_t threads = count_workers(workers)
-    array = as_array(a)
-    mask = mask_of(where, array)
+    array, mask = data_of(a, where)
     if whole and is_exact(array, result):
         dtype = object
     axes = axes_of(axis, array.ndim)
@@ -515,8 +518,9 @@ def sumsq(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, wor
     a : array_like
         Numbers of bool, any integer dtype, float16/32/64 or complex64/128, in
         any shape, strides, alignment and byte order: an array, which is not
-        copied, or nested lists. Lists of Python ints may hold any of them, and
-        are exact; a list with a float in it is one of floats.
+        copied, nested lists, or a container of pandas, Arrow, polars or xarray.
+        Lists and object arrays of Python ints may hold any of them, and are exact;
+        a list with a float in it is one of floats.
     axis : int or tuple of int, optional
         The axes to sum over; all of them by default.
     dtype : {int64, uint64, float64, float32, float16, object}, optional
@@ -529,7 +533,8 @@ def sumsq(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, wor
     keepdims : bool, optional
         Leave the axes summed over in the result, with length one.
     where : array_like of bool, optional
-        The elements to include; must broadcast to the shape of `a`.
+        The elements to include; must broadcast to the shape of `a`. It must leave
+        out whatever is masked or null in `a`.
     workers : int, optional
         Number of threads, 1 by default; -1 for all usable cores. It does not
         change a bit of the result.
@@ -548,8 +553,9 @@ def sumsq(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, wor
     Raises
     ------
     TypeError
-        For a dtype that is not taken (object, str, datetime, structured,
-        longdouble), for masked arrays (pass ``where=~a.mask``) and for dask's
+        For a dtype that is not taken (str, datetime, structured, longdouble, object
+        of anything but ints), for what would lose digits, a mask, a null or a unit
+        on the way in (pass ``where=~a.mask``, ``where=a.notna()``), for dask arrays
         (use pycrust.dask), for sets and generators.
     OverflowError
         If a sum does not fit the integer dtype: pass ``dtype=object``.

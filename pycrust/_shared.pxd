@@ -2,19 +2,9 @@
 # words, checks of out=, Ctrl-C, and SIMD levels by name.
 
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.pythread cimport PyThread_get_thread_ident
 from libc.stdint cimport uint64_t
 
-from pycrust.csrc cimport (
-    PC_ABSENT_LEVEL,
-    PC_OK,
-    PC_UNKNOWN_LEVEL,
-    pc_simd,
-    pc_simd_names,
-    pc_simd_usable,
-    pc_simd_use,
-    pc_status,
-)
+from pycrust._workers cimport is_main_thread
 
 cdef extern from *:
     """
@@ -92,10 +82,9 @@ cdef inline Slices slices_of(uint64_t work):
 
 
 cdef inline int cut_slices(Slices *slices) except -1:
-    from threading import main_thread
     from time import perf_counter
 
-    if PyThread_get_thread_ident() == main_thread().ident:
+    if is_main_thread():
         slices.size = FIRST_SLICE
         slices.started = perf_counter()
 
@@ -117,42 +106,3 @@ cdef inline int look_for_signals(Slices *slices) except -1:
     elif now - slices.started > 0.030:
         slices.size = slices.size // 2 + 1
     slices.started = now
-
-
-# ---- C status -> exception --------------------------------------------------
-
-cdef inline str use_simd(str name):
-    """Force a SIMD level by its name; gives that of the one before."""
-    cdef bytes level = name.encode()
-    cdef str before = pc_simd().decode()
-    cdef pc_status status = pc_simd_use(level)
-    if status == PC_OK:
-        return before
-    known = []
-    usable = []
-    cdef size_t k = 0
-    while pc_simd_names[k] != NULL:
-        known.append((<bytes>pc_simd_names[k]).decode())
-        if pc_simd_usable(pc_simd_names[k]):
-            usable.append((<bytes>pc_simd_names[k]).decode())
-        k += 1
-    if status == PC_UNKNOWN_LEVEL:
-        raise ValueError(f"no SIMD level is called {name!r}; use one of {', '.join(known)}")
-    if status == PC_ABSENT_LEVEL:
-        raise RuntimeError(
-            f"this CPU, operating system or build cannot run SIMD level {name!r}; "
-            f"it can run {', '.join(usable)}"
-        )
-    raise SystemError(f"pycrust: unknown C status {<int>status}")
-
-
-cdef inline int use_simd_of_environment() except -1:
-    """What PYCRUST_SIMD asks for, at import."""
-    from os import environ
-
-    name = environ.get("PYCRUST_SIMD")
-    if name:
-        try:
-            use_simd(name[:40])         # no name of a level is as long
-        except (ValueError, RuntimeError) as error:
-            raise ImportError(f"PYCRUST_SIMD={ascii(name[:40]).strip("'")}: {error}") from None

@@ -7,21 +7,27 @@ sums, which are integers; adding them up gives the same bits in any order.
 Why an exception may strike at any time: the helpers are threads of the operating
 system that know nothing of Python. They take pieces until there are none or the
 caller says stop, and the caller does not return or raise before they are done.
-Between its pieces the main thread looks for signals, and there alone an exception
+Between its pieces the main thread checks for signals, and there alone an exception
 can arise: no Python code runs here that could be struck elsewhere. The helpers
 live for one call, so that no thread of ours is there when a process forks.
+
+Why the interpreter may exit meanwhile: a daemon thread that takes the GIL back then
+ends (3.13 and older) or hangs there, with nothing unwound. So what helpers read is on
+the heap, and freed by whichever thread is the last to need it; the caller's references
+to arrays and outputs are never dropped in that case, and keep these alive.
 """
 
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from cpython.pythread cimport (
     PyThread_acquire_lock,
     PyThread_allocate_lock,
-    PyThread_free_lock,
     PyThread_get_thread_ident,
     PyThread_release_lock,
     PyThread_type_lock,
 )
+from libc.stdint cimport uint64_t
+from libc.string cimport memset
 
 import os
 from operator import index
@@ -37,11 +43,30 @@ cdef extern from *:
         struct timespec now;
         return timespec_get(&now, TIME_UTC) ? now.tv_sec + 1e-9 * now.tv_nsec : 0.0;
     }
+    #if defined(__linux__)
+    #include <sys/syscall.h>
+    #include <unistd.h>
+    #define pc_is_initial_thread() (syscall(SYS_gettid) == getpid())
+    #elif defined(__APPLE__)
+    #include <pthread.h>
+    #define pc_is_initial_thread() (pthread_main_np() != 0)
+    #else
+    #define pc_is_initial_thread() 0
+    #endif
     #define pc_start_thread(function, argument) \\
         (PyThread_start_new_thread((function), (argument)) != PYTHREAD_INVALID_THREAD_ID)
     """
     double pc_seconds() noexcept nogil
+    bint pc_is_initial_thread() noexcept nogil
     bint pc_start_thread(void (*function)(void *) noexcept nogil, void *argument) noexcept
+
+cdef extern from "pythread.h" nogil:
+    void PyThread_free_lock(PyThread_type_lock) noexcept     # Cython's own declaration asks for the GIL
+
+cdef extern from "atomics.h" nogil:
+    ctypedef struct pc_counter:
+        pass
+    uint64_t pc_counter_add(pc_counter *counter, uint64_t n) noexcept
 
 cdef enum:
     # More threads than any machine has use for, and all that one call starts.
@@ -50,63 +75,110 @@ cdef enum:
     LOOK_AFTER_MS = 20
 
 
+cdef bint is_main_thread() except -1:
+    """
+    Whether this may be the thread on which Python runs signal handlers.
+
+    Under gevent the identity that `threading` has for it is that of a greenlet: then the system's counts.
+    """
+    return pc_is_initial_thread() or PyThread_get_thread_ident() == main_thread().ident
+
+
 cdef size_t count_workers(workers) except 0:
     """How many threads ``workers=`` asks for; negative numbers count from all usable cores."""
-    count = index(workers)
+    try:
+        count = index(workers)
+    except TypeError:
+        raise TypeError(f"workers must be an integer, the number of threads or -1 for all cores, not {workers!r}") from None
     if count < 0:
         cores = usable_cores()
         if count < -cores:
-            raise ValueError(f"workers = {count}: this process may use {cores} cores; pass 1 to {cores}, or -1 for all")
+            raise ValueError(f"workers = {count if count > -2**63 else 'less than -2**63'}: this process may use {cores} cores; pass 1 to {cores}, or -1 for all")
         count += cores + 1
     if count == 0:
         raise ValueError("workers = 0: pass 1 for none beside the caller's thread, k for k threads, -1 for all cores")
     return min(count, MOST_WORKERS)
 
 
-cdef struct Crew:
+cdef struct Team:
     Task task
     void *job
-    size_t next, pieces             # under the lock, as all that threads write here
-    PyThread_type_lock lock
+    size_t pieces
+    pc_counter taken            # pieces
+    pc_counter helpers          # that were started
+    pc_counter working          # threads, the caller among them
+    pc_counter holders          # threads that have yet to let go of this struct
+    PyThread_type_lock finished     # held until no thread is working
 
 
-cdef struct Helper:
-    Crew *crew
-    size_t number
-    PyThread_type_lock working      # released when done
+cdef Team *new_team(Task task, void *job, size_t pieces) noexcept:
+    cdef Team *team = <Team *>PyMem_RawMalloc(sizeof(Team))
+    if team == NULL:
+        return NULL
+    memset(team, 0, sizeof(Team))
+    team.task = task
+    team.job = job
+    team.pieces = pieces
+    pc_counter_add(&team.working, 1)
+    pc_counter_add(&team.holders, 1)
+    team.finished = PyThread_allocate_lock()
+    if team.finished == NULL:
+        PyMem_RawFree(team)
+        return NULL
+    PyThread_acquire_lock(team.finished, 1)
+    return team
 
 
-cdef bint take_pieces(Crew *crew, size_t worker, double until) noexcept nogil:
+cdef void let_go(Team *team) noexcept nogil:
+    """This thread does not touch it any more."""
+    if pc_counter_add(&team.holders, <uint64_t>-1) == 1:
+        PyThread_free_lock(team.finished)
+        PyMem_RawFree(team)
+
+
+cdef void finish(Team *team) noexcept nogil:
+    """This thread takes no more pieces."""
+    if pc_counter_add(&team.working, <uint64_t>-1) == 1:
+        PyThread_release_lock(team.finished)
+
+
+cdef void stop(Team *team) noexcept nogil:
+    """No piece is taken any more; those that were are done to their ends."""
+    pc_counter_add(&team.taken, team.pieces)
+
+
+cdef bint take_pieces(Team *team, size_t worker, double until) noexcept nogil:
     """Do pieces for so many seconds (0: to the end); whether there may be more."""
-    cdef size_t piece
+    cdef uint64_t piece
     cdef double started = pc_seconds(), now
     while True:
-        PyThread_acquire_lock(crew.lock, 1)
-        piece = crew.next
-        if piece < crew.pieces:
-            crew.next += 1
-        PyThread_release_lock(crew.lock)
-        if piece >= crew.pieces:
+        piece = pc_counter_add(&team.taken, 1)
+        if piece >= team.pieces:
             return False
-        if crew.task(crew.job, piece, worker):
-            stop(crew)
+        if team.task(team.job, piece, worker):
+            stop(team)
         if until:
             now = pc_seconds()
             if not 0 <= now - started < until:      # a clock that was set back counts as well
                 return True
 
 
-cdef void stop(Crew *crew) noexcept nogil:
-    """No piece is taken any more; those that were are done to their ends."""
-    PyThread_acquire_lock(crew.lock, 1)
-    crew.next = crew.pieces
-    PyThread_release_lock(crew.lock)
-
-
 cdef void help(void *argument) noexcept nogil:
-    cdef Helper *me = <Helper *>argument
-    take_pieces(me.crew, me.number, 0)
-    PyThread_release_lock(me.working)       # and touches nothing after that
+    cdef Team *team = <Team *>argument
+    take_pieces(team, 1 + pc_counter_add(&team.helpers, 1), 0)
+    finish(team)
+    let_go(team)
+
+
+cdef bint start_helper(Team *team) noexcept:
+    """Whether a thread could be had; without one the others do the work."""
+    pc_counter_add(&team.working, 1)
+    pc_counter_add(&team.holders, 1)
+    if pc_start_thread(help, team):
+        return True
+    pc_counter_add(&team.working, <uint64_t>-1)
+    pc_counter_add(&team.holders, <uint64_t>-1)
+    return False
 
 
 cdef int run_pieces(Task task, void *job, size_t pieces, size_t workers, bint quick) except -1:
@@ -115,33 +187,25 @@ cdef int run_pieces(Task task, void *job, size_t pieces, size_t workers, bint qu
 
     A quick job is done at once, without releasing the GIL.
     """
-    cdef Crew crew
-    cdef Helper *helpers = NULL
+    cdef Team *team
     cdef size_t piece, helping = 0, wanted = min(workers, pieces)
     if quick:
         for piece in range(pieces):
             if task(job, piece, 0):
                 break
         return 0
-    cdef double until = 0.001 * LOOK_AFTER_MS if PyThread_get_thread_ident() == main_thread().ident else 0
+    cdef double until = 0.001 * LOOK_AFTER_MS if is_main_thread() else 0
     cdef bint more = pieces > 0, forked = False
     process = os.getpid()
-    crew.task = task
-    crew.job = job
-    crew.next = 0
-    crew.pieces = pieces
-    crew.lock = PyThread_allocate_lock()
-    if crew.lock == NULL:
+    team = new_team(task, job, pieces)
+    if team == NULL:
         raise MemoryError
-    if wanted > 1:
-        helpers = <Helper *>PyMem_Malloc((wanted - 1) * sizeof(Helper))
-    if helpers != NULL:
-        while helping < wanted - 1 and start(&helpers[helping], &crew, helping + 1):
-            helping += 1
+    while helping + 1 < wanted and start_helper(team):
+        helping += 1
     try:
         while more:
             with nogil:
-                more = take_pieces(&crew, 0, until)
+                more = take_pieces(team, 0, until)
             if until:
                 PyErr_CheckSignals()
             if until and helping and os.getpid() != process:
@@ -149,29 +213,10 @@ cdef int run_pieces(Task task, void *job, size_t pieces, size_t workers, bint qu
                 raise RuntimeError("a signal handler forked amid a call with several workers: "
                                    "it ends in the parent process alone")
     finally:
-        if not forked:      # the child has neither the helpers nor any use for their locks
+        if not forked:      # the child has no helpers to wait for
             with nogil:
-                stop(&crew)
-                for piece in range(helping):
-                    PyThread_acquire_lock(helpers[piece].working, 1)
-            for piece in range(helping):
-                PyThread_release_lock(helpers[piece].working)
-                PyThread_free_lock(helpers[piece].working)
-            PyMem_Free(helpers)
-            PyThread_free_lock(crew.lock)
+                stop(team)
+                finish(team)
+                PyThread_acquire_lock(team.finished, 1)
+                let_go(team)
     return 0
-
-
-cdef bint start(Helper *helper, Crew *crew, size_t number) noexcept:
-    """Whether a thread could be had; without one the others do the work."""
-    helper.crew = crew
-    helper.number = number
-    helper.working = PyThread_allocate_lock()
-    if helper.working == NULL:
-        return False
-    PyThread_acquire_lock(helper.working, 1)
-    if not pc_start_thread(help, helper):
-        PyThread_release_lock(helper.working)
-        PyThread_free_lock(helper.working)
-        return False
-    return True

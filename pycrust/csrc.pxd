@@ -1,9 +1,13 @@
-# The C face, line for line: ../csrc/pycrust.h says what each does.
+# The C core, line for line: ../csrc/pycrust.h says what each does. A module that cimports it calls
+# import_core() before all else.
 
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
-cdef extern from "pycrust.h" nogil:
+cdef extern from "core.h":
+    int import_core() except -1
+
+cdef extern from "core.h" nogil:
     ctypedef enum pc_status:
         PC_OK
         PC_UNKNOWN_LEVEL
@@ -16,8 +20,6 @@ cdef extern from "pycrust.h" nogil:
     ctypedef struct pc_u128:
         uint64_t lo
         uint64_t hi
-
-    double pc_u128_round(const pc_u128 *x) noexcept
 
     const char *const *pc_simd_names
     int pc_simd_usable(const char *name) noexcept

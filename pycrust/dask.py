@@ -9,7 +9,7 @@ one machine, to the last bit. Nothing is computed until it is asked for.
 
 import warnings
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, SupportsIndex, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -350,23 +350,24 @@ def _reduce(
     axes = axes if isinstance(axes, tuple) else (axes,)
     masks = [] if where is True else [_mask_of(where, a)]
 
+    like = _Like(a.ndim, a.dtype)
     result: da.Array
     if all(len(a.chunks[k]) == 1 for k in axes):  # each chunk holds all that its results need
         kept = tuple(k for k in range(a.ndim) if keepdims or k not in axes)
         result = da.blockwise(
-            partial(_call, figure=figure, axes=axes, made=made, keep=keepdims, **spread),
+            partial(_call, like=like, figure=figure, axes=axes, made=made, keep=keepdims, **spread),
             kept,
             *(each for array in (a, *masks) for each in (array, tuple(range(a.ndim)))),
             adjust_chunks={k: 1 for k in axes if keepdims},
             align_arrays=False,
-            concatenate=True,
+            concatenate=False,
             dtype=made,
             meta=meta,
             token=figure,
         )
     else:
         parts = da.blockwise(
-            partial(_accumulate, axis=axes),
+            partial(_accumulate, like=like, axis=axes),
             tuple(range(a.ndim)),
             *(each for array in (a, *masks) for each in (array, tuple(range(a.ndim)))),
             adjust_chunks=dict.fromkeys(axes, 1),
@@ -413,22 +414,50 @@ def _block(values: Any, made: np.dtype[Any]) -> Any:
     return values if made.hasobject else values[()]
 
 
+class _Like(NamedTuple):
+    """What dask believes of each block."""
+
+    ndim: int
+    dtype: np.dtype[Any]
+
+    def check(self, block: "_Block") -> None:
+        """Refuse a block that is something else: axes would be others, and digits be lost."""
+        ndim, dtype = np.ndim(block), getattr(block, "dtype", self.dtype)
+        if ndim != self.ndim:
+            raise ValueError(
+                f"a block has {ndim} axes where dask expects {self.ndim}: "
+                "give map_blocks (or whatever made the array) the right drop_axis=, new_axis= or chunks="
+            )
+        if not np.can_cast(dtype, self.dtype, "same_kind"):
+            raise TypeError(
+                f"a block is of {dtype} where dask expects {self.dtype}: "
+                f"give map_blocks (or whatever made the array) dtype={dtype}, or convert with .astype"
+            )
+
+
 def _call(
     block: "_Block",
     where: Any = True,
     *,
+    like: _Like,
     figure: "_Figure",
     axes: tuple[int, ...],
     made: np.dtype[Any],
     keep: bool,
     **spread: Any,
 ) -> Any:
-    """The results of a chunk that holds all of the summed axes."""
+    """The results of a chunk that holds all of the summed axes; dask puts it in a list for each of these."""
+    while isinstance(block, list):
+        (block,) = block
+    while isinstance(where, list):
+        (where,) = where
+    like.check(block)
     return _block(getattr(pycrust, figure)(block, axis=axes, dtype=made, where=where, keepdims=keep, **spread), made)
 
 
-def _accumulate(block: "_Block", where: Any = True, *, axis: tuple[int, ...]) -> "_Parts":
+def _accumulate(block: "_Block", where: Any = True, *, like: _Like, axis: tuple[int, ...]) -> "_Parts":
     """One Accumulator for every position of a chunk that is kept; the other axes have length 1."""
+    like.check(block)
     return np.expand_dims(_accumulators(block, axis, where), axis)
 
 

@@ -1,4 +1,4 @@
-"""What the tests share: every SIMD level in turn, fresh interpreters, long runs on demand."""
+"""What the tests share: SIMD levels, fresh interpreters, and what runs with --full alone."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import pycrust
-from pycrust import _range, _reduce
+from pycrust import _core
 
 try:
     import fcntl
@@ -17,11 +17,30 @@ except ImportError:  # Windows
     fcntl = None
 
 LONGEST = ("test_threadable", "test_stalls", "test_c", "test_tutorial", "test_notebooks", "test_typing")
-LEVELS = ("portable", "avx2", "avx512", "avx512ifma")
+
+
+def levels():
+    """The SIMD levels that this machine has."""
+    for name in ("portable", "avx2", "avx512", "avx512ifma"):
+        try:
+            _core._use_simd(name)
+        except RuntimeError:
+            continue
+        yield name
+
+
+BEST = pycrust.simd()
+LEVELS = tuple(levels())
+_core._use_simd(BEST)
 
 
 def pytest_addoption(parser):
-    parser.addoption("--full", action="store_true", help="run the long tests at full length")
+    parser.addoption(
+        "--full",
+        action="count",
+        default=0,
+        help="run every test, at every SIMD level, with random examples; twice: with thousands of examples, for hours",
+    )
 
 
 def pytest_xdist_auto_num_workers(config):
@@ -47,11 +66,13 @@ if fcntl and "PYTEST_XDIST_WORKER" in os.environ:
 def pytest_configure(config):
     # A job in the background ignores Ctrl-C, and so would the processes that it starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    full = config.getoption("full")
     # No deadline: the machine may be busy. The fixture below stays as it is between examples.
     settings.register_profile(
         "pycrust",
         deadline=None,
-        max_examples=5000 if config.getoption("--full") else 60,
+        derandomize=not full,
+        max_examples=(20, 60, 5000)[min(full, 2)],
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
     settings.load_profile("pycrust")
@@ -66,7 +87,11 @@ def order(items):
     items.sort(key=lambda item: (item.path not in measure, *(item.path.stem != name for name in LONGEST)))
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("full"):
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if not item.get_closest_marker("slow")]
     order(items)
     for item in items:
         if item.get_closest_marker("measures"):
@@ -76,29 +101,24 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture
-def full(request):
-    """Whether to run at full length."""
-    return request.config.getoption("--full")
+def at_length(request):
+    """Whether to run for as long as it takes to see what is rare: ``--full --full``."""
+    return request.config.getoption("full") > 1
 
 
-def use_level(name):
-    for module in (_range, _reduce):
-        module._use_simd(name)
-
-
-ENDS = ("portable", pycrust.simd())  # between these two a level is tried in the full run alone
-
-
-@pytest.fixture(params=[level if level in ENDS else pytest.param(level, marks=pytest.mark.slow) for level in LEVELS])
+@pytest.fixture(params=[level if level == BEST else pytest.param(level, marks=pytest.mark.slow) for level in LEVELS])
 def level(request):
-    """Every SIMD level that this machine can run, in turn."""
-    before = pycrust.simd()
-    try:
-        use_level(request.param)
-    except RuntimeError as error:
-        pytest.skip(str(error))
+    """The best SIMD level of this machine; in the full run each that it has, in turn."""
+    _core._use_simd(request.param)
     yield request.param
-    use_level(before)
+    _core._use_simd(BEST)
+
+
+@pytest.fixture
+def each_level():
+    """Call it for an iterator over the SIMD levels of this machine: each is used until the next is asked for."""
+    yield levels
+    _core._use_simd(BEST)
 
 
 @pytest.fixture(params=["sum_of_squares", "threadable_sum_of_squares"])

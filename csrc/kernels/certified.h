@@ -187,11 +187,6 @@ static inline __attribute__((always_inline)) int add_rows(const char *x, ptrdiff
     return 1;
 }
 
-static inline double start_of_numbers(int k)
-{
-    return 1.5 * power(number_k(k));
-}
-
 static inline __attribute__((always_inline)) size_t certify(const char *x, ptrdiff_t stride,
                                                             size_t n, int k, certified *found,
                                                             size_t size, int both, loader *load,
@@ -249,41 +244,38 @@ static inline __attribute__((always_inline)) size_t certify(const char *x, ptrdi
 /* One lane a column; eight rows at a time, as sums_of_columns (exact.h). */
 static inline __attribute__((always_inline)) void
 certify_columns(const char *x, ptrdiff_t stride, size_t rows, size_t columns, const int *k,
-                certified *found, size_t size, int both, loader *load)
+                column_sums *sums, size_t size, int both, loader *load)
 {
-    lane to[PC_PANEL / LANES], start[PC_PANEL / LANES];
-    size_t vectors = columns / LANES;
-
-    for (size_t v = 0; v < vectors; v++) {
-        for (int j = 0; j < LANES; j++) {
-            to[v].s[j] = power(k[v * LANES + (size_t)j]);
-            to[v].a[j] = start_of_numbers(k[v * LANES + (size_t)j]);
+    for (size_t c = 0; c < columns; c++) {
+        sums->s[c] = power(k[c]);
+        sums->t[c] = 0.0;
+        if (both) {
+            sums->a[c] = start_of_numbers(k[c]);
+            sums->b[c] = 0.0;
         }
-        to[v].t = to[v].b = splatd(0.0);
-        start[v] = to[v];
     }
     for (size_t row = 0, some; row < rows; row += some, x += (ptrdiff_t)some * stride) {
         some = rows - row < 8 ? rows - row : 8;
-        for (size_t v = 0; v < vectors; v++) {
-            lane here = to[v];
-            const char *from = x + v * LANES * size;
+        for (size_t c = 0; c < columns; c += LANES) {
+            lane here;
+            const char *from = x + c * size;
+            memcpy(&here.s, &sums->s[c], sizeof here.s);
+            memcpy(&here.t, &sums->t[c], sizeof here.t);
+            if (both) {
+                memcpy(&here.a, &sums->a[c], sizeof here.a);
+                memcpy(&here.b, &sums->b[c], sizeof here.b);
+            }
             for (size_t r = 0; r < some; r++, from += stride) {
                 prefetch(from, 8 * stride);
                 add_to_lane(&here, load(from, 0), size < sizeof(double), both);
             }
-            to[v] = here;
+            memcpy(&sums->s[c], &here.s, sizeof here.s);
+            memcpy(&sums->t[c], &here.t, sizeof here.t);
+            if (both) {
+                memcpy(&sums->a[c], &here.a, sizeof here.a);
+                memcpy(&sums->b[c], &here.b, sizeof here.b);
+            }
         }
-    }
-    for (size_t c = 0; c < columns; c++) {
-        const lane *at = &to[c / LANES], *from = &start[c / LANES];
-        const size_t j = c % LANES;
-        found[c].whole = bits_of(at->s[j]) - bits_of(from->s[j]);
-        found[c].rest = at->t[j];
-        found[c].most = found[c].whole >> 52 ? at->s[j] : 0.0;
-        found[c].number_whole[0] = bits_of(at->a[j]) - bits_of(from->a[j]);
-        found[c].number_rest[0] = at->b[j];
-        found[c].number_whole[1] = 0;
-        found[c].number_rest[1] = 0.0;
     }
 }
 
@@ -297,9 +289,9 @@ certify_columns(const char *x, ptrdiff_t stride, size_t rows, size_t columns, co
         return certify(x, stride, n, k, found, size, both, load_##type, load_row_of_##type);       \
     }                                                                                              \
     static void name##_columns_of_##type(const char *x, ptrdiff_t stride, size_t rows,             \
-                                         size_t columns, const int *k, certified *found)           \
+                                         size_t columns, const int *k, column_sums *sums)          \
     {                                                                                              \
-        certify_columns(x, stride, rows, columns, k, found, size, both, load_row_of_##type);       \
+        certify_columns(x, stride, rows, columns, k, sums, size, both, load_row_of_##type);       \
     }
 #define CERTIFIED(type, size)                                                                      \
     CERTIFIED_OF(type, size, squares, 0)                                                           \

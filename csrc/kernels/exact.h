@@ -260,8 +260,8 @@ static void sums_of_float64(const char *x, size_t n, int E, block_sums *result)
 static void sums_of_columns(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
                             const int *E, block_sums *result)
 {
-    vecd c[PC_PANEL / LANES][CONSTANTS];
-    sums to[PC_PANEL / LANES];
+    vecd c[STRIP / LANES][CONSTANTS];
+    sums to[STRIP / LANES];
     size_t vectors = columns / LANES;
 
     for (size_t k = 0; k < vectors; k++) {

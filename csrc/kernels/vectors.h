@@ -35,8 +35,8 @@ typedef uint64_t vec;
 #define LANE(v, k) (v)
 #endif
 
-/* double arithmetic that rounds each operation to double */
-#if VECTOR_BYTES > 8 && __FLT_EVAL_METHOD__ == 0
+/* double arithmetic that rounds each operation to double; 16: _Float16 likewise, with AVX512-FP16 */
+#if VECTOR_BYTES > 8 && (__FLT_EVAL_METHOD__ == 0 || __FLT_EVAL_METHOD__ == 16)
 #define FLOATS 1
 #endif
 
@@ -88,22 +88,6 @@ static inline vec madd52(vec s, vec x, vec y, int high)
 #endif
 
 /* ---- doubles ------------------------------------------------------------- */
-
-/* 2^e, -1022 <= e <= 1023. */
-static inline double power(int e)
-{
-    uint64_t bits = (uint64_t)(e + 1023) << 52;
-    double x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-static inline uint64_t bits_of(double x)
-{
-    uint64_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
 
 #ifdef FLOATS
 typedef double vecd __attribute__((vector_size(VECTOR_BYTES)));

@@ -1,4 +1,4 @@
-"""From which size on does releasing the GIL pay?"""
+"""From which size on does releasing the GIL pay off?"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 SIZES = tuple(round(10 ** (k / 2)) for k in range(2, 15))  # 10, 32, 100, … 10⁷
 
-FASTER = 1.1  # what counts as faster: less is within the noise
+FASTER = 1.1  # from which ratio on threads count as faster: less is noise
 
 
 def _data(size: int) -> np.ndarray[Any, Any]:
     return np.ones(size)
 
 
-# What is swept: a title, and by label the function and its argument for a size.
+# By family: a title, and by label the function and what makes its argument for a size.
 FAMILIES: dict[str, tuple[str, dict[str, tuple[Callable[[Any], object], Callable[[int], Any]]]]] = {
     "range": (
         "1² + 2² + … + n²",
@@ -68,13 +68,13 @@ class BreakEven(Result):
     created: str = field(default_factory=now)
 
     def gain(self, family: str, size: int, label: str | None = None) -> float:
-        """How many times as fast k threads are as one thread, which holds the GIL where there is a choice."""
+        """How many times as fast k threads are as one thread (which holds the GIL if there is a choice)."""
         labels = list(FAMILIES[family][1])
         alone = self.times[family, labels[0], size, 1].median
         return alone / self.times[family, label or labels[-1], size, self.k].median
 
     def pays_from(self, family: str) -> int | None:
-        """The smallest size from which on, at every larger one too, k threads are faster by a tenth; or None."""
+        """The smallest size from which on k threads are faster by a tenth, at every larger size, too; or None."""
         first = None
         for size in reversed(self.sizes):
             if self.gain(family, size) < FASTER:
@@ -83,7 +83,7 @@ class BreakEven(Result):
         return first
 
     def cost(self) -> float:
-        """Seconds that releasing the GIL and taking it back adds to a call in one thread."""
+        """Seconds that releasing the GIL and acquiring it again adds to a call in one thread."""
         smallest = self.sizes[0]
         held, released = (self.times["range", label, smallest, 1].median for label in ("held", "released"))
         return released - held
@@ -118,7 +118,7 @@ class BreakEven(Result):
 
     def in_words(self) -> list[str]:
         lines = [
-            f"In one thread, releasing the GIL and taking it back costs {seconds_in_words(max(0.0, self.cost()))} a call."
+            f"In one thread, releasing the GIL and acquiring it again costs {seconds_in_words(max(0.0, self.cost()))} per call."
         ]
         for family, (title, _) in FAMILIES.items():
             first = self.pays_from(family)
@@ -162,7 +162,7 @@ class BreakEven(Result):
             if first:
                 axes.axvline(first, color=plots.GREY, linestyle=":", linewidth=1.5)
                 axes.annotate(
-                    f" threads pay from \n n = {count_in_words(first)} ", (first, 0.02),
+                    f" threads pay off from \n n = {count_in_words(first)} ", (first, 0.02),
                     xycoords=("data", "axes fraction"), fontsize=10, color=plots.GREY, va="bottom",
                     ha="left" if first**2 < self.sizes[0] * self.sizes[-1] else "right",
                 )  # fmt: skip
@@ -188,27 +188,27 @@ def break_even(
     progress: Progress = no_progress,
 ) -> BreakEven:
     """
-    Find the size from which on releasing the GIL pays.
+    Find the size from which on releasing the GIL pays off.
 
-    Short calls are made over and over in one thread and in k threads, holding the GIL and
-    releasing it. Releasing it costs a few tens of nanoseconds where nobody else wants it, and
-    some microseconds where somebody does: so it pays only for calls that take longer.
+    Short calls are repeated in one thread and in k threads, holding the GIL and
+    releasing it. Releasing it costs some ten nanoseconds if no other thread wants it, and
+    some microseconds if one does: so it pays off only for calls that take longer.
 
     Parameters
     ----------
     sizes : sequence of int, optional
-        The n to try, for `sum_of_squares` and for the length of the array of `sumsq`.
+        The n to try: for `sum_of_squares`, and as the length of the array for `sumsq`.
     k : int, optional
         The number of threads: by default the usable cores, at least 2.
     rounds, seconds : optional
         As for `gil_table`.
     progress : callable, optional
-        Called with what is measured next and the seconds done and in all.
+        Called with the label of the next measurement, the expected seconds so far, and those in total.
 
     Returns
     -------
     BreakEven
-        Shows itself as tables, `plot` draws it, `to_dict` is for JSON.
+        The result is displayed as tables; `plot` draws it, `to_dict` is for JSON.
     """
     machine = Machine.this()
     k = k or max(2, machine.cores)

@@ -19,16 +19,16 @@ import pycrust
 from pycrust.bench import breakeven, peers
 from pycrust.bench.breakeven import break_even
 from pycrust.bench.compare import compare, read_report
-from pycrust.bench.gil import K, N, gil_table
+from pycrust.bench.gil import PYTHON_N, K, N, gil_table
 from pycrust.bench.machine import gil_enabled
 from pycrust.bench.peers import compare_peers
-from pycrust.bench.report import Result, printable, progress_bar, seconds_in_words
+from pycrust.bench.report import Result, printable, progress_bar, require_matplotlib, seconds_in_words
 from pycrust.bench.stalls import OVER, stalls_of
 from pycrust.bench.verdict import HOLDS, RELEASES, threadable
 
 QUICK_N = 2_000_000
 STANDARD_OUTPUT = Path("-")  # what --json - asks for
-LARGEST_N = 7_991_780_883_560  # where the loop ends
+LARGEST_N = 7_991_780_883_560  # beyond it the loop would overflow
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser()
     options = parser.parse_args(argv)
     for stream in sys.stdout, sys.stderr:
-        if hasattr(stream, "reconfigure"):  # a terminal that lacks ² or × gets a question mark, not a traceback
+        if hasattr(stream, "reconfigure"):  # an encoding without ² or × gets a question mark, not a traceback
             stream.reconfigure(errors="replace")
     try:
         status: int = options.run(options)
@@ -53,12 +53,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class UserError(Exception):
-    """Something for the user to put right, said without a traceback."""
+    """An error that the user can correct: reported without a traceback."""
 
 
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="pycrust", description="Sums you can thread: see what the GIL costs, on your machine."
+        prog="pycrust", description="Sums you can thread, and trust: measure what the GIL costs on your machine."
     )
     parser.add_argument("--version", action="version", version=f"pycrust {pycrust.__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -67,39 +67,50 @@ def make_parser() -> argparse.ArgumentParser:
         "bench",
         help="time Python and C, in a row and in threads, with and without the GIL",
         description="Time k calls of 1² + 2² + … + n² in a row and in k threads: in Python, in C that holds "
-        "the GIL and in C that releases it. The pure Python columns take nearly all of the time.",
+        f"the GIL and in C that releases it. For n above {PYTHON_N} the time of pure Python is measured at n = {PYTHON_N} and "
+        "scaled up, unless --full is given.",
     )
     bench.add_argument(
         "-n", type=whole_number, help=f"the last number squared (default {N}; {QUICK_N} with --quick); "
         "with --peers or --break-even the largest size"
     )  # fmt: skip
     bench.add_argument(
-        "-k", type=whole_number, nargs="+", metavar="K", help="numbers of calls or threads (default 1 2 4)"
+        "-k", type=whole_number, nargs="+", metavar="K", help="numbers of calls, and of threads (default 1 2 4)"
     )
-    bench.add_argument("--quick", action="store_true", help="a smaller n and fewer rounds: seconds, not a minute")
+    pace = bench.add_mutually_exclusive_group()
+    pace.add_argument("--quick", action="store_true", help="smaller sizes and fewer rounds, for a first impression")
+    pace.add_argument(
+        "--full", action="store_true",
+        help=f"time pure Python at n itself, however long it takes, instead of at n = {PYTHON_N} and scaled up",
+    )  # fmt: skip
     what = bench.add_mutually_exclusive_group()
     what.add_argument(
         "--peers", nargs="*", choices=peers.OPERATIONS, metavar="FUNCTION",
-        help=f"instead: these functions of pycrust (all of {', '.join(peers.OPERATIONS)} by default) beside NumPy's, the standard library's, "
-        "and those of bottleneck, pandas, SciPy, numba, bitrep and xsum if installed",
+        help="instead: compare these functions of pycrust (all by default) with those of NumPy, the standard library, "
+        "and bottleneck, pandas, SciPy, numba, bitrep and xsum as far as they are installed",
     )  # fmt: skip
     what.add_argument(
-        "--break-even", action="store_true", help="instead: from which n on releasing the GIL pays (-k: the threads)"
+        "--break-even",
+        action="store_true",
+        help="instead: from which n on releasing the GIL pays off (-k: how many threads)",
     )
     add_outputs(bench)
     bench.set_defaults(run=run_bench)
 
     verdict = commands.add_parser(
         "threadable",
-        help="say whether a function releases the GIL, and what threads of it gain",
-        description="Say whether a function lets other Python threads run, and what k threads of it gain.",
+        help="tell whether a function releases the GIL, and how much faster it is in threads",
+        description="Tell whether a function releases the GIL, so that other Python threads run meanwhile, and how much faster "
+        "k calls of it are in k threads than in a row.",
         epilog="example: pycrust threadable numpy:sort --setup 'import numpy; x = numpy.random.rand(10**6)' "
         "--args 'x.copy()' kind=\"'stable'\"",
     )
     verdict.add_argument(
         "target", nargs="?", metavar="MODULE:FUNCTION", help="such as zlib:compress or package.module:Class.method"
     )
-    verdict.add_argument("--setup", default="", metavar="CODE", help="Python code whose names --args may use")
+    verdict.add_argument(
+        "--setup", default="", metavar="CODE", help="Python code to run first; --args may use its names"
+    )
     verdict.add_argument(
         "--args", nargs="+", default=[], metavar="EXPR",
         help="the arguments, or NAME=EXPR for a keyword argument: evaluated anew for each call, before the clock starts",
@@ -108,40 +119,60 @@ def make_parser() -> argparse.ArgumentParser:
         "--threads", type=whole_number, nargs="+", default=K, metavar="K", help="numbers of threads (default 1 2 4)"
     )
     verdict.add_argument(
-        "--expect", choices=[RELEASES, HOLDS], help="exit with status 1 unless this is the verdict, for a CI"
+        "--expect", choices=[RELEASES, HOLDS], help="exit with status 1 unless this is the verdict, for CI"
     )
     add_outputs(verdict)
     verdict.set_defaults(run=run_threadable)
 
     stalled = commands.add_parser(
         "stalls",
-        help="run a program and say which of its lines hold the GIL, for how long and how often",
+        help="run a program and report which of its lines hold the GIL, for how long and how often",
         usage="pycrust stalls [options] (SCRIPT | -m MODULE) [arguments]",
-        description="Run a program and say which of its lines keep all other threads from running: they hold the GIL, "
+        description="Run a program and report which of its lines hold the GIL, so that no other Python thread can run: "
         "for how long and how often. The report goes to stderr; the exit status is the program's.",
     )
     stalled.add_argument(
-        "--over", type=milliseconds, default=OVER, metavar="MS", help="the shortest stall that counts (default 20)"
+        "--over",
+        type=milliseconds,
+        default=OVER,
+        metavar="MS",
+        help="the shortest stall to report, in milliseconds (default 20)",
     )
     stalled.add_argument(
         "--fail-over", type=milliseconds, metavar="MS",
-        help="exit with status 1 if a line held the GIL for longer, for a CI",
+        help="exit with status 1 if a line held the GIL for longer than so many milliseconds, for CI",
+    )  # fmt: skip
+    stalled.add_argument(
+        "--dump-over", type=positive_seconds, default=0.0, metavar="S",
+        help="write who holds the GIL, and where, while a hold lasts: after S seconds, 2 S, 4 S, …",
+    )  # fmt: skip
+    stalled.add_argument(
+        "--abort-over", type=positive_seconds, default=0.0, metavar="S",
+        help="write that, and abort the program, when a hold has lasted for S seconds",
     )  # fmt: skip
     stalled.add_argument(
         "--signal", type=signal_number, metavar="NAME", default=0,
-        help="the signal that makes a thread write where it is (default SIGURG)",
+        help="the signal that makes a thread write its traceback (default SIGURG)",
     )  # fmt: skip
     add_outputs(stalled)
-    stalled.add_argument("-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE", help="run a module")
-    stalled.add_argument("script", nargs=argparse.REMAINDER, metavar="SCRIPT", help="and its arguments")
+    stalled.add_argument(
+        "-m",
+        dest="module",
+        nargs=argparse.REMAINDER,
+        metavar="MODULE",
+        help="run a module, with the arguments that follow",
+    )
+    stalled.add_argument(
+        "script", nargs=argparse.REMAINDER, metavar="SCRIPT", help="the script to run, and its arguments"
+    )
     stalled.set_defaults(run=run_stalls)
 
     compared = commands.add_parser(
         "compare",
-        help="say what got slower between two files that --json wrote",
-        description="Say what got slower between two files that --json wrote, beyond the noise of both. "
-        "The exit status is 1 if anything did, gives a wrong answer that was right before, or no longer releases the "
-        "GIL; 2 for a file that is damaged, or that cannot be compared.",
+        help="report what got slower between two files written by --json",
+        description="Report what got slower between two files written by --json, beyond the noise of both. "
+        "The exit status is 1 if anything got slower, gives a wrong result that was right before, or no longer releases the "
+        "GIL; 2 if a file is damaged, or the two cannot be compared.",
     )
     compared.add_argument("old", type=Path, metavar="OLD.json")
     compared.add_argument("new", type=Path, metavar="NEW.json")
@@ -151,10 +182,12 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def add_outputs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the result (.png, .svg or .pdf)")
+    parser.add_argument(
+        "--plot", type=Path, metavar="FILE.png", help="plot the result to this file (.png, .svg or .pdf)"
+    )
     parser.add_argument(
         "--json", type=Path, metavar="FILE",
-        help="write every figure as JSON; - is standard output, and the table goes to standard error",
+        help="write all measurements as JSON; with - to standard output, and the table to standard error",
     )  # fmt: skip
 
 
@@ -187,6 +220,16 @@ def milliseconds(text: str) -> float:
     return seconds
 
 
+def positive_seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time in seconds, like 5")
+    return seconds
+
+
 def signal_number(text: str) -> int:
     """SIGUSR1 or USR1."""
     name = text.upper()
@@ -209,9 +252,9 @@ def check_outputs(options: argparse.Namespace) -> None:
         if options.plot.suffix.lower() not in (".png", ".svg", ".pdf"):
             raise UserError(f"--plot {options.plot}: the name must end in .png, .svg or .pdf")
         try:
-            import matplotlib  # noqa: F401
-        except ImportError:
-            raise UserError("--plot needs matplotlib: pip install matplotlib") from None
+            require_matplotlib()
+        except ImportError as error:
+            raise UserError(f"--plot: {error}") from None
 
 
 def show(result: Result, options: argparse.Namespace, out: TextIO | None = None) -> None:
@@ -236,7 +279,7 @@ def run_threadable(options: argparse.Namespace) -> int:
     if options.target is None and options.args and re.fullmatch(r"[\w.]+:[\w.]+", options.args[-1]):
         options.target = options.args.pop()  # --args takes all that follows
     if options.target is None:
-        raise UserError("which function? MODULE:FUNCTION is missing, such as zlib:compress")
+        raise UserError("MODULE:FUNCTION is missing, such as zlib:compress")
     check_outputs(options)
     had_gil = gil_enabled()
     func = function_at(options.target)
@@ -248,7 +291,7 @@ def run_threadable(options: argparse.Namespace) -> int:
         made: Callable[[], object] = eval(code, names, {"call": partial(partial, func)})
         return made
 
-    # What the function prints is not to be among the figures.
+    # With --json - the output of the function must not get into the JSON.
     out = sys.stderr if options.json == STANDARD_OUTPUT else sys.stdout
     try:
         with redirect_stdout(out), progress_bar() as progress:
@@ -263,7 +306,9 @@ def run_threadable(options: argparse.Namespace) -> int:
                 progress=progress,
             )
     except SystemExit as error:
-        raise UserError(f"{options.target}({arguments}) ends the program with {error!r}: not to be measured") from error
+        raise UserError(
+            f"{options.target}({arguments}) ends the program with {error!r}: it cannot be measured"
+        ) from error
     except Exception as error:
         raise UserError(f"{options.target}({arguments}) fails with {type(error).__name__}: {error}") from error
     if gil_enabled() and not had_gil:
@@ -276,7 +321,7 @@ def run_threadable(options: argparse.Namespace) -> int:
 
 
 def function_at(target: str) -> Callable[..., object]:
-    """The callable that MODULE:FUNCTION names; modules of the current folder count."""
+    """The callable named by MODULE:FUNCTION; modules in the current folder are found, too."""
     module, colon, path = target.partition(":")
     if not (module and colon and path):
         raise UserError(f"{target!r} is not of the form MODULE:FUNCTION, such as zlib:compress")
@@ -302,13 +347,17 @@ def run_bench(options: argparse.Namespace) -> int:
     measure: Callable[..., Result]
     if options.peers is not None:
         if options.k:
-            raise UserError("-k does not go with --peers, which compares calls in one thread")
+            raise UserError("-k cannot be used with --peers, which compares calls in one thread")
         sizes = up_to(options.n or (10**5 if options.quick else 10**8), peers.SIZES)
+        if options.full:
+            raise UserError("--full cannot be used with --peers, which does not time pure Python")
         measure = partial(compare_peers, sizes, operations=options.peers or tuple(peers.OPERATIONS))
         seconds /= 4
     elif options.break_even:
         if options.k and len(options.k) > 1:
             raise UserError("--break-even takes one -k: the number of threads")
+        if options.full:
+            raise UserError("--full cannot be used with --break-even, which does not time pure Python")
         largest = options.n or (10**5 if options.quick else 10**7)
         measure = partial(break_even, up_to(largest, breakeven.SIZES), options.k and options.k[0])
         seconds /= 4
@@ -316,7 +365,8 @@ def run_bench(options: argparse.Namespace) -> int:
         n = options.n or (QUICK_N if options.quick else N)
         if n > LARGEST_N:
             raise UserError(f"-n {n}: the sum of squares fits 128 bits only up to n = {LARGEST_N}")
-        measure = partial(gil_table, n, options.k or K)
+        measure = partial(gil_table, n, options.k or K, full=options.full)
+        seconds = 2.0 if options.full else min(seconds, 1.0)
     with progress_bar() as progress:
         result = measure(rounds=rounds, seconds=seconds, progress=progress)
     show(result, options)
@@ -324,18 +374,27 @@ def run_bench(options: argparse.Namespace) -> int:
 
 
 def up_to(largest: int, sizes: Sequence[int]) -> list[int]:
-    """The usual sizes below the largest, and the largest; powers of ten beyond the usual."""
+    """The default sizes below the largest, and the largest; powers of ten beyond the default sizes."""
     beyond = [10**k for k in range(len(str(max(sizes))), len(str(largest)) + 1)]
     return [*(size for size in [*sizes, *beyond] if size < largest), largest]
 
 
 def run_stalls(options: argparse.Namespace) -> int:
+    for name in "stdout", "stderr":
+        if getattr(sys, name) is None:  # closed, as with >&-
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
     check_outputs(options)
     command = ["-m", *options.module] if options.module else options.script
     if options.module == [] or not command:
-        raise UserError("stalls needs a program: a script and its arguments, or -m, a module and its arguments")
+        raise UserError("stalls needs a program: a script and its arguments, or -m and a module and its arguments")
     try:
-        result, status = stalls_of(command, options.over, signum=options.signal)
+        result, status = stalls_of(
+            command,
+            options.over,
+            signum=options.signal,
+            dump_over=options.dump_over,
+            abort_over=options.abort_over,
+        )
     except (RuntimeError, ValueError) as error:
         raise UserError(str(error)) from None
     if result is not None:
@@ -346,6 +405,7 @@ def run_stalls(options: argparse.Namespace) -> int:
         sys.stderr.flush()
         if -status != signal.SIGKILL:
             signal.signal(-status, signal.SIG_DFL)
+        leave_no_core_file()  # the program's own is the one to keep
         os.kill(os.getpid(), -status)
         return 128 - status
     worst = max((stall.seconds for stall in result.held), default=0.0) if result else 0.0
@@ -353,6 +413,13 @@ def run_stalls(options: argparse.Namespace) -> int:
         print(f"pycrust: a line held the GIL for {seconds_in_words(worst)}", file=sys.stderr)
         return 1
     return status
+
+
+def leave_no_core_file() -> None:
+    import ctypes
+
+    PR_SET_DUMPABLE = 4
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def run_compare(options: argparse.Namespace) -> int:

@@ -16,10 +16,10 @@ from pycrust.bench.verdict import HOLDS, PARTLY, RELEASES
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-LEAST = 0.10  # a change of less than this share of the time is none, however quiet the machine was
-SPREADS = 5  # nor is one within this many spreads of the two measurements together
+LEAST = 0.10  # a change by less than this share of the time does not count, however quiet the machine was,
+SPREADS = 5  # nor does one by less than this many times the sum of the two spreads
 
-LARGEST = 1 << 24  # bytes of a file: a hundred times what any bench writes
+LARGEST = 1 << 24  # bytes of a file: a hundred times what a benchmark writes
 
 SLOWER, FASTER, SAME, UNSURE = "slower", "faster", "same", "too few rounds"
 
@@ -27,7 +27,7 @@ SLOWER, FASTER, SAME, UNSURE = "slower", "faster", "same", "too few rounds"
 @dataclass(frozen=True)
 class Change:
     """
-    A figure before and after.
+    A timing before and after.
 
     Attributes
     ----------
@@ -37,8 +37,8 @@ class Change:
         The medians, in seconds.
     noise : float or None
         How far apart, in seconds, the two medians may be by chance: five times the sum of
-        the two spreads, and at least 10 % of the old median. None if either was measured in
-        fewer than three rounds, which say nothing about noise.
+        the two spreads, and at least 10 % of the old median. None if either has
+        fewer than three rounds, too few to estimate noise.
     apart : bool
         Whether every round of the one took longer than every round of the other.
     """
@@ -81,15 +81,15 @@ class Comparison(Result):
     Attributes
     ----------
     changes : list of Change
-        What both files have, the slowest change first.
+        What is in both files, the largest slowdown first.
     gone, added : list of str
-        What only the old, or only the new file has.
+        What is only in the old, or only in the new file.
     wrong : list of str
-        What gave the right answer in the old file, and does not in the new one.
+        What gave the right result in the old file, and does not in the new one.
     verdicts : list of str
-        What `threadable` said before and says now, if that is another thing.
+        The old and the new verdict of `threadable`, if they differ.
     held : bool
-        Whether the function released the GIL in the old file, and holds it in the new one, if only for a part of its time.
+        Whether the function released the GIL in the old file, and holds it in the new one, if only for part of its time.
     doubts : list of str
         Why the two may not be comparable.
     """
@@ -135,8 +135,8 @@ class Comparison(Result):
             for change in self.changes
         ]
         notes = [
-            f"A change counts if no round of the one was as fast as one of the other, and the medians differ by more\n"
-            f"than {LEAST:.0%} and {SPREADS} spreads. Measure again before you believe a single one."
+            f"A change counts if the rounds of the two do not overlap, and the medians differ by more than {LEAST:.0%} and\n"
+            f"{SPREADS} spreads. Measure again before you believe a single one."
         ]
         if any(change.verdict == UNSURE for change in self.changes):
             notes.append(
@@ -180,7 +180,7 @@ class Comparison(Result):
         return 11, 1.9 + 0.3 * len(self.changes)
 
     def draw(self, figure: "Figure") -> None:
-        """The ratios, and in grey what may be chance."""
+        """The ratios, and in grey the range that may be chance."""
         from matplotlib.lines import Line2D
         from matplotlib.patches import Patch
 
@@ -231,7 +231,7 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> Comparison:
     Returns
     -------
     Comparison
-        It shows itself as a table; `Comparison.worse` says whether anything got slower.
+        The result is displayed as a table; `Comparison.worse` tells whether anything got slower.
 
     Raises
     ------
@@ -283,6 +283,8 @@ def _doubts(old: dict[str, Any], new: dict[str, Any], changes: list[Change]) -> 
         for key in ("cpu", "system", "cores", "python", "gil_enabled", "simd", "numpy")
         if old["machine"].get(key) != new["machine"].get(key)
     ]
+    if old.get("python_n") != new.get("python_n"):
+        doubts.append("Python was timed at another n, and scaled, in one of the two: --full times it at n itself")
     doubts += [f"old: {warning}" for warning in old.get("warnings", [])]
     doubts += [f"new: {warning}" for warning in new.get("warnings", [])]
     if len(changes) >= 4:

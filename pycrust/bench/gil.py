@@ -1,5 +1,6 @@
-"""When does releasing the GIL pay? One workload, k calls in a row and in k threads."""
+"""What does releasing the GIL gain? One workload, k calls in a row and in k threads."""
 
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,18 +18,31 @@ from pycrust.bench.report import (
     no_progress,
     now,
     seconds_in_words,
+    speedup_cell,
 )
-from pycrust.bench.timing import Timing, calibrate, repeated, row_task, rows_of, take_turns, threads_task
+from pycrust.bench.timing import (
+    Control,
+    Laps,
+    Timing,
+    calibrate,
+    ignore,
+    repeated,
+    row_task,
+    rows_of,
+    take_turns,
+    threads_task,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 N = 100_000_000
+PYTHON_N = 2_000_000  # the loop in Python is timed up to here: it takes as long for each number after that
 K = (1, 2, 4)
 
 
 def python_sum_of_squares(n: int) -> int:
-    """1² + 2² + … + n² as a loop in Python: what the C functions are compared to."""
+    """1² + 2² + … + n² as a loop in Python, for comparison with the C functions."""
     total = 0
     for i in range(1, n + 1):
         total += i * i
@@ -40,8 +54,8 @@ class Column:
     """
     A function, and whether its k calls run in a row or in k threads.
 
-    The second of the heads, and of the words for what is called, is that of a free-threaded
-    build, where holding the GIL excludes nobody.
+    The second head, and the second name of what is called, are for a free-threaded
+    build, where threads that hold "the GIL" still run in parallel.
     """
 
     key: str
@@ -88,6 +102,11 @@ class GilTable(Result):
         columns are ``'python'``, ``'threaded_python'``, ``'c'``, ``'threaded_c'`` and
         ``'threaded_c_nogil'``.
     machine : Machine
+    python_n : int
+        The n at which Python was timed; if it is less than `n`, its times are scaled up by n / python_n.
+    control : Control or None
+        The speed-up of threads that release the GIL, and how many cores the calls in a row had; None if no k from 2 to
+        the number of cores was tried.
     """
 
     schema = "pycrust.bench.gil_table"
@@ -97,7 +116,12 @@ class GilTable(Result):
     times: dict[tuple[str, int], Timing]
     calls: dict[str, int]
     machine: Machine
+    python_n: int = 0
+    control: Control | None = None
     created: str = field(default_factory=now)
+
+    def __post_init__(self) -> None:
+        self.python_n = self.python_n or self.n
 
     @property
     def columns(self) -> list[Column]:
@@ -108,17 +132,35 @@ class GilTable(Result):
         in_a_row = {"threaded_python": "python"}.get(column, "c")
         return self.times[in_a_row, k].median / self.times[column, k].median
 
+    def doubt(self) -> str | None:
+        """Why the speed-ups mean nothing, if other processes used the cores; else None."""
+        if self.control is None:
+            return None
+        if not self.control.tells:
+            return self.control.in_words()
+        for column in self.columns:
+            gain = self.speedup(column.key, self.control.k) if column.threads else 1
+            if self.machine.gil_enabled and column.function != "c_nogil" and gain > 1.2:
+                return (
+                    f"{self.control.k} threads of {column.in_words(self.machine)} seem to gain ×{gain:.2f}, which the GIL "
+                    "rules out: other processes used the cores for some of the time. The speed-ups here mean nothing"
+                )
+        return None
+
     def tables(self) -> list[Table]:
         rows = []
+        doubtful = self.doubt() is not None
         for k in self.k:
             cells: list[Cell | str] = [str(k)]
             for column in self.columns:
                 timing = self.times[column.key, k]
                 small = [f"±{timing.spread / timing.median:.0%}"] if timing.spread is not None else []
-                speedup = self.speedup(column.key, k) if column.threads else 1
+                good = False
                 if column.threads:
-                    small.append(f"×{speedup:.2f}")
-                cells.append(Cell(seconds_in_words(timing.median), "  ".join(small), good=speedup > 1.2 and k > 1))
+                    gain = speedup_cell(self.speedup(column.key, k), k, doubtful)
+                    small.append(gain.main)
+                    good = gain.good and self.control is not None
+                cells.append(Cell(seconds_in_words(timing.median), "  ".join(small), good))
             rows.append(cells)
         table = Table(
             title=f"1² + 2² + … + n² for n = {count_in_words(self.n)}: time per call",
@@ -127,6 +169,7 @@ class GilTable(Result):
             rows=rows,
             notes=[
                 "Time of k calls, divided by k: median of the rounds ± median deviation.",
+                *self.scaled(),
                 "× is how many times as fast k threads are as k calls in a row.",
                 *self.in_words(),
             ],
@@ -134,11 +177,22 @@ class GilTable(Result):
         )
         return [table]
 
+    def scaled(self) -> list[str]:
+        """That the times of Python were measured at a smaller n, in a sentence."""
+        if self.python_n == self.n or not any(column.function == "python" for column in self.columns):
+            return []
+        return [
+            f"Python was timed at n = {count_in_words(self.python_n)} and scaled up by {self.n / self.python_n:g}: "
+            "--full times it at n itself."
+        ]
+
     def in_words(self) -> list[str]:
         """What the table shows, in a sentence."""
         k = max((k for k in self.k if k <= self.machine.cores), default=1)
         if k == 1:
             return []
+        if self.doubt():
+            return ["?: this speed-up means nothing, see the warning. Measure again when the machine is quiet."]
         speedups = [
             f"×{self.speedup(column.key, k):.2f} for {column.in_words(self.machine)}"
             for column in self.columns
@@ -149,7 +203,8 @@ class GilTable(Result):
     def warnings(self) -> list[str]:
         cores = self.machine.cores
         above = [k for k in self.k if k > cores]
-        warnings = self.machine.warnings()
+        doubt = self.doubt()
+        warnings = [*([doubt] if doubt else []), *self.machine.warnings()]
         if above:
             warnings.append(
                 f"k = {', '.join(map(str, above))} is more than the {self.machine.cores_in_words}: "
@@ -160,6 +215,8 @@ class GilTable(Result):
     def figures(self) -> dict[str, Any]:
         return {
             "n": self.n,
+            "python_n": self.python_n,
+            "control": self.control and {**self.control._asdict(), "tells": self.control.tells},
             "unit": "seconds per call: k calls divided by k",
             "warnings": self.warnings(),
             "cells": [
@@ -205,12 +262,14 @@ class GilTable(Result):
         left.set_title("k calls: time of all, divided by k", loc="left")
         plots.k_axis(left, k)
         plots.plain(left)
-        plots.threads_axes(right, k, self.machine.cores)
+        plots.threads_axes(right, k, self.machine.cores, self.doubt() is not None)
         plots.legend(figure)
         plots.caption(
             figure,
             f"1² + … + n², n = {count_in_words(self.n)} · {self.machine.python}, {self.machine.gil} · "
-            f"{self.machine.cores_in_words} · SIMD {self.machine.simd}",
+            f"{self.machine.cores_in_words} · SIMD {self.machine.simd}"
+            + "".join(f"\n{line}" for line in self.scaled()),
+            self.warnings(),
         )
 
 
@@ -221,6 +280,7 @@ def gil_table(
     rounds: int = 7,
     seconds: float = 2.0,
     python: bool = True,
+    full: bool = False,
     progress: Progress = no_progress,
 ) -> GilTable:
     """
@@ -236,22 +296,28 @@ def gil_table(
         Rounds of each measurement, at most.
     seconds : float, optional
         A measurement is repeated only while its rounds take about this long
-        together: a call of pure Python that takes seconds is measured once.
+        together, but three times if one takes less than a second.
     python : bool, optional
-        Whether to measure the pure Python function, which takes nearly all the time.
+        Whether to measure the pure Python function, which takes most of the time.
+    full : bool, optional
+        Whether to time pure Python at `n` itself. By default it is timed at n = 2 000 000 if `n` is larger,
+        and its times are scaled up; the table says so.
     progress : callable, optional
-        Called with what is measured next and the seconds done and in all.
+        Called with the label of the next measurement, the expected seconds so far, and those in total.
 
     Returns
     -------
     GilTable
-        Shows itself as a table, `plot` draws it, `to_dict` is for JSON.
+        The result is displayed as a table; `plot` draws it, `to_dict` is for JSON.
 
     Notes
     -----
     The threads of a measurement exist and wait at a barrier before its clock
-    starts. The k calls in a row are made in a thread too, so that the columns
-    differ in the number of threads alone. Rounds of all measurements take turns.
+    starts. The k calls in a row run in a thread, too, so that the columns
+    differ only in the number of threads. All measurements are repeated in turn.
+
+    If two threads of C that releases the GIL gain less than ×1.5, or the calls in a row had less than 0.8 of a core, or threads that
+    hold the GIL seem to gain, other processes used the cores: then the speed-ups mean nothing, and the table says so.
 
     Examples
     --------
@@ -267,14 +333,16 @@ def gil_table(
         raise ValueError(f"n must be at least 1, not {n}: there is nothing to time")
     machine = Machine.this()
     columns = [column for column in COLUMNS if python or column.function != "python"]
-    probe = min(n, 1_000_000)
-    calls, tasks = {}, []
+    python_n = n if full else min(n, PYTHON_N)
+    calls, tasks, in_a_row = {}, [], list[Laps]()
     for column in columns:
-        call = repeated(partial(FUNCTIONS[column.function], n))
-        label = f"{column.title(machine).replace(chr(10), ' ')}, n = {count_in_words(n)}"
+        size = python_n if column.function == "python" else n
+        call = repeated(partial(FUNCTIONS[column.function], size))
+        label = column.title(machine).replace("\n", " ")
         if column.function not in calls:
+            probe = min(size, 1_000_000)
             _, each = calibrate(repeated(partial(FUNCTIONS[column.function], probe)))
-            each *= n / probe
+            each *= size / probe
             calls[column.function] = (max(1, round(0.04 / each)), each)
         times, each = calls[column.function]
         if column.threads:
@@ -282,18 +350,27 @@ def gil_table(
                 threads_task((column.key, count), call, times, each, count, f"{label}, k = {count}") for count in k
             ]
         else:
-            tasks.append(row_task(column.key, call, times, each, k[-1], label))
+            seen = in_a_row.append if column.function == "c" else ignore
+            tasks.append(row_task(column.key, call, times, each, k[-1], label, seen))
     measured = take_turns(tasks, rounds=rounds, seconds=seconds, progress=progress)
-    return GilTable(
+
+    def timing(column: Column, count: int) -> Timing:
+        key = column.key
+        found = Timing(tuple(measured[key, count])) if column.threads else rows_of(measured[key], count)
+        if column.function != "python" or python_n == n:
+            return found
+        return Timing(tuple(seconds * n / python_n for seconds in found.rounds))
+
+    result = GilTable(
         n=n,
         k=k,
-        times={
-            (column.key, count): Timing(tuple(measured[column.key, count]))
-            if column.threads
-            else rows_of(measured[column.key], count)
-            for column in columns
-            for count in k
-        },
+        times={(column.key, count): timing(column, count) for column in columns for count in k},
         calls={function: times for function, (times, _) in calls.items()},
         machine=machine,
+        python_n=python_n,
     )
+    checked = next((count for count in k if 2 <= count <= machine.cores), 0)
+    if checked:
+        cores = statistics.median(laps.cores for laps in in_a_row)
+        result.control = Control(checked, result.speedup("threaded_c_nogil", checked), cores)
+    return result

@@ -1,4 +1,4 @@
-"""The machine and the interpreter that figures come from."""
+"""The machine and the interpreter of a measurement."""
 
 import os
 import platform
@@ -16,7 +16,7 @@ from pycrust._cores import affinity, cgroup_quota, usable_cores
 
 
 def gil_enabled() -> bool:
-    """Whether this interpreter has a GIL at this moment."""
+    """Whether the GIL is enabled in this interpreter at the moment."""
     return getattr(sys, "_is_gil_enabled", lambda: True)()
 
 
@@ -27,7 +27,7 @@ def free_threaded_build() -> bool:
 
 @dataclass(frozen=True)
 class Machine:
-    """What a reader of a figure wants to know about where it was measured."""
+    """Where a measurement was made."""
 
     python: str
     free_threaded_build: bool
@@ -85,12 +85,10 @@ class Machine:
         ]
 
     def warnings(self) -> list[str]:
-        """What makes figures from this machine doubtful."""
+        """What makes measurements on this machine doubtful."""
         warnings = []
         if self.load is not None and self.load > self.cores / 2:
-            warnings.append(
-                f"other work is running here (load average {self.load:.1f} at the start): figures will wander"
-            )
+            warnings.append(f"other processes are running (load average {self.load:.1f} at the start): expect noise")
         if self.free_threaded_build and self.gil_enabled:
             warnings.append("an imported module turned the GIL on again: this is not a free-threaded run")
         return warnings

@@ -1,7 +1,8 @@
-"""How the pictures of all results look: colours, axes and a caption. Each result draws itself with them."""
+"""The style of all plots: colours, axes, caption."""
 
 import math
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pycrust.bench.report import printable
@@ -21,7 +22,7 @@ COLOURS = (BLUE, VERMILION, SKY, ORANGE, GREEN, PURPLE, BLACK, GREY, BROWN)  # i
 
 
 def words(text: str) -> str:
-    """Text from elsewhere as it is: to matplotlib what stands between two $ is a formula."""
+    """Text to be drawn literally: matplotlib takes what is between two $ for a formula."""
     return printable(text, "\n").replace("$", r"\$")
 
 
@@ -37,7 +38,7 @@ def plain(axes: "Axes") -> None:
 
 
 def legend(figure: "Figure", *more: "Artist") -> None:
-    """One legend for all axes, beside them, where it covers no point."""
+    """One legend for all axes, beside them, where it covers nothing."""
     found = {
         label: handle for axes in figure.axes for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
@@ -50,8 +51,11 @@ def title(figure: "Figure", text: str) -> None:
     figure.suptitle(textwrap.fill(words(text), round(6.5 * figure.get_figwidth())), x=0.01, ha="left", fontsize=14)
 
 
-def caption(figure: "Figure", text: str) -> None:
-    figure.supxlabel(words(text), x=0.01, ha="left", fontsize=9, color=GREY)
+def caption(figure: "Figure", text: str, warnings: Sequence[str] = ()) -> None:
+    """Below all, what was measured and where; then the warnings."""
+    width = round(14 * figure.get_figwidth())
+    lines = [words(text), *(textwrap.fill(f"warning: {words(warning)}", width) for warning in warnings)]
+    figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=9, color=GREY)
 
 
 def seconds_axis(axis: "Axis") -> None:
@@ -95,13 +99,18 @@ def k_axis(axes: "Axes", k: list[int]) -> None:
     axes.set_xlabel("k (calls, or threads)")
 
 
-def threads_axes(axes: "Axes", k: list[int], cores: int) -> None:
-    """Finish a plot of speed-ups over k: beside them what the cores allow."""
+def threads_axes(axes: "Axes", k: list[int], cores: int, doubtful: bool = False) -> None:
+    """Finish a plot of speed-ups over k: add what the cores allow. Speed-ups that mean nothing are faded."""
+    if doubtful:
+        for line in axes.lines:
+            line.set_alpha(0.3)
     most = [min(each, cores) for each in k]
-    axes.plot(k, most, color=GREY, linestyle=":", linewidth=1.5, label="as many as cores", zorder=1)
+    axes.plot(k, most, color=GREY, linestyle=":", linewidth=1.5, label="limit by the cores", zorder=1)
     axes.set_ylim(0, max(2.0, *most, axes.dataLim.y1) * 1.12)
     axes.locator_params(axis="y", integer=True)
     axes.set_ylabel("times as fast as in a row")
     axes.set_title("What k threads gain", loc="left")
     k_axis(axes, k)
     plain(axes)
+    if doubtful:
+        axes.set_title("Not to be trusted:\nother processes use the cores", loc="left", color=VERMILION)

@@ -1,4 +1,4 @@
-"""What people see: tables in a terminal, in plain text and in Jupyter, progress, JSON."""
+"""Output: tables in a terminal, in plain text and in Jupyter, progress, JSON."""
 
 import html
 import json
@@ -44,7 +44,7 @@ def count_in_words(count: int) -> str:
 
 
 def printable(text: str, keep: str = "") -> str:
-    """Text with escapes, such as \\x1b, for what a terminal would obey rather than show; some may be kept."""
+    """Text with control characters replaced by escapes, such as \\x1b; those in `keep` stay."""
     if text.isprintable():
         return text
     return "".join(
@@ -61,17 +61,22 @@ Row = list[Line]  # the lines of each cell
 
 @dataclass(frozen=True)
 class Cell:
-    """A figure, and in smaller print what goes with it."""
+    """A value, and in smaller print what belongs to it."""
 
     main: str
     small: str = ""
     good: bool = False
 
 
+def speedup_cell(speedup: float, k: int, doubtful: bool = False) -> Cell:
+    """A speed-up over k calls in a row: good if k threads gain; with a question mark, and never good, if it means nothing."""
+    return Cell(f"×{speedup:.2f}" + "?" * doubtful, good=speedup > 1.2 and k > 1 and not doubtful)
+
+
 @dataclass
 class Table:
     """
-    Rows of cells, with lines above and below: as text, in colours where rich is there, or as HTML.
+    Rows of cells, with lines above and below: as text, in colours if rich is installed, or as HTML.
 
     Attributes
     ----------
@@ -79,9 +84,9 @@ class Table:
     columns : sequence of str
         The heads; ``\\n`` breaks a line.
     rows : list of sequences of Cell or str
-        The first column is a label, the others are figures.
+        The first column is a label, the others are values.
     header, notes, warnings : list of str
-        Lines above the table, below it, and below it in a warning's voice.
+        Lines above the table, below it, and below it marked as warnings.
     """
 
     title: str
@@ -104,8 +109,8 @@ class Table:
         """
         The table as lines of styled pieces of text, none longer than the width.
 
-        The columns stand beside one another if they fit; else the labels, the first column, stand
-        above the rest; else each row is a block of its figures, each with the head of its column.
+        The columns are side by side if they fit; else the labels, the first column, are
+        above the rest; else each row is a block of its values, each with the head of its column.
         """
         yield from _folded(self.title, width, "bold")
         for line in self.header:
@@ -238,10 +243,9 @@ def _folded(text: str, width: float, style: str = "", hanging: str = "") -> Iter
 
 class Result:
     """
-    What a benchmark gives back: it shows itself as a table, draws itself, and becomes JSON.
+    The result of a benchmark: displayed as a table, with a plot, and as JSON.
 
-    Subclasses say what is in the tables (`tables`), in the plot (`draw`) and in the
-    JSON (`figures`).
+    Subclasses define the tables (`tables`), the plot (`draw`) and the JSON (`figures`).
     """
 
     schema: str
@@ -260,7 +264,7 @@ class Result:
         raise NotImplementedError
 
     def to_dict(self) -> dict[str, Any]:
-        """The result as JSON takes it. Its form is that of `schema` and `schema_version`."""
+        """The result as a dict for JSON, in the format that `schema` and `schema_version` name."""
         return {
             "schema": self.schema,
             "schema_version": self.schema_version,
@@ -279,17 +283,23 @@ class Result:
 
     def plot(self, figure: "Figure | None" = None) -> "list[Axes]":
         """
-        Draw the result.
+        Plot the result.
 
         Parameters
         ----------
         figure : matplotlib Figure or SubFigure, optional
-            Where to draw; by default a new figure of pyplot, which Jupyter shows.
+            Where to draw; by default a new pyplot figure, which Jupyter displays.
 
         Returns
         -------
         list of Axes
+
+        Raises
+        ------
+        ModuleNotFoundError
+            If matplotlib is not installed; the extra ``bench`` includes it.
         """
+        require_matplotlib()
         if figure is None:
             import matplotlib.pyplot as plt
 
@@ -298,7 +308,8 @@ class Result:
         return list(figure.axes)
 
     def save_plot(self, path: str | Path) -> None:
-        """Draw the result to a file; its suffix gives the format (.png, .svg, .pdf)."""
+        """Plot the result to a file; its suffix determines the format (.png, .svg, .pdf)."""
+        require_matplotlib()
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=self.size, layout="constrained")
@@ -314,8 +325,20 @@ class Result:
         return "".join(table.html() for table in self.tables())
 
 
+def require_matplotlib() -> None:
+    """Raise an ImportError that says what to install, if matplotlib is missing."""
+    try:
+        import matplotlib  # noqa: F401
+    except ModuleNotFoundError as error:
+        if error.name != "matplotlib":
+            raise
+        raise ModuleNotFoundError(
+            "plots need matplotlib: pip install matplotlib (pycrust's extra 'bench' includes it)", name="matplotlib"
+        ) from None
+
+
 def now() -> str:
-    """This moment, as JSON takes it."""
+    """The current time in ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -325,15 +348,15 @@ Progress = Callable[[str, float, float], None]
 
 
 def no_progress(label: str, done: float, total: float) -> None:
-    """Say nothing."""
+    """Show nothing."""
 
 
 @contextmanager
 def progress_bar(file: TextIO | None = None) -> Iterator[Progress]:
     """
-    Say on stderr how far a measurement is, for `take_turns`.
+    Show the progress of `take_turns` on stderr.
 
-    With rich a bar; without it a line that is written over; to a file or a pipe nothing.
+    With rich it is a bar; without, one line that is overwritten; in a file or a pipe, nothing.
     """
     file = file or sys.stderr
     if not file.isatty():

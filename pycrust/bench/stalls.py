@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import json
 import linecache
 import math
 import os
@@ -9,10 +10,9 @@ import re
 import signal as signals
 import subprocess
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,6 +21,11 @@ from pycrust import _probe
 from pycrust.bench import plots
 from pycrust.bench.machine import Machine
 from pycrust.bench.report import Cell, Result, Table, count_in_words, now, seconds_in_words
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,24 +44,49 @@ OVER = 0.020  # seconds
 
 
 class Seen(NamedTuple):
-    """What `pycrust._probe.Watch` keeps of a wait for the GIL; in seconds. See there."""
+    """
+    What the watch logs of a wait for the GIL; times in seconds.
 
+    All but the first five is of the spell in it for which a holder ignored the request for longest, if any was seen.
+
+    Attributes
+    ----------
+    switches : int
+        Of the GIL, meanwhile.
+    begin, seconds : float
+    late, delay : float
+        For how long the watcher was kept from looking, and the waiting thread had no core.
+    before, watched : float
+        For how long the holder had the GIL, before the first look at it and since.
+    cpu, asleep, ignored : float
+        For how long it ran, slept, and ran or slept although it had been asked for the GIL.
+    looks, collecting : int
+        Looks at it, and of them while the garbage collector was at work.
+    thread : str
+        Its name; empty for a thread that has ended, of which none is known.
+    tracebacks : str
+        What it wrote itself, by faulthandler.
+    file, line, function : str, int, str
+        Where it handed the GIL over, if that was the end of a call; else line 0.
+    """
+
+    switches: int
     begin: float
     seconds: float
-    switches: int
     late: float
     delay: float
-    before: float
-    watched: float
-    cpu: float
-    asleep: float
-    ignored: float
-    looks: int
-    collecting: int
-    ident: int
-    thread: str | None
-    tracebacks: str
-    place: tuple[str, int, str] | None
+    before: float = 0.0
+    watched: float = 0.0
+    cpu: float = 0.0
+    asleep: float = 0.0
+    ignored: float = 0.0
+    looks: int = 0
+    collecting: int = 0
+    thread: str = ""
+    tracebacks: str = ""
+    file: str = ""
+    line: int = 0
+    function: str = ""
 
 
 class Place(NamedTuple):
@@ -88,7 +118,8 @@ class Stall:
     label : str
         ``'held'``, ``'contention'``, ``'gc'``, ``'no core'`` or ``'unknown'``.
     thread : str
-        The holder, if it was *held*.
+        The holder, if it was *held*: its name in `threading`, or ``'MainThread'``, or the name that the system has for
+        it, or ``'thread 1234'``; ``'one that ended'`` if none was known in time.
     stack : tuple of Place
         Where the holder was, innermost first, if it was *held* and that is known.
     seen : str
@@ -135,7 +166,7 @@ def stack_of(seen: Seen) -> tuple[tuple[Place, ...], str]:
     # The import system and the like have no file to look at.
     stacks = [tuple(place for place in stack if not place.file.startswith("<frozen ")) for stack in stacks]
     counts = Counter(stack[0][:2] for stack in stacks if stack)
-    after = None if seen.place is None else Place(*seen.place)
+    after = Place(seen.file, seen.line, seen.function) if seen.line else None
     if counts:
         line, count = counts.most_common(1)[0]
         if count >= 2 or (after is not None and after[:2] == line):
@@ -234,18 +265,18 @@ def is_importable(module: str) -> bool:
 
 
 class Figures(NamedTuple):
-    """How the watch went, as `pycrust._probe.Watch.figures` has it; in seconds."""
+    """How the watch went, as it logs that itself; in seconds."""
 
     beats: int
     waits: int
+    looks: int
+    signal_lost: int
     waited: float
     longest_wait: float
-    looks: int
     unseen: float
     longest_late: float
     seconds: float
     over: float
-    signal_lost: bool
     started: float
 
     @property
@@ -532,10 +563,10 @@ def stalls(over: float = OVER, *, signal: int | None = None) -> "AbstractContext
     -----
     A thread, the *beat*, asks for the GIL about every millisecond. While it waits for longer than it should, another
     one, which never takes the GIL, looks who has it. If that thread was asked to hand it over and goes on, it gets a
-    signal whose handler is faulthandler's: it writes its own traceback. A holder that sleeps in the system gets none,
+    signal whose handler calls faulthandler's: it writes its own traceback. A holder that sleeps in the system gets none,
     since that would wake it; then the line is the one on which it hands the GIL over.
 
-    The watch pauses for a fork, and a child is not watched. What it costs is measured by ``tests/cost_of_stalls.py``.
+    The watch pauses for a fork, and a child is not watched. What it costs is measured by ``tests/tools/cost_of_stalls.py``.
 
     Examples
     --------
@@ -561,8 +592,7 @@ def watching(over: float, signum: int) -> Iterator[Stalls]:
         yield result
     finally:
         watch.stop()
-        result.watch = Figures(*watch.figures())
-        result.stalls = [Stall.of(Seen(*event), over, result.watch.started) for event in watch.stalls]
+        read(watch.log(), result)
 
 
 def check_over(over: float) -> None:
@@ -597,7 +627,9 @@ FORBIDDEN = {
 # ---- a program ---------------------------------------------------------------------
 
 
-def stalls_of(command: Sequence[str], over: float = OVER, *, signum: int = 0) -> tuple[Stalls | None, int]:
+def stalls_of(
+    command: Sequence[str], over: float = OVER, *, signum: int = 0, dump_over: float = 0.0, abort_over: float = 0.0
+) -> tuple[Stalls | None, int]:
     """
     Run a program with this interpreter, under a watch.
 
@@ -608,11 +640,16 @@ def stalls_of(command: Sequence[str], over: float = OVER, *, signum: int = 0) ->
     over : float, optional
     signum : int, optional
         As for `stalls`.
+    dump_over : float, optional
+        Write who holds the GIL, and where, to stderr while a hold lasts: after so many seconds, and again after
+        twice as many, and so on. 0: never.
+    abort_over : float, optional
+        Abort the program when a hold has lasted for so many seconds. 0: never.
 
     Returns
     -------
     Stalls or None
-        None if the watch could not be started in the program, which said why.
+        None if the watch could not be started in the program, which said why, or if the program did not start.
     int
         The program's exit status; -N if signal N ended it.
 
@@ -631,55 +668,71 @@ def stalls_of(command: Sequence[str], over: float = OVER, *, signum: int = 0) ->
         raise RuntimeError("the watch is brought in by PYTHONPATH and site: not with python -I, -E or -S")
     result = Stalls(program=" ".join(command), over=over)
     path = os.environ.get("PYTHONPATH")
-    with tempfile.TemporaryDirectory(prefix="pycrust-") as folder:
-        sink = Path(folder, "stalls")
-        hook = str(Path(__file__).with_name("watched"))
-        settings = [repr(over), str(int(signum)), str(sink), _probe.__file__, "" if path is None else f"={path}"]
-        environment = {
-            **os.environ,
-            "PYTHONPATH": hook if not path else os.pathsep.join([hook, path]),
-            "PYCRUST_STALLS": "\n".join(settings),
-        }
-        flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+    hook = str(Path(__file__).with_name("watched"))
+    log = far_from_the_programs(os.memfd_create("pycrust-stalls"))
+    settings = [
+        repr(over), repr(dump_over), repr(abort_over), str(int(signum)), str(log), f"/proc/{os.getpid()}/fd/{log}", _probe.__file__,
+        "" if path is None else f"={path}",
+    ]  # fmt: skip
+    environment = {
+        **os.environ,
+        "PYTHONPATH": hook if not path else os.pathsep.join([hook, path]),
+        "PYCRUST_STALLS": "\n".join(settings),
+    }
+    flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+    try:
         status = run([sys.executable, *flags, *command], environment)
-        if not sink.exists():
-            return None, status
-        read(sink, result)
-    return result, status
+        with open(log, "rb", closefd=False) as file:
+            file.seek(0)
+            return (result if read(file.read(), result) else None), status
+    finally:
+        os.close(log)
+
+
+def far_from_the_programs(file: int) -> int:
+    """The same file as a number that the program would not get for one of its own; inherited by it."""
+    for least in 700, 100:
+        with suppress(OSError):
+            far = fcntl.fcntl(file, fcntl.F_DUPFD, least)
+            os.close(file)
+            return far
+    os.set_inheritable(file, True)
+    return file
 
 
 def run(command: Sequence[str], environment: dict[str, str]) -> int:
     """Run a command as if it were this process: signals go to it."""
-    forwarded = [signals.SIGTERM, signals.SIGHUP, signals.SIGUSR1, signals.SIGUSR2, signals.SIGQUIT]
-    children: list[subprocess.Popen[bytes]] = []
-
-    def forward(signum: int, frame: object) -> None:
-        for child in children:
-            child.send_signal(signum)
-
-    # Ctrl-C goes to the whole foreground anyway: the program decides what it does.
-    handlers = {**dict.fromkeys(forwarded, forward), signals.SIGINT: lambda *_: None}
-    before = {
-        signum: signals.signal(signum, handler)
-        for signum, handler in handlers.items()
-        if signals.getsignal(signum) != signals.SIG_IGN  # as under nohup: the program ignores it, too
-    }
+    forwarded = [signals.SIGTERM, signals.SIGHUP, signals.SIGINT, signals.SIGUSR1, signals.SIGUSR2, signals.SIGQUIT]
+    _probe.forward_begin(forwarded)
     try:
-        children.append(subprocess.Popen(command, env=environment))
-        return children[0].wait()
+        # It inherits what this process has inherited.
+        with subprocess.Popen(command, env=environment, close_fds=False) as child:
+            _probe.forward_to(child.pid)
+            os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+            _probe.forward_to(0)  # before the number can be another's
+            return child.wait()
     finally:
-        for signum, handler in before.items():
-            signals.signal(signum, handler)
+        _probe.forward_end(forwarded)
 
 
-def read(sink: Path, result: Stalls) -> None:
-    """Fill in what the program's watch wrote."""
+def read(log: bytes, result: Stalls) -> bool:
+    """Fill in what the watch logged; false if the program was not watched or did not start."""
     start = 0.0
-    for line in sink.read_text(encoding="utf-8").splitlines():
-        what, *rest = ast.literal_eval(line)
+    seen: dict[float, Seen] = {}  # by their begin: of one that lasts there is a record each time that it was told
+    for line in log.splitlines():
+        try:
+            ((what, values),) = json.loads(line.decode("utf-8", "surrogateescape")).items()
+        except ValueError:  # the program was killed meanwhile
+            continue
         if what == "idle":
-            result.idle, start = Figures(*rest[0]), rest[1]
+            result.idle = Figures(*values)
+            start = result.idle.started + result.idle.seconds
         elif what == "end":
-            result.watch = Figures(*rest[0])
+            result.watch = Figures(*values)
+            start = result.watch.started
+        elif what == "not started":
+            return False
         else:
-            result.stalls.append(Stall.of(Seen(*what), result.over, start))
+            seen[values[1]] = Seen(*values)
+    result.stalls = [Stall.of(each, result.over, start) for each in seen.values()]
+    return bool(log)

@@ -1,4 +1,4 @@
-"""How long? Asked once, for every command: threads that start together, tasks that take turns, medians."""
+"""Timing, for all commands: threads that start together, tasks measured in turn, medians."""
 
 import math
 import statistics
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 Clock = Callable[[], float]
 Call = Callable[[], object]
-Prepare = Callable[[int], Call]  # gets ready to make so many calls, before the clock starts, for a call that makes them
+Prepare = Callable[[int], Call]  # before the clock starts, prepares so many calls; what it returns makes them
 
 LEAST_ROUNDS = 3  # fewer say nothing about noise
 
@@ -49,7 +49,7 @@ class Timing:
 
 
 class Laps(NamedTuple):
-    """When a race started, when each runner ended each of its calls, and the processor time of the whole process meanwhile."""
+    """When a race started, when each runner finished each of its calls, and the CPU time of the process meanwhile."""
 
     start: float
     ends: list[list[float]]
@@ -75,9 +75,9 @@ def race(runners: Sequence[Sequence[Call]], *, clock: Clock = time.perf_counter)
     """
     Make each runner's calls, one after another, in a thread of its own.
 
-    All the threads exist and wait at a barrier before the clock starts, so their
-    creation isn't measured. Calls in a row are a race of one runner: then they
-    differ from calls in threads in nothing but the number of threads.
+    All threads exist and wait at a barrier before the clock starts, so their
+    creation is not measured. Calls in a row are a race of one runner, so that they
+    differ from calls in threads only in the number of threads.
 
     Raises
     ------
@@ -142,17 +142,17 @@ def calibrate(
     prepare: Prepare, *, at_least: float = 0.02, most: int = 10**9, clock: Clock = time.perf_counter
 ) -> tuple[int, float]:
     """
-    Find how often to make a call so that all of them take `at_least` seconds.
+    Find how many calls take `at_least` seconds.
 
-    This is the warm-up too. Fewer calls do if there would be more than `most`, or if it took
-    more than twice as long to prepare them.
+    This is also the warm-up. The number is limited to `most`, and so that preparing the calls takes
+    no more than twice `at_least`.
 
     Returns
     -------
     times : int
         At least 1.
     seconds : float
-        About what one call takes.
+        Approximate duration of one call.
     """
     times = 1
     while True:
@@ -170,7 +170,7 @@ def calibrate(
 
 @dataclass(frozen=True)
 class Task:
-    """Something to measure in turns with others; `seconds` is about what one run takes."""
+    """Something to measure in turn with others; `seconds` is the approximate duration of one run."""
 
     key: Hashable
     run: Callable[[], Any]
@@ -186,7 +186,7 @@ def take_turns(
     progress: Callable[[str, float, float], None] = lambda label, done, total: None,
 ) -> dict[Any, list[Any]]:
     """
-    Run every task once, then again in turn: the state of the machine, which drifts, falls on all alike.
+    Run every task once, then all again, in turn: so drift of the machine affects all alike.
 
     Parameters
     ----------
@@ -194,10 +194,10 @@ def take_turns(
     rounds : int
         Runs of each task, at most.
     seconds : float
-        A task is run again only while its runs take about this long together; three times all
-        the same, if a run takes less than a second.
+        A task is run again only while its runs take about this long together, but at least three times
+        if a run takes less than a second.
     progress : callable, optional
-        Called with what is measured next and the expected seconds done and in total.
+        Called with the label of the next task, the expected seconds so far, and those in total.
 
     Returns
     -------
@@ -221,19 +221,52 @@ def take_turns(
     return results
 
 
+class Control(NamedTuple):
+    """
+    The speed-up of threads of plain C that never need the GIL, measured in turn with everything else.
+
+    It shows whether the machine had cores to spare: if these threads gain nothing, no speed-up means anything.
+
+    Attributes
+    ----------
+    k : int
+        The number of threads.
+    speedup : float
+        Over as many calls in a row.
+    cores : float
+        How many cores the calls in a row had: below 1, something else used the core for some of the time.
+    """
+
+    k: int
+    speedup: float
+    cores: float
+
+    @property
+    def tells(self) -> bool:
+        """Whether the machine was quiet enough for speed-ups to mean something."""
+        return self.speedup >= (1 + self.k) / 2 and self.cores >= 0.8
+
+    def in_words(self) -> str:
+        """Why speed-ups mean nothing, where they do not."""
+        return (
+            f"other processes use the cores: {self.k} threads of plain C, which needs no GIL, gain only "
+            f"×{self.speedup:.2f}, and calls in a row had {self.cores:.2f} of a core. The speed-ups here mean nothing"
+        )
+
+
 # ---- k calls in a row, and in k threads -------------------------------------
 
 Seen = Callable[[Laps], object]
 
 
 def ignore(laps: Laps) -> None:
-    """What looks at the laps where nothing does."""
+    """Ignore the laps."""
 
 
 def row_task(
     key: Hashable, prepare: Prepare, times: int, seconds: float, most: int, label: str = "", seen: Seen = ignore
 ) -> Task:
-    """`most` calls in a row; a run gives the seconds of each, and its laps to `seen`."""
+    """`most` calls in a row; a run returns the seconds of each, and passes its laps to `seen`."""
 
     def run() -> list[float]:
         laps = race([[prepare(times) for _ in range(most)]])
@@ -246,7 +279,7 @@ def row_task(
 def threads_task(
     key: Hashable, prepare: Prepare, times: int, seconds: float, k: int, label: str = "", seen: Seen = ignore
 ) -> Task:
-    """The call in k threads; a run gives the seconds per call, the wall time divided by their number, and its laps to `seen`."""
+    """The call in k threads; a run returns the wall time divided by the number of calls, and passes its laps to `seen`."""
 
     def run() -> float:
         laps = race([[prepare(times)] for _ in range(k)])
@@ -257,5 +290,5 @@ def threads_task(
 
 
 def rows_of(laps: Iterable[Sequence[float]], k: int) -> Timing:
-    """The time per call of k calls in a row, from longer rows: each is cut into as many groups of k as it holds."""
+    """The time per call of k calls in a row, from longer rows, each cut into groups of k."""
     return Timing(tuple(sum(row[first : first + k]) / k for row in laps for first in range(0, len(row) - k + 1, k)))

@@ -1,5 +1,6 @@
-"""Is this function threadable? Whether it lets other threads run, and what k threads of it gain."""
+"""Does a function release the GIL, and what do k threads of it gain?"""
 
+import inspect
 import math
 import statistics
 import sys
@@ -7,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pycrust
 from pycrust.bench import plots
@@ -21,9 +22,11 @@ from pycrust.bench.report import (
     no_progress,
     now,
     seconds_in_words,
+    speedup_cell,
     three_digits,
 )
 from pycrust.bench.timing import (
+    Control,
     Laps,
     Prepare,
     Task,
@@ -42,65 +45,41 @@ if TYPE_CHECKING:
 
 HOLDS, RELEASES, PARTLY, DISAGREE, TOO_SHORT = "holds", "releases", "partly", "signs disagree", "too short"
 
-RELEASES_UP_TO = 0.15  # of the time others had to wait
-HOLDS_FROM = 0.8  # from here on two threads gain a quarter at most
-SHORTEST = 1e-5  # seconds: of a shorter call the loop around it, which is Python code, takes too large a part
-WINDOW = 0.1  # seconds: shorter calls are repeated for as long
-LEAST_WINDOW = 0.005  # seconds: too few random moments fall into what is over before
-MOST_INPUTS = 100_000  # that are made ahead for one run: they are in memory together
-PLAIN_N = 20_000_000  # of the sums of squares that show what threads gain if nothing is in their way
-
-
-class Control(NamedTuple):
-    """
-    What threads of plain C gain, which never need the GIL, at the same time on the same machine.
-
-    Attributes
-    ----------
-    k : int
-        How many threads.
-    speedup : float
-        Over as many calls in a row.
-    cores : float
-        How many cores the calls in a row had: below 1, other work had it for some of the time.
-    """
-
-    k: int
-    speedup: float
-    cores: float
-
-    @property
-    def tells(self) -> bool:
-        """Whether the machine is quiet enough for speed-ups to say something."""
-        return self.speedup >= (1 + self.k) / 2 and self.cores >= 0.8
+RELEASES_UP_TO = 0.15  # of the time other threads had to wait
+HOLDS_FROM = 0.8  # from here on two threads gain at most a quarter
+SHORTEST = 1e-5  # seconds: for shorter calls the Python loop around them takes too large a share
+WINDOW = 0.1  # seconds: shorter calls are repeated for this long
+LEAST_WINDOW = 0.005  # seconds: too few random requests fall into less
+MOST_INPUTS = 100_000  # created ahead for one run: they are in memory together
+PLAIN_N = 20_000_000  # of the plain C that shows what threads can gain on this machine
 
 
 @dataclass(repr=False)
 class Threadable(Result):
     """
-    The verdict of `threadable`, with its figures.
+    The verdict of `threadable`, with its measurements.
 
     Attributes
     ----------
     name : str
-        Of the function.
+        Name of the function.
     verdict : str
         ``'holds'``, ``'releases'``, ``'partly'``, ``'signs disagree'`` or ``'too short'``.
     by_share : str
-        What the verdict would be by the share of the time alone.
+        The verdict by the share of the time alone, whatever the speed-up.
     in_turns : bool
-        Whether a call that holds the GIL hands it over now and then, as Python code
-        does, rather than keeping it from its beginning to its end.
+        Whether a call that holds the GIL releases it now and then, as Python code
+        does, rather than holding it from beginning to end.
     seconds : float
-        What one call takes.
+        Duration of one call.
     stalled : float
         The share of the time for which another Python thread had to wait.
     longest_stall : float
-        The longest that it had to wait, in seconds.
+        The longest wait, in seconds.
     idle_stalled, idle_longest_stall : float
         The same while nothing ran: the noise floor.
     at_most : float
-        What threads gain at most by that share, and on as many cores as there are.
+        The largest speed-up that this share and the number of cores allow.
     row, threads : dict
         For each k the `Timing` of k calls in a row, and in k threads, per call.
     row_cores : float
@@ -108,7 +87,7 @@ class Threadable(Result):
     threads_cores : dict
         For each k how many cores the calls in k threads kept busy.
     control : Control or None
-        What threads of plain C gained meanwhile; None if no k from 2 to the number of cores was tried.
+        The speed-up of plain C, measured in turn; None if no k from 2 to the number of cores was tried.
     """
 
     schema = "pycrust.bench.threadable"
@@ -183,6 +162,11 @@ class Threadable(Result):
         """How many times as fast k threads are as k calls in a row."""
         return self.row[k].median / self.threads[k].median
 
+    @property
+    def speedups_doubtful(self) -> bool:
+        """Whether other processes used the cores, so that speed-ups mean nothing."""
+        return self.control is not None and not self.control.tells
+
     def efficiency(self, k: int) -> float:
         """The speed-up as a share of what the usable cores allow."""
         return self.speedup(k) / min(k, self.machine.cores)
@@ -206,7 +190,7 @@ class Threadable(Result):
     def details(self) -> list[str]:
         """What the verdict means for the caller."""
         if self.seconds * self.calls >= LEAST_WINDOW and not self.run.tells:
-            return ["The machine is so busy that the thread that asks had no core: measure again when it is not."]
+            return ["The machine is so busy that the asking thread had no core: measure again when it is quiet."]
         if self.verdict == TOO_SHORT:
             enough = max(SHORTEST, LEAST_WINDOW / self.calls)
             return [
@@ -230,8 +214,8 @@ class Threadable(Result):
         elif self.verdict == HOLDS:
             if self.in_turns:
                 details.append(
-                    "It runs Python code, or holds the GIL for short spells: others get their turn, but only one "
-                    "thread runs at a time."
+                    "It runs Python code, or holds the GIL for a short while at a time: other threads get their turn, but "
+                    "only one runs at a time."
                 )
             details.append("Threads of it gain next to nothing.")
         return details
@@ -246,8 +230,8 @@ class Threadable(Result):
             return [
                 f"By that, threads of it gain ×{three_digits(self.at_most)} at most; but {k} threads of it gained "
                 f"×{gain:.2f}.",
-                "The reason may be: its calls are not alike (a cache, a first call that prepares the others), or other "
-                "work ran here during some of the measurement.",
+                "The reason may be: its calls differ (a cache, a first call that prepares the others), or other "
+                "processes used the cores for some of the time.",
             ]
         if self.row_cores >= 1.5:
             reason = (
@@ -256,13 +240,13 @@ class Threadable(Result):
             )
         elif busy < 0.75 * k:
             reason = (
-                f"{k} threads of it kept only {busy:.1f} cores busy: they wait for one another, for the GIL at each of "
-                "many short spells, for another lock, or for a file or device"
+                f"{k} threads of it kept only {busy:.1f} cores busy: they wait for one another, for the GIL many "
+                "times for a short while, for another lock, or for a file or device"
             )
         else:
             reason = (
-                f"{k} threads of it kept {busy:.1f} cores busy and got no more done: they share what is no core, as the "
-                "memory's bandwidth, or pages that the system has to give them"
+                f"{k} threads of it kept {busy:.1f} cores busy and got no more done: they share another resource, such as "
+                "memory bandwidth, or pages that the operating system has to provide"
             )
         return [
             f"By that, {k} threads of it could gain ×{three_digits(min(self.at_most, plain))}, as far as {k} threads of "
@@ -301,7 +285,7 @@ class Threadable(Result):
                         )
                         for timing in (self.row[k], self.threads[k])
                     ),
-                    Cell(f"×{self.speedup(k):.2f}", good=k > 1 and self.speedup(k) > 1.2),
+                    speedup_cell(self.speedup(k), k, self.speedups_doubtful),
                     f"{self.efficiency(k):.0%}",
                 ]
                 for k in self.row
@@ -330,13 +314,10 @@ class Threadable(Result):
         warnings = self.machine.warnings()
         if self.idle_stalled > RELEASES_UP_TO:
             warnings.append(
-                "the machine is so busy that threads are late even while nothing runs: do not trust this verdict"
+                "the machine is so busy that threads have to wait even while nothing runs: do not trust this verdict"
             )
-        if self.control and not self.control.tells:
-            warnings.append(
-                f"other work has the cores: {self.control.k} threads of plain C gain ×{self.control.speedup:.2f}, and one "
-                f"had {self.control.cores:.2f} of a core. Speed-ups say nothing here: the verdict rests on the waits alone"
-            )
+        if self.control and self.speedups_doubtful:
+            warnings.append(f"{self.control.in_words()}: the verdict rests on the waits alone")
         return warnings
 
     def figures(self) -> dict[str, Any]:
@@ -428,12 +409,13 @@ class Threadable(Result):
                 k, [self.speedup(each) for each in k],
                 color=plots.BLUE, marker="D", linewidth=2, markersize=7, label="k threads of it",
             )  # fmt: skip
-            plots.threads_axes(right, k, self.machine.cores)
+            plots.threads_axes(right, k, self.machine.cores, self.speedups_doubtful)
         plots.legend(figure)
         plots.caption(
             figure,
             f"{self.machine.python}, {self.machine.gil} · {self.machine.cores_in_words} · a call takes "
             f"{seconds_in_words(self.seconds)}",
+            self.warnings(),
         )
         plots.title(figure, f"{self.name} {self.headline()}")
 
@@ -447,27 +429,29 @@ def threadable(
     seconds: float = 2.0,
     name: str | None = None,
     progress: Progress = no_progress,
+    **kwargs: Any,
 ) -> Threadable:
     """
-    Say whether a function lets other Python threads run, and what k threads of it gain.
+    Tell whether a function releases the GIL, and how much faster k threads of it are than k calls in a row.
 
-    Two independent signs are measured, and check each other. The *waits*: a thread that asks
+    Two independent measurements check each other. *Waits*: a thread asks
     for the GIL at random moments while the function runs in another thread, and again
-    while nothing runs. They tell even on one core, and on a busy machine. And the *speed-up* of k
+    while nothing runs. This works even on one core, and on a busy machine. And the *speed-up* of k
     calls in k threads over k calls in a row, beside that of plain C.
 
     Parameters
     ----------
     func : callable
-        It is called many times, from threads other than the main one.
-    *args
-        Its arguments. For keyword arguments, pass ``functools.partial(func, key=value)``.
+        It is called many times, in threads other than the main thread.
+    *args, **kwargs
+        Its arguments. The keywords named below are options of `threadable` itself; if `func` has a parameter of the
+        same name, bind it with ``functools.partial(func, name=value)``.
     threads : sequence of int, optional
         The numbers of threads to try; ``()`` for the waits alone.
     factory : callable, optional
-        Called without arguments, before the clock starts, for a tuple of arguments
-        that follow `args`: once for each call, so that each has its own input, to read to its
-        end or to change. Those of one run are in memory together.
+        Called without arguments, before the clock starts, once for each call. It returns a tuple of arguments
+        that follow `args`, so that each call has its own input, which it may consume or
+        change. The inputs of one run are in memory together.
     rounds : int, optional
         Rounds of each measurement, at most.
     seconds : float, optional
@@ -480,11 +464,13 @@ def threadable(
     Returns
     -------
     Threadable
-        `verdict` is ``'holds'``, ``'releases'``, ``'partly'``, ``'signs disagree'`` or ``'too short'``. It
-        shows itself as a table, `plot` draws it, `to_dict` is for JSON.
+        `verdict` is ``'holds'``, ``'releases'``, ``'partly'``, ``'signs disagree'`` or ``'too short'``. The
+        result is displayed as a table; `plot` draws it, `to_dict` is for JSON.
 
     Raises
     ------
+    TypeError
+        If a keyword is both an option of `threadable` and a parameter of `func`.
     Exception
         Whatever the function raises.
 
@@ -494,24 +480,24 @@ def threadable(
 
     Notes
     -----
-    The verdict is about the share of the time for which somebody else had to wait: up to 15 %
-    is *releases*, from 80 % on *holds*; the median round counts. It is estimated by (the sum of the waits + p × the
-    sum of the naps between them) / the sum of both, where p is the share of moments that found the GIL held. Where the
-    lock can be read (CPython 3.11 to 3.14 on Linux), p needs no threshold, so that spells of a microsecond
-    count; elsewhere a wait counts if it is longer than 5 µs, or than twice those while nothing runs. For how much of a wait
-    the thread had no core is left out, where Linux tells it; so are moments at which the function's thread had had no core to
-    take back the GIL that it was made to hand over.
+    The verdict is based on the share of the time for which another thread had to wait: up to 15 %
+    is *releases*, from 80 % on *holds*; the median round counts. The share is estimated by (sum of the waits + p ×
+    sum of the sleeps between them) / sum of both, where p is the share of requests that found the GIL held. Where the state
+    of the lock can be read (CPython 3.11 to 3.14 on Linux), p needs no threshold, so that holds of a microsecond
+    count; elsewhere a wait counts if it is longer than 5 µs and longer than twice those while nothing runs. The part of a wait
+    for which the thread had no core is excluded, as far as Linux reports it; so are requests that found the GIL free because
+    the function's thread, which had been made to release it, had no core to take it back.
 
-    *signs disagree*: the fewest threads that were tried (from 2 up to the cores) gain next to nothing, though the share
-    allows half as much again or more; or they gain 30 % more than it allows. Both figures are there, and what may be
-    the reason. The speed-up is heard only while plain C gains in threads, and has a core for itself.
+    *signs disagree*: the smallest number of threads tried (from 2 up to the cores) gains next to nothing, though the share
+    allows a speed-up of 1.5 or more; or it gains 30 % more than the share allows. The report has both measurements, and a likely
+    reason. The speed-up counts only if plain C gains in threads, and has a core of its own.
 
     A call of less than 10 µs that seems to hold the GIL is too short to tell: the loop that repeats it is Python code.
 
-    Python code holds the GIL, but the interpreter asks it to hand it over every
+    Python code holds the GIL, but the interpreter asks it to release it every
     ``sys.getswitchinterval()`` (5 ms): such a function holds the GIL *in turns*.
 
-    On a free-threaded interpreter the thread stops the world for an instant each time; ``'holds'`` then means that the
+    On a free-threaded interpreter each request pauses all threads for an instant; ``'holds'`` then means that the
     function stays attached, so that a garbage collection waits for it, and ``'releases'`` that it detaches.
 
     Examples
@@ -520,16 +506,22 @@ def threadable(
     >>> from pycrust.bench import threadable
     >>> threadable(time.sleep, 0.01, threads=()).verdict
     'releases'
+    >>> import zlib
+    >>> threadable(zlib.compress, bytes(10**7), level=1, threads=()).verdict
+    'releases'
     """
+    defaults = threadable.__kwdefaults__ or {}
+    given = {"threads": threads, "factory": factory, "rounds": rounds, "seconds": seconds, "name": name}
+    refuse_ambiguous(func, [key for key, value in given.items() if value != defaults[key]])
     counts = sorted(set(threads))
     if counts and counts[0] < 1:
         raise ValueError(f"threads must be numbers from 1 up, not {list(threads)}")
     name = name or name_of(func)
     machine = Machine.this()
     if factory is None:
-        prepare, most = repeated(partial(func, *args)), 10**9
+        prepare, most = repeated(partial(func, *args, **kwargs)), 10**9
     else:
-        prepare, most = with_inputs(partial(func, *args), factory), MOST_INPUTS
+        prepare, most = with_inputs(partial(func, *args, **kwargs), factory), MOST_INPUTS
     times, each = calibrate(prepare, at_least=WINDOW, most=most)
     if each < WINDOW:  # if the machine was busy at that moment, it takes more calls
         times, each = max((times, each), calibrate(prepare, at_least=WINDOW, most=most))
@@ -576,6 +568,21 @@ def threadable(
     return result
 
 
+def refuse_ambiguous(func: Callable[..., object], options: list[str]) -> None:
+    """Raise a TypeError if a function, too, takes an argument named like an option that was given."""
+    bound = func.keywords if isinstance(func, partial) else {}
+    try:
+        parameters = inspect.signature(func).parameters
+    except (TypeError, ValueError):  # a builtin that does not tell
+        return
+    for option in options:
+        if option in parameters and option not in bound:
+            raise TypeError(
+                f"{option!r} is an option of threadable and a parameter of {name_of(func)}: bind the latter with "
+                f"functools.partial(func, {option}=...)"
+            )
+
+
 def with_inputs(func: Callable[..., object], factory: Callable[[], tuple[Any, ...]]) -> Prepare:
     """Calls of which each has arguments of its own; they live until all the calls are done."""
 
@@ -591,14 +598,16 @@ def with_inputs(func: Callable[..., object], factory: Callable[[], tuple[Any, ..
     return prepare
 
 
-def assert_releases_gil(func: Callable[..., object], *args: Any, rounds: int = 5, seconds: float = 2.0) -> None:
+def assert_releases_gil(
+    func: Callable[..., object], *args: Any, rounds: int = 5, seconds: float = 2.0, **kwargs: Any
+) -> None:
     """
     Fail unless a function releases the GIL, for a test of an extension module.
 
     Parameters
     ----------
-    func, *args
-        The call, long enough to tell: 10 µs or more.
+    func, *args, **kwargs
+        The call, which should take 10 µs or more.
     rounds, seconds : optional
         As for `threadable`.
 
@@ -606,7 +615,7 @@ def assert_releases_gil(func: Callable[..., object], *args: Any, rounds: int = 5
     ------
     AssertionError
         If the function holds the GIL for more than 15 % of its time, or its calls are
-        too short to tell. The message has the figures.
+        too short to tell. The message has the measurements.
 
     Examples
     --------
@@ -615,7 +624,7 @@ def assert_releases_gil(func: Callable[..., object], *args: Any, rounds: int = 5
     >>> assert_releases_gil(zlib.crc32, bytes(10**7))
     """
     __tracebackhide__ = True  # pytest shows the test's own line
-    result = threadable(func, *args, threads=(), rounds=rounds, seconds=seconds)
+    result = threadable(partial(func, *args, **kwargs), threads=(), rounds=rounds, seconds=seconds)
     if result.verdict != RELEASES:
         raise AssertionError(result.in_words())
 

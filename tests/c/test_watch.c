@@ -24,6 +24,7 @@ int main(void)
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -76,6 +77,9 @@ static int clock_by_hand(clockid_t clock, struct timespec *time)
 
 static int open_by_hand(const char *path, int flags)
 {
+    if (flags == (O_WRONLY | O_APPEND | O_CLOEXEC)) { /* the log */
+        return open(path, flags);
+    }
     assert(flags == (O_RDONLY | O_CLOEXEC) && strlen(path) < sizeof asked_for);
     strcpy(asked_for, path);
     if (meanwhile != NULL) {
@@ -90,8 +94,13 @@ static int open_by_hand(const char *path, int flags)
     return file;
 }
 
+static pthread_mutex_t forks; /* of watch.c: others are taken within it */
+
 static int lock_by_hand(pthread_mutex_t *lock)
 {
+    if (lock == &forks) {
+        return pthread_mutex_lock(lock);
+    }
     assert(pthread_mutex_lock(lock) == 0 && held == 0);
     held = 1;
     return 0;
@@ -99,6 +108,9 @@ static int lock_by_hand(pthread_mutex_t *lock)
 
 static int unlock_by_hand(pthread_mutex_t *lock)
 {
+    if (lock == &forks) {
+        return pthread_mutex_unlock(lock);
+    }
     assert(held == 1);
     held = 0;
     return pthread_mutex_unlock(lock);
@@ -145,7 +157,9 @@ static int access_by_hand(const char *path)
 #define access(path, mode) (looked++, hour == 0.0 ? access(path, mode) : access_by_hand(path))
 #define usleep(time) (hour == 0.0 ? usleep(time) : napped++)
 #define calloc(count, size) (no_memory ? NULL : (made++, calloc(count, size)))
-#define free(memory) (made--, free(memory))
+#define realloc(memory, size)                                                                      \
+    (no_memory ? NULL : (made += (memory) == NULL, realloc(memory, size)))
+#define free(memory) (made -= (memory) != NULL, free(memory))
 #define pthread_condattr_init(attributes) (made++, pthread_condattr_init(attributes))
 #define pthread_condattr_destroy(attributes) (made--, pthread_condattr_destroy(attributes))
 #define pthread_cond_init(changed, attributes) (made++, pthread_cond_init(changed, attributes))
@@ -186,29 +200,29 @@ static const pc_gil gil = {
 };
 
 static const double OVER = 0.5, TICK = 0.0625; /* whole nanoseconds, and so are quarters of it */
-static const int SIGNAL = SIGUSR1;
+static const int SIGNAL = SIGUSR1, SLOT = SIGUSR2;
 static pc_watch *watch;
 static volatile sig_atomic_t signals, writes_to = -1;
 static const char *traceback = "a line\n";
 
 static void write_traceback(int signum)
 {
-    (void)signum;
+    assert(signum == SLOT);
     signals++;
     assert(writes_to < 0 || write(writes_to, traceback, strlen(traceback)) > 0);
 }
 
-static void handle(void (*handler)(int))
+static void handle(int signum, void (*handler)(int))
 {
     struct sigaction action = {.sa_handler = handler};
-    assert(sigaction(SIGNAL, &action, NULL) == 0);
+    assert(sigaction(signum, &action, NULL) == 0);
 }
 
-static void *handler_now(void)
+static int is_handled_by(int signum, void (*handler)(int))
 {
     struct sigaction now;
-    assert(sigaction(SIGNAL, NULL, &now) == 0);
-    return (void *)(uintptr_t)now.sa_handler;
+    assert(sigaction(signum, NULL, &now) == 0);
+    return now.sa_handler == handler;
 }
 
 static int lowest_file(void)
@@ -234,8 +248,10 @@ static void begin_wait(void)
     assert(watch != NULL);
     watch->pace = TICK;
     writes_to = pc_watch_pipe(watch);
-    handle(write_traceback);
-    pc_watch_signal(watch, SIGNAL);
+    pc_watch_keep_slot(watch, SLOT, 1);
+    handle(SLOT, write_traceback);
+    pc_watch_signal(watch, SIGNAL, SLOT);
+    pc_watch_keep_slot(watch, SLOT, 0);
     assert(pc_watch_ask(watch, 0));
     watch->watched = watch->wait;
 }
@@ -243,7 +259,7 @@ static void begin_wait(void)
 static void end_wait(void)
 {
     pc_watch_free(watch);
-    handle(SIG_DFL);
+    handle(SIGNAL, SIG_DFL);
     writes_to = -1;
     hour = 0.0;
 }
@@ -424,45 +440,61 @@ static void handler_of_three(int signum, siginfo_t *info, void *context)
     (void)context;
 }
 
-/* What handles the signal after pc_watch_keep_signal, which found this. */
-static void *kept(void (*found)(int), int begin)
-{
-    handle(found);
-    pc_watch_keep_signal(watch, begin);
-    return handler_now();
-}
-
 static void test_signal(void)
 {
     struct sigaction three = {.sa_sigaction = handler_of_three, .sa_flags = SA_SIGINFO};
     assert(pc_signal_is_free(SIGNAL));
-    handle(SIG_IGN);
+    handle(SIGNAL, SIG_IGN);
     assert(pc_signal_is_free(SIGNAL));
-    handle(write_traceback);
+    handle(SIGNAL, other_handler);
     assert(!pc_signal_is_free(SIGNAL));
     sigaction(SIGNAL, &three, NULL);
     assert(!pc_signal_is_free(SIGNAL) && !pc_signal_is_free(1000));
+    handle(SIGNAL, SIG_IGN);
+    handle(SLOT, other_handler);
 
     begin_wait();
+    assert(is_handled_by(SLOT, other_handler)); /* the slot's handler is called, and not set */
     assert(pc_watch_has_signal(watch));
-    handle(other_handler);
+    raise(SIGNAL);
+    assert(signals == 1);
+    /* The program takes it, and later gives it back. */
+    handle(SIGNAL, other_handler);
     assert(!pc_watch_has_signal(watch));
-    /* Ours is ignored before it is taken away, so that what is pending is gone; and stays away. */
-    assert(kept(write_traceback, 1) == (void *)(uintptr_t)SIG_IGN);
-    assert(kept(SIG_DFL, 0) == (void *)(uintptr_t)SIG_DFL);
-    /* The program's is left alone, and put back. */
-    assert(kept(other_handler, 1) == (void *)(uintptr_t)other_handler);
-    assert(kept(SIG_DFL, 0) == (void *)(uintptr_t)other_handler);
-    /* Without either end there is no use in it. */
-    handle(write_traceback);
+    handle(SIGNAL, write_own_traceback);
     assert(pc_watch_has_signal(watch));
+    /* What is pending is gone before what was there is put back. */
+    sigset_t blocked, pending;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGNAL);
+    pthread_sigmask(SIG_BLOCK, &blocked, NULL);
+    raise(SIGNAL);
+    pc_watch_give_signal(watch);
+    sigpending(&pending);
+    assert(!sigismember(&pending, SIGNAL) && is_handled_by(SIGNAL, SIG_IGN));
+    pthread_sigmask(SIG_UNBLOCK, &blocked, NULL);
+    assert(signals == 1 && !pc_watch_has_signal(watch));
+    handle(SIGNAL, write_own_traceback); /* given back to us when there is no watch any more */
+    raise(SIGNAL);
+    assert(signals == 1);
+    end_wait();
+
+    /* The program's is left alone. */
+    begin_wait();
+    handle(SIGNAL, other_handler);
+    pc_watch_give_signal(watch);
+    assert(is_handled_by(SIGNAL, other_handler));
+    end_wait();
+    handle(SLOT, SIG_DFL);
+
+    /* Without either end of the pipe there is no use in it. */
+    begin_wait();
     close(watch->in);
     assert(!pc_watch_has_signal(watch));
     end_wait();
     begin_wait();
     close(watch->out);
     assert(!pc_watch_has_signal(watch));
-    writes_to = -1;
     end_wait();
 }
 
@@ -482,7 +514,7 @@ static void test_a_holder_that_goes_on(void)
     assert(spell->since == 64.0 && spell->first == hour && spell->last == hour);
     assert(spell->cpu == 0.0 && spell->asleep == 0.0 && spell->ignored == 0.0);
     assert(spell->collecting == 0 && spell->signals == 0 && spell->length == 0);
-    assert(pc_watch_holder(watch) == 77);
+    assert(pc_watch_holder(watch, 0) == 77);
 
     look_after(1, 0.75); /* not asked yet: whether it runs is not looked at */
     assert(spell->looks == 2 && spell->cpu == 0.75 * TICK && spell->ignored == 0.0);
@@ -608,8 +640,9 @@ static void test_spells(void)
     switches++;
     look_after(1, 1);
     assert(longest->ident == 77 && longest->looks == 3 && longest->ignored == ignored);
+    assert(pc_watch_holder(watch, 1) == 77);
     assert(spell->ident == 88 && spell->tid == OTHER && spell->looks == 1 && spell->switches == 8);
-    assert(spell->since == hour && spell->first == hour && pc_watch_holder(watch) == 88);
+    assert(spell->since == hour && spell->first == hour && pc_watch_holder(watch, 0) == 88);
     /* A short one does not count for more than a long one. */
     switches++;
     look_after(1, 1);
@@ -686,7 +719,7 @@ static void test_a_gil_that_goes_while_it_is_looked_at(void)
     look_after(1, 1);
     assert(spell->looks == 2);
     begin_spell(watch, holder, 7, hour);
-    assert(spell->ident == 0 && spell->tid == 0 && pc_watch_holder(watch) == 0);
+    assert(spell->ident == 0 && spell->tid == 0 && pc_watch_holder(watch, 0) == 0);
     locked = 0;
     begin_spell(watch, holder, 8, hour);
     assert(spell->ident == 0 && spell->tid == 0);
@@ -726,7 +759,7 @@ static void test_whom_to_signal(void)
     assert(signals == 3);
     /* The program took the signal. */
     assert(watch->figures.signal_lost == 0);
-    handle(other_handler);
+    handle(SIGNAL, other_handler);
     watch->next_signal = 0.0;
     signal_holder(watch, hour);
     assert(signals == 3 && spell->signals == 3 && watch->figures.signal_lost == 1);
@@ -814,7 +847,7 @@ static void test_watcher(void)
     pthread_getname_np(pthread_self(), before, sizeof before);
     watch->wait = 0;
     watch->beat_tid = OTHER;
-    watch->spell.ident = watch->longest.ident = 99;
+    watch->spell.ident = watch->longest.ident = watch->ident_of_longest = 99;
     turn = 0;
     step = happens;
     assert(watcher(watch) == NULL && turn == 7 && held == 0);
@@ -837,6 +870,7 @@ static void test_watcher(void)
     assert(read(watch->in, &byte, 1) == -1); /* it drains the pipe */
     /* The last wait is of another number: nothing is left of the one before. */
     assert(watch->watched == 3 && watch->spell.looks == 1 && watch->longest.ident == 0);
+    assert(pc_watch_holder(watch, 1) == 0);
     assert(watch->late == 0.0 && watch->delay_before == 1.0);
     end_wait();
 }
@@ -1031,6 +1065,261 @@ static void test_new(void)
     assert(made == 0);
 }
 
+/* ---- the log -------------------------------------------------------------------- */
+
+static char logged[1 << 18];
+
+static const char *log_now(void)
+{
+    const size_t length = pc_watch_log(watch, logged, sizeof logged - 1);
+    assert(length < sizeof logged);
+    logged[length] = '\0';
+    return logged;
+}
+
+static void test_log(void)
+{
+    static const char nobody[] =
+        "{\"stall\": [3, 64.250000000, 0.500000000, 0.125000000, 0.000000001]}\n";
+    begin_wait();
+    assert(strcmp(log_now(), "") == 0);
+    memset(&stall, 0, sizeof stall);
+    stall.switches = 3;
+    stall.begin = 64.25;
+    stall.end = 64.75;
+    stall.late = 0.125;
+    stall.delay = 1e-9;
+    pc_watch_keep(watch, &stall);
+    assert(strcmp(log_now(), nobody) == 0);
+    assert(pc_watch_log(watch, logged, 5) == strlen(nobody)); /* as far as it fits */
+
+    /* A thread that threading knows, whose name is to be quoted; and a place. */
+    stall.spell = (pc_spell){.ident = 77, .tid = OTHER, .since = 1.0, .first = 1.5, .last = 3.5};
+    stall.spell.cpu = 0.25;
+    stall.spell.asleep = 12.0;
+    stall.spell.ignored = -0.5;
+    stall.spell.looks = 8;
+    stall.spell.collecting = 2;
+    stall.spell.length = 5;
+    memcpy(stall.spell.text, "l\n\"\\\x7f and more", 14);
+    strcpy(stall.names[0].thread, "another");
+    stall.names[0].ident = 76;
+    strcpy(stall.names[1].thread, "w\xc3\xb6 \"1\"");
+    stall.names[1].ident = 77;
+    stall.line = 12;
+    strcpy(stall.file, "/a\t.py");
+    strcpy(stall.function, "f");
+    stall.direct = 1;
+    pc_watch_keep(watch, &stall);
+    const char *second = log_now() + strlen(nobody);
+    assert(strncmp(log_now(), nobody, strlen(nobody)) == 0);
+    assert(strcmp(second, "{\"stall\": [3, 64.250000000, 0.500000000, 0.125000000, 0.000000001, "
+                          "0.500000000, 2.000000000, 0.250000000, 12.000000000, -0.500000000, 8, 2, "
+                          "\"w\xc3\xb6 \\\"1\\\"\", \"l\\u000a\\\"\\\\\x7f\", "
+                          "\"/a\\u0009.py\", 12, \"f\"]}\n") == 0);
+    stall.direct = 0; /* it is where another thread is */
+    stall.spell.length = 0;
+    pc_watch_keep(watch, &stall);
+    assert(strstr(log_now() + strlen(nobody) + 300, "\"w\xc3\xb6 \\\"1\\\"\", \"\"]}") != NULL);
+
+    /* The names of threads that threading does not know. */
+    stall.names[1].thread[0] = '\0';
+    char text[32];
+    cpu_of_other = 0.0;
+    answer = "python\n";
+    strcpy(stall.spell.comm, "the pool\n");
+    assert(strcmp(name_of(&stall, text, sizeof text), "the pool") == 0);
+    strcpy(stall.spell.comm, answer);
+    snprintf(logged, sizeof logged, "thread %d", OTHER);
+    assert(strcmp(name_of(&stall, text, sizeof text), logged) == 0);
+    stall.spell.comm[0] = '\0';
+    assert(strcmp(name_of(&stall, text, sizeof text), logged) == 0);
+    cpu_of_other = -1.0;
+    assert(strcmp(name_of(&stall, text, sizeof text), "") == 0);
+    stall.spell.tid = mine; /* getpid() */
+    assert(strcmp(name_of(&stall, text, sizeof text), "MainThread") == 0);
+    end_wait();
+
+    /* Figures; and what there is no memory for is left out. */
+    begin_wait();
+    hour = 66.0;
+    watch->figures = (pc_figures){1, 2, 3, 4.0, 5.0, 6.0, 7.0, 64.0, 1};
+    no_memory = 1;
+    pc_watch_note(watch, "lost", 0);
+    no_memory = 0;
+    pc_watch_note(watch, "end", 1);
+    assert(strcmp(log_now(), "{\"end\": [1, 2, 3, 1, 4.000000000, 5.000000000, 6.000000000, "
+                             "7.000000000, 2.000000000, 0.500000000, 64.000000000]}\n") == 0);
+    assert(watch->figures.beats == 0);
+    /* Only so many. */
+    stall.spell.ident = 0;
+    watch->kept = PC_MOST_STALLS - 1;
+    for (int k = 0; k < 3; k++) {
+        pc_watch_keep(watch, &stall);
+    }
+    assert(strchr(strchr(log_now(), '\n') + 1, '\n')[1] == '\0');
+    end_wait();
+
+    /* To a file, which is opened again if it was closed, and is never another. */
+    begin_wait();
+    char path[64];
+    const int sink = memfd_create("log", 0), far = fcntl(sink, F_DUPFD, 650);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", sink);
+    pc_watch_sink(watch, far, path);
+    assert(fcntl(far, F_GETFD) == FD_CLOEXEC);
+    pc_watch_keep(watch, &stall);
+    assert(strcmp(log_now(), "") == 0);
+    const off_t length = lseek(sink, 0, SEEK_END);
+    assert(length == (off_t)strlen(nobody));
+    const int theirs = memfd_create("theirs", 0), few = lowest_file();
+    assert(dup2(theirs, far) == far);
+    pc_watch_keep(watch, &stall);
+    assert(lseek(sink, 0, SEEK_END) == 2 * length && lseek(theirs, 0, SEEK_END) == 0);
+    assert(watch->sink >= 700 && lowest_file() == few);
+    close(watch->sink);
+    close(sink); /* it is nowhere any more */
+    pc_watch_keep(watch, &stall);
+    close(theirs);
+    end_wait();
+    assert(fcntl(far, F_GETFD) == 0);
+    close(far);
+}
+
+/* ---- a hold that lasts --------------------------------------------------------------- */
+
+static char *told_of(int file)
+{
+    static char text[4096];
+    const ssize_t length = pread(file, text, sizeof text - 1, 0);
+    assert(length >= 0 && ftruncate(file, 0) == 0 && lseek(file, 0, SEEK_SET) == 0);
+    text[length] = '\0';
+    return text;
+}
+
+static void test_a_hold_that_lasts(void)
+{
+    const int usual = dup(2);
+    const int file = memfd_create("stderr", 0);
+    assert(dup2(file, 2) == 2);
+    begin_wait();
+    pc_watch_dump_over(watch, 1.0, 0.0);
+    traceback = "Stack (most recent call first):\n  a line\n";
+    answer = "1 (python) S 1"; /* it is asked though it sleeps */
+    asked = 1;
+    for (int k = 0; k < 16; k++) {
+        look_after(1, 0);
+    }
+    assert(hour == 65.0 && signals == 1 && strcmp(told_of(file), "") == 0);
+    for (int k = 0; k < 4; k++) {
+        drain(watch);
+        look_after(1, 0);
+    }
+    assert(signals == 2);
+    assert(strcmp(told_of(file), "pycrust: MainThread has held the GIL for 1 s\n"
+                                  "Stack (most recent call first):\n  a line\n") == 0);
+    assert(strstr(log_now(), "{\"lasting\": [1, 64.000000000, 1.250000000, ") == logged);
+    assert(watch->next_dump == 2.0 && watch->dump_signals == 0);
+    look_after(1, 0);
+    assert(strcmp(told_of(file), "") == 0 && signals == 2);
+    /* Without a traceback, and of another spell: from the start on. */
+    begin_spell(watch, holder, switches, hour);
+    assert(watch->next_dump == 1.0 && watch->spell.length == 0);
+    watch->signum = 0;
+    watch->spell.since = hour - 3.0;
+    for (int k = 0; k < 5; k++) {
+        look_after(0, 0);
+    }
+    assert(strcmp(told_of(file), "pycrust: MainThread has held the GIL for 3 s\n") == 0);
+    end_wait();
+
+    /* Never, unless it is asked for; --abort-over alone tells as well, at its time. */
+    begin_wait();
+    for (int k = 0; k < 100; k++) {
+        look_after(100, 0);
+    }
+    assert(signals == 0 && strcmp(told_of(file), "") == 0);
+    pc_watch_dump_over(watch, 0.0, 3.0);
+    assert(watch->dump_over == 3.0);
+    pc_watch_dump_over(watch, 100.0, 3.0);
+    const pid_t aborts = fork();
+    if (aborts == 0) {
+        struct rlimit none = {0, 0};
+        setrlimit(RLIMIT_CORE, &none);
+        watch->signum = 0;
+        watch->spell.since = hour - 2.0;
+        for (int k = 0; k < 10; k++) {
+            look_after(0, 0);
+        }
+        watch->spell.since = hour - 4.0;
+        for (int k = 0; k < 10; k++) {
+            look_after(0, 0);
+        }
+        _exit(0);
+    }
+    int status;
+    assert(waitpid(aborts, &status, 0) == aborts && WTERMSIG(status) == SIGABRT);
+    assert(strstr(told_of(file), " for 4 s\npycrust: aborted, as --abort-over asks\n") != NULL);
+    end_wait();
+    traceback = "a line\n";
+    assert(dup2(usual, 2) == 2);
+    close(usual);
+    close(file);
+}
+
+/* ---- signals for a child ----------------------------------------------------------- */
+
+/* A process that each signal ends. */
+static pid_t one_that_waits(void)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const pid_t number = fork();
+    if (number == 0) {
+        handle(SIGUSR1, SIG_DFL);
+        handle(SIGUSR2, SIG_DFL);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        for (;;) {
+            pause();
+        }
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return number;
+}
+
+static void test_forwarding(void)
+{
+    handle(SIGTERM, SIG_IGN);
+    handle(SIGUSR2, other_handler);
+    pc_forward_begin(SIGTERM);
+    pc_forward_begin(SIGUSR1);
+    pc_forward_begin(SIGUSR2);
+    assert(is_handled_by(SIGTERM, SIG_IGN)); /* as under nohup */
+    raise(SIGUSR1);                          /* there is no child yet */
+    const pid_t waits = one_that_waits();
+    pc_forward_to(waits);
+    int status;
+    assert(waitpid(waits, &status, 0) == waits && WTERMSIG(status) == SIGUSR1);
+    pc_forward_to(0);
+    const pid_t next = one_that_waits();
+    pc_forward_to(next); /* nothing is left over */
+    siginfo_t of_terminal = {.si_signo = SIGUSR1, .si_code = SI_KERNEL};
+    errno = 77;
+    forward(SIGUSR1, &of_terminal, NULL);
+    of_terminal.si_code = SI_USER;
+    assert(kill(next, 0) == 0 && undelivered == 0);
+    forward(SIGUSR2, &of_terminal, NULL);
+    assert(errno == 77);
+    assert(waitpid(next, &status, 0) == next && WTERMSIG(status) == SIGUSR2);
+    pc_forward_to(0);
+    pc_forward_end(SIGTERM);
+    pc_forward_end(SIGUSR1);
+    pc_forward_end(SIGUSR2);
+    assert(is_handled_by(SIGUSR1, SIG_DFL) && is_handled_by(SIGUSR2, other_handler));
+    handle(SIGTERM, SIG_DFL);
+    handle(SIGUSR2, SIG_DFL);
+}
+
 /* ---- both threads, on the clock of the system ------------------------------------ */
 
 static _Atomic int begun, blocked;
@@ -1102,6 +1391,46 @@ static void test_threads(void)
     assert(pc_watch_start(some, beats, some) == 0);
     pc_watch_begun(some);
     pc_watch_stop(some);
+
+    /* One at a time; forks may overlap. */
+    pc_watch *second = pc_watch_new(&gil, 0.02);
+    assert(pc_watch_start(some, beats, some) == 0);
+    assert(pc_watch_start(second, beats, second) == EBUSY);
+    pc_watch_stop(second);
+    pc_watch_begun(some);
+    assert(is_there(some->watcher_tid));
+    pc_watch_pause();
+    assert(!is_there(some->watcher_tid) && !is_there(some->beat_tid) && !some->running);
+    pc_watch_pause();
+    pc_watch_resume();
+    assert(!some->running);
+    pc_watch_resume();
+    assert(some->running);
+    pc_watch_begun(some);
+    assert(is_there(some->watcher_tid));
+    pc_watch_resume(); /* of a fork that began before there was a watch */
+    pc_watch_pause();
+    assert(!some->running);
+    pc_watch_resume();
+    assert(some->running);
+    /* It ends while it is paused, and another begins. */
+    pc_watch_pause();
+    pc_watch_stop(some);
+    assert(pc_watch_start(second, beats, second) == 0 && !second->running);
+    pc_watch_begun(second); /* is not waited for */
+    pc_watch_resume();
+    assert(second->running && !some->running);
+    /* A child has none, whoever had the locks. */
+    pc_watch_pause();
+    pthread_mutex_lock(&forks);
+    (pthread_mutex_lock)(&second->lock);
+    pc_watch_forget();
+    pc_watch_pause();
+    pc_watch_resume();
+    assert(!second->running);
+    pc_watch_figures(second, &figures, 0);
+    pc_watch_stop(second);
+    pc_watch_free(second);
     pc_watch_free(some);
 
     /* A thread that the kernel still lists is waited for, and not for ever. */
@@ -1140,6 +1469,9 @@ int main(void)
     test_judgement();
     test_beat();
     test_new();
+    test_log();
+    test_a_hold_that_lasts();
+    test_forwarding();
     test_threads();
     assert(made == 0 && held == 0);
     return 0;

@@ -10,35 +10,41 @@ def watch_the_program():
     import os
     import sys
 
-    over, signum, sink, probe, path = os.environ.pop("PYCRUST_STALLS").split("\n")
+    sys.path.remove(os.path.dirname(__file__))
+    del sys.modules["sitecustomize"]
+    settings = os.environ.pop("PYCRUST_STALLS", None)
+    if settings is None:  # a subinterpreter: the main one, which is watched, has taken them
+        return
+    over, dump_over, abort_over, signum, sink, sink_path, probe, path = settings.split("\n")
     if path:
         os.environ["PYTHONPATH"] = path[1:]
     else:
         del os.environ["PYTHONPATH"]
-    sys.path.remove(os.path.dirname(__file__))
-    del sys.modules["sitecustomize"]
 
     import atexit
     import time
-    from _frozen_importlib import ModuleSpec  # of importlib.machinery, which the program might not import
+    from _frozen_importlib import BuiltinImporter, ModuleSpec  # of importlib, which the program might not import
     from _frozen_importlib_external import ExtensionFileLoader
 
     name = "pycrust._probe"
     spec = ModuleSpec(name, ExtensionFileLoader(name, probe), origin=probe)
     sys.modules[name] = module = spec.loader.create_module(spec)
     spec.loader.exec_module(module)
-    process = os.getpid()
 
-    def write(*event):
-        if os.getpid() == process:  # and not a child's exit
-            with open(sink, "a", encoding="utf-8") as file:
-                file.write(f"{event!r}\n")
+    def note_if_nothing_ran():
+        """No such file or module, or one that does not compile: Python's message is all there is to say."""
+        main = sys.modules.get("__main__")
+        found = main is None or main.__spec__ is not None or main.__loader__ is not BuiltinImporter
+        error = getattr(sys, "last_value", None)
+        if watch.running and (not found or (isinstance(error, SyntaxError) and error.__traceback__ is None)):
+            watch.note(b"not started")
 
-    watch = module.Watch(float(over), int(signum), write)
-    atexit.register(lambda: write("end", watch.figures()))
+    watch = module.Watch(float(over), int(signum), int(sink), os.fsencode(sink_path))
+    watch.dump_over(float(dump_over), float(abort_over))
     watch.start(True)
+    atexit.register(note_if_nothing_ran)
     time.sleep(0.1)  # the control: nothing runs
-    write("idle", watch.figures(True), watch.figures()[-1])
+    watch.note(b"idle", True)
     watch.ask_always(False)
 
 

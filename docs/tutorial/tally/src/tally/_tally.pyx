@@ -9,11 +9,11 @@ from tally.ctally cimport tally_count, tally_rows
 import numpy as np
 
 cdef enum:
-    SLICE = 1 << 20     # values between two looks for Ctrl-C: some 20 ms
+    SLICE = 1 << 20     # values between two checks for Ctrl-C: some 20 ms
 
 
 def _checked(edges):
-    """The edges as an array of our own."""
+    """The edges as a new array."""
     edges = np.array(edges, dtype=np.float64)   # a copy, which nobody else can change
     if edges.ndim != 1 or edges.size < 2 or not (edges[:-1] < edges[1:]).all():
         raise ValueError("edges must be two or more numbers, each above the one before")

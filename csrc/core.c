@@ -1,0 +1,86 @@
+/* The table of core_table.h. */
+#include "core_table.h"
+
+static pc_status reduce(pc_type type, int parts, const void *data, size_t count,
+                        const pc_figure *figure, void *out)
+{
+    pc_accumulator acc;
+    return pc_result_of(type, parts, data, count, figure, &acc, out);
+}
+
+static size_t accumulator_size(void)
+{
+    return sizeof(pc_accumulator);
+}
+
+static void accumulator_add(pc_accumulator *acc, pc_type type, int parts, const void *data,
+                            size_t count)
+{
+    pc_add_numbers(acc, type, parts, data, count);
+}
+
+static uint64_t accumulator_count(const pc_accumulator *acc)
+{
+    return acc->count;
+}
+
+static pc_status accumulator_result(const pc_accumulator *acc, const pc_figure *figure, void *out)
+{
+    return pc_accumulator_round(acc, figure, out);
+}
+
+static pc_status sum_of_squares(uint64_t n, pc_u128 *sum)
+{
+    if (n > PC_RANGE_MAX)
+        return PC_TOO_LARGE;
+    pc_formula(n, sum);
+    return PC_OK;
+}
+
+const pc_core_table pc_core = {
+    .api = {.abi = PYCRUST_ABI,
+            .size = sizeof(pycrust_capi),
+            .simd = pc_simd,
+            .reduce = reduce,
+            .accumulator_size = accumulator_size,
+            .accumulator_init = pc_accumulator_clear,
+            .accumulator_add = accumulator_add,
+            .accumulator_count = accumulator_count,
+            .accumulator_merge = pc_accumulator_merge,
+            .accumulator_result = accumulator_result,
+            .sum_of_squares = sum_of_squares},
+    .size = sizeof(pc_core_table),
+    .simd_names = pc_simd_names,
+    .simd_usable = pc_simd_usable,
+    .simd = pc_simd,
+    .simd_use = pc_simd_use,
+    .walk_to = pc_walk_to,
+    .walk_stops = pc_walk_stops,
+    .walk_each = pc_walk_each,
+    .walk_even = pc_walk_even,
+    .sums_from_even = pc_sums_from_even,
+    .formula = pc_formula,
+    .formula_many = pc_formula_many,
+    .round_many = pc_round_many,
+    .accumulator_clear = pc_accumulator_clear,
+    .accumulator_clear_certified = pc_accumulator_clear_certified,
+    .accumulator_merge = pc_accumulator_merge,
+    .accumulator_scale = pc_accumulator_scale,
+    .accumulator_special = pc_accumulator_special,
+    .accumulator_make_special = pc_accumulator_make_special,
+    .accumulator_export = pc_accumulator_export,
+    .accumulator_import = pc_accumulator_import,
+    .accumulator_round = pc_accumulator_round,
+    .round_words = pc_round_words,
+    .add_numbers = pc_add_numbers,
+    .result_of = pc_result_of,
+    .uncertain_sums = pc_uncertain_sums,
+    .array_arrange = pc_array_arrange,
+    .array_positions = pc_array_positions,
+    .array_depth = pc_array_depth,
+    .array_certifiable = pc_array_certifiable,
+    .array_panel = pc_array_panel,
+    .add_panel = pc_add_panel,
+    .write_panel = pc_write_panel,
+    .reduce = pc_reduce,
+};

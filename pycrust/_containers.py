@@ -1,0 +1,211 @@
+"""
+What the containers of other packages hold: their plain values, exactly, and which of these are missing.
+
+Here alone is known how each kind of container keeps a mask, nulls, a unit, or columns of several dtypes. No package
+is imported: a container is recognized by the package that its class, or a base of it, comes from.
+"""
+
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from numpy.ma import MaskedArray
+
+
+class Words(NamedTuple):
+    """What to advise about missing values of one kind; {} stands for the container."""
+
+    kind: str
+    present: str  # where= that leaves out what is missing
+    filled: str  # where= itself, with False for what is missing
+    dropped: str  # the present elements alone
+
+
+MASKED = Words("masked arrays", "~np.ma.getmaskarray({})", "{}.filled(False)", "{0}.compressed() or {0}.filled(0)")
+ASTROPY = Words("masked elements", "~{}.mask", "{}.filled(False)", "{0}.unmasked[~{0}.mask]")
+PANDAS = Words("NA of pandas", "~{}.isna()", "{}.fillna(False)", "{}.dropna()")
+ARROW = Words("nulls of Arrow", "{}.is_valid()", "{}.fill_null(False)", "{}.drop_null()")
+POLARS = Words("nulls of polars", "{}.is_not_null()", "{}.fill_null(False)", "{}.drop_nulls()")
+
+
+class Missing(NamedTuple):
+    """Which elements of a container are missing."""
+
+    at: npt.NDArray[np.bool_]
+    words: Words
+    container: str  # as an expression in the caller's code
+
+    def error(self, argument: str, item: str = "") -> TypeError:
+        """That the argument is not taken, and what to do instead; `item` is the expression for it within a list."""
+        present, filled, dropped = (each.format(self.container) for each in self.words[1:])
+        if item and self.words is MASKED:
+            instead = "put those of the list together with np.ma.stack"
+        elif item:
+            instead = f"add the items to a pycrust.Accumulator one by one, with update({item}, where={present})"
+        elif argument == "where":
+            instead = f"pass where={filled}"
+        elif argument == "ns":
+            instead = f"pass {dropped}"
+        else:
+            instead = f"pass where={present}"
+        if self.words is not MASKED:
+            return TypeError(f"{self.container} has missing values ({self.words.kind}): {instead}")
+        if argument == "a" and not item:
+            instead += " (for dask: da.ma.getdata(a), where=~da.ma.getmaskarray(a))"
+        return TypeError(f"masked arrays are not taken, lest the mask be lost: {instead}")
+
+
+Contents: TypeAlias = tuple[Any, Missing | None]
+
+
+def contents(a: Any, name: str) -> Contents:
+    """
+    An ndarray of what `a` holds, and what of it is missing, where the ndarray has any values.
+
+    No array is copied, and nothing lazy is computed. What cannot be had without a loss is a TypeError, in which `name`
+    is the expression for `a`.
+    """
+    graph = getattr(type(a), "__dask_graph__", None)
+    if graph is not None and graph(a) is not None:
+        raise TypeError(
+            f"{name} is a lazy {type(a).__name__} of dask: use the functions of pycrust.dask, or pass {name}.compute()"
+        )
+    for base in type(a).__mro__:
+        read = READERS.get(base.__module__.partition(".")[0])
+        if read is not None:
+            return read(a, name)
+    return of_array(a, name)
+
+
+# ---- one array ----------------------------------------------------------------
+
+
+def of_array(a: Any, name: str) -> Contents:
+    """Of an array of NumPy's or a class made from it, and of whatever converts to one."""
+    refuse_unit(a, name)
+    if not isinstance(a, np.ndarray):
+        array = np.asanyarray(a)
+        return (array, None) if type(array) is np.ndarray else contents(array, f"np.asanyarray({name})")
+    if isinstance(a, MaskedArray):
+        at = np.ma.getmaskarray(a)
+        # One mask for each field is of no use: such a dtype is refused.
+        return np.asarray(a), Missing(at, MASKED, name) if at.dtype == np.bool_ else None
+    unmasked = getattr(a, "unmasked", None)  # of astropy; np.asarray would forget the mask
+    if unmasked is None:
+        return np.asarray(a), None
+    return np.asarray(unmasked), Missing(np.broadcast_to(a.mask, a.shape), ASTROPY, name)  # type: ignore[attr-defined]
+
+
+def refuse_unit(a: Any, name: str) -> None:
+    """Quantities of astropy, pint and unyt."""
+    for attribute in ("unit", "units"):
+        unit = getattr(a, attribute, None) if hasattr(type(a), attribute) else None
+        if unit is not None and str(unit) not in ("", "dimensionless"):
+            value = next((each for each in ("value", "magnitude", "data") if hasattr(a, each)), "value")
+            raise TypeError(f"{name} has the unit {unit}, which the result would not have: pass {name}.{value}")
+
+
+def of_pandas(a: Any, name: str) -> Contents:
+    if hasattr(a, "columns"):
+        return of_frame(a, name)
+    dtype = getattr(a, "dtype", None)
+    if dtype is None or isinstance(dtype, np.dtype):  # with NaN, but no NA
+        return np.asarray(a), None
+    array = getattr(a, "array", a)
+    if hasattr(dtype, "units"):
+        raise TypeError(f"{name} has the unit {dtype.units}, which the result would not have: pass its numbers alone")
+    if hasattr(dtype, "pyarrow_dtype"):
+        values, missing = of_arrow(array.__arrow_array__(), name)
+        return values, missing and missing._replace(words=PANDAS)
+    at = array.isna()
+    if not at.any() or hasattr(dtype, "subtype"):  # sparse, with NaN but no NA
+        return np.asarray(array, dtype=getattr(dtype, "numpy_dtype", None)), None
+    missing = Missing(at, PANDAS, name)
+    if hasattr(dtype, "numpy_dtype"):
+        return array.to_numpy(dtype=dtype.numpy_dtype, na_value=0), missing
+    if dtype.name == "category":
+        return np.asarray(array.categories)[np.maximum(array.codes, 0)], missing
+    return np.asarray(array), missing
+
+
+def of_arrow(a: Any, name: str) -> Contents:
+    if hasattr(a, "columns"):
+        return of_columns(a.columns, name, "{}['x']")
+    if not getattr(a, "null_count", 0):
+        return np.asarray(a), None
+    missing = Missing(~np.asarray(a.is_valid()), ARROW, name)
+    kind = str(a.type)
+    return np.asarray(a if kind == "null" else a.fill_null(False if kind == "bool" else 0)), missing
+
+
+def of_polars(a: Any, name: str) -> Contents:
+    if hasattr(a, "collect"):
+        raise TypeError(f"{name} is a lazy {type(a).__name__} of polars: pass {name}.collect()")
+    if hasattr(a, "columns"):
+        return of_columns(a.get_columns(), name, "{}['x']")
+    kind = str(a.dtype)
+    missing = None
+    if a.null_count():
+        missing = Missing(np.asarray(a.is_null()), POLARS, name)
+        if kind == "Boolean" or a.dtype.is_numeric():
+            a = a.fill_null(strategy="zero")
+    if kind in ("Int128", "UInt128"):  # which NumPy has not
+        return np.array(a.to_list(), dtype=object), missing
+    return np.asarray(a), missing
+
+
+def of_xarray(a: Any, name: str) -> Contents:
+    if not hasattr(a, "data"):
+        raise TypeError(f"{name} is a {type(a).__name__}: pass one of its arrays, or use {name}.map or {name}.reduce")
+    return contents(a.data, f"{name}.data")
+
+
+READERS = {"pandas": of_pandas, "polars": of_polars, "pyarrow": of_arrow, "xarray": of_xarray}
+
+
+# ---- columns ------------------------------------------------------------------
+
+
+def of_frame(a: Any, name: str) -> Contents:
+    dtypes = list(a.dtypes)
+    if not all(isinstance(each, np.dtype) for each in dtypes):
+        return of_columns([a.iloc[:, k] for k in range(len(dtypes))], name, "{}.agg(pycrust.var)")
+    array = np.asarray(a)
+    refuse_mixture(array.dtype, dtypes, name, "{}.agg(pycrust.var)")
+    return array, None
+
+
+def of_columns(columns: list[Any], name: str, one_by_one: str) -> Contents:
+    """Columns of any dtypes side by side, as an array that holds each of them exactly."""
+    parts = [contents(column, name) for column in columns]
+    if not parts:
+        return np.empty((0, 0)), None
+    array = np.stack([values for values, _ in parts], axis=1)
+    refuse_mixture(array.dtype, [values.dtype for values, _ in parts], name, one_by_one)
+    words = next((missing.words for _, missing in parts if missing), None)
+    if words is None:
+        return array, None
+    if words is not PANDAS:  # whose frames have isna
+        raise TypeError(
+            f"{name} has missing values ({words.kind}): pass its columns one by one, x = {one_by_one.format(name)} "
+            f"with where={words.present.format('x')}"
+        )
+    at = np.stack([missing.at if missing else np.zeros(len(values), bool) for values, missing in parts], axis=1)
+    return array, Missing(at, words, name)
+
+
+def refuse_mixture(common: np.dtype[Any], dtypes: list[np.dtype[Any]], name: str, one_by_one: str) -> None:
+    if not all(holds(common, each) for each in set(dtypes)):
+        raise TypeError(
+            f"cannot sum columns of different dtypes ({', '.join(dict.fromkeys(map(str, dtypes)))}) together: no dtype "
+            f"holds them all exactly; take them one by one, {one_by_one.format(name)}"
+        )
+
+
+def holds(common: np.dtype[Any], dtype: np.dtype[Any]) -> bool:
+    """Whether each number of a dtype is one of the common dtype."""
+    if dtype == common:
+        return True
+    if dtype.kind in "iu" and common.kind in "fc" and 8 * dtype.itemsize > np.finfo(common).nmant + 1:
+        return False  # NumPy calls int64 to float64 safe
+    return common.kind != "O" and np.can_cast(dtype, common, "safe")

@@ -1,0 +1,63 @@
+# pycrust's C functions for other Cython modules: include/pycrust_capi.h says what each does.
+#
+#     from pycrust.capi cimport PC_FLOAT64, PC_MEAN, import_pycrust, pc_figure, pycrust_reduce
+#     import_pycrust()
+
+from libc.stdint cimport uint64_t
+
+cdef extern from "pycrust_capi.h" nogil:
+    ctypedef enum pc_status:
+        PC_OK
+        PC_TOO_LARGE
+        PC_EMPTY
+
+    ctypedef enum pc_type:
+        PC_INT8
+        PC_UINT8
+        PC_INT16
+        PC_UINT16
+        PC_INT32
+        PC_UINT32
+        PC_INT64
+        PC_UINT64
+        PC_BOOL
+        PC_FLOAT16
+        PC_FLOAT32
+        PC_FLOAT64
+
+    ctypedef enum pc_result:
+        PC_SUMSQ
+        PC_NORM
+        PC_RMS
+        PC_SUM
+        PC_MEAN
+        PC_VAR
+        PC_STD
+
+    ctypedef struct pc_figure:
+        pc_result result
+        pc_type type
+        int parts
+        uint64_t ddof
+        unsigned ddof_bits
+
+    ctypedef struct pc_u128:
+        uint64_t lo
+        uint64_t hi
+
+    ctypedef struct pc_accumulator:
+        pass
+
+    const char *pycrust_simd() noexcept
+    pc_status pycrust_reduce(pc_type type, int parts, const void *data, size_t count,
+                             const pc_figure *figure, void *out) noexcept
+    size_t pycrust_accumulator_size() noexcept
+    void pycrust_accumulator_init(pc_accumulator *acc, pc_result result) noexcept
+    void pycrust_accumulator_add(pc_accumulator *acc, pc_type type, int parts, const void *data, size_t count) noexcept
+    uint64_t pycrust_accumulator_count(const pc_accumulator *acc) noexcept
+    pc_status pycrust_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other) noexcept
+    pc_status pycrust_accumulator_result(const pc_accumulator *acc, const pc_figure *figure, void *out) noexcept
+    pc_status pycrust_sum_of_squares(uint64_t n, pc_u128 *sum) noexcept
+
+cdef extern from "pycrust_capi.h":
+    int import_pycrust() except -1

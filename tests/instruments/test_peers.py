@@ -1,0 +1,247 @@
+"""The comparison with peers and the break-even: what they measure and what they call right."""
+
+import json
+import math
+import sys
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+import pycrust
+from pycrust.bench import break_even, compare_peers, peers
+from pycrust.bench.breakeven import BreakEven
+from pycrust.bench.cli import main, up_to
+from pycrust.bench.machine import Machine
+from pycrust.bench.peers import OPERATIONS, block_of, error_in_words, error_of, exact_results, short
+from pycrust.bench.timing import Timing
+
+pytestmark = pytest.mark.thread_unsafe(reason="measures, and draws with matplotlib")
+
+# ---- the oracle -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", peers.DTYPES)
+@pytest.mark.parametrize("size", [1, 10, 1008, 1009, 1010, 5000])
+def test_the_exact_answer_is_that_of_the_array(dtype, size):
+    block = block_of(dtype)
+    x = np.resize(block, size)
+    values = [Fraction(value) for value in x.tolist()]
+    total = sum(values)
+    squares = sum(value**2 for value in values)
+    variance = sum((value - total / size) ** 2 for value in values) / size
+    exact = {"sumsq": squares, "norm": squares, "sum": total, "mean": total / size, "var": variance, "std": variance}
+    assert exact_results(block, size) == exact
+
+
+def test_integers_cover_their_range():
+    assert np.abs(block_of("int16").astype(int)).max() > 32_000
+    assert block_of("int16").min() < 0
+
+
+def test_errors():
+    assert error_of(30, "sumsq", Fraction(30)) == 0
+    assert error_of(np.int16(30), "sumsq", Fraction(30)) == 0
+    assert error_of(-5, "sumsq", Fraction(30)) == pytest.approx(35 / 30, abs=0)
+    third = Fraction(1, 3)
+    assert error_of(1 / 3, "sumsq", third) == 0
+    assert error_of(math.nextafter(1 / 3, 1), "sumsq", third) > 0
+    assert error_of(math.sqrt(2), "norm", Fraction(2)) == error_of(math.sqrt(2), "std", Fraction(2)) == 0
+    assert error_of(0.0, "var", Fraction()) == 0
+    assert error_of(1e-30, "var", Fraction()) == math.inf
+    assert error_of(math.inf, "sumsq", Fraction(2)) == math.inf
+    assert error_of(math.nan, "norm", Fraction(2)) == math.inf
+
+
+def test_errors_in_words():
+    assert [error_in_words(error) for error in (0, 2e-16, math.inf, 0.5)] == ["right", "off by 2e-16", "wrong", "wrong"]
+
+
+def test_short():
+    assert [short(size) for size in (10, 1000, 10**6, 10**12, 31_623)] == ["10", "1000", "10⁶", "10¹²", "31623"]
+
+
+# ---- peers ------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def result():
+    return compare_peers([10, 2000], ["float64", "int16"], rounds=1)
+
+
+def test_every_peer_is_measured(result):
+    assert result.groups() == [(operation, dtype) for operation in OPERATIONS for dtype in ("float64", "int16")]
+    sumsq = result.of("sumsq", "float64")
+    assert {"pycrust.sumsq(x)", "np.dot(x, x)", "np.sum(x**2)", "np.einsum('i,i', x, x)", "math.fsum(x * x)"} <= set(
+        sumsq
+    )
+    assert ("math.sumprod of lists" in sumsq) == hasattr(math, "sumprod")
+    assert {"pycrust.norm(x)", "np.linalg.norm(x)"} <= set(result.of("norm", "int16"))
+    for operation in "sum", "mean", "var", "std":
+        assert {f"pycrust.{operation}(x)", f"np.{operation}(x)"} < set(result.of(operation, "float64"))
+    of_lists = {"statistics.mean of a list", "statistics.pvariance of a list", "statistics.pstdev of a list"}
+    assert of_lists <= {entry.peer for entry in result.entries}
+    for entry in result.entries:
+        assert entry.timing.median > 0
+    assert all(list(entries) == [10, 2000] for entries in sumsq.values())
+
+
+def test_what_needed_the_exact_way_is_counted(result, monkeypatch):
+    """A sum halfway between two doubles; ordinary data need no exact way."""
+    assert not any(entry.uncertain for entry in result.entries)
+    assert f"0 of {2 * len(OPERATIONS)} here" in str(result)
+
+    def tie(dtype):
+        block = np.zeros(peers.BLOCK, dtype)
+        block[:3] = 2.0**27, 1, 1
+        return block
+
+    monkeypatch.setattr(peers, "block_of", tie)
+    of_tie = compare_peers([peers.BLOCK], ["float64"], ["sumsq"], rounds=1)
+    assert {entry.peer for entry in of_tie.entries if entry.uncertain} == {"pycrust.sumsq(x)"}
+    assert "1 of 1 here" in str(of_tie)
+
+
+def test_ours_is_right_and_the_wrapping_sum_is_not(result):
+    for operation, dtype in result.groups():
+        assert all(entry.error == 0 for entry in result.of(operation, dtype)[f"pycrust.{operation}(x)"].values())
+    assert result.of("sumsq", "int16")["np.sum(x**2)"][2000].error > 0.01
+
+
+def test_statistics_is_right(result):
+    for operation, name in ("mean", "mean"), ("var", "pvariance"), ("std", "pstdev"):
+        for dtype in "float64", "int16":
+            entries = result.of(operation, dtype)[f"statistics.{name} of a list"]
+            assert all(entry.error == 0 for entry in entries.values())
+
+
+def test_a_wrong_answer_is_seen(monkeypatch):
+    monkeypatch.setattr(pycrust, "sumsq", lambda x: float(np.dot(x, x)) * (1 + 2**-50))
+    wrong = compare_peers([1000], ["float64"], ["sumsq"], rounds=1)
+    assert wrong.of("sumsq", "float64")["pycrust.sumsq(x)"][1000].error > 0
+
+
+def test_tables_and_json(result):
+    text = repr(result)
+    assert text.count("nanoseconds per element") == 2 * len(OPERATIONS)
+    assert "GB/s" in text and "wrong" in text and "right" in text
+    written = json.loads(json.dumps(result.to_dict(), allow_nan=False))
+    assert written["schema"] == "pycrust.bench.peers"
+    assert written["read_bandwidth"] > 0
+    assert {entry["right"] for entry in written["entries"]} == {True, False}
+
+
+def test_plot(result):
+    axes = result.plot(Figure())
+    assert [each.get_title(loc="left") for each in axes] == ["float64", "int16"]
+
+
+def test_what_memory_cannot_hold_is_left_out_and_said(monkeypatch):
+    monkeypatch.setattr(peers, "memory", lambda: 4 * 2 * 8 * 100)
+    small = compare_peers([100, 101], ["float64"], ["sumsq"], rounds=1)
+    assert {entry.size for entry in small.entries} == {100}
+    assert "float64: no memory for n = 101" in small.skipped
+
+
+def test_what_takes_too_long_is_left_out(monkeypatch):
+    monkeypatch.setattr(peers, "LONGEST", 0.0)
+    quick = compare_peers([10, 20], ["float64"], ["sumsq"], rounds=1)
+    assert {entry.size for entry in quick.entries} == {10}
+
+
+def test_without_optional_peers(monkeypatch):
+    optional = "bitrep", "bottleneck", "numba", "pandas", "scipy", "scipy.linalg", "threadpoolctl", "xsum"
+    for name in optional:
+        monkeypatch.setitem(sys.modules, name, None)
+    names = {peer.name for peer in peers.installed_peers()}
+    assert "np.dot(x, x)" in names and not any(module in name for name in names for module in optional)
+    assert {peer.operation for peer in peers.installed_peers() if not peer.name.startswith("pycrust.")} == set(
+        OPERATIONS
+    )
+    with peers.one_blas_thread():
+        pass
+
+
+# ---- break-even -------------------------------------------------------------
+
+
+def test_break_even_measures_every_cell():
+    result = break_even([10, 100], k=2, rounds=1)
+    labels = [("range", "held"), ("range", "released"), ("data", "sumsq")]
+    assert set(result.times) == {(*label, n, threads) for label in labels for n in (10, 100) for threads in (1, 2)}
+    assert len(result.plot(Figure())) == 2
+    assert repr(result).count("gain\n") == 2
+    written = json.loads(json.dumps(result.to_dict()))
+    assert (written["schema"], written["threads"], len(written["entries"])) == ("pycrust.bench.break_even", 2, 12)
+
+
+def made_up(gains):
+    """A sweep in which one thread takes 8 s a call, and two that release the GIL gain as told."""
+    times = {}
+    for size, gain in gains.items():
+        for label in ("range", "held"), ("range", "released"), ("data", "sumsq"):
+            times[(*label, size, 1)] = Timing((8.0,))
+            times[(*label, size, 2)] = Timing((8.0 / gain,))
+    return BreakEven(2, tuple(gains), times, Machine.this())
+
+
+@pytest.mark.parametrize(
+    ("gains", "first"),
+    [
+        ({10: 0.5, 100: 1.5, 1000: 2.0}, 100),
+        ({10: 2.0, 100: 0.5, 1000: 2.0}, 1000),
+        ({10: 2.0, 100: 2.0, 1000: 0.5}, None),
+        ({10: 1.5, 100: 2.0}, 10),
+        ({10: 1.05, 100: 2.0}, 100),
+    ],
+)
+def test_it_pays_from_where_it_always_does(gains, first):
+    result = made_up(gains)
+    assert result.pays_from("range") == result.pays_from("data") == first
+    assert ("never faster" in " ".join(result.in_words())) == (first is None)
+
+
+# ---- the command ------------------------------------------------------------
+
+
+def test_sizes_up_to():
+    assert up_to(1000, (10, 100, 1000, 10_000)) == [10, 100, 1000]
+    assert up_to(500, (10, 100, 1000)) == [10, 100, 500]
+    assert up_to(10**5, (10, 100, 1000)) == [10, 100, 1000, 10_000, 100_000]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("option", "schema"), [("--peers", "pycrust.bench.peers"), ("--break-even", "pycrust.bench.break_even")]
+)
+def test_command(option, schema, tmp_path, capsys):
+    out, png = tmp_path / "out.json", tmp_path / "out.png"
+    assert main(["bench", option, "--quick", "-n", "100", "--json", str(out), "--plot", str(png)]) == 0
+    assert json.loads(out.read_text())["schema"] == schema
+    assert png.read_bytes().startswith(b"\x89PNG")
+    assert "n" in capsys.readouterr().out
+
+
+def test_command_of_some_functions(tmp_path, capsys):
+    out = tmp_path / "out.json"
+    assert main(["bench", "--quick", "-n", "10", "--json", str(out), "--peers", "var", "sum"]) == 0
+    assert {entry["operation"] for entry in json.loads(out.read_text())["entries"]} == {"var", "sum"}
+    printed = capsys.readouterr().out
+    assert printed.index("var of float64") < printed.index("sum of float64")
+
+
+@pytest.mark.parametrize(
+    ("args", "complaint"),
+    [
+        (["--peers", "median"], "invalid choice: 'median'"),
+        (["--peers", "-k", "2"], "-k cannot be used with --peers"),
+        (["--break-even", "-k", "1", "2"], "takes one -k"),
+        (["--break-even", "--peers"], "not allowed with"),
+    ],
+)
+def test_options_that_do_not_go_together(args, complaint, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["bench", *args])
+    assert stop.value.code == 2
+    assert complaint in capsys.readouterr().err

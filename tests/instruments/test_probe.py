@@ -1,0 +1,748 @@
+"""
+The Cython half of the probe, over a C half made by hand: each wait, and each answer of the system, is Python's.
+
+tests/c/test_watch.c has the C half, test_stalls.py both together.
+"""
+
+import atexit
+import ctypes
+import faulthandler
+import gc
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from ctypes import CFUNCTYPE, POINTER, c_char, c_char_p, c_double, c_int, c_size_t, c_ulong, c_void_p
+from importlib.machinery import ExtensionFileLoader, ModuleSpec
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from pycrust import _probe
+from pycrust.bench.machine import gil_enabled
+
+COMPILER = shutil.which("gcc") or shutil.which("cc")
+
+pytestmark = [
+    pytest.mark.thread_unsafe(reason="puts functions of its own in the place of others"),
+]
+
+needs_the_gil_by_hand = pytest.mark.skipif(
+    bool(_probe.why_not()) or COMPILER is None, reason="the GIL cannot be watched, or there is no compiler"
+)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it needs Linux")
+@pytest.mark.skipif(sys.implementation.name != "cpython" or not gil_enabled(), reason="it needs the GIL of CPython")
+@pytest.mark.skipif(not (3, 11) <= sys.version_info < (3, 15), reason="it needs a version that is known")
+def test_it_is_found_where_it_can_be():
+    assert _probe.why_not() == ""
+
+
+# ---- C by hand -----------------------------------------------------------------
+
+
+class Gil(ctypes.Structure):
+    _fields_ = [
+        ("holder", c_void_p), ("locked", c_void_p), ("switches", c_void_p), ("interval", c_void_p),
+        ("collecting", c_void_p), ("asked", c_void_p), ("asked_in_state", c_size_t), ("tid_in_state", c_size_t),
+        ("ident_in_state", c_size_t),
+    ]  # fmt: skip
+
+
+class Spell(ctypes.Structure):
+    _fields_ = [
+        ("switches", c_ulong), ("ident", c_ulong), ("tid", c_int), ("since", c_double), ("first", c_double),
+        ("last", c_double), ("cpu", c_double), ("asleep", c_double), ("ignored", c_double), ("looks", c_int),
+        ("collecting", c_int), ("signals", c_int), ("length", c_int), ("comm", c_char * 17), ("text", c_char * 16384),
+    ]  # fmt: skip
+
+
+class Name(ctypes.Structure):
+    _fields_ = [("ident", c_ulong), ("thread", c_char * 256)]
+
+
+class CStall(ctypes.Structure):
+    _fields_ = [
+        ("begin", c_double), ("end", c_double), ("switches", c_ulong), ("late", c_double), ("delay", c_double),
+        ("direct", c_int), ("spell", Spell), ("names", Name * 2), ("line", c_int), ("file", c_char * 4096),
+        ("function", c_char * 512),
+    ]  # fmt: skip
+
+
+TYPES = {
+    "pc_gil_find": (c_void_p, POINTER(Gil)),
+    "pc_watch_new": (c_void_p, POINTER(Gil), c_double),
+    "pc_watch_free": (None, c_void_p),
+    "pc_watch_pipe": (c_int, c_void_p),
+    "pc_signal_is_free": (c_int, c_int),
+    "pc_watch_keep_slot": (None, c_void_p, c_int, c_int),
+    "pc_watch_signal": (None, c_void_p, c_int, c_int),
+    "pc_watch_give_signal": (None, c_void_p),
+    "pc_watch_dump_over": (None, c_void_p, c_double, c_double),
+    "pc_watch_sink": (None, c_void_p, c_int, c_char_p),
+    "pc_watch_start": (c_int, c_void_p, c_void_p, c_void_p),
+    "pc_watch_begun": (None, c_void_p),
+    "pc_watch_stop": (None, c_void_p),
+    "pc_watch_pause": (None,),
+    "pc_watch_resume": (None,),
+    "pc_watch_forget": (None,),
+    "pc_watch_nap": (c_int, c_void_p, c_double),
+    "pc_watch_ask": (c_int, c_void_p, c_int),
+    "pc_watch_got": (c_double, c_void_p),
+    "pc_watch_holder": (c_ulong, c_void_p, c_int),
+    "pc_watch_judge": (None, c_void_p, POINTER(CStall)),
+    "pc_watch_keep": (None, c_void_p, POINTER(CStall)),
+    "pc_watch_note": (None, c_void_p, c_char_p, c_int),
+    "pc_watch_log": (c_size_t, c_void_p, c_void_p, c_size_t),
+    "pc_watch_over": (c_double, c_void_p),
+    "pc_forward_begin": (None, c_int),
+    "pc_forward_to": (None, c_int),
+    "pc_forward_end": (None, c_int),
+    "pc_readable": (c_int, c_void_p),
+    "pc_gettid": (c_int,),
+    "pc_is_locked": (c_int, POINTER(Gil)),
+    "pc_delay_of": (c_double, c_int),
+    "pc_cpu_of": (c_double, c_int),
+}
+# These take long, or take a lock for which others wait who have the GIL, or will.
+WITHOUT_GIL = {
+    "pc_watch_start", "pc_watch_begun", "pc_watch_stop", "pc_watch_pause", "pc_watch_resume", "pc_watch_nap",
+    "pc_watch_ask", "pc_watch_judge", "pc_watch_keep", "pc_is_locked",
+}  # fmt: skip
+ADDRESS = 4096  # of a watch: a name, nothing to follow
+SIGNAL, SLOT = 12, 64
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory):
+    """Its functions are found before those that an extension module loaded later has itself."""
+    path = tmp_path_factory.mktemp("c") / "by_hand.so"
+    source = Path(__file__).parents[1] / "c" / "by_hand.c"
+    subprocess.run([COMPILER, "-shared", "-fPIC", source, "-o", path], check=True)
+    library = ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)
+    check = ctypes.cast(ctypes.pythonapi.PyGILState_Check, c_void_p)
+    c_void_p.in_dll(library, "by_hand_check").value = check.value
+    return library
+
+
+def right_places():
+    """What the real C half finds."""
+    gil = Gil()
+    ctypes.PyDLL(_probe.__file__).pc_gil_find(ctypes.byref(gil))
+    return gil
+
+
+class ByHand:
+    """The C half: its functions by name, what was called of them, and the module over it."""
+
+    def __init__(self, library, folder):
+        self.calls, self.errors = [], []
+        self.idents = [threading.get_ident(), 0]  # of the last holder, and the one before
+        self._library, self._kept = library, []
+        self.gil = right_places()
+        self.pipe = -1
+        self.put(
+            pc_gil_find=lambda gil: ctypes.memmove(gil, ctypes.byref(self.gil), ctypes.sizeof(Gil)) and None,
+            pc_readable=lambda place: place not in (None, 8),
+            pc_gettid=threading.get_native_id,
+            pc_watch_new=self.logged("new", ADDRESS),
+            pc_watch_free=self.logged("free"),
+            pc_watch_pipe=lambda watch: self.pipe,
+            pc_signal_is_free=self.logged("free?", 1),
+            pc_watch_signal=lambda watch, *signals: self.calls.append(("signal", *signals, is_caught())),
+            pc_watch_give_signal=self.logged("give"),
+            pc_watch_keep_slot=lambda watch, slot, begin: self.calls.append(("keep", slot, begin, is_caught())),
+            pc_watch_sink=lambda watch, file, path: self.calls.append(("sink", file, path)),
+            pc_watch_note=lambda watch, what, reset: self.calls.append(("note", what, reset)),
+            pc_watch_pause=lambda: self.calls.append(("pause",)),
+            pc_watch_resume=lambda: self.calls.append(("resume",)),
+            pc_watch_forget=lambda: self.calls.append(("forget",)),
+            pc_watch_start=self.start,
+            pc_watch_begun=self.logged("begun"),
+            pc_watch_stop=self.logged("stop"),
+            pc_watch_over=lambda watch: 0.25,
+        )
+        path = shutil.copy(_probe.__file__, folder)
+        spec = ModuleSpec("pycrust._probe", ExtensionFileLoader("pycrust._probe", path), origin=path)
+        self.module = spec.loader.create_module(spec)
+        spec.loader.exec_module(self.module)
+
+    def put(self, **functions):
+        for name, function in functions.items():
+            kind = CFUNCTYPE(*TYPES[name])
+            made = kind(self.guarded(name, function))
+            self._kept.append(made)
+            c_void_p.in_dll(self._library, f"by_hand_{name}").value = ctypes.cast(made, c_void_p).value
+
+    def guarded(self, name, function):
+        """What it raises is raised by `check`: C cannot."""
+
+        def call(*arguments):
+            held = c_int.in_dll(self._library, "by_hand_held").value
+            try:
+                assert not (held and name in WITHOUT_GIL), name
+                return function(*arguments)
+            except BaseException as error:
+                self.errors.append(error)
+                return 0
+
+        return call
+
+    def check(self):
+        for error in self.errors:
+            raise error
+
+    def logged(self, name, answer=None):
+        def function(watch, *rest):
+            self.calls.append((name, *(value for value in rest if isinstance(value, (int, float)))))
+            return answer
+
+        return function
+
+    def start(self, watch, beat, argument):
+        self.calls.append(("start",))
+        self.beat = lambda: CFUNCTYPE(c_void_p, c_void_p)(beat)(argument)
+        return 0
+
+    def taken(self):
+        calls, self.calls[:] = list(self.calls), []
+        return calls
+
+
+def is_caught():
+    """Whether the process has a handler for the slot."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("SigCgt"))
+    return bool(int(line.split()[1], 16) >> (SLOT - 1) & 1)
+
+
+@pytest.fixture
+def load(library, tmp_path, monkeypatch):
+    """A new module over a new C half, any number of times; what it does at exit and at a fork is kept from it."""
+    made = []
+    hooks = SimpleNamespace(exit=[], fork=[])
+    monkeypatch.setattr(atexit, "register", hooks.exit.append)
+    monkeypatch.setattr(os, "register_at_fork", lambda **functions: hooks.fork.append(functions))
+
+    def load():
+        folder = tmp_path / str(len(made))
+        folder.mkdir()
+        made.append(ByHand(library, folder))
+        made[-1].hooks = hooks
+        return made[-1]
+
+    yield load
+    for hand in made:
+        hand.check()
+
+
+@pytest.fixture
+def hand(load):
+    return load()
+
+
+# ---- is it the GIL? --------------------------------------------------------------
+
+
+def state_now():
+    ctypes.pythonapi.PyThreadState_Get.restype = c_void_p
+    return ctypes.pythonapi.PyThreadState_Get()
+
+
+def places(**changed):
+    """A GIL by hand, right but for what is changed; beside each number is another."""
+    held = SimpleNamespace(
+        holder=(c_void_p * 2)(state_now(), 8),
+        locked=(c_int * 2)(1, 7),
+        interval=(c_ulong * 2)(round(1e6 * sys.getswitchinterval()), 7),
+        collecting=(c_int * 2)(0, 7),
+        asked=(c_int * 2)(0, 7),
+    )
+    for name, value in changed.items():
+        if name in vars(held):
+            getattr(held, name)[0] = value
+    return held
+
+
+@needs_the_gil_by_hand
+@pytest.mark.parametrize(
+    ("changed", "during"),
+    [
+        ({}, 1),
+        ({"asked": None}, 1),
+        ({"holder": 16}, 1),
+        ({"locked": 0}, 1),
+        ({"locked": 2}, 1),
+        ({"interval": 4999}, 1),
+        ({"tid_in_state": "ident_in_state"}, 1),
+        ({"ident_in_state": "tid_in_state"}, 1),
+        ({}, 0),
+        ({}, 2),
+        ({"collecting": 1}, 1),
+        ({"after": 1}, 1),
+        *(({f"no_{name}": 8}, 1) for name in ("holder", "locked", "interval", "collecting", "asked")),
+    ],
+    ids=str,
+)
+def test_what_is_laid_out_otherwise_is_refused(load, changed, during, monkeypatch):
+    """A thread that holds it, whether it is locked, the switch interval, the collector at work: all must be seen there."""
+    hand = load()
+    held = places(**{name: value for name, value in changed.items() if value is not None})
+    generations = []
+
+    def collect(phase, info):
+        generations.append(info["generation"])
+        held.collecting[0] = during if phase == "start" else changed.get("after", changed.get("collecting", 0))
+
+    for name, value in vars(held).items():
+        setattr(hand.gil, name, changed.get(f"no_{name}", ctypes.addressof(value)))
+    if "asked" in changed:
+        hand.gil.asked = None
+    for name in ("tid_in_state", "ident_in_state"):
+        if name in changed:
+            setattr(hand.gil, name, getattr(right_places(), changed[name]))
+    gc.callbacks.append(collect)
+    before = list(gc.callbacks)
+    gc.disable()
+    try:
+        reason = hand.module.why_not()
+        assert gc.callbacks == before
+    finally:
+        gc.enable()
+        gc.callbacks.remove(collect)
+    assert set(generations) <= {0}  # the least work
+    if changed in ({}, {"asked": None}) and during == 1:
+        assert reason == ""
+    else:
+        assert reason.startswith(f"this CPython {sys.version.split()[0]} is laid out otherwise")
+
+
+@needs_the_gil_by_hand
+def test_the_reason_is_that_of_c_and_is_asked_for_once(hand):
+    reasons = [ctypes.addressof(reason := ctypes.create_string_buffer(b"there is none"))]
+    hand.put(pc_gil_find=lambda gil: reasons.pop())
+    assert [hand.module.why_not() for _ in range(2)] == [reason.value.decode()] * 2
+    with pytest.raises(RuntimeError, match="cannot be watched here: there is none"):
+        hand.module.Watch(0.25, SIGNAL)
+    hand.put(pc_delay_of=lambda tid: 0.0, pc_cpu_of=lambda tid: -1.0)
+    assert [held for _, _, held, _, _ in hand.module.ask(iter([True]).__next__, 1e-6)[1:]] == [-1.0]
+    assert hand.taken() == []
+
+
+@needs_the_gil_by_hand
+def test_that_of_this_process_passes(hand):
+    assert hand.module.why_not() == ""
+
+
+# ---- ask ---------------------------------------------------------------------------
+
+
+@needs_the_gil_by_hand
+@pytest.mark.parametrize("worker", [[7], []], ids=["worker", "nobody known"])
+def test_what_is_asked(hand, worker):
+    """Delays grow by 1, 2, 3 … s; the lock, and the processor time of the worker, are as listed."""
+    delays = iter([k * (k + 1) / 2 for k in range(17)])
+    locks = iter([0, 1, 0, 0, 0, 1, 1, 0])
+    ran = iter([0.0, 1.9e-5, 2e-5, 5.0, 6.0, 6.00001] if worker else [-1.0, -1.0, -1.0])
+
+    def delay(tid):
+        assert tid == threading.get_native_id()
+        return next(delays)
+
+    def cpu(tid):
+        assert tid == (7 if worker else 0)
+        return next(ran)
+
+    hand.put(pc_delay_of=delay, pc_cpu_of=cpu, pc_is_locked=lambda gil: next(locks))
+    begin, met = time.perf_counter(), []
+    asks = hand.module.ask(iter([False] * 7 + [True]).__next__, 1e-6, worker, lambda: met.append(time.perf_counter()))
+    hand.check()
+    assert next(locks, None) is next(ran, None) is next(delays, None) is None
+    none = "nan" if worker else "0.0"
+    assert [str(ask[2]) for ask in asks] == ["0.0", "0.0", "1.0", none, "0.0", "0.0", "1.0", "1.0", none]
+    assert [ask[3] for ask in asks] == [0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 14.0, 16.0]  # ready, before it asked
+    assert [ask[4] for ask in asks] == [1.0, 3.0, 5.0, 7.0, 9.0, 11.0, 13.0, 15.0, 0.0]  # and while it waited
+    times = [begin, *(moment for ask, at in zip(asks[1:], met) for moment in (ask[0], at, ask[1]))]
+    assert len(met) == 8 and times == sorted(times) and begin <= asks[0][0] == asks[0][1] <= asks[1][0]
+
+
+@needs_the_gil_by_hand
+def test_it_naps_between(hand):
+    hand.put(pc_delay_of=lambda tid: 0.0, pc_is_locked=lambda gil: 0)
+    asks = hand.module.ask(iter([False] * 19 + [True]).__next__, 0.005)
+    assert asks[-1][0] - asks[0][0] > 0.01  # twenty times 5 ms on average
+
+
+# ---- begin and end -------------------------------------------------------------------
+
+
+BEGINS = [("keep", SLOT, 1, False), ("signal", SIGNAL, SLOT, True), ("keep", SLOT, 0, True), ("start",), ("begun",)]
+ENDS = [("give",), ("keep", SLOT, 1, True), ("keep", SLOT, 0, False)]
+
+
+@needs_the_gil_by_hand
+def test_a_watch_begins_and_ends(hand):
+    end, hand.pipe = os.pipe()
+    watch = hand.module.Watch(0.25, SIGNAL)
+    assert hand.taken() == [("new", 0.25)] and watch.running is False
+    count = sys.getrefcount(watch)
+    thread = threading.Thread(target=(stay := threading.Event()).wait)
+    thread.start()
+    try:
+        watch.start()
+        assert hand.taken() == [("free?",), *BEGINS] and watch.running is True
+        assert sys.getrefcount(watch) == count + 2  # that of the beat, and as the one that runs
+        # The traceback of this thread, and of no other.
+        signal.raise_signal(SLOT)
+        text = os.read(end, 10000).decode()
+        assert text.count("Stack (most recent call first)") == 1 and "test_a_watch_begins_and_ends" in text
+        with pytest.raises(RuntimeError, match="being watched already"):
+            hand.module.Watch(0.25, SIGNAL).start()
+        assert hand.taken() == [("new", 0.25), ("free",)]
+        other = hand.module.Watch(0.25, SIGNAL)
+        other.stop()  # it does not run
+        assert hand.taken() == [("new", 0.25)] and watch.running is True
+        watch.stop()
+    finally:
+        stay.set()
+        thread.join()
+        left = faulthandler.unregister(SLOT)
+        os.close(end)
+        os.close(hand.pipe)
+    assert not left and hand.taken() == [("stop",), ("note", b"end", 0), *ENDS]
+    assert watch.running is False and sys.getrefcount(watch) == count
+    watch.stop()
+    assert hand.taken() == []
+    del watch, other
+    assert hand.taken() == [("free",), ("free",)]
+
+
+@needs_the_gil_by_hand
+def test_without_a_pipe_there_is_no_signal(hand):
+    watch = hand.module.Watch(0.25, SIGNAL)
+    watch.start()
+    assert hand.taken() == [("new", 0.25), ("free?",), ("start",), ("begun",)]
+    watch.stop()
+    assert hand.taken() == [("stop",), ("note", b"end", 0)]
+    hand.pipe = 0  # a descriptor like others
+    watch.start()
+    assert hand.taken() == [("free?",), *BEGINS]
+    watch.stop()
+    # The slot is another than the signal.
+    watch = hand.module.Watch(0.25, SLOT)
+    watch.start()
+    assert ("signal", SLOT, SLOT - 1, False) in hand.taken()
+    watch.stop()
+
+
+@needs_the_gil_by_hand
+def test_the_log(hand):
+    hand.module.Watch(0.25, SIGNAL)
+    assert hand.taken() == [("new", 0.25), ("free",)]
+    watch = hand.module.Watch(0.25, SIGNAL, 0, b"/the/sink")
+    assert hand.taken() == [("new", 0.25), ("sink", 0, b"/the/sink")]
+    watch.note(b"idle", True)
+    assert hand.taken() == [("note", b"idle", 1)]
+
+    def log(watch, to, size):
+        ctypes.memmove(to, b"a line\n", size)
+        return 7
+
+    hand.put(pc_watch_log=log, pc_watch_dump_over=lambda watch, *seconds: hand.calls.append(seconds))
+    assert watch.log() == b"a line\n"
+    watch.dump_over(5.0, 60.0)
+    assert hand.taken() == [(5.0, 60.0)]
+
+
+@needs_the_gil_by_hand
+def test_what_cannot_begin_leaves_nothing(hand):
+    watch = hand.module.Watch(0.25, SIGNAL)
+    count = sys.getrefcount(watch)
+    hand.put(pc_watch_start=lambda *_: 11)
+    hand.pipe = 0
+    for _ in range(2):
+        hand.taken()
+        with pytest.raises(RuntimeError, match=f"no thread can be started to watch the GIL: {os.strerror(11)}"):
+            watch.start()
+        assert hand.taken() == [("free?",), *BEGINS[:3], *ENDS]
+        assert watch.running is False and sys.getrefcount(watch) == count
+    hand.put(pc_signal_is_free=lambda signum: signum != SIGNAL)
+    with pytest.raises(RuntimeError, match=f"signal {int(SIGNAL)} is in use in this process: give another"):
+        watch.start()
+    assert hand.taken() == []
+    hand.put(pc_watch_new=lambda *_: None)
+    with pytest.raises(MemoryError):
+        hand.module.Watch(0.25, SIGNAL)
+    assert hand.taken() == []  # there is nothing to free
+
+
+@needs_the_gil_by_hand
+def test_other_processes_and_the_end(hand):
+    watch = hand.module.Watch(0.25, SIGNAL)
+    assert hand.hooks.exit == hand.hooks.fork == []
+    hand.pipe = 0
+    count = sys.getrefcount(watch)
+    watch.start()
+    (at_exit,), (fork,) = hand.hooks.exit, hand.hooks.fork
+    assert set(fork) == {"before", "after_in_parent", "after_in_child"}
+    hand.taken()
+    fork["before"]()
+    fork["after_in_parent"]()
+    assert hand.taken() == [("pause",), ("resume",)] and watch.running is True
+    fork["after_in_child"]()
+    assert hand.taken() == [("forget",), *ENDS] and watch.running is False
+    assert sys.getrefcount(watch) == count
+    watch.stop()
+    fork["after_in_child"]()
+    at_exit()
+    assert hand.taken() == [("forget",)]
+    watch.start()
+    hand.taken()
+    at_exit()
+    assert hand.taken() == [("stop",), ("note", b"end", 0), *ENDS] and watch.running is False
+    assert (len(hand.hooks.exit), len(hand.hooks.fork)) == (1, 1)  # once in a process
+
+
+@needs_the_gil_by_hand
+def test_two_threads_stop_it_at_once(hand):
+    """The second finds it stopped when the first has joined the threads of the watch."""
+    watch = hand.module.Watch(0.25, SIGNAL)
+    hand.pipe = 0
+    watch.start()
+    hand.taken()
+
+    def stop(_):
+        hand.calls.append(("stop",))
+        if hand.calls.count(("stop",)) == 1:
+            watch.stop()
+
+    hand.put(pc_watch_stop=stop)
+    watch.stop()
+    assert hand.taken() == [("stop",), ("stop",), ("note", b"end", 0), *ENDS]
+
+
+@needs_the_gil_by_hand
+def test_signals_for_a_child(hand):
+    for name in "begin", "to", "end":
+        hand.put(**{f"pc_forward_{name}": lambda number, name=name: hand.calls.append((name, number))})
+    hand.module.forward_begin([2, 15])
+    hand.module.forward_to(77)
+    hand.module.forward_end([2, 15])
+    assert hand.taken() == [("begin", 2), ("begin", 15), ("to", 77), ("end", 2), ("end", 15)]
+
+
+# ---- the beat -------------------------------------------------------------------------
+
+
+def script(hand, waits, free=(), over=0.25):
+    """So many waits, then the end; `free`: the asks, by number, that find the GIL free. Everything is logged."""
+    asks = iter(range(1000))  # with an end, in case that the beat has none
+    waits = iter(waits)
+    ended = []
+
+    def end():
+        ended.append(1)
+        if len(ended) > 100:
+            os._exit(3)
+        return 0.0
+
+    def nap(watch, mean):
+        hand.calls.append(("nap", mean))
+        return next(naps, 0)
+
+    def ask(watch, always):
+        hand.calls.append(("ask", always))
+        return next(asks) not in free
+
+    naps = iter([1] * hand.naps)
+    hand.put(
+        pc_watch_nap=nap,
+        pc_watch_ask=ask,
+        pc_watch_got=lambda watch: next(waits, None) or end(),
+        pc_watch_holder=lambda watch, longest: hand.idents[longest],
+        pc_watch_over=lambda watch: over,
+    )
+
+
+@needs_the_gil_by_hand
+def test_a_beat_is_rarer_after_a_wait(hand):
+    """Twice the wait, from 1 ms to 10; once. It asks when the GIL is held, and at the end in any case."""
+    hand.put(pc_watch_judge=lambda watch, stall: hand.calls.append(("judge", bool(stall))))
+    hand.naps = 5
+    script(hand, [0.0001, 0.003, 0.2, 0.0001], free=(1,))
+    watch = hand.module.Watch(0.25, SIGNAL)
+    watch.start()
+    hand.taken()
+    hand.beat()
+    hand.check()
+    assert hand.taken() == [
+        ("nap", 0.001), ("ask", 0), ("judge", False),
+        ("nap", 0.001), ("ask", 0), ("nap", 0.001), ("ask", 0), ("judge", False),
+        ("nap", 0.006), ("ask", 0), ("judge", False),
+        ("nap", 0.010), ("ask", 0), ("judge", False),
+        ("nap", 0.001), ("ask", 1), ("judge", False),
+    ]  # fmt: skip
+    hand.naps = 2
+    script(hand, [0.003, 0.0001], free=(1,))
+    hand.beat()
+    assert [call[1] for call in hand.taken() if call[0] == "nap"] == [0.001, 0.006, 0.001]
+    watch.ask_always(True)
+    hand.naps = 1
+    script(hand, [0.0001])
+    hand.beat()
+    assert [call[1] for call in hand.taken() if call[0] == "ask"] == [1, 1]
+    watch.ask_always(False)
+    script(hand, [0.0001])
+    hand.beat()
+    assert [call[1] for call in hand.taken() if call[0] == "ask"] == [0, 1]
+    watch.stop()
+    watch.start(True)
+    script(hand, [0.0001])
+    hand.taken()
+    hand.beat()
+    assert [call[1] for call in hand.taken() if call[0] == "ask"] == [1, 1]
+    watch.stop()
+
+
+def stalled(hand, waits=(0.25,), then=()):
+    """What was told of each wait that counts."""
+    told = []
+
+    def keep(watch, stall):
+        hand.calls.append(("keep", bool(stall)))
+        told.append(CStall.from_buffer_copy(stall.contents))
+
+    hand.put(pc_watch_judge=lambda watch, stall: hand.calls.append(("judge", bool(stall))), pc_watch_keep=keep)
+    hand.naps = len(waits)
+    script(hand, [*waits, 0.0001])
+    hand.put(**dict(then))
+    watch = hand.module.Watch(0.25, SIGNAL)
+    watch.start()
+    hand.taken()
+    try:
+        hand.beat()
+    finally:
+        watch.stop()
+    hand.check()
+    return told
+
+
+@needs_the_gil_by_hand
+def test_a_stall_is_kept(hand):
+    (stall,) = stalled(hand)
+    # It is looked at whose it was before that one goes on. Then the beat asks again at once.
+    assert [call for call in hand.taken() if call[0] in ("nap", "ask", "judge", "keep")] == [
+        ("nap", 0.001), ("ask", 0), ("judge", True), ("keep", True), ("nap", 0.0), ("ask", 1), ("judge", False),
+    ]  # fmt: skip
+    assert [name.ident for name in stall.names] == hand.idents
+    assert stall.names[0].thread.decode() == threading.current_thread().name
+    assert stall.names[1].thread == b""
+    # Whoever had the GIL was at the end of a call.
+    assert Path(stall.file.decode()) == Path(__file__) and stall.line > 0
+    assert stall.function == b"ByHand.start.<locals>.<lambda>"
+    assert stalled(hand, [0.24999]) == []
+    assert len(stalled(hand, [0.3, 0.25])) == 2
+
+
+@needs_the_gil_by_hand
+@pytest.mark.parametrize("enabled", [True, False])
+def test_nothing_of_the_program_runs_for_it(hand, enabled):
+    """No attribute that is computed; and the garbage collector, which runs finalizers, is off meanwhile."""
+    ran, states = [], []
+
+    class Computed(threading.Thread):
+        def __getattribute__(self, name):
+            ran.append(name)
+            return super().__getattribute__(name)
+
+    def holder(watch, longest):
+        states.append(gc.isenabled())
+        ran.clear()
+        return ident
+
+    def kept(watch, stall):
+        states.append((gc.isenabled(), list(ran), stall.contents.names[1].thread))
+
+    thread = Computed(target=(stay := threading.Event()).wait, name="computed")
+    thread.start()
+    ident, was = thread.ident, gc.isenabled()
+    (gc.enable if enabled else gc.disable)()
+    try:
+        stalled(hand, then={"pc_watch_holder": holder, "pc_watch_keep": kept})
+    finally:
+        (gc.enable if was else gc.disable)()
+        stay.set()
+        thread.join()
+    assert states == [False, False, (enabled, [], b"computed")]
+
+
+@needs_the_gil_by_hand
+@pytest.mark.parametrize("name", ["w\u00f6rker", "undecodable \udce9", "x" * 255, "x" * 256, "\ud800", 7])
+def test_names(hand, monkeypatch, name):
+    """In UTF-8; what cannot be written so, or does not fit, is unknown."""
+    monkeypatch.setattr(threading.current_thread(), "_name", name)
+    (stall,) = stalled(hand)
+    expected = name.encode("utf-8", "surrogateescape") if name not in ("x" * 256, "\ud800", 7) else b""
+    assert stall.names[0].thread == expected
+    assert stall.line > 0  # all the same
+
+
+@needs_the_gil_by_hand
+def test_threads_that_are_not_known(hand, monkeypatch):
+    hand.idents[0] += 1
+    (stall,) = stalled(hand)
+    assert (stall.names[0].thread, stall.line, stall.names[1].thread) == (b"", 0, b"")
+    hand.idents[:] = [0, hand.idents[0] - 1]
+    (stall,) = stalled(hand)
+    assert stall.names[1].thread.decode() == threading.current_thread().name
+    hand.idents[:] = [hand.idents[1], 0]
+    # A program that does not use threads, or has another module of this name.
+    for module in (None, 7, SimpleNamespace(_active={})):
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, "threading", module)
+            assert stalled(hand)[0].names[0].thread == b""
+    with monkeypatch.context() as patch:
+        patch.delitem(sys.modules, "threading")
+        (stall,) = stalled(hand)
+        assert stall.names[0].thread == b"" and stall.line > 0
+    for active in (None, {}, {hand.idents[0]: 7}):
+        with monkeypatch.context() as patch:
+            patch.setattr(threading, "_active", active)
+            (stall,) = stalled(hand)
+        assert stall.names[0].thread == b"" and stall.line > 0
+
+
+@needs_the_gil_by_hand
+def test_a_place_is_at_a_call(hand):
+    """It is where the thread is, in the middle of a call or else."""
+    inside, outside = threading.Event(), []
+
+    def call():
+        inside.set()
+        stay.wait()
+
+    def loop():
+        inside.set()
+        while not outside:
+            pass
+
+    for work, known in ((call, True), (loop, False)):
+        inside.clear()
+        stay = threading.Event()
+        thread = threading.Thread(target=work)
+        thread.start()
+        inside.wait()
+        hand.idents[0] = thread.ident
+        stalls = [stalled(hand)[0] for _ in range(3)]
+        stay.set()
+        outside.append(1)
+        thread.join()
+        if known:
+            assert {(stall.line > 0, Path(stall.file.decode()).name) for stall in stalls} == {(True, "threading.py")}
+        else:
+            assert {stall.line for stall in stalls} == {0}
+        outside.clear()

@@ -1,0 +1,1128 @@
+"""Which line held the GIL: right lines, no wrong ones, and a program that notices nothing of being watched."""
+
+import ctypes
+import gc
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from cases import slow
+
+import pycrust
+from pycrust import _probe
+from pycrust.bench import stalls
+from pycrust.bench.stalls import Place, Seen, Stall, called_functions, read, stack_of
+
+pytestmark = pytest.mark.measures
+
+needs_watch = pytest.mark.skipif(bool(_probe.why_not()), reason=f"the GIL cannot be watched: {_probe.why_not()}")
+
+HERE = Path(__file__)
+
+
+@pytest.fixture
+def unwatched(pytestconfig):
+    if pytestconfig.getoption("gil_stalls") is not None:
+        pytest.skip("one watch at a time: this process has that of --gil-stalls")
+
+
+def watches_this_process(test):
+    return needs_watch(pytest.mark.usefixtures("unwatched")(test))
+
+
+# ---- the labels, on figures made by hand ---------------------------------------
+
+
+def seen(**changed):
+    """A thread that kept the GIL for 100 ms, asked for it after 5, and ran all the time."""
+    frame = (
+        'Stack (most recent call first):\n  File "/app.py", line 7 in handler\n  File "/app.py", line 2 in <module>\n'
+    )
+    usual = Seen(
+        switches=1, begin=10.0, seconds=0.1, late=0.0, delay=0.0, before=0.002, watched=0.098, cpu=0.098, asleep=0.0,
+        ignored=0.09, looks=40, collecting=0, thread="MainThread", tracebacks=2 * frame,
+    )  # fmt: skip
+    return usual._replace(**changed)
+
+
+def test_who_goes_on_though_asked_holds_the_gil():
+    stall = Stall.of(seen(), 0.02, start=4.0)
+    assert (stall.begin, stall.label, stall.thread, stall.seen) == (6.0, "held", "MainThread", "during")
+    assert stall.seconds == pytest.approx(0.1)
+    assert stall.stack == (Place("/app.py", 7, "handler"), Place("/app.py", 2, "<module>"))
+
+
+@pytest.mark.parametrize(
+    ("changed", "label"),
+    [
+        ({"ignored": 0.001}, "unknown"),  # it gave the GIL away when asked
+        ({"ignored": 0.001, "switches": 5}, "contention"),
+        ({"switches": 5}, "held"),  # the last of several held it
+        ({"collecting": 40}, "gc"),
+        ({"collecting": 3}, "held"),
+        ({"cpu": 0.008, "ignored": 0.001}, "no core"),  # the holder did not run
+        ({"cpu": 0.008, "ignored": 0.006}, "no core"),  # it did a little, too little to count
+        ({"cpu": 0.0, "asleep": 0.095}, "held"),  # it slept with the GIL
+        ({"ignored": 0.001, "delay": 0.08}, "no core"),
+        ({"ignored": 0.001, "late": 0.08, "switches": 5}, "no core"),
+        ({"looks": 0, "ignored": 0.0, "watched": 0.0, "cpu": 0.0, "before": 0.0, "late": 0.1}, "no core"),
+    ],
+)
+def test_labels(changed, label):
+    assert Stall.of(seen(**changed), 0.02).label == label
+
+
+def test_a_hold_is_as_long_as_the_holder_ran():
+    """Of 300 ms it had a core for 100."""
+    stall = Stall.of(seen(seconds=0.3, watched=0.298), 0.02)
+    assert (stall.label, stall.seconds) == ("held", pytest.approx(0.1))
+
+
+def test_two_looks_that_agree_make_a_line():
+    def frames(*lines):
+        return "".join(f'Stack (most recent call first):\n  File "/a.py", line {line} in f\n' for line in lines)
+
+    assert stack_of(seen(tracebacks=frames(1)))[0] == ()
+    assert stack_of(seen(tracebacks=frames(1, 2)))[0] == ()
+    assert stack_of(seen(tracebacks=frames(1, 2, 2)))[0][0].line == 2
+    assert stack_of(seen(tracebacks=""))[0] == ()
+    # One look during the stall, one after it.
+    assert stack_of(seen(tracebacks=frames(3), file="/a.py", line=3, function="f"))[0][0].line == 3
+    assert stack_of(seen(tracebacks=frames(3), file="/a.py", line=4, function="f"))[0] == ()
+    # Only a sleeper's line is taken from where it was after the stall: it is not signalled.
+    after = seen(tracebacks="", file="/a.py", line=4, function="f")
+    assert stack_of(after)[0] == ()
+    assert stack_of(after._replace(cpu=0.0, asleep=0.09)) == ((Place("/a.py", 4, "f"),), "after")
+
+
+def test_the_import_system_is_not_a_place():
+    frame = 'Stack (most recent call first):\n  File "<frozen importlib._bootstrap>", line 2 in f\n  File "/a.py", line 5 in g\n'
+    assert stack_of(seen(tracebacks=2 * frame))[0][0] == Place("/a.py", 5, "g")
+
+
+def test_paths_are_read_as_faulthandler_writes_them(tmp_path):
+    path = tmp_path / "straße.py"
+    path.write_text("")
+    written = str(path).replace("ß", "\\xdf")
+    frame = f'Stack (most recent call first):\n  File "{written}", line 1 in f\n'
+    assert stack_of(seen(tracebacks=2 * frame))[0][0].file == str(path)
+
+
+def test_what_to_try_comes_from_the_imports(tmp_path):
+    path = tmp_path / "app.py"
+    path.write_text(
+        "import json as j\nfrom zlib import crc32\nimport nowhere_at_all\nj.dumps(1)\ncrc32(b'')\nnowhere_at_all.f()\nj\n"
+    )
+    assert [list(called_functions(Place(str(path), line, "f"))) for line in (4, 5, 6, 7)] == [
+        ["json:dumps"], ["zlib:crc32"], [], [],
+    ]  # fmt: skip
+
+
+# ---- lines that hold the GIL ------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def big():
+    return list(range(12_000_000))
+
+
+class Objects:
+    """Many objects, to be freed at once."""
+
+    def __init__(self):
+        self.many = [object() for _ in range(6_000_000)]
+
+
+def hold_by_search(big):
+    assert -1 not in big
+
+
+def hold_by_concatenation(big):
+    len(big + big)
+
+
+def hold_by_unpacking(big):
+    len([*range(9_000_000)])
+
+
+def hold_by_deletion(big):
+    objects = Objects()
+    del objects
+
+
+def hold_by_a_call(big):
+    pycrust.sum_of_squares(3 * 10**9)
+
+
+def hold_asleep(big):
+    ctypes.PyDLL(None).usleep(200_000)
+
+
+HOLDS = [hold_by_search, hold_by_concatenation, hold_by_unpacking, hold_by_deletion, hold_asleep]
+
+
+def watched(function, *args, where="main", over=0.02):
+    """What a watch over a call says."""
+    with stalls(over) as watch:
+        if where == "main":
+            function(*args)
+        else:
+            # It lives on for a moment: the name of a thread that has ended is not known.
+            thread = threading.Thread(target=lambda: (function(*args), time.sleep(0.1)), name="the worker")
+            thread.start()
+            thread.join()
+    return watch
+
+
+@watches_this_process
+@pytest.mark.parametrize("where", ["main", slow("worker")])
+@pytest.mark.parametrize("hold", [hold_by_a_call, *map(slow, HOLDS)], ids=lambda hold: hold.__name__)
+def test_the_line_that_held(hold, where, big, until):
+    expected = hold.__code__.co_firstlineno + (2 if hold is hold_by_deletion else 1)
+
+    def mine(watch):
+        mine = [line for line in watch.lines if line.place.file == str(HERE) and line.place.function.startswith("hold")]
+        assert {line.place.line for line in mine} <= {expected, *({expected - 1} if hold is hold_by_deletion else ())}
+        return [line for line in mine if line.place.line == expected]
+
+    threads = ["MainThread" if where == "main" else "the worker"]  # on a busy machine a name may not be learnt in time
+    watch = until(
+        lambda watch: [line for line in mine(watch) if line.threads == threads],
+        lambda: watched(hold, big, where=where),
+    )
+    (line,) = mine(watch)
+    assert str(line.place) in str(watch)
+    assert line.place.source in str(watch)
+
+
+@watches_this_process
+def test_a_sleep_with_the_gil_is_not_cut_short():
+    slept = []
+
+    def sleep():
+        start = time.perf_counter()
+        slept.append(ctypes.PyDLL(None).usleep(300_000))
+        slept.append(time.perf_counter() - start)
+
+    watched(sleep)
+    assert slept[0] == 0 and slept[1] >= 0.3
+
+
+# ---- and those that do not -----------------------------------------------------------
+
+
+def spin(seconds):
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        pass
+
+
+def four_threads():
+    threads = [threading.Thread(target=spin, args=(1.0,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def hogged():
+    hogs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(6)]
+    try:
+        time.sleep(0.3)
+        spin(1.5)
+    finally:
+        for hog in hogs:
+            hog.kill()
+            hog.wait()
+
+
+def suspended():
+    script = f"for i in 1 2 3; do sleep 0.1; kill -STOP {os.getpid()}; sleep 0.2; kill -CONT {os.getpid()}; done"
+    with subprocess.Popen(["sh", "-c", script]) as other:
+        while other.poll() is None:
+            spin(0.01)
+
+
+@watches_this_process
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda: time.sleep(0.3), lambda: pycrust.threadable_sum_of_squares(3 * 10**9),
+        slow(four_threads), slow(hogged), slow(suspended),
+    ],
+    ids=["sleep", "released", "threads", "no core", "suspended"],
+)  # fmt: skip
+def test_no_false_line(work):
+    watch = watched(work)
+    assert watch.held == [], watch
+
+
+@pytest.mark.slow
+@watches_this_process
+def test_a_collection_is_labelled_so(until):
+    def collect():
+        watch = watched(gc.collect)
+        assert watch.held == [], watch
+        return watch
+
+    gc.disable()
+    try:
+        keep = [[number] for number in range(2_000_000)]
+        until(lambda watch: "gc" in {stall.label for stall in watch.stalls}, collect)
+    finally:
+        gc.enable()
+    assert len(keep) == 2_000_000
+
+
+# ---- the watch -----------------------------------------------------------------------
+
+
+@watches_this_process
+def test_one_watch_at_a_time():
+    with stalls(), pytest.raises(RuntimeError, match="watched already"), stalls():
+        pass
+    with stalls():
+        pass
+
+
+@needs_watch
+def test_no_trace_is_left(python):
+    """In a process of its own: here the threads of other tests may still be ending."""
+    paths = os.pathsep.join([str(HERE.parent), str(HERE.parents[1])])
+    done = python("import test_stalls; test_stalls.leaves_no_trace()", env={**os.environ, "PYTHONPATH": paths})
+    assert done.returncode == 0, done.stderr
+
+
+def leaves_no_trace():
+    before = (signal.getsignal(signal.SIGURG), threading.enumerate(), list(gc.callbacks), sys.getswitchinterval())
+    tasks = sorted(os.listdir("/proc/self/task"))
+    files = sorted(os.listdir("/proc/self/fd"))
+    with stalls():
+        assert threading.enumerate() == before[1]
+        assert len(sys._current_frames()) == len(before[1])
+        assert len(os.listdir("/proc/self/task")) == len(tasks) + 2
+    assert (
+        signal.getsignal(signal.SIGURG),
+        threading.enumerate(),
+        list(gc.callbacks),
+        sys.getswitchinterval(),
+    ) == before
+    assert sorted(os.listdir("/proc/self/task")) == tasks
+    assert sorted(os.listdir("/proc/self/fd")) == files
+    assert _probe.Watch(0.02, signal.SIGURG).running is False
+
+
+@watches_this_process
+def test_errors_come_through():
+    with pytest.raises(ZeroDivisionError), stalls():
+        divmod(1, 0)
+    with stalls():
+        pass
+
+
+@watches_this_process
+def test_a_signal_that_is_in_use():
+    before = signal.signal(signal.SIGUSR2, lambda *_: None)
+    try:
+        with pytest.raises(RuntimeError, match="in use"), stalls(signal=signal.SIGUSR2):
+            pass
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    with stalls(signal=signal.SIGUSR2) as watch:
+        pass
+    assert not watch.watch.signal_lost
+
+
+@watches_this_process
+def test_a_signal_that_the_program_takes_is_the_programs(big, until):
+    got = []
+
+    def take():
+        with stalls() as watch:
+            signal.signal(signal.SIGURG, lambda *_: got.append(1))
+            hold_by_a_call(big)
+        assert got == []
+        signal.raise_signal(signal.SIGURG)
+        assert got.pop() == 1
+        signal.signal(signal.SIGURG, before)
+        return watch
+
+    before = signal.getsignal(signal.SIGURG)
+    try:
+        watch = until(lambda watch: watch.watch.signal_lost, take)
+        assert "the program took the signal" in str(watch)
+    finally:
+        signal.signal(signal.SIGURG, before)
+
+
+@needs_watch
+@pytest.mark.parametrize("over", [0.0, -1.0, 0.001, float("nan"), float("inf")])
+def test_over_is_twice_the_switch_interval_or_more(over):
+    with pytest.raises(ValueError, match="switch interval"):
+        stalls(over)
+
+
+@needs_watch
+def test_a_signal_that_is_still_pending_does_not_end_the_program(python):
+    """SIGUSR1, whose default is to end the process, is under way to a thread that blocks it when the watch ends."""
+    done = python("""
+import signal, pycrust
+from pycrust.bench import stalls
+
+usr1 = {signal.SIGUSR1}
+signal.pthread_sigmask(signal.SIG_BLOCK, usr1)
+for _ in range(20):
+    with stalls(signal=signal.SIGUSR1):
+        pycrust.sum_of_squares(3 * 10**9)
+        pending = signal.sigpending() & usr1
+    if pending:
+        break
+signal.pthread_sigmask(signal.SIG_UNBLOCK, usr1)
+print("pending" if pending else "never sent", signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL)
+""")
+    assert (done.stdout, done.returncode) == ("pending True\n", 0), done.stderr
+
+
+@needs_watch
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGINT, 0, 1000])
+def test_signals_that_cannot_be_used(number):
+    with pytest.raises(ValueError, match=r"signal|SIG"):
+        stalls(signal=number)
+
+
+@pytest.mark.skipif(not _probe.why_not(), reason="here it can be watched")
+def test_elsewhere_it_is_refused():
+    with pytest.raises(RuntimeError, match="cannot be watched here"), stalls():
+        pass
+
+
+@watches_this_process
+def test_a_result_is_a_table_a_plot_and_json(big):
+    Figure = pytest.importorskip("matplotlib.figure").Figure
+    watch = watched(hold_by_a_call, big)
+    written = json.loads(json.dumps(watch.to_dict()))
+    assert written == watch.to_dict()
+    assert (written["schema"], written["schema_version"]) == ("pycrust.bench.stalls", 1)
+    assert set(written["labels"]) == {"held", "contention", "gc", "no core", "unknown"}
+    assert written["watch"]["coverage"] == watch.watch.coverage
+    above, below = watch.plot(Figure())
+    assert "seconds" in below.get_xlabel()
+    assert "ms" in above.get_ylabel()
+    assert "<table>" in watch._repr_html_()
+    assert len(watched(time.sleep, 0.01).plot(Figure())) == 2
+
+
+# ---- the command -------------------------------------------------------------------------
+
+
+def run(*command, options=(), flags=(), **kwargs):
+    return subprocess.run(
+        [sys.executable, *flags, "-m", "pycrust", "stalls", *options, *command],
+        capture_output=True, text=True, **{"timeout": 120, **kwargs},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def script(tmp_path):
+    """Write a script; gives its path."""
+
+    def write(text, name="program.py"):
+        path = tmp_path / name
+        path.write_text(textwrap.dedent(text))
+        return str(path)
+
+    return write
+
+
+HOLDER = """
+    import sys, time, pycrust
+
+    def handler():
+        return pycrust.sum_of_squares(3 * 10**9)
+
+    for _ in range(3):
+        handler()
+    print(sys.argv, __name__)
+"""
+
+
+@needs_watch
+def test_command_end_to_end(script, tmp_path, until):
+    path = script(HOLDER)
+    options = ["--json", "out.json", "--plot", "out.png", "--over", "25"]
+
+    def watched_run():
+        done = run(path, "-x", "--json", "its own", options=options, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == f"{[path, '-x', '--json', 'its own']} __main__\n"
+        return done
+
+    done = until(lambda done: "program.py:5 handler" in done.stderr, watched_run)
+    assert "try `pycrust threadable pycrust:sum_of_squares" in done.stderr
+    assert "of the time covered" in done.stderr and "While nothing ran" in done.stderr
+    written = json.loads((tmp_path / "out.json").read_text())
+    (line,) = [line for line in written["lines"] if line["file"] == path]
+    assert (line["line"], line["function"]) == (5, "handler")
+    assert 1 <= line["count"] <= 3  # on a busy machine one may pass unseen
+    assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+@needs_watch
+def test_fail_over(script, until):
+    path = script(HOLDER)
+    until(lambda done: done.returncode == 1, lambda: run(path, options=["--fail-over", "50"]))
+    assert run(path, options=["--fail-over", "60000"]).returncode == 0
+    failing = script("import sys; sys.exit(7)", "failing.py")
+    assert run(failing, options=["--fail-over", "50"]).returncode == 7
+
+
+def same(done, plain):
+    """The same status and output, but for the report below."""
+    return done.returncode == plain.returncode and done.stdout == plain.stdout and done.stderr.startswith(plain.stderr)
+
+
+@needs_watch
+@pytest.mark.parametrize(
+    "text",
+    [
+        "print('fine')",
+        "import sys; sys.exit(3)",
+        slow("import sys; sys.exit('a message')"),
+        "def f(): 1 / 0\nf()",
+        slow("def f(:"),
+        slow("import os; print('before', flush=True); os._exit(5)"),
+        slow("import os, signal; os.kill(os.getpid(), signal.SIGTERM)"),
+        slow("import os, signal; os.kill(os.getpid(), signal.SIGKILL)"),
+        slow("raise KeyboardInterrupt"),
+        slow("import threading; threading.Thread(target=lambda: 1 / 0).start()"),
+        slow("import atexit; atexit.register(lambda: print('bye')); print(input())"),
+        """
+        import os, sys, threading
+        PROBE = {"pycrust._probe", "atexit", "faulthandler", "gc", "opcode", "_opcode", "_opcode_metadata", "cython_runtime"}
+        PROBE |= {name for name in sys.modules if name.startswith("_cython_")}
+        print(sys.argv, sys.path, sys.flags, __file__, __name__, __spec__)
+        print(sorted(os.environ), sorted(set(sys.modules) - PROBE))
+        print([thread.name for thread in threading.enumerate()], threading.active_count(), len(sys._current_frames()))
+        """,
+    ],
+)
+def test_a_program_does_not_notice(script, text, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", "/somewhere")
+    path = script(text)
+    plain = subprocess.run([sys.executable, path, "x"], capture_output=True, text=True, input="line\n")
+    done = run(path, "x", input="line\n")
+    assert same(done, plain), (done, plain)
+
+
+@needs_watch
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["no_such_script.py"],
+        ["-m", "no_such_module"],
+        ["-m", "json.tool", "--help"],
+        ["-m", "json.tool", "no_such_file"],
+    ],
+    ids=" ".join,
+)
+def test_python_itself_answers(command):
+    plain = subprocess.run([sys.executable, *command], capture_output=True, text=True)
+    done = run(*command)
+    assert same(done, plain), (done, plain)
+    assert "Traceback" not in done.stderr.removeprefix(plain.stderr)
+
+
+@needs_watch
+def test_the_programs_own_sitecustomize_runs(script, tmp_path):
+    script("import sys; print('customized', 'numpy' in sys.modules)", "sitecustomize.py")
+    path = script("import sitecustomize; print(sitecustomize.__file__)")
+    done = run(path, env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    customized = "customized False\n"  # in the process of the command, and in the program
+    assert done.stdout == f"{2 * customized}{tmp_path / 'sitecustomize.py'}\n", done.stderr
+
+
+@needs_watch
+def test_flags_of_python_reach_the_program(script):
+    done = run(script("import sys; print(sys.warnoptions, sys.flags.optimize)"), flags=["-O", "-W", "error"])
+    assert done.stdout == "['error'] 1\n", done.stderr
+
+
+@needs_watch
+def test_ctrl_c_is_the_programs(script):
+    path = script(
+        """
+        import time
+        try:
+            print("ready", flush=True)
+            time.sleep(60)
+        except KeyboardInterrupt:
+            print("the program's own end", flush=True)
+        """
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pycrust", "stalls", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == "ready\n"
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (0, "the program's own end\n"), err
+    assert "of the time covered" in err
+
+
+@needs_watch
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ([], "needs a program"),
+        (["-m"], "needs a program"),
+        (["--over", "nothing", "x.py"], "not a time in milliseconds"),
+        (["--over", "1", "x.py"], "twice the switch interval"),
+        (["--signal", "SIGNOTHING", "x.py"], "there is no signal 'SIGNOTHING'"),
+        (["--signal", "KILL", "x.py"], "SIGKILL cannot be used"),
+        (["--json", "/no/such/folder/x", "x.py"], "there is no folder"),
+    ],
+)
+def test_bad_options_get_a_sentence(options, complaint):
+    done = run(options=options)
+    assert done.returncode == 2
+    assert complaint in done.stderr and "Traceback" not in done.stderr
+
+
+@needs_watch
+def test_isolated_python_is_refused(script):
+    done = run("x.py", flags=["-E"])
+    assert done.returncode == 2 and "site" in done.stderr
+
+
+# ---- forks, files, many threads ----------------------------------------------------------
+
+
+@pytest.mark.slow
+@needs_watch
+def test_forks_are_not_watched_and_not_warned_of(script, until):
+    path = script(
+        """
+        import os, sys, threading
+        for _ in range(20):
+            child = os.fork()
+            if child == 0:
+                tasks = len(os.listdir("/proc/self/task"))
+                sys.exit(40 + tasks)  # by way of its exit handlers
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 41
+        assert len(os.listdir("/proc/self/task")) == 3  # the watch goes on
+        import pycrust
+        pycrust.sum_of_squares(3 * 10**9)
+        """
+    )
+
+    def watched_run():
+        done = run(path, flags=["-W", "error"])
+        assert done.returncode == 0, done.stderr
+        assert "Warning" not in done.stderr
+        assert done.stderr.count("of the time covered") == 1
+        return done
+
+    until(lambda done: "program.py:11" in done.stderr, watched_run)
+
+
+@needs_watch
+@pytest.mark.slow
+def test_a_program_that_closes_all_files_keeps_its_own(script, tmp_path, until):
+    """Descriptors that it opens later may have our numbers: nothing is written to them, nor are they closed."""
+    path = script(
+        f"""
+        import os, pycrust
+        os.closerange(3, 5000)
+        files = []
+        while not files or files[-1].fileno() < 720:
+            files.append(open({str(tmp_path / "own")!r}, "w+"))
+        for _ in range(2):
+            pycrust.sum_of_squares(3 * 10**9)
+        import atexit
+        @atexit.register
+        def last():
+            for file in files:
+                file.seek(0)
+                assert file.read() == ""
+                file.close()
+        """
+    )
+
+    def watched_run():
+        done = run(path)
+        assert done.returncode == 0, done.stderr
+        assert "Error" not in done.stderr
+        return done
+
+    until(lambda done: "or closed the pipe" in done.stderr, watched_run)
+
+
+@needs_watch
+@pytest.mark.slow
+def test_threads_that_come_and_go(python):
+    """Watches that start and stop while threads come, go, collect, and hold the GIL."""
+    done = python(
+        """if True:
+        import gc, threading, time, pycrust
+        from pycrust.bench import stalls
+        end = time.perf_counter() + 4
+        def churn():
+            while time.perf_counter() < end:
+                thread = threading.Thread(target=lambda: sorted(range(200_000), key=lambda x: -x))
+                thread.start()
+                thread.join()
+                gc.collect()
+        def hold():
+            while time.perf_counter() < end:
+                pycrust.sum_of_squares(4 * 10**8)
+                time.sleep(0.001)
+        threads = [threading.Thread(target=work) for work in (churn, churn, hold)]
+        for thread in threads: thread.start()
+        count = 0
+        while time.perf_counter() < end:
+            with stalls(0.010) as watch:
+                time.sleep(0.05)
+            count += 1
+            assert all(stall.place is None or "string" in stall.place.file or "lib" in stall.place.file
+                       or stall.place.file.startswith("/") for stall in watch.held)
+        for thread in threads: thread.join()
+        print("fine" if count else "no watch")
+        """
+    )
+    assert done.stdout == "fine\n", done.stderr
+
+
+@needs_watch
+def test_a_watch_that_is_never_stopped_ends_with_the_interpreter(python):
+    done = python(
+        """if True:
+        import threading, time
+        from pycrust.bench import stalls
+        stalls().__enter__()
+        def run():
+            with_statement = stalls()
+            while True: time.sleep(0.001)
+        threading.Thread(target=run, daemon=True).start()
+        print("end")
+        """
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "end\n", "")
+
+
+def test_what_was_logged_is_read():
+    """Also when the program was killed: then how the watch went is not known."""
+    from pycrust.bench import Stalls
+
+    def record(what, *values):
+        return json.dumps({what: values}, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"
+
+    figures = (1, 2, 3, 0, 0.1, 0.2, 0.0, 0.1, 0.5, 0.02, 8.5)
+    path = "/caf\udce9.py"  # whose name is not UTF-8
+    sleeper = seen(begin=11.0, cpu=0.0, asleep=0.095, tracebacks="", file=path, line=4, function="für")
+    told = record("lasting", *seen(seconds=0.05)) + record("lasting", *seen(seconds=0.07))  # while it lasted
+    killed = record("idle", *figures) + told + record("stall", *seen()) + record("lasting", *sleeper)
+    result = Stalls(over=0.02)
+    assert read(killed + b'{"stall": [1, 2', result)
+    assert [(stall.begin, round(stall.seconds, 6)) for stall in result.stalls] == [(1.0, 0.1), (2.0, 0.097)]
+    assert result.stalls[1].stack == (Place(path, 4, "für"),)
+    assert result.watch is None and "without its exit handlers" in str(result)
+    assert read(killed + record("end", *figures), result) and result.watch.started == 8.5
+    assert not read(b"", result) and not read(killed + record("not started", *figures), result)
+
+
+# ---- what a program would notice of being watched, if it were done otherwise -----------------
+
+
+@needs_watch
+def test_threads_that_fork_at_the_same_time(script):
+    """Each pauses the watch; the last resumes it."""
+    path = script(
+        """
+        import os, threading
+        def fork():
+            for _ in range(60):
+                child = os.fork()
+                if child == 0:
+                    os._exit(0)
+                os.waitpid(child, 0)
+        threads = [threading.Thread(target=fork) for _ in range(6)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        while len(os.listdir("/proc/self/task")) > 3:  # the kernel lists a thread for a moment after it was joined
+            pass
+        print(len(os.listdir("/proc/self/task")))
+        """
+    )
+    done = run(path, timeout=60)
+    assert done.stdout == "3\n", done.stderr  # the watch goes on
+
+
+@needs_watch
+def test_finalizers_run_in_the_threads_of_the_program(script):
+    """Garbage in cycles is there all the time, and so are stalls."""
+    path = script(
+        """
+        import gc, threading, pycrust
+        where = []
+        class Node:
+            def __init__(self):
+                self.me = self
+            def __del__(self):
+                where.append(threading.get_ident())
+        gc.collect()
+        gc.set_threshold(8, 1, 1)
+        for _ in range(30):
+            gc.collect()
+            Node(), Node()
+            pycrust.sum_of_squares(2 * 10**8)
+        print(len(where) > 0, set(where) == {threading.get_ident()})
+        """
+    )
+    assert run(path, options=["--over", "10"]).stdout == "True True\n"
+
+
+@needs_watch
+def test_a_program_whose_open_is_another(script, until):
+    """The log is opened once, before the program, under a high number."""
+    path = script(
+        """
+        import builtins, os, pycrust
+        opened, builtins.open = [], lambda *args, **kwargs: opened.append(args)
+        os.open = None
+        first = os.dup(2)
+        for _ in range(3):
+            pycrust.sum_of_squares(3 * 10**9)
+        print(opened, first)
+        """
+    )
+    plain = subprocess.run([sys.executable, path], capture_output=True, text=True)
+
+    def watched_run():
+        done = run(path)
+        assert done.stdout == plain.stdout
+        assert "Traceback" not in done.stderr
+        return done
+
+    until(lambda done: "program.py:7" in done.stderr, watched_run)
+
+
+@needs_watch
+def test_stalls_of_a_program_that_closed_all_files(script, until):
+    path = script("import os, pycrust\nos.closerange(3, 5000)\nfor _ in range(3): pycrust.sum_of_squares(3 * 10**9)\n")
+    until(lambda done: re.search(r"\nheld +[1-3] ", done.stderr), lambda: run(path))
+
+
+@needs_watch
+def test_the_locale_of_the_program_is_not_that_of_the_log(script, until):
+    names = ("de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "de_DE", "ru_RU.UTF-8")
+    path = script(
+        f"""
+        import locale, pycrust
+        for name in {names}:
+            try:
+                locale.setlocale(locale.LC_ALL, name)
+            except locale.Error:
+                continue
+        for _ in range(3): pycrust.sum_of_squares(3 * 10**9)
+        """
+    )
+    until(lambda done: "program.py:8" in done.stderr, lambda: run(path))
+
+
+@watches_this_process
+def test_a_signal_that_the_program_registers_with_faulthandler(big, tmp_path, until):
+    """It is the program's, who finds no traceback that it did not ask for."""
+    import faulthandler
+
+    def take():
+        with open(tmp_path / "own", "w+") as file, stalls() as watch:
+            faulthandler.register(signal.SIGURG, file=file)
+            try:
+                hold_by_a_call(big)
+                assert (tmp_path / "own").read_text() == ""
+                signal.raise_signal(signal.SIGURG)
+                assert "Current thread" in (tmp_path / "own").read_text()
+            finally:
+                faulthandler.unregister(signal.SIGURG)
+        assert _probe.Watch(0.02, signal.SIGURG).start is not None
+        return watch
+
+    until(lambda watch: watch.watch.signal_lost, take)
+
+
+@needs_watch
+def test_subinterpreters_say_nothing(script):
+    names = ("_interpreters", "_xxsubinterpreters")
+    path = script(
+        f"""
+        import importlib
+        for name in {names}:
+            try:
+                interpreters = importlib.import_module(name)
+                break
+            except ImportError:
+                pass
+        for _ in range(2):
+            interpreters.run_string(interpreters.create(), "import sys; print([p for p in sys.path if 'watched' in p])")
+        """
+    )
+    done = run(path)
+    assert done.stdout == "[]\n[]\n" and "not watched" not in done.stderr, done.stderr
+
+
+@needs_watch
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("hold(); hold(); hold()", "MainThread"),
+        ("import _thread; _thread.start_new_thread(lambda: (hold(), hold(), hold(), sleep(0.3)), ()); sleep(0.1); sleep(0.5)", r"thread \d+"),
+        (
+            "import ctypes, _thread\n"
+            "def run():\n"
+            "    ctypes.CDLL(None).prctl(15, b'the pool', 0, 0, 0)\n"
+            "    hold(); hold(); hold(); sleep(0.3)\n"
+            "_thread.start_new_thread(run, ()); sleep(0.1); sleep(0.5)",
+            "the pool",
+        ),
+        ("import threading as t; x = t.Thread(target=lambda: (hold(), hold(), hold(), sleep(0.3)), name='wörker \"1\"'); x.start(); x.join()", 'wörker "1"'),
+    ],
+    ids=["main", "_thread", "named by the system", "threading"],
+)  # fmt: skip
+def test_threads_have_names(script, until, text, name):
+    """Without threading, too."""
+    path = script(
+        f"import sys\nfrom time import sleep\nhold = lambda big=range(7_000_000): -1.5 in big\n{text}\n"
+        "assert 'import threading' in open(__file__).read() or 'threading' not in sys.modules\n"
+    )
+
+    def watched_run():
+        done = run(path, options=["--json", "-"])
+        assert done.returncode == 0, done.stderr
+        return {
+            line["file"] == path and thread for line in json.loads(done.stdout)["lines"] for thread in line["threads"]
+        }
+
+    found = until(lambda names: names - {False}, watched_run)
+    assert all(re.fullmatch(name, thread) for thread in found - {False}), found
+
+
+@needs_watch
+@pytest.mark.parametrize(
+    "command", [["no_such_script.py"], ["-m", "no_such_module"], ["broken.py"], ["-m", "broken"], ["."]], ids=" ".join
+)
+def test_a_program_that_did_not_start_has_no_report(script, tmp_path, command):
+    script("def f(:", "broken.py")
+    plain = subprocess.run([sys.executable, *command], capture_output=True, text=True, cwd=tmp_path)
+    done = run(*command, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (plain.returncode, plain.stdout, plain.stderr)
+    assert plain.returncode != 0
+
+
+@needs_watch
+def test_kill_int_ends_the_program(script):
+    """Not by Ctrl-C, which the program gets itself, but by its process number."""
+    path = script("import time\nprint('ready', flush=True)\ntime.sleep(60)")
+    command = [sys.executable, "-m", "pycrust", "stalls", path]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGINT and "KeyboardInterrupt" in err and "of the time covered" in err
+
+
+@needs_watch
+def test_a_signal_before_the_program_has_started(python):
+    """It reaches the program as soon as it is there."""
+    done = python(
+        """if True:
+        import os, signal, subprocess, sys
+        from pycrust.bench.stalls import run
+        class Late(subprocess.Popen):
+            def __init__(self, *args, **kwargs):
+                os.kill(os.getpid(), signal.SIGTERM)
+                super().__init__(*args, **kwargs)
+        subprocess.Popen = Late
+        print(run([sys.executable, "-c", "import time; time.sleep(30)"], dict(os.environ)))
+        """
+    )
+    assert done.stdout == f"{-signal.SIGTERM}\n", done.stderr
+
+
+@needs_watch
+def test_the_program_inherits_files(script):
+    path = script("import os; os.write(9, b'inherited')")
+    done = subprocess.run(["sh", "-c", f"exec {sys.executable} -m pycrust stalls {path} 9>&1"], capture_output=True)
+    assert done.stdout == b"inherited", done.stderr
+
+
+@needs_watch
+@pytest.mark.parametrize("closed", [1, 2])
+def test_closed_outputs(script, tmp_path, closed):
+    path = script(
+        f"import os\nfiles = [number for number in range(3) if os.path.exists(f'/proc/self/fd/{{number}}')]\n"
+        f"print(files, file=open({str(tmp_path / 'files')!r}, 'w'))"
+    )
+    command = f"exec {sys.executable} -m pycrust stalls {path} {closed}>&-"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60)
+    assert (tmp_path / "files").read_text() == f"{[number for number in range(3) if number != closed]}\n"
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "" and "Traceback" not in done.stderr
+
+
+@needs_watch
+def test_the_core_file_is_the_programs(script, tmp_path):
+    resource = pytest.importorskip("resource")
+    path = script("import os; os.abort()")
+
+    def dumped(command):
+        def allow():
+            resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
+
+        process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL, preexec_fn=allow)
+        status = os.waitpid(process.pid, 0)[1]
+        process.returncode = 0
+        assert os.WTERMSIG(status) == signal.SIGABRT
+        return os.WCOREDUMP(status)
+
+    if not dumped([sys.executable, path]):
+        pytest.skip("programs leave no core files here")
+    assert not dumped([sys.executable, "-m", "pycrust", "stalls", path])
+
+
+@needs_watch
+def test_a_stall_right_after_another_is_not_lost(script, until):
+    """Here each begins as soon as the one before has ended. (That nothing takes the GIL in between: test_probe.)"""
+    path = script("import pycrust\nfor _ in range(8): pycrust.sum_of_squares(4 * 10**8)\n")
+
+    def count(done):
+        return sum(stall["label"] == "held" for stall in json.loads(done.stdout)["stalls"])
+
+    until(lambda done: count(done) >= 8, lambda: run(path, options=["--json", "-"]))
+
+
+# ---- a hold that lasts -------------------------------------------------------------------
+
+
+DEADLOCK = """
+    import ctypes, threading
+    # A hold that has no end: with the GIL this thread waits for a lock of C's that only it could release.
+    libc = ctypes.PyDLL(None)
+    mutex = ctypes.create_string_buffer(64)
+    def handler():
+        libc.pthread_mutex_lock(mutex)
+        libc.pthread_mutex_lock(mutex)
+    handler()
+"""
+
+
+@needs_watch
+@pytest.mark.parametrize("end", ["killed", "aborted"])
+def test_a_hold_that_never_ends_is_told_while_it_lasts(script, end):
+    path = script(DEADLOCK)
+    options = ["--dump-over", "0.5", *(["--abort-over", "1"] if end == "aborted" else [])]
+    command = [sys.executable, "-m", "pycrust", "stalls", *options, path]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    told = []
+    while "in handler" not in "".join(told):
+        told.append(process.stderr.readline())
+        assert told[-1], told
+    assert re.search(r"pycrust: MainThread has held the GIL for \d+ s", "".join(told))
+    if end == "killed":
+        process.send_signal(signal.SIGQUIT)  # of which Python has no handler
+    rest = process.communicate(timeout=60)[1]
+    assert process.returncode == -(signal.SIGQUIT if end == "killed" else signal.SIGABRT)
+    assert ("as --abort-over asks" in rest) == (end == "aborted")
+    assert "program.py:8 handler" in rest and "1 line held the GIL" in rest, rest
+
+
+# ---- a server under load -------------------------------------------------------------------
+
+
+@needs_watch
+@pytest.mark.slow
+def test_a_service_and_the_handler_that_freezes_it(script, tmp_path, until):
+    """uvicorn on loopback, clients in threads: one of its handlers holds the GIL for 200 ms."""
+    pytest.importorskip("uvicorn")
+    script(
+        """
+        import asyncio
+        import zlib
+        from pycrust import sum_of_squares, threadable_sum_of_squares
+
+        DATA = bytes(100_000)
+
+        async def page():
+            await asyncio.sleep(0.001)
+            return str(zlib.crc32(DATA))
+
+        async def report():
+            total = sum_of_squares(3 * 10**9)
+            return str(total)
+
+        async def right():
+            return str(await asyncio.to_thread(threadable_sum_of_squares, 3 * 10**9))
+
+        async def app(scope, receive, send):
+            if scope["type"] != "http":
+                return
+            body = await {"/": page, "/report": report, "/right": right}[scope["path"]]()
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": body.encode()})
+        """,
+        "service.py",
+    )
+
+    def serve():
+        """The lines of the service, and all the report."""
+        command = [sys.executable, "-m", "pycrust", "stalls", "--json", "out.json"]
+        server = subprocess.Popen(
+            [*command, "-m", "uvicorn", "service:app", "--port", "0", "--lifespan", "off", "--no-access-log"],
+            cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        )  # fmt: skip
+        try:
+            port = next(int(found[1]) for line in server.stderr if (found := re.search(r"127\.0\.0\.1:(\d+)", line)))
+            load(port, [*["/"] * 100, "/report", "/right", "/report"])
+            os.killpg(server.pid, signal.SIGINT)
+            _, report = server.communicate(timeout=60)
+        finally:
+            if server.poll() is None:
+                os.killpg(server.pid, signal.SIGKILL)
+        written = json.loads((tmp_path / "out.json").read_text())
+        mine = [line for line in written["lines"] if line["file"].endswith("service.py")]
+        assert {(line["line"], line["function"]) for line in mine} <= {(13, "report")}, report
+        return mine, report
+
+    (line,), report = until(lambda found: found[0], serve)
+    assert "service.py:13 report" in report, report
+    assert 1 <= line["count"] <= 8 and line["threadable"] == "pycrust:sum_of_squares"
+
+
+def load(port, paths, clients=4):
+    """Ask for all the paths, in several threads at once."""
+    import http.client
+
+    def client():
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        for path in paths:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            answers.append((answer.status, answer.read()))
+        connection.close()
+
+    answers = []
+    threads = [threading.Thread(target=client) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [status for status, _ in answers] == [200] * len(paths) * clients

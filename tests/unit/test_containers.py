@@ -1,0 +1,504 @@
+"""What containers of other packages hold reaches C as it is, or is refused with advice that works."""
+
+import math
+import mmap
+import operator
+import re
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import pycrust
+from pycrust import reference
+
+A, B = 2**60 + 1, 2**60 + 3  # one apart from their mean, and in float64 equal
+ALL = ("sumsq", "norm", "rms", "sum", "mean", "var", "std")
+
+
+def advice(error, **names):
+    """What the message advises to pass as where=, evaluated."""
+    found = re.search(r"pass where=(.*?)( \(for dask|$)", str(error.value))
+    return eval(found[1], {"np": np, **names})
+
+
+def takes(a, numbers):
+    """Every function takes the container exactly as these numbers."""
+    numbers = np.asarray(numbers)
+    if numbers.dtype == object:
+        numbers = numbers.tolist()
+    for name in ALL:
+        result, expected = getattr(pycrust, name)(a), getattr(reference, name)(numbers)
+        assert type(result) is type(expected) and result == expected, name
+    assert pycrust.Accumulator(a) == pycrust.Accumulator(numbers)
+
+
+def takes_with_advice(a, numbers, match):
+    """What is missing is refused, as is a where= that leaves it in; with the advice, `numbers` are what is there."""
+    for name in ALL:
+        with pytest.raises(TypeError, match=match) as error:
+            getattr(pycrust, name)(a)
+        with pytest.raises(TypeError, match=match):
+            getattr(pycrust, name)(a, where=np.ones(len(a), bool))
+        where = advice(error, a=a)
+        assert getattr(pycrust, name)(a, where=where) == getattr(reference, name)(np.asarray(numbers))
+    with pytest.raises(TypeError, match=match):
+        pycrust.Accumulator(a)
+    assert pycrust.Accumulator(a, where=where) == pycrust.Accumulator(numbers)
+    held = [np.arange(len(a)), a]
+    with pytest.raises(TypeError, match=r"a\[1\](\.data)? has missing|np\.ma\.stack") as error:
+        pycrust.sum(held)
+    if "np.ma.stack" not in str(error.value):
+        total = pycrust.Accumulator()
+        eval(re.search(r"with (update.*)", str(error.value))[1], {"update": total.update, "a": held})
+        assert total == pycrust.Accumulator(numbers)
+
+
+def takes_as_where(where, present):
+    """A container of [True, missing, False] as where=: refused, but not as it is advised; `present` has none missing."""
+    with pytest.raises(TypeError, match=r"pass where=where\.(fillna|fill_null|filled)\(False\)") as error:
+        pycrust.sum([1, 2, 4], where=where)
+    assert pycrust.sum([1, 2, 4], where=advice(error, where=where)) == 1
+    assert pycrust.sum([1, 2, 4], where=present) == 5
+
+
+# ---- NumPy ----------------------------------------------------------------------
+
+
+def test_masked_arrays():
+    a = np.ma.masked_array([A, 7, B], [False, True, False])
+    takes_with_advice(a, [A, B], "masked arrays are not taken")
+    assert pycrust.var(a, where=~a.mask) == 1.0
+    takes_as_where(np.ma.masked_array([True, True, False], [0, 1, 0]), np.array([True, False, True]))
+    plain = np.ma.masked_array([A, B])
+    assert pycrust.var(plain, where=~plain.mask) == 1.0
+    rows = np.ma.masked_array([[A, 5], [B, 7]], [[0, 1], [0, 1]])
+    assert pycrust.sum(rows, axis=0, where=[True, False]).tolist() == [A + B, 0]
+    with pytest.raises(TypeError, match="masked"):
+        pycrust.sum(rows, axis=0, where=[False, True])
+
+
+def test_objects_that_are_ints():
+    own = pycrust.sumsq(np.full((3, 2), 2**40), axis=1, dtype=object)
+    assert own.dtype == object
+    takes(own, own)
+    assert pycrust.sum(own) == 6 * 2**80
+    assert pycrust.sum(np.array([2**70, True, np.uint64(2**64 - 1)], object)) == 2**70 + 2**64
+    total = pycrust.Accumulator([2])
+    total.update(own, where=[True, False, False])
+    assert total.sum() == 2**81 + 2
+
+
+def test_zero_dimensional_arrays_in_lists():
+    for a in ([np.array(2**64 - 1, "u8"), -1], [-1, np.array(2**64 - 1, "u8")], [[np.array(2**64 - 1, "u8")], [-1]]):
+        assert pycrust.sum(a) == 2**64 - 2
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("number", [2**100, -(2**64), 3**700])
+def test_a_bare_int(name, number):
+    result = getattr(pycrust, name)(number)
+    assert result == getattr(pycrust, name)([number]) == getattr(reference, name)([number])
+    assert type(result) is type(getattr(pycrust, name)([1]))
+
+
+@pytest.mark.filterwarnings("ignore:(rms|mean|var|std) of no:RuntimeWarning")
+def test_a_bare_int_left_out():
+    for name in ALL:
+        result = getattr(pycrust, name)(2**100, where=False)
+        assert type(result) is type(getattr(pycrust, name)([1])) and (result == 0 or math.isnan(result))
+
+
+def test_ints_and_floats_in_one_list():
+    for a in ([A, 0.5], [0.5, A], [[A], [0.5]], [np.array([A, B]), np.array([0.5, 0.25])], [np.int64(A), 1j]):
+        with pytest.raises(TypeError, match=f"a has floats and the integer {A}, which float64 does not hold"):
+            pycrust.sum(a)
+    total = pycrust.Accumulator([A])
+    total.update([0.5, -(2**60)])
+    assert total.sum() == 1.5
+    assert pycrust.sum([2**60, 0.5, -(2**60)]) == 0.5
+
+
+@pytest.mark.parametrize(
+    "a, named, way",
+    [
+        ([Decimal("1.25"), Decimal("2.50")], "Decimal", lambda a: [int(x * 100) for x in a]),
+        ([Fraction(1, 3)], "Fraction", None),
+        ([1, None, 2], "NoneType", None),
+        (["1", "2"], "<U1", lambda a: np.array(a, dtype=np.float64)),
+        (b"\x01\x02", r"\|S2", lambda a: np.frombuffer(a, dtype=np.uint8)),
+        (memoryview(b"\x01\x02").cast("c"), r"\|S1", lambda a: np.frombuffer(a, dtype=np.uint8)),
+        (np.array(["2026-01-01", "NaT"], "M8[s]"), "datetime64", lambda a: np.asarray(a).view(np.int64)[:1]),
+        (np.array([1.5, 2], object), "float", lambda a: np.asarray(a, dtype=np.float64)),
+        (np.array([1j, 2], object), "complex", lambda a: np.asarray(a, dtype=np.complex128)),
+        ([[1], [2, 3]], None, np.concatenate),
+    ],
+    ids=str,
+)
+def test_what_is_refused_is_named(a, named, way):
+    if named is None:  # NumPy's own words
+        with pytest.raises(ValueError, match="inhomogeneous"):
+            pycrust.sum(a)
+    else:
+        with pytest.raises(TypeError, match=named) as error:
+            pycrust.sum(a)
+        assert "astype(np.float64)" not in str(error.value)
+    if way is not None:
+        assert pycrust.sum(way(a)) == reference.sum(np.asarray(way(a)))
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).nmant <= 52, reason="no digits beyond those of float64")
+def test_long_doubles():
+    a = np.longdouble(58000) + np.array([1, 3]) * np.longdouble(2) ** -46
+    assert pycrust.std(a.astype(np.float64)) == 0.0  # as the message warns
+    with pytest.raises(TypeError, match="would round") as error:
+        pycrust.std(a)
+    assert "(a - a[0]).astype(np.float64)" in str(error.value)
+    assert pycrust.std((a - a[0]).astype(np.float64)) == 2.0**-46
+
+
+def test_buffers():
+    memory = mmap.mmap(-1, 4)
+    memory[:4] = b"\x01\x02\x00\xff"
+    for a in (bytearray(memory), memoryview(memory), memory, memoryview(b"\x01\x02\x00\xff")):
+        takes(a, np.array([1, 2, 0, 255], np.uint8))
+
+
+# ---- pandas, in both kinds of dtypes ----------------------------------------------
+
+
+@pytest.fixture
+def pd():
+    return pytest.importorskip("pandas")
+
+
+def nullable(pd, backend, values, kind="int64"):
+    if backend == "pyarrow":
+        pytest.importorskip("pyarrow")
+        return pd.Series(values, dtype=f"{kind}[pyarrow]")
+    return pd.Series(values, dtype={"int64": "Int64", "uint64": "UInt64", "bool": "boolean", "double": "Float64"}[kind])
+
+
+@pytest.mark.parametrize("backend", ["pandas", "pyarrow"])
+def test_nullable_columns(pd, backend):
+    takes(nullable(pd, backend, [A, B]), [A, B])
+    takes(nullable(pd, backend, [2**64 - 1, 1], "uint64"), np.array([2**64 - 1, 1], "u8"))
+    z = nullable(pd, backend, [A, None, B])
+    assert pycrust.var(z, where=z.notna()) == 1.0
+    takes_with_advice(z, [A, B], "a has missing values")
+    takes_with_advice(z.array, [A, B], "a has missing values")
+    takes_with_advice(pd.Index(z), [A, B], "a has missing values")
+    takes_with_advice(nullable(pd, backend, [0.1, None, 1e300], "double"), [0.1, 1e300], "a has missing values")
+    takes_as_where(
+        nullable(pd, backend, [True, None, False], "bool"), nullable(pd, backend, [True, False, True], "bool")
+    )
+    with pytest.raises(TypeError, match=r"pass ns\.dropna\(\)"):
+        pycrust.sum_of_squares_batch(nullable(pd, backend, [4, None]))
+
+
+def test_nan_of_float_columns_is_a_value(pd):
+    assert math.isnan(pycrust.mean(pd.Series([1.0, None])))
+    assert pycrust.mean(pd.Series([1.0, None]), where=[True, False]) == 1.0
+
+
+def test_other_columns(pd):
+    takes(pd.Series(pd.arrays.SparseArray([0, A, 0, B])), [0, A, 0, B])
+    takes(pd.Series([A, B], dtype="category"), [A, B])
+    takes_with_advice(pd.Series([A, None, B], dtype=pd.CategoricalDtype([A, B])), [A, B], "a has missing values")
+    takes(pd.RangeIndex(5), np.arange(5))
+    takes(pd.Series([2**70, 1], dtype=object), np.array([2**70, 1]))
+    with pytest.raises(TypeError, match="NoneType"):
+        pycrust.sum(pd.Series([1, None], dtype=object))
+
+
+def test_frames_of_one_dtype(pd):
+    takes(pd.DataFrame({"a": [A, B], "b": [1, 2]}), [[A, 1], [B, 2]])
+    frame = pd.DataFrame({"a": [A, B, None], "b": [1, None, 2]}, dtype="Int64")
+    with pytest.raises(TypeError, match="a has missing values") as error:
+        pycrust.var(frame, axis=0)
+    assert pycrust.var(frame, axis=0, where=advice(error, a=frame)).tolist() == [1.0, 0.25]
+    takes(frame.iloc[:1], [[A, 1]])
+
+
+def test_frames_of_several_dtypes(pd):
+    """Mixed where float64 holds them all; else column by column, as is advised."""
+    takes(pd.DataFrame({"a": np.array([1, 2], "i2"), "b": [0.1, 0.2]}), [[1, 0.1], [2, 0.2]])
+    takes(pd.DataFrame({"a": np.array([1, 2], "f4"), "b": np.array([3, 4], "i4")}), [[1.0, 3.0], [2.0, 4.0]])
+    ids = pd.DataFrame({"id": [A, B], "v": [0.5, 0.25]})
+    for frame in (ids, ids.astype({"id": "Int64"}), ids.astype({"v": "Float64"})):
+        with pytest.raises(TypeError, match=r"of different dtypes \(int64, float64\).* a\.agg\(pycrust\.var\)"):
+            pycrust.var(frame, axis=0)
+        assert frame.agg(pycrust.var).to_dict() == {"id": 1.0, "v": 0.015625}
+    both = pd.DataFrame({"a": np.array([2**64 - 1], "u8"), "b": [-1]})
+    with pytest.raises(TypeError, match=r"\(uint64, int64\)"):
+        pycrust.sum(both, axis=0)
+    with pytest.raises(TypeError, match=r"\(bool, float64\)"):
+        pycrust.sum(pd.DataFrame({"a": [True], "b": [0.5]}), axis=0)
+
+
+def test_columns_in_a_list(pd):
+    assert pycrust.sum([pd.Series([2**64 - 1], dtype="uint64"), pd.Series([-1])]) == 2**64 - 2
+    assert pycrust.sum([[pd.Series([2**64 - 1], dtype="UInt64")], [pd.Series([-1], dtype="Int64")]]) == 2**64 - 2
+
+
+def test_several_functions_of_a_series(pd):
+    """As docs/guide/inputs.md says: pandas 2 calls a function that takes a number element by element."""
+    s = pd.Series([1.0, 2.0, 4.0])
+    if int(pd.__version__.partition(".")[0]) >= 3:
+        made = s.agg([pycrust.mean, pycrust.var])
+        assert made.to_dict() == {"mean": pycrust.mean(s), "var": pycrust.var(s)}
+    functions = {"mean": pycrust.mean, "var": pycrust.var}
+    frame = pd.DataFrame({"a": s, "b": 2 * s})
+    made = pd.DataFrame({name: frame.agg(function) for name, function in functions.items()})
+    assert made.loc["b"].to_dict() == {"mean": pycrust.mean(2 * s), "var": pycrust.var(2 * s)}
+    made = frame.groupby([1, 1, 1])["a"].agg([pycrust.mean, pycrust.var])
+    assert made.loc[1].to_dict() == {"mean": pycrust.mean(s), "var": pycrust.var(s)}
+
+
+# ---- Arrow, polars ------------------------------------------------------------------
+
+
+def test_arrow():
+    pa = pytest.importorskip("pyarrow")
+    takes(pa.array([A, B]), [A, B])
+    takes(pa.chunked_array([[A], [B]]), [A, B])
+    takes(pa.array([1.5, 2.5], pa.float16()), np.array([1.5, 2.5], "f2"))
+    takes_with_advice(pa.array([A, None, B]), [A, B], "a has missing values")
+    takes_with_advice(pa.chunked_array([[A], [None, B]]), [A, B], "a has missing values")
+    takes_as_where(pa.array([True, None, False]), pa.array([True, False, True]))
+    takes(pa.table({"a": [A, B], "b": [1, 2]}), [[A, 1], [B, 2]])
+    mixed = pa.table({"a": [A, B], "b": [0.5, 1.0]})
+    with pytest.raises(TypeError, match=r"\(int64, float64\).*a\['x'\]"):
+        pycrust.var(mixed, axis=0)
+    assert pycrust.var(mixed["a"]) == 1.0
+    with pytest.raises(TypeError, match=r"a\['x'\] with where=x\.is_valid\(\)"):
+        pycrust.var(pa.table({"a": [A, None]}))
+    for refused in (pa.array([1, 2], pa.decimal128(10, 2)), pa.array([1], pa.duration("s")), pa.scalar(1), pa.nulls(2)):
+        with pytest.raises(TypeError, match=r"Decimal|timedelta64|as_py\(\)|missing values"):
+            pycrust.sum(refused)
+
+
+def test_polars():
+    pl = pytest.importorskip("polars")
+    takes(pl.Series([A, B]), [A, B])
+    takes_with_advice(pl.Series([A, None, B]), [A, B], "a has missing values")
+    takes_with_advice(pl.Series([0.1, None, 1e300]), [0.1, 1e300], "a has missing values")
+    takes_as_where(pl.Series([True, None, False]), pl.Series([True, False, True]))
+    large = pl.Series([2**100, None, 1], dtype=pl.Int128)
+    assert pycrust.sum(large, where=large.is_not_null()) == 2**100 + 1
+    assert pycrust.sum([pl.Series([2**64 - 1], dtype=pl.UInt64), pl.Series([-1])]) == 2**64 - 2
+    takes(pl.DataFrame({"a": [A, B], "b": [1, 2]}), [[A, 1], [B, 2]])
+    mixed = pl.DataFrame({"a": [A, B], "b": [0.5, 1.0]})
+    with pytest.raises(TypeError, match=r"\(int64, float64\).*a\['x'\]"):
+        pycrust.var(mixed, axis=0)
+    with pytest.raises(TypeError, match=r"a\.collect\(\)"):
+        pycrust.var(mixed.lazy())
+    with pytest.raises(TypeError, match="Decimal"):
+        pycrust.sum(pl.Series([Decimal("1.5")]))
+
+
+# ---- xarray, astropy, units -----------------------------------------------------------
+
+
+def test_xarray():
+    xr = pytest.importorskip("xarray")
+    takes(xr.DataArray([A, B], attrs={"units": "m"}), [A, B])
+    takes(xr.Variable("x", [A, B]), [A, B])
+    with pytest.raises(TypeError, match=r"a is a Dataset: .*a\.map"):
+        pycrust.var(xr.Dataset({"a": ("x", [A, B])}))
+    pd = pytest.importorskip("pandas")
+    held = xr.DataArray(pd.Series([A, None, B], dtype="Int64"))
+    if not isinstance(held.data, np.ndarray):  # older ones make objects of it
+        takes_with_advice(held, [A, B], r"a\.data has missing values")
+
+
+class Quantity(np.ndarray):
+    """As of astropy and unyt, which these tests do without."""
+
+    unit = "m"
+
+    @property
+    def value(self):
+        return np.asarray(self)
+
+
+def test_units():
+    a = np.array([A, B]).view(Quantity)
+    for held in (a, [a], [[a]]):
+        with pytest.raises(TypeError, match=r"a(\[0\])* has the unit m, .*pass a(\[0\])*\.value"):
+            pycrust.var(held)
+    takes(a.value, [A, B])
+    a.unit = ""
+    takes(a, [A, B])
+
+
+def test_astropy():
+    u = pytest.importorskip("astropy.units")
+    from astropy.table import QTable, Table
+    from astropy.utils.masked import Masked
+
+    m = Masked([A, 5, B], [False, True, False])
+    takes_with_advice(m, [A, B], "masked elements")
+    takes_with_advice(QTable({"a": m})["a"], [A, B], "masked elements")
+    takes_as_where(Masked([True, True, False], [False, True, False]), np.array([True, False, True]))
+    for a in ([1.0, 2.0] * u.m, Table({"a": [1.0, 2.0]}, units={"a": "m"})["a"], Masked([1.0, 2.0]) * u.m, [1 * u.m]):
+        with pytest.raises(TypeError, match=r"has the unit m, .*\.value"):
+            pycrust.mean(a)
+    assert pycrust.mean(([1.0, 2.0] * u.m).value) == 1.5
+    takes([1.0, 2.0] * u.dimensionless_unscaled, [1.0, 2.0])
+    takes(Table({"a": [A, B]})["a"], [A, B])
+    takes_with_advice(Table({"a": np.ma.masked_array([A, 5, B], [0, 1, 0])})["a"], [A, B], "masked")
+    xr = pytest.importorskip("xarray")
+    takes_with_advice(xr.DataArray(m), [A, B], r"a\.data has missing")
+
+
+def test_pint():
+    pint = pytest.importorskip("pint")
+    registry = pint.UnitRegistry()
+    a = registry.Quantity([1.0, 2.0], "m")
+    with pytest.raises(TypeError, match=r"has the unit meter, .*a\.magnitude"):
+        pycrust.mean(a)
+    takes(a.magnitude, [1.0, 2.0])
+
+
+# ---- files, other arrays ----------------------------------------------------------------
+
+
+class Variable:
+    """As of netCDF4: read as a masked array, and without the attributes of one."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def __len__(self):
+        return len(self.values)
+
+    def __array__(self, dtype=None, copy=None):
+        return self.values
+
+
+def test_what_is_read_as_a_masked_array():
+    takes_with_advice(Variable(np.ma.masked_array([A, 5, B], [0, 1, 0])), [A, B], "masked arrays are not taken")
+
+
+def test_netcdf4():
+    netcdf = pytest.importorskip("netCDF4")
+    with netcdf.Dataset("memory", "w", diskless=True) as file:
+        file.createDimension("x", 3)
+        a = file.createVariable("a", "i8", "x", fill_value=-9)
+        a[:] = np.ma.masked_array([A, 5, B], [0, 1, 0])
+        takes_with_advice(a, [A, B], "masked arrays are not taken")
+        takes_with_advice(a[:], [A, B], "masked arrays are not taken")
+        a[:] = [A, A, B]
+        assert pycrust.sum(a, where=~np.ma.getmaskarray(a[:])) == 2 * A + B
+
+
+def test_masked_arrays_of_dask():
+    da = pytest.importorskip("dask.array")
+    import pycrust.dask
+
+    a = da.ma.masked_array([A, 5, B], [False, True, False])
+    with pytest.raises(TypeError, match="masked arrays are not taken") as error:
+        pycrust.dask.var(a)
+    assert "(for dask: da.ma.getdata(a), where=~da.ma.getmaskarray(a))" in str(error.value)
+    assert pycrust.dask.var(da.ma.getdata(a), where=~da.ma.getmaskarray(a)).compute() == 1.0
+    with pytest.raises(TypeError, match=r"pass a\.compute\(\)"):
+        pycrust.var(a)
+    takes_with_advice(a.compute(), [A, B], "masked arrays are not taken")
+
+
+def test_sparse_arrays_of_scipy():
+    sparse = pytest.importorskip("scipy.sparse")
+    a = sparse.csr_array([[A, 0], [0, B]])
+    with pytest.raises(TypeError, match=r"a\.toarray\(\)"):
+        pycrust.var(a)
+    takes(a.toarray(), [[A, 0], [0, B]])
+    with pytest.raises(TypeError, match=r"x\.toarray\(\)"):
+        pycrust.var([a])
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e8m0fnu", "int4", "uint4"])
+def test_small_numbers_of_ml_dtypes(name):
+    """Every one of them, exactly."""
+    small = getattr(pytest.importorskip("ml_dtypes"), name)
+    size = np.dtype(small).itemsize
+    every = np.arange(256**size if "4" not in name[-1] else 16, dtype=f"u{size}")
+    a = every.astype(small) if "int" in name else every.view(small)
+    wide = a.astype(np.int8 if "int" in name else np.float32)
+    finite = np.isfinite(wide)
+    for function in ("sum", "mean", "var"):
+        assert getattr(pycrust, function)(a, where=finite) == getattr(reference, function)(wide[finite])
+    assert pycrust.sum(a[:2]) == wide[:2].sum()
+
+
+def test_h5py_and_zarr(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        takes(file.create_dataset("a", data=[A, B]), [A, B])
+    zarr = pytest.importorskip("zarr")
+    takes(zarr.array(np.array([A, B])), [A, B])
+
+
+# ---- other arguments ------------------------------------------------------------------------
+
+
+def test_a_mask_for_rows_says_how():
+    a = np.arange(12.0).reshape(2, 2, 3)
+    for rows, way in ((np.array([True, False]), "where[:, None, None]"), (np.eye(2, dtype=bool), "where[:, :, None]")):
+        with pytest.raises(ValueError, match=f"pass {re.escape(way)}$"):
+            pycrust.sum(a, where=rows)
+        pycrust.sum(a, where=eval(way, {"where": rows}))
+
+
+@pytest.mark.parametrize("axis", [True, np.True_, (0, True), "columns", [0, 1], 0.5])
+def test_what_is_no_axis(axis):
+    with pytest.raises(TypeError, match="axis must be None, an integer or a tuple of integers, not "):
+        pycrust.sum(np.ones((2, 3)), axis=axis)
+
+
+@pytest.mark.parametrize("workers", ["all", 1.0, None])
+def test_what_is_no_number_of_workers(workers):
+    with pytest.raises(TypeError, match="workers must be an integer"):
+        pycrust.sum([1.0], workers=workers)
+
+
+def test_integers_that_python_does_not_print():
+    large = 10**5000
+    with pytest.raises(OverflowError, match=f"is an integer of {large.bit_length()} bits, which does not fit int64"):
+        pycrust.sum([large], axis=0)
+    with pytest.raises(ValueError, match="ddof must not be negative or NaN, but is -an integer of"):
+        pycrust.var([1.0], ddof=-large)
+    with pytest.raises(np.exceptions.AxisError, match="an integer of"):
+        pycrust.sum([1.0], axis=large)
+    with pytest.raises(ValueError, match="this process may use"):
+        pycrust.sum([1.0], workers=-large)
+
+
+# ---- Accumulator ------------------------------------------------------------------------------
+
+
+def test_what_an_accumulator_adds():
+    total = pycrust.Accumulator([1.0])
+    for other in (np.ones(2), np.float64(1), 1, 2.5, [1, 2]):
+        for add in (operator.add, operator.iadd, lambda total, other: other + total):
+            with pytest.raises(TypeError, match=rf"\+ adds Accumulators, not {type(other).__name__}: .*update\(\)"):
+                add(total, other)
+    for add in (lambda: total.update(total), lambda: pycrust.Accumulator(total)):
+        with pytest.raises(TypeError, match=r"added by merge\(\) or \+"):
+            add()
+    with pytest.raises(TypeError, match=r"merge takes an Accumulator, not list: .*sum\(\)"):
+        total.merge([total])
+    with pytest.raises(TypeError, match="unsupported operand"):
+        total + "1"
+    with pytest.raises(TypeError, match=r"not Accumulator: .*mean\(\)"):
+        pycrust.mean(total)
+    assert total == pycrust.Accumulator([1.0])
+
+
+def test_correction_of_an_accumulator():
+    total = pycrust.Accumulator([4.0, 7.0, 13.0, 16.0])
+    assert total.var(correction=1) == total.var(1) == total.var(ddof=1) == 30.0
+    assert total.std(correction=1) == total.std(1)
+    with pytest.raises(TypeError, match="two names of one thing"):
+        total.var(1, correction=1)

@@ -1,0 +1,386 @@
+"""pycrust.dask: lazy, exact, the same bits as on one machine for every chunking; on a cluster, too."""
+
+import os
+import signal
+import time
+import warnings
+
+import numpy as np
+import pytest
+from cases import all_pairs
+
+import pycrust
+
+dask = pytest.importorskip("dask")
+
+import dask.array as da  # noqa: E402
+
+import pycrust.dask as lazy  # noqa: E402
+
+RNG = np.random.default_rng(2026)
+SHAPE = (13, 10, 4)
+FUNCTIONS = ["sumsq", "norm", "rms", "sum", "mean", "var", "std"]
+DATA = {
+    "wild float64": RNG.normal(size=SHAPE) * 10.0 ** RNG.integers(-300, 150, size=SHAPE),
+    "float32": RNG.normal(size=SHAPE).astype(np.float32),
+    "complex128": RNG.normal(size=SHAPE) + 1j * RNG.normal(size=SHAPE),
+    "int16": RNG.integers(-(2**15), 2**15, size=SHAPE).astype(np.int16),
+    "bool": RNG.integers(2, size=SHAPE).astype(bool),
+    "timestamps": 1.7e9 + RNG.uniform(0, 0.01, size=SHAPE),
+    "constant": np.full(SHAPE, 0.1),
+}
+CHUNKS = [(13, 10, 4), (5, 3, 2), (1, 10, 4), (13, 10, 1), (4, 10, 3)]
+AXES = [None, 0, 1, -1, (0, 1), (2, 0), (0, 1, 2), ()]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _on_this_thread():
+    with dask.config.set(scheduler="synchronous"):
+        yield
+
+
+def bits(x):
+    x = np.asarray(x)
+    return x.shape, x.dtype, x.tolist() if x.dtype == object else x.tobytes()
+
+
+@all_pairs(axis=AXES, kind=DATA, figure=FUNCTIONS)
+def test_same_bits_for_every_chunking(kind, axis, figure):
+    x = DATA[kind]
+    for keepdims in (False, True):
+        expected = getattr(pycrust, figure)(x, axis=axis, keepdims=keepdims)
+        results = [getattr(lazy, figure)(da.from_array(x, c), axis=axis, keepdims=keepdims) for c in CHUNKS]
+        assert all(isinstance(result, da.Array) for result in results)
+        for chunks, result, computed in zip(CHUNKS, results, dask.compute(*results)):
+            if isinstance(expected, int):
+                assert computed == expected
+                assert computed.shape == () and type(computed.item()) is int
+                assert result.dtype == object
+            else:
+                assert bits(computed) == bits(expected), chunks
+                assert (result.shape, result.dtype) == bits(expected)[:2]
+
+
+def test_any_tree_of_merges_gives_the_same_bits():
+    x = DATA["wild float64"]
+    for split_every in (2, 3, 100):
+        result = lazy.norm(da.from_array(x, chunks=(2, 2, 2)), axis=(0, 2), split_every=split_every)
+        assert bits(result.compute()) == bits(pycrust.norm(x, axis=(0, 2)))
+
+
+def test_chunks_that_numpy_would_sum_differently():
+    x = DATA["wild float64"].ravel()
+    by_numpy = {float((da.from_array(x, chunks=k) ** 2).sum().compute()) for k in range(1, 200, 7)}
+    ours = {lazy.sumsq(da.from_array(x, chunks=k)).compute() for k in range(1, 200, 7)}
+    assert len(by_numpy) > 1
+    assert ours == {pycrust.sumsq(x)}
+    x = DATA["timestamps"].ravel()
+    assert len({float(da.from_array(x, chunks=k).var().compute()) for k in range(1, 200, 7)}) > 1
+    assert {lazy.var(da.from_array(x, chunks=k)).compute() for k in range(1, 200, 7)} == {pycrust.var(x)}
+
+
+@all_pairs(axis=[None, 0, (1, 2)], ddof=[1, 0.1, np.float32(1.5)], figure=["var", "std"])
+def test_ddof(ddof, axis, figure):
+    function, here = getattr(lazy, figure), getattr(pycrust, figure)
+    for x in DATA.values():
+        expected = bits(here(x, axis=axis, ddof=ddof))
+        for chunks in CHUNKS[:2]:
+            chunked = da.from_array(x, chunks=chunks)
+            assert bits(function(chunked, axis=axis, ddof=ddof, split_every=2).compute()) == expected
+            assert bits(function(chunked, axis, correction=ddof).compute()) == expected
+            where = x.real > 0
+            chosen = function(chunked, axis, where=where, ddof=ddof, dtype="f4")
+            assert bits(chosen.compute()) == bits(np.float32(here(x, axis, where=where, ddof=ddof, dtype="f4")))
+
+
+@pytest.mark.parametrize("chunks", [1, 5])
+def test_no_degrees_of_freedom(chunks):
+    x = da.from_array(np.array([[3.0, 4.0, 5.0], [3.0, 3.0, 3.0]]), chunks=(2, chunks))
+    for axis, expected in ((1, [np.inf, np.nan]), (None, np.nan)):
+        result = lazy.var(x if axis else x[1], axis=axis, ddof=3)
+        with pytest.warns(RuntimeWarning, match="var"):
+            assert np.array_equal(result.compute(), expected, equal_nan=True)
+    for given, error in (({"ddof": -1}, ValueError), ({"ddof": np.nan}, ValueError), ({"ddof": "1"}, TypeError)):
+        with pytest.raises(error, match="ddof"):
+            lazy.std(x, **given)
+    with pytest.raises(TypeError, match="ddof"):
+        lazy.std(x, ddof=1, correction=1)
+
+
+@pytest.mark.parametrize("dtype", ["c16", "c8"])
+def test_complex_results(dtype):
+    x = DATA["complex128"]
+    for figure in ("sum", "mean"):
+        for chunks in CHUNKS:
+            result = getattr(lazy, figure)(da.from_array(x, chunks=chunks), axis=(0, 2), dtype=dtype)
+            assert result.dtype == dtype
+            assert bits(result.compute()) == bits(getattr(pycrust, figure)(x, axis=(0, 2), dtype=dtype))
+            with pytest.raises(TypeError, match=r"dtype|out"):
+                getattr(lazy, figure)(da.from_array(x, chunks=chunks), dtype=float)
+
+
+def test_sums_of_integers_never_wrap():
+    x = np.array([[2**63 - 1, 0, 0], [-(2**63), 0, -1]])
+    for chunks in ((2, 3), (1, 2)):
+        chunked = da.from_array(x, chunks=chunks)
+        with pytest.raises(OverflowError, match="dtype=object"):
+            lazy.sum(chunked, axis=1).compute()
+        assert lazy.sum(chunked, axis=1, dtype=object).compute().tolist() == [2**63 - 1, -(2**63) - 1]
+        assert int(lazy.sum(chunked)) == -2
+        with pytest.raises(OverflowError, match="uint64"):
+            lazy.sum(chunked[1:], axis=1, dtype=np.uint64).compute()
+
+
+@pytest.mark.parametrize("axis", [None, 0, (1, 2)])
+def test_where(axis):
+    x = DATA["float32"]
+    mask = x > 0
+    mask[0] = False
+    for chunks in CHUNKS:
+        for where in (mask, da.from_array(mask, chunks=(2, 10, 1)), mask[:, :1, :1], [True, False, True, True]):
+            plain = np.asarray(where)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)  # nothing is left at some positions
+                expected = pycrust.rms(x, axis=axis, where=plain)
+                result = lazy.rms(da.from_array(x, chunks=chunks), axis=axis, where=where).compute()
+            assert bits(result) == bits(expected)
+
+
+def test_dtype():
+    x = np.full((6, 2), 2**62)
+    chunked = da.from_array(x, chunks=(4, 1))
+    assert bits(lazy.sumsq(chunked, 0, dtype=np.float64).compute()) == bits(pycrust.sumsq(x, 0, dtype=np.float64))
+    assert lazy.sumsq(chunked, 0, dtype=object).compute().tolist() == [6 * 2**124] * 2
+    for chunks in ((4, 1), (6, 1)):
+        with pytest.raises(OverflowError, match="dtype=object"):
+            lazy.sumsq(da.from_array(x, chunks=chunks), 0).compute()
+
+
+def test_unknown_chunk_sizes():
+    x = RNG.normal(size=1000)
+    chunked = da.from_array(x, chunks=100)
+    chosen = chunked[chunked > 0]
+    assert np.isnan(chosen.shape[0])
+    assert bits(lazy.rms(chosen).compute()) == bits(pycrust.rms(x[x > 0]))
+
+
+def test_no_elements():
+    empty = da.zeros((0, 3), chunks=(1, 2))
+    assert lazy.sumsq(empty).compute() == 0.0
+    assert lazy.sumsq(empty, axis=0).compute().tolist() == [0.0] * 3
+    assert lazy.sum(empty).compute() == 0.0
+    with pytest.warns(RuntimeWarning, match="rms of no elements"):
+        assert np.isnan(lazy.rms(empty).compute())
+    for figure in ("mean", "var", "std"):
+        with pytest.warns(RuntimeWarning, match=figure):
+            assert np.isnan(getattr(lazy, figure)(empty).compute())
+
+
+def test_errors_come_at_once_and_are_those_of_pycrust():
+    x = da.zeros((4, 3), chunks=2)
+    with pytest.raises(TypeError, match="use float64"):
+        lazy.sumsq(x, dtype=np.uint64)
+    with pytest.raises(np.exceptions.AxisError):
+        lazy.norm(x, axis=2)
+    with pytest.raises(TypeError, match="object"):
+        lazy.norm(x.astype(object))
+    with pytest.raises(TypeError, match="mask"):
+        lazy.norm(da.ma.masked_greater(x, 1))
+    with pytest.raises(TypeError, match="bool"):
+        lazy.norm(x, where=[1, 0, 1])
+    with pytest.raises(ValueError, match="broadcast"):
+        lazy.norm(x, where=[True, False])
+
+
+@pytest.mark.parametrize("axis", [0, None])
+def test_a_chunk_that_is_not_what_was_promised(axis):
+    masked = dask.delayed(np.ma.masked_greater)(np.zeros((2, 3)), 1)
+    plain = da.from_delayed(masked, shape=(2, 3), dtype=float)
+    for x in (plain, da.concatenate([plain, plain])):
+        with pytest.raises(TypeError, match="mask"):
+            lazy.norm(x, axis=axis).compute()
+
+
+def test_lazy():
+    def never(block):
+        raise AssertionError("computed too soon")
+
+    x = da.zeros((4, 4), chunks=2).map_blocks(never, dtype=float)
+    lazy.rms(x)
+    lazy.sumsq(x, axis=0)
+    with pytest.raises(AssertionError, match="too soon"):
+        lazy.rms(x).compute()
+
+
+# ---- a cluster of several processes -----------------------------------------
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    distributed = pytest.importorskip("distributed")
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 10, "scheduler": None}),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")  # of ports in use, and of memory limits
+        with (
+            distributed.LocalCluster(n_workers=3, threads_per_worker=1, dashboard_address=None) as cluster,
+            distributed.Client(cluster) as client,
+        ):
+            yield client
+
+
+@pytest.mark.slow
+@pytest.mark.thread_unsafe(reason="starts a cluster")
+def test_cluster_gives_the_same_bits(cluster):
+    x = DATA["wild float64"]
+    whole = lazy.sumsq(da.from_array(x, chunks=(2, 5, 2)))
+    by_axis = lazy.rms(da.from_array(x, chunks=(2, 5, 2)), axis=(0, 2))
+    spread = lazy.std(da.from_array(x, chunks=(2, 5, 2)))
+    together = cluster.gather(cluster.compute([whole, by_axis, spread]))
+    assert bits(together[0]) == bits(pycrust.sumsq(x))
+    assert bits(together[1]) == bits(pycrust.rms(x, axis=(0, 2)))
+    assert bits(together[2]) == bits(pycrust.std(x))
+
+
+def slowly(block):
+    time.sleep(0.2)
+    return block
+
+
+@pytest.mark.slow
+@pytest.mark.thread_unsafe(reason="starts a cluster")
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
+def test_a_worker_killed_midway(cluster):
+    x = RNG.normal(size=60_000) * 10.0 ** RNG.integers(-30, 30, size=60_000)
+    chunked = da.from_array(x, chunks=2000).map_blocks(slowly, dtype=x.dtype)
+    future = cluster.compute(lazy.norm(chunked, split_every=2))
+    before = cluster.run(os.getpid)
+    deadline = time.monotonic() + 60
+    while not (holders := [worker for workers in cluster.who_has().values() for worker in workers]):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert not future.done()
+    os.kill(before[holders[0]], signal.SIGKILL)  # its results are lost with it
+    assert bits(future.result(timeout=120)) == bits(pycrust.norm(x))
+    assert before[holders[0]] not in cluster.run(os.getpid).values()
+
+
+# ---- other inputs -----------------------------------------------------------
+
+
+def test_dask_dataframe():
+    dd = pytest.importorskip("dask.dataframe")
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"volts": RNG.normal(size=100), "amperes": RNG.normal(size=100)})
+    chunked = dd.from_pandas(frame, npartitions=4)
+    assert bits(lazy.rms(chunked["volts"]).compute()) == bits(pycrust.rms(frame["volts"]))
+    assert bits(lazy.norm(chunked, axis=0).compute()) == bits(pycrust.norm(frame, axis=0))
+
+
+@all_pairs(figure=FUNCTIONS, dtype=["f8", "i4", "u1"], axis=[None, 0, (0, 1)], chunks=[6, 2])
+def test_results_are_arrays_like_others(figure, dtype, axis, chunks, tmp_path):
+    """What one does with the result of any reduction of dask's."""
+    x = np.arange(36).reshape(6, 6).astype(dtype)
+    expected = np.asarray(getattr(pycrust, figure)(x, axis=axis))
+    r = getattr(lazy, figure)(da.from_array(x, chunks=chunks), axis=axis)
+    assert r.shape == expected.shape
+    assert r.dtype == (object if isinstance(getattr(pycrust, figure)(x, axis=axis), int) else expected.dtype)
+    if expected.ndim == 0:
+        assert float(r) == float(expected) and int(r) == int(expected)
+    views = (
+        lambda r: r[None],
+        lambda r: r[..., None],
+        lambda r: r.astype(float),
+        lambda r: da.stack([r, r]),
+        lambda r: r.reshape((-1,)),
+        lambda r: r.map_blocks(lambda block: block * 2),
+        lambda r: r + r,
+        lambda r: r[:2] if r.ndim else r,
+    )
+    plain = da.from_array(expected.astype(r.dtype), chunks=-1)
+    for ours, numpys in dask.compute(*((view(r), view(plain)) for view in views)):
+        assert np.shape(ours) == np.shape(numpys) and np.array_equal(ours, numpys)
+    target = np.empty(r.shape, expected.dtype)
+    da.store(r, target, scheduler="synchronous")
+    assert np.array_equal(target, expected)
+
+
+@pytest.mark.parametrize("figure", FUNCTIONS)
+@pytest.mark.parametrize("dtype", ["f4", "f2"])
+def test_short_floats(figure, dtype):
+    x = DATA["float32"]
+    expected = getattr(pycrust, figure)(x, axis=1, dtype=dtype)
+    for chunks in CHUNKS:
+        result = getattr(lazy, figure)(da.from_array(x, chunks=chunks), axis=1, dtype=dtype)
+        assert result.dtype == dtype and bits(result.compute()) == bits(expected)
+
+
+def test_where_with_unknown_chunk_sizes():
+    x, mask = RNG.normal(size=(1000, 2)), RNG.random((1000, 2)) < 0.5
+    some = x[:, 0] > 0
+    chosen, where = (da.from_array(each, chunks=(100, 2))[da.from_array(some, chunks=100)] for each in (x, mask))
+    for axis in (None, 0, 1):
+        assert bits(lazy.sumsq(chosen, axis=axis, where=where).compute()) == bits(
+            np.float64(pycrust.sumsq(x[some], axis=axis, where=mask[some]))
+        )
+        assert bits(lazy.sumsq(chosen, axis=axis, where=[True, False]).compute()) == bits(
+            np.float64(pycrust.sumsq(x[some], axis=axis, where=[True, False]))
+        )
+    with pytest.raises(ValueError, match="compute_chunk_sizes"):
+        lazy.sumsq(chosen, where=mask[some])
+
+
+def test_norm_takes_its_axis_by_name():
+    with pytest.raises(TypeError):
+        lazy.norm(da.ones(3), 0)
+    assert float(lazy.norm(a=da.ones(4, chunks=2), axis=0)) == 2.0
+
+
+@pytest.mark.parametrize("name", [*FUNCTIONS, "Accumulator", "sum_of_squares_batch"])
+def test_lazy_arrays_are_not_computed_behind_the_callers_back(name):
+    def never():
+        raise AssertionError
+
+    x = da.from_delayed(dask.delayed(never)(), shape=(3,), dtype=int)
+    for a in (x, [x], [[x]]):
+        with pytest.raises(TypeError, match=r"dask: use the functions of pycrust.dask, or pass [\w\[\]]+.compute"):
+            getattr(pycrust, name)(a)
+    if name != "sum_of_squares_batch":
+        with pytest.raises(TypeError, match="where is a lazy Array"):
+            getattr(pycrust, name)([1, 2, 3], where=x)
+
+
+# ---- blocks that are not what dask believes ------------------------------------------
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1])
+@pytest.mark.parametrize("block", [lambda b: b.sum(axis=1), np.sum, lambda b: b[None]], ids=["fewer", "none", "more"])
+def test_blocks_of_other_axes(block, axis):
+    """A forgotten drop_axis: strides that are not there were read."""
+    a = da.random.random((1000, 8), chunks=(100, 8)).map_blocks(block, dtype=float, meta=np.empty((0, 0)))
+    with pytest.raises(ValueError, match="axes where dask expects 2"):
+        lazy.mean(a, axis=axis).compute()
+
+
+@pytest.mark.parametrize("chunks", [2, 4])
+@pytest.mark.parametrize("declared, actual", [(np.int64, [1.5, np.nan]), (np.float64, [1j, 2]), (np.bool_, [1, 7])])
+def test_blocks_of_another_dtype(declared, actual, chunks):
+    """Digits, NaN and imaginary parts would be lost, and more or less of them by the number of chunks."""
+    actual = np.array(actual * 2)
+    a = da.from_array(actual, chunks=chunks).map_blocks(lambda b: b, dtype=declared, meta=np.empty(0, declared))
+    with pytest.raises(TypeError, match=f"of {actual.dtype} where dask expects {np.dtype(declared)}"):
+        lazy.sum(a).compute()
+
+
+def test_blocks_of_a_narrower_dtype_are_what_they_are():
+    a = da.from_array(np.array([1, 2], np.int8)).map_blocks(lambda b: b, dtype=float, meta=np.empty(0))
+    assert lazy.sum(a).compute() == 3.0
+
+
+def test_accumulators_check_their_axes():
+    from pycrust._accumulator import _accumulators
+
+    for axes in [(1,), (-2,), (0, 1)]:
+        with pytest.raises(np.exceptions.AxisError):
+            _accumulators(np.ones(3), axes, True)

@@ -1,0 +1,256 @@
+"""Memory: nothing leaks, and where there is none to be had a call ends in MemoryError."""
+
+import gc
+import sys
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pycrust
+from pycrust.bench.machine import free_threaded_build
+
+HAS_TESTCAPI = True
+try:
+    import _testcapi  # noqa: F401
+except ImportError:
+    HAS_TESTCAPI = False
+
+pytestmark = pytest.mark.thread_unsafe(reason="counts the blocks of the whole interpreter")
+
+A = np.arange(6000.0).reshape(2, 3000)
+INTEGERS = np.arange(6000, dtype=np.int16).reshape(2, 3000)
+OUT = np.zeros(2)
+ACCUMULATOR = pycrust.Accumulator()
+
+
+class Unready:
+    def __index__(self):
+        raise LookupError
+
+
+UNREADY = Unready()
+SPARSE, TOO_LARGE, TWO = (np.array(ns) for ns in ([10**6, 5], [1, 10**9], [1, 2]))
+NOT_AN_INTEGER = np.array([1, UNREADY])
+WHERE = A > 5
+MASKED = np.ma.array([1.0], mask=[1])
+HIGH = np.full((1, 2), 2**40)
+LIMITS = np.full((1, 2), 2**62)
+COMPLEX = A + 1j
+FAR = np.array([[1e300, 1e-300] * 300])
+
+# Arrays all, made beforehand: what NumPy does where there is no memory to convert a list is not ours to test.
+CALLS = {
+    "sum_of_squares": lambda: pycrust.sum_of_squares(100_000),
+    "sum_of_squares, formula": lambda: pycrust.sum_of_squares(10**30, method="formula"),
+    "sum_of_squares, error": lambda: pycrust.sum_of_squares(10**30),
+    "sum_of_squares, index": lambda: pycrust.sum_of_squares(UNREADY),
+    "threadable": lambda: pycrust.threadable_sum_of_squares(100_000),
+    "batch": lambda: pycrust.sum_of_squares_batch(INTEGERS),
+    "batch, sparse": lambda: pycrust.sum_of_squares_batch(SPARSE, dtype=object),
+    "batch, float": lambda: pycrust.sum_of_squares_batch(INTEGERS, dtype=np.float64, method="formula"),
+    "batch, too large": lambda: pycrust.sum_of_squares_batch(TOO_LARGE),
+    "batch, not an integer": lambda: pycrust.sum_of_squares_batch(NOT_AN_INTEGER),
+    "batch, out": lambda: pycrust.sum_of_squares_batch(TWO, out=A),
+    "sumsq": lambda: pycrust.sumsq(A),
+    "sumsq, integers": lambda: pycrust.sumsq(INTEGERS),
+    "sumsq, axis": lambda: pycrust.sumsq(INTEGERS, axis=1, dtype=object),
+    "sumsq, where": lambda: pycrust.sumsq(A, where=WHERE),
+    "sumsq, strides": lambda: pycrust.sumsq(A[:, ::-3]),
+    "sumsq, str": lambda: pycrust.sumsq("x"),
+    "sumsq, axis error": lambda: pycrust.sumsq(A, axis=5),
+    "sumsq, masked": lambda: pycrust.sumsq(MASKED),
+    "sumsq, uint64": lambda: pycrust.sumsq(HIGH, axis=1),
+    "sum": lambda: pycrust.sum(A),
+    "sum, integers": lambda: pycrust.sum(INTEGERS, axis=1, dtype=object),
+    "sum, does not fit": lambda: pycrust.sum(LIMITS, axis=1),
+    "mean, complex": lambda: pycrust.mean(COMPLEX, axis=0),
+    "var": lambda: pycrust.var(A, axis=1, ddof=1.5),
+    "std": lambda: pycrust.std(A),
+    "std, exact way": lambda: pycrust.std(FAR),
+    "std, error": lambda: pycrust.std(A, ddof=-1),
+    "norm, out": lambda: pycrust.norm(A, axis=1, out=OUT),
+    "rms, error": lambda: pycrust.rms(A, out=3),
+    "Accumulator": lambda: pycrust.Accumulator().update(A),
+    "Accumulator, sum": lambda: (ACCUMULATOR + ACCUMULATOR).sumsq(),
+    "Accumulator, moments": lambda: (pycrust.Accumulator(A).sum(), pycrust.Accumulator(INTEGERS).std(1)),
+    "Accumulator, pickle": lambda: ACCUMULATOR.__reduce__()[0](*ACCUMULATOR.__reduce__()[1]),
+    "Accumulator, error": lambda: ACCUMULATOR.merge(3),
+}
+
+
+# What these come by crashes in NumPy 2.4 without a GIL, pycrust or not, where there is no memory.
+CRASHING = {"sumsq, where": "np.broadcast_to", "sumsq, uint64": "np.argwhere"}
+
+
+def call(function):
+    try:
+        function()
+    except Exception:
+        pass
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CALLS)
+def test_nothing_leaks(name, at_length):
+    """Blocks in use stay as many, over ten times and over many thousand calls, errors included."""
+    function = CALLS[name]
+    few, many = 10, 100_000 if at_length else 300
+    for _ in range(few):
+        call(function)
+
+    def growth(times):
+        gc.collect()
+        before = sys.getallocatedblocks()
+        for _ in range(times):
+            call(function)
+        gc.collect()
+        return sys.getallocatedblocks() - before
+
+    # Caches fill up, and without a GIL some memory is freed later: a leak grows every time.
+    assert any(growth(many) < many // 10 for _ in range(10))
+    for thing in (A, INTEGERS, OUT, UNREADY):
+        before = sys.getrefcount(thing)
+        call(function)
+        gc.collect()
+        assert sys.getrefcount(thing) == before
+
+
+def test_helpers_leave_nothing():
+    """Nor do their locks, which are not among the blocks that the interpreter counts."""
+    a = np.zeros(1 << 21)  # four pieces
+
+    def growth(times):
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(times):
+            pycrust.sumsq(a, workers=4)
+        return tracemalloc.get_traced_memory()[0] - before
+
+    tracemalloc.start()
+    try:
+        assert any(growth(100) < 1000 for _ in range(10))
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_TESTCAPI, reason="this Python comes without _testcapi")
+@pytest.mark.parametrize("name", CALLS)
+def test_every_allocation_failing_in_turn(name, python):
+    """MemoryError, or the right answer where the failure was overcome: never a crash, never a wrong number."""
+    if name in CRASHING and free_threaded_build():
+        pytest.skip(f"NumPy's own {CRASHING[name]} crashes without a GIL when an allocation fails")
+    script = f"""
+import sys
+sys.path[:0] = {[str(Path(__file__).parent), str(Path(__file__).parents[1])]!r}
+import _testcapi
+import numpy as np
+from test_memory import CALLS
+
+function = CALLS[{name!r}]
+
+def outcome():
+    try:
+        value = function()
+    except Exception as error:
+        return type(error)
+    return value.tolist() if isinstance(value, np.ndarray) else value if isinstance(value, (int, float)) else type(value)
+
+for _ in range(3):
+    expected = outcome()
+failures = 0
+
+def attempt(k):
+    _testcapi.set_nomemory(k, k + 1)
+    try:
+        return function()
+    finally:
+        _testcapi.remove_mem_hooks()
+
+for k in range(500):
+    error = value = None
+    try:
+        value = attempt(k)
+    except BaseException as raised:
+        error = raised
+    found = type(error) if error is not None else value.tolist() if isinstance(value, np.ndarray) else value
+    if found is MemoryError:
+        failures += 1
+        continue
+    assert outcome() == expected
+    if error is None and isinstance(found, (int, float, list)):
+        assert found == expected, (k, found)
+print(failures)
+"""
+    process = python(script)
+    assert process.returncode == 0, process.stdout + process.stderr[-3000:]
+
+
+SUBINTERPRETER = """
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+import pycrust
+interpreter = interpreters.create()
+script = '''
+try:
+    import pycrust
+    assert pycrust.sum_of_squares(4) == 30
+    print("works")
+except ImportError as error:
+    print("refused:", error)
+'''
+try:
+    done = interpreters.run_string(interpreter, script)
+    if done is not None:
+        print(done)
+except Exception as error:
+    print("refused", error)
+interpreters.destroy(interpreter)
+assert pycrust.sum_of_squares(4) == 30
+print("and here")
+"""
+
+
+def test_a_subinterpreter(python):
+    """It works there, or the import is refused; nothing breaks here."""
+    process = python(SUBINTERPRETER)
+    if "No module named '_xxsubinterpreters'" in process.stderr:
+        pytest.skip("this Python has no subinterpreters")
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.split()[0].strip(":") in ("works", "refused")
+    assert process.stdout.endswith("and here\n")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_little_address_space(python):
+    """Results, or the batch's table, that do not fit: MemoryError, and the next call is right."""
+    script = """
+import resource
+import numpy as np
+import pycrust
+
+ns = np.arange(3 * 10**6)
+last = pycrust.sum_of_squares(int(ns[-1]))
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+failures = 0
+for room in range(0, 80, 8):
+    resource.setrlimit(resource.RLIMIT_AS, (used + room * 2**20, -1))
+    for call, right in (
+        (lambda: pycrust.sum_of_squares_batch(ns)[-1], last),
+        (lambda: pycrust.sum_of_squares_batch(ns[::-1], dtype=np.uint64, method="formula")[0], last),
+        (lambda: pycrust.sumsq(np.broadcast_to(np.int8(3), (2**21, 2)), axis=1)[-1], 18),
+        (lambda: pycrust.norm(np.broadcast_to(3.0, (2**21, 4)), axis=1, workers=2)[-1], 6.0),
+    ):
+        try:
+            assert call() == right
+        except MemoryError:
+            failures += 1
+    assert pycrust.sumsq(ns) == last
+assert 4 <= failures <= 30, failures
+"""
+    process = python(script)
+    assert process.returncode == 0, process.stderr
