@@ -447,13 +447,14 @@ static inline estimate root(estimate x)
     const vecd high = x.high + x.low, low = x.low - (high - x.high);
     q.high = vector_sqrt(high);
     const vecd more = fused(-q.high, q.high, high) + low, size = magnitude(more),
-               slack = fused(size, splatd(0x1p-50), x.lost),
+               error_bound = fused(size, splatd(0x1p-50), x.lost),
                ulp = select_bits(splat(UINT64_C(0x7ff) << 52), q.high) * 0x1p-52,
                /* x - q.high^2 at half an ulp; in front of a power of two ulps are half as long */
         half = q.high * ulp;
     const vec front = (vec)(ulp * 0x1p52 == q.high) & (vec)(more < 0.0);
-    const vec within = (vec)(size + slack < half) & ~(front & (vec)(size + slack >= half * 0.5)),
-              beyond = (vec)(size - slack > half), exact = (vec)(more == 0.0);
+    const vec within = (vec)(size + error_bound < half) &
+                       ~(front & (vec)(size + error_bound >= half * 0.5)),
+              beyond = (vec)(size - error_bound > half), exact = (vec)(more == 0.0);
     q.low = ulp * ((vecd)((~beyond & (vec)splatd(0.125)) | (beyond & (vec)splatd(0.75))));
     q.low = (vecd)((vec)q.low | (splat(UINT64_C(1) << 63) & (vec)more));
     q.low = select_bits(~exact | (vec)(x.lost != 0.0), q.low);
@@ -507,7 +508,7 @@ static inline vec shortens_alike(vecd x, vecd high, vecd end, unsigned drop)
 }
 
 static inline __attribute__((always_inline)) estimate part_of_lanes(const lane_figure *figure,
-                                                                    pc_result result,
+                                                                    pc_statistic result,
                                                                     lane_sums *sums, size_t c,
                                                                     vecd n, vecd divisor,
                                                                     vecd inverse, vec *certain)
@@ -531,9 +532,9 @@ static inline __attribute__((always_inline)) estimate part_of_lanes(const lane_f
 
 /* The results, in place of the sums of numbers: value and certain[]. Those of integers as two
  * doubles that add up. Returns whether all are certain. */
-static inline __attribute__((always_inline)) int finish(const lane_figure *figure, pc_result result,
-                                                        lane_sums *sums, size_t columns,
-                                                        double *value, double *rest,
+static inline __attribute__((always_inline)) int finish(const lane_figure *figure,
+                                                        pc_statistic result, lane_sums *sums,
+                                                        size_t columns, double *value, double *rest,
                                                         uint64_t *certain)
 {
     vec all = splat(UINT64_MAX);

@@ -2,7 +2,7 @@
  * how often that way is taken. */
 #include "check.h"
 
-#include "../../csrc/lanes.h"
+#include "../../csrc/kernels/lanes.h"
 
 /* ---- numbers ------------------------------------------------------------------- */
 
@@ -113,24 +113,24 @@ static char cells[CELLS * 8], mask[CELLS], made[2][POSITIONS * 8];
 static const pc_type result_types[] = {PC_FLOAT64, PC_FLOAT32, PC_FLOAT16, PC_INT64, PC_UINT64};
 
 /* What the exact way makes of one position. */
-static pc_status exact_result(const pc_array *a, size_t position, const pc_figure *figure,
+static pc_status exact_result(const pc_array *a, size_t position, const pc_output_spec *figure,
                               char *out, pc_sum *sum)
 {
     pc_accumulator_clear(&sum->total, figure->result);
-    pc_add_panel(a, position, 1, 0, pc_array_depth(a), sum);
-    return pc_write_panel(sum, 1, figure, out);
+    pc_add_tile(a, position, 1, 0, pc_array_reduction_length(a), sum);
+    return pc_write_tile(sum, 1, figure, out);
 }
 
-static pc_sum sums[PC_PANEL];
+static pc_sum sums[PC_TILE];
 
 /* All that can be asked of an array, by lanes and exactly. */
 static void compare(pc_array a)
 {
-    const size_t positions = pc_array_positions(&a);
+    const size_t positions = pc_array_outputs(&a);
     pc_array_arrange(&a);
     for (int t = 0; t < 5; t++)
         for (int result = 0; result < RESULTS; result++) {
-            pc_figure figure = figure_of((pc_result)result, result_types[t]);
+            pc_output_spec figure = figure_of((pc_statistic)result, result_types[t]);
             const size_t size = sizes[figure.type];
             if (t >= 3 && (a.type >= PC_FLOAT16 || (result != PC_SUM && result != PC_SUMSQ)))
                 continue;
@@ -150,23 +150,23 @@ static void compare(pc_array a)
             if (status != exact)
                 fprintf(stderr,
                         "type %d result %d as %d, %zu of %zu%s, ddof %d/%d: status %d not %d\n",
-                        a.type, result, figure.type, positions, pc_array_depth(&a),
+                        a.type, result, figure.type, positions, pc_array_reduction_length(&a),
                         a.mask ? " masked" : "", (int)figure.ddof, 1 << figure.ddof_bits, status,
                         exact);
             CHECK(status == exact);
             if (status == PC_TOO_LARGE) {
                 uint64_t word[2];
                 CHECK(round_to(&sums[0].total, figure, word) == PC_TOO_LARGE ||
-                      pc_array_depth(&a) < 1 || positions > 1);
+                      pc_array_reduction_length(&a) < 1 || positions > 1);
             } else {
                 for (size_t p = 0; p < positions; p++)
                     if (memcmp(made[0] + p * size, made[1] + p * size, size)) {
                         fprintf(stderr,
                                 "type %d result %d as %d at %zu of %zu, depth %zu, ddof %d/%d: "
                                 "%016" PRIx64 " not %016" PRIx64 "\n",
-                                a.type, result, figure.type, p, positions, pc_array_depth(&a),
-                                (int)figure.ddof, 1 << figure.ddof_bits,
-                                load_bits(made[1] + p * size, size),
+                                a.type, result, figure.type, p, positions,
+                                pc_array_reduction_length(&a), (int)figure.ddof,
+                                1 << figure.ddof_bits, load_bits(made[1] + p * size, size),
                                 load_bits(made[0] + p * size, size));
                         CHECK(0);
                     }
@@ -253,7 +253,7 @@ static void test_counts(void)
     for (pc_type type = PC_FLOAT32; type <= PC_FLOAT64; type++)
         for (size_t d = 0; d < sizeof depths / sizeof *depths; d++)
             for (int result = 0; result < RESULTS; result++) {
-                const uint64_t before = pc_uncertain_sums();
+                const uint64_t before = pc_rounding_test_failures();
                 size_t all = 0;
                 pc_array a = {
                     .type = type, .parts = 1, .repeat = 1, .data = cells, .kept = 1, .reduced = 1};
@@ -266,10 +266,10 @@ static void test_counts(void)
                             x += (double)(int64_t)random64() * 0x1p-63;
                         put_number(cells + k * sizes[type], type, x);
                     }
-                    const pc_figure figure = figure_of((pc_result)result, PC_FLOAT64);
+                    const pc_output_spec figure = figure_of((pc_statistic)result, PC_FLOAT64);
                     pc_reduce(&a, 0, POSITIONS, &figure, made[0], sums);
                 }
-                const uint64_t inexact = pc_uncertain_sums() - before;
+                const uint64_t inexact = pc_rounding_test_failures() - before;
                 if (inexact * 10000 > all)
                     fprintf(stderr, "type %d depth %zu result %d: %d of %zu\n", type, depths[d],
                             result, (int)inexact, all);

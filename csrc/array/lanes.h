@@ -2,7 +2,7 @@
 #ifndef PYCRUST_LANES_H
 #define PYCRUST_LANES_H
 
-#include "kernels.h"
+#include "../kernels/kernels.h"
 
 /* A reduction by lanes, and how far it has come. */
 typedef struct {
@@ -19,7 +19,7 @@ typedef struct {
 } lane_job;
 
 /* Whether lanes are the way to the results of `positions` positions, from `first` on. */
-int lanes_start(lane_job *job, const pc_array *array, const pc_figure *figure, size_t first,
+int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *figure, size_t first,
                 size_t positions);
 
 /* Write the next results, of at most `most` positions: those at `out` where certain[k] is not 0;

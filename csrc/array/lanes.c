@@ -1,6 +1,6 @@
 /* Many short sums at once: positions of an array in tiles, each a column of a tile, through the
  * kernels of lanes.h. What cannot be decided there is left to arrays.c. */
-#include "lanes.h"
+#include "../kernels/lanes.h"
 
 #include <string.h>
 
@@ -62,7 +62,7 @@ static void find_rows(lane_job *job)
 enum { TILE = 2048, NARROWEST = 8, MOST_IN_TILE = NARROWEST * LANE_ROWS };
 
 /* Numbers in a sum, at most, where they do not lie side by side and are copied: from there on a
- * certified sum of each is faster. */
+ * bounded sum of each is faster. */
 enum { MOST_COPIED = 128 };
 
 /* `count` columns of `rows` elements, `stride` bytes apart, into one of `pitch` columns. */
@@ -136,13 +136,13 @@ static void write_results(pc_type type, const double *value, const double *rest,
     }
 }
 
-static int is_spread(pc_result result)
+static int is_spread(pc_statistic result)
 {
     return result == PC_VAR || result == PC_STD;
 }
 
 /* What is asked for, for the kernels. */
-static lane_figure lane_figure_of(const pc_figure *figure, uint64_t count, int counted)
+static lane_figure lane_figure_of(const pc_output_spec *figure, uint64_t count, int counted)
 {
     lane_figure f = {.result = figure->result, .counted = counted};
     f.integer = figure->type < PC_FLOAT16;
@@ -161,10 +161,10 @@ static lane_figure lane_figure_of(const pc_figure *figure, uint64_t count, int c
     return f;
 }
 
-int lanes_start(lane_job *job, const pc_array *array, const pc_figure *figure, size_t first,
+int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *figure, size_t first,
                 size_t positions)
 {
-    const size_t depth = pc_array_depth(array);
+    const size_t depth = pc_array_reduction_length(array);
     const int side_by_side =
         array->kept && !array->swapped && array->parts == 1 &&
         array->axis[array->kept - 1].stride == (ptrdiff_t)size_of_type[array->type];

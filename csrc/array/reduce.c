@@ -1,8 +1,8 @@
-/* Sums of arrays: axes and strides, positions and panels, results. */
-#include "blocks.h"
-#include "certified.h"
-#include "fpenv.h"
-#include "lanes.h"
+/* Accumulators of arrays: axes and strides, positions and panels, results. */
+#include "contiguous.h"
+#include "../sums/bounded.h"
+#include "../base/fpenv.h"
+#include "../kernels/lanes.h"
 
 #include <string.h>
 
@@ -97,10 +97,10 @@ static void add_run(pc_accumulator *acc, const pc_array *a, const char *data, co
                     pc_axis axis, size_t n)
 {
     size_t size = size_of_type[a->type] * (size_t)a->parts, most = BUFFER / (size_t)a->parts, m;
-    if (acc->flags & PC_CERTIFIED && a->parts == 1 && !is_partial(a) && !a->swapped &&
-        has_certified(a->type)) {
+    if (acc->flags & PC_BOUNDED && a->parts == 1 && !is_partial(a) && !a->swapped &&
+        has_bounded(a->type)) {
         acc->count += n;
-        add_certified(acc, a->type, 1, data, axis.stride, n);
+        add_bounded(acc, a->type, 1, data, axis.stride, n);
         return;
     }
     if (axis.stride == (ptrdiff_t)size && !is_partial(a) && !a->swapped) {
@@ -155,12 +155,12 @@ static size_t product(const pc_axis *axis, int count)
     return total;
 }
 
-size_t pc_array_positions(const pc_array *array)
+size_t pc_array_outputs(const pc_array *array)
 {
     return product(array->axis, array->kept);
 }
 
-size_t pc_array_depth(const pc_array *array)
+size_t pc_array_reduction_length(const pc_array *array)
 {
     return product(array->axis + array->kept, array->reduced);
 }
@@ -202,7 +202,7 @@ void pc_array_arrange(pc_array *a)
 {
     pc_axis *reduced = a->axis + a->kept;
     int count = 0;
-    if (pc_array_positions(a) == 0 || pc_array_depth(a) == 0) {
+    if (pc_array_outputs(a) == 0 || pc_array_reduction_length(a) == 0) {
         for (int k = 0; k < a->kept + a->reduced; k++) /* strides to nothing may be of any size */
             a->axis[k].stride = a->axis[k].mask_stride = 0;
         return;
@@ -231,9 +231,9 @@ void pc_array_arrange(pc_array *a)
     a->reduced = count;
 }
 
-size_t pc_array_panel(const pc_array *a, size_t first, size_t last)
+size_t pc_array_tile(const pc_array *a, size_t first, size_t last)
 {
-    size_t count = last - first < PC_PANEL ? last - first : PC_PANEL;
+    size_t count = last - first < PC_TILE ? last - first : PC_TILE;
     if (a->kept) {
         size_t length = a->axis[a->kept - 1].length, left = length - first % length;
         if (left < count)
@@ -260,8 +260,8 @@ static place place_of(const pc_axis *axis, int count, size_t index)
     return at;
 }
 
-static void add_to_panel(const pc_array *a, size_t first, size_t count, size_t start, size_t stop,
-                         pc_sum *sums)
+static void add_to_tile(const pc_array *a, size_t first, size_t count, size_t start, size_t stop,
+                        pc_sum *sums)
 {
     static const pc_axis none = {1, 0, 0, 0};
     pc_axis across = a->kept ? a->axis[a->kept - 1] : none;
@@ -294,39 +294,39 @@ static void add_to_panel(const pc_array *a, size_t first, size_t count, size_t s
     }
 }
 
-void pc_add_panel(const pc_array *a, size_t first, size_t count, size_t start, size_t stop,
-                  pc_sum *sums)
+void pc_add_tile(const pc_array *a, size_t first, size_t count, size_t start, size_t stop,
+                 pc_sum *sums)
 {
     fpenv callers = fpenv_enter();
-    add_to_panel(a, first, count, start, stop, sums);
+    add_to_tile(a, first, count, start, stop, sums);
     fpenv_leave(callers);
 }
 
-int pc_array_certifiable(const pc_array *a)
+int pc_array_boundable(const pc_array *a)
 {
-    return is_float(a->type) && pc_array_depth(a) >= pc_kernels_in_use()->certified_from;
+    return is_float(a->type) && pc_array_reduction_length(a) >= pc_kernels_in_use()->bounded_from;
 }
 
-static void sum_panel(const pc_array *a, size_t first, size_t count, size_t depth, pc_result result,
-                      int certify, pc_sum *sums)
+static void sum_tile(const pc_array *a, size_t first, size_t count, size_t depth,
+                     pc_statistic result, int sum_bounded, pc_sum *sums)
 {
     for (size_t c = 0; c < count; c++)
-        if (certify)
-            pc_accumulator_clear_certified(&sums[c].total, result);
+        if (sum_bounded)
+            pc_accumulator_clear_bounded(&sums[c].total, result);
         else
             pc_accumulator_clear(&sums[c].total, result);
-    add_to_panel(a, first, count, 0, depth, sums);
+    add_to_tile(a, first, count, 0, depth, sums);
     if (a->repeat != 1)
         for (size_t c = 0; c < count; c++)
             pc_accumulator_scale(&sums[c].total, a->repeat);
 }
 
-pc_status pc_write_panel(const pc_sum *sums, size_t count, const pc_figure *figure, char *out)
+pc_status pc_write_tile(const pc_sum *sums, size_t count, const pc_output_spec *figure, char *out)
 {
     pc_status status = PC_OK;
     for (size_t c = 0; c < count; c++) {
         pc_status one = pc_accumulator_round(&sums[c].total, figure, out + sums[c].offset);
-        if (one == PC_TOO_LARGE || one == PC_UNCERTAIN_SUM)
+        if (one == PC_TOO_LARGE || one == PC_INCONCLUSIVE)
             return one;
         status = one ? one : status;
     }
@@ -335,17 +335,18 @@ pc_status pc_write_panel(const pc_sum *sums, size_t count, const pc_figure *figu
 
 /* The results at the positions first to last - 1, panel by panel. */
 static pc_status reduce_panels(const pc_array *a, size_t first, size_t last,
-                               const pc_figure *figure, int certify, char *out, pc_sum *sums)
+                               const pc_output_spec *figure, int sum_bounded, char *out,
+                               pc_sum *sums)
 {
     pc_status status = PC_OK;
-    const size_t depth = pc_array_depth(a);
+    const size_t depth = pc_array_reduction_length(a);
     for (size_t count; first < last && status != PC_TOO_LARGE; first += count) {
-        count = pc_array_panel(a, first, last);
-        sum_panel(a, first, count, depth, figure->result, certify, sums);
-        pc_status panel = pc_write_panel(sums, count, figure, out);
-        if (panel == PC_UNCERTAIN_SUM) {
-            sum_panel(a, first, count, depth, figure->result, 0, sums);
-            panel = pc_write_panel(sums, count, figure, out);
+        count = pc_array_tile(a, first, last);
+        sum_tile(a, first, count, depth, figure->result, sum_bounded, sums);
+        pc_status panel = pc_write_tile(sums, count, figure, out);
+        if (panel == PC_INCONCLUSIVE) {
+            sum_tile(a, first, count, depth, figure->result, 0, sums);
+            panel = pc_write_tile(sums, count, figure, out);
         }
         status = panel == PC_OK ? status : panel;
     }
@@ -353,8 +354,8 @@ static pc_status reduce_panels(const pc_array *a, size_t first, size_t last,
 }
 
 /* The same in lanes, but for what these cannot tell: that alone is summed exactly. */
-static pc_status reduce_lanes(lane_job *job, size_t first, size_t last, const pc_figure *figure,
-                              char *out, pc_sum *sums)
+static pc_status reduce_lanes(lane_job *job, size_t first, size_t last,
+                              const pc_output_spec *figure, char *out, pc_sum *sums)
 {
     pc_status status = PC_OK;
     uint64_t certain[LANE_COLUMNS];
@@ -365,8 +366,8 @@ static pc_status reduce_lanes(lane_job *job, size_t first, size_t last, const pc
             next = k + 1;
             if (certain[k])
                 continue;
-            for (certified_failed(); next < count && !certain[next]; next++)
-                certified_failed();
+            for (count_rounding_test_failure(); next < count && !certain[next]; next++)
+                count_rounding_test_failure();
             pc_status some =
                 reduce_panels(job->array, first + k, first + next, figure, 0, out, sums);
             status = some == PC_OK ? status : some;
@@ -375,7 +376,7 @@ static pc_status reduce_lanes(lane_job *job, size_t first, size_t last, const pc
     return status;
 }
 
-pc_status pc_reduce(const pc_array *a, size_t first, size_t last, const pc_figure *figure,
+pc_status pc_reduce(const pc_array *a, size_t first, size_t last, const pc_output_spec *figure,
                     char *out, pc_sum *sums)
 {
     lane_job job;
@@ -383,7 +384,7 @@ pc_status pc_reduce(const pc_array *a, size_t first, size_t last, const pc_figur
     const pc_status status =
         lanes_start(&job, a, figure, first, last - first)
             ? reduce_lanes(&job, first, last, figure, out, sums)
-            : reduce_panels(a, first, last, figure, pc_array_certifiable(a), out, sums);
+            : reduce_panels(a, first, last, figure, pc_array_boundable(a), out, sums);
     fpenv_leave(callers);
     return status;
 }
