@@ -2,10 +2,10 @@
 #include "core_table.h"
 
 static pc_status reduce(pc_type type, int parts, const void *data, size_t count,
-                        const pc_figure *figure, void *out)
+                        const pc_output_spec *figure, void *out)
 {
     pc_accumulator acc;
-    return pc_result_of(type, parts, data, count, figure, &acc, out);
+    return pc_reduce_contiguous(type, parts, data, count, figure, &acc, out);
 }
 
 static size_t accumulator_size(void)
@@ -24,7 +24,8 @@ static uint64_t accumulator_count(const pc_accumulator *acc)
     return acc->count;
 }
 
-static pc_status accumulator_result(const pc_accumulator *acc, const pc_figure *figure, void *out)
+static pc_status accumulator_result(const pc_accumulator *acc, const pc_output_spec *figure,
+                                    void *out)
 {
     return pc_accumulator_round(acc, figure, out);
 }
@@ -63,24 +64,24 @@ const pc_core_table pc_core = {
     .formula_many = pc_formula_many,
     .round_many = pc_round_many,
     .accumulator_clear = pc_accumulator_clear,
-    .accumulator_clear_certified = pc_accumulator_clear_certified,
+    .accumulator_clear_bounded = pc_accumulator_clear_bounded,
     .accumulator_merge = pc_accumulator_merge,
     .accumulator_scale = pc_accumulator_scale,
-    .accumulator_special = pc_accumulator_special,
-    .accumulator_make_special = pc_accumulator_make_special,
+    .accumulator_nonfinite = pc_accumulator_nonfinite,
+    .accumulator_add_nonfinite = pc_accumulator_add_nonfinite,
     .accumulator_export = pc_accumulator_export,
     .accumulator_import = pc_accumulator_import,
     .accumulator_round = pc_accumulator_round,
     .round_words = pc_round_words,
     .add_numbers = pc_add_numbers,
-    .result_of = pc_result_of,
-    .uncertain_sums = pc_uncertain_sums,
+    .reduce_contiguous = pc_reduce_contiguous,
+    .rounding_test_failures = pc_rounding_test_failures,
     .array_arrange = pc_array_arrange,
-    .array_positions = pc_array_positions,
-    .array_depth = pc_array_depth,
-    .array_certifiable = pc_array_certifiable,
-    .array_panel = pc_array_panel,
-    .add_panel = pc_add_panel,
-    .write_panel = pc_write_panel,
+    .array_outputs = pc_array_outputs,
+    .array_reduction_length = pc_array_reduction_length,
+    .array_boundable = pc_array_boundable,
+    .array_tile = pc_array_tile,
+    .add_tile = pc_add_tile,
+    .write_tile = pc_write_tile,
     .reduce = pc_reduce,
 };

@@ -14,11 +14,13 @@ static inline int import_core(void)
 {
     PyObject *module = PyImport_ImportModule("pycrust._core");
     PyObject *capsule = module ? PyObject_GetAttrString(module, "_C_API") : NULL;
-    core = capsule ? (const pc_core_table *)PyCapsule_GetPointer(capsule, "pycrust._core._C_API") : NULL;
+    core = capsule ? (const pc_core_table *)PyCapsule_GetPointer(capsule, "pycrust._core._C_API")
+                   : NULL;
     Py_XDECREF(capsule);
     Py_XDECREF(module);
     if (core && core->size != sizeof *core) {
-        PyErr_SetString(PyExc_ImportError, "the extension modules of pycrust are of different builds");
+        PyErr_SetString(PyExc_ImportError,
+                        "the extension modules of pycrust are of different builds");
         core = NULL;
     }
     return core ? 0 : -1;
@@ -37,25 +39,25 @@ static inline int import_core(void)
 #define pc_formula_many core->formula_many
 #define pc_round_many core->round_many
 #define pc_accumulator_clear core->accumulator_clear
-#define pc_accumulator_clear_certified core->accumulator_clear_certified
+#define pc_accumulator_clear_bounded core->accumulator_clear_bounded
 #define pc_accumulator_merge core->accumulator_merge
 #define pc_accumulator_scale core->accumulator_scale
-#define pc_accumulator_special core->accumulator_special
-#define pc_accumulator_make_special core->accumulator_make_special
+#define pc_accumulator_nonfinite core->accumulator_nonfinite
+#define pc_accumulator_add_nonfinite core->accumulator_add_nonfinite
 #define pc_accumulator_export core->accumulator_export
 #define pc_accumulator_import core->accumulator_import
 #define pc_accumulator_round core->accumulator_round
 #define pc_round_words core->round_words
 #define pc_add_numbers core->add_numbers
-#define pc_result_of core->result_of
-#define pc_uncertain_sums core->uncertain_sums
+#define pc_reduce_contiguous core->reduce_contiguous
+#define pc_rounding_test_failures core->rounding_test_failures
 #define pc_array_arrange core->array_arrange
-#define pc_array_positions core->array_positions
-#define pc_array_depth core->array_depth
-#define pc_array_certifiable core->array_certifiable
-#define pc_array_panel core->array_panel
-#define pc_add_panel core->add_panel
-#define pc_write_panel core->write_panel
+#define pc_array_outputs core->array_outputs
+#define pc_array_reduction_length core->array_reduction_length
+#define pc_array_boundable core->array_boundable
+#define pc_array_tile core->array_tile
+#define pc_add_tile core->add_tile
+#define pc_write_tile core->write_tile
 #define pc_reduce core->reduce
 
 #endif

@@ -72,14 +72,14 @@ void pc_round_many(const uint64_t *lo, const uint64_t *hi, size_t count, double 
 /* An integer, as two's complement, times 2^exponent: part of an accumulator. */
 typedef struct {
     uint64_t window[4];
-    uint64_t slack; /* of a certified sum */
+    uint64_t error_bound; /* of a bounded sum */
     uint32_t flags;
     int32_t exponent;
-} pc_fixed;
+} pc_window;
 
 /* The sums: of the squares, of the numbers (of complex ones: of their real parts), of their
  * imaginary parts. */
-typedef enum { PC_SQUARES, PC_NUMBERS, PC_IMAGINARY } pc_part;
+typedef enum { PC_SQUARES, PC_NUMBERS, PC_IMAGINARY } pc_moment;
 
 #define PC_LIMBS 68 /* of the squares; each of the others has half as many */
 
@@ -87,18 +87,18 @@ typedef enum { PC_SQUARES, PC_NUMBERS, PC_IMAGINARY } pc_part;
 struct pc_accumulator {
     uint64_t count; /* how many numbers were added; a complex one is one */
     uint32_t flags;
-    pc_fixed part[3];
+    pc_window part[3];
     uint64_t limb[2 * PC_LIMBS];
 };
 
 /* Start with no numbers, and keep what one result needs: PC_VAR all, PC_SUMSQ the squares
  * alone, PC_SUM the numbers alone. */
-void pc_accumulator_clear(pc_accumulator *acc, pc_result result);
+void pc_accumulator_clear(pc_accumulator *acc, pc_statistic result);
 
-/* The same for a certified sum, only of floats: much faster, and nearly always enough to
- * know the exact sum's rounded result; else pc_accumulator_round says PC_UNCERTAIN_SUM. No
+/* The same for a bounded sum, only of floats: much faster, and nearly always enough to
+ * know the exact sum's rounded result; else pc_accumulator_round says PC_INCONCLUSIVE. No
  * other reading of it means anything. */
-void pc_accumulator_clear_certified(pc_accumulator *acc, pc_result result);
+void pc_accumulator_clear_bounded(pc_accumulator *acc, pc_statistic result);
 
 /* acc += other; PC_TOO_LARGE, and no change, if they count 2^64 numbers or more. */
 pc_status pc_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other);
@@ -107,27 +107,28 @@ pc_status pc_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other)
 void pc_accumulator_scale(pc_accumulator *acc, uint64_t factor);
 
 /* NaN and infinities that were added, a bit each; those of imaginary parts are shifted up by
- * PC_SPECIAL_BITS. */
-enum { PC_PLUS_INF = 1, PC_MINUS_INF = 2, PC_NAN = 4, PC_SPECIAL_BITS = 3 };
-uint32_t pc_accumulator_special(const pc_accumulator *acc);
-void pc_accumulator_make_special(pc_accumulator *acc, uint32_t special);
+ * PC_NONFINITE_BITS. */
+enum { PC_PLUS_INF = 1, PC_MINUS_INF = 2, PC_NAN = 4, PC_NONFINITE_BITS = 3 };
+uint32_t pc_accumulator_nonfinite(const pc_accumulator *acc);
+void pc_accumulator_add_nonfinite(pc_accumulator *acc, uint32_t special);
 
 /* The size of a part as an integer times a power of two, least significant word first:
  * writes the words (at most PC_LIMBS) without zero words at either end, returns
  * how many, and sets *exponent and *negative. And back: += +-words * 2^exponent, which
  * what was taken from an accumulator always allows; PC_OUT_OF_RANGE for what no accumulator
  * holds. */
-size_t pc_accumulator_export(const pc_accumulator *acc, pc_part part, uint64_t *words,
+size_t pc_accumulator_export(const pc_accumulator *acc, pc_moment part, uint64_t *words,
                              int *exponent, int *negative);
-pc_status pc_accumulator_import(pc_accumulator *acc, pc_part part, const uint64_t *words,
+pc_status pc_accumulator_import(pc_accumulator *acc, pc_moment part, const uint64_t *words,
                                 size_t count, int exponent, int negative);
 
 /* ---- results (round.c) ----------------------------------------------------- */
 
 /* Write the number nearest to the exact result, ties to even. NaN beats Inf. PC_EMPTY if
  * there were too few numbers (then it is NaN or Inf); PC_TOO_LARGE if an integer does not
- * hold it, and PC_UNCERTAIN_SUM if the sum is certified and cannot tell, with nothing written. */
-pc_status pc_accumulator_round(const pc_accumulator *acc, const pc_figure *figure, char *out);
+ * hold it, and PC_INCONCLUSIVE if the sum is bounded and its rounding test fails, with nothing
+ * written. */
+pc_status pc_accumulator_round(const pc_accumulator *acc, const pc_output_spec *figure, char *out);
 
 /* Write the float nearest to +-words * 2^exponent, or to its root. */
 void pc_round_words(const uint64_t *words, size_t count, int exponent, int negative, int root,
@@ -139,13 +140,13 @@ void pc_round_words(const uint64_t *words, size_t count, int exponent, int negat
  * not, in native byte order. */
 void pc_add_numbers(pc_accumulator *acc, pc_type type, int parts, const char *data, size_t count);
 
-/* pc_accumulator_round of such numbers, the faster way: by a certified sum, or exactly. It
+/* pc_accumulator_round of such numbers, the faster way: by a bounded sum, or exactly. It
  * works in `acc`. */
-pc_status pc_result_of(pc_type type, int parts, const char *data, size_t count,
-                       const pc_figure *figure, pc_accumulator *acc, char *out);
+pc_status pc_reduce_contiguous(pc_type type, int parts, const char *data, size_t count,
+                               const pc_output_spec *figure, pc_accumulator *acc, char *out);
 
-/* How many certified sums could not tell, so that the exact way had to. */
-uint64_t pc_uncertain_sums(void);
+/* How many bounded sums could not tell, so that the exact way had to. */
+uint64_t pc_rounding_test_failures(void);
 
 #define PC_MAX_AXES 64
 
@@ -172,14 +173,14 @@ typedef struct {
 void pc_array_arrange(pc_array *array);
 
 /* The number of positions along the kept axes, and of elements summed at each. */
-size_t pc_array_positions(const pc_array *array);
-size_t pc_array_depth(const pc_array *array);
+size_t pc_array_outputs(const pc_array *array);
+size_t pc_array_reduction_length(const pc_array *array);
 
 /* How many positions are summed side by side, at most. */
-#define PC_PANEL 256
+#define PC_TILE 256
 
-/* Whether certified sums are the faster way to its results. */
-int pc_array_certifiable(const pc_array *array);
+/* Whether bounded sums are the faster way to its results. */
+int pc_array_boundable(const pc_array *array);
 
 /* The sum at one position, and where `out` has it. */
 typedef struct {
@@ -188,21 +189,21 @@ typedef struct {
 } pc_sum;
 
 /* How many positions from `first` on, below `last`, make up one panel. */
-size_t pc_array_panel(const pc_array *array, size_t first, size_t last);
+size_t pc_array_tile(const pc_array *array, size_t first, size_t last);
 
-/* Add the elements start to stop - 1, of pc_array_depth, at each position of the panel at
- * `first` to sums[0 .. count). */
-void pc_add_panel(const pc_array *array, size_t first, size_t count, size_t start, size_t stop,
-                  pc_sum *sums);
+/* Add the elements start to stop - 1, of pc_array_reduction_length, at each position of the panel
+ * at `first` to sums[0 .. count). */
+void pc_add_tile(const pc_array *array, size_t first, size_t count, size_t start, size_t stop,
+                 pc_sum *sums);
 
 /* Write what the sums of a panel come to, at `out`: pc_accumulator_round of each, up to the
- * first that is PC_TOO_LARGE or PC_UNCERTAIN_SUM. */
-pc_status pc_write_panel(const pc_sum *sums, size_t count, const pc_figure *figure, char *out);
+ * first that is PC_TOO_LARGE or PC_INCONCLUSIVE. */
+pc_status pc_write_tile(const pc_sum *sums, size_t count, const pc_output_spec *figure, char *out);
 
 /* The whole reduction for the positions first to last - 1. It works in `sums`,
- * PC_PANEL of them or last - first, whichever is less; after PC_TOO_LARGE they
+ * PC_TILE of them or last - first, whichever is less; after PC_TOO_LARGE they
  * are those of the panel in question. */
-pc_status pc_reduce(const pc_array *array, size_t first, size_t last, const pc_figure *figure,
+pc_status pc_reduce(const pc_array *array, size_t first, size_t last, const pc_output_spec *figure,
                     char *out, pc_sum *sums);
 
 #ifdef __cplusplus

@@ -6,23 +6,23 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyTypeObject
 from libc.stddef cimport ptrdiff_t
 
-from pycrust._arrays cimport as_array, axes_of, data_of, is_integer, mask_of
-from pycrust._ints cimport exact_int, exact_part, import_int, shown_int, spread_of, write_exact
+from pycrust._args cimport as_array, axes_of, data_of, is_integer, mask_of
+from pycrust._bigint cimport exact_int, exact_part, import_int, shown_int, centered_square_sum, write_exact
 from pycrust._reduce cimport (
-    Figure,
-    Job,
-    Plain,
-    Sums,
+    Statistic,
+    Plan,
+    Contiguous,
+    Accumulators,
     add_all,
-    add_plain,
+    add_contiguous,
     checked_int,
-    is_plain,
+    is_contiguous,
     one_ddof,
     part_of,
     sums_of_ints,
     warn_empty,
 )
-from pycrust._workers cimport count_workers
+from pycrust._threads cimport count_workers
 from pycrust.csrc cimport (
     PC_EMPTY,
     PC_FLOAT64,
@@ -31,7 +31,7 @@ from pycrust.csrc cimport (
     PC_NUMBERS,
     PC_OK,
     PC_RMS,
-    PC_SPECIAL_BITS,
+    PC_NONFINITE_BITS,
     PC_SQUARES,
     PC_STD,
     PC_SUM,
@@ -41,11 +41,11 @@ from pycrust.csrc cimport (
     import_core,
     pc_accumulator,
     pc_accumulator_clear,
-    pc_accumulator_make_special,
+    pc_accumulator_add_nonfinite,
     pc_accumulator_merge,
-    pc_accumulator_special,
-    pc_part,
-    pc_result,
+    pc_accumulator_nonfinite,
+    pc_moment,
+    pc_statistic,
     pc_status,
 )
 
@@ -155,11 +155,11 @@ cdef class Accumulator:
             As `sumsq` does; the accumulator is left as it was.
         """
         cdef pc_accumulator acc
-        cdef Sums sums
+        cdef Accumulators sums
         cdef Kind kind
-        cdef Plain plain
-        if where is True and workers is 1 and is_plain(a, &plain):
-            add_plain(&plain, &acc, PC_VAR)
+        cdef Contiguous plain
+        if where is True and workers is 1 and is_contiguous(a, &plain):
+            add_contiguous(&plain, &acc, PC_VAR)
             self.add(&acc, kind_of(a), None)
             return
         if isinstance(a, Accumulator):
@@ -226,30 +226,30 @@ cdef class Accumulator:
         cdef int part
         sums = []
         for part in range(3):
-            integer, exponent = exact_part(&self.acc, <pc_part>part)
+            integer, exponent = exact_part(&self.acc, <pc_moment>part)
             sums.append((integer + (self.beyond[part] << -exponent if self.beyond else 0), exponent))
         return tuple(sums)
 
-    cdef object integer(self, pc_part part):
+    cdef object integer(self, pc_moment part):
         """The same of integers."""
         return exact_int(&self.acc, part) + (self.beyond[<int>part] if self.beyond else 0)
 
-    cdef pc_status write(self, Figure figure, char *out) except *:
+    cdef pc_status write(self, Statistic figure, char *out) except *:
         """The result, in the type and the parts of a figure; for a copy that nobody else has."""
         cdef pc_status status
         if self.beyond is None:
             return figure.write(&self.acc, out)
         squares, real, imaginary = self.sums()
-        special = pc_accumulator_special(&self.acc)
+        special = pc_accumulator_nonfinite(&self.acc)
         status = write_exact(&figure.c, figure.ddof, self.acc.count, (squares, real, imaginary), special, out)
         if figure.c.parts == 2:
-            write_exact(&figure.c, figure.ddof, self.acc.count, (squares, imaginary, real), special >> PC_SPECIAL_BITS,
+            write_exact(&figure.c, figure.ddof, self.acc.count, (squares, imaginary, real), special >> PC_NONFINITE_BITS,
                         out + (8 if figure.c.type == PC_FLOAT64 else 4))
         return status
 
-    cdef object read(self, pc_result result, ddof=None):
+    cdef object read(self, pc_statistic result, ddof=None):
         cdef Accumulator copy = self.copy()
-        cdef Figure figure = Figure(result, ddof)
+        cdef Statistic figure = Statistic(result, ddof)
         cdef double[2] made
         if (result == PC_SUMSQ or result == PC_SUM) and copy.kind == INTEGERS:
             return copy.integer(part_of(result))
@@ -359,7 +359,7 @@ cdef class Accumulator:
     cdef dict state(self):
         """What it holds, the same for all that are equal; each sum is integer * 2**exponent, in lowest terms."""
         cdef Accumulator copy = self.copy()
-        special = pc_accumulator_special(&copy.acc)
+        special = pc_accumulator_nonfinite(&copy.acc)
         squares, real, imaginary = copy.sums()
         return {
             "version": 1,
@@ -421,7 +421,7 @@ cdef class Accumulator:
 
 def _results(parts, str name, dtype, ddof):
     """What each of an array of Accumulators comes to, as an array of that dtype, rounded once; for pycrust.dask."""
-    cdef Figure figure = Figure(_RESULTS[name], ddof)
+    cdef Statistic figure = Statistic(_RESULTS[name], ddof)
     cdef Accumulator one
     cdef bint empty = False
     cdef size_t k
@@ -448,7 +448,7 @@ def _results(parts, str name, dtype, ddof):
 # Under which name it is pickled, for ever, and shown: not that of this module.
 (<PyTypeObject *>Accumulator).tp_name = b"pycrust.Accumulator"
 
-# By the bits of pc_accumulator_special.
+# By the bits of pc_accumulator_nonfinite.
 _SPECIAL = ("inf", "-inf", "nan", "infj", "-infj", "nanj")
 
 _RESULTS = {name: result for result, name in _NAMES.items()}
@@ -476,7 +476,7 @@ cdef Accumulator accumulator_of(state):
     the process in hash(), and an iterator may have no end.
     """
     cdef Accumulator made = Accumulator()
-    cdef pc_part part
+    cdef pc_moment part
     try:
         if type(state["version"]) is not int or state["version"] != 1:
             raise ValueError(f"it is of version {short_repr(state['version'])}, and this pycrust knows version 1 alone")
@@ -497,7 +497,7 @@ cdef Accumulator accumulator_of(state):
             raise ValueError("only complex numbers have imaginary parts")
         if count == 0 and (special or any(integer for integer, _ in sums)):
             raise ValueError("there are sums of no elements")
-        if spread_of(count, sums)[0] < 0:
+        if centered_square_sum(count, sums)[0] < 0:
             raise ValueError("no numbers have these sums")
         beyond = []
         for part, (integer, exponent) in enumerate(sums):
@@ -511,7 +511,7 @@ cdef Accumulator accumulator_of(state):
     except (TypeError, LookupError, ValueError, OverflowError) as error:
         raise ValueError(f"not the state of an Accumulator: {error}") from error
     for name in special:
-        pc_accumulator_make_special(&made.acc, 1 << _SPECIAL.index(name))
+        pc_accumulator_add_nonfinite(&made.acc, 1 << _SPECIAL.index(name))
     made.acc.count = count
     made.kind = <Kind><int>_KINDS.index(kind)
     made.beyond = tuple(beyond) if any(beyond) else None
@@ -523,10 +523,10 @@ def _accumulators(array, tuple axes, where):
     array = as_array(array)
     axes = axes_of(axes, array.ndim)
     made = np.empty([length for k, length in enumerate(array.shape) if k not in axes], dtype=object)
-    cdef Job job = Job(array, mask_of(where, array), axes, made, Figure(PC_VAR), 1)
+    cdef Plan job = Plan(array, mask_of(where, array), axes, made, Statistic(PC_VAR), 1)
     cdef Kind kind = kind_of(array)
     cdef Accumulator one
-    cdef Sums sums
+    cdef Accumulators sums
     cdef size_t k, first = 0
     while first < job.shares.positions:
         sums = job.sums(first, False)

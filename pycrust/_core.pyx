@@ -17,7 +17,7 @@ from pycrust.csrc cimport (
     pc_simd_usable,
     pc_simd_use,
     pc_status,
-    pc_uncertain_sums,
+    pc_rounding_test_failures,
 )
 
 cdef extern from "core_table.h":
@@ -95,9 +95,9 @@ def _use_simd(name):
     return use_simd(name)
 
 
-def _uncertain_sums():
-    """How many results of floats had to be found the exact way, since a certified sum could not tell them."""
-    return pc_uncertain_sums()
+def _rounding_test_failures():
+    """How many results of floats had to be found the exact way, since a bounded sum could not tell them."""
+    return pc_rounding_test_failures()
 
 
 import_core()

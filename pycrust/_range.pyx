@@ -8,7 +8,7 @@ from cpython.long cimport PyLong_AsLongLongAndOverflow
 from cpython.number cimport PyNumber_Index
 from libc.stdint cimport int64_t, uint64_t
 
-from pycrust._arrays cimport array_of
+from pycrust._args cimport array_of
 from pycrust._shared cimport (
     Slices,
     after_slice,
@@ -66,7 +66,7 @@ cdef object index_of(n):
         raise
 
 
-cdef object by_hand(n):
+cdef object closed_form(n):
     """The formula on Python ints, for n of any size."""
     return n * (n + 1) * (2 * n + 1) // 6
 
@@ -80,7 +80,7 @@ cdef object formula(n):
     if overflow < 0 or (overflow == 0 and small <= 0):
         return 0
     if overflow > 0 or <uint64_t>small > PC_RANGE_MAX:
-        return by_hand(n)
+        return closed_form(n)
     pc_formula(<uint64_t>small, &total)
     return int_from_u128(total.lo, total.hi)
 
@@ -480,7 +480,7 @@ def sum_of_squares_batch(ns, /, *, dtype=np.int64, out=None, method="loop"):
     if highest > PC_RANGE_MAX:
         exact = np.empty(ns.shape, dtype=object)
         for position in np.ndindex(ns.shape):
-            exact[position] = by_hand(max(int(ns[position]), 0))
+            exact[position] = closed_form(max(int(ns[position]), 0))
         result = exact if dtype == object else _rounded(exact, ns.shape)
     else:
         flat = np.require(ns, np.int64, "CA").reshape(-1)

@@ -1,4 +1,4 @@
-"""Sums of data: check, convert, release the GIL, call C once, raise."""
+"""Accumulators of data: check, convert, release the GIL, call C once, raise."""
 
 cimport numpy as cnp
 from cpython.bytearray cimport PyByteArray_AS_STRING
@@ -7,10 +7,10 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport UINT64_MAX, uint64_t
 
-from pycrust._arrays cimport axes_of, data_of, dtype_of, is_exact, is_integer, type_of
-from pycrust._ints cimport exact_int, exact_part, shown_int, write_exact
+from pycrust._args cimport axes_of, data_of, dtype_of, is_exact, is_integer, type_of
+from pycrust._bigint cimport exact_int, exact_part, shown_int, write_exact
 from pycrust._shared cimport check_out
-from pycrust._workers cimport count_workers, run_pieces
+from pycrust._threads cimport count_workers, run_pieces
 from pycrust.csrc cimport (
     PC_EMPTY,
     PC_FLOAT64,
@@ -19,40 +19,40 @@ from pycrust.csrc cimport (
     PC_NORM,
     PC_NUMBERS,
     PC_OK,
-    PC_PANEL,
+    PC_TILE,
     PC_RMS,
     PC_SQUARES,
     PC_STD,
     PC_SUM,
     PC_SUMSQ,
     PC_TOO_LARGE,
-    PC_UNCERTAIN_SUM,
+    PC_INCONCLUSIVE,
     PC_VAR,
     import_core,
     pc_accumulator,
     pc_accumulator_clear,
-    pc_accumulator_clear_certified,
+    pc_accumulator_clear_bounded,
     pc_accumulator_merge,
     pc_accumulator_round,
     pc_accumulator_scale,
-    pc_accumulator_special,
+    pc_accumulator_nonfinite,
     pc_add_numbers,
-    pc_add_panel,
+    pc_add_tile,
     pc_array_arrange,
-    pc_array_certifiable,
-    pc_array_depth,
-    pc_array_panel,
-    pc_array_positions,
+    pc_array_boundable,
+    pc_array_reduction_length,
+    pc_array_tile,
+    pc_array_outputs,
     pc_axis,
-    pc_figure,
-    pc_part,
+    pc_output_spec,
+    pc_moment,
     pc_reduce,
-    pc_result,
-    pc_result_of,
+    pc_statistic,
+    pc_reduce_contiguous,
     pc_status,
     pc_sum,
     pc_type,
-    pc_write_panel,
+    pc_write_tile,
 )
 
 import operator
@@ -68,15 +68,15 @@ import_core()
 cdef enum:
     # Below this many elements a call takes so little time that releasing the
     # GIL and taking it back (some 40 ns) would cost more than it gives.
-    FEW = 4096
+    RELEASE_GIL_FROM = 4096
     # A piece of a long job: milliseconds, some tens of them where elements lie worst.
-    PIECE = 1 << 19
+    CHUNK = 1 << 19
     # A piece worth handing to another thread.
-    SMALLEST_PIECE = 1 << 16
+    SMALLEST_CHUNK = 1 << 16
     # What a position costs beside its elements, in elements.
-    POSITION = 32
+    OUTPUT_COST = 32
     # So many positions side by side are still as fast as a whole panel.
-    NARROW = 16
+    NARROW_TILE = 16
     # Of a fractional ddof: so that 2**48 numbers, in such units, can be counted.
     MOST_DDOF_BITS = 16
 
@@ -87,8 +87,8 @@ _NAMES = {PC_SUMSQ: "sumsq", PC_NORM: "norm", PC_RMS: "rms", PC_SUM: "sum", PC_M
           PC_STD: "std"}
 
 
-cdef pc_figure plain_figure(pc_result result) noexcept:
-    cdef pc_figure figure
+cdef pc_output_spec default_spec(pc_statistic result) noexcept:
+    cdef pc_output_spec figure
     figure.result = result
     figure.type = PC_FLOAT64
     figure.parts = 1
@@ -97,16 +97,16 @@ cdef pc_figure plain_figure(pc_result result) noexcept:
     return figure
 
 
-cdef int warn_empty(pc_result result) except -1:
+cdef int warn_empty(pc_statistic result) except -1:
     what = "no more elements than ddof is NaN or Inf" if result in (PC_VAR, PC_STD) else "no elements is NaN"
     warnings.warn(f"{_NAMES[result]} of {what}", RuntimeWarning, stacklevel=1)
 
 
-cdef class Figure:
+cdef class Statistic:
     """A result, in numbers of a type, with a ddof that C takes or not."""
 
     def __cinit__(self, int result, ddof=None):
-        self.c = plain_figure(<pc_result>result)
+        self.c = default_spec(<pc_statistic>result)
         if ddof is None:
             self.ddof = (0, 0)
             return
@@ -127,7 +127,7 @@ cdef class Figure:
         if self.is_for_c(acc.count):
             return pc_accumulator_round(acc, &self.c, out)
         sums = (exact_part(acc, PC_SQUARES), exact_part(acc, PC_NUMBERS), exact_part(acc, PC_IMAGINARY))
-        return write_exact(&self.c, self.ddof, acc.count, sums, pc_accumulator_special(acc), out)
+        return write_exact(&self.c, self.ddof, acc.count, sums, pc_accumulator_nonfinite(acc), out)
 
 
 cdef object one_ddof(ddof, correction):
@@ -155,20 +155,20 @@ cdef tuple exact_ddof(ddof):
 
 # ---- one job: an array, the axes to sum over, where the results go ----------
 
-cdef class Sums:
-    """Sums, zero at first, exact or certified; C says to which positions they belong."""
+cdef class Accumulators:
+    """Accumulators, zero at first, exact or bounded; C says to which positions they belong."""
 
-    def __cinit__(self, size_t count, bint certify, int result):
+    def __cinit__(self, size_t count, bint bounded, int result):
         cdef size_t k
         self.at = <pc_sum *>PyMem_Malloc(count * sizeof(pc_sum))
         if self.at == NULL:
             raise MemoryError
         self.count = count
         for k in range(count):
-            if certify:
-                pc_accumulator_clear_certified(&self.at[k].total, <pc_result>result)
+            if bounded:
+                pc_accumulator_clear_bounded(&self.at[k].total, <pc_statistic>result)
             else:
-                pc_accumulator_clear(&self.at[k].total, <pc_result>result)
+                pc_accumulator_clear(&self.at[k].total, <pc_statistic>result)
 
     def __dealloc__(self):
         PyMem_Free(self.at)
@@ -176,8 +176,8 @@ cdef class Sums:
 
 cdef int reduce_piece(void *job, size_t piece, size_t worker) noexcept nogil:
     """The results at `step` positions, written; the sums are this worker's room."""
-    cdef Shares *s = <Shares *>job
-    cdef Report *report = &s.reports[worker]
+    cdef PlanState *s = <PlanState *>job
+    cdef WorkerStatus *report = &s.reports[worker]
     cdef size_t first = piece * s.step
     cdef pc_status status = pc_reduce(&s.array, first, min(first + s.step, s.positions), &s.figure, s.out,
                                       s.sums + worker * s.count)
@@ -189,13 +189,13 @@ cdef int reduce_piece(void *job, size_t piece, size_t worker) noexcept nogil:
 
 cdef int add_piece(void *job, size_t piece, size_t worker) noexcept nogil:
     """`step` of the elements at each position of a panel, added to this worker's sums."""
-    cdef Shares *s = <Shares *>job
+    cdef PlanState *s = <PlanState *>job
     cdef size_t start = piece * s.step
-    pc_add_panel(&s.array, s.first, s.count, start, min(start + s.step, s.depth), s.sums + worker * s.count)
+    pc_add_tile(&s.array, s.first, s.count, start, min(start + s.step, s.depth), s.sums + worker * s.count)
     return 0
 
 
-cdef class Job:
+cdef class Plan:
     """
     A reduction, cut into pieces that any thread may take.
 
@@ -204,11 +204,11 @@ cdef class Job:
     anywhere among the reduced axes, and gives sums to be merged.
     """
 
-    def __init__(self, array, mask, tuple axes, out, Figure figure not None, size_t workers):
+    def __init__(self, array, mask, tuple axes, out, Statistic figure not None, size_t workers):
         """Sum over `axes`; `out` is contiguous, with the shape of the other axes."""
         cdef int k, parts, ndim = cnp.PyArray_NDIM(array), position = 0
         cdef pc_axis axis
-        cdef Shares *s = &self.shares
+        cdef PlanState *s = &self.shares
         for k in axes:
             if not position <= k < ndim:
                 raise ValueError(f"axes {axes} are not ascending ones of {ndim}")
@@ -234,8 +234,8 @@ cdef class Job:
             s.array.axis[position] = axis
             position += 1
         pc_array_arrange(&s.array)
-        s.positions = pc_array_positions(&s.array)
-        s.depth = pc_array_depth(&s.array)
+        s.positions = pc_array_outputs(&s.array)
+        s.depth = pc_array_reduction_length(&s.array)
         if out is not None and out.dtype != object:
             figure.set_dtype(out.dtype)
             s.out = <char *>cnp.PyArray_DATA(out)
@@ -246,26 +246,26 @@ cdef class Job:
     cdef size_t piece(self) noexcept:
         """How many elements a piece has: four pieces a worker even out their speeds."""
         if self.workers == 1:
-            return PIECE
-        return min(<size_t>PIECE, max(<size_t>SMALLEST_PIECE, self.shares.positions * self.shares.depth
+            return CHUNK
+        return min(<size_t>CHUNK, max(<size_t>SMALLEST_CHUNK, self.shares.positions * self.shares.depth
                                       // (4 * self.workers)))
 
     cdef bint is_quick(self, size_t positions) noexcept:
-        return positions * (self.shares.depth + 8) < FEW
+        return positions * (self.shares.depth + 8) < RELEASE_GIL_FROM
 
-    cdef Sums sums(self, size_t first, bint certify):
+    cdef Accumulators sums(self, size_t first, bint bounded):
         """The sums of the panel at `first`."""
-        cdef Shares *s = &self.shares
+        cdef PlanState *s = &self.shares
         cdef size_t k, worker, pieces, workers
         s.first = first
-        s.count = pc_array_panel(&s.array, first, s.positions)
+        s.count = pc_array_tile(&s.array, first, s.positions)
         s.step = self.piece() // s.count
         pieces = s.depth // s.step + (s.depth % s.step != 0)
         workers = min(self.workers, pieces) or <size_t>1
-        cdef Sums sums = Sums(workers * s.count, certify, s.figure.result)
+        cdef Accumulators sums = Accumulators(workers * s.count, bounded, s.figure.result)
         s.sums = sums.at
         run_pieces(add_piece, s, pieces, workers, self.is_quick(s.count))
-        pc_add_panel(&s.array, first, s.count, 0, 0, sums.at)       # whose offsets are set, if nothing else
+        pc_add_tile(&s.array, first, s.count, 0, 0, sums.at)       # whose offsets are set, if nothing else
         for k in range(s.count):
             for worker in range(1, workers):
                 pc_accumulator_merge(&sums.at[k].total, &sums.at[worker * s.count + k].total)
@@ -276,21 +276,21 @@ cdef class Job:
 
     cdef pc_status run(self) except *:
         """All of it. Returns a C status that is not PC_OK, if there is one."""
-        cdef Shares *s = &self.shares
+        cdef PlanState *s = &self.shares
         cdef pc_status status = PC_OK, done
-        cdef Sums sums
+        cdef Accumulators sums
         cdef size_t first = 0
         cdef bint for_c = s.out != NULL and self.figure.is_for_c(cnp.PyArray_SIZE(self.held[0]))
-        cdef bint certify = for_c and pc_array_certifiable(&s.array)
-        if for_c and s.depth <= <size_t>PIECE // NARROW:
+        cdef bint bounded = for_c and pc_array_boundable(&s.array)
+        if for_c and s.depth <= <size_t>CHUNK // NARROW_TILE:
             return self.reduce()
         while first < s.positions:
-            sums = self.sums(first, certify)
+            sums = self.sums(first, bounded)
             if for_c:
-                done = pc_write_panel(sums.at, sums.count, &s.figure, s.out)
-                if done == PC_UNCERTAIN_SUM:
+                done = pc_write_tile(sums.at, sums.count, &s.figure, s.out)
+                if done == PC_INCONCLUSIVE:
                     sums = self.sums(first, False)
-                    done = pc_write_panel(sums.at, sums.count, &s.figure, s.out)
+                    done = pc_write_tile(sums.at, sums.count, &s.figure, s.out)
                 if done == PC_TOO_LARGE:
                     self.too_large = first_too_large(sums.at, &s.figure)
                     return done
@@ -301,7 +301,7 @@ cdef class Job:
             PyErr_CheckSignals()
         return status
 
-    cdef pc_status write(self, Sums sums) except *:
+    cdef pc_status write(self, Accumulators sums) except *:
         """The results of a panel as Python ints, or of a ddof that C does not take."""
         cdef pc_status status = PC_OK, done
         cdef size_t k
@@ -316,19 +316,19 @@ cdef class Job:
 
     cdef pc_status reduce(self) except *:
         """The same for many positions: pieces of these."""
-        cdef Shares *s = &self.shares
+        cdef PlanState *s = &self.shares
         cdef pc_status status = PC_OK
         cdef size_t worker, pieces, workers, worst = 0
-        s.step = self.piece() // (s.depth + POSITION)       # 1 at least: the depth is not above PIECE // NARROW
+        s.step = self.piece() // (s.depth + OUTPUT_COST)       # 1 at least: the depth is not above CHUNK // NARROW_TILE
         if s.step > 8:
             s.step -= s.step % 8        # as columns go best
         pieces = s.positions // s.step + (s.positions % s.step != 0)
         workers = min(self.workers, pieces)
-        s.count = min(<size_t>PC_PANEL, s.step, s.positions)
-        cdef Sums sums = Sums(workers * s.count, False, s.figure.result)
-        reports = bytearray(workers * sizeof(Report))
+        s.count = min(<size_t>PC_TILE, s.step, s.positions)
+        cdef Accumulators sums = Accumulators(workers * s.count, False, s.figure.result)
+        reports = bytearray(workers * sizeof(WorkerStatus))
         s.sums = sums.at
-        s.reports = <Report *>PyByteArray_AS_STRING(reports)
+        s.reports = <WorkerStatus *>PyByteArray_AS_STRING(reports)
         run_pieces(reduce_piece, s, pieces, workers, self.is_quick(s.positions))
         for worker in range(workers):
             if s.reports[worker].status == PC_OK:
@@ -342,11 +342,11 @@ cdef class Job:
         return status
 
 
-cdef pc_part part_of(pc_result result) noexcept:
+cdef pc_moment part_of(pc_statistic result) noexcept:
     return PC_NUMBERS if result == PC_SUM or result == PC_MEAN else PC_SQUARES
 
 
-cdef tuple first_too_large(const pc_sum *sums, const pc_figure *figure):
+cdef tuple first_too_large(const pc_sum *sums, const pc_output_spec *figure):
     """Where the results have the first of these sums that the type does not hold, and what it is."""
     cdef char word[8]
     while pc_accumulator_round(&sums.total, figure, word) == PC_OK:
@@ -368,7 +368,7 @@ cdef tuple sums_of_ints(array, mask, tuple axes):
 
 # ---- all of an array --------------------------------------------------------
 
-cdef bint is_plain(a, Plain *plain) noexcept:
+cdef bint is_contiguous(a, Contiguous *plain) noexcept:
     """Whether a whole array takes no time worth cutting up and lies in one piece: then what C needs of it."""
     cdef int type
     if not cnp.PyArray_CheckExact(a):
@@ -377,56 +377,56 @@ cdef bint is_plain(a, Plain *plain) noexcept:
     plain.type = <pc_type>type
     plain.count = <size_t>cnp.PyArray_SIZE(a)
     plain.data = <const char *>cnp.PyArray_DATA(a)
-    return (type >= 0 and plain.count < PIECE and not cnp.PyArray_ISBYTESWAPPED(a)
+    return (type >= 0 and plain.count < CHUNK and not cnp.PyArray_ISBYTESWAPPED(a)
             and (cnp.PyArray_IS_C_CONTIGUOUS(a) or cnp.PyArray_IS_F_CONTIGUOUS(a)))
 
 
-cdef void add_plain(const Plain *plain, pc_accumulator *acc, pc_result result) noexcept:
+cdef void add_contiguous(const Contiguous *plain, pc_accumulator *acc, pc_statistic result) noexcept:
     """Its exact sums, as far as this result needs them."""
     pc_accumulator_clear(acc, result)
-    if plain.count < FEW:
+    if plain.count < RELEASE_GIL_FROM:
         pc_add_numbers(acc, plain.type, plain.parts, plain.data, plain.count)
     else:
         with nogil:
             pc_add_numbers(acc, plain.type, plain.parts, plain.data, plain.count)
 
 
-cdef object result_of_plain(const Plain *plain, bint integers, pc_figure figure):
+cdef object reduce_contiguous(const Contiguous *plain, bint integers, pc_output_spec figure):
     cdef pc_accumulator acc
     cdef pc_status status
     cdef double[2] made
-    cdef pc_result result = figure.result
+    cdef pc_statistic result = figure.result
     if integers and (result == PC_SUMSQ or result == PC_SUM):
-        add_plain(plain, &acc, result)
+        add_contiguous(plain, &acc, result)
         return exact_int(&acc, part_of(result))
     if result == PC_SUM or result == PC_MEAN:
         figure.parts = plain.parts
-    if plain.count < FEW:
-        status = pc_result_of(plain.type, plain.parts, plain.data, plain.count, &figure, &acc, <char *>made)
+    if plain.count < RELEASE_GIL_FROM:
+        status = pc_reduce_contiguous(plain.type, plain.parts, plain.data, plain.count, &figure, &acc, <char *>made)
     else:
         with nogil:
-            status = pc_result_of(plain.type, plain.parts, plain.data, plain.count, &figure, &acc, <char *>made)
+            status = pc_reduce_contiguous(plain.type, plain.parts, plain.data, plain.count, &figure, &acc, <char *>made)
     if status == PC_EMPTY:
         warn_empty(result)
     return made[0] if figure.parts == 1 else complex(made[0], made[1])
 
 
-cdef Sums add_all(array, mask, size_t workers):
+cdef Accumulators add_all(array, mask, size_t workers):
     """Sum any array over all its axes, for any result."""
-    cdef Job job = Job(array, mask, tuple(range(array.ndim)), None, Figure(PC_VAR), workers)
+    cdef Plan job = Plan(array, mask, tuple(range(array.ndim)), None, Statistic(PC_VAR), workers)
     return job.sums(0, False)
 
 
 # ---- along axes -------------------------------------------------------------
 
-cdef int reduce_into(values, array, mask, tuple axes, size_t workers, Figure figure) except -1:
+cdef int reduce_into(values, array, mask, tuple axes, size_t workers, Statistic figure) except -1:
     """Write the results to values; the place where a C status becomes an exception."""
-    cdef Job job
+    cdef Plan job
     cdef pc_status status
     if array.dtype == object:
         status = reduce_ints_into(values, array, mask, axes, figure)
     else:
-        job = Job(array, mask, axes, values, figure, workers)
+        job = Plan(array, mask, axes, values, figure, workers)
         status = job.run()
     if status == PC_EMPTY:
         warn_empty(figure.c.result)
@@ -438,7 +438,7 @@ cdef int reduce_into(values, array, mask, tuple axes, size_t workers, Figure fig
         raise SystemError(f"pycrust: unknown C status {<int>status}")
 
 
-cdef pc_status reduce_ints_into(values, array, mask, tuple axes, Figure figure) except *:
+cdef pc_status reduce_ints_into(values, array, mask, tuple axes, Statistic figure) except *:
     """The same for Python ints."""
     cdef pc_status status = PC_OK, done
     cdef bint floats = values.dtype.kind == "f"
@@ -458,14 +458,14 @@ cdef pc_status reduce_ints_into(values, array, mask, tuple axes, Figure figure) 
     return status
 
 
-cdef object checked_int(total, dtype, position, pc_result result):
+cdef object checked_int(total, dtype, position, pc_statistic result):
     """An exact sum, if the dtype holds it."""
     if dtype != object and not np.iinfo(dtype).min <= total <= np.iinfo(dtype).max:
         raise_too_large(position, total, dtype, result)
     return total
 
 
-cdef int raise_too_large(position, total, dtype, pc_result result) except -1:
+cdef int raise_too_large(position, total, dtype, pc_statistic result) except -1:
     position = tuple(int(k) for k in position)
     wider = "dtype=np.uint64, " if dtype == np.int64 and 0 <= total < 2**64 else ""
     raise OverflowError(
@@ -475,18 +475,18 @@ cdef int raise_too_large(position, total, dtype, pc_result result) except -1:
     )
 
 
-cdef object reduction(a, axis, dtype, out, bint keepdims, where, workers, pc_result result,
+cdef object reduction(a, axis, dtype, out, bint keepdims, where, workers, pc_statistic result,
                       ddof=None, correction=None):
-    cdef Plain plain
-    cdef Figure figure
+    cdef Contiguous plain
+    cdef Statistic figure
     cdef bint whole = axis is None and dtype is None and out is None and not keepdims
-    cdef bint quick = whole and where is True and workers is 1 and is_plain(a, &plain)
+    cdef bint quick = whole and where is True and workers is 1 and is_contiguous(a, &plain)
 
     if quick and ddof is None and correction is None:
-        return result_of_plain(&plain, is_integer(a), plain_figure(result))
-    figure = Figure(result, one_ddof(ddof, correction))
+        return reduce_contiguous(&plain, is_integer(a), default_spec(result))
+    figure = Statistic(result, one_ddof(ddof, correction))
     if quick and figure.is_for_c(plain.count):
-        return result_of_plain(&plain, is_integer(a), figure.c)
+        return reduce_contiguous(&plain, is_integer(a), figure.c)
 
     cdef size_t threads = count_workers(workers)
     array, mask = data_of(a, where)
@@ -720,7 +720,7 @@ def sum(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, worke
 
     Notes
     -----
-    As for `sumsq`: certified, or summed without rounding.
+    As for `sumsq`: bounded, or summed without rounding.
 
     Examples
     --------

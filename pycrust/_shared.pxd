@@ -4,7 +4,7 @@
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport uint64_t
 
-from pycrust._workers cimport is_main_thread
+from pycrust._threads cimport is_main_thread
 
 cdef extern from *:
     """

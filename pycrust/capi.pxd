@@ -1,6 +1,6 @@
 # pycrust's C functions for other Cython modules: include/pycrust_capi.h says what each does.
 #
-#     from pycrust.capi cimport PC_FLOAT64, PC_MEAN, import_pycrust, pc_figure, pycrust_reduce
+#     from pycrust.capi cimport PC_FLOAT64, PC_MEAN, import_pycrust, pc_output_spec, pycrust_reduce
 #     import_pycrust()
 
 from libc.stdint cimport uint64_t
@@ -25,7 +25,7 @@ cdef extern from "pycrust_capi.h" nogil:
         PC_FLOAT32
         PC_FLOAT64
 
-    ctypedef enum pc_result:
+    ctypedef enum pc_statistic:
         PC_SUMSQ
         PC_NORM
         PC_RMS
@@ -34,8 +34,8 @@ cdef extern from "pycrust_capi.h" nogil:
         PC_VAR
         PC_STD
 
-    ctypedef struct pc_figure:
-        pc_result result
+    ctypedef struct pc_output_spec:
+        pc_statistic result
         pc_type type
         int parts
         uint64_t ddof
@@ -50,13 +50,13 @@ cdef extern from "pycrust_capi.h" nogil:
 
     const char *pycrust_simd() noexcept
     pc_status pycrust_reduce(pc_type type, int parts, const void *data, size_t count,
-                             const pc_figure *figure, void *out) noexcept
+                             const pc_output_spec *figure, void *out) noexcept
     size_t pycrust_accumulator_size() noexcept
-    void pycrust_accumulator_init(pc_accumulator *acc, pc_result result) noexcept
+    void pycrust_accumulator_init(pc_accumulator *acc, pc_statistic result) noexcept
     void pycrust_accumulator_add(pc_accumulator *acc, pc_type type, int parts, const void *data, size_t count) noexcept
     uint64_t pycrust_accumulator_count(const pc_accumulator *acc) noexcept
     pc_status pycrust_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other) noexcept
-    pc_status pycrust_accumulator_result(const pc_accumulator *acc, const pc_figure *figure, void *out) noexcept
+    pc_status pycrust_accumulator_result(const pc_accumulator *acc, const pc_output_spec *figure, void *out) noexcept
     pc_status pycrust_sum_of_squares(uint64_t n, pc_u128 *sum) noexcept
 
 cdef extern from "pycrust_capi.h":

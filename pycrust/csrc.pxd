@@ -15,7 +15,7 @@ cdef extern from "core.h" nogil:
         PC_TOO_LARGE
         PC_OUT_OF_RANGE
         PC_EMPTY
-        PC_UNCERTAIN_SUM
+        PC_INCONCLUSIVE
 
     ctypedef struct pc_u128:
         uint64_t lo
@@ -64,9 +64,9 @@ cdef extern from "core.h" nogil:
         PC_PLUS_INF
         PC_MINUS_INF
         PC_NAN
-        PC_SPECIAL_BITS
+        PC_NONFINITE_BITS
 
-    ctypedef enum pc_result:
+    ctypedef enum pc_statistic:
         PC_SUMSQ
         PC_NORM
         PC_RMS
@@ -75,7 +75,7 @@ cdef extern from "core.h" nogil:
         PC_VAR
         PC_STD
 
-    ctypedef enum pc_part:
+    ctypedef enum pc_moment:
         PC_SQUARES
         PC_NUMBERS
         PC_IMAGINARY
@@ -83,33 +83,33 @@ cdef extern from "core.h" nogil:
     ctypedef struct pc_accumulator:
         uint64_t count
 
-    void pc_accumulator_clear(pc_accumulator *acc, pc_result result) noexcept
-    void pc_accumulator_clear_certified(pc_accumulator *acc, pc_result result) noexcept
+    void pc_accumulator_clear(pc_accumulator *acc, pc_statistic result) noexcept
+    void pc_accumulator_clear_bounded(pc_accumulator *acc, pc_statistic result) noexcept
     pc_status pc_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other) noexcept
     void pc_accumulator_scale(pc_accumulator *acc, uint64_t factor) noexcept
-    uint32_t pc_accumulator_special(const pc_accumulator *acc) noexcept
-    void pc_accumulator_make_special(pc_accumulator *acc, uint32_t special) noexcept
-    size_t pc_accumulator_export(const pc_accumulator *acc, pc_part part, uint64_t *words,
+    uint32_t pc_accumulator_nonfinite(const pc_accumulator *acc) noexcept
+    void pc_accumulator_add_nonfinite(pc_accumulator *acc, uint32_t special) noexcept
+    size_t pc_accumulator_export(const pc_accumulator *acc, pc_moment part, uint64_t *words,
                                  int *exponent, int *negative) noexcept
-    pc_status pc_accumulator_import(pc_accumulator *acc, pc_part part, const uint64_t *words,
+    pc_status pc_accumulator_import(pc_accumulator *acc, pc_moment part, const uint64_t *words,
                                     size_t count, int exponent, int negative) noexcept
 
-    ctypedef struct pc_figure:
-        pc_result result
+    ctypedef struct pc_output_spec:
+        pc_statistic result
         pc_type type
         int parts
         uint64_t ddof
         unsigned ddof_bits
 
-    pc_status pc_accumulator_round(const pc_accumulator *acc, const pc_figure *figure, char *out) noexcept
+    pc_status pc_accumulator_round(const pc_accumulator *acc, const pc_output_spec *figure, char *out) noexcept
     void pc_round_words(const uint64_t *words, size_t count, int exponent, int negative, int root,
                         pc_type type, char *out) noexcept
     void pc_add_numbers(pc_accumulator *acc, pc_type type, int parts, const char *data, size_t count) noexcept
-    pc_status pc_result_of(pc_type type, int parts, const char *data, size_t count,
-                           const pc_figure *figure, pc_accumulator *acc, char *out) noexcept
-    uint64_t pc_uncertain_sums() noexcept
+    pc_status pc_reduce_contiguous(pc_type type, int parts, const char *data, size_t count,
+                           const pc_output_spec *figure, pc_accumulator *acc, char *out) noexcept
+    uint64_t pc_rounding_test_failures() noexcept
 
-    const size_t PC_PANEL
+    const size_t PC_TILE
 
     ctypedef struct pc_axis:
         size_t length
@@ -129,17 +129,17 @@ cdef extern from "core.h" nogil:
         pc_axis axis[PC_MAX_AXES]
 
     void pc_array_arrange(pc_array *array) noexcept
-    size_t pc_array_positions(const pc_array *array) noexcept
-    size_t pc_array_depth(const pc_array *array) noexcept
-    int pc_array_certifiable(const pc_array *array) noexcept
+    size_t pc_array_outputs(const pc_array *array) noexcept
+    size_t pc_array_reduction_length(const pc_array *array) noexcept
+    int pc_array_boundable(const pc_array *array) noexcept
 
     ctypedef struct pc_sum:
         pc_accumulator total
         ptrdiff_t offset
 
-    size_t pc_array_panel(const pc_array *array, size_t first, size_t last) noexcept
-    void pc_add_panel(const pc_array *array, size_t first, size_t count, size_t start, size_t stop,
+    size_t pc_array_tile(const pc_array *array, size_t first, size_t last) noexcept
+    void pc_add_tile(const pc_array *array, size_t first, size_t count, size_t start, size_t stop,
                       pc_sum *sums) noexcept
-    pc_status pc_write_panel(const pc_sum *sums, size_t count, const pc_figure *figure, char *out) noexcept
-    pc_status pc_reduce(const pc_array *array, size_t first, size_t last, const pc_figure *figure,
+    pc_status pc_write_tile(const pc_sum *sums, size_t count, const pc_output_spec *figure, char *out) noexcept
+    pc_status pc_reduce(const pc_array *array, size_t first, size_t last, const pc_output_spec *figure,
                         char *out, pc_sum *sums) noexcept

@@ -1,5 +1,5 @@
 /* x86-64-v3: AVX2, FMA, F16C. */
-#include "../kernels.h"
+#include "kernels.h"
 
 #ifdef PC_X86_LEVELS
 #ifdef __clang__

@@ -1,5 +1,5 @@
 /* x86-64-v4: AVX-512 F, BW, DQ, VL. */
-#include "../kernels.h"
+#include "kernels.h"
 
 #ifdef PC_X86_LEVELS
 #ifdef __clang__

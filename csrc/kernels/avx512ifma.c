@@ -1,5 +1,5 @@
 /* x86-64-v4 and the 52-bit integer multiply-add: AVX-512 F, BW, DQ, VL, IFMA. */
-#include "../kernels.h"
+#include "kernels.h"
 
 #ifdef PC_X86_LEVELS
 #ifdef __clang__

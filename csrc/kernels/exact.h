@@ -1,4 +1,4 @@
-/* Sums of floats and of their squares without rounding, in arithmetic that rounds. */
+/* Accumulators of floats and of their squares without rounding, in arithmetic that rounds. */
 
 /* sum += x * 2^shift, both in two's complement. */
 static inline void add_shifted(uint64_t sum[4], pc_u128 x, unsigned shift)
@@ -29,9 +29,9 @@ enum { UPPER = 1 };
 #endif
 
 /* Of each 32 bits (step 1), or of the upper 32 of each 64 (step 2). */
-static inline span span_of(vecw least, vecw most, int step)
+static inline magnitude_range span_of(vecw least, vecw most, int step)
 {
-    span found = {UINT32_MAX, 0};
+    magnitude_range found = {UINT32_MAX, 0};
     for (int k = step == 2 ? UPPER : 0; k < VECTOR_BYTES / 4; k += step) {
         found.least = least[k] < found.least ? least[k] : found.least;
         found.most = most[k] > found.most ? most[k] : found.most;
@@ -179,7 +179,7 @@ static inline void put_together(uint64_t sum[4], const uint64_t total[SUMS], uin
 }
 #endif
 
-/* The sums for one vector of numbers, and their span. */
+/* The sums for one vector of numbers, and their magnitude_range. */
 typedef struct {
     vec part[SUMS], least, most;
 } sums;

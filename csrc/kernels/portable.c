@@ -1,5 +1,5 @@
 /* The level that every machine can run. */
-#include "../kernels.h"
+#include "kernels.h"
 
 #define LEVEL portable
 

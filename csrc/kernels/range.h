@@ -6,13 +6,13 @@ enum { CHAINS = 4, STEP = CHAINS * LANES };
 /* Rounds of STEP squares before the lanes are emptied. */
 enum { ROUNDS = 1024 };
 
-/* s + i^2 per lane, for i below NARROW: the square is then below 2^54 (as the sum of
+/* s + i^2 per lane, for i below NARROW_TILE: the square is then below 2^54 (as the sum of
  * its low 52 bits, below 2^52), so that ROUNDS of them fit a 64-bit lane. */
 #ifdef madd52lo
-#define NARROW (UINT64_C(1) << 26)
+#define NARROW_TILE (UINT64_C(1) << 26)
 #define add_square_of(s, i) madd52lo(s, i, i)
 #else
-#define NARROW (UINT64_C(1) << 27)
+#define NARROW_TILE (UINT64_C(1) << 27)
 #define add_square_of(s, i) ((s) + mul32(i, i))
 #endif
 
@@ -39,7 +39,7 @@ static inline void empty_lanes(const vec v[CHAINS], unsigned shift, pc_u128 *sum
     u128_add(sum, u128_shl(part, shift));
 }
 
-/* `rounds` <= ROUNDS rounds of STEP squares from `first`, below NARROW. */
+/* `rounds` <= ROUNDS rounds of STEP squares from `first`, below NARROW_TILE. */
 static void narrow_squares(uint64_t first, uint64_t rounds, pc_u128 *sum)
 {
     vec i[CHAINS], total[CHAINS];
@@ -104,7 +104,7 @@ static void squares_of_range(uint64_t first, uint64_t count, pc_u128 *sum)
         uint64_t rounds = count / STEP;
         if (rounds > ROUNDS)
             rounds = ROUNDS;
-        if (first + rounds * STEP <= NARROW)
+        if (first + rounds * STEP <= NARROW_TILE)
             narrow_squares(first, rounds, sum);
         else
             wide_squares(first, rounds, sum);

@@ -1,7 +1,7 @@
 /* The kernels of one level, and their table: one text a subject. */
 #include "vectors.h"
 
-#include "certified.h"
+#include "bounded.h"
 #include "exact.h"
 #include "integers.h"
 #include "range.h"
@@ -22,7 +22,7 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
                             squares_of_int64_t, squares_of_uint64_t},
     .sum_of_integers = {sum_of_int8_t, sum_of_uint8_t, sum_of_int16_t, sum_of_uint16_t,
                         sum_of_int32_t, sum_of_uint32_t, sum_of_int64_t, sum_of_uint64_t},
-    .certified_from = CERTIFIED_FROM,
+    .bounded_from = CERTIFIED_FROM,
 #ifdef FLOATS
     .lanes = {ROW, ROW / 2},
 #ifdef widen16
@@ -30,8 +30,8 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
 #else
 #define FOR_FLOATS(name) {NULL, name##float32, name##float64}
 #endif
-    .certified = {FOR_FLOATS(squares_), FOR_FLOATS(moments_)},
-    .certified_columns = {FOR_FLOATS(squares_columns_of_), FOR_FLOATS(moments_columns_of_)},
+    .bounded = {FOR_FLOATS(squares_), FOR_FLOATS(moments_)},
+    .bounded_columns = {FOR_FLOATS(squares_columns_of_), FOR_FLOATS(moments_columns_of_)},
     .sums_of_float32 = sums_of_float32,
 #ifdef fused
     .depth = DEPTH,

@@ -16,7 +16,7 @@
  * work on them as on numbers, and no optimiser sees through them to a closed
  * form (clang folds a scalar loop over i*i to n(n+1)(2n+1)/6). */
 
-#include "../kernels.h"
+#include "kernels.h"
 
 #include <string.h>
 
@@ -30,7 +30,8 @@ typedef uint64_t vec;
 #define LANE(v, k) (v)
 #endif
 
-/* double arithmetic that rounds each operation to double; 16: _Float16 likewise, with AVX512-FP16 */
+/* double arithmetic that rounds each operation to double; 16: _Float16 likewise, with AVX512-FP16
+ */
 #if VECTOR_BYTES > 8 && (__FLT_EVAL_METHOD__ == 0 || __FLT_EVAL_METHOD__ == 16)
 #define FLOATS 1
 #endif

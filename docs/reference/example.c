@@ -11,10 +11,10 @@ int main(void)
     printf("1^2 + ... + 1000000^2 = %" PRIu64 "\n", walk.sum.lo); /* walk.sum.hi is 0 here */
 
     const double x[] = {3e160, 4e160, 1e160};
-    pc_figure norm = {PC_NORM, PC_FLOAT64, 1, 0, 0}, std = {PC_STD, PC_FLOAT64, 1, 0, 0};
+    pc_output_spec norm = {PC_NORM, PC_FLOAT64, 1, 0, 0}, std = {PC_STD, PC_FLOAT64, 1, 0, 0};
     pc_accumulator part, rest;
     double result;
-    pc_result_of(PC_FLOAT64, 1, (const char *)x, 2, &norm, &part, (char *)&result);
+    pc_reduce_contiguous(PC_FLOAT64, 1, (const char *)x, 2, &norm, &part, (char *)&result);
     printf("norm of (3e160, 4e160) = %g\n", result);
 
     pc_accumulator_clear(&part, PC_VAR); /* what a variance needs: both sums */

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import pycrust
-from pycrust._core import _uncertain_sums
+from pycrust._core import _rounding_test_failures
 from pycrust.bench import plots
 from pycrust.bench.machine import Machine
 from pycrust.bench.report import Cell, Progress, Result, Table, no_progress, now, three_digits
@@ -341,7 +341,7 @@ class Peers(Result):
         return tables
 
     def in_two_ways(self) -> list[str]:
-        """How often a certified sum of ours could not tell the result."""
+        """How often a bounded sum of ours could not tell the result."""
         floats = [e for e in self.entries if e.peer.startswith("pycrust.") and np.dtype(e.dtype).kind == "f"]
         uncertain = sum(entry.uncertain for entry in floats)
         return (
@@ -525,9 +525,9 @@ def compare(
                 continue
             try:
                 call = peer.prepare(x)
-                before = _uncertain_sums()
+                before = _rounding_test_failures()
                 errors[peer] = error_of(call(), peer.operation, exact[peer.operation])
-                uncertain[peer] = _uncertain_sums() > before
+                uncertain[peer] = _rounding_test_failures() > before
                 times, each = calibrate(repeated(call), at_least=0.005)
             except (TypeError, ValueError):  # it does not take this dtype
                 continue

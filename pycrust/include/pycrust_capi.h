@@ -3,7 +3,7 @@
  *     if (import_pycrust() < 0)       once, when your module is initialised, with the GIL;
  *         return NULL;                -1: ImportError or RuntimeError is set
  *     double mean;
- *     pc_figure figure = {PC_MEAN, PC_FLOAT64, 1, 0, 0};
+ *     pc_output_spec figure = {PC_MEAN, PC_FLOAT64, 1, 0, 0};
  *     pycrust_reduce(PC_FLOAT64, 1, data, count, &figure, &mean);
  *
  * All but import_pycrust may be called without the GIL, from any number of threads, as long as
@@ -37,13 +37,13 @@ typedef struct {
      * PC_EMPTY if there are too few numbers (*out is NaN or Inf then); PC_TOO_LARGE if an
      * integer type does not hold it (nothing is written). */
     pc_status (*reduce)(pc_type type, int parts, const void *data, size_t count,
-                        const pc_figure *figure, void *out);
+                        const pc_output_spec *figure, void *out);
 
     /* For data that come in pieces: an accumulator takes accumulator_size() bytes, aligned as by
      * malloc, that are yours; copying the bytes copies it. Set it up for PC_VAR, and it serves
      * every statistic; for another, that one alone, in less time. */
     size_t (*accumulator_size)(void);
-    void (*accumulator_init)(pc_accumulator *acc, pc_result result);
+    void (*accumulator_init)(pc_accumulator *acc, pc_statistic result);
     void (*accumulator_add)(pc_accumulator *acc, pc_type type, int parts, const void *data,
                             size_t count);
     uint64_t (*accumulator_count)(const pc_accumulator *acc);
@@ -52,7 +52,8 @@ typedef struct {
     pc_status (*accumulator_merge)(pc_accumulator *acc, const pc_accumulator *other);
 
     /* As `reduce`, of all that was added. */
-    pc_status (*accumulator_result)(const pc_accumulator *acc, const pc_figure *figure, void *out);
+    pc_status (*accumulator_result)(const pc_accumulator *acc, const pc_output_spec *figure,
+                                    void *out);
 
     /* 1^2 + 2^2 + ... + n^2. PC_TOO_LARGE above n = 7991780883560. */
     pc_status (*sum_of_squares)(uint64_t n, pc_u128 *sum);

@@ -3,7 +3,7 @@
 #ifndef CHECK_H
 #define CHECK_H
 
-#include "../../csrc/kernels.h"
+#include "../../csrc/kernels/kernels.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -218,7 +218,7 @@ static inline void slow_add_signed(slow_sum *s, const uint64_t *words, size_t co
 }
 
 /* Whether a part of an accumulator is just that sum. */
-static inline int slow_equal(const slow_sum *s, const pc_accumulator *acc, pc_part part)
+static inline int slow_equal(const slow_sum *s, const pc_accumulator *acc, pc_moment part)
 {
     uint64_t words[PC_LIMBS];
     int exponent, negative;
@@ -242,7 +242,7 @@ typedef struct {
 } slow_sums;
 
 /* +-= m * 2^exponent; PC_NUMBERS or PC_IMAGINARY. */
-static inline void slow_add_number(slow_sums *to, pc_part part, uint64_t m, int exponent,
+static inline void slow_add_number(slow_sums *to, pc_moment part, uint64_t m, int exponent,
                                    int negative)
 {
     slow_add_square(&to->part[PC_SQUARES], m, exponent);
@@ -276,7 +276,7 @@ static inline void store_bits(char *x, size_t size, uint64_t bits)
            size);
 }
 
-static inline void slow_add_float(slow_sums *to, pc_part part, uint64_t bits, int fraction_bits,
+static inline void slow_add_float(slow_sums *to, pc_moment part, uint64_t bits, int fraction_bits,
                                   int exponent_bits)
 {
     const int top = (1 << exponent_bits) - 1, exponent = (int)(bits >> fraction_bits) & top,
@@ -284,20 +284,20 @@ static inline void slow_add_float(slow_sums *to, pc_part part, uint64_t bits, in
     const uint64_t leading = UINT64_C(1) << fraction_bits, fraction = bits & (leading - 1);
     if (exponent == top) {
         uint32_t special = fraction ? PC_NAN : negative ? PC_MINUS_INF : PC_PLUS_INF;
-        to->special |= special << (part == PC_IMAGINARY ? PC_SPECIAL_BITS : 0);
+        to->special |= special << (part == PC_IMAGINARY ? PC_NONFINITE_BITS : 0);
         return;
     }
     slow_add_number(to, part, exponent ? leading | fraction : fraction,
                     (exponent ? exponent : 1) - (top >> 1) - fraction_bits, negative);
 }
 
-static inline void slow_add_double(slow_sums *to, pc_part part, double x)
+static inline void slow_add_double(slow_sums *to, pc_moment part, double x)
 {
     slow_add_float(to, part, load_bits((const char *)&x, sizeof x), 52, 11);
 }
 
 /* A number of any type. */
-static inline void slow_add_element(slow_sums *to, pc_part part, pc_type type, const char *x)
+static inline void slow_add_element(slow_sums *to, pc_moment part, pc_type type, const char *x)
 {
     uint64_t bits = load_bits(x, sizes[type]), negative = 0;
     if (type >= PC_FLOAT16) {
@@ -318,7 +318,8 @@ static inline void slow_add_element(slow_sums *to, pc_part part, pc_type type, c
 static inline void slow_add_all(slow_sums *to, pc_type type, int parts, const char *x, size_t reals)
 {
     for (size_t k = 0; k < reals; k++)
-        slow_add_element(to, PC_NUMBERS + (pc_part)(k % (size_t)parts), type, x + k * sizes[type]);
+        slow_add_element(to, PC_NUMBERS + (pc_moment)(k % (size_t)parts), type,
+                         x + k * sizes[type]);
 }
 
 /* Whether an accumulator holds just these, of those that it is to hold. */
@@ -330,21 +331,21 @@ static inline int slow_all_equal(const slow_sums *s, const pc_accumulator *acc)
     return slow_equal(squares ? &s->part[PC_SQUARES] : &zero, acc, PC_SQUARES) &&
            slow_equal(numbers ? &s->part[PC_NUMBERS] : &zero, acc, PC_NUMBERS) &&
            slow_equal(numbers ? &s->part[PC_IMAGINARY] : &zero, acc, PC_IMAGINARY) &&
-           pc_accumulator_special(acc) == s->special;
+           pc_accumulator_nonfinite(acc) == s->special;
 }
 
 /* ---- results ----------------------------------------------------------------- */
 
 enum { RESULTS = PC_STD + 1 };
 
-static inline pc_figure figure_of(pc_result result, pc_type type)
+static inline pc_output_spec figure_of(pc_statistic result, pc_type type)
 {
-    pc_figure figure = {.result = result, .type = type, .parts = 1};
+    pc_output_spec figure = {.result = result, .type = type, .parts = 1};
     return figure;
 }
 
 /* What an accumulator comes to, as bits; writes no more than it should. */
-static inline pc_status round_to(const pc_accumulator *acc, pc_figure figure, uint64_t bits[2])
+static inline pc_status round_to(const pc_accumulator *acc, pc_output_spec figure, uint64_t bits[2])
 {
     const size_t size = sizes[figure.type], written = size * (size_t)figure.parts;
     char out[4 * sizeof(double)];
@@ -358,10 +359,10 @@ static inline pc_status round_to(const pc_accumulator *acc, pc_figure figure, ui
 }
 
 /* As a double. */
-static inline double rounded_to(const pc_accumulator *acc, pc_result result)
+static inline double rounded_to(const pc_accumulator *acc, pc_statistic result)
 {
     double value;
-    const pc_figure figure = figure_of(result, PC_FLOAT64);
+    const pc_output_spec figure = figure_of(result, PC_FLOAT64);
     pc_accumulator_round(acc, &figure, (char *)&value);
     return value;
 }

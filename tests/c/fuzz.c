@@ -25,7 +25,8 @@ static void sums(const uint8_t *bytes, size_t size)
         CHECK(pc_accumulator_merge(&acc, &rest) == PC_OK && acc.count == count);
         CHECK(slow_all_equal(&slow, &acc));
         for (int result = PC_SUMSQ; result < RESULTS; result++) {
-            pc_figure figure = figure_of((pc_result)result, PC_FLOAT16 + (pc_type)(bytes[1] % 3));
+            pc_output_spec figure =
+                figure_of((pc_statistic)result, PC_FLOAT16 + (pc_type)(bytes[1] % 3));
             uint64_t exact[2] = {0};
             char out[4 * sizeof(double)];
             figure.parts = result == PC_SUM || result == PC_MEAN ? parts : 1;
@@ -35,7 +36,7 @@ static void sums(const uint8_t *bytes, size_t size)
             if (strcmp(pc_simd(), "portable") == 0)
                 memcpy(first[result], exact, sizeof exact);
             CHECK(memcmp(exact, first[result], sizeof exact) == 0);
-            CHECK(pc_result_of(type, parts, x, count, &figure, &work, out) == status);
+            CHECK(pc_reduce_contiguous(type, parts, x, count, &figure, &work, out) == status);
             for (size_t p = 0; p < (size_t)figure.parts; p++)
                 CHECK(load_bits(out + p * sizes[figure.type], sizes[figure.type]) == exact[p]);
         }
@@ -47,7 +48,7 @@ static void words(const uint8_t *bytes, size_t size)
 {
     uint64_t word[PC_LIMBS + 2];
     int16_t exponent;
-    const pc_part part = (pc_part)(bytes[0] % 3);
+    const pc_moment part = (pc_moment)(bytes[0] % 3);
     const int negative = bytes[0] & 4;
     size_t count = (size - 3) / 8 > PC_LIMBS + 2 ? PC_LIMBS + 2 : (size - 3) / 8;
     memcpy(&exponent, bytes + 1, 2);
@@ -64,7 +65,7 @@ static void words(const uint8_t *bytes, size_t size)
     slow_add_double(&slow, PC_NUMBERS, largest);
     CHECK(slow_all_equal(&slow, &acc));
     for (int result = PC_SUMSQ; result < RESULTS; result++)
-        (void)rounded_to(&acc, (pc_result)result);
+        (void)rounded_to(&acc, (pc_statistic)result);
 }
 
 static void walks(const uint8_t *bytes, size_t size)

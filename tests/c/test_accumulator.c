@@ -10,7 +10,7 @@ static const struct {
              {PC_LIMBS, PC_LIMBS / 2, LOWEST_NUMBER, 1088},
              {PC_LIMBS + PC_LIMBS / 2, PC_LIMBS / 2, LOWEST_NUMBER, 1088}};
 
-static int window_for(pc_part part, int E)
+static int window_for(pc_moment part, int E)
 {
     return part == PC_SQUARES ? window_of(E) : number_window_of(E);
 }
@@ -74,7 +74,7 @@ static void put_signed(uint64_t *to, size_t room, const uint64_t *words, size_t 
 }
 
 /* What the window and the limbs of a part hold. */
-static slow_sum held(const pc_accumulator *acc, pc_part part)
+static slow_sum held(const pc_accumulator *acc, pc_moment part)
 {
     slow_sum s = {{0}};
     if (acc->part[part].flags & PC_WINDOW_USED)
@@ -113,8 +113,8 @@ static pc_accumulator some_state(int E, int spare)
     pc_accumulator acc;
     memset(&acc, 0x55, sizeof acc);
     pc_accumulator_clear(&acc, PC_VAR);
-    for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
-        pc_fixed *sum = &acc.part[part];
+    for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
+        pc_window *sum = &acc.part[part];
         sum->exponent = INT32_MAX;
         if (below(3)) {
             sum->flags |= PC_WINDOW_USED;
@@ -149,12 +149,12 @@ static void test_states(long count)
         const int E = (int)below(2000) - 970, way = (int)below(5), spare = way == 4 ? 66 : 3;
         pc_accumulator acc = some_state(E, spare), other = some_state(E, spare);
         slow_sums expected = {.special = 0};
-        for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++)
+        for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++)
             expected.part[part] = held(&acc, part);
 
         switch (way) {
         case 0: { /* a block */
-            pc_part part = (pc_part)below(3);
+            pc_moment part = (pc_moment)below(3);
             uint64_t sum[4];
             int exponent = window_for(part, E) + (below(2) ? 0 : (int)below(100) - 50);
             if (exponent > limbs[part].highest - 223)
@@ -180,7 +180,7 @@ static void test_states(long count)
         case 2:
         case 3: { /* another, or itself */
             const pc_accumulator *more = way == 2 ? &other : &acc;
-            for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
+            for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
                 const slow_sum sum = held(more, part);
                 slow_add_sum(&expected.part[part], &sum, 0);
             }
@@ -189,17 +189,18 @@ static void test_states(long count)
         }
         default: { /* a factor, below what would be too much */
             uint64_t factor = edge() >> 1;
-            for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++)
+            for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++)
                 slow_multiply(&expected.part[part], factor);
             acc.count = 3;
             pc_accumulator_scale(&acc, factor);
             CHECK(acc.count == 3 * factor);
         }
         }
-        for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
+        for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
             const slow_sum now = held(&acc, part);
             CHECK(memcmp(&now, &expected.part[part], sizeof now) == 0);
-            CHECK(acc.part[part].slack == UINT64_C(0x5555555555555555)); /* is of no exact sum */
+            CHECK(acc.part[part].error_bound ==
+                  UINT64_C(0x5555555555555555)); /* is of no exact sum */
         }
         CHECK(slow_all_equal(&expected, &acc));
     }
@@ -216,11 +217,11 @@ static void test_full_window(void)
                  {0 - (UINT64_C(1) << 62), 1},
                  {0 - (UINT64_C(1) << 62) - 1, 0}};
     const uint64_t one[4] = {1, 0, 0, 0};
-    for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++)
+    for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++)
         for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
             const uint32_t flags = cases[c].room ? PC_WINDOW_USED : PC_WINDOW_USED | PC_LIMBS_USED;
             pc_accumulator acc, with_block, with_number;
-            pc_fixed *block = &with_block.part[part], *number = &with_number.part[part];
+            pc_window *block = &with_block.part[part], *number = &with_number.part[part];
             pc_accumulator_clear(&acc, PC_VAR);
             accumulator_add(&acc, part, one, window_for(part, 0));
             CHECK(acc.part[part].flags == PC_WINDOW_USED);
@@ -242,7 +243,7 @@ static void test_full_window(void)
 static void test_window(void)
 {
     pc_accumulator acc;
-    const pc_fixed *squares = &acc.part[PC_SQUARES], *numbers = &acc.part[PC_NUMBERS];
+    const pc_window *squares = &acc.part[PC_SQUARES], *numbers = &acc.part[PC_NUMBERS];
 
     /* The first number opens it where a kernel would. */
     for (int e = -1074; e <= 1023; e++) {
@@ -275,7 +276,7 @@ static void test_window(void)
         acc = some_state(0, 3);
         acc.count = 3;
         pc_accumulator before = acc;
-        (void)rounded_to(&acc, (pc_result)result);
+        (void)rounded_to(&acc, (pc_statistic)result);
         CHECK(memcmp(&acc, &before, sizeof acc) == 0);
     }
 }
@@ -286,8 +287,8 @@ static void test_parts(void)
     for (int result = PC_SUMSQ; result < RESULTS; result++) {
         const int squares = result <= PC_RMS || result >= PC_VAR, numbers = result >= PC_SUM;
         pc_accumulator acc;
-        pc_accumulator_clear(&acc, (pc_result)result);
-        CHECK(acc.count == 0 && pc_accumulator_special(&acc) == 0);
+        pc_accumulator_clear(&acc, (pc_statistic)result);
+        CHECK(acc.count == 0 && pc_accumulator_nonfinite(&acc) == 0);
         accumulator_add_number(&acc, -3.0, 0);
         accumulator_add_number(&acc, 2.0, 1);
         CHECK(!acc.part[PC_SQUARES].flags == !squares && !acc.part[PC_NUMBERS].flags == !numbers &&
@@ -301,7 +302,7 @@ static void test_export_of_zero(void)
     uint64_t words[PC_LIMBS];
     pc_accumulator acc;
     memset(&acc, 0, sizeof acc);
-    for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++)
+    for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++)
         for (unsigned flags = 0; flags < 4; flags++) {
             int exponent = -1, negative = -1;
             acc.part[part].exponent = -204;
@@ -317,7 +318,7 @@ static void test_import(void)
     const uint64_t one = 1, two = 2, words[PC_LIMBS + 1] = {0};
     uint64_t ones[PC_LIMBS + 1];
     memset(ones, 0xff, sizeof ones);
-    for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++)
+    for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++)
         for (int negative = 0; negative < 2; negative++) {
             const int lowest = limbs[part].lowest, highest = limbs[part].highest;
             const size_t count = limbs[part].count;
@@ -353,7 +354,7 @@ static void test_too_large(void)
     pc_sum sum, more;
     pc_accumulator_clear(&sum.total, PC_VAR);
     sum.offset = 1;
-    for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++)
+    for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++)
         CHECK(pc_accumulator_import(&sum.total, part, words, 4, limbs[part].highest - 256,
                                     part == PC_IMAGINARY) == PC_OK);
     for (int k = 0; k < 70; k++) { /* from the 64th on its ones end where the limbs do */
@@ -361,7 +362,7 @@ static void test_too_large(void)
         for (int imaginary = 0; imaginary < 2; imaginary++)
             accumulator_add_number(&more.total, 0x1.fffffffffffffp1023, imaginary);
         for (int result = PC_SUMSQ; result < RESULTS; result++)
-            (void)rounded_to(&more.total, (pc_result)result);
+            (void)rounded_to(&more.total, (pc_statistic)result);
         CHECK(pc_accumulator_merge(&sum.total, &sum.total) == PC_OK);
         CHECK(sum.offset == 1 && more.offset == 1);
     }
@@ -369,20 +370,15 @@ static void test_too_large(void)
 
 /* ---- NaN, infinities, too few numbers -------------------------------------------- */
 
-static uint64_t bits_of(double x)
-{
-    return load_bits((const char *)&x, sizeof x);
-}
-
 static const double specials[] = {1.0, INFINITY, -INFINITY, NAN};
 
 static void check_specials(const pc_accumulator *acc, uint32_t expected)
 {
     const uint32_t re = expected % 8, im = expected / 8;
     const double of_part[] = {1.0, INFINITY, -INFINITY, NAN, NAN, NAN, NAN, NAN};
-    CHECK(pc_accumulator_special(acc) == expected);
+    CHECK(pc_accumulator_nonfinite(acc) == expected);
     for (int result = PC_SUMSQ; result < RESULTS; result++) {
-        pc_figure figure = figure_of((pc_result)result, PC_FLOAT64);
+        pc_output_spec figure = figure_of((pc_statistic)result, PC_FLOAT64);
         const int of_numbers = result == PC_SUM || result == PC_MEAN;
         uint64_t bits[2];
         figure.parts = of_numbers ? 2 : 1;
@@ -403,7 +399,7 @@ static void test_specials(void)
             for (int imaginary = 0; imaginary < 2; imaginary++) {
                 pc_accumulator acc, other;
                 const uint32_t first = x ? 1u << (x - 1) : 0, second = y ? 1u << (y - 1) : 0,
-                               expected = first | second << (imaginary ? PC_SPECIAL_BITS : 0);
+                               expected = first | second << (imaginary ? PC_NONFINITE_BITS : 0);
                 pc_accumulator_clear(&acc, PC_VAR);
                 pc_accumulator_clear(&other, PC_VAR);
                 accumulator_add_number(&acc, specials[x], 0);
@@ -412,15 +408,15 @@ static void test_specials(void)
                 CHECK(pc_accumulator_merge(&acc, &other) == PC_OK);
                 check_specials(&acc, expected);
                 pc_accumulator_clear(&acc, PC_VAR);
-                pc_accumulator_make_special(&acc, first);
-                pc_accumulator_make_special(&acc, expected & ~first);
+                pc_accumulator_add_nonfinite(&acc, first);
+                pc_accumulator_add_nonfinite(&acc, expected & ~first);
                 acc.count = 2;
                 check_specials(&acc, expected);
             }
 }
 
 /* Of too few numbers: NaN, or Inf where something is divided by nothing. */
-static void check_too_few(uint64_t count, int spread, pc_figure figure)
+static void check_too_few(uint64_t count, int spread, pc_output_spec figure)
 {
     const int fraction = formats[figure.type - PC_FLOAT16].fraction,
               variance = figure.result >= PC_VAR, few = variance && figure.ddof >= 2 * count,
@@ -438,7 +434,7 @@ static void check_too_few(uint64_t count, int spread, pc_figure figure)
         CHECK(bits[0] == (few && spread ? inf : nan));
     else
         CHECK((bits[0] & inf) != inf);
-    pc_accumulator_make_special(&acc, PC_MINUS_INF);
+    pc_accumulator_add_nonfinite(&acc, PC_MINUS_INF);
     CHECK(round_to(&acc, figure, bits) == (few || none ? PC_EMPTY : PC_OK));
     if (variance || none)
         CHECK(bits[0] == nan);
@@ -450,7 +446,7 @@ static void test_too_few(void)
         for (pc_type type = PC_FLOAT16; type <= PC_FLOAT64; type++)
             for (uint64_t count = 0; count < 4; count++)
                 for (int spread = 0; spread < (count > 1 ? 2 : 1); spread++) {
-                    pc_figure figure = figure_of((pc_result)result, type);
+                    pc_output_spec figure = figure_of((pc_statistic)result, type);
                     figure.ddof_bits = 1; /* in halves */
                     for (figure.ddof = 0; figure.ddof < 10; figure.ddof++)
                         check_too_few(count, spread, figure);
@@ -489,13 +485,13 @@ static void test_words(void)
         {UINT64_MAX, UINT64_MAX, 1, 0, 0},
     };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
-        for (pc_part part = PC_SQUARES; part <= PC_NUMBERS; part++)
+        for (pc_moment part = PC_SQUARES; part <= PC_NUMBERS; part++)
             for (int unsigned_too = 0; unsigned_too < 2; unsigned_too++) {
                 const uint64_t words[2] = {cases[c].low, cases[c].high};
                 const int negative = cases[c].negative,
                           fits = unsigned_too ? cases[c].fits_unsigned : cases[c].fits_signed;
-                const pc_figure figure = figure_of(part == PC_SQUARES ? PC_SUMSQ : PC_SUM,
-                                                   unsigned_too ? PC_UINT64 : PC_INT64);
+                const pc_output_spec figure = figure_of(part == PC_SQUARES ? PC_SUMSQ : PC_SUM,
+                                                        unsigned_too ? PC_UINT64 : PC_INT64);
                 pc_accumulator window, merged, imported;
                 uint64_t bits[2], sum[4] = {0};
                 put_signed(sum, 4, words, 2, negative);
@@ -560,23 +556,24 @@ static int is_nearest(uint64_t bits, pc_type type, const slow_sum *size, int roo
     return biased <= (uint64_t)top;
 }
 
-static int is_root(pc_result result)
+static int is_root(pc_statistic result)
 {
     return result == PC_NORM || result == PC_RMS || result == PC_STD;
 }
 
-static uint64_t freedom(uint64_t count, pc_figure figure)
+static uint64_t freedom(uint64_t count, pc_output_spec figure)
 {
     return (count << figure.ddof_bits) - figure.ddof;
 }
 
 /* Whether a figure is what these sums of `count` numbers come to. */
-static int is_right(const uint64_t bits[2], const slow_sums *sums, uint64_t count, pc_figure figure)
+static int is_right(const uint64_t bits[2], const slow_sums *sums, uint64_t count,
+                    pc_output_spec figure)
 {
     const int of_numbers = figure.result == PC_SUM || figure.result == PC_MEAN,
               size_bits = 8 * (int)sizes[figure.type] - 1;
     for (int p = 0; p < figure.parts; p++) {
-        const slow_sum *sum = &sums->part[of_numbers ? PC_NUMBERS + (pc_part)p : PC_SQUARES];
+        const slow_sum *sum = &sums->part[of_numbers ? PC_NUMBERS + (pc_moment)p : PC_SQUARES];
         const uint64_t sign = bits[p] >> size_bits;
         uint64_t divisor = 1, other = 1;
         slow_sum size = slow_size(sum);
@@ -600,7 +597,7 @@ static int is_right(const uint64_t bits[2], const slow_sums *sums, uint64_t coun
 }
 
 /* The words of a sum as those of the limbs of a part lie. */
-static int words_of(const slow_sum *sum, pc_part part, uint64_t words[PC_LIMBS])
+static int words_of(const slow_sum *sum, pc_moment part, uint64_t words[PC_LIMBS])
 {
     const slow_sum size = slow_size(sum);
     const int skip = limbs[part].lowest - FIRST_BIT;
@@ -615,15 +612,15 @@ static int words_of(const slow_sum *sum, pc_part part, uint64_t words[PC_LIMBS])
 }
 
 /* The same sums in the limbs, and again with some of each, or all, in its window. */
-static void check_rounding(const slow_sums *sums, uint64_t count, pc_figure figure)
+static void check_rounding(const slow_sums *sums, uint64_t count, pc_output_spec figure)
 {
     pc_accumulator acc, windows;
     uint64_t bits[2], again[2];
     pc_accumulator_clear(&acc, PC_VAR);
     pc_accumulator_clear(&windows, PC_VAR);
     acc.count = windows.count = count;
-    for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
-        pc_fixed *sum = &windows.part[part];
+    for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
+        pc_window *sum = &windows.part[part];
         uint64_t words[PC_LIMBS];
         const int negative = words_of(&sums->part[part], part, words);
         size_t top = limbs[part].count;
@@ -643,7 +640,7 @@ static void check_rounding(const slow_sums *sums, uint64_t count, pc_figure figu
         CHECK(slow_equal(&sums->part[part], &windows, part));
     }
     CHECK(round_to(&acc, figure, bits) == PC_OK && is_right(bits, sums, count, figure));
-    for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++)
+    for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++)
         if (!(windows.part[part].flags & PC_WINDOW_USED)) { /* it did not fit */
             windows.part[part] = acc.part[part];
             memcpy(windows.limb + limbs[part].first, acc.limb + limbs[part].first,
@@ -654,7 +651,7 @@ static void check_rounding(const slow_sums *sums, uint64_t count, pc_figure figu
 }
 
 /* pc_round_words, too. */
-static void check_words(const slow_sum *sum, pc_part part, pc_figure figure)
+static void check_words(const slow_sum *sum, pc_moment part, pc_output_spec figure)
 {
     uint64_t words[PC_LIMBS], bits[2];
     char out[8] = {0};
@@ -668,13 +665,13 @@ static void check_words(const slow_sum *sum, pc_part part, pc_figure figure)
     CHECK(is_right(bits, &sums, 1, figure));
 }
 
-/* Sums that come to x * 2^e, as far as a root of them does: a tie, if x * 2^e is halfway between
- * two floats; and those that are a bit larger or smaller. */
-static void check_near(uint64_t x, int e, uint64_t count, uint64_t factor, pc_figure figure)
+/* Accumulators that come to x * 2^e, as far as a root of them does: a tie, if x * 2^e is halfway
+ * between two floats; and those that are a bit larger or smaller. */
+static void check_near(uint64_t x, int e, uint64_t count, uint64_t factor, pc_output_spec figure)
 {
     const int root = is_root(figure.result), spread = figure.result >= PC_VAR,
               of_numbers = figure.result == PC_SUM || figure.result == PC_MEAN;
-    const pc_part part = of_numbers ? PC_NUMBERS : PC_SQUARES;
+    const pc_moment part = of_numbers ? PC_NUMBERS : PC_SQUARES;
     const int down = spread ? (int)figure.ddof_bits : 0;
     slow_sums sums = {.special = 0};
     slow_sum *sum = &sums.part[part];
@@ -701,7 +698,7 @@ static void check_near(uint64_t x, int e, uint64_t count, uint64_t factor, pc_fi
     if (bit < limbs[part].lowest)
         bit = limbs[part].lowest;
     if (spread) /* around a mean, of two parts; or around less, and farther */
-        for (pc_part k = PC_NUMBERS; k <= PC_IMAGINARY; k++) {
+        for (pc_moment k = PC_NUMBERS; k <= PC_IMAGINARY; k++) {
             const uint64_t mean = below(3) ? random_size() : 0;
             const int low = e < -1080 ? -1080 : e > 900 ? 900 : e, at = low + (int)below(30) - 15;
             const int exponent = at < -1080 ? -1080 : at;
@@ -747,7 +744,8 @@ static void test_roots(void)
 static void test_rounding(long trials_left)
 {
     for (; trials_left; trials_left--) {
-        pc_figure figure = figure_of((pc_result)below(RESULTS), PC_FLOAT16 + (pc_type)below(3));
+        pc_output_spec figure =
+            figure_of((pc_statistic)below(RESULTS), PC_FLOAT16 + (pc_type)below(3));
         const int fraction = formats[figure.type - PC_FLOAT16].fraction,
                   bias = (1 << (formats[figure.type - PC_FLOAT16].exponent - 1)) - 1,
                   spread = figure.result >= PC_VAR;

@@ -24,11 +24,6 @@ static uint64_t read_bits(char *word)
     return strtoull(word, NULL, 16);
 }
 
-static uint64_t bits_of(double x)
-{
-    return load_bits((const char *)&x, sizeof x);
-}
-
 static void check_range(void)
 {
     enum { SOME = 1 << 16 };
@@ -73,13 +68,13 @@ static void check_sum(pc_type type, char *memory)
     CHECK(acc.count == count && pieces.count == count);
 
     slow_sums expected = {.special = (uint32_t)atoi(strtok(NULL, " "))};
-    for (pc_part part = PC_SQUARES; part <= PC_NUMBERS; part++) {
+    for (pc_moment part = PC_SQUARES; part <= PC_NUMBERS; part++) {
         const char *digits = strtok(NULL, " ");
         expected.part[part] = read_sum(digits, atoi(strtok(NULL, " ")));
     }
     CHECK(slow_all_equal(&expected, &acc) && slow_all_equal(&expected, &pieces));
 
-    static const pc_figure figures[] = {
+    static const pc_output_spec figures[] = {
         {PC_SUMSQ, PC_FLOAT64, 1, 0, 0}, {PC_NORM, PC_FLOAT64, 1, 0, 0},
         {PC_RMS, PC_FLOAT64, 1, 0, 0},   {PC_SUM, PC_FLOAT64, 1, 0, 0},
         {PC_MEAN, PC_FLOAT64, 1, 0, 0},  {PC_VAR, PC_FLOAT64, 1, 0, 0},
@@ -95,7 +90,7 @@ static void check_sum(pc_type type, char *memory)
         CHECK(bits[0] == nearest);
         (void)round_to(&pieces, figures[k], bits);
         CHECK(bits[0] == nearest);
-        (void)pc_result_of(type, 1, memory, count, &figures[k], &work, (char *)&value);
+        (void)pc_reduce_contiguous(type, 1, memory, count, &figures[k], &work, (char *)&value);
         CHECK(bits_of(value) == nearest);
     }
 }

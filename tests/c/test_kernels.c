@@ -1,5 +1,5 @@
 /* The kernels called directly: exact as deep as they claim and no deeper, up to the
- * fullest block, and with a span that is right whatever the numbers are. */
+ * fullest block, and with a magnitude_range that is right whatever the numbers are. */
 #include "check.h"
 
 enum { MOST = FLOAT_BLOCK };
@@ -63,13 +63,13 @@ static int some_exponent(block b)
     return b.low + (int)below((uint64_t)(b.high - b.low) + 1);
 }
 
-static void widen_span(span *s, uint32_t least, uint32_t most)
+static void widen_span(magnitude_range *s, uint32_t least, uint32_t most)
 {
     s->least = least < s->least ? least : s->least;
     s->most = most > s->most ? most : s->most;
 }
 
-static void add_to_span(span *s, double x)
+static void add_to_span(magnitude_range *s, double x)
 {
     uint64_t bits;
     memcpy(&bits, &x, sizeof bits);
@@ -77,7 +77,7 @@ static void add_to_span(span *s, double x)
     widen_span(s, (uint32_t)((bits - 1) >> 32), (uint32_t)(bits >> 32));
 }
 
-static void add_to_span32(span *s, float x)
+static void add_to_span32(magnitude_range *s, float x)
 {
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);
@@ -85,7 +85,7 @@ static void add_to_span32(span *s, float x)
     widen_span(s, bits - 1, bits);
 }
 
-static int equal_spans(span x, span y)
+static int equal_spans(magnitude_range x, magnitude_range y)
 {
     return x.least == y.least && x.most == y.most;
 }
@@ -109,7 +109,7 @@ static int are_numbers(const slow_sums *right, const block_sums *sums, int E)
     int equal = 1;
     for (int k = 0; k < 2; k++) {
         const uint64_t words[2] = {sums->numbers[k].lo, sums->numbers[k].hi};
-        equal &= is_sum(&right->part[PC_NUMBERS + (pc_part)k], words, 2, number_window_of(E));
+        equal &= is_sum(&right->part[PC_NUMBERS + (pc_moment)k], words, 2, number_window_of(E));
     }
     return equal;
 }
@@ -142,7 +142,7 @@ static void test_float64(const pc_kernels *kernels, long count)
         int E = some_E();
         size_t n = some_length();
         slow_sums expected = {.special = 0};
-        span right = {UINT32_MAX, 0};
+        magnitude_range right = {UINT32_MAX, 0};
         fill(x, n, 1, some_block(E - kernels->depth, E));
         slow_add_all(&expected, PC_FLOAT64, 2, (char *)x, n);
         for (size_t k = 0; k < n; k++)
@@ -151,7 +151,7 @@ static void test_float64(const pc_kernels *kernels, long count)
         CHECK(are_squares(&expected, &sums, E) && are_numbers(&expected, &sums, E));
         CHECK(equal_spans(sums.found, right));
 
-        right = (span){UINT32_MAX, 0};
+        right = (magnitude_range){UINT32_MAX, 0};
         for (size_t k = 0; k < n; k++) { /* whatever they are */
             x[k] = double_of(below(2) ? random64() : random_size());
             add_to_span(&right, x[k]);
@@ -177,10 +177,10 @@ static void test_columns(const pc_kernels *kernels, long count)
 {
     enum { GAP = 3 };
     static double x[MOST * (16 + GAP)];
-    static block_sums sums[PC_PANEL];
-    int E[PC_PANEL];
+    static block_sums sums[STRIP];
+    int E[STRIP];
     for (; count; count--) {
-        size_t columns = 8 * (1 + (size_t)below(below(8) ? 2 : PC_PANEL / 8)),
+        size_t columns = 8 * (1 + (size_t)below(below(8) ? 2 : STRIP / 8)),
                gap = (size_t)below(GAP),
                rows = 1 + (columns > 16 ? (size_t)below(40) : some_length() % MOST);
         ptrdiff_t stride = (ptrdiff_t)(columns + gap);
@@ -197,7 +197,7 @@ static void test_columns(const pc_kernels *kernels, long count)
                                  sums);
         for (size_t c = 0; c < columns; c++) {
             slow_sums expected = {.special = 0};
-            span right = {UINT32_MAX, 0};
+            magnitude_range right = {UINT32_MAX, 0};
             for (size_t r = 0; r < rows; r++) {
                 slow_add_double(&expected, PC_NUMBERS, x[r * (columns + gap) + c]);
                 add_to_span(&right, x[r * (columns + gap) + c]);
@@ -218,7 +218,7 @@ static void test_float32(const pc_kernels *kernels, long count)
         int E = below(4) ? (int)below(255) - 127 : below(2) ? 127 : -127;
         size_t n = some_length();
         slow_sums expected = {.special = 0};
-        span right = {UINT32_MAX, 0};
+        magnitude_range right = {UINT32_MAX, 0};
         block b = some_block(E - 27 < -126 ? -126 : E - 27, E < -126 ? -126 : E);
         float same = in_binade32(some_exponent(b));
         for (size_t k = 0; k < n; k++) {
@@ -233,7 +233,7 @@ static void test_float32(const pc_kernels *kernels, long count)
         CHECK(are_squares(&expected, &sums, E) && are_numbers(&expected, &sums, E));
         CHECK(equal_spans(sums.found, right));
 
-        right = (span){UINT32_MAX, 0};
+        right = (magnitude_range){UINT32_MAX, 0};
         for (size_t k = 0; k < n; k++) {
             x[k] = float_of((uint32_t)(below(2) ? random64() : random_size()));
             add_to_span32(&right, x[k]);

@@ -6,7 +6,7 @@
 /* ---- what is counted --------------------------------------------------------- */
 
 static struct {
-    size_t squares, integers, float32, float64, columns, single, certified[2];
+    size_t squares, integers, float32, float64, columns, single, bounded[2];
 } passed;
 
 const pc_kernels *__real_pc_kernels_in_use(void);
@@ -58,53 +58,53 @@ static void count_float64(const char *x, size_t n, int E, block_sums *sums)
 static void count_columns(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
                           const int *E, block_sums *sums)
 {
-    CHECK(rows <= FLOAT_BLOCK && columns <= PC_PANEL && columns % 8 == 0);
+    CHECK(rows <= FLOAT_BLOCK && columns <= STRIP && columns % 8 == 0);
     for (size_t c = 0; c < columns; c++)
         CHECK(E[c] >= -400 && E[c] <= 400);
     passed.columns += rows * columns;
     real->sums_of_columns(x, stride, rows, columns, E, sums);
 }
 
-#define COUNT_CERTIFIED(both, which)                                                               \
-    static size_t certified_##both##which(const char *x, ptrdiff_t stride, size_t n, int k,        \
-                                          certified *found)                                        \
+#define COUNT_BOUNDED(both, which)                                                                 \
+    static size_t bounded_##both##which(const char *x, ptrdiff_t stride, size_t n, int k,          \
+                                        bounded_sums *found)                                       \
     {                                                                                              \
-        CHECK(n <= CERTIFIED_RUN && k >= -900 && k <= 1000);                                       \
-        passed.certified[both] += n;                                                               \
-        return real->certified[both][which](x, stride, n, k, found);                               \
+        CHECK(n <= BOUNDED_RUN && k >= -900 && k <= 1000);                                         \
+        passed.bounded[both] += n;                                                                 \
+        return real->bounded[both][which](x, stride, n, k, found);                                 \
     }                                                                                              \
     static void columns_##both##which(const char *x, ptrdiff_t stride, size_t rows,                \
-                                      size_t columns, const int *k, certified *found)              \
+                                      size_t columns, const int *k, column_sums *sums)             \
     {                                                                                              \
-        CHECK(rows <= FLOAT_BLOCK && columns <= PC_PANEL && columns % 8 == 0);                     \
-        passed.certified[both] += rows * columns;                                                  \
-        real->certified_columns[both][which](x, stride, rows, columns, k, found);                  \
+        CHECK(rows <= FLOAT_BLOCK && columns <= PC_TILE && columns % 8 == 0);                      \
+        passed.bounded[both] += rows * columns;                                                    \
+        real->bounded_columns[both][which](x, stride, rows, columns, k, sums);                     \
     }
-COUNT_CERTIFIED(0, 0)
-COUNT_CERTIFIED(0, 1)
-COUNT_CERTIFIED(0, 2)
-COUNT_CERTIFIED(1, 0)
-COUNT_CERTIFIED(1, 1)
-COUNT_CERTIFIED(1, 2)
+COUNT_BOUNDED(0, 0)
+COUNT_BOUNDED(0, 1)
+COUNT_BOUNDED(0, 2)
+COUNT_BOUNDED(1, 0)
+COUNT_BOUNDED(1, 1)
+COUNT_BOUNDED(1, 2)
 
 const pc_kernels *__wrap_pc_kernels_in_use(void)
 {
     static pc_kernels counting;
-    static const pc_kernels all = {.squares_of_integers = OF_INTEGERS(squares_of_),
-                                   .sum_of_integers = OF_INTEGERS(sum_of_),
-                                   .certified = {{certified_00, certified_01, certified_02},
-                                                 {certified_10, certified_11, certified_12}},
-                                   .certified_columns = {{columns_00, columns_01, columns_02},
-                                                         {columns_10, columns_11, columns_12}}};
+    static const pc_kernels all = {
+        .squares_of_integers = OF_INTEGERS(squares_of_),
+        .sum_of_integers = OF_INTEGERS(sum_of_),
+        .bounded = {{bounded_00, bounded_01, bounded_02}, {bounded_10, bounded_11, bounded_12}},
+        .bounded_columns = {{columns_00, columns_01, columns_02},
+                            {columns_10, columns_11, columns_12}}};
     real = __real_pc_kernels_in_use();
     counting = *real;
     memcpy(counting.squares_of_integers, all.squares_of_integers, sizeof all.squares_of_integers);
     memcpy(counting.sum_of_integers, all.sum_of_integers, sizeof all.sum_of_integers);
     for (int both = 0; both < 2; both++)
         for (int type = 0; type < 3; type++)
-            if (real->certified[both][type]) {
-                counting.certified[both][type] = all.certified[both][type];
-                counting.certified_columns[both][type] = all.certified_columns[both][type];
+            if (real->bounded[both][type]) {
+                counting.bounded[both][type] = all.bounded[both][type];
+                counting.bounded_columns[both][type] = all.bounded_columns[both][type];
             }
     counting.sums_of_float32 = real->sums_of_float32 ? count_float32 : NULL;
     counting.sums_of_float64 = real->sums_of_float64 ? count_float64 : NULL;
@@ -119,7 +119,7 @@ void __wrap_accumulator_add_number(pc_accumulator *acc, double x, int imaginary)
 }
 
 /* What is summed makes no difference to any of this: both sums come of one pass. */
-static pc_result needed;
+static pc_statistic needed;
 
 /* ---- blocks ------------------------------------------------------------------ */
 
@@ -261,7 +261,9 @@ static void test_guess(const pc_kernels *kernels)
         }
         open_at(&acc, cases[c].E);
         pc_add_numbers(&acc, type, 1, (const char *)numbers, B);
-        CHECK(passed.float32 + passed.float64 == cases[c].passes * B && passed.single == 0);
+        /* float16 is widened in pieces, of which only the first needs a second pass */
+        const size_t again = (cases[c].passes - 1) * (type == PC_FLOAT16 ? BUFFER : B);
+        CHECK(passed.float32 + passed.float64 == B + again && passed.single == 0);
     }
 }
 
@@ -349,7 +351,7 @@ static void test_narrow(const pc_kernels *kernels)
         put(PC_FLOAT32, k, k == 7 ? 0x1p-100 : 1.0);
     add_all(PC_FLOAT32, B);
     CHECK(passed.float32 == B);
-    CHECK(passed.float64 == (kernels->sums_of_float64 ? 2 * B : 0));
+    CHECK(passed.float64 == (kernels->sums_of_float64 ? B + BUFFER : 0)); /* twice where it is */
     CHECK(passed.single == (kernels->sums_of_float64 ? 1 : B));
 
     for (int k = 0; k < N; k++) {
@@ -358,8 +360,9 @@ static void test_narrow(const pc_kernels *kernels)
     }
     uint16_t largest = 0x7bff;
     memcpy((char *)numbers + 10, &largest, sizeof largest);
-    add_all(PC_FLOAT16, N);
-    CHECK(passed.float32 == 3 * B && passed.float64 == 0 && passed.single == 0);
+    add_all(PC_FLOAT16, N); /* some pieces need a second pass */
+    CHECK(passed.float32 > N && passed.float32 < 2 * N);
+    CHECK(passed.float64 == 0 && passed.single == 0);
 }
 
 static void test_integers(void)
@@ -382,7 +385,7 @@ static void test_integers(void)
  * does not fit goes the way of a block, in two passes where its own first guess is wrong. */
 static void test_columns(int depth)
 {
-    enum { ROWS = 100, LOOKED = 64, MOST = 2100, COLUMNS = PC_PANEL };
+    enum { ROWS = 100, LOOKED = 64, MOST = 2100, COLUMNS = PC_TILE };
     static double matrix[MOST * COLUMNS];
     static pc_sum sums[COLUMNS];
     const struct {
@@ -392,7 +395,7 @@ static void test_columns(int depth)
     } cases[] = {
         {ROWS, 16, 0, 0, 0, 16 * (LOOKED + ROWS), 0, 0},
         {ROWS, 8, 0, 0, 0, 8 * (LOOKED + ROWS), 0, 0},
-        {6, PC_PANEL, 0, 0, 0, PC_PANEL * (6 + 6), 0, 0},
+        {6, PC_TILE, 0, 0, 0, PC_TILE * (6 + 6), 0, 0},
         {ROWS, 12, 0, 0, 0, 8 * (LOOKED + ROWS), 4 * ROWS, 0}, /* eights */
         {ROWS, 7, 0, 0, 0, 0, 7 * ROWS, 0},
         {MOST, 8, 0, 0, 0, 8 * (LOOKED + MOST), 0, 0},
@@ -424,7 +427,7 @@ static void test_columns(int depth)
         for (size_t k = 0; k < columns; k++)
             pc_accumulator_clear(&sums[k].total, needed);
         memset(&passed, 0, sizeof passed);
-        pc_add_panel(&a, 0, columns, 0, rows, sums);
+        pc_add_tile(&a, 0, columns, 0, rows, sums);
         CHECK(passed.columns == cases[c].in_columns && passed.float64 == cases[c].in_blocks &&
               passed.single == cases[c].single);
         for (size_t k = 0; k < columns; k++)
@@ -432,7 +435,7 @@ static void test_columns(int depth)
     }
 }
 
-/* ---- certified sums ------------------------------------------------------------ */
+/* ---- bounded sums ------------------------------------------------------------ */
 
 static size_t passed_exactly(void)
 {
@@ -442,47 +445,47 @@ static size_t passed_exactly(void)
 /* A few numbers are looked at (twice, if a variance depends on it), then all pass once, and none
  * the exact way; but for fewer than pay. With an outlier the block that it is in passes once more.
  */
-static void test_certified(const pc_kernels *kernels)
+static void test_bounded(const pc_kernels *kernels)
 {
     enum { LOOKED = 64 };
-    const size_t from = kernels->certified_from;
+    const size_t from = kernels->bounded_from;
     for (pc_type type = PC_FLOAT32; type <= PC_FLOAT64; type++)
         for (int result = PC_SUMSQ; result < RESULTS; result++)
             for (int outlier = 0; outlier < 2; outlier++)
                 for (size_t n = from - 1; n <= N; n += n < from ? 1 : N - from) {
-                    const pc_figure figure = figure_of((pc_result)result, PC_FLOAT64);
+                    const pc_output_spec figure = figure_of((pc_statistic)result, PC_FLOAT64);
                     const int both = result >= PC_SUM;
                     pc_accumulator acc;
                     double out;
                     for (int k = 0; k < N; k++)
                         put(type, k, above(k, k == 70 && outlier ? 30 : -(k % 3)));
-                    uint64_t uncertain = pc_uncertain_sums();
+                    uint64_t inconclusive = pc_rounding_test_failures();
                     memset(&passed, 0, sizeof passed);
-                    CHECK(pc_result_of(type, 1, (const char *)numbers, n, &figure, &acc,
-                                       (char *)&out) == PC_OK);
-                    CHECK(acc.count == n && pc_uncertain_sums() == uncertain);
-                    CHECK(passed.certified[!both] == 0);
+                    CHECK(pc_reduce_contiguous(type, 1, (const char *)numbers, n, &figure, &acc,
+                                               (char *)&out) == PC_OK);
+                    CHECK(acc.count == n && pc_rounding_test_failures() == inconclusive);
+                    CHECK(passed.bounded[!both] == 0);
                     if (n < from) {
-                        CHECK(passed.certified[both] == 0);
+                        CHECK(passed.bounded[both] == 0);
                         continue;
                     }
-                    CHECK(passed.certified[both] ==
+                    CHECK(passed.bounded[both] ==
                           (size_t)(1 + both) * LOOKED + (outlier && n > 70 ? 2 : 1) * n);
                     CHECK(passed_exactly() == 0);
                 }
 }
 
 /* Columns likewise. */
-static void test_certified_columns(void)
+static void test_bounded_columns(void)
 {
     enum { LOOKED = 64, ROWS = 300, COLUMNS = 12, EIGHTS = 8 };
     static double matrix[ROWS][COLUMNS];
-    static pc_sum sums[PC_PANEL];
+    static pc_sum sums[PC_TILE];
     for (int r = 0; r < ROWS; r++)
         for (int c = 0; c < COLUMNS; c++)
             matrix[r][c] = above(r + c, -((r + c) % 3));
     for (int result = PC_SUMSQ; result < RESULTS; result++) {
-        const pc_figure figure = figure_of((pc_result)result, PC_FLOAT64);
+        const pc_output_spec figure = figure_of((pc_statistic)result, PC_FLOAT64);
         const int both = result >= PC_SUM;
         double out[COLUMNS];
         pc_array a = {
@@ -495,8 +498,8 @@ static void test_certified_columns(void)
             .axis = {{COLUMNS, sizeof(double), 0, sizeof(double)}, {ROWS, sizeof matrix[0], 0, 0}}};
         memset(&passed, 0, sizeof passed);
         CHECK(pc_reduce(&a, 0, COLUMNS, &figure, (char *)out, sums) == PC_OK);
-        CHECK(passed_exactly() == 0 && passed.certified[!both] == 0);
-        CHECK(passed.certified[both] ==
+        CHECK(passed_exactly() == 0 && passed.bounded[!both] == 0);
+        CHECK(passed.bounded[both] ==
               EIGHTS * (size_t)((1 + both) * LOOKED + ROWS) +
                   (COLUMNS - EIGHTS) * (size_t)((1 + both) * LOOKED + ROWS));
     }
@@ -506,18 +509,19 @@ static void test_certified_columns(void)
 static void test_tie(const pc_kernels *kernels)
 {
     pc_accumulator acc;
-    const pc_figure figures[] = {figure_of(PC_SUMSQ, PC_FLOAT64), figure_of(PC_SUM, PC_FLOAT64)};
+    const pc_output_spec figures[] = {figure_of(PC_SUMSQ, PC_FLOAT64),
+                                      figure_of(PC_SUM, PC_FLOAT64)};
     for (int k = 0; k < 2; k++) {
-        uint64_t uncertain = pc_uncertain_sums();
+        uint64_t inconclusive = pc_rounding_test_failures();
         double out;
         memset(numbers, 0, sizeof numbers);
         numbers[0] = k ? 0x1p54 : 0x1p27;
         numbers[1] = numbers[B - 1] = 1.0;
         memset(&passed, 0, sizeof passed);
-        CHECK(pc_result_of(PC_FLOAT64, 1, (const char *)numbers, B, &figures[k], &acc,
-                           (char *)&out) == PC_OK);
+        CHECK(pc_reduce_contiguous(PC_FLOAT64, 1, (const char *)numbers, B, &figures[k], &acc,
+                                   (char *)&out) == PC_OK);
         CHECK(out == 0x1p54);
-        CHECK(pc_uncertain_sums() == uncertain + 1 && passed.certified[k] > B);
+        CHECK(pc_rounding_test_failures() == inconclusive + 1 && passed.bounded[k] > B);
         CHECK(passed.float64 + passed.single >= (kernels->sums_of_float64 ? B : 3));
     }
 }
@@ -525,20 +529,20 @@ static void test_tie(const pc_kernels *kernels)
 /* A variance whose digits cancel is not tried to the end. */
 static void test_cancels(void)
 {
-    const pc_figure figure = figure_of(PC_VAR, PC_FLOAT64);
+    const pc_output_spec figure = figure_of(PC_VAR, PC_FLOAT64);
     pc_accumulator acc;
     double out;
     for (int k = 0; k < N; k++)
         numbers[k] = 1.7e9 + (k % 2 ? 0.25 : -0.25);
     memset(&passed, 0, sizeof passed);
-    CHECK(pc_result_of(PC_FLOAT64, 1, (const char *)numbers, N, &figure, &acc, (char *)&out) ==
-          PC_OK);
-    CHECK(out == 0x1p-4 && passed.certified[1] == 2 * 64 && passed_exactly() >= N);
+    CHECK(pc_reduce_contiguous(PC_FLOAT64, 1, (const char *)numbers, N, &figure, &acc,
+                               (char *)&out) == PC_OK);
+    CHECK(out == 0x1p-4 && passed.bounded[1] == 2 * 64 && passed_exactly() >= N);
 }
 
 int main(void)
 {
-    static const pc_result results[] = {PC_SUMSQ, PC_SUM, PC_VAR};
+    static const pc_statistic results[] = {PC_SUMSQ, PC_SUM, PC_VAR};
     FOR_EACH_LEVEL
     {
         const pc_kernels *kernels = pc_kernels_in_use();
@@ -562,8 +566,8 @@ int main(void)
                 test_columns(kernels->depth);
         }
         if (kernels->lanes[0]) {
-            test_certified(kernels);
-            test_certified_columns();
+            test_bounded(kernels);
+            test_bounded_columns();
             test_tie(kernels);
             test_cancels();
         }

@@ -228,7 +228,8 @@ static void test_stops(long count)
     }
 }
 
-/* Sums by way of a table of every other one; what is out of the table's range stays in it. */
+/* Accumulators by way of a table of every other one; what is out of the table's range stays in it.
+ */
 static void test_even(long count)
 {
     enum { MOST = 3000 };

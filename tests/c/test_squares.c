@@ -144,16 +144,16 @@ static size_t some_length(void)
 static guarded before_a_page, after_a_page;
 
 /* What any of the results needs. */
-static pc_result some_result(void)
+static pc_statistic some_result(void)
 {
-    static const pc_result needs[] = {PC_SUMSQ, PC_SUM, PC_VAR, PC_VAR};
+    static const pc_statistic needs[] = {PC_SUMSQ, PC_SUM, PC_VAR, PC_VAR};
     return needs[below(4)];
 }
 
 /* An accumulator taken apart and put together again. */
 static void copy_parts(pc_accumulator *copy, const pc_accumulator *acc)
 {
-    for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
+    for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
         uint64_t words[PC_LIMBS];
         int exponent, negative;
         size_t used = pc_accumulator_export(acc, part, words, &exponent, &negative);
@@ -161,13 +161,13 @@ static void copy_parts(pc_accumulator *copy, const pc_accumulator *acc)
         CHECK(pc_accumulator_import(copy, part, words, used, exponent, negative) == PC_OK);
     }
     copy->count = acc->count;
-    pc_accumulator_make_special(copy, pc_accumulator_special(acc));
+    pc_accumulator_add_nonfinite(copy, pc_accumulator_nonfinite(acc));
 }
 
 static void test_contiguous(long count)
 {
     for (; count; count--) {
-        const pc_result needed = some_result();
+        const pc_statistic needed = some_result();
         slow_sums slow = {.special = 0};
         pc_accumulator acc, copy, twice;
         size_t total = 0;
@@ -201,7 +201,7 @@ static void test_contiguous(long count)
               pc_accumulator_merge(&twice, &copy) == PC_OK);
         pc_accumulator_scale(&copy, 2);
         for (int result = PC_SUMSQ; result < RESULTS; result++) {
-            pc_figure figure = figure_of((pc_result)result, PC_FLOAT64);
+            pc_output_spec figure = figure_of((pc_statistic)result, PC_FLOAT64);
             figure.parts = result == PC_SUM || result == PC_MEAN ? 1 + complex : 1;
             (void)round_to(&twice, figure, rounded[0][result]);
             (void)round_to(&copy, figure, rounded[1][result]);
@@ -229,7 +229,7 @@ static void test_reach(long count)
         pc_accumulator acc;
         slow_sums slow = {.special = 0};
         const uint64_t zero[4] = {0};
-        const pc_result needed = some_result();
+        const pc_statistic needed = some_result();
         pc_accumulator_clear(&acc, needed);
         if (needed == PC_SUM)
             accumulator_add(&acc, PC_NUMBERS, zero, number_window_of(E));
@@ -260,7 +260,7 @@ static void test_reach(long count)
 /* A random view into a block of memory: any strides, a mask, swapped bytes. */
 static void test_strided(long count)
 {
-    static pc_sum panel[PC_PANEL];
+    static pc_sum panel[PC_TILE];
     enum { MEMORY = 1 << 16 };
     static char mask_memory[1 << 20];
     static double out[4096][2];
@@ -367,7 +367,7 @@ static void test_strided(long count)
                     const char *from = a.data + at + (size_t)part * sizes[a.type];
                     for (size_t b = 0; b < sizes[a.type]; b++)
                         element[b] = from[a.swapped ? sizes[a.type] - 1 - b : b];
-                    slow_add_element(&slow[p], PC_NUMBERS + (pc_part)part, a.type, element);
+                    slow_add_element(&slow[p], PC_NUMBERS + (pc_moment)part, a.type, element);
                 }
             }
         }
@@ -376,25 +376,26 @@ static void test_strided(long count)
         as_the_caller();
         pc_array_arrange(&arranged);
         as_the_test();
-        CHECK(pc_array_positions(&arranged) == positions);
-        CHECK(pc_array_depth(&arranged) * arranged.repeat == depth || depth == 0 || positions == 0);
+        CHECK(pc_array_outputs(&arranged) == positions);
+        CHECK(pc_array_reduction_length(&arranged) * arranged.repeat == depth || depth == 0 ||
+              positions == 0);
 
         /* Panel by panel: the sums themselves. */
         size_t n;
         for (size_t first = 0; first < positions; first += n) {
             size_t last = first + 1 + (size_t)below(positions - first);
-            n = pc_array_panel(&arranged, first, last);
-            CHECK(n >= 1 && n <= PC_PANEL && n <= last - first);
-            CHECK(pc_array_panel(&arranged, first, positions) >= n);
+            n = pc_array_tile(&arranged, first, last);
+            CHECK(n >= 1 && n <= PC_TILE && n <= last - first);
+            CHECK(pc_array_tile(&arranged, first, positions) >= n);
             for (size_t k = 0; k < n; k++)
                 pc_accumulator_clear(&panel[k].total, PC_VAR);
             as_the_caller();
-            for (size_t start = 0, whole = pc_array_depth(&arranged), stop; start < whole;
-                 start = stop) {
+            for (size_t start = 0, whole = pc_array_reduction_length(&arranged), stop;
+                 start < whole; start = stop) {
                 stop = start + 1 + (size_t)below(whole - start); /* cut anywhere */
-                pc_add_panel(&arranged, first, n, start, stop, panel);
+                pc_add_tile(&arranged, first, n, start, stop, panel);
             }
-            pc_add_panel(&arranged, first, n, 0, 0, panel); /* which adds nothing */
+            pc_add_tile(&arranged, first, n, 0, 0, panel); /* which adds nothing */
             as_the_test();
             for (size_t k = 0; k < n; k++) {
                 pc_accumulator *sum = &panel[k].total;
@@ -407,8 +408,8 @@ static void test_strided(long count)
         }
 
         /* And all at once: what they come to. It works in no more sums than it needs. */
-        pc_sum *least = panel + (positions < PC_PANEL ? PC_PANEL - positions : 0);
-        static const pc_figure made[] = {
+        pc_sum *least = panel + (positions < PC_TILE ? PC_TILE - positions : 0);
+        static const pc_output_spec made[] = {
             {PC_SUMSQ, PC_FLOAT64, 1, 0, 0}, {PC_NORM, PC_FLOAT64, 1, 0, 0},
             {PC_RMS, PC_FLOAT64, 1, 0, 0},   {PC_SUMSQ, PC_FLOAT32, 1, 0, 0},
             {PC_NORM, PC_FLOAT16, 1, 0, 0},  {PC_RMS, PC_FLOAT32, 1, 0, 0},
@@ -420,7 +421,7 @@ static void test_strided(long count)
             {PC_SUM, PC_UINT64, 1, 0, 0},    {PC_SUM, PC_INT64, 1, 0, 0},
         };
         for (size_t m = 0; m < sizeof made / sizeof *made; m++) {
-            const pc_figure figure = made[m];
+            const pc_output_spec figure = made[m];
             const size_t size = sizes[figure.type] * (size_t)figure.parts;
             pc_status status, expected = PC_OK;
             uint64_t bits[2];
@@ -437,10 +438,10 @@ static void test_strided(long count)
             CHECK(status == expected);
             if (status == PC_TOO_LARGE) { /* the sums of the panel with it are there */
                 size_t k = 0;
-                while (k < PC_PANEL && k < positions &&
+                while (k < PC_TILE && k < positions &&
                        round_to(&least[k].total, figure, bits) != PC_TOO_LARGE)
                     k++;
-                CHECK(k < PC_PANEL && k < positions);
+                CHECK(k < PC_TILE && k < positions);
                 size_t p = (size_t)least[k].offset / sizeof *out;
                 CHECK(round_to(&sums[p], figure, bits) == PC_TOO_LARGE);
                 continue;
@@ -576,8 +577,8 @@ static void test_limits(void)
         panel[k].offset = (ptrdiff_t)(k * sizeof x);
     }
     pc_accumulator_scale(&panel[1].total, UINT64_MAX);
-    const pc_figure integer = {PC_SUMSQ, PC_UINT64, 1, 0, 0};
-    CHECK(pc_write_panel(panel, 3, &integer, (char *)written) == PC_TOO_LARGE);
+    const pc_output_spec integer = {PC_SUMSQ, PC_UINT64, 1, 0, 0};
+    CHECK(pc_write_tile(panel, 3, &integer, (char *)written) == PC_TOO_LARGE);
     CHECK(written[0] == 9 && written[1] == 0 && written[2] == 0);
 
     /* What no accumulator holds is not imported. Whatever is imported, more may be added. */
@@ -600,7 +601,7 @@ static void test_limits(void)
                                     2176,
                                     100000,
                                     -100000};
-    for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++)
+    for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++)
         for (size_t count = 0; count <= PC_LIMBS; count++)
             for (size_t k = 0; k < sizeof exponents / sizeof *exponents; k++) {
                 pc_accumulator_clear(&acc, PC_VAR);
@@ -615,7 +616,7 @@ static void test_limits(void)
                 }
                 acc.count = 3;
                 for (int result = PC_SUMSQ; result < RESULTS; result++)
-                    (void)rounded_to(&acc, (pc_result)result);
+                    (void)rounded_to(&acc, (pc_statistic)result);
             }
 
     /* Words of zeros are nothing, wherever they stand. */

@@ -18,7 +18,7 @@ static void *work(void *argument)
     pc_walk walk = {0, {0, 0}};
     pc_accumulator mine;
     uint64_t word[2];
-    const pc_figure deviation = figure_of(PC_STD, PC_FLOAT64);
+    const pc_output_spec deviation = figure_of(PC_STD, PC_FLOAT64);
 
     pthread_barrier_wait(&start);
     pc_walk_to(&walk, 1000);
@@ -27,8 +27,8 @@ static void *work(void *argument)
     pc_accumulator_clear(&sums[me], PC_VAR);
     pc_add_numbers(&sums[me], PC_FLOAT64, 1, (const char *)shared, COUNT);
     norms[me] = rounded_to(&sums[me], PC_NORM);
-    CHECK(pc_result_of(PC_FLOAT64, 1, (const char *)shared, COUNT, &deviation, &mine,
-                       (char *)&deviations[me]) == PC_OK);
+    CHECK(pc_reduce_contiguous(PC_FLOAT64, 1, (const char *)shared, COUNT, &deviation, &mine,
+                               (char *)&deviations[me]) == PC_OK);
 
     pc_accumulator_clear(&mine, PC_SUMSQ);
     pc_add_numbers(&mine, PC_INT8, 1, (const char *)bytes, COUNT);
@@ -62,6 +62,6 @@ int main(void)
     twice = sums[0];
     pc_accumulator_scale(&twice, THREADS);
     for (int result = PC_SUMSQ; result < RESULTS; result++)
-        CHECK(rounded_to(&twice, (pc_result)result) == rounded_to(&total, (pc_result)result));
+        CHECK(rounded_to(&twice, (pc_statistic)result) == rounded_to(&total, (pc_statistic)result));
     return 0;
 }

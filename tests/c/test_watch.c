@@ -157,8 +157,7 @@ static int access_by_hand(const char *path)
 #define access(path, mode) (looked++, hour == 0.0 ? access(path, mode) : access_by_hand(path))
 #define usleep(time) (hour == 0.0 ? usleep(time) : napped++)
 #define calloc(count, size) (no_memory ? NULL : (made++, calloc(count, size)))
-#define realloc(memory, size)                                                                      \
-    (no_memory ? NULL : (made += (memory) == NULL, realloc(memory, size)))
+#define realloc(memory, size) (no_memory ? NULL : (made += (memory) == NULL, realloc(memory, size)))
 #define free(memory) (made -= (memory) != NULL, free(memory))
 #define pthread_condattr_init(attributes) (made++, pthread_condattr_init(attributes))
 #define pthread_condattr_destroy(attributes) (made--, pthread_condattr_destroy(attributes))
@@ -1113,10 +1112,11 @@ static void test_log(void)
     pc_watch_keep(watch, &stall);
     const char *second = log_now() + strlen(nobody);
     assert(strncmp(log_now(), nobody, strlen(nobody)) == 0);
-    assert(strcmp(second, "{\"stall\": [3, 64.250000000, 0.500000000, 0.125000000, 0.000000001, "
-                          "0.500000000, 2.000000000, 0.250000000, 12.000000000, -0.500000000, 8, 2, "
-                          "\"w\xc3\xb6 \\\"1\\\"\", \"l\\u000a\\\"\\\\\x7f\", "
-                          "\"/a\\u0009.py\", 12, \"f\"]}\n") == 0);
+    assert(strcmp(second,
+                  "{\"stall\": [3, 64.250000000, 0.500000000, 0.125000000, 0.000000001, "
+                  "0.500000000, 2.000000000, 0.250000000, 12.000000000, -0.500000000, 8, 2, "
+                  "\"w\xc3\xb6 \\\"1\\\"\", \"l\\u000a\\\"\\\\\x7f\", "
+                  "\"/a\\u0009.py\", 12, \"f\"]}\n") == 0);
     stall.direct = 0; /* it is where another thread is */
     stall.spell.length = 0;
     pc_watch_keep(watch, &stall);
@@ -1216,7 +1216,7 @@ static void test_a_hold_that_lasts(void)
     }
     assert(signals == 2);
     assert(strcmp(told_of(file), "pycrust: MainThread has held the GIL for 1 s\n"
-                                  "Stack (most recent call first):\n  a line\n") == 0);
+                                 "Stack (most recent call first):\n  a line\n") == 0);
     assert(strstr(log_now(), "{\"lasting\": [1, 64.000000000, 1.250000000, ") == logged);
     assert(watch->next_dump == 2.0 && watch->dump_signals == 0);
     look_after(1, 0);

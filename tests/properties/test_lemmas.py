@@ -120,7 +120,7 @@ def test_a_number_in_two_halves(long):
     assert hold(np.array([2 - u])).all() and not hold(np.array([2.0])).any()
 
 
-# ---- certified sums (docs/design/certified.md), C = 1 -------------------------------------------------------------
+# ---- bounded sums (docs/design/bounded.md), C = 1 -------------------------------------------------------------
 
 
 def starts(p):

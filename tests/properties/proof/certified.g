@@ -1,4 +1,4 @@
-# A certified sum adds a square (docs/design/certified.md), for C = 1: g = 2^-52.
+# A bounded sum adds a square (docs/design/bounded.md), for C = 1: g = 2^-52.
 @rnd = float<ieee_64, ne>;
 s = rnd(S);
 x = rnd(X);

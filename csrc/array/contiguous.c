@@ -1,8 +1,8 @@
 /* Numbers that lie one behind the other, block by block through the kernels into
  * an accumulator; what no kernel takes, one by one. */
-#include "blocks.h"
-#include "certified.h"
-#include "fpenv.h"
+#include "contiguous.h"
+#include "../sums/bounded.h"
+#include "../base/fpenv.h"
 
 #include <string.h>
 
@@ -22,7 +22,7 @@ static size_t few(const pc_accumulator *acc)
 enum { E_LEAST = -400, E_MOST = 400 };
 
 /* Whether sums_of_float64(E) was exact for what it found. */
-static int exact64(span found, int E, int depth)
+static int exact64(magnitude_range found, int E, int depth)
 {
     return E >= E_LEAST && E <= E_MOST && found.most < ((uint32_t)(E + 1 + 1023) << 20) - 1 &&
            found.least >= (uint32_t)(E - depth + 1023) << 20;
@@ -30,7 +30,7 @@ static int exact64(span found, int E, int depth)
 
 /* The same for sums_of_float32. Numbers that are all multiples of 2^finest
  * are never too fine for an E whose last bits their squares reach. */
-static int exact32(span found, int E, int finest)
+static int exact32(magnitude_range found, int E, int finest)
 {
     return found.most < (uint32_t)(E + 1 + 127) << 23 &&
            (finest >= E - 50 || found.least >= (uint32_t)(E - 27 + 127) << 23);
@@ -61,7 +61,7 @@ static void add_block_sums(pc_accumulator *acc, int parts, const block_sums *sum
     for (int p = 0; p < parts; p++) {
         const uint64_t sign = sign_of_word(number[p].hi),
                        words[4] = {number[p].lo, number[p].hi, sign, sign};
-        accumulator_add(acc, PC_NUMBERS + (pc_part)p, words, number_window_of(E));
+        accumulator_add(acc, PC_NUMBERS + (pc_moment)p, words, number_window_of(E));
     }
 }
 
@@ -76,7 +76,7 @@ static void add_one_by_one(pc_accumulator *acc, int parts, const char *x, size_t
 
 /* Whether most numbers of a block are too small to go with the largest, judged
  * by a few: a matter of speed alone. */
-static int is_wild(const char *x, size_t n, span found, int depth)
+static int mostly_tiny(const char *x, size_t n, magnitude_range found, int depth)
 {
     size_t step = n / 16 + 1, small = 0, looked = 0;
     for (size_t k = 0; k < n; k += step, looked++) {
@@ -142,7 +142,7 @@ static void add_float64(pc_accumulator *acc, int parts, const char *x, size_t n)
     if (!exact64(sums.found, E, kernels->depth)) {
         E = (int)(sums.found.most >> 20) - 1023 + 1; /* room to double before the next change */
         if (!exact64(sums.found, E, kernels->depth)) {
-            if (is_wild(x, n, sums.found, kernels->depth))
+            if (mostly_tiny(x, n, sums.found, kernels->depth))
                 add_one_by_one(acc, parts, x, n);
             else
                 add_spread(acc, parts, x, n, kernels);
@@ -258,26 +258,26 @@ static void add_block(pc_accumulator *acc, pc_type type, int parts, const char *
     }
 }
 
-/* A certified sum takes longer runs than a block, and float16 widened where no kernel does that. */
-static void certify(pc_accumulator *acc, pc_type type, int parts, const char *x, size_t count)
+/* A bounded sum takes longer runs than a block, and float16 widened where no kernel does that. */
+static void sum_bounded(pc_accumulator *acc, pc_type type, int parts, const char *x, size_t count)
 {
     char wide[BUFFER * sizeof(float)];
-    if (has_certified(type)) {
-        add_certified(acc, type, parts, x, (ptrdiff_t)size_of_type[type], count);
+    if (has_bounded(type)) {
+        add_bounded(acc, type, parts, x, (ptrdiff_t)size_of_type[type], count);
         return;
     }
     for (size_t n; count; count -= n, x += n * sizeof(uint16_t)) {
         n = count < BUFFER ? count : BUFFER;
         widen_float16(wide, x, n);
-        add_certified(acc, PC_FLOAT32, parts, wide, sizeof(float), n);
+        add_bounded(acc, PC_FLOAT32, parts, wide, sizeof(float), n);
     }
 }
 
 void add_reals(pc_accumulator *acc, pc_type type, int parts, const char *x, size_t count)
 {
     const size_t block = block_of(acc, type);
-    if (acc->flags & PC_CERTIFIED) {
-        certify(acc, type, parts, x, count);
+    if (acc->flags & PC_BOUNDED) {
+        sum_bounded(acc, type, parts, x, count);
         return;
     }
     for (size_t n; count; count -= n, x += n * size_of_type[type]) {
@@ -300,14 +300,14 @@ void pc_add_numbers(pc_accumulator *acc, pc_type type, int parts, const char *da
     fpenv_leave(callers);
 }
 
-pc_status pc_result_of(pc_type type, int parts, const char *data, size_t count,
-                       const pc_figure *figure, pc_accumulator *acc, char *out)
+pc_status pc_reduce_contiguous(pc_type type, int parts, const char *data, size_t count,
+                               const pc_output_spec *figure, pc_accumulator *acc, char *out)
 {
-    if (is_float(type) && count * (size_t)parts >= pc_kernels_in_use()->certified_from) {
-        pc_accumulator_clear_certified(acc, figure->result);
+    if (is_float(type) && count * (size_t)parts >= pc_kernels_in_use()->bounded_from) {
+        pc_accumulator_clear_bounded(acc, figure->result);
         pc_add_numbers(acc, type, parts, data, count);
         pc_status status = pc_accumulator_round(acc, figure, out);
-        if (status != PC_UNCERTAIN_SUM)
+        if (status != PC_INCONCLUSIVE)
             return status;
     }
     pc_accumulator_clear(acc, figure->result);
@@ -366,12 +366,13 @@ size_t add_columns(pc_sum *sums, pc_type type, const char *x, ptrdiff_t stride, 
     if (n < FEWEST_ROWS || columns == 0)
         return 0;
     const pc_kernels *kernels = pc_kernels_in_use();
-    const int certify = sums[0].total.flags & PC_CERTIFIED && has_certified(type);
-    if (!certify && !(type == PC_FLOAT64 && kernels->sums_of_columns))
+    const int sum_bounded = sums[0].total.flags & PC_BOUNDED && has_bounded(type);
+    if (!sum_bounded && !(type == PC_FLOAT64 && kernels->sums_of_columns))
         return 0;
-    if (certify)
-        add_certified_columns(sums, type, x, stride, n, columns);
-    for (size_t c = 0, strip; c < columns && !certify; c += strip, x += strip * sizeof(double)) {
+    if (sum_bounded)
+        add_bounded_columns(sums, type, x, stride, n, columns);
+    for (size_t c = 0, strip; c < columns && !sum_bounded;
+         c += strip, x += strip * sizeof(double)) {
         strip = columns - c < STRIP ? columns - c : STRIP;
         add_float64_columns(sums + c, x, stride, n, strip, kernels);
     }

@@ -1,8 +1,8 @@
 /* What blocks.c does for arrays.c. */
-#ifndef PYCRUST_BLOCKS_H
-#define PYCRUST_BLOCKS_H
+#ifndef PYCRUST_CONTIGUOUS_H
+#define PYCRUST_CONTIGUOUS_H
 
-#include "kernels.h"
+#include "../kernels/kernels.h"
 
 /* Add `count` reals, native, one behind the other (complex numbers: parts is 2); the count of
  * `acc` stays. The floating-point environment is ours (fpenv.h). */

@@ -1,5 +1,5 @@
 /* Rounded once: the float nearest to a sum, to a mean, to a variance, or to a root of these. */
-#include "certified.h"
+#include "bounded.h"
 
 #include <string.h>
 
@@ -27,7 +27,7 @@ static uint64_t sign_bit_of(format f)
 
 /* The number nearest to (top + a bit) * 2^exponent, as bits: top has bit 63 set,
  * and `more` says that the bit, below 1, is not zero. */
-static uint64_t pack(uint64_t top, int exponent, int more, format f)
+static uint64_t round_to_format(uint64_t top, int exponent, int more, format f)
 {
     int e = exponent + 63; /* of the leading bit */
     int lost = e < f.least ? f.least - e : 0, dropped = 64 - f.digits + lost;
@@ -143,7 +143,7 @@ static uint64_t rounded(value v, uint64_t divisor, uint64_t other, int root, for
         divide_leading(top, other, &exponent, &more);
     more |= (top[2] | top[3]) != 0;
     if (!root)
-        return pack(top[0], exponent + 192, more || top[1], f);
+        return round_to_format(top[0], exponent + 192, more || top[1], f);
 
     /* The leading 128 or 127 bits, so that the exponent is even. */
     pc_u128 n = {top[1], top[0]};
@@ -155,7 +155,7 @@ static uint64_t rounded(value v, uint64_t divisor, uint64_t other, int root, for
         exponent++;
     }
     uint64_t root_bits = root_of(n, &more);
-    return pack(root_bits, exponent / 2, more, f);
+    return round_to_format(root_bits, exponent / 2, more, f);
 }
 
 /* ---- variances ---------------------------------------------------------------- */
@@ -184,8 +184,8 @@ enum { SPREAD_WORDS = PC_LIMBS + 3 };
 
 /* n * squares - re^2 - im^2: the sum of the squared distances from the mean, n times; or 0, if
  * that is negative. */
-static value spread_of(uint64_t n, value squares, const value numbers[2],
-                       uint64_t room[SPREAD_WORDS])
+static value centered_square_sum(uint64_t n, value squares, const value numbers[2],
+                                 uint64_t room[SPREAD_WORDS])
 {
     int unit = squares.exponent, top = top_of(squares) + 64;
     if (squares.count == 0)
@@ -204,7 +204,7 @@ static value spread_of(uint64_t n, value squares, const value numbers[2],
     for (int k = 0; k < 2; k++)
         if (numbers[k].count)
             take_square(room, count, (size_t)(2 * numbers[k].exponent - unit), numbers[k]);
-    return value_of(room, room[count - 1] >> 63 ? 0 : count, unit, 0);
+    return limbs_view_of(room, room[count - 1] >> 63 ? 0 : count, unit, 0);
 }
 
 /* ---- results --------------------------------------------------------------------- */
@@ -215,36 +215,38 @@ static uint64_t nan_of(format f)
 }
 
 /* The least (side 0) or the largest (side 1) that a part may be; if it is exact both are. */
-static value part_at(const pc_accumulator *acc, pc_part part, int side, uint64_t room[PC_LIMBS])
+static value part_at(const pc_accumulator *acc, pc_moment part, int side, uint64_t room[PC_LIMBS])
 {
-    return acc->flags & PC_CERTIFIED ? certified_bound(&acc->part[part], side, room)
-                                     : accumulator_value(acc, part, room);
+    return acc->flags & PC_BOUNDED ? bounded_end(&acc->part[part], side, room)
+                                   : accumulator_limbs(acc, part, room);
 }
 
-static int is_spread(pc_result result)
+static int is_spread(pc_statistic result)
 {
     return result == PC_VAR || result == PC_STD;
 }
 
 /* count - ddof, times 2^ddof_bits; or 0 if that is less. */
-static uint64_t freedom_of(const pc_accumulator *acc, const pc_figure *figure)
+static uint64_t degrees_of_freedom(const pc_accumulator *acc, const pc_output_spec *figure)
 {
     const uint64_t count = acc->count << figure->ddof_bits;
     return count > figure->ddof ? count - figure->ddof : 0;
 }
 
 /* The float of the parts of numbers, or the only one, if they are at that side. */
-static uint64_t bits_at(const pc_accumulator *acc, const pc_figure *figure, pc_part part, int side)
+static uint64_t bits_at(const pc_accumulator *acc, const pc_output_spec *figure, pc_moment part,
+                        int side)
 {
     const format f = format_of(figure->type);
     const int root =
         figure->result == PC_NORM || figure->result == PC_RMS || figure->result == PC_STD;
     uint64_t room[3][PC_LIMBS], spread[SPREAD_WORDS], count = acc->count;
     if (is_spread(figure->result)) {
-        const uint64_t freedom = freedom_of(acc, figure);
+        const uint64_t freedom = degrees_of_freedom(acc, figure);
         const value numbers[2] = {part_at(acc, PC_NUMBERS, !side, room[0]),
                                   part_at(acc, PC_IMAGINARY, !side, room[1])};
-        value v = spread_of(count, part_at(acc, PC_SQUARES, side, room[2]), numbers, spread);
+        value v =
+            centered_square_sum(count, part_at(acc, PC_SQUARES, side, room[2]), numbers, spread);
         if (!freedom)
             return v.count ? infinity_of(f) : nan_of(f);
         v.exponent += (int)figure->ddof_bits;
@@ -257,12 +259,13 @@ static uint64_t bits_at(const pc_accumulator *acc, const pc_figure *figure, pc_p
 }
 
 /* What NaN and infinities make of a result; 0 if there are none. */
-static uint64_t special_bits(const pc_accumulator *acc, const pc_figure *figure, pc_part part)
+static uint64_t special_bits(const pc_accumulator *acc, const pc_output_spec *figure,
+                             pc_moment part)
 {
     const format f = format_of(figure->type);
-    uint32_t special = pc_accumulator_special(acc);
-    const uint32_t real = special & ((1 << PC_SPECIAL_BITS) - 1),
-                   imaginary = special >> PC_SPECIAL_BITS;
+    uint32_t special = pc_accumulator_nonfinite(acc);
+    const uint32_t real = special & ((1 << PC_NONFINITE_BITS) - 1),
+                   imaginary = special >> PC_NONFINITE_BITS;
     if (part == PC_SQUARES) {
         special = real | imaginary;
         if (special & PC_NAN || (special && is_spread(figure->result)))
@@ -287,10 +290,10 @@ static void write_bits(char *out, pc_type type, uint64_t bits)
 }
 
 /* A sum of integers as an integer. The words of its limbs need not begin at 2^0. */
-static pc_status write_word(const pc_accumulator *acc, pc_part part, pc_type type, char *out)
+static pc_status write_word(const pc_accumulator *acc, pc_moment part, pc_type type, char *out)
 {
     uint64_t room[PC_LIMBS], word[3] = {0}; /* from 2^-64 on */
-    value v = accumulator_value(acc, part, room);
+    value v = accumulator_limbs(acc, part, room);
     if (v.count && (v.exponent < -64 || top_of(v) > 128))
         return PC_TOO_LARGE;
     for (size_t k = 0; k < v.count; k++)
@@ -303,29 +306,29 @@ static pc_status write_word(const pc_accumulator *acc, pc_part part, pc_type typ
     return PC_OK;
 }
 
-pc_status pc_accumulator_round(const pc_accumulator *acc, const pc_figure *figure, char *out)
+pc_status pc_accumulator_round(const pc_accumulator *acc, const pc_output_spec *figure, char *out)
 {
     const format f = format_of(figure->type);
     const int of_numbers = figure->result == PC_SUM || figure->result == PC_MEAN;
-    const pc_part first = of_numbers ? PC_NUMBERS : PC_SQUARES;
+    const pc_moment first = of_numbers ? PC_NUMBERS : PC_SQUARES;
     uint64_t bits[2];
     if (!is_float(figure->type))
         return write_word(acc, first, figure->type, out);
 
-    const int too_few = is_spread(figure->result) ? freedom_of(acc, figure) == 0
+    const int too_few = is_spread(figure->result) ? degrees_of_freedom(acc, figure) == 0
                                                   : acc->count == 0 && (figure->result == PC_RMS ||
                                                                         figure->result == PC_MEAN);
     for (int p = 0; p < figure->parts; p++) {
-        const pc_part part = first + (pc_part)p;
+        const pc_moment part = first + (pc_moment)p;
         bits[p] = too_few && !acc->count ? nan_of(f) : special_bits(acc, figure, part);
         if (bits[p])
             continue;
         bits[p] = bits_at(acc, figure, part, 0);
-        if (acc->flags & PC_CERTIFIED &&
-            (is_uncertain(acc) || (of_numbers && certified_spans_zero(&acc->part[part])) ||
+        if (acc->flags & PC_BOUNDED &&
+            (is_inconclusive(acc) || (of_numbers && bounded_spans_zero(&acc->part[part])) ||
              bits[p] != bits_at(acc, figure, part, 1))) {
-            certified_failed();
-            return PC_UNCERTAIN_SUM;
+            count_rounding_test_failure();
+            return PC_INCONCLUSIVE;
         }
     }
     for (int p = 0; p < figure->parts; p++)
@@ -337,7 +340,7 @@ void pc_round_words(const uint64_t *words, size_t count, int exponent, int negat
                     pc_type type, char *out)
 {
     const format f = format_of(type);
-    value v = value_of(words, count, exponent, negative);
+    value v = limbs_view_of(words, count, exponent, negative);
     write_bits(out, type, rounded(v, 1, 1, root, f) | (negative ? sign_bit_of(f) : 0));
 }
 

@@ -2,7 +2,7 @@
 
 cimport numpy as cnp
 
-from pycrust._ints cimport shown_int
+from pycrust._bigint cimport shown_int
 from pycrust.csrc cimport (
     PC_BOOL,
     PC_FLOAT16,
@@ -23,7 +23,7 @@ from pycrust.csrc cimport (
     PC_UINT32,
     PC_UINT64,
     PC_VAR,
-    pc_result,
+    pc_statistic,
 )
 
 from collections.abc import Sequence
@@ -356,12 +356,12 @@ _PLURALS = {
 }
 
 
-cdef bint is_exact(array, pc_result result):
+cdef bint is_exact(array, pc_statistic result):
     """Whether it is an integer."""
     return is_integer(array) and (result == PC_SUMSQ or result == PC_SUM)
 
 
-cdef object dtype_of(dtype, out, array, pc_result result):
+cdef object dtype_of(dtype, out, array, pc_statistic result):
     """The dtype of an array of results: `dtype`, or else that of `out`, both of which must be able to hold them."""
     cdef bint integers = is_exact(array, result)
     cdef bint complexes = cnp.PyArray_ISCOMPLEX(array) and (result == PC_SUM or result == PC_MEAN)

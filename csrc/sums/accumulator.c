@@ -1,5 +1,5 @@
 /* The exact running sums: add, merge, scale, export. */
-#include "certified.h"
+#include "bounded.h"
 
 #include <string.h>
 
@@ -9,7 +9,7 @@ const size_t size_of_type[] = {
     [PC_BOOL] = 1,  [PC_FLOAT16] = 2, [PC_FLOAT32] = 4, [PC_FLOAT64] = 8,
 };
 
-void pc_accumulator_clear(pc_accumulator *acc, pc_result result)
+void pc_accumulator_clear(pc_accumulator *acc, pc_statistic result)
 {
     static const uint32_t with[] = {
         [PC_SUMSQ] = PC_WITH_SQUARES,
@@ -26,12 +26,12 @@ void pc_accumulator_clear(pc_accumulator *acc, pc_result result)
         acc->part[part].flags = 0;
 }
 
-void pc_accumulator_clear_certified(pc_accumulator *acc, pc_result result)
+void pc_accumulator_clear_bounded(pc_accumulator *acc, pc_statistic result)
 {
     pc_accumulator_clear(acc, result);
-    acc->flags |= PC_CERTIFIED;
+    acc->flags |= PC_BOUNDED;
     for (int part = 0; part < 3; part++)
-        acc->part[part].slack = 0;
+        acc->part[part].error_bound = 0;
 }
 
 /* The limbs of one part. */
@@ -40,7 +40,7 @@ typedef struct {
     int lowest;
 } limbs;
 
-static limbs limbs_of(pc_part part)
+static limbs limbs_of(pc_moment part)
 {
     static const limbs of[] = {
         [PC_SQUARES] = {0, PC_LIMBS, LOWEST},
@@ -66,7 +66,7 @@ static void add_long(uint64_t *to, size_t room, size_t position, const uint64_t 
 }
 
 /* limb += (words, sign) * 2^exponent. Bits outside the limbs are zero in any such sum. */
-static void add_to_limbs(pc_accumulator *acc, pc_part part, const uint64_t *words, size_t count,
+static void add_to_limbs(pc_accumulator *acc, pc_moment part, const uint64_t *words, size_t count,
                          int exponent, uint64_t sign)
 {
     const limbs of = limbs_of(part);
@@ -79,9 +79,9 @@ static void add_to_limbs(pc_accumulator *acc, pc_part part, const uint64_t *word
 }
 
 /* The window's content moves to the limbs. */
-static void close_window(pc_accumulator *acc, pc_part part)
+static void close_window(pc_accumulator *acc, pc_moment part)
 {
-    pc_fixed *sum = &acc->part[part];
+    pc_window *sum = &acc->part[part];
     if (sum->flags & PC_WINDOW_USED) {
         sum->flags &= ~(uint32_t)PC_WINDOW_USED;
         add_to_limbs(acc, part, sum->window, 4, sum->exponent, sign_of_word(sum->window[3]));
@@ -89,14 +89,14 @@ static void close_window(pc_accumulator *acc, pc_part part)
 }
 
 /* A window below 2^254 in size takes a sum below 2^220. */
-static inline int has_room(const pc_fixed *sum)
+static inline int has_room(const pc_window *sum)
 {
     return sum->window[3] + (UINT64_C(1) << 62) < UINT64_C(1) << 63;
 }
 
-void accumulator_add(pc_accumulator *acc, pc_part part, const uint64_t words[4], int exponent)
+void accumulator_add(pc_accumulator *acc, pc_moment part, const uint64_t words[4], int exponent)
 {
-    pc_fixed *sum = &acc->part[part];
+    pc_window *sum = &acc->part[part];
     if ((sum->flags & PC_WINDOW_USED) && sum->exponent == exponent && has_room(sum)) {
         add_words(sum->window, words);
         return;
@@ -111,10 +111,10 @@ void accumulator_add(pc_accumulator *acc, pc_part part, const uint64_t words[4],
 enum { REACH = 220 - 106 };
 
 /* The rest of add_one, for what the window does not take. */
-static void add_one_elsewhere(pc_accumulator *acc, pc_part part, pc_u128 x, uint64_t sign,
+static void add_one_elsewhere(pc_accumulator *acc, pc_moment part, pc_u128 x, uint64_t sign,
                               int exponent, int window)
 {
-    pc_fixed *sum = &acc->part[part];
+    pc_window *sum = &acc->part[part];
     const uint64_t words[2] = {x.lo, x.hi};
     if (sum->flags & (PC_WINDOW_USED | PC_LIMBS_USED)) {
         add_to_limbs(acc, part, words, 2, exponent, sign);
@@ -127,10 +127,10 @@ static void add_one_elsewhere(pc_accumulator *acc, pc_part part, pc_u128 x, uint
 }
 
 /* += (x, sign) * 2^exponent to the window, to one opened at `window`, or to the limbs. */
-static inline void add_one(pc_accumulator *acc, pc_part part, pc_u128 x, uint64_t sign,
+static inline void add_one(pc_accumulator *acc, pc_moment part, pc_u128 x, uint64_t sign,
                            int exponent, int window)
 {
-    pc_fixed *sum = &acc->part[part];
+    pc_window *sum = &acc->part[part];
     const unsigned position = (unsigned)exponent - (unsigned)sum->exponent;
     if ((sum->flags & PC_WINDOW_USED) && position <= REACH && has_room(sum))
         add_at(sum->window, 4, position, x, sign);
@@ -146,7 +146,7 @@ void accumulator_add_number(pc_accumulator *acc, double x, int imaginary)
     int e = (int)(bits >> 52 & 0x7ff);
     if (e == 0x7ff) {
         uint32_t special = fraction ? PC_NAN : sign ? PC_MINUS_INF : PC_PLUS_INF;
-        acc->flags |= special << (imaginary ? PC_SPECIAL_BITS : 0);
+        acc->flags |= special << (imaginary ? PC_NONFINITE_BITS : 0);
         return;
     }
     if (e)
@@ -172,13 +172,13 @@ pc_status pc_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other)
     if (acc->count > UINT64_MAX - other->count)
         return PC_TOO_LARGE;
     acc->count += other->count;
-    if (acc->flags & PC_CERTIFIED) {
-        certified_merge(acc, other);
+    if (acc->flags & PC_BOUNDED) {
+        bounded_merge(acc, other);
         return PC_OK;
     }
-    acc->flags |= pc_accumulator_special(other);
-    for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
-        const pc_fixed *sum = &other->part[part];
+    acc->flags |= pc_accumulator_nonfinite(other);
+    for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
+        const pc_window *sum = &other->part[part];
         const limbs of = limbs_of(part);
         const uint64_t *limb = other->limb + of.first;
         if (sum->flags & PC_LIMBS_USED)
@@ -192,11 +192,11 @@ pc_status pc_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other)
 void pc_accumulator_scale(pc_accumulator *acc, uint64_t factor)
 {
     acc->count *= factor;
-    if (acc->flags & PC_CERTIFIED) {
-        certified_scale(acc, factor);
+    if (acc->flags & PC_BOUNDED) {
+        bounded_scale(acc, factor);
         return;
     }
-    for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
+    for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
         const limbs of = limbs_of(part);
         close_window(acc, part);
         if (acc->part[part].flags & PC_LIMBS_USED)
@@ -206,7 +206,7 @@ void pc_accumulator_scale(pc_accumulator *acc, uint64_t factor)
 
 /* ---- read ---------------------------------------------------------------- */
 
-value value_of(const uint64_t *word, size_t count, int exponent, int negative)
+value limbs_view_of(const uint64_t *word, size_t count, int exponent, int negative)
 {
     value v = {word, count, exponent, negative};
     while (v.count && !v.word[v.count - 1])
@@ -223,18 +223,18 @@ value value_of(const uint64_t *word, size_t count, int exponent, int negative)
 static value signed_value(const uint64_t *word, size_t count, int exponent, uint64_t *room)
 {
     if (!(word[count - 1] >> 63))
-        return value_of(word, count, exponent, 0);
+        return limbs_view_of(word, count, exponent, 0);
     memmove(room, word, count * sizeof *room);
     negate_words(room, count);
-    return value_of(room, count, exponent, 1);
+    return limbs_view_of(room, count, exponent, 1);
 }
 
-value accumulator_value(const pc_accumulator *acc, pc_part part, uint64_t room[PC_LIMBS])
+value accumulator_limbs(const pc_accumulator *acc, pc_moment part, uint64_t room[PC_LIMBS])
 {
-    const pc_fixed *sum = &acc->part[part];
+    const pc_window *sum = &acc->part[part];
     const limbs of = limbs_of(part);
     if (!(sum->flags & (PC_LIMBS_USED | PC_WINDOW_USED)))
-        return value_of(room, 0, 0, 0);
+        return limbs_view_of(room, 0, 0, 0);
     if (!(sum->flags & PC_LIMBS_USED))
         return signed_value(sum->window, 4, sum->exponent, room);
     memcpy(room, acc->limb + of.first, of.count * sizeof *room);
@@ -244,28 +244,28 @@ value accumulator_value(const pc_accumulator *acc, pc_part part, uint64_t room[P
     return signed_value(room, of.count, of.lowest, room);
 }
 
-uint32_t pc_accumulator_special(const pc_accumulator *acc)
+uint32_t pc_accumulator_nonfinite(const pc_accumulator *acc)
 {
-    return acc->flags & ((1u << 2 * PC_SPECIAL_BITS) - 1);
+    return acc->flags & ((1u << 2 * PC_NONFINITE_BITS) - 1);
 }
 
-void pc_accumulator_make_special(pc_accumulator *acc, uint32_t special)
+void pc_accumulator_add_nonfinite(pc_accumulator *acc, uint32_t special)
 {
     acc->flags |= special;
 }
 
-size_t pc_accumulator_export(const pc_accumulator *acc, pc_part part, uint64_t *words,
+size_t pc_accumulator_export(const pc_accumulator *acc, pc_moment part, uint64_t *words,
                              int *exponent, int *negative)
 {
     uint64_t room[PC_LIMBS];
-    value v = accumulator_value(acc, part, room);
+    value v = accumulator_limbs(acc, part, room);
     memcpy(words, v.word, v.count * sizeof *words);
     *exponent = v.count ? v.exponent : 0;
     *negative = v.negative;
     return v.count;
 }
 
-pc_status pc_accumulator_import(pc_accumulator *acc, pc_part part, const uint64_t *words,
+pc_status pc_accumulator_import(pc_accumulator *acc, pc_moment part, const uint64_t *words,
                                 size_t count, int exponent, int negative)
 {
     const limbs of = limbs_of(part);

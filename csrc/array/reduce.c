@@ -1,7 +1,7 @@
-/* Sums of arrays: axes and strides, positions and panels, results. */
-#include "blocks.h"
-#include "certified.h"
-#include "fpenv.h"
+/* Accumulators of arrays: axes and strides, positions and panels, results. */
+#include "contiguous.h"
+#include "../sums/bounded.h"
+#include "../base/fpenv.h"
 
 #include <string.h>
 
@@ -73,10 +73,9 @@ static void add_run(pc_accumulator *acc, const pc_array *a, const char *data, co
                     pc_axis axis, size_t n)
 {
     size_t size = size_of_type[a->type] * (size_t)a->parts, most = BUFFER / (size_t)a->parts, m;
-    if (acc->flags & PC_CERTIFIED && a->parts == 1 && !mask && !a->swapped &&
-        has_certified(a->type)) {
+    if (acc->flags & PC_BOUNDED && a->parts == 1 && !mask && !a->swapped && has_bounded(a->type)) {
         acc->count += n;
-        add_certified(acc, a->type, 1, data, axis.stride, n);
+        add_bounded(acc, a->type, 1, data, axis.stride, n);
         return;
     }
     if (axis.stride == (ptrdiff_t)size && !mask && !a->swapped) {
@@ -131,12 +130,12 @@ static size_t product(const pc_axis *axis, int count)
     return total;
 }
 
-size_t pc_array_positions(const pc_array *array)
+size_t pc_array_outputs(const pc_array *array)
 {
     return product(array->axis, array->kept);
 }
 
-size_t pc_array_depth(const pc_array *array)
+size_t pc_array_reduction_length(const pc_array *array)
 {
     return product(array->axis + array->kept, array->reduced);
 }
@@ -178,7 +177,7 @@ void pc_array_arrange(pc_array *a)
 {
     pc_axis *reduced = a->axis + a->kept;
     int count = 0;
-    if (pc_array_positions(a) == 0 || pc_array_depth(a) == 0) {
+    if (pc_array_outputs(a) == 0 || pc_array_reduction_length(a) == 0) {
         for (int k = 0; k < a->kept + a->reduced; k++) /* strides to nothing may be of any size */
             a->axis[k].stride = a->axis[k].mask_stride = 0;
         return;
@@ -207,9 +206,9 @@ void pc_array_arrange(pc_array *a)
     a->reduced = count;
 }
 
-size_t pc_array_panel(const pc_array *a, size_t first, size_t last)
+size_t pc_array_tile(const pc_array *a, size_t first, size_t last)
 {
-    size_t count = last - first < PC_PANEL ? last - first : PC_PANEL;
+    size_t count = last - first < PC_TILE ? last - first : PC_TILE;
     if (a->kept) {
         size_t length = a->axis[a->kept - 1].length, left = length - first % length;
         if (left < count)
@@ -236,8 +235,8 @@ static place place_of(const pc_axis *axis, int count, size_t index)
     return at;
 }
 
-static void add_to_panel(const pc_array *a, size_t first, size_t count, size_t start, size_t stop,
-                         pc_sum *sums)
+static void add_to_tile(const pc_array *a, size_t first, size_t count, size_t start, size_t stop,
+                        pc_sum *sums)
 {
     static const pc_axis none = {1, 0, 0, 0};
     pc_axis across = a->kept ? a->axis[a->kept - 1] : none;
@@ -270,59 +269,59 @@ static void add_to_panel(const pc_array *a, size_t first, size_t count, size_t s
     }
 }
 
-void pc_add_panel(const pc_array *a, size_t first, size_t count, size_t start, size_t stop,
-                  pc_sum *sums)
+void pc_add_tile(const pc_array *a, size_t first, size_t count, size_t start, size_t stop,
+                 pc_sum *sums)
 {
     fpenv callers = fpenv_enter();
-    add_to_panel(a, first, count, start, stop, sums);
+    add_to_tile(a, first, count, start, stop, sums);
     fpenv_leave(callers);
 }
 
-int pc_array_certifiable(const pc_array *a)
+int pc_array_boundable(const pc_array *a)
 {
-    return is_float(a->type) && pc_array_depth(a) >= pc_kernels_in_use()->certified_from;
+    return is_float(a->type) && pc_array_reduction_length(a) >= pc_kernels_in_use()->bounded_from;
 }
 
-static void sum_panel(const pc_array *a, size_t first, size_t count, size_t depth, pc_result result,
-                      int certify, pc_sum *sums)
+static void sum_tile(const pc_array *a, size_t first, size_t count, size_t depth,
+                     pc_statistic result, int sum_bounded, pc_sum *sums)
 {
     for (size_t c = 0; c < count; c++)
-        if (certify)
-            pc_accumulator_clear_certified(&sums[c].total, result);
+        if (sum_bounded)
+            pc_accumulator_clear_bounded(&sums[c].total, result);
         else
             pc_accumulator_clear(&sums[c].total, result);
-    add_to_panel(a, first, count, 0, depth, sums);
+    add_to_tile(a, first, count, 0, depth, sums);
     if (a->repeat != 1)
         for (size_t c = 0; c < count; c++)
             pc_accumulator_scale(&sums[c].total, a->repeat);
 }
 
-pc_status pc_write_panel(const pc_sum *sums, size_t count, const pc_figure *figure, char *out)
+pc_status pc_write_tile(const pc_sum *sums, size_t count, const pc_output_spec *figure, char *out)
 {
     pc_status status = PC_OK;
     for (size_t c = 0; c < count; c++) {
         pc_status one = pc_accumulator_round(&sums[c].total, figure, out + sums[c].offset);
-        if (one == PC_TOO_LARGE || one == PC_UNCERTAIN_SUM)
+        if (one == PC_TOO_LARGE || one == PC_INCONCLUSIVE)
             return one;
         status = one ? one : status;
     }
     return status;
 }
 
-pc_status pc_reduce(const pc_array *a, size_t first, size_t last, const pc_figure *figure,
+pc_status pc_reduce(const pc_array *a, size_t first, size_t last, const pc_output_spec *figure,
                     char *out, pc_sum *sums)
 {
     pc_status status = PC_OK;
-    const size_t depth = pc_array_depth(a);
-    const int certify = pc_array_certifiable(a);
+    const size_t depth = pc_array_reduction_length(a);
+    const int sum_bounded = pc_array_boundable(a);
     fpenv callers = fpenv_enter();
     for (size_t count; first < last && status != PC_TOO_LARGE; first += count) {
-        count = pc_array_panel(a, first, last);
-        sum_panel(a, first, count, depth, figure->result, certify, sums);
-        pc_status panel = pc_write_panel(sums, count, figure, out);
-        if (panel == PC_UNCERTAIN_SUM) {
-            sum_panel(a, first, count, depth, figure->result, 0, sums);
-            panel = pc_write_panel(sums, count, figure, out);
+        count = pc_array_tile(a, first, last);
+        sum_tile(a, first, count, depth, figure->result, sum_bounded, sums);
+        pc_status panel = pc_write_tile(sums, count, figure, out);
+        if (panel == PC_INCONCLUSIVE) {
+            sum_tile(a, first, count, depth, figure->result, 0, sums);
+            panel = pc_write_tile(sums, count, figure, out);
         }
         status = panel == PC_OK ? status : panel;
     }

@@ -3,7 +3,7 @@
 #ifndef PYCRUST_KERNELS_H
 #define PYCRUST_KERNELS_H
 
-#include "accumulator.h"
+#include "../sums/accumulator.h"
 
 #include <string.h>
 
@@ -27,7 +27,7 @@ static inline uint64_t bits_of(double x)
  * largest, and of |x| - 1 ulp, the smallest; zeros count as the largest there. */
 typedef struct {
     uint32_t least, most;
-} span;
+} magnitude_range;
 
 /* The sums over a block of floats: of the squares, times 2^window_of(E), and of every other
  * number, from the first on and from the second on (in two's complement), times
@@ -35,7 +35,7 @@ typedef struct {
 typedef struct {
     uint64_t squares[4];
     pc_u128 numbers[2];
-    span found;
+    magnitude_range found;
 } block_sums;
 
 /* Elements in one call of a kernel, at most. */
@@ -45,17 +45,17 @@ enum { FLOAT_BLOCK = 2048, INTEGER_BLOCK = 1 << 16 };
  * takes more than 16 KiB of it, since a thread may have as little as 32. */
 enum { STRIP = 64, BUFFER = 256 };
 
-/* Sums that may have lost a little: whole * 2^(k-52) + rest, if nothing came too far; of the
- * numbers, every other one, likewise with number_k(k) for k. Else `most` says how far the
- * squares came: 2^k must be above it. 0 if nothing did. */
+/* Accumulators that may have lost a little: units * 2^(k-52) + residual, if nothing came too far;
+ * of the numbers, every other one, likewise with numbers_exponent(k) for k. Else `most` says how
+ * far the squares came: 2^k must be above it. 0 if nothing did. */
 typedef struct {
-    uint64_t whole, number_whole[2]; /* these in two's complement */
-    double rest, number_rest[2], most;
-} certified;
+    uint64_t units, number_units[2]; /* these in two's complement */
+    double residual, number_residual[2], most;
+} bounded_sums;
 
 /* The sum of 2048 numbers whose squares sum up to less than 2^k or little more is less than
- * 2^(number_k(k) - 1) in size, by Cauchy and Schwarz. */
-static inline int number_k(int k)
+ * 2^(numbers_exponent(k) - 1) in size, by Cauchy and Schwarz. */
+static inline int numbers_exponent(int k)
 {
     return ((k + 2001) >> 1) - 1000 + 7; /* k / 2, rounded up */
 }
@@ -63,17 +63,31 @@ static inline int number_k(int k)
 /* From where such a kernel counts the numbers, which may be of either sign. */
 static inline double start_of_numbers(int k)
 {
-    return 1.5 * power(number_k(k));
+    return 1.5 * power(numbers_exponent(k));
 }
 
-/* Elements in one call of a certified kernel, at most: `whole` is below 2^63. */
-enum { CERTIFIED_RUN = 1 << 17 };
+/* Elements in one call of a bounded kernel, at most: `units` is below 2^63. */
+enum { BOUNDED_RUN = 1 << 17 };
 
-/* The same for columns, as kernels/certified.h has it: s and t of the squares, a and b of the
+/* The same for columns, as kernels/bounded.h has it: s and t of the squares, a and b of the
  * numbers, from s = 2^k and a = start_of_numbers(k) on. */
 typedef struct {
-    double s[PC_PANEL], t[PC_PANEL], a[PC_PANEL], b[PC_PANEL];
+    double s[PC_TILE], t[PC_TILE], a[PC_TILE], b[PC_TILE];
 } column_sums;
+
+/* What a kernel found for one column. */
+static inline bounded_sums found_in(const column_sums *sums, size_t c, int k, int both)
+{
+    bounded_sums found = {0};
+    found.units = bits_of(sums->s[c]) - bits_of(power(k));
+    found.residual = sums->t[c];
+    found.most = found.units >> 52 ? sums->s[c] : 0.0;
+    if (both) {
+        found.number_units[0] = bits_of(sums->a[c]) - bits_of(start_of_numbers(k));
+        found.number_residual[0] = sums->b[c];
+    }
+    return found;
+}
 
 typedef struct {
     const char *name;
@@ -88,8 +102,8 @@ typedef struct {
     /* sum = x[0] + ... + x[n - 1], in two's complement. */
     void (*sum_of_integers[8])(const char *x, size_t n, uint64_t sum[4]);
 
-    /* Both for floats, n <= FLOAT_BLOCK. Exact if the span is one that exact32 or exact64
-     * of blocks.c allows for E; else the sums mean nothing. NULL where the machine lacks
+    /* Both for floats, n <= FLOAT_BLOCK. Exact if the magnitude_range is one that exact32 or
+     * exact64 of blocks.c allows for E; else the sums mean nothing. NULL where the machine lacks
      * what the kernel needs. */
     void (*sums_of_float32)(const char *x, size_t n, int E, block_sums *sums);
     int depth; /* of float64 below E */
@@ -100,16 +114,16 @@ typedef struct {
     void (*sums_of_columns)(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
                             const int *E, block_sums *sums);
 
-    /* Certified sums, of the squares alone or ([1]) of the numbers, too: n <= CERTIFIED_RUN, of
+    /* Bounded sums, of the squares alone or ([1]) of the numbers, too: n <= BOUNDED_RUN, of
      * `lanes` apart, -900 <= k <= 1000: as far as 2^k goes. The numbers lie `stride` bytes
      * apart. Returns how many that was, and found->most if it was not all. By type -
      * PC_FLOAT16; the first may be NULL. */
-    size_t lanes[2], certified_from; /* so many numbers: there it is the faster way */
-    size_t (*certified[2][3])(const char *x, ptrdiff_t stride, size_t n, int k, certified *found);
+    size_t lanes[2], bounded_from; /* so many numbers: there it is the faster way */
+    size_t (*bounded[2][3])(const char *x, ptrdiff_t stride, size_t n, int k, bounded_sums *found);
 
-    /* The same for each column of a matrix, as sums_of_columns: columns <= PC_PANEL. */
-    void (*certified_columns[2][3])(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
-                                    const int *k, column_sums *sums);
+    /* The same for each column of a matrix, as sums_of_columns: columns <= PC_TILE. */
+    void (*bounded_columns[2][3])(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
+                                  const int *k, column_sums *sums);
 } pc_kernels;
 
 extern const pc_kernels pc_kernels_portable;

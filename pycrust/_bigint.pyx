@@ -14,7 +14,7 @@ from pycrust.csrc cimport (
     PC_OK,
     PC_PLUS_INF,
     PC_RMS,
-    PC_SPECIAL_BITS,
+    PC_NONFINITE_BITS,
     PC_SQUARES,
     PC_STD,
     PC_SUM,
@@ -24,10 +24,10 @@ from pycrust.csrc cimport (
     pc_accumulator_clear,
     pc_accumulator_export,
     pc_accumulator_import,
-    pc_accumulator_make_special,
+    pc_accumulator_add_nonfinite,
     pc_accumulator_round,
-    pc_figure,
-    pc_part,
+    pc_output_spec,
+    pc_moment,
     pc_round_words,
     pc_status,
 )
@@ -41,7 +41,7 @@ cdef enum:
     BEYOND = 1 << 20        # an exponent whose power of two, and the root of it, no float holds
 
 
-cdef tuple exact_part(const pc_accumulator *acc, pc_part part):
+cdef tuple exact_part(const pc_accumulator *acc, pc_moment part):
     """(integer, exponent <= 0): the sum is integer * 2**exponent."""
     cdef uint64_t words[PC_LIMBS]
     cdef int exponent, negative
@@ -52,7 +52,7 @@ cdef tuple exact_part(const pc_accumulator *acc, pc_part part):
     return integer << max(exponent, 0), min(exponent, 0)
 
 
-cdef object exact_int(const pc_accumulator *acc, pc_part part):
+cdef object exact_int(const pc_accumulator *acc, pc_moment part):
     """The sum of integers, or of their squares."""
     cdef uint64_t words[PC_LIMBS]
     cdef int exponent, negative
@@ -69,7 +69,7 @@ cdef object words_of(integer):
     return np.frombuffer(size.to_bytes(8 * -(-size.bit_length() // 64), "little"), dtype="<u8").astype(np.uint64)
 
 
-cdef pc_status import_int(pc_accumulator *acc, pc_part part, integer, int exponent) except *:
+cdef pc_status import_int(pc_accumulator *acc, pc_moment part, integer, int exponent) except *:
     """acc += integer * 2**exponent, unless PC_OUT_OF_RANGE."""
     words = words_of(integer)
     return pc_accumulator_import(acc, part, <const uint64_t *>cnp.PyArray_DATA(words), <size_t>len(words), exponent,
@@ -86,7 +86,7 @@ cdef str shown_int(integer):
 
 # ---- results ----------------------------------------------------------------
 
-cdef tuple spread_of(count, tuple sums):
+cdef tuple centered_square_sum(count, tuple sums):
     """count * squares - numbers**2 - imaginary**2, as (integer, exponent); the three sums are such, too."""
     (squares, exponent), *numbers = sums
     unit = min(exponent, *(2 * each for _, each in numbers))
@@ -96,23 +96,23 @@ cdef tuple spread_of(count, tuple sums):
     return spread, unit
 
 
-cdef pc_status write_exact(const pc_figure *figure, tuple ddof, count, tuple sums, uint32_t special,
+cdef pc_status write_exact(const pc_output_spec *figure, tuple ddof, count, tuple sums, uint32_t special,
                            char *out) except *:
     """
     pc_accumulator_round of sums of any size, each (integer, exponent), and any ddof = integer / 2**bits.
 
-    The sums are in the order of pc_part. Of a complex result only the real part is written.
+    The sums are in the order of pc_moment. Of a complex result only the real part is written.
     """
     cdef pc_accumulator nothing
-    cdef pc_figure one = figure[0]
+    cdef pc_output_spec one = figure[0]
     cdef bint root = figure.result == PC_NORM or figure.result == PC_RMS or figure.result == PC_STD
     one.parts = 1
     divisor = 1
     if figure.result == PC_SUM or figure.result == PC_MEAN:
         integer, exponent = sums[<int>PC_NUMBERS]
-        special &= (1 << PC_SPECIAL_BITS) - 1
+        special &= (1 << PC_NONFINITE_BITS) - 1
     elif figure.result == PC_VAR or figure.result == PC_STD:
-        integer, exponent = spread_of(count, sums)
+        integer, exponent = centered_square_sum(count, sums)
         divisor = count * max(0, (count << ddof[1]) - ddof[0])
         exponent += ddof[1]
     else:
@@ -124,7 +124,7 @@ cdef pc_status write_exact(const pc_figure *figure, tuple ddof, count, tuple sum
         one.result = PC_SUM
     if special:             # NaN or Inf, as C makes them of such numbers
         pc_accumulator_clear(&nothing, one.result)
-        pc_accumulator_make_special(&nothing, special)
+        pc_accumulator_add_nonfinite(&nothing, special)
         nothing.count = 1
         pc_accumulator_round(&nothing, &one, out)
         return PC_EMPTY if divisor == 0 else PC_OK

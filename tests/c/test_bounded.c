@@ -1,8 +1,8 @@
-/* Certified sums: do they lose no more than they say, and do they round to what the
+/* Bounded sums: do they lose no more than they say, and do they round to what the
  * exact sums (test_squares.c) do? */
 #include "check.h"
 
-#include "../../csrc/certified.h"
+#include "../../csrc/sums/bounded.h"
 
 #include <fenv.h>
 
@@ -21,66 +21,65 @@ static int at_most(const slow_sum *x, const slow_sum *y)
     return 1;
 }
 
-/* Whether the exact sum lies where a certified one says that it does. */
-static int holds(const pc_accumulator *certified, const pc_accumulator *exact, pc_part part)
+/* Whether the exact sum lies where a bounded one says that it does. */
+static int holds(const pc_accumulator *bounded, const pc_accumulator *exact, pc_moment part)
 {
-    const pc_fixed *sum = &certified->part[part];
+    const pc_window *sum = &bounded->part[part];
     uint64_t words[PC_LIMBS];
     int exponent, negative, within = 1;
     size_t count = pc_accumulator_export(exact, part, words, &exponent, &negative);
     const slow_sum truth = slow_of_words(words, count, exponent, 0);
     for (int side = 0; side < 2; side++) {
-        const value v = certified_bound(sum, side, words);
+        const value v = bounded_end(sum, side, words);
         const slow_sum end = slow_of_words(v.word, v.count, v.exponent, 0);
         within &= side ? at_most(&truth, &end) : at_most(&end, &truth);
-        within &= !count || certified_spans_zero(sum) || v.negative == negative;
+        within &= !count || bounded_spans_zero(sum) || v.negative == negative;
     }
     return within;
 }
 
-static int all_hold(const pc_accumulator *certified, const pc_accumulator *exact)
+static int all_hold(const pc_accumulator *bounded, const pc_accumulator *exact)
 {
     const int squares = (exact->flags & PC_WITH_SQUARES) != 0,
               numbers = (exact->flags & PC_WITH_NUMBERS) != 0;
-    return (!squares || holds(certified, exact, PC_SQUARES)) &&
-           (!numbers ||
-            (holds(certified, exact, PC_NUMBERS) && holds(certified, exact, PC_IMAGINARY)));
+    return (!squares || holds(bounded, exact, PC_SQUARES)) &&
+           (!numbers || (holds(bounded, exact, PC_NUMBERS) && holds(bounded, exact, PC_IMAGINARY)));
 }
 
 /* Whether it is kept what a result needs. */
 static int is_kept(const pc_accumulator *acc, int result)
 {
     pc_accumulator needed;
-    pc_accumulator_clear(&needed, (pc_result)result);
+    pc_accumulator_clear(&needed, (pc_statistic)result);
     return (needed.flags & ~acc->flags) == 0;
 }
 
 /* What is not asked for nobody adds up, and the limbs nobody uses: see clear_both. */
-static int rest_is_untouched(const pc_accumulator *certified)
+static int rest_is_untouched(const pc_accumulator *bounded)
 {
     static const uint64_t zero[4];
-    const pc_fixed *part = certified->part;
+    const pc_window *part = bounded->part;
     int untouched = 1;
-    for (size_t k = 0; k < sizeof certified->limb / sizeof *certified->limb; k++)
-        untouched &= certified->limb[k] == UNUSED;
-    if (!(certified->flags & PC_WITH_SQUARES) && part[PC_SQUARES].flags & PC_WINDOW_USED)
+    for (size_t k = 0; k < sizeof bounded->limb / sizeof *bounded->limb; k++)
+        untouched &= bounded->limb[k] == UNUSED;
+    if (!(bounded->flags & PC_WITH_SQUARES) && part[PC_SQUARES].flags & PC_WINDOW_USED)
         untouched &= !memcmp(part[PC_SQUARES].window, zero, sizeof zero);
-    if (!(certified->flags & PC_WITH_NUMBERS))
+    if (!(bounded->flags & PC_WITH_NUMBERS))
         untouched &= !part[PC_NUMBERS].flags && !part[PC_IMAGINARY].flags;
     return untouched;
 }
 
-/* What the two come to, if the certified one can tell; numbers of one part, or of two. Returns how
+/* What the two come to, if the bounded one can tell; numbers of one part, or of two. Returns how
  * often it could not. */
-static int compare(const pc_accumulator *certified, const pc_accumulator *exact, int parts)
+static int compare(const pc_accumulator *bounded, const pc_accumulator *exact, int parts)
 {
     int unsure = 0;
-    if (!(certified->flags & PC_UNCERTAIN))
-        CHECK(!pc_accumulator_special(exact) && all_hold(certified, exact));
-    CHECK(rest_is_untouched(certified));
-    CHECK(certified->count == exact->count);
+    if (!(bounded->flags & PC_BOUND_TOO_WIDE))
+        CHECK(!pc_accumulator_nonfinite(exact) && all_hold(bounded, exact));
+    CHECK(rest_is_untouched(bounded));
+    CHECK(bounded->count == exact->count);
     for (int result = PC_SUMSQ; result < RESULTS; result++) {
-        pc_figure figure = figure_of((pc_result)result, PC_FLOAT16 + (pc_type)below(3));
+        pc_output_spec figure = figure_of((pc_statistic)result, PC_FLOAT16 + (pc_type)below(3));
         uint64_t bits[2], expected[2];
         if (!is_kept(exact, result))
             continue;
@@ -88,12 +87,12 @@ static int compare(const pc_accumulator *certified, const pc_accumulator *exact,
             figure.parts = parts;
         figure.ddof_bits = (unsigned)below(3);
         figure.ddof = below(8);
-        const uint64_t failures = pc_uncertain_sums();
+        const uint64_t failures = pc_rounding_test_failures();
         const pc_status right = round_to(exact, figure, expected);
-        CHECK(pc_uncertain_sums() == failures);
-        const pc_status status = round_to(certified, figure, bits);
-        CHECK(pc_uncertain_sums() == failures + (status == PC_UNCERTAIN_SUM));
-        if (status == PC_UNCERTAIN_SUM) {
+        CHECK(pc_rounding_test_failures() == failures);
+        const pc_status status = round_to(bounded, figure, bits);
+        CHECK(pc_rounding_test_failures() == failures + (status == PC_INCONCLUSIVE));
+        if (status == PC_INCONCLUSIVE) {
             unsure++;
             continue;
         }
@@ -102,23 +101,23 @@ static int compare(const pc_accumulator *certified, const pc_accumulator *exact,
     return unsure;
 }
 
-/* A certified sum and an exact one of what a result needs. */
-static void clear_both(pc_accumulator *certified, pc_accumulator *exact, pc_result result)
+/* A bounded sum and an exact one of what a result needs. */
+static void clear_both(pc_accumulator *bounded, pc_accumulator *exact, pc_statistic result)
 {
-    memset(certified->limb, 0x55, sizeof certified->limb);
-    pc_accumulator_clear_certified(certified, result);
+    memset(bounded->limb, 0x55, sizeof bounded->limb);
+    pc_accumulator_clear_bounded(bounded, result);
     pc_accumulator_clear(exact, result);
 }
 
-static pc_result some_result(void)
+static pc_statistic some_result(void)
 {
-    static const pc_result needs[] = {PC_SUMSQ, PC_SUM, PC_VAR, PC_STD};
+    static const pc_statistic needs[] = {PC_SUMSQ, PC_SUM, PC_VAR, PC_STD};
     return needs[below(4)];
 }
 
 /* ---- numbers ------------------------------------------------------------------- */
 
-enum { MOST = 3 * CERTIFIED_RUN / 2 };
+enum { MOST = 3 * BOUNDED_RUN / 2 };
 
 static guarded before_a_page;
 
@@ -181,7 +180,7 @@ static size_t some_length(void)
 {
     static const size_t edges[] = {0, 1, 31, 32, 33, 255, 256, 2047, 2048, 2049, 4097};
     if (below(200) == 0)
-        return CERTIFIED_RUN - 2 + (size_t)below(5);
+        return BOUNDED_RUN - 2 + (size_t)below(5);
     return below(2) ? (size_t)below(600) : edges[below(11)];
 }
 
@@ -192,31 +191,31 @@ static const int modes[] = {FE_TONEAREST, FE_DOWNWARD, FE_UPWARD, FE_TOWARDZERO}
 static void test_runs(long count)
 {
     for (; count; count--) {
-        pc_accumulator certified, exact, part;
+        pc_accumulator bounded, exact, part;
         int mode = modes[below(4)], merged = (int)below(2), parts = 1 + (int)below(2);
-        const pc_result result = some_result();
-        clear_both(&certified, &exact, result);
+        const pc_statistic result = some_result();
+        clear_both(&bounded, &exact, result);
         for (int pieces = (int)below(4); pieces; pieces--) {
             pc_type type = PC_FLOAT16 + (pc_type)below(3);
             size_t n = some_length() / (size_t)parts, odd = (size_t)below(2) * (size_t)below(8);
             char *x =
                 before_a_page.data + MOST * sizeof(double) - n * (size_t)parts * sizes[type] - odd;
             fill(x, type, n * (size_t)parts);
-            pc_accumulator_clear_certified(&part, result);
+            pc_accumulator_clear_bounded(&part, result);
             fesetround(mode);
             pc_add_numbers(&exact, type, parts, x, n);
-            pc_add_numbers(merged ? &part : &certified, type, parts, x, n);
+            pc_add_numbers(merged ? &part : &bounded, type, parts, x, n);
             if (merged)
-                CHECK(pc_accumulator_merge(&certified, &part) == PC_OK);
+                CHECK(pc_accumulator_merge(&bounded, &part) == PC_OK);
             fesetround(FE_TONEAREST);
         }
         if (below(4) == 0) {
             uint64_t factor = below(3) ? below(1000) : random64();
-            pc_accumulator_scale(&certified, factor);
+            pc_accumulator_scale(&bounded, factor);
             pc_accumulator_scale(&exact, factor);
-            certified.count = exact.count = exact.count ? exact.count : 1;
+            bounded.count = exact.count = exact.count ? exact.count : 1;
         }
-        compare(&certified, &exact, parts);
+        compare(&bounded, &exact, parts);
     }
 }
 
@@ -224,7 +223,7 @@ static void test_runs(long count)
 static void test_strides(long count)
 {
     for (; count; count--) {
-        pc_sum certified, exact;
+        pc_sum bounded, exact;
         pc_type type = PC_FLOAT16 + (pc_type)below(3);
         const int parts = 1 + (int)below(2);
         const size_t item = sizes[type] * (size_t)parts;
@@ -232,7 +231,7 @@ static void test_strides(long count)
         size_t stride = apart * item + odd, bytes = n ? (n - 1) * stride + item : 0;
         char *x = before_a_page.data + MOST * sizeof(double) - bytes;
         fill(x, type, bytes / sizes[type]);
-        clear_both(&certified.total, &exact.total, some_result());
+        clear_both(&bounded.total, &exact.total, some_result());
         pc_array a = {.type = type,
                       .parts = parts,
                       .data = x,
@@ -243,15 +242,15 @@ static void test_strides(long count)
             a.data = x + (n - 1) * stride;
             a.axis[0].stride = -a.axis[0].stride;
         }
-        pc_add_panel(&a, 0, 1, 0, n, &certified);
-        pc_add_panel(&a, 0, 1, 0, n, &exact);
-        compare(&certified.total, &exact.total, parts);
+        pc_add_tile(&a, 0, 1, 0, n, &bounded);
+        pc_add_tile(&a, 0, 1, 0, n, &exact);
+        compare(&bounded.total, &exact.total, parts);
     }
 }
 
 /* ---- columns -------------------------------------------------------------------------- */
 
-static pc_sum certified_columns[PC_PANEL], exact_columns[PC_PANEL];
+static pc_sum bounded_columns[PC_TILE], exact_columns[PC_TILE];
 
 static pc_array matrix_of(pc_type type, const char *x, size_t rows, size_t columns, size_t width)
 {
@@ -271,20 +270,20 @@ static void test_columns(long count)
     for (; count; count--) {
         pc_type type = PC_FLOAT16 + (pc_type)below(3);
         size_t rows = below(10) ? 20 + (size_t)below(200) : 2040 + (size_t)below(20),
-               columns = rows < 220 && below(20) == 0 ? PC_PANEL : 8 * (1 + (size_t)below(4)),
+               columns = rows < 220 && below(20) == 0 ? PC_TILE : 8 * (1 + (size_t)below(4)),
                width = columns + (size_t)below(3);
-        const pc_result result = some_result();
+        const pc_statistic result = some_result();
         char *x = before_a_page.data;
         fill(x, type, rows * width);
         for (size_t c = 0; c < columns; c++)
-            clear_both(&certified_columns[c].total, &exact_columns[c].total, result);
+            clear_both(&bounded_columns[c].total, &exact_columns[c].total, result);
         const pc_array a = matrix_of(type, x, rows, columns, width);
         for (int times = 1 + (int)below(2); times; times--) {
-            pc_add_panel(&a, 0, columns, 0, rows, certified_columns);
-            pc_add_panel(&a, 0, columns, 0, rows, exact_columns);
+            pc_add_tile(&a, 0, columns, 0, rows, bounded_columns);
+            pc_add_tile(&a, 0, columns, 0, rows, exact_columns);
         }
         for (size_t c = 0; c < columns; c++)
-            compare(&certified_columns[c].total, &exact_columns[c].total, 1);
+            compare(&bounded_columns[c].total, &exact_columns[c].total, 1);
     }
 }
 
@@ -322,17 +321,17 @@ static void test_cancels(const pc_kernels *kernels)
                                 1.0 + ((k / 2 + p * (2 - (size_t)parts)) % 2 ? cases[c].share
                                                                              : -cases[c].share));
                     for (int zeros = 0; zeros < 2; zeros++) {
-                        pc_accumulator_clear_certified(&acc, (pc_result)result);
+                        pc_accumulator_clear_bounded(&acc, (pc_statistic)result);
                         if (zeros)
                             memset(x, 0, 64 * sizes[type]);
                         pc_add_numbers(&acc, type, parts, x, N / (size_t)parts);
-                        CHECK(((acc.flags & PC_UNCERTAIN) != 0) ==
+                        CHECK(((acc.flags & PC_BOUND_TOO_WIDE) != 0) ==
                               (result >= PC_VAR && cases[c].hopeless && !zeros));
                     }
                 }
 
     /* One column for which it is, or of NaN, is enough to give up all of them. */
-    for (pc_type type = kernels->certified[0][0] ? PC_FLOAT16 : PC_FLOAT32; type <= PC_FLOAT64;
+    for (pc_type type = kernels->bounded[0][0] ? PC_FLOAT16 : PC_FLOAT32; type <= PC_FLOAT64;
          type++)
         for (int odd = 0; odd < 5; odd++)
             for (int result = PC_SUMSQ; result < RESULTS; result++) {
@@ -347,25 +346,25 @@ static void test_cancels(const pc_kernels *kernels)
                     store_bits(x + ((odd == 3 ? 200 * COLUMNS : 0) + which) * size, size,
                                UINT64_MAX);
                 for (size_t c = 0; c < COLUMNS; c++)
-                    clear_both(&certified_columns[c].total, &exact_columns[c].total,
-                               (pc_result)result);
+                    clear_both(&bounded_columns[c].total, &exact_columns[c].total,
+                               (pc_statistic)result);
                 const pc_array a = matrix_of(type, x, N, COLUMNS, COLUMNS);
-                pc_add_panel(&a, 0, COLUMNS, 0, N, certified_columns);
-                pc_add_panel(&a, 0, COLUMNS, 0, N, exact_columns);
+                pc_add_tile(&a, 0, COLUMNS, 0, N, bounded_columns);
+                pc_add_tile(&a, 0, COLUMNS, 0, N, exact_columns);
                 const int hopeless =
                     odd >= 3 || (odd == 1 && result >= PC_VAR && type != PC_FLOAT16);
                 for (size_t c = 0; c < COLUMNS; c++) {
-                    compare(&certified_columns[c].total, &exact_columns[c].total, 1);
-                    CHECK(((certified_columns[c].total.flags & PC_UNCERTAIN) != 0) == hopeless);
+                    compare(&bounded_columns[c].total, &exact_columns[c].total, 1);
+                    CHECK(((bounded_columns[c].total.flags & PC_BOUND_TOO_WIDE) != 0) == hopeless);
                 }
             }
 }
 
-/* More slack than a word counts, or a sum beyond its window: then nothing is known. */
+/* More error_bound than a word counts, or a sum beyond its window: then nothing is known. */
 static void test_overflow(void)
 {
     static const struct {
-        uint64_t top, slack, factor;
+        uint64_t top, error_bound, factor;
         int fits;
     } cases[] = {
         {0, UINT64_MAX / 5, 5, 1},    {0, UINT64_MAX / 5 + 1, 5, 0},
@@ -373,77 +372,77 @@ static void test_overflow(void)
         {UINT64_C(1) << 61, 1, 2, 0}, {UINT64_C(1) << 61, 0, UINT64_MAX, 0},
         {UINT64_C(1) << 61, 0, 8, 0}, {0, 0, UINT64_MAX, 1},
     };
-    for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++)
+    for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++)
         for (int negative = 0; negative < 2; negative++) {
             const uint64_t zero[4] = {0}, sign = 0 - (uint64_t)negative;
             pc_accumulator acc;
-            pc_fixed *sum = &acc.part[part];
-            pc_accumulator_clear_certified(&acc, PC_VAR);
-            certified_coarsen(sum, -100);
-            certified_add(&acc, part, zero, 5);
-            certified_add(&acc, part, zero, UINT64_MAX - 5);
-            CHECK(!is_uncertain(&acc) && sum->slack == UINT64_MAX);
-            certified_add(&acc, part, zero, 1);
-            CHECK(is_uncertain(&acc));
+            pc_window *sum = &acc.part[part];
+            pc_accumulator_clear_bounded(&acc, PC_VAR);
+            bounded_coarsen(sum, -100);
+            bounded_add(&acc, part, zero, 5);
+            bounded_add(&acc, part, zero, UINT64_MAX - 5);
+            CHECK(!is_inconclusive(&acc) && sum->error_bound == UINT64_MAX);
+            bounded_add(&acc, part, zero, 1);
+            CHECK(is_inconclusive(&acc));
 
             for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
-                pc_accumulator_clear_certified(&acc, PC_VAR);
-                certified_coarsen(sum, -100);
-                sum->slack = cases[c].slack;
+                pc_accumulator_clear_bounded(&acc, PC_VAR);
+                bounded_coarsen(sum, -100);
+                sum->error_bound = cases[c].error_bound;
                 sum->window[0] = 0 - (uint64_t)negative; /* 0 or -1, ... */
                 sum->window[1] = sum->window[2] = sign;
                 sum->window[3] = negative ? ~cases[c].top : cases[c].top;
                 pc_accumulator_scale(&acc, cases[c].factor);
-                CHECK(is_uncertain(&acc) == !cases[c].fits);
+                CHECK(is_inconclusive(&acc) == !cases[c].fits);
                 if (cases[c].fits) {
-                    CHECK(sum->slack == cases[c].slack * cases[c].factor);
+                    CHECK(sum->error_bound == cases[c].error_bound * cases[c].factor);
                     CHECK(sum->window[0] == (negative ? 0 - cases[c].factor : 0));
-                    CHECK(certified_spans_zero(sum) == (cases[c].slack >= 5));
+                    CHECK(bounded_spans_zero(sum) == (cases[c].error_bound >= 5));
                 }
             }
 
             /* A sum that fills three words: its sign is in the fourth alone. */
-            pc_accumulator_clear_certified(&acc, PC_VAR);
-            certified_coarsen(sum, -100);
+            pc_accumulator_clear_bounded(&acc, PC_VAR);
+            bounded_coarsen(sum, -100);
             sum->window[0] = sum->window[1] = sum->window[3] = sign;
             sum->window[2] = UINT64_C(1) << 63 ^ sign;
             pc_accumulator_scale(&acc, 2);
-            CHECK(!is_uncertain(&acc) && sum->window[3] == (1 ^ sign));
+            CHECK(!is_inconclusive(&acc) && sum->window[3] == (1 ^ sign));
         }
 }
 
 /* The least or the largest that a sum may be. */
-static slow_sum end_of(const pc_fixed *sum, int side)
+static slow_sum end_of(const pc_window *sum, int side)
 {
     slow_sum end = {{0}};
     slow_add_signed(&end, sum->window, 4, sum->exponent);
-    slow_add_word(&end, sum->slack, sum->exponent, !side);
+    slow_add_word(&end, sum->error_bound, sum->exponent, !side);
     return end;
 }
 
-/* Any window, counted in larger units: it still holds what it did, with two units more of slack
- * at most; and its ends are where it says. */
+/* Any window, counted in larger units: it still holds what it did, with two units more of
+ * error_bound at most; and its ends are where it says. */
 static void test_windows(long count)
 {
     for (; count; count--) {
-        pc_fixed sum, coarse;
+        pc_window sum, coarse;
         uint64_t room[4];
         memset(&sum, 0, sizeof sum);
-        certified_coarsen(&sum, -(int)below(600));
+        bounded_coarsen(&sum, -(int)below(600));
         const int units = below(4) ? (int)below(330) - 10 : 62 + (int)below(3);
         const int full = (int)below(3), spread = (int)below(4);
         for (int k = 0; k < 4; k++) /* all ones: what is cut off is as much as can be */
             sum.window[k] = full ? UINT64_MAX : random64();
         sum.window[3] = (spread == 0 ? random64() >> 2 : 0) ^ (0 - below(2));
         sum.window[2] = spread == 1 ? 0 : sum.window[2];
-        sum.slack = full == 2 ? UINT64_MAX >> (below(2) ? below(64) : 0) : random_size();
+        sum.error_bound = full == 2 ? UINT64_MAX >> (below(2) ? below(64) : 0) : random_size();
 
         for (int side = 0; side < 2; side++) {
             const slow_sum low = end_of(&sum, 0), high = end_of(&sum, 1);
             const int negative = (int)(sum.window[3] >> 63),
-                      spans = sum.slack && !slow_is_negative(&high) &&
+                      spans = sum.error_bound && !slow_is_negative(&high) &&
                               (slow_is_negative(&low) || slow_is_zero(&low));
-            const value v = certified_bound(&sum, side, room);
+            const value v = bounded_end(&sum, side, room);
             const slow_sum end = slow_of_words(v.word, v.count, v.exponent, negative),
                            expected = end_of(&sum, side != negative);
             CHECK(v.negative == negative);
@@ -451,17 +450,17 @@ static void test_windows(long count)
                 CHECK(memcmp(&end, &expected, sizeof end) == 0);
             else
                 CHECK(v.count == 0);
-            CHECK(certified_spans_zero(&sum) || !spans);
+            CHECK(bounded_spans_zero(&sum) || !spans);
         }
 
         coarse = sum;
-        certified_coarsen(&coarse, sum.exponent + units);
+        bounded_coarsen(&coarse, sum.exponent + units);
         if (units <= 0) {
             CHECK(memcmp(&coarse, &sum, sizeof sum) == 0);
             continue;
         }
         CHECK(coarse.exponent == sum.exponent + units);
-        CHECK(coarse.slack == (units < 64 ? sum.slack >> units : 0) + 2);
+        CHECK(coarse.error_bound == (units < 64 ? sum.error_bound >> units : 0) + 2);
         for (int side = 0; side < 2; side++) {
             const slow_sum fine = end_of(&sum, side), end = end_of(&coarse, side);
             CHECK(side ? at_most(&fine, &end) : at_most(&end, &fine));
@@ -479,26 +478,26 @@ static void test_ordinary(void)
     random_state = 1;
     for (int result = PC_SUMSQ; result < RESULTS; result++)
         for (int pieces = 1; pieces < 4; pieces++) {
-            pc_accumulator certified, exact, part;
+            pc_accumulator bounded, exact, part;
             char *x = before_a_page.data + MOST * sizeof(double) - N * sizeof(double);
-            clear_both(&certified, &exact, (pc_result)result);
+            clear_both(&bounded, &exact, (pc_statistic)result);
             for (size_t k = 0; k < N; k++)
                 put(x, PC_FLOAT64, k, of_bits((uint64_t)1023 << 52 | random64() >> 12) - 1.25);
             pc_add_numbers(&exact, PC_FLOAT64, 1, x, N);
             for (int piece = 0; piece < pieces; piece++) {
-                pc_accumulator_clear_certified(&part, (pc_result)result);
+                pc_accumulator_clear_bounded(&part, (pc_statistic)result);
                 if (pieces == 1)
-                    pc_add_numbers(&certified, PC_FLOAT64, 1, x, N);
+                    pc_add_numbers(&bounded, PC_FLOAT64, 1, x, N);
                 else if (piece)
                     pc_add_numbers(&part, PC_FLOAT64, 1,
                                    x + (size_t)(piece - 1) * N / (size_t)(pieces - 1) *
                                            sizeof(double),
                                    N / (size_t)(pieces - 1));
-                CHECK(pc_accumulator_merge(&certified, &part) == PC_OK);
+                CHECK(pc_accumulator_merge(&bounded, &part) == PC_OK);
             }
-            CHECK(!is_uncertain(&certified));
-            const int unsure = compare(&certified, &exact, 1);
-#ifndef PC_MORE_SLACK
+            CHECK(!is_inconclusive(&bounded));
+            const int unsure = compare(&bounded, &exact, 1);
+#ifndef PC_WIDER_BOUND
             CHECK(unsure == 0);
 #else
             (void)unsure;
@@ -512,21 +511,21 @@ static void test_ordinary(void)
  * would seem to be certain. */
 static void test_ends_of_a_variance(void)
 {
-    for (pc_part part = PC_NUMBERS; part <= PC_IMAGINARY; part++)
+    for (pc_moment part = PC_NUMBERS; part <= PC_IMAGINARY; part++)
         for (int negative = 0; negative < 2; negative++)
-            for (uint64_t slack = 0; slack < 2; slack++) {
+            for (uint64_t error_bound = 0; error_bound < 2; error_bound++) {
                 uint64_t bits[2];
                 pc_accumulator acc;
-                pc_accumulator_clear_certified(&acc, PC_VAR);
-                for (pc_part k = PC_SQUARES; k <= PC_IMAGINARY; k++)
-                    certified_coarsen(&acc.part[k], 0);
+                pc_accumulator_clear_bounded(&acc, PC_VAR);
+                for (pc_moment k = PC_SQUARES; k <= PC_IMAGINARY; k++)
+                    bounded_coarsen(&acc.part[k], 0);
                 const uint64_t squares[4] = {UINT64_C(1) << 49}, size[4] = {UINT64_C(1) << 20},
                                minus[4] = {0 - size[0], UINT64_MAX, UINT64_MAX, UINT64_MAX};
                 acc.count = UINT64_C(1) << 21;
-                certified_add(&acc, PC_SQUARES, squares, slack);
-                certified_add(&acc, part, negative ? minus : size, slack);
+                bounded_add(&acc, PC_SQUARES, squares, error_bound);
+                bounded_add(&acc, part, negative ? minus : size, error_bound);
                 CHECK(round_to(&acc, figure_of(PC_VAR, PC_FLOAT64), bits) ==
-                      (slack ? PC_UNCERTAIN_SUM : PC_OK));
+                      (error_bound ? PC_INCONCLUSIVE : PC_OK));
             }
 }
 
@@ -535,16 +534,16 @@ static void test_without_kernels(const char *level)
 {
     enum { ROWS = 4, COLUMNS = 8 };
     static const uint16_t x[ROWS * COLUMNS];
-    CHECK(pc_simd_use("portable") == PC_OK && !has_certified(PC_FLOAT16));
+    CHECK(pc_simd_use("portable") == PC_OK && !has_bounded(PC_FLOAT16));
     for (size_t c = 0; c < COLUMNS; c++)
-        pc_accumulator_clear_certified(&certified_columns[c].total, PC_VAR);
-    add_certified(&certified_columns[0].total, PC_FLOAT16, 1, (const char *)x, sizeof *x, ROWS);
-    CHECK(is_uncertain(&certified_columns[0].total));
-    pc_accumulator_clear_certified(&certified_columns[0].total, PC_VAR);
-    add_certified_columns(certified_columns, PC_FLOAT16, (const char *)x, sizeof *x * COLUMNS, ROWS,
-                          COLUMNS);
+        pc_accumulator_clear_bounded(&bounded_columns[c].total, PC_VAR);
+    add_bounded(&bounded_columns[0].total, PC_FLOAT16, 1, (const char *)x, sizeof *x, ROWS);
+    CHECK(is_inconclusive(&bounded_columns[0].total));
+    pc_accumulator_clear_bounded(&bounded_columns[0].total, PC_VAR);
+    add_bounded_columns(bounded_columns, PC_FLOAT16, (const char *)x, sizeof *x * COLUMNS, ROWS,
+                        COLUMNS);
     for (size_t c = 0; c < COLUMNS; c++)
-        CHECK(is_uncertain(&certified_columns[c].total));
+        CHECK(is_inconclusive(&bounded_columns[c].total));
     CHECK(pc_simd_use(level) == PC_OK);
 }
 
@@ -560,17 +559,18 @@ static void test_edge_of_a_lane(const pc_kernels *kernels, int both)
                                            -0x1.0000000000001p0};
             for (size_t r = 0; r < 5; r++) {
                 double x[N] = {0.0};
-                certified found;
+                bounded_sums found;
                 x[at] = ldexp(roots[r], k / 2); /* squared: C, or so */
-                size_t done = kernels->certified[both][2]((const char *)x, sizeof *x, N, k, &found);
+                size_t done = kernels->bounded[both][2]((const char *)x, sizeof *x, N, k, &found);
                 if (fabs(roots[r]) >= 1.0) {
                     CHECK(done < N && found.most >= ldexp(2.0, k));
                 } else {
                     CHECK(done == N && found.most == 0.0);
-                    CHECK(ldexp((double)found.whole, k - 52) + found.rest == x[at] * x[at]);
+                    CHECK(ldexp((double)found.units, k - 52) + found.residual == x[at] * x[at]);
                     for (int p = 0; both && p < 2; p++)
-                        CHECK(ldexp((double)(int64_t)found.number_whole[p], number_k(k) - 52) +
-                                  found.number_rest[p] ==
+                        CHECK(ldexp((double)(int64_t)found.number_units[p],
+                                    numbers_exponent(k) - 52) +
+                                  found.number_residual[p] ==
                               (at % 2 == p ? x[at] : 0.0));
                 }
             }
@@ -588,19 +588,20 @@ static void test_longest_lane(const pc_kernels *kernels)
             const double size = k % 2 ? ldexp(1.0 - 0x1p-20, (k - 11) / 2)
                                       : ldexp(1.4140625, (k - 12) / 2); /* its square is 1.9996 */
             int ks[COLUMNS];
-            certified found[COLUMNS];
+            column_sums sums;
             for (int c = 0; c < COLUMNS; c++)
                 ks[c] = k;
             for (int j = 0; j < FLOAT_BLOCK * COLUMNS; j++)
                 x[j] = sign * size;
-            kernels->certified_columns[1][2]((const char *)x, sizeof *x * COLUMNS, FLOAT_BLOCK,
-                                             COLUMNS, ks, found);
+            kernels->bounded_columns[1][2]((const char *)x, sizeof *x * COLUMNS, FLOAT_BLOCK,
+                                           COLUMNS, ks, &sums);
             for (int c = 0; c < COLUMNS; c++) {
-                CHECK(found[c].most == 0.0);
-                CHECK(ldexp((double)(int64_t)found[c].number_whole[0], number_k(k) - 52) +
-                          found[c].number_rest[0] ==
+                const bounded_sums found = found_in(&sums, (size_t)c, k, 1);
+                CHECK(found.most == 0.0);
+                CHECK(ldexp((double)(int64_t)found.number_units[0], numbers_exponent(k) - 52) +
+                          found.number_residual[0] ==
                       FLOAT_BLOCK * sign * size);
-                CHECK(found[c].number_whole[1] == 0 && found[c].number_rest[1] == 0.0);
+                CHECK(found.number_units[1] == 0 && found.number_residual[1] == 0.0);
             }
         }
 }
@@ -612,25 +613,25 @@ static void test_nan_is_farthest(const pc_kernels *kernels)
     for (int both = 0; both < 2; both++)
         for (size_t at = 0; at < N; at++) {
             double x[N];
-            certified found;
+            bounded_sums found;
             for (size_t j = 0; j < N; j++)
                 x[j] = j == at ? (double)NAN : 0x1p400;
-            CHECK(kernels->certified[both][2]((const char *)x, sizeof *x, N, 0, &found) == 0);
+            CHECK(kernels->bounded[both][2]((const char *)x, sizeof *x, N, 0, &found) == 0);
             CHECK(found.most != found.most);
         }
 }
 
 /* The worst that a lane can lose: numbers that make t (or b) large and each rounding of it go one
- * way, found by trying, and the same in every lane. Returns how much of the slack that is. */
-static double worst(const pc_kernels *kernels, pc_part part, int rows, int upwards)
+ * way, found by trying, and the same in every lane. Returns how much of the error bound that is. */
+static double worst(const pc_kernels *kernels, pc_moment part, int rows, int upwards)
 {
     enum { TRIES = 64, LANES = 32, K = 20 };
     static double x[LANES * 4096];
     double s = 0x1p20, t = 0.0, share = 0.0;
     pc_accumulator acc, exact;
     const size_t lanes = kernels->lanes[1];
-    const int unit = number_k(K); /* of b: 2^(unit - 52) */
-    pc_fixed *sum = &acc.part[part];
+    const int unit = numbers_exponent(K); /* of b: 2^(unit - 52) */
+    pc_window *sum = &acc.part[part];
     CHECK(lanes <= LANES && rows <= 4096);
     for (int row = 0; row < rows; row++) {
         double best = 0.0;
@@ -662,20 +663,20 @@ static double worst(const pc_kernels *kernels, pc_part part, int rows, int upwar
     }
     clear_both(&acc, &exact, PC_VAR);
     pc_add_numbers(&exact, PC_FLOAT64, 1, (const char *)x, (size_t)rows * lanes);
-    for (pc_part k = PC_SQUARES; k <= PC_IMAGINARY; k++) /* for K, as above */
-        certified_coarsen(&acc.part[k], (k == PC_SQUARES ? K : number_k(K)) - 52 - 46);
+    for (pc_moment k = PC_SQUARES; k <= PC_IMAGINARY; k++) /* for K, as above */
+        bounded_coarsen(&acc.part[k], (k == PC_SQUARES ? K : numbers_exponent(K)) - 52 - 46);
     pc_add_numbers(&acc, PC_FLOAT64, 1, (const char *)x, (size_t)rows * lanes);
     CHECK(acc.part[PC_SQUARES].exponent == K - 52 - 46 && all_hold(&acc, &exact));
 
-    /* How much of the slack that was: the least slack that would have held. */
-    uint64_t low = 0, high = sum->slack;
-    share = (double)sum->slack;
+    /* How much of the error bound that was: the least error_bound that would have held. */
+    uint64_t low = 0, high = sum->error_bound;
+    share = (double)sum->error_bound;
     while (low < high) {
-        sum->slack = low + (high - low) / 2;
+        sum->error_bound = low + (high - low) / 2;
         if (holds(&acc, &exact, part))
-            high = sum->slack;
+            high = sum->error_bound;
         else
-            low = sum->slack + 1;
+            low = sum->error_bound + 1;
     }
     return (double)low / share;
 }
@@ -685,9 +686,9 @@ static void test_worst(const pc_kernels *kernels)
     double most[2] = {0.0};
     for (int rows = 64; rows <= 4096; rows *= 8)
         for (int way = 0; way < 2; way++)
-            for (pc_part part = PC_SQUARES; part <= PC_NUMBERS; part++)
+            for (pc_moment part = PC_SQUARES; part <= PC_NUMBERS; part++)
                 most[part] = fmax(most[part], worst(kernels, part, rows, way));
-    printf("%.2f and %.2f of the slack at worst, ", most[0], most[1]);
+    printf("%.2f and %.2f of the error bound at worst, ", most[0], most[1]);
 }
 
 int main(int argc, char **argv)

@@ -13,8 +13,8 @@
 #ifndef PYCRUST_ACCUMULATOR_H
 #define PYCRUST_ACCUMULATOR_H
 
-#include "fpenv.h"
-#include "u128.h"
+#include "../base/fpenv.h"
+#include "../base/u128.h"
 
 /* In bytes, by pc_type. */
 extern const size_t size_of_type[];
@@ -38,19 +38,19 @@ static inline int number_window_of(int E)
     return E - 101;
 }
 
-/* Flags of a pc_fixed. */
+/* Flags of a pc_window. */
 enum { PC_LIMBS_USED = 1, PC_WINDOW_USED = 2 };
 
 /* Flags of a pc_accumulator, above those of what is special. */
 enum {
     PC_WITH_SQUARES = 64, /* what it sums */
     PC_WITH_NUMBERS = 128,
-    PC_CERTIFIED = 256, /* the sums have slack: certified.h */
-    PC_UNCERTAIN = 512  /* ... so much that nothing is known of them */
+    PC_BOUNDED = 256,       /* the sums have an error bound: bounded.h */
+    PC_BOUND_TOO_WIDE = 512 /* ... so much that nothing is known of them */
 };
 
 /* One part += sum * 2^exponent; sum, in two's complement, below 2^220 in size. */
-void accumulator_add(pc_accumulator *acc, pc_part part, const uint64_t sum[4], int exponent);
+void accumulator_add(pc_accumulator *acc, pc_moment part, const uint64_t sum[4], int exponent);
 
 /* acc += x; as imaginary part or not. Integer arithmetic only. */
 void accumulator_add_number(pc_accumulator *acc, double x, int imaginary);
@@ -79,7 +79,7 @@ static inline void add_at(uint64_t *words, size_t room, size_t position, pc_u128
     }
 }
 
-/* +-words * 2^exponent, the least significant first; value_of drops zero words at
+/* +-words * 2^exponent, the least significant first; limbs_view_of drops zero words at
  * either end. */
 typedef struct {
     const uint64_t *word;
@@ -87,9 +87,9 @@ typedef struct {
     int exponent, negative;
 } value;
 
-value value_of(const uint64_t *word, size_t count, int exponent, int negative);
+value limbs_view_of(const uint64_t *word, size_t count, int exponent, int negative);
 
 /* One part; `room` is where it is put together if need be. */
-value accumulator_value(const pc_accumulator *acc, pc_part part, uint64_t room[PC_LIMBS]);
+value accumulator_limbs(const pc_accumulator *acc, pc_moment part, uint64_t room[PC_LIMBS]);
 
 #endif

@@ -1,4 +1,4 @@
-from pycrust.csrc cimport pc_result
+from pycrust.csrc cimport pc_statistic
 
 
 cdef int type_of(int number, int *parts) noexcept
@@ -6,7 +6,7 @@ cdef object array_of(a, str name)
 cdef object as_array(a)
 cdef tuple data_of(a, where)
 cdef bint is_integer(array)
-cdef bint is_exact(array, pc_result result)
+cdef bint is_exact(array, pc_statistic result)
 cdef tuple axes_of(axis, int ndim)
 cdef object mask_of(where, array)
-cdef object dtype_of(dtype, out, array, pc_result result)
+cdef object dtype_of(dtype, out, array, pc_statistic result)

@@ -1,5 +1,5 @@
 /* 1^2 + 2^2 + ... + n^2, exact in 128 bits: walked, or by the formula. */
-#include "kernels.h"
+#include "../kernels/kernels.h"
 
 void pc_walk_to(pc_walk *walk, uint64_t n)
 {

@@ -1,6 +1,6 @@
-/* Certified sums: windows with slack. */
-#include "certified.h"
-#include "atomics.h"
+/* Bounded sums: windows with an error bound. */
+#include "bounded.h"
+#include "../base/atomics.h"
 
 #include <string.h>
 
@@ -17,7 +17,7 @@ static void shift_down(uint64_t words[4], unsigned shift)
     }
 }
 
-void certified_coarsen(pc_fixed *sum, int exponent)
+void bounded_coarsen(pc_window *sum, int exponent)
 {
     if (!(sum->flags & PC_WINDOW_USED)) {
         memset(sum->window, 0, sizeof sum->window);
@@ -26,85 +26,85 @@ void certified_coarsen(pc_fixed *sum, int exponent)
     } else if (sum->exponent < exponent) {
         unsigned shift = (unsigned)(exponent - sum->exponent);
         shift_down(sum->window, shift);
-        sum->slack = (shift < 64 ? sum->slack >> shift : 0) + 2;
+        sum->error_bound = (shift < 64 ? sum->error_bound >> shift : 0) + 2;
         sum->exponent = exponent;
     }
 }
 
-void certified_add(pc_accumulator *acc, pc_part part, const uint64_t words[4], uint64_t slack)
+void bounded_add(pc_accumulator *acc, pc_moment part, const uint64_t words[4], uint64_t error_bound)
 {
-    pc_fixed *sum = &acc->part[part];
+    pc_window *sum = &acc->part[part];
     add_words(sum->window, words);
-    sum->slack += slack;
-    if (sum->slack < slack)
-        give_up(acc);
+    sum->error_bound += error_bound;
+    if (sum->error_bound < error_bound)
+        mark_inconclusive(acc);
 }
 
-void certified_merge(pc_accumulator *acc, const pc_accumulator *other)
+void bounded_merge(pc_accumulator *acc, const pc_accumulator *other)
 {
-    acc->flags |= other->flags & PC_UNCERTAIN;
-    for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
-        pc_fixed from = other->part[part];
+    acc->flags |= other->flags & PC_BOUND_TOO_WIDE;
+    for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
+        pc_window from = other->part[part];
         if (!(from.flags & PC_WINDOW_USED))
             continue;
-        certified_coarsen(&acc->part[part], from.exponent);
-        certified_coarsen(&from, acc->part[part].exponent);
-        certified_add(acc, part, from.window, from.slack);
+        bounded_coarsen(&acc->part[part], from.exponent);
+        bounded_coarsen(&from, acc->part[part].exponent);
+        bounded_add(acc, part, from.window, from.error_bound);
     }
 }
 
-void certified_scale(pc_accumulator *acc, uint64_t factor)
+void bounded_scale(pc_accumulator *acc, uint64_t factor)
 {
-    for (pc_part part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
-        pc_fixed *sum = &acc->part[part];
-        pc_u128 slack = u128_mul64(sum->slack, factor);
+    for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
+        pc_window *sum = &acc->part[part];
+        pc_u128 error_bound = u128_mul64(sum->error_bound, factor);
         if (!(sum->flags & PC_WINDOW_USED))
             continue;
         const int negative = sum->window[3] >> 63 != 0;
         if (negative)
             negate_words(sum->window, 4);
         uint64_t over = multiply_words(sum->window, 4, factor);
-        sum->slack = slack.lo;
-        if (slack.hi || over || sum->window[3] >> 62)
-            give_up(acc);
+        sum->error_bound = error_bound.lo;
+        if (error_bound.hi || over || sum->window[3] >> 62)
+            mark_inconclusive(acc);
         if (negative)
             negate_words(sum->window, 4);
     }
 }
 
-value certified_bound(const pc_fixed *sum, int side, uint64_t room[4])
+value bounded_end(const pc_window *sum, int side, uint64_t room[4])
 {
-    const uint64_t plus[4] = {sum->slack, 0, 0, 0};
-    const uint64_t minus[4] = {0 - sum->slack, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+    const uint64_t plus[4] = {sum->error_bound, 0, 0, 0};
+    const uint64_t minus[4] = {0 - sum->error_bound, UINT64_MAX, UINT64_MAX, UINT64_MAX};
     if (!(sum->flags & PC_WINDOW_USED))
-        return value_of(sum->window, 0, 0, 0);
+        return limbs_view_of(sum->window, 0, 0, 0);
     memcpy(room, sum->window, sizeof sum->window);
     const int negative = room[3] >> 63 != 0;
     if (negative)
         negate_words(room, 4);
-    if (sum->slack)
+    if (sum->error_bound)
         add_words(room, side ? plus : minus);
     if (room[3] >> 63) /* below 0, as no size is */
         memset(room, 0, 4 * sizeof *room);
-    return value_of(room, 4, sum->exponent, negative);
+    return limbs_view_of(room, 4, sum->exponent, negative);
 }
 
-int certified_spans_zero(const pc_fixed *sum)
+int bounded_spans_zero(const pc_window *sum)
 {
     uint64_t room[4];
-    return sum->slack && certified_bound(sum, 0, room).count == 0;
+    return sum->error_bound && bounded_end(sum, 0, room).count == 0;
 }
 
 /* ---- how often that did not do ------------------------------------------------ */
 
 static pc_counter failed;
 
-void certified_failed(void)
+void count_rounding_test_failure(void)
 {
     pc_counter_add(&failed, 1);
 }
 
-uint64_t pc_uncertain_sums(void)
+uint64_t pc_rounding_test_failures(void)
 {
     return pc_counter_add(&failed, 0);
 }

@@ -1,4 +1,4 @@
-"""Certified sums: results beside, on and far from the points where rounding turns, the same as the exact way's."""
+"""Bounded sums: results beside, on and far from the points where rounding turns, the same as the exact way's."""
 
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
@@ -11,7 +11,7 @@ from hard_arrays import assert_same
 
 import pycrust
 from pycrust import reference
-from pycrust._core import _uncertain_sums
+from pycrust._core import _rounding_test_failures
 
 counts = pytest.mark.thread_unsafe(reason="counts the uncertain sums of the whole process")
 
@@ -45,10 +45,10 @@ def array_of(whole, sign, k):
 
 def check(a, figures=("sumsq", "norm", "rms")):
     """Like the oracle, whole and in every other way that sums are certified; how often they could not be."""
-    before = _uncertain_sums()
+    before = _rounding_test_failures()
     for figure in figures:
         assert_same(getattr(pycrust, figure)(a), getattr(reference, figure)(a))
-    uncertain = _uncertain_sums() - before
+    uncertain = _rounding_test_failures() - before
     columns = np.stack([a] * 9, axis=1)
     for figure in figures:
         whole = getattr(pycrust, figure)(a)
@@ -107,7 +107,7 @@ def test_means_beside_a_midpoint(level, sign, k):
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "c8", "c16"])
 def test_ordinary_data_need_no_second_way(level, dtype):
     rng = np.random.default_rng(5)
-    before = _uncertain_sums()
+    before = _rounding_test_failures()
     for scale in (1e-3, 1, 50):
         a = (rng.standard_normal((70, 80)) * scale).astype(dtype)
         for figure in ("sumsq", "norm", "rms"):
@@ -118,7 +118,7 @@ def test_ordinary_data_need_no_second_way(level, dtype):
             assert_same(call(np.tile(a, 4), axis=1), getattr(reference, figure)(np.tile(a, 4), axis=1))
             assert_same(call(a, where=a.real > 0, workers=2), getattr(reference, figure)(a, where=a.real > 0))
     if dtype != "f2":  # whose squares have so few bits that sums of them do lie halfway now and then
-        assert _uncertain_sums() == before
+        assert _rounding_test_failures() == before
 
 
 @counts
@@ -126,7 +126,7 @@ def test_ties_of_whole_numbers(level):
     """Their sums lie halfway between two doubles often; the exact way takes over as often."""
     rng = np.random.default_rng(6)
     ties = 0
-    before = _uncertain_sums()
+    before = _rounding_test_failures()
     for _ in range(60):
         a = rng.integers(0, 2**24, 257).astype(float)
         total = sum(int(x) ** 2 for x in a.tolist())
@@ -134,7 +134,7 @@ def test_ties_of_whole_numbers(level):
         ties += total % step == step // 2
         assert_same(pycrust.sumsq(a), float(total))
     assert ties > 3
-    assert ties == _uncertain_sums() - before
+    assert ties == _rounding_test_failures() - before
 
 
 def test_narrow_results_beside_a_midpoint(level):
@@ -168,16 +168,16 @@ def test_four_threads_at_once(level):
     def results(a):
         return {pycrust.sumsq(a) for _ in range(20_000)}
 
-    before = _uncertain_sums()
+    before = _rounding_test_failures()
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(results, arrays)) == [{reference.sumsq(a)} for a in arrays]
-    assert _uncertain_sums() - before == 3 * 20_000  # beside the midpoint, and on it
+    assert _rounding_test_failures() - before == 3 * 20_000  # beside the midpoint, and on it
 
 
 @counts
 def test_accumulators_stay_exact(level):
     """What is merged later cannot be summed again: a tie, made by the last number, is still one."""
-    before = _uncertain_sums()
+    before = _rounding_test_failures()
     for sign in (-1, 0, 1):
         a = array_of(MIDPOINT, sign, 40)
         parts = pycrust.Accumulator()
@@ -187,4 +187,4 @@ def test_accumulators_stay_exact(level):
         whole.update(a)
         assert parts == whole
         assert parts.sumsq() == reference.sumsq(a)
-    assert _uncertain_sums() == before
+    assert _rounding_test_failures() == before

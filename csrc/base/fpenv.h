@@ -4,7 +4,7 @@
 #ifndef PYCRUST_FPENV_H
 #define PYCRUST_FPENV_H
 
-#if defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) ||        \
+#if defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) ||     \
     defined(__NO_SIGNED_ZEROS__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)
 #error "pycrust is exact only without -ffast-math and its parts: remove them from CFLAGS"
 #endif

@@ -2,7 +2,7 @@
 #ifndef PYCRUST_U128_H
 #define PYCRUST_U128_H
 
-#include "pycrust.h"
+#include "../pycrust.h"
 
 #if defined(__SIZEOF_INT128__) && !defined(PC_NO_INT128)
 #define PC_INT128 1

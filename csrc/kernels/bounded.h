@@ -1,5 +1,5 @@
 /* Squares of floats summed in four operations an element, with what is lost bounded
- * (docs/design/certified.md). A lane holds s, which starts as C = 2^k, and t:
+ * (docs/design/bounded.md). A lane holds s, which starts as C = 2^k, and t:
  *
  *   h = s + x^2             rounded once, to a multiple of g = 2^(k-52) while below 2C
  *   t = t + (x^2 - (h - s)) what h lost, at most g/2, rounded
@@ -8,9 +8,9 @@
  * s never falls, and NaN stays: so its last value, seen in [C, 2C), says that all of
  * it held. (bits(s) - bits(C)) g + t is the sum then, but for the roundings of t.
  *
- * For the sum of the numbers themselves, a starts as D = 1.5 * 2^number_k(k), and b as 0:
+ * For the sum of the numbers themselves, a starts as D = 1.5 * 2^numbers_exponent(k), and b as 0:
  *
- *   g = a + x               rounded once, to a multiple of 2^(number_k(k) - 52)
+ *   g = a + x               rounded once, to a multiple of 2^(numbers_exponent(k) - 52)
  *   b = b + ((a - g) + x)   what g lost, exact, rounded only when it is added
  *   a = g
  *
@@ -141,7 +141,7 @@ enum { WAYS = 4, ROW = WAYS * LANES };
 typedef struct {
     vecd C, D;
     vecd t[WAYS], b[WAYS];
-    vec whole, number_whole;
+    vec units, number_units;
 } running;
 
 /* Add up some rows from s = C and a = D on. Returns whether all of it held: then the running
@@ -177,8 +177,8 @@ static inline __attribute__((always_inline)) int add_rows(const char *x, ptrdiff
                 *most = larger_double(*most, to[w].s[k]);
         return 0;
     }
-    sums->whole += units;
-    sums->number_whole += number_units;
+    sums->units += units;
+    sums->number_units += number_units;
     for (int w = 0; w < ways; w++) {
         sums->t[w] = to[w].t;
         if (both)
@@ -187,10 +187,11 @@ static inline __attribute__((always_inline)) int add_rows(const char *x, ptrdiff
     return 1;
 }
 
-static inline __attribute__((always_inline)) size_t certify(const char *x, ptrdiff_t stride,
-                                                            size_t n, int k, certified *found,
-                                                            size_t size, int both, loader *load,
-                                                            loader *load_tail)
+static inline __attribute__((always_inline)) size_t sum_bounded(const char *x, ptrdiff_t stride,
+                                                                size_t n, int k,
+                                                                bounded_sums *found, size_t size,
+                                                                int both, loader *load,
+                                                                loader *load_tail)
 {
     const int ways = both ? WAYS / 2 : WAYS;
     const size_t row = (size_t)ways * LANES, most_rows = FLOAT_BLOCK / row;
@@ -204,7 +205,7 @@ static inline __attribute__((always_inline)) size_t certify(const char *x, ptrdi
     }
     sums.C = splatd(power(k));
     sums.D = splatd(start_of_numbers(k));
-    sums.whole = sums.number_whole = splat(0);
+    sums.units = sums.number_units = splat(0);
     found->most = 0.0;
     for (; done < n; done += step, x += (ptrdiff_t)step * stride) {
         size_t rows = (n - done) / row;
@@ -228,23 +229,23 @@ static inline __attribute__((always_inline)) size_t certify(const char *x, ptrdi
         if (both)
             sums.b[0] += sums.b[w];
     }
-    found->whole = sum_of_lanes(sums.whole);
-    found->rest = 0.0;
+    found->units = sum_of_lanes(sums.units);
+    found->residual = 0.0;
     for (int j = 0; j < LANES; j++)
-        found->rest += sums.t[0][j];
+        found->residual += sums.t[0][j];
     for (int p = 0; both && p < 2; p++) {
-        found->number_whole[p] = sum_of_every_other(sums.number_whole, p);
-        found->number_rest[p] = 0.0;
+        found->number_units[p] = sum_of_every_other(sums.number_units, p);
+        found->number_residual[p] = 0.0;
         for (int j = p; j < LANES; j += 2)
-            found->number_rest[p] += sums.b[0][j];
+            found->number_residual[p] += sums.b[0][j];
     }
     return done;
 }
 
 /* One lane a column; eight rows at a time, as sums_of_columns (exact.h). */
 static inline __attribute__((always_inline)) void
-certify_columns(const char *x, ptrdiff_t stride, size_t rows, size_t columns, const int *k,
-                column_sums *sums, size_t size, int both, loader *load)
+sum_bounded_columns(const char *x, ptrdiff_t stride, size_t rows, size_t columns, const int *k,
+                    column_sums *sums, size_t size, int both, loader *load)
 {
     for (size_t c = 0; c < columns; c++) {
         sums->s[c] = power(k[c]);
@@ -279,26 +280,26 @@ certify_columns(const char *x, ptrdiff_t stride, size_t rows, size_t columns, co
     }
 }
 
-#define CERTIFIED_OF(type, size, name, both)                                                       \
+#define BOUNDED_OF(type, size, name, both)                                                         \
     static size_t name##_##type(const char *x, ptrdiff_t stride, size_t n, int k,                  \
-                                certified *found)                                                  \
+                                bounded_sums *found)                                               \
     {                                                                                              \
         if (stride == (ptrdiff_t)(size))                                                           \
-            return certify(x, size, n, k, found, size, both, load_row_of_##type,                   \
-                           load_row_of_##type);                                                    \
-        return certify(x, stride, n, k, found, size, both, load_##type, load_row_of_##type);       \
+            return sum_bounded(x, size, n, k, found, size, both, load_row_of_##type,               \
+                               load_row_of_##type);                                                \
+        return sum_bounded(x, stride, n, k, found, size, both, load_##type, load_row_of_##type);   \
     }                                                                                              \
     static void name##_columns_of_##type(const char *x, ptrdiff_t stride, size_t rows,             \
                                          size_t columns, const int *k, column_sums *sums)          \
     {                                                                                              \
-        certify_columns(x, stride, rows, columns, k, sums, size, both, load_row_of_##type);       \
+        sum_bounded_columns(x, stride, rows, columns, k, sums, size, both, load_row_of_##type);    \
     }
-#define CERTIFIED(type, size)                                                                      \
-    CERTIFIED_OF(type, size, squares, 0)                                                           \
-    CERTIFIED_OF(type, size, moments, 1)
+#define BOUNDED(type, size)                                                                        \
+    BOUNDED_OF(type, size, squares, 0)                                                             \
+    BOUNDED_OF(type, size, moments, 1)
 #ifdef widen16
-CERTIFIED(float16, sizeof(uint16_t))
+BOUNDED(float16, sizeof(uint16_t))
 #endif
-CERTIFIED(float32, sizeof(float))
-CERTIFIED(float64, sizeof(double))
+BOUNDED(float32, sizeof(float))
+BOUNDED(float64, sizeof(double))
 #endif

@@ -63,7 +63,7 @@ cdef extern from *:
 cdef extern from "pythread.h" nogil:
     void PyThread_free_lock(PyThread_type_lock) noexcept     # Cython's own declaration asks for the GIL
 
-cdef extern from "atomics.h" nogil:
+cdef extern from "base/atomics.h" nogil:
     ctypedef struct pc_counter:
         pass
     uint64_t pc_counter_add(pc_counter *counter, uint64_t n) noexcept
@@ -100,7 +100,7 @@ cdef size_t count_workers(workers) except 0:
     return min(count, MOST_WORKERS)
 
 
-cdef struct Team:
+cdef struct ThreadTeam:
     Task task
     void *job
     size_t pieces
@@ -111,11 +111,11 @@ cdef struct Team:
     PyThread_type_lock finished     # held until no thread is working
 
 
-cdef Team *new_team(Task task, void *job, size_t pieces) noexcept:
-    cdef Team *team = <Team *>PyMem_RawMalloc(sizeof(Team))
+cdef ThreadTeam *new_team(Task task, void *job, size_t pieces) noexcept:
+    cdef ThreadTeam *team = <ThreadTeam *>PyMem_RawMalloc(sizeof(ThreadTeam))
     if team == NULL:
         return NULL
-    memset(team, 0, sizeof(Team))
+    memset(team, 0, sizeof(ThreadTeam))
     team.task = task
     team.job = job
     team.pieces = pieces
@@ -129,25 +129,25 @@ cdef Team *new_team(Task task, void *job, size_t pieces) noexcept:
     return team
 
 
-cdef void let_go(Team *team) noexcept nogil:
+cdef void let_go(ThreadTeam *team) noexcept nogil:
     """This thread does not touch it any more."""
     if pc_counter_add(&team.holders, <uint64_t>-1) == 1:
         PyThread_free_lock(team.finished)
         PyMem_RawFree(team)
 
 
-cdef void finish(Team *team) noexcept nogil:
+cdef void finish(ThreadTeam *team) noexcept nogil:
     """This thread takes no more pieces."""
     if pc_counter_add(&team.working, <uint64_t>-1) == 1:
         PyThread_release_lock(team.finished)
 
 
-cdef void stop(Team *team) noexcept nogil:
+cdef void stop(ThreadTeam *team) noexcept nogil:
     """No piece is taken any more; those that were are done to their ends."""
     pc_counter_add(&team.taken, team.pieces)
 
 
-cdef bint take_pieces(Team *team, size_t worker, double until) noexcept nogil:
+cdef bint take_pieces(ThreadTeam *team, size_t worker, double until) noexcept nogil:
     """Do pieces for so many seconds (0: to the end); whether there may be more."""
     cdef uint64_t piece
     cdef double started = pc_seconds(), now
@@ -164,13 +164,13 @@ cdef bint take_pieces(Team *team, size_t worker, double until) noexcept nogil:
 
 
 cdef void help(void *argument) noexcept nogil:
-    cdef Team *team = <Team *>argument
+    cdef ThreadTeam *team = <ThreadTeam *>argument
     take_pieces(team, 1 + pc_counter_add(&team.helpers, 1), 0)
     finish(team)
     let_go(team)
 
 
-cdef bint start_helper(Team *team) noexcept:
+cdef bint start_helper(ThreadTeam *team) noexcept:
     """Whether a thread could be had; without one the others do the work."""
     pc_counter_add(&team.working, 1)
     pc_counter_add(&team.holders, 1)
@@ -187,7 +187,7 @@ cdef int run_pieces(Task task, void *job, size_t pieces, size_t workers, bint qu
 
     A quick job is done at once, without releasing the GIL.
     """
-    cdef Team *team
+    cdef ThreadTeam *team
     cdef size_t piece, helping = 0, wanted = min(workers, pieces)
     if quick:
         for piece in range(pieces):

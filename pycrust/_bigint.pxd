@@ -1,0 +1,11 @@
+from libc.stdint cimport uint32_t
+
+from pycrust.csrc cimport pc_accumulator, pc_output_spec, pc_moment, pc_status
+
+cdef tuple exact_part(const pc_accumulator *acc, pc_moment part)
+cdef object exact_int(const pc_accumulator *acc, pc_moment part)
+cdef pc_status import_int(pc_accumulator *acc, pc_moment part, integer, int exponent) except *
+cdef pc_status write_exact(const pc_output_spec *figure, tuple ddof, count, tuple sums, uint32_t special,
+                           char *out) except *
+cdef tuple centered_square_sum(count, tuple sums)
+cdef str shown_int(integer)
