@@ -112,10 +112,10 @@ setup(
         [
             extension("_core", *CORE),
             extension("_range"),
-            extension("_arrays"),
-            extension("_workers"),
+            extension("_args"),
+            extension("_threads"),
             extension("_reduce"),
-            extension("_ints"),
+            extension("_bigint"),
             extension("_accumulator"),
             Extension(
                 "pycrust._probe",

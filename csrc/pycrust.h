@@ -126,14 +126,15 @@ pc_status pc_accumulator_import(pc_accumulator *acc, pc_moment part, const uint6
 
 /* Write the number nearest to the exact result, ties to even. NaN beats Inf. PC_EMPTY if
  * there were too few numbers (then it is NaN or Inf); PC_TOO_LARGE if an integer does not
- * hold it, and PC_INCONCLUSIVE if the sum is certified and cannot tell, with nothing written. */
+ * hold it, and PC_INCONCLUSIVE if the sum is bounded and its rounding test fails, with nothing
+ * written. */
 pc_status pc_accumulator_round(const pc_accumulator *acc, const pc_output_spec *figure, char *out);
 
 /* Write the float nearest to +-words * 2^exponent, or to its root. */
 void pc_round_words(const uint64_t *words, size_t count, int exponent, int negative, int root,
                     pc_type type, char *out);
 
-/* ---- sums of arrays (arrays.c) ---------------------------------------------- */
+/* ---- sums of arrays (reduce.c) ---------------------------------------------- */
 
 /* Add `count` numbers (complex: of two parts each) that lie one behind the other, aligned or
  * not, in native byte order. */
@@ -188,21 +189,21 @@ typedef struct {
     ptrdiff_t offset;
 } pc_sum;
 
-/* How many positions from `first` on, below `last`, make up one panel. */
+/* How many positions from `first` on, below `last`, make up one tile. */
 size_t pc_array_tile(const pc_array *array, size_t first, size_t last);
 
-/* Add the elements start to stop - 1, of pc_array_reduction_length, at each position of the panel
+/* Add the elements start to stop - 1, of pc_array_reduction_length, at each position of the tile
  * at `first` to sums[0 .. count). */
 void pc_add_tile(const pc_array *array, size_t first, size_t count, size_t start, size_t stop,
                  pc_sum *sums);
 
-/* Write what the sums of a panel come to, at `out`: pc_accumulator_round of each, up to the
+/* Write what the sums of a tile come to, at `out`: pc_accumulator_round of each, up to the
  * first that is PC_TOO_LARGE or PC_INCONCLUSIVE. */
 pc_status pc_write_tile(const pc_sum *sums, size_t count, const pc_output_spec *figure, char *out);
 
 /* The whole reduction for the positions first to last - 1. It works in `sums`,
  * PC_TILE of them or last - first, whichever is less; after PC_TOO_LARGE they
- * are those of the panel in question. */
+ * are those of the tile in question. */
 pc_status pc_reduce(const pc_array *array, size_t first, size_t last, const pc_output_spec *figure,
                     char *out, pc_sum *sums);
 

@@ -48,8 +48,8 @@ struct pc_watch {
     int signum, in, out;
     struct stat pipe;
     struct sigaction before, slot; /* what handled the signal, and the slot */
-    int unanswered;          /* the thread that has yet to write one; 0: none */
-    uint64_t wait_signalled; /* when one was last asked for */
+    int unanswered;                /* the thread that has yet to write one; 0: none */
+    uint64_t wait_signalled;       /* when one was last asked for */
     unsigned long switches_signalled;
     double next_signal;
     /* A hold that lasts: seconds from which on it is told, and ends the process; 0: never. */
@@ -253,7 +253,8 @@ void pc_watch_keep_slot(pc_watch *watch, int slot, int begin)
 
 void pc_watch_signal(pc_watch *watch, int signum, int slot)
 {
-    struct sigaction ours = {.sa_handler = write_own_traceback, .sa_flags = SA_RESTART | SA_ONSTACK},
+    struct sigaction ours = {.sa_handler = write_own_traceback,
+                             .sa_flags = SA_RESTART | SA_ONSTACK},
                      faulthandlers;
     sigaction(slot, NULL, &faulthandlers);
     dump_slot = slot;
@@ -957,8 +958,8 @@ void pc_watch_forget(void)
  * ------------------------------------------------------------------------------------------------
  */
 
-static volatile sig_atomic_t child;       /* 0: not yet */
-static _Atomic uint64_t undelivered;      /* bit n - 1: signal n */
+static volatile sig_atomic_t child;        /* 0: not yet */
+static _Atomic uint64_t undelivered;       /* bit n - 1: signal n */
 static struct sigaction not_forwarded[64]; /* what handled them before */
 
 static void deliver(void)

@@ -89,8 +89,8 @@ int pc_watch_start(pc_watch *watch, void *(*beat)(void *), void *argument);
 void pc_watch_begun(pc_watch *watch);
 /* Stop and join both. */
 void pc_watch_stop(pc_watch *watch);
-/* Around a fork: the watch that runs, if any, has no threads meanwhile. Forks may overlap: the first
- * pauses it, the last resumes it. */
+/* Around a fork: the watch that runs, if any, has no threads meanwhile. Forks may overlap: the
+ * first pauses it, the last resumes it. */
 void pc_watch_pause(void);
 void pc_watch_resume(void);
 /* In the child: there is none. Locks are not touched, but replaced. */

@@ -29,7 +29,7 @@ cdef struct PlanState:
     pc_output_spec figure
     char *out           # NULL: Python objects, in Plan.objects
     size_t positions, depth
-    size_t first, count         # the panel to add to
+    size_t first, count         # the tile to add to
     size_t step                 # what a piece has, of `positions` or of `depth`
     pc_sum *sums                # of each worker `count`
     WorkerStatus *reports             # of each worker
@@ -45,7 +45,7 @@ cdef class Plan:
 
     cdef size_t piece(self) noexcept
     cdef bint is_quick(self, size_t positions) noexcept
-    cdef Accumulators sums(self, size_t first, bint certify)
+    cdef Accumulators sums(self, size_t first, bint bounded)
     cdef pc_status run(self) except *
     cdef pc_status write(self, Accumulators sums) except *
     cdef pc_status reduce(self) except *

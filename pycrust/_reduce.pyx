@@ -75,7 +75,7 @@ cdef enum:
     SMALLEST_CHUNK = 1 << 16
     # What a position costs beside its elements, in elements.
     OUTPUT_COST = 32
-    # So many positions side by side are still as fast as a whole panel.
+    # So many positions side by side are still as fast as a whole tile.
     NARROW_TILE = 16
     # Of a fractional ddof: so that 2**48 numbers, in such units, can be counted.
     MOST_DDOF_BITS = 16
@@ -156,16 +156,16 @@ cdef tuple exact_ddof(ddof):
 # ---- one job: an array, the axes to sum over, where the results go ----------
 
 cdef class Accumulators:
-    """Accumulators, zero at first, exact or certified; C says to which positions they belong."""
+    """Accumulators, zero at first, exact or bounded; C says to which positions they belong."""
 
-    def __cinit__(self, size_t count, bint certify, int result):
+    def __cinit__(self, size_t count, bint bounded, int result):
         cdef size_t k
         self.at = <pc_sum *>PyMem_Malloc(count * sizeof(pc_sum))
         if self.at == NULL:
             raise MemoryError
         self.count = count
         for k in range(count):
-            if certify:
+            if bounded:
                 pc_accumulator_clear_bounded(&self.at[k].total, <pc_statistic>result)
             else:
                 pc_accumulator_clear(&self.at[k].total, <pc_statistic>result)
@@ -188,7 +188,7 @@ cdef int reduce_piece(void *job, size_t piece, size_t worker) noexcept nogil:
 
 
 cdef int add_piece(void *job, size_t piece, size_t worker) noexcept nogil:
-    """`step` of the elements at each position of a panel, added to this worker's sums."""
+    """`step` of the elements at each position of a tile, added to this worker's sums."""
     cdef PlanState *s = <PlanState *>job
     cdef size_t start = piece * s.step
     pc_add_tile(&s.array, s.first, s.count, start, min(start + s.step, s.depth), s.sums + worker * s.count)
@@ -253,8 +253,8 @@ cdef class Plan:
     cdef bint is_quick(self, size_t positions) noexcept:
         return positions * (self.shares.depth + 8) < RELEASE_GIL_FROM
 
-    cdef Accumulators sums(self, size_t first, bint certify):
-        """The sums of the panel at `first`."""
+    cdef Accumulators sums(self, size_t first, bint bounded):
+        """The sums of the tile at `first`."""
         cdef PlanState *s = &self.shares
         cdef size_t k, worker, pieces, workers
         s.first = first
@@ -262,7 +262,7 @@ cdef class Plan:
         s.step = self.piece() // s.count
         pieces = s.depth // s.step + (s.depth % s.step != 0)
         workers = min(self.workers, pieces) or <size_t>1
-        cdef Accumulators sums = Accumulators(workers * s.count, certify, s.figure.result)
+        cdef Accumulators sums = Accumulators(workers * s.count, bounded, s.figure.result)
         s.sums = sums.at
         run_pieces(add_piece, s, pieces, workers, self.is_quick(s.count))
         pc_add_tile(&s.array, first, s.count, 0, 0, sums.at)       # whose offsets are set, if nothing else
@@ -281,11 +281,11 @@ cdef class Plan:
         cdef Accumulators sums
         cdef size_t first = 0
         cdef bint for_c = s.out != NULL and self.figure.is_for_c(cnp.PyArray_SIZE(self.held[0]))
-        cdef bint certify = for_c and pc_array_boundable(&s.array)
+        cdef bint bounded = for_c and pc_array_boundable(&s.array)
         if for_c and s.depth <= <size_t>CHUNK // NARROW_TILE:
             return self.reduce()
         while first < s.positions:
-            sums = self.sums(first, certify)
+            sums = self.sums(first, bounded)
             if for_c:
                 done = pc_write_tile(sums.at, sums.count, &s.figure, s.out)
                 if done == PC_INCONCLUSIVE:
@@ -302,7 +302,7 @@ cdef class Plan:
         return status
 
     cdef pc_status write(self, Accumulators sums) except *:
-        """The results of a panel as Python ints, or of a ddof that C does not take."""
+        """The results of a tile as Python ints, or of a ddof that C does not take."""
         cdef pc_status status = PC_OK, done
         cdef size_t k
         for k in range(sums.count):
@@ -720,7 +720,7 @@ def sum(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, worke
 
     Notes
     -----
-    As for `sumsq`: certified, or summed without rounding.
+    As for `sumsq`: bounded, or summed without rounding.
 
     Examples
     --------

@@ -63,7 +63,7 @@ cdef extern from *:
 cdef extern from "pythread.h" nogil:
     void PyThread_free_lock(PyThread_type_lock) noexcept     # Cython's own declaration asks for the GIL
 
-cdef extern from "atomics.h" nogil:
+cdef extern from "base/atomics.h" nogil:
     ctypedef struct pc_counter:
         pass
     uint64_t pc_counter_add(pc_counter *counter, uint64_t n) noexcept

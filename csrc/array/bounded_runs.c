@@ -1,4 +1,4 @@
-/* Runs of floats through the bounded kernels into sums with error_bound. */
+/* Runs of floats through the bounded kernels into sums with an error bound. */
 #include "../sums/bounded.h"
 
 #include <string.h>
@@ -144,20 +144,6 @@ void add_bounded(pc_accumulator *acc, pc_type type, int parts, const char *x, pt
 
 typedef void columns_kernel(const char *, ptrdiff_t, size_t, size_t, const int *, column_sums *);
 
-/* What a kernel found for one column. */
-static bounded_sums found_in(const column_sums *sums, size_t c, int k, int both)
-{
-    bounded_sums found = {0};
-    found.units = bits_of(sums->s[c]) - bits_of(power(k));
-    found.residual = sums->t[c];
-    found.most = found.units >> 52 ? sums->s[c] : 0.0;
-    if (both) {
-        found.number_units[0] = bits_of(sums->a[c]) - bits_of(start_of_numbers(k));
-        found.number_residual[0] = sums->b[c];
-    }
-    return found;
-}
-
 /* Whether all of them can still tell what their sum is; else what they hold is lost. */
 static int columns_added(columns_kernel *kernel, pc_sum *sums, const char *x, ptrdiff_t stride,
                          size_t n, size_t columns, int both)
@@ -168,7 +154,7 @@ static int columns_added(columns_kernel *kernel, pc_sum *sums, const char *x, pt
     bounded_sums found;
     size_t m, again;
 
-    for (size_t c = 0; c < columns; c++)
+    for (size_t c = 0; c < PC_TILE; c++)
         k[c] = K_LEAST;
     kernel(x, stride, look, columns, k, &sum);
     for (size_t c = 0; c < columns; c++)

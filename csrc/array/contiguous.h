@@ -1,6 +1,6 @@
-/* What blocks.c does for arrays.c. */
-#ifndef PYCRUST_BLOCKS_H
-#define PYCRUST_BLOCKS_H
+/* What contiguous.c does for reduce.c. */
+#ifndef PYCRUST_CONTIGUOUS_H
+#define PYCRUST_CONTIGUOUS_H
 
 #include "../kernels/kernels.h"
 

@@ -1,6 +1,6 @@
 /* Many short sums at once: positions of an array in tiles, each a column of a tile, through the
- * kernels of lanes.h. What cannot be decided there is left to arrays.c. */
-#include "../kernels/lanes.h"
+ * kernels of lanes.h. What cannot be decided there is left to reduce.c. */
+#include "lanes.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* Many short sums at once: what lanes.c does for arrays.c. */
+/* Many short sums at once: what lanes.c does for reduce.c. */
 #ifndef PYCRUST_LANES_H
 #define PYCRUST_LANES_H
 

@@ -1,8 +1,8 @@
-/* Accumulators of arrays: axes and strides, positions and panels, results. */
+/* Sums of arrays: axes and strides, positions and tiles, results. */
 #include "contiguous.h"
 #include "../sums/bounded.h"
 #include "../base/fpenv.h"
-#include "../kernels/lanes.h"
+#include "lanes.h"
 
 #include <string.h>
 
@@ -308,10 +308,10 @@ int pc_array_boundable(const pc_array *a)
 }
 
 static void sum_tile(const pc_array *a, size_t first, size_t count, size_t depth,
-                     pc_statistic result, int sum_bounded, pc_sum *sums)
+                     pc_statistic result, int bounded, pc_sum *sums)
 {
     for (size_t c = 0; c < count; c++)
-        if (sum_bounded)
+        if (bounded)
             pc_accumulator_clear_bounded(&sums[c].total, result);
         else
             pc_accumulator_clear(&sums[c].total, result);
@@ -333,22 +333,21 @@ pc_status pc_write_tile(const pc_sum *sums, size_t count, const pc_output_spec *
     return status;
 }
 
-/* The results at the positions first to last - 1, panel by panel. */
-static pc_status reduce_panels(const pc_array *a, size_t first, size_t last,
-                               const pc_output_spec *figure, int sum_bounded, char *out,
-                               pc_sum *sums)
+/* The results at the positions first to last - 1, tile by tile. */
+static pc_status reduce_tiles(const pc_array *a, size_t first, size_t last,
+                              const pc_output_spec *figure, int bounded, char *out, pc_sum *sums)
 {
     pc_status status = PC_OK;
     const size_t depth = pc_array_reduction_length(a);
     for (size_t count; first < last && status != PC_TOO_LARGE; first += count) {
         count = pc_array_tile(a, first, last);
-        sum_tile(a, first, count, depth, figure->result, sum_bounded, sums);
-        pc_status panel = pc_write_tile(sums, count, figure, out);
-        if (panel == PC_INCONCLUSIVE) {
+        sum_tile(a, first, count, depth, figure->result, bounded, sums);
+        pc_status tile = pc_write_tile(sums, count, figure, out);
+        if (tile == PC_INCONCLUSIVE) {
             sum_tile(a, first, count, depth, figure->result, 0, sums);
-            panel = pc_write_tile(sums, count, figure, out);
+            tile = pc_write_tile(sums, count, figure, out);
         }
-        status = panel == PC_OK ? status : panel;
+        status = tile == PC_OK ? status : tile;
     }
     return status;
 }
@@ -369,7 +368,7 @@ static pc_status reduce_lanes(lane_job *job, size_t first, size_t last,
             for (count_rounding_test_failure(); next < count && !certain[next]; next++)
                 count_rounding_test_failure();
             pc_status some =
-                reduce_panels(job->array, first + k, first + next, figure, 0, out, sums);
+                reduce_tiles(job->array, first + k, first + next, figure, 0, out, sums);
             status = some == PC_OK ? status : some;
         }
     }
@@ -384,7 +383,7 @@ pc_status pc_reduce(const pc_array *a, size_t first, size_t last, const pc_outpu
     const pc_status status =
         lanes_start(&job, a, figure, first, last - first)
             ? reduce_lanes(&job, first, last, figure, out, sums)
-            : reduce_panels(a, first, last, figure, pc_array_boundable(a), out, sums);
+            : reduce_tiles(a, first, last, figure, pc_array_boundable(a), out, sums);
     fpenv_leave(callers);
     return status;
 }

@@ -1,4 +1,4 @@
-/* Accumulators of floats and of their squares without rounding, in arithmetic that rounds. */
+/* Sums of floats and of their squares without rounding, in arithmetic that rounds. */
 
 /* sum += x * 2^shift, both in two's complement. */
 static inline void add_shifted(uint64_t sum[4], pc_u128 x, unsigned shift)

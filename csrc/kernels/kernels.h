@@ -45,7 +45,7 @@ enum { FLOAT_BLOCK = 2048, INTEGER_BLOCK = 1 << 16 };
  * takes more than 16 KiB of it, since a thread may have as little as 32. */
 enum { STRIP = 64, BUFFER = 256 };
 
-/* Accumulators that may have lost a little: units * 2^(k-52) + residual, if nothing came too far;
+/* Sums that may have lost a little: units * 2^(k-52) + residual, if nothing came too far;
  * of the numbers, every other one, likewise with numbers_exponent(k) for k. Else `most` says how
  * far the squares came: 2^k must be above it. 0 if nothing did. */
 typedef struct {
@@ -110,6 +110,19 @@ typedef struct {
     double count, ddof, scale; /* scale: 2^ddof_bits */
     double divisor, inverse;   /* the result is so many times less; 1 / divisor, rounded */
 } lane_figure;
+/* What a kernel found for one column. */
+static inline bounded_sums found_in(const column_sums *sums, size_t c, int k, int both)
+{
+    bounded_sums found = {0};
+    found.units = bits_of(sums->s[c]) - bits_of(power(k));
+    found.residual = sums->t[c];
+    found.most = found.units >> 52 ? sums->s[c] : 0.0;
+    if (both) {
+        found.number_units[0] = bits_of(sums->a[c]) - bits_of(start_of_numbers(k));
+        found.number_residual[0] = sums->b[c];
+    }
+    return found;
+}
 
 typedef struct {
     const char *name;
@@ -125,8 +138,8 @@ typedef struct {
     void (*sum_of_integers[8])(const char *x, size_t n, uint64_t sum[4]);
 
     /* Both for floats, n <= FLOAT_BLOCK. Exact if the magnitude_range is one that exact32 or
-     * exact64 of blocks.c allows for E; else the sums mean nothing. NULL where the machine lacks
-     * what the kernel needs. */
+     * exact64 of contiguous.c allows for E; else the sums mean nothing. NULL where the machine
+     * lacks what the kernel needs. */
     void (*sums_of_float32)(const char *x, size_t n, int E, block_sums *sums);
     int depth; /* of float64 below E */
     void (*sums_of_float64)(const char *x, size_t n, int E, block_sums *sums);

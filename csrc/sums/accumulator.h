@@ -45,7 +45,7 @@ enum { PC_LIMBS_USED = 1, PC_WINDOW_USED = 2 };
 enum {
     PC_WITH_SQUARES = 64, /* what it sums */
     PC_WITH_NUMBERS = 128,
-    PC_BOUNDED = 256,       /* the sums have error_bound: bounded.h */
+    PC_BOUNDED = 256,       /* the sums have an error bound: bounded.h */
     PC_BOUND_TOO_WIDE = 512 /* ... so much that nothing is known of them */
 };
 

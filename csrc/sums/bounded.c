@@ -1,4 +1,4 @@
-/* Bounded sums: windows with error_bound. */
+/* Bounded sums: windows with an error bound. */
 #include "bounded.h"
 #include "../base/atomics.h"
 

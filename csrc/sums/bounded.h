@@ -2,13 +2,13 @@
  * `error_bound` units of 2^exponent, to either side. What rounds alike from both ends is
  * what the exact sum rounds to; else the exact way decides. The limbs stay unused.
  * docs/design/bounded.md has the bounds and their proof. */
-#ifndef PYCRUST_CERTIFIED_H
-#define PYCRUST_CERTIFIED_H
+#ifndef PYCRUST_BOUNDED_H
+#define PYCRUST_BOUNDED_H
 
 #include "../kernels/kernels.h"
 
 /* What is asked of a sum is to be had only the exact way: NaN, Inf, a scale beyond
- * the kernels', or more error_bound than can be counted. */
+ * the kernels', or a wider error bound than can be counted. */
 static inline int is_inconclusive(const pc_accumulator *acc)
 {
     return (acc->flags & PC_BOUND_TOO_WIDE) != 0;
@@ -39,7 +39,7 @@ int bounded_spans_zero(const pc_window *sum);
 /* One more for pc_rounding_test_failures. */
 void count_rounding_test_failure(void);
 
-/* ---- runs.c ------------------------------------------------------------------- */
+/* ---- bounded_runs.c ------------------------------------------------------------------- */
 
 /* Whether a kernel takes floats of this type. */
 static inline int has_bounded(pc_type type)

@@ -52,7 +52,8 @@ typedef struct {
     pc_status (*accumulator_merge)(pc_accumulator *acc, const pc_accumulator *other);
 
     /* As `reduce`, of all that was added. */
-    pc_status (*accumulator_result)(const pc_accumulator *acc, const pc_output_spec *figure, void *out);
+    pc_status (*accumulator_result)(const pc_accumulator *acc, const pc_output_spec *figure,
+                                    void *out);
 
     /* 1^2 + 2^2 + ... + n^2. PC_TOO_LARGE above n = 7991780883560. */
     pc_status (*sum_of_squares)(uint64_t n, pc_u128 *sum);

@@ -12,7 +12,7 @@ typedef enum {
     PC_TOO_LARGE,     /* a sum or a count that does not fit a uint64 */
     PC_OUT_OF_RANGE,  /* a number that no such sum of doubles can be */
     PC_EMPTY,         /* the mean of no numbers, or a variance without degrees of freedom */
-    PC_INCONCLUSIVE  /* a bounded sum has too much error_bound to tell: sum exactly */
+    PC_INCONCLUSIVE   /* a bounded sum has too wide an error bound to tell: sum exactly */
 } pc_status;
 
 /* hi * 2^64 + lo. A struct, since not every compiler has __int128, and those

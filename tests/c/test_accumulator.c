@@ -370,11 +370,6 @@ static void test_too_large(void)
 
 /* ---- NaN, infinities, too few numbers -------------------------------------------- */
 
-static uint64_t bits_of(double x)
-{
-    return load_bits((const char *)&x, sizeof x);
-}
-
 static const double specials[] = {1.0, INFINITY, -INFINITY, NAN};
 
 static void check_specials(const pc_accumulator *acc, uint32_t expected)
@@ -670,7 +665,7 @@ static void check_words(const slow_sum *sum, pc_moment part, pc_output_spec figu
     CHECK(is_right(bits, &sums, 1, figure));
 }
 
-/* Accumulators that come to x * 2^e, as far as a root of them does: a tie, if x * 2^e is halfway
+/* Sums that come to x * 2^e, as far as a root of them does: a tie, if x * 2^e is halfway
  * between two floats; and those that are a bit larger or smaller. */
 static void check_near(uint64_t x, int e, uint64_t count, uint64_t factor, pc_output_spec figure)
 {

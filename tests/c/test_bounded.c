@@ -588,19 +588,20 @@ static void test_longest_lane(const pc_kernels *kernels)
             const double size = k % 2 ? ldexp(1.0 - 0x1p-20, (k - 11) / 2)
                                       : ldexp(1.4140625, (k - 12) / 2); /* its square is 1.9996 */
             int ks[COLUMNS];
-            bounded_sums found[COLUMNS];
+            column_sums sums;
             for (int c = 0; c < COLUMNS; c++)
                 ks[c] = k;
             for (int j = 0; j < FLOAT_BLOCK * COLUMNS; j++)
                 x[j] = sign * size;
             kernels->bounded_columns[1][2]((const char *)x, sizeof *x * COLUMNS, FLOAT_BLOCK,
-                                           COLUMNS, ks, found);
+                                           COLUMNS, ks, &sums);
             for (int c = 0; c < COLUMNS; c++) {
-                CHECK(found[c].most == 0.0);
-                CHECK(ldexp((double)(int64_t)found[c].number_units[0], numbers_exponent(k) - 52) +
-                          found[c].number_residual[0] ==
+                const bounded_sums found = found_in(&sums, (size_t)c, k, 1);
+                CHECK(found.most == 0.0);
+                CHECK(ldexp((double)(int64_t)found.number_units[0], numbers_exponent(k) - 52) +
+                          found.number_residual[0] ==
                       FLOAT_BLOCK * sign * size);
-                CHECK(found[c].number_units[1] == 0 && found[c].number_residual[1] == 0.0);
+                CHECK(found.number_units[1] == 0 && found.number_residual[1] == 0.0);
             }
         }
 }
@@ -621,7 +622,7 @@ static void test_nan_is_farthest(const pc_kernels *kernels)
 }
 
 /* The worst that a lane can lose: numbers that make t (or b) large and each rounding of it go one
- * way, found by trying, and the same in every lane. Returns how much of the error_bound that is. */
+ * way, found by trying, and the same in every lane. Returns how much of the error bound that is. */
 static double worst(const pc_kernels *kernels, pc_moment part, int rows, int upwards)
 {
     enum { TRIES = 64, LANES = 32, K = 20 };
@@ -667,7 +668,7 @@ static double worst(const pc_kernels *kernels, pc_moment part, int rows, int upw
     pc_add_numbers(&acc, PC_FLOAT64, 1, (const char *)x, (size_t)rows * lanes);
     CHECK(acc.part[PC_SQUARES].exponent == K - 52 - 46 && all_hold(&acc, &exact));
 
-    /* How much of the error_bound that was: the least error_bound that would have held. */
+    /* How much of the error bound that was: the least error_bound that would have held. */
     uint64_t low = 0, high = sum->error_bound;
     share = (double)sum->error_bound;
     while (low < high) {
@@ -687,7 +688,7 @@ static void test_worst(const pc_kernels *kernels)
         for (int way = 0; way < 2; way++)
             for (pc_moment part = PC_SQUARES; part <= PC_NUMBERS; part++)
                 most[part] = fmax(most[part], worst(kernels, part, rows, way));
-    printf("%.2f and %.2f of the error_bound at worst, ", most[0], most[1]);
+    printf("%.2f and %.2f of the error bound at worst, ", most[0], most[1]);
 }
 
 int main(int argc, char **argv)

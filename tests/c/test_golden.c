@@ -24,11 +24,6 @@ static uint64_t read_bits(char *word)
     return strtoull(word, NULL, 16);
 }
 
-static uint64_t bits_of(double x)
-{
-    return load_bits((const char *)&x, sizeof x);
-}
-
 static void check_range(void)
 {
     enum { SOME = 1 << 16 };

@@ -177,10 +177,10 @@ static void test_columns(const pc_kernels *kernels, long count)
 {
     enum { GAP = 3 };
     static double x[MOST * (16 + GAP)];
-    static block_sums sums[PC_TILE];
-    int E[PC_TILE];
+    static block_sums sums[STRIP];
+    int E[STRIP];
     for (; count; count--) {
-        size_t columns = 8 * (1 + (size_t)below(below(8) ? 2 : PC_TILE / 8)),
+        size_t columns = 8 * (1 + (size_t)below(below(8) ? 2 : STRIP / 8)),
                gap = (size_t)below(GAP),
                rows = 1 + (columns > 16 ? (size_t)below(40) : some_length() % MOST);
         ptrdiff_t stride = (ptrdiff_t)(columns + gap);

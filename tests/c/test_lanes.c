@@ -2,7 +2,7 @@
  * how often that way is taken. */
 #include "check.h"
 
-#include "../../csrc/kernels/lanes.h"
+#include "../../csrc/array/lanes.h"
 
 /* ---- numbers ------------------------------------------------------------------- */
 

@@ -1,4 +1,4 @@
-/* How often blocks.c sends numbers through the kernels, and which it adds one by
+/* How often contiguous.c sends numbers through the kernels, and which it adds one by
  * one: what else it might try gives the same bits, but takes longer. Linked so
  * that calls of the two functions wrapped here come here (ld --wrap). */
 #include "check.h"
@@ -58,14 +58,14 @@ static void count_float64(const char *x, size_t n, int E, block_sums *sums)
 static void count_columns(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
                           const int *E, block_sums *sums)
 {
-    CHECK(rows <= FLOAT_BLOCK && columns <= PC_TILE && columns % 8 == 0);
+    CHECK(rows <= FLOAT_BLOCK && columns <= STRIP && columns % 8 == 0);
     for (size_t c = 0; c < columns; c++)
         CHECK(E[c] >= -400 && E[c] <= 400);
     passed.columns += rows * columns;
     real->sums_of_columns(x, stride, rows, columns, E, sums);
 }
 
-#define COUNT_CERTIFIED(both, which)                                                               \
+#define COUNT_BOUNDED(both, which)                                                                 \
     static size_t bounded_##both##which(const char *x, ptrdiff_t stride, size_t n, int k,          \
                                         bounded_sums *found)                                       \
     {                                                                                              \
@@ -74,18 +74,18 @@ static void count_columns(const char *x, ptrdiff_t stride, size_t rows, size_t c
         return real->bounded[both][which](x, stride, n, k, found);                                 \
     }                                                                                              \
     static void columns_##both##which(const char *x, ptrdiff_t stride, size_t rows,                \
-                                      size_t columns, const int *k, bounded_sums *found)           \
+                                      size_t columns, const int *k, column_sums *sums)             \
     {                                                                                              \
         CHECK(rows <= FLOAT_BLOCK && columns <= PC_TILE && columns % 8 == 0);                      \
         passed.bounded[both] += rows * columns;                                                    \
-        real->bounded_columns[both][which](x, stride, rows, columns, k, found);                    \
+        real->bounded_columns[both][which](x, stride, rows, columns, k, sums);                     \
     }
-COUNT_CERTIFIED(0, 0)
-COUNT_CERTIFIED(0, 1)
-COUNT_CERTIFIED(0, 2)
-COUNT_CERTIFIED(1, 0)
-COUNT_CERTIFIED(1, 1)
-COUNT_CERTIFIED(1, 2)
+COUNT_BOUNDED(0, 0)
+COUNT_BOUNDED(0, 1)
+COUNT_BOUNDED(0, 2)
+COUNT_BOUNDED(1, 0)
+COUNT_BOUNDED(1, 1)
+COUNT_BOUNDED(1, 2)
 
 const pc_kernels *__wrap_pc_kernels_in_use(void)
 {
@@ -261,7 +261,9 @@ static void test_guess(const pc_kernels *kernels)
         }
         open_at(&acc, cases[c].E);
         pc_add_numbers(&acc, type, 1, (const char *)numbers, B);
-        CHECK(passed.float32 + passed.float64 == cases[c].passes * B && passed.single == 0);
+        /* float16 is widened in pieces, of which only the first needs a second pass */
+        const size_t again = (cases[c].passes - 1) * (type == PC_FLOAT16 ? BUFFER : B);
+        CHECK(passed.float32 + passed.float64 == B + again && passed.single == 0);
     }
 }
 
@@ -349,7 +351,7 @@ static void test_narrow(const pc_kernels *kernels)
         put(PC_FLOAT32, k, k == 7 ? 0x1p-100 : 1.0);
     add_all(PC_FLOAT32, B);
     CHECK(passed.float32 == B);
-    CHECK(passed.float64 == (kernels->sums_of_float64 ? 2 * B : 0));
+    CHECK(passed.float64 == (kernels->sums_of_float64 ? B + BUFFER : 0)); /* twice where it is */
     CHECK(passed.single == (kernels->sums_of_float64 ? 1 : B));
 
     for (int k = 0; k < N; k++) {
@@ -358,8 +360,9 @@ static void test_narrow(const pc_kernels *kernels)
     }
     uint16_t largest = 0x7bff;
     memcpy((char *)numbers + 10, &largest, sizeof largest);
-    add_all(PC_FLOAT16, N);
-    CHECK(passed.float32 == 3 * B && passed.float64 == 0 && passed.single == 0);
+    add_all(PC_FLOAT16, N); /* some pieces need a second pass */
+    CHECK(passed.float32 > N && passed.float32 < 2 * N);
+    CHECK(passed.float64 == 0 && passed.single == 0);
 }
 
 static void test_integers(void)

@@ -228,7 +228,7 @@ static void test_stops(long count)
     }
 }
 
-/* Accumulators by way of a table of every other one; what is out of the table's range stays in it.
+/* Sums by way of a table of every other one; what is out of the table's range stays in it.
  */
 static void test_even(long count)
 {

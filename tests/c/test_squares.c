@@ -1,4 +1,4 @@
-/* arrays.c, blocks.c, accumulator.c, round.c and the kernels against a slow exact sum: every type,
+/* reduce.c, contiguous.c, accumulator.c, round.c and the kernels against a slow exact sum: every type,
  * length and level, memory that ends where the data do, and every
  * floating-point environment that a caller may have set. */
 #include "check.h"
@@ -260,7 +260,7 @@ static void test_reach(long count)
 /* A random view into a block of memory: any strides, a mask, swapped bytes. */
 static void test_strided(long count)
 {
-    static pc_sum panel[PC_TILE];
+    static pc_sum tile[PC_TILE];
     enum { MEMORY = 1 << 16 };
     static char mask_memory[1 << 20];
     static double out[4096][2];
@@ -380,7 +380,7 @@ static void test_strided(long count)
         CHECK(pc_array_reduction_length(&arranged) * arranged.repeat == depth || depth == 0 ||
               positions == 0);
 
-        /* Panel by panel: the sums themselves. */
+        /* Panel by tile: the sums themselves. */
         size_t n;
         for (size_t first = 0; first < positions; first += n) {
             size_t last = first + 1 + (size_t)below(positions - first);
@@ -388,18 +388,18 @@ static void test_strided(long count)
             CHECK(n >= 1 && n <= PC_TILE && n <= last - first);
             CHECK(pc_array_tile(&arranged, first, positions) >= n);
             for (size_t k = 0; k < n; k++)
-                pc_accumulator_clear(&panel[k].total, PC_VAR);
+                pc_accumulator_clear(&tile[k].total, PC_VAR);
             as_the_caller();
             for (size_t start = 0, whole = pc_array_reduction_length(&arranged), stop;
                  start < whole; start = stop) {
                 stop = start + 1 + (size_t)below(whole - start); /* cut anywhere */
-                pc_add_tile(&arranged, first, n, start, stop, panel);
+                pc_add_tile(&arranged, first, n, start, stop, tile);
             }
-            pc_add_tile(&arranged, first, n, 0, 0, panel); /* which adds nothing */
+            pc_add_tile(&arranged, first, n, 0, 0, tile); /* which adds nothing */
             as_the_test();
             for (size_t k = 0; k < n; k++) {
-                pc_accumulator *sum = &panel[k].total;
-                size_t p = (size_t)panel[k].offset / sizeof *out;
+                pc_accumulator *sum = &tile[k].total;
+                size_t p = (size_t)tile[k].offset / sizeof *out;
                 pc_accumulator_scale(sum, arranged.repeat);
                 CHECK(sum->count == counts[p]);
                 CHECK(slow_all_equal(&slow[p], sum));
@@ -408,7 +408,7 @@ static void test_strided(long count)
         }
 
         /* And all at once: what they come to. It works in no more sums than it needs. */
-        pc_sum *least = panel + (positions < PC_TILE ? PC_TILE - positions : 0);
+        pc_sum *least = tile + (positions < PC_TILE ? PC_TILE - positions : 0);
         static const pc_output_spec made[] = {
             {PC_SUMSQ, PC_FLOAT64, 1, 0, 0}, {PC_NORM, PC_FLOAT64, 1, 0, 0},
             {PC_RMS, PC_FLOAT64, 1, 0, 0},   {PC_SUMSQ, PC_FLOAT32, 1, 0, 0},
@@ -436,7 +436,7 @@ static void test_strided(long count)
                 expected = one == PC_TOO_LARGE || expected == PC_OK ? one : expected;
             }
             CHECK(status == expected);
-            if (status == PC_TOO_LARGE) { /* the sums of the panel with it are there */
+            if (status == PC_TOO_LARGE) { /* the sums of the tile with it are there */
                 size_t k = 0;
                 while (k < PC_TILE && k < positions &&
                        round_to(&least[k].total, figure, bits) != PC_TOO_LARGE)
@@ -568,17 +568,17 @@ static void test_limits(void)
         CHECK(slow_all_equal(&slow, &acc));
     }
 
-    /* A panel is written up to what does not fit. */
-    pc_sum panel[3];
+    /* A tile is written up to what does not fit. */
+    pc_sum tile[3];
     uint64_t x = 3, written[3] = {0, 0, 0};
     for (size_t k = 0; k < 3; k++) {
-        pc_accumulator_clear(&panel[k].total, PC_SUMSQ);
-        pc_add_numbers(&panel[k].total, PC_UINT64, 1, (char *)&x, 1);
-        panel[k].offset = (ptrdiff_t)(k * sizeof x);
+        pc_accumulator_clear(&tile[k].total, PC_SUMSQ);
+        pc_add_numbers(&tile[k].total, PC_UINT64, 1, (char *)&x, 1);
+        tile[k].offset = (ptrdiff_t)(k * sizeof x);
     }
-    pc_accumulator_scale(&panel[1].total, UINT64_MAX);
+    pc_accumulator_scale(&tile[1].total, UINT64_MAX);
     const pc_output_spec integer = {PC_SUMSQ, PC_UINT64, 1, 0, 0};
-    CHECK(pc_write_tile(panel, 3, &integer, (char *)written) == PC_TOO_LARGE);
+    CHECK(pc_write_tile(tile, 3, &integer, (char *)written) == PC_TOO_LARGE);
     CHECK(written[0] == 9 && written[1] == 0 && written[2] == 0);
 
     /* What no accumulator holds is not imported. Whatever is imported, more may be added. */

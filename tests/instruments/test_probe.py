@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import threading
 import time
 from ctypes import CFUNCTYPE, POINTER, c_char, c_char_p, c_double, c_int, c_size_t, c_ulong, c_void_p
@@ -114,37 +115,56 @@ WITHOUT_GIL = {
     "pc_watch_start", "pc_watch_begun", "pc_watch_stop", "pc_watch_pause", "pc_watch_resume", "pc_watch_nap",
     "pc_watch_ask", "pc_watch_judge", "pc_watch_keep", "pc_is_locked",
 }  # fmt: skip
+KEPT = []  # what C may call as long as a module lives, whose end nobody knows
 ADDRESS = 4096  # of a watch: a name, nothing to follow
 SIGNAL, SLOT = 12, 64
 
 
+ROOT = Path(__file__).parents[2]
+
+
+def compiled(folder, name, *sources):
+    """A shared object of probe/ or the module over it."""
+    path = folder / f"{name}.so"
+    include = f"-I{sysconfig.get_paths()['include']}"
+    command = [COMPILER, "-shared", "-fPIC", "-w", f"-I{ROOT / 'probe'}", include, *sources, "-o", path]
+    subprocess.run(command, check=True)
+    return path
+
+
 @pytest.fixture(scope="session")
-def library(tmp_path_factory):
-    """Its functions are found before those that an extension module loaded later has itself."""
-    path = tmp_path_factory.mktemp("c") / "by_hand.so"
-    source = Path(__file__).parents[1] / "c" / "by_hand.c"
-    subprocess.run([COMPILER, "-shared", "-fPIC", source, "-o", path], check=True)
-    library = ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)
-    check = ctypes.cast(ctypes.pythonapi.PyGILState_Check, c_void_p)
-    c_void_p.in_dll(library, "by_hand_check").value = check.value
-    return library
+def by_hand(tmp_path_factory):
+    """The module, linked with functions of Python's in the place of probe/."""
+    folder = tmp_path_factory.mktemp("c")
+    source = folder / "_probe.c"
+    command = [sys.executable, "-m", "cython", "-3", ROOT / "pycrust" / "_probe.pyx", "-o", source]
+    subprocess.run(command, check=True)
+    return compiled(folder, "_probe", source, ROOT / "tests" / "c" / "by_hand.c")
 
 
-def right_places():
+@pytest.fixture(scope="session")
+def right_places(tmp_path_factory):
     """What the real C half finds."""
-    gil = Gil()
-    ctypes.PyDLL(_probe.__file__).pc_gil_find(ctypes.byref(gil))
-    return gil
+    library = ctypes.PyDLL(compiled(tmp_path_factory.mktemp("c"), "gil", ROOT / "probe" / "gil.c"))
+
+    def find():
+        gil = Gil()
+        library.pc_gil_find(ctypes.byref(gil))
+        return gil
+
+    return find
 
 
 class ByHand:
     """The C half: its functions by name, what was called of them, and the module over it."""
 
-    def __init__(self, library, folder):
+    def __init__(self, path, gil):
         self.calls, self.errors = [], []
         self.idents = [threading.get_ident(), 0]  # of the last holder, and the one before
-        self._library, self._kept = library, []
-        self.gil = right_places()
+        self._library = ctypes.CDLL(path)
+        check = ctypes.cast(ctypes.pythonapi.PyGILState_Check, c_void_p)
+        c_void_p.in_dll(self._library, "by_hand_check").value = check.value
+        self.gil = gil
         self.pipe = -1
         self.put(
             pc_gil_find=lambda gil: ctypes.memmove(gil, ctypes.byref(self.gil), ctypes.sizeof(Gil)) and None,
@@ -167,7 +187,6 @@ class ByHand:
             pc_watch_stop=self.logged("stop"),
             pc_watch_over=lambda watch: 0.25,
         )
-        path = shutil.copy(_probe.__file__, folder)
         spec = ModuleSpec("pycrust._probe", ExtensionFileLoader("pycrust._probe", path), origin=path)
         self.module = spec.loader.create_module(spec)
         spec.loader.exec_module(self.module)
@@ -176,7 +195,7 @@ class ByHand:
         for name, function in functions.items():
             kind = CFUNCTYPE(*TYPES[name])
             made = kind(self.guarded(name, function))
-            self._kept.append(made)
+            KEPT.append(made)
             c_void_p.in_dll(self._library, f"by_hand_{name}").value = ctypes.cast(made, c_void_p).value
 
     def guarded(self, name, function):
@@ -221,7 +240,7 @@ def is_caught():
 
 
 @pytest.fixture
-def load(library, tmp_path, monkeypatch):
+def load(by_hand, right_places, tmp_path, monkeypatch):
     """A new module over a new C half, any number of times; what it does at exit and at a fork is kept from it."""
     made = []
     hooks = SimpleNamespace(exit=[], fork=[])
@@ -231,7 +250,7 @@ def load(library, tmp_path, monkeypatch):
     def load():
         folder = tmp_path / str(len(made))
         folder.mkdir()
-        made.append(ByHand(library, folder))
+        made.append(ByHand(shutil.copy(by_hand, folder), right_places()))
         made[-1].hooks = hooks
         return made[-1]
 
@@ -288,7 +307,7 @@ def places(**changed):
     ],
     ids=str,
 )
-def test_what_is_laid_out_otherwise_is_refused(load, changed, during, monkeypatch):
+def test_what_is_laid_out_otherwise_is_refused(load, right_places, changed, during, monkeypatch):
     """A thread that holds it, whether it is locked, the switch interval, the collector at work: all must be seen there."""
     hand = load()
     held = places(**{name: value for name, value in changed.items() if value is not None})

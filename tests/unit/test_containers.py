@@ -96,7 +96,7 @@ def test_zero_dimensional_arrays_in_lists():
 
 
 @pytest.mark.parametrize("name", ALL)
-@pytest.mark.parametrize("number", [2**100, -(2**64), 3**700])
+@pytest.mark.parametrize("number", [2**100, -(2**64), 3**700], ids=["2**100", "-2**64", "3**700"])
 def test_a_bare_int(name, number):
     result = getattr(pycrust, name)(number)
     assert result == getattr(pycrust, name)([number]) == getattr(reference, name)([number])
@@ -134,7 +134,7 @@ def test_ints_and_floats_in_one_list():
         (np.array([1j, 2], object), "complex", lambda a: np.asarray(a, dtype=np.complex128)),
         ([[1], [2, 3]], None, np.concatenate),
     ],
-    ids=str,
+    ids=["Decimal", "Fraction", "None", "str", "bytes", "memoryview", "datetime64", "floats", "complex", "ragged"],
 )
 def test_what_is_refused_is_named(a, named, way):
     if named is None:  # NumPy's own words
