@@ -18,7 +18,7 @@ HEADERS = sorted(str(path) for folder in ("csrc", "pycrust/include") for path in
 CORE = sorted(str(path) for path in Path("csrc").rglob("*.c"))
 
 # The kernels are exact only if every operation rounds once, as written. These come after what
-# the environment's CFLAGS ask for, and override it; csrc/fpenv.h refuses what gets through. The
+# the environment's CFLAGS ask for, and override it; csrc/base/fpenv.h refuses what gets through. The
 # linker is told too: given -ffast-math it adds code that turns on flush-to-zero at import.
 if sys.platform == "win32":
     FLAGS, WRAPPER_FLAGS, LINK_FLAGS = ["/O2", "/fp:precise"], ["/O2"], []

@@ -7,7 +7,7 @@ import pytest
 
 import pycrust
 from pycrust import reference
-from pycrust._reduce import _rounding_test_failures
+from pycrust._core import _rounding_test_failures
 
 FUNCTIONS = ["sumsq", "norm", "rms", "sum", "mean", "var", "std"]
 POSITIONS = 19  # two vectors of eight, and some more

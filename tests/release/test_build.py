@@ -104,6 +104,6 @@ for level in {!r}:
 @pytest.mark.skipif(sys.platform == "win32", reason="flags of gcc and clang")
 def test_flags_that_get_through_are_refused():
     for flag in ("-ffast-math", "-ffinite-math-only"):
-        command = [*shlex.split(os.environ.get("CC", "cc")), flag, "-E", "-x", "c", ROOT / "csrc" / "fpenv.h"]
+        command = [*shlex.split(os.environ.get("CC", "cc")), flag, "-E", "-x", "c", ROOT / "csrc" / "base" / "fpenv.h"]
         process = subprocess.run(command, capture_output=True, text=True)
         assert "exact only without -ffast-math" in process.stderr
