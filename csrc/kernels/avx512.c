@@ -2,7 +2,8 @@
 #include "kernels.h"
 
 #ifdef PC_X86_LEVELS
-#ifdef __clang__
+#ifdef PC_EMULATE_AVX512 /* for tests: tests/c/simde */
+#elif defined(__clang__)
 #pragma clang attribute push(                                                                      \
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"))),                   \
     apply_to = function)

@@ -1,5 +1,9 @@
 /* What vectors.h asks of a level, in 512-bit vectors. */
+#ifdef PC_EMULATE_AVX512 /* for tests */
+#include <avx512_by_simde.h>
+#else
 #include <immintrin.h>
+#endif
 
 #define VECTOR_BYTES 64
 #define mul32(x, y) ((vec)_mm512_mul_epu32((__m512i)(x), (__m512i)(y)))
