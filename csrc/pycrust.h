@@ -201,9 +201,10 @@ void pc_add_tile(const pc_array *array, size_t first, size_t count, size_t start
  * first that is PC_TOO_LARGE or PC_INCONCLUSIVE. */
 pc_status pc_write_tile(const pc_sum *sums, size_t count, const pc_output_spec *figure, char *out);
 
-/* The whole reduction for the positions first to last - 1. It works in `sums`,
- * PC_TILE of them or last - first, whichever is less; after PC_TOO_LARGE they
- * are those of the tile in question. */
+/* The whole reduction for the positions first to last - 1. It works in `sums`, PC_TILE of them or
+ * last - first, whichever is less, but PC_LEAST_SUMS at least; after PC_TOO_LARGE they are those
+ * of the tile in question. */
+#define PC_LEAST_SUMS 16
 pc_status pc_reduce(const pc_array *array, size_t first, size_t last, const pc_output_spec *figure,
                     char *out, pc_sum *sums);
 

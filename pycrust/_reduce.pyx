@@ -15,6 +15,7 @@ from pycrust.csrc cimport (
     PC_EMPTY,
     PC_FLOAT64,
     PC_IMAGINARY,
+    PC_LEAST_SUMS,
     PC_MEAN,
     PC_NORM,
     PC_NUMBERS,
@@ -324,7 +325,7 @@ cdef class Plan:
             s.step -= s.step % 8        # as columns go best
         pieces = s.positions // s.step + (s.positions % s.step != 0)
         workers = min(self.workers, pieces)
-        s.count = min(<size_t>PC_TILE, s.step, s.positions)
+        s.count = max(<size_t>PC_LEAST_SUMS, min(<size_t>PC_TILE, s.step, s.positions))
         cdef Accumulators sums = Accumulators(workers * s.count, False, s.figure.result)
         reports = bytearray(workers * sizeof(WorkerStatus))
         s.sums = sums.at

@@ -110,6 +110,7 @@ cdef extern from "core.h" nogil:
     uint64_t pc_rounding_test_failures() noexcept
 
     const size_t PC_TILE
+    const size_t PC_LEAST_SUMS
 
     ctypedef struct pc_axis:
         size_t length

@@ -61,6 +61,10 @@ static void find_rows(lane_job *job)
 /* Numbers in a tile, but for one that is as narrow as can be. */
 enum { TILE = 2048, NARROWEST = 8, MOST_IN_TILE = NARROWEST * LANE_ROWS };
 
+/* A tile and its mask fit the workspace. */
+typedef char tile_fits[PC_LEAST_SUMS * sizeof(pc_sum) >= MOST_IN_TILE * (sizeof(double) + 1) ? 1
+                                                                                             : -1];
+
 /* Numbers in a sum, at most, where they do not lie side by side and are copied: from there on a
  * bounded sum of each is faster. */
 enum { MOST_COPIED = 128 };
@@ -204,7 +208,8 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *figu
     return 1;
 }
 
-size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_COLUMNS], int *all)
+size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_COLUMNS], int *all,
+                  pc_sum *workspace)
 {
     static const pc_axis none = {1, 0, 0, 0};
     const pc_array *a = job->array;
@@ -227,7 +232,7 @@ size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_C
         return columns;
     }
 
-    char tile[MOST_IN_TILE * sizeof(double)], mask[MOST_IN_TILE];
+    char *tile = (char *)workspace, *mask = tile + MOST_IN_TILE * sizeof(double);
     struct {
         ptrdiff_t out;
         size_t first;

@@ -24,7 +24,9 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *figu
 
 /* Write the next results, of at most `most` positions: those at `out` where certain[k] is not 0;
  * the others are to be found in another way. Returns how many there were, and sets *all to whether
- * all are certain. The floating-point environment is ours (fpenv.h). */
-size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_COLUMNS], int *all);
+ * all are certain. Works in PC_LEAST_SUMS `sums`. The floating-point environment is ours
+ * (fpenv.h). */
+size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_COLUMNS], int *all,
+                  pc_sum *sums);
 
 #endif

@@ -360,7 +360,7 @@ static pc_status reduce_lanes(lane_job *job, size_t first, size_t last,
     uint64_t certain[LANE_COLUMNS];
     int all;
     for (size_t count; first < last && status != PC_TOO_LARGE; first += count) {
-        count = lanes_next(job, last - first, out, certain, &all);
+        count = lanes_next(job, last - first, out, certain, &all, sums);
         for (size_t k = 0, next; !all && k < count && status != PC_TOO_LARGE; k = next) {
             next = k + 1;
             if (certain[k])

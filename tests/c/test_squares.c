@@ -408,7 +408,8 @@ static void test_strided(long count)
         }
 
         /* And all at once: what they come to. It works in no more sums than it needs. */
-        pc_sum *least = tile + (positions < PC_TILE ? PC_TILE - positions : 0);
+        const size_t needed = positions < PC_LEAST_SUMS ? PC_LEAST_SUMS : positions;
+        pc_sum *least = tile + (needed < PC_TILE ? PC_TILE - needed : 0);
         static const pc_output_spec made[] = {
             {PC_SUMSQ, PC_FLOAT64, 1, 0, 0}, {PC_NORM, PC_FLOAT64, 1, 0, 0},
             {PC_RMS, PC_FLOAT64, 1, 0, 0},   {PC_SUMSQ, PC_FLOAT32, 1, 0, 0},

@@ -615,6 +615,11 @@ def work():
             pycrust.var(a, axis, where=np.broadcast_to(a[:1] != 0, a.shape), workers=3)
             pycrust.var(a, axis, ddof=0.1)
         pycrust.Accumulator(a).std()
+        for few in (a[:, :3], a[:3], a[:, :200], a[:200], a[:60, ::7], a[:, :3].T.copy()):      # in lanes
+            for axis in (0, 1):
+                pycrust.var(few, axis, where=few != 0)
+                pycrust.std(few, axis, workers=2)
+                pycrust.sum(few, axis)
 
 threading.stack_size(32768)
 for level in ("portable", pycrust.simd()):
