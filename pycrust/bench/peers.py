@@ -540,6 +540,8 @@ def compare_peers(
         skipped.append(
             "np.dot, np.linalg.norm and scipy may use several threads: install threadpoolctl to hold them to one."
         )
+    if find_spec("numbagg") is not None:
+        skipped.append("numbagg may use several threads.")
     peers = [peer for peer in installed_peers() if peer.operation in operations]
     groups = [(dtype, size) for dtype in dtypes for size in fits[dtype]]
     cases = [case.within(max(sizes)) for case in (*SHORT_AXES, *WITHOUT_NAN)]
