@@ -498,7 +498,7 @@ def compare_peers(
     progress: Progress = no_progress,
 ) -> Peers:
     """
-    Time sums, variances and norms beside NumPy, the standard library, and what is installed of bottleneck, pandas, SciPy, numba, bitrep, xsum.
+    Time sums, variances and norms beside NumPy, the standard library, and what is installed of bottleneck, numbagg, pandas, SciPy, numba, bitrep, xsum.
 
     Parameters
     ----------
