@@ -87,7 +87,7 @@ def make_parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--peers", nargs="*", choices=peers.OPERATIONS, metavar="FUNCTION",
         help="instead: compare these functions of pycrust (all by default) with those of NumPy, the standard library, "
-        "and bottleneck, pandas, SciPy, numba, bitrep and xsum as far as they are installed",
+        "and bottleneck, numbagg, pandas, SciPy, numba, bitrep and xsum as far as they are installed: whole arrays, and short axes",
     )  # fmt: skip
     what.add_argument(
         "--break-even",

@@ -309,7 +309,7 @@ def _gil_table(report: dict[str, Any]) -> Timings:
 
 def _peers(report: dict[str, Any]) -> Timings:
     for entry in report["entries"]:
-        yield f"{entry['function']}, {entry['size']} {entry['dtype']}", entry
+        yield f"{entry['function']}, {entry.get('data') or entry['size']} {entry['dtype']}", entry
 
 
 def _break_even(report: dict[str, Any]) -> Timings:

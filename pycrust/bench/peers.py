@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
 from importlib.util import find_spec
@@ -20,10 +20,11 @@ import numpy as np
 import pycrust
 from pycrust._core import _rounding_test_failures
 from pycrust.bench import plots
+from pycrust.bench.cases import SHORT_AXES, WITHOUT_NAN, functions, short
 from pycrust.bench.machine import Machine
 from pycrust.bench.report import Cell, Progress, Result, Table, no_progress, now, three_digits
 from pycrust.bench.timing import Timing, calibrate, repeated, row_task, rows_of, take_turns
-from pycrust.reference import nearest_root
+from pycrust.reference import nearest, nearest_root
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -189,15 +190,19 @@ def block_of(dtype: str) -> Array:
 
 
 def exact_results(block: Array, size: int) -> dict[str, Fraction]:
-    """Of the block repeated up to `size` elements, so that any size can be known exactly; of what is a root, its square."""
-    values = [Fraction(value) for value in block.tolist()]
+    """
+    Of the block repeated up to `size` elements, so that any size can be known exactly; of what is a root, its square.
+
+    NaN is left out.
+    """
+    values = [None if math.isnan(value) else Fraction(value) for value in block.tolist()]
     whole, rest = divmod(size, len(values))
 
     def total(power: int) -> Fraction:
-        powers = [value**power for value in values]
+        powers = [Fraction() if value is None else value**power for value in values]
         return whole * sum(powers, Fraction()) + sum(powers[:rest], Fraction())
 
-    numbers, squares = total(1), total(2)
+    size, numbers, squares = int(total(0)), total(1), total(2)
     variance = (size * squares - numbers**2) / size**2
     results = (squares, squares, numbers, numbers / size, variance, variance)
     return dict(zip(OPERATIONS, results, strict=True))
@@ -215,6 +220,30 @@ def error_of(answer: Any, operation: str, exact: Fraction) -> float:
     if answer == best:
         return 0.0
     return float(abs(Fraction(answer) / Fraction(best) - 1)) if best else math.inf
+
+
+def error_of_one(exact: dict[str, Fraction], operation: str, answer: Any) -> float:
+    return error_of(answer, operation, exact[operation])
+
+
+def error_of_many(exacts: Sequence[dict[str, Fraction]], operation: str, answers: Any) -> float:
+    """The largest error of many answers, which repeat; the best ones are the nearest that their type can hold."""
+    operation = operation.removeprefix("nan")
+    exact = [each[operation] for each in exacts]
+    answers = np.asarray(answers).ravel()
+    if answers.dtype.kind == "f":
+        rounded = nearest_root if operation in ("norm", "std") else nearest
+        best: Any = [rounded(value, answers.dtype) for value in exact]
+    else:
+        best = [int(value) for value in exact]
+    best = np.resize(np.array(best, answers.dtype), answers.shape)
+    wrong = answers != best
+    if not wrong.any():
+        return 0.0
+    answers, best = answers[wrong].astype(float), best[wrong].astype(float)
+    with np.errstate(all="ignore"):
+        errors = np.abs(answers / best - 1)
+    return math.inf if np.isnan(errors).any() else float(errors.max())
 
 
 def error_in_words(error: float) -> str:
@@ -252,7 +281,11 @@ def read_bandwidth(size: int = 2**28) -> float:
 
 @dataclass(frozen=True)
 class Entry:
-    """One function on one array: seconds per call, the relative error of its answer, and whether ours came the exact way."""
+    """
+    One function on one array: seconds per call, the relative error of its answer, and whether ours came the exact way.
+
+    `data` says in words what is reduced along an axis; it is empty for a whole array.
+    """
 
     operation: str
     dtype: str
@@ -261,6 +294,7 @@ class Entry:
     timing: Timing
     error: float
     uncertain: bool = False
+    data: str = ""
 
     @property
     def per_element(self) -> float:
@@ -276,6 +310,8 @@ class Peers(Result):
     ----------
     entries : list of Entry
         One for each function, dtype and size.
+    along_axes : list of Entry
+        The same for the arrays of `pycrust.bench.cases`.
     read_bandwidth : float
         Bytes per second that one thread reads from memory here.
     """
@@ -287,6 +323,7 @@ class Peers(Result):
     read_bandwidth: float
     machine: Machine
     skipped: list[str]
+    along_axes: list[Entry] = field(default_factory=list)
     created: str = field(default_factory=now)
 
     def groups(self) -> list[tuple[str, str]]:
@@ -330,6 +367,10 @@ class Peers(Result):
                     rows=rows,
                 )
             )
+        for title, nan in ("Short axes", False), ("Without NaN", True):
+            entries_of = [entry for entry in self.along_axes if entry.operation.startswith("nan") == nan]
+            if entries_of:
+                tables.append(table_of(title, entries_of))
         tables[-1].notes = [
             "GB/s and time (as a multiple of pycrust's): at the largest n. Here one thread reads "
             f"{three_digits(self.read_bandwidth / 1e9)} GB/s from memory.",
@@ -363,6 +404,7 @@ class Peers(Result):
                     "operation": entry.operation,
                     "dtype": entry.dtype,
                     "size": entry.size,
+                    "data": entry.data,
                     "function": entry.peer,
                     "ns_per_element": 1e9 * entry.per_element,
                     "right": entry.error == 0,
@@ -370,7 +412,7 @@ class Peers(Result):
                     "exact_way": entry.uncertain,
                     **entry.timing.to_dict(),
                 }
-                for entry in self.entries
+                for entry in [*self.entries, *self.along_axes]
             ],
         }
 
@@ -425,12 +467,25 @@ class Peers(Result):
         )
 
 
-def short(size: int) -> str:
-    """10, 1000, 10⁶."""
-    exponent = round(math.log10(size))
-    if size < 10_000 or size != 10**exponent:
-        return str(size)
-    return "10" + str(exponent).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+def table_of(title: str, entries: Sequence[Entry]) -> Table:
+    """For each array and operation a row per function, the first of which is ours."""
+    rows: list[list[Cell | str]] = []
+    before: tuple[str, ...] = ()
+    for entry in entries:
+        group = entry.data, entry.dtype, entry.operation
+        if group != before:
+            ours = entry
+        rows.append(
+            [
+                "" if group[:2] == before[:2] else f"{entry.data}, {entry.dtype}",
+                entry.peer,
+                three_digits(1e9 * entry.per_element),
+                "" if entry is ours else f"×{three_digits(entry.per_element / ours.per_element)}",
+                Cell(error_in_words(entry.error), good=entry.error == 0),
+            ]
+        )
+        before = group
+    return Table(f"{title}: nanoseconds per element", ["", "", "ns", "time", "answer"], rows, left=(0, 1))
 
 
 def compare_peers(
@@ -443,12 +498,12 @@ def compare_peers(
     progress: Progress = no_progress,
 ) -> Peers:
     """
-    Time sums, variances and norms beside NumPy, the standard library, and what is installed of bottleneck, pandas, SciPy, numba, bitrep, xsum.
+    Time sums, variances and norms beside NumPy, the standard library, and what is installed of bottleneck, numbagg, pandas, SciPy, numba, bitrep, xsum.
 
     Parameters
     ----------
     sizes : sequence of int, optional
-        Numbers of elements. Sizes that would not fit a quarter of the free memory are left out.
+        Numbers of elements of one-dimensional arrays. Sizes that would not fit a quarter of the free memory are left out.
     dtypes : sequence of str, optional
         Of the arrays: any of float64, float32 and the integer dtypes.
     operations : sequence of {'sumsq', 'norm', 'sum', 'mean', 'var', 'std'}, optional
@@ -467,7 +522,9 @@ def compare_peers(
     -----
     The arrays repeat a block of 1009 values, so that the right answer is known exactly at
     every size, from Python's fractions. Functions take turns on the same array. One whose call
-    would take more than half a second is left out at that size. Each function has one thread; for
+    would take more than half a second is left out at that size. The same functions are also timed on
+    points, pixels and frames, along a short axis, and on numbers some of which are NaN: arrays of at
+    most ten million numbers, and of no more than the largest of `sizes`, unless that is one result. Each function has one thread; for
     BLAS, which brings its own, that takes the package threadpoolctl.
     """
     machine = Machine.this()
@@ -483,40 +540,78 @@ def compare_peers(
         skipped.append(
             "np.dot, np.linalg.norm and scipy may use several threads: install threadpoolctl to hold them to one."
         )
+    if find_spec("numbagg") is not None:
+        skipped.append("numbagg may use several threads.")
     peers = [peer for peer in installed_peers() if peer.operation in operations]
     groups = [(dtype, size) for dtype in dtypes for size in fits[dtype]]
-    costs = {(dtype, size): len(peers) * (0.03 + min(rounds * 4e-9 * size, 3.0)) for dtype, size in groups}
-    total, done = sum(costs.values()), 0.0
-    entries: list[Entry] = []
-    slow: dict[tuple[str, str], float] = {}
-    for dtype, size in groups:
-        cost = costs[dtype, size]
+    cases = [case.within(max(sizes)) for case in (*SHORT_AXES, *WITHOUT_NAN)]
+    skipped += [f"no memory for {case.in_words()}" for case in cases if 2 * case.nbytes > room]
+    of_case = {
+        case: [
+            Peer(name, operation, lambda x, call=call: partial(call, x))  # type: ignore[misc]
+            for operation in case.operations
+            if operation.removeprefix("nan") in operations
+            for name, call in functions(operation, case.axis)
+        ]
+        for case in cases
+        if 2 * case.nbytes <= room
+    }
+    costs = {(dtype, size): cost_of(peers, size, rounds) for dtype, size in groups}
+    costs_of_cases = {case: cost_of(found, case.size, rounds) for case, found in of_case.items()}
+    total, done = sum(costs.values()) + sum(costs_of_cases.values()), 0.0
 
-        def inner(label: str, part: float, whole: float, before: float = done, cost: float = cost) -> None:
+    def compared(cost: float, label: str, *arguments: Any) -> list[Entry]:
+        nonlocal done
+        before = done
+        done += cost
+        progress(label, before, total)
+
+        def inner(label: str, part: float, whole: float) -> None:
             progress(label, before + cost * (part / whole if whole else 1.0), total)
 
-        label = f"{dtype}, n = {short(size)}"
-        progress(label, done, total)
         with one_blas_thread():
-            entries += compare(peers, dtype, size, slow, rounds, seconds, inner)
-        done += cost
+            return list(compare(*arguments, label=label, rounds=rounds, seconds=seconds, progress=inner))
+
+    entries: list[Entry] = []
+    slow: dict[tuple[str, str], float] = {}
+    for (dtype, size), cost in costs.items():
+        block = block_of(dtype)
+        exact = exact_results(block, size)
+        error = partial(error_of_one, exact)
+        entries += compared(cost, f"{dtype}, n = {short(size)}", peers, np.resize(block, size), error, slow)
     entries.sort(key=lambda entry: (operations.index(entry.operation), dtypes.index(entry.dtype)))
-    return Peers(entries, read_bandwidth(), machine, skipped)
+    along_axes: list[Entry] = []
+    for case, cost in costs_of_cases.items():
+        if of_case[case]:
+            block = case.block()
+            error = partial(error_of_many, [exact_results(column, case.depth) for column in block.T])
+            found = compared(cost, f"{case.in_words()}, {case.dtype}", of_case[case], case.array(block), error, {})
+            along_axes += [replace(entry, data=case.in_words()) for entry in found]
+    return Peers(entries, read_bandwidth(), machine, skipped, along_axes)
+
+
+def cost_of(peers: Sequence[Peer], size: int, rounds: int) -> float:
+    """About how many seconds it takes to compare them."""
+    return len(peers) * (0.03 + min(rounds * 4e-9 * size, 3.0))
 
 
 def compare(
     peers: Sequence[Peer],
-    dtype: str,
-    size: int,
+    x: Array,
+    error: Callable[[str, Any], float],
     per_element: dict[tuple[str, str], float],
+    *,
+    label: str,
     rounds: int,
     seconds: float,
     progress: Progress,
 ) -> Iterator[Entry]:
-    """All the functions on one array. `per_element` remembers their speed from size to size."""
-    block = block_of(dtype)
-    x = np.resize(block, size)
-    exact = exact_results(block, size)
+    """
+    All the functions on one array.
+
+    `error` tells that of an operation's answer; `per_element` remembers the speed of the functions from size to size.
+    """
+    dtype, size = x.dtype.name, x.size
     tasks, errors, uncertain = [], {}, {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's, of results that the table calls wrong
@@ -526,13 +621,13 @@ def compare(
             try:
                 call = peer.prepare(x)
                 before = _rounding_test_failures()
-                errors[peer] = error_of(call(), peer.operation, exact[peer.operation])
+                errors[peer] = error(peer.operation, call())
                 uncertain[peer] = _rounding_test_failures() > before
                 times, each = calibrate(repeated(call), at_least=0.005)
             except (TypeError, ValueError):  # it does not take this dtype
                 continue
             per_element[peer.name, dtype] = each / size
-            tasks.append(row_task(peer, repeated(call), times, each, 1, f"{peer.name}, {dtype}, n = {short(size)}"))
+            tasks.append(row_task(peer, repeated(call), times, each, 1, f"{peer.name}, {label}"))
         measured = take_turns(tasks, rounds=rounds, seconds=seconds, progress=progress)
     for peer, laps in measured.items():
         yield Entry(peer.operation, dtype, size, peer.name, rows_of(laps, 1), errors[peer], uncertain[peer])

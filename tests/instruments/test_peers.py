@@ -12,9 +12,11 @@ from matplotlib.figure import Figure
 import pycrust
 from pycrust.bench import break_even, compare_peers, peers
 from pycrust.bench.breakeven import BreakEven
+from pycrust.bench.cases import SHORT_AXES, WITHOUT_NAN, Case, short
 from pycrust.bench.cli import main, up_to
+from pycrust.bench.compare import timings
 from pycrust.bench.machine import Machine
-from pycrust.bench.peers import OPERATIONS, block_of, error_in_words, error_of, exact_results, short
+from pycrust.bench.peers import OPERATIONS, block_of, error_in_words, error_of, error_of_many, exact_results
 from pycrust.bench.timing import Timing
 
 pytestmark = pytest.mark.thread_unsafe(reason="measures, and draws with matplotlib")
@@ -62,6 +64,48 @@ def test_short():
     assert [short(size) for size in (10, 1000, 10**6, 10**12, 31_623)] == ["10", "1000", "10⁶", "10¹²", "31623"]
 
 
+# ---- arrays reduced along an axis -------------------------------------------
+
+
+@pytest.mark.parametrize("case", [*SHORT_AXES, *WITHOUT_NAN], ids=str)
+@pytest.mark.parametrize("largest", [1, 2500])
+def test_the_exact_answers_are_those_of_the_array(case, largest):
+    case = case.within(largest)
+    block = case.block()
+    x = case.array(block)
+    assert x.shape == case.shape and x.size <= max(largest, case.depth) and x.flags.c_contiguous
+    assert x.dtype == case.dtype and (largest == 1 or (case.nan > 0) == bool(np.isnan(x).any()))
+    exacts = [exact_results(column, case.depth) for column in block.T]
+    for k, row in enumerate(np.moveaxis(x, case.axis, -1).reshape(-1, case.depth)):
+        values = [Fraction(value) for value in row.tolist() if value == value]
+        mean = sum(values) / len(values)
+        exact = exacts[k % len(exacts)]
+        assert (exact["sum"], exact["mean"]) == (sum(values), mean)
+        assert exact["std"] == sum((value - mean) ** 2 for value in values) / len(values)
+
+
+def test_arrays_keep_the_axis_that_is_reduced():
+    frames, pixels = Case("f", (10, 1000), 0, "int16", ()), Case("p", (50, 50, 3), 2, "uint8", ())
+    assert [frames.within(size).shape for size in (1, 99, 10**6)] == [(10, 1), (10, 9), (10, 1000)]
+    assert [pixels.within(size).shape for size in (1, 75, 10**6)] == [(1, 1, 3), (5, 5, 3), (50, 50, 3)]
+    assert frames.within(10**6).in_words() == "f, 10 × 1000, axis=0"
+
+
+def test_the_largest_error_of_many_answers():
+    exacts = [{"mean": Fraction(1, 3), "std": Fraction(2)}, {"mean": Fraction(0), "std": Fraction(1)}]
+    for dtype in np.float64, np.float32:
+        right = np.array([1, 0, 1], dtype) / dtype(3)
+        assert error_of_many(exacts, "mean", right) == error_of_many(exacts, "nanmean", right) == 0
+        assert error_of_many(exacts, "std", np.sqrt(np.array([2, 1], dtype))) == 0
+        for wrong in np.nextafter(right[2], dtype(1)), dtype(2):
+            answers = np.array([right[0], 0, wrong], dtype)
+            assert error_of_many(exacts, "mean", answers) == pytest.approx(abs(float(wrong) / float(right[0]) - 1))
+        for wrong in 1e-30, math.nan, math.inf:
+            assert error_of_many(exacts, "mean", np.array([right[0], wrong, right[2]], dtype)) == math.inf
+    assert error_of_many([{"sum": Fraction(3)}, {"sum": Fraction(4)}], "sum", np.array([[3, 4], [3, 4]])) == 0
+    assert error_of_many([{"sum": Fraction(3)}, {"sum": Fraction(4)}], "sum", np.array([3, 5])) == 0.25
+
+
 # ---- peers ------------------------------------------------------------------
 
 
@@ -103,6 +147,41 @@ def test_what_needed_the_exact_way_is_counted(result, monkeypatch):
     assert "1 of 1 here" in str(of_tie)
 
 
+def test_short_axes_are_measured(result):
+    measured = {(entry.data.split(",")[0], entry.dtype, entry.peer) for entry in result.along_axes}
+    assert measured >= {
+        (case.name, case.dtype, f"{module}.{'linalg.' * (module == 'np' and operation == 'norm')}{operation}")
+        for case in SHORT_AXES
+        for operation in case.operations
+        for module in ("pycrust", "np")
+    }
+    assert all(entry.error == 0 for entry in result.along_axes if entry.peer.startswith("pycrust."))
+    assert max(entry.error for entry in result.along_axes) > 0
+    leave_nan_out = {entry.operation for entry in result.along_axes if entry.operation.startswith("nan")}
+    assert leave_nan_out == {name for name in ("nanmean", "nanstd") if hasattr(pycrust, name)}
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_table_of_short_axes_fits(result, width):
+    table = next(table for table in result.tables() if table.title.startswith("Short axes"))
+    lines = table.plain(width).splitlines()
+    assert max(map(len, lines)) <= width
+    heads = [number for number, line in enumerate(lines) if line.split() == ["ns", "time", "answer"]]
+    assert len(heads) == 1, "columns side by side"
+    assert len(lines) < 2 * len(table.rows)
+
+
+def test_what_leaves_nan_out_is_measured_once_pycrust_can(monkeypatch):
+    monkeypatch.setattr(pycrust, "nanmean", np.nanmean, raising=False)
+    monkeypatch.delattr(pycrust, "nanstd", raising=False)
+    measured = compare_peers([1000], ["float64"], ["mean", "std"], rounds=1).along_axes
+    measured = [entry for entry in measured if entry.operation.startswith("nan")]
+    assert {entry.operation for entry in measured} == {"nanmean"}
+    assert {"pycrust.nanmean", "np.nanmean"} <= {entry.peer for entry in measured}
+    assert {entry.data for entry in measured} == {"10 % NaN, 1000", "no NaN, 1000", "10 % NaN, 12 × 83, axis=0"}
+    assert all(entry.error < 1e-12 for entry in measured)
+
+
 def test_ours_is_right_and_the_wrapping_sum_is_not(result):
     for operation, dtype in result.groups():
         assert all(entry.error == 0 for entry in result.of(operation, dtype)[f"pycrust.{operation}(x)"].values())
@@ -124,12 +203,15 @@ def test_a_wrong_answer_is_seen(monkeypatch):
 
 def test_tables_and_json(result):
     text = repr(result)
-    assert text.count("nanoseconds per element") == 2 * len(OPERATIONS)
+    for title in (*(f"{operation} of {dtype}" for operation, dtype in result.groups()), "Short axes"):
+        assert text.count(f"{title}: nanoseconds per element") == 1
     assert "GB/s" in text and "wrong" in text and "right" in text
     written = json.loads(json.dumps(result.to_dict(), allow_nan=False))
     assert written["schema"] == "pycrust.bench.peers"
     assert written["read_bandwidth"] > 0
     assert {entry["right"] for entry in written["entries"]} == {True, False}
+    assert sum(bool(entry["data"]) for entry in written["entries"]) == len(result.along_axes)
+    assert len(timings(written, "new.json")) == len(written["entries"]), "each has a name of its own in a comparison"
 
 
 def test_plot(result):

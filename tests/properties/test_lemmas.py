@@ -128,7 +128,7 @@ def starts(p):
     return np.ldexp(np.arange(2 ** (p - 1), 2**p, dtype=float), 1 - p)[:, None]
 
 
-def test_a_certified_square(p):
+def test_a_bounded_square(p):
     g = 2.0 ** (1 - p)
     s, x = starts(p), floats(p, -p - 3, 1)
     x = x[x > 0]
@@ -145,7 +145,7 @@ def test_a_certified_square(p):
     assert error[held].max() > g / 2 ** (p + 3)  # no smaller bound would do
 
 
-def test_a_certified_square_without_fused_operations(p):
+def test_a_bounded_square_without_fused_operations(p):
     g = 2.0 ** (1 - p)
     s, x = starts(p), floats(p, -p - 3, 1)
     x = x[x > 0]
@@ -165,7 +165,7 @@ def test_a_certified_square_without_fused_operations(p):
     assert (abs(both) <= 0.75 * g)[held].all()
 
 
-def test_what_a_certified_sum_adds_up(p):
+def test_what_a_bounded_sum_adds_up(p):
     """t grows by at most g/2, and errs by at most i g / 2^(p+1), in its i-th addition; so does b of the sum."""
     g = 2.0 ** (1 - p)
     lost = floats(p, -2 * p - 2, -p)
@@ -209,8 +209,8 @@ def test_the_sum_stays_where_its_bits_are():
 
 # Each file states lemmas; with this much less in a hypothesis, or more in a claim, they are wrong.
 GAPPA = [
-    ("certified.g", "1b-107", "1b-108"),
-    ("certified.g", "1025b-106", "1023b-106"),
+    ("bounded.g", "1b-107", "1b-108"),
+    ("bounded.g", "1025b-106", "1023b-106"),
     ("fused.g", "[1b-24", "[1b-25"),
     ("halves.g", "@FIX(x, -101)", "@FIX(x, -102)"),
     ("halves.g", "2251799813685247b-50", "2251799813685248b-50"),

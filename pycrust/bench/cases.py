@@ -1,0 +1,124 @@
+"""Arrays of the shapes that people reduce along one axis, and arrays with NaN: what `compare_peers` times beside whole arrays."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+import pycrust
+
+Array = np.ndarray[Any, Any]
+BLOCK = (1009, 101)  # numbers in each column, and columns: the array repeats them
+
+
+@dataclass(frozen=True)
+class Case:
+    """
+    An array to be reduced along one axis.
+
+    Attributes
+    ----------
+    name : str
+    shape : tuple of int
+        At most: `within` makes it smaller, except for the axis that is reduced.
+    axis : int
+        The first or the last.
+    dtype : str
+    operations : tuple of str
+        Names of functions of pycrust; of those of `nan` those that it has.
+    nan : float
+        Which part of the numbers is NaN.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    axis: int
+    dtype: str
+    operations: tuple[str, ...]
+    nan: float = 0.0
+
+    @property
+    def depth(self) -> int:
+        return self.shape[self.axis]
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * np.dtype(self.dtype).itemsize
+
+    def within(self, largest: int) -> "Case":
+        """The same with no more than this many elements, or with one result."""
+        others = len(self.shape) - 1
+        if not others:
+            shape: tuple[int, ...] = (min(self.depth, largest),)
+        else:
+            side = max(1, math.floor((largest / self.depth) ** (1 / others)))
+            shape = tuple(size if k == self.axis else min(size, side) for k, size in enumerate(self.shape))
+        return replace(self, shape=shape)
+
+    def block(self) -> Array:
+        """Numbers, each column of which is reduced to one result; it repeats along both axes."""
+        rng = np.random.default_rng(2024)
+        shape = min(BLOCK[0], self.depth), min(BLOCK[1], self.size // self.depth)
+        if np.dtype(self.dtype).kind == "f":
+            x = rng.standard_normal(shape).astype(self.dtype)
+        else:
+            limits = np.iinfo(np.dtype(self.dtype))
+            x = rng.integers(limits.min, limits.max, shape, dtype=self.dtype, endpoint=True)
+        if self.nan:
+            x[rng.random(shape) < self.nan] = np.nan
+        return x
+
+    def array(self, block: Array) -> Array:
+        """The C-contiguous array."""
+        columns = block[np.arange(self.depth) % len(block)]
+        columns = columns[:, np.arange(self.size // self.depth) % block.shape[1]]
+        return np.ascontiguousarray(columns.T if self.axis else columns).reshape(self.shape)
+
+    def in_words(self) -> str:
+        sizes = " × ".join(short(size) for size in self.shape)
+        return f"{self.name}, {sizes}" + f", axis={self.axis}" * (len(self.shape) > 1)
+
+
+SHORT_AXES = (
+    Case("points", (10**6, 3), 1, "float64", ("norm", "mean", "var")),
+    Case("points", (10**6, 3), 1, "float32", ("norm",)),
+    Case("pixels", (1000, 1000, 3), 2, "uint8", ("mean", "var")),
+    Case("frames", (10, 10**6), 0, "float64", ("mean", "std")),
+    Case("coordinates", (3, 10**6), 0, "float64", ("sum",)),
+)
+WITHOUT_NAN = (
+    Case("10 % NaN", (10**6,), 0, "float64", ("nanmean", "nanstd"), nan=0.1),
+    Case("no NaN", (10**6,), 0, "float64", ("nanmean", "nanstd")),
+    Case("10 % NaN", (12, 10**5), 0, "float64", ("nanmean", "nanstd"), nan=0.1),
+)
+
+
+def functions(operation: str, axis: int) -> Iterator[tuple[str, Callable[[Array], Any]]]:
+    """The functions that compute it along an axis, pycrust's first; nothing if pycrust has none."""
+    if not hasattr(pycrust, operation):
+        return
+    yield f"pycrust.{operation}", partial(getattr(pycrust, operation), axis=axis)
+    numpy = "linalg.norm" if operation == "norm" else operation
+    yield f"np.{numpy}", partial(np.linalg.norm if operation == "norm" else getattr(np, operation), axis=axis)
+    name = "nan" + operation.removeprefix("nan")
+    for module, options in ("bottleneck", {}), ("numbagg", {"ddof": 0} if name in ("nanvar", "nanstd") else {}):
+        try:
+            yield f"{module}.{name}", partial(getattr(import_module(module), name), axis=axis, **options)
+        except (ImportError, AttributeError):
+            pass
+
+
+def short(size: int) -> str:
+    """10, 1000, 10⁶."""
+    exponent = round(math.log10(size))
+    if size < 10_000 or size != 10**exponent:
+        return str(size)
+    return "10" + str(exponent).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
