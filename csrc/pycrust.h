@@ -11,6 +11,14 @@
 extern "C" {
 #endif
 
+/* What else a pc_status may be, in the core alone. */
+enum {
+    PC_UNKNOWN_LEVEL = 64, /* no SIMD level has that name */
+    PC_ABSENT_LEVEL,       /* this build, CPU or operating system lacks that level */
+    PC_OUT_OF_RANGE,       /* no sum of doubles is that large, or that fine */
+    PC_INCONCLUSIVE        /* the rounding test of a bounded sum failed: sum exactly */
+};
+
 /* The double nearest to *x, ties to even, under any rounding mode. */
 double pc_u128_round(const pc_u128 *x);
 
@@ -121,6 +129,18 @@ size_t pc_accumulator_export(const pc_accumulator *acc, pc_moment part, uint64_t
                              int *exponent, int *negative);
 pc_status pc_accumulator_import(pc_accumulator *acc, pc_moment part, const uint64_t *words,
                                 size_t count, int exponent, int negative);
+
+/* A result, and the type in which to give it: PC_FLOAT64, PC_FLOAT32 or PC_FLOAT16, two of them
+ * (real and imaginary part) if parts is 2, as for the sum or mean of complex numbers; or, for the
+ * sum of integers or of their squares, PC_INT64 or PC_UINT64. A variance is divided by
+ * count - ddof / 2^ddof_bits: if ddof_bits is not 0, count << ddof_bits must be below 2^64. */
+typedef struct {
+    pc_statistic result;
+    pc_type type;
+    int parts;
+    uint64_t ddof;
+    unsigned ddof_bits;
+} pc_output_spec;
 
 /* ---- results (round.c) ----------------------------------------------------- */
 
