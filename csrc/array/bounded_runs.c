@@ -1,4 +1,5 @@
 /* Runs of floats through the bounded kernels into sums with an error bound. */
+#include "bounded_runs.h"
 #include "../sums/bounded.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* Contiguous numbers: block by block through the kernels into an accumulator; one by one where no
  * kernel applies. */
 #include "contiguous.h"
-#include "../sums/bounded.h"
+#include "bounded_runs.h"
 #include "../base/fpenv.h"
 
 #include <string.h>

@@ -1,5 +1,6 @@
 /* Sums of arrays: axes and strides, positions and tiles, results. */
 #include "contiguous.h"
+#include "bounded_runs.h"
 #include "../sums/bounded.h"
 #include "../base/fpenv.h"
 #include "lanes.h"

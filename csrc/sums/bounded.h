@@ -5,7 +5,7 @@
 #ifndef PYCRUST_BOUNDED_H
 #define PYCRUST_BOUNDED_H
 
-#include "../kernels/kernels.h"
+#include "accumulator.h"
 
 /* Whether only the exact sum will do: for NaN, Inf, numbers out of the kernels' range, or an error
  * bound that overflows. */
@@ -38,23 +38,5 @@ int bounded_spans_zero(const pc_window *sum);
 
 /* One more for pc_rounding_test_failures. */
 void count_rounding_test_failure(void);
-
-/* ---- bounded_runs.c ------------------------------------------------------------------- */
-
-/* Whether the level in use has a bounded kernel for this type of floats. */
-static inline int has_bounded(pc_type type)
-{
-    return pc_kernels_in_use()->bounded[0][type - PC_FLOAT16] != NULL;
-}
-
-/* Add `count` reals, `stride` bytes apart (the parts of complex numbers: contiguous), without
- * counting them. */
-void add_bounded(pc_accumulator *acc, pc_type type, int parts, const char *x, ptrdiff_t stride,
-                 size_t count);
-
-/* Add and count adjacent columns, n rows `stride` bytes apart: column c to sums[c]. `columns` is a
- * multiple of 8, at most PC_TILE. */
-void add_bounded_columns(pc_sum *sums, pc_type type, const char *x, ptrdiff_t stride, size_t n,
-                         size_t columns);
 
 #endif
