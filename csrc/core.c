@@ -1,36 +1,120 @@
-/* The table of core_table.h. */
+/* The table of core_table.h, and the functions of pycrust_capi.h: they check what the core takes
+ * for granted. */
 #include "core_table.h"
+#include "sums/accumulator.h"
 
-static pc_status reduce(pc_type type, int parts, const void *data, size_t count,
-                        const pc_output_spec *figure, void *out)
+/* How many numbers of type *real one of `type` consists of: 1, 2 if it is complex, 0 if there is
+ * no such type. */
+static int split(pc_type type, pc_type *real)
 {
-    pc_accumulator acc;
-    return pc_reduce_contiguous(type, parts, data, count, figure, &acc, out);
+    if ((unsigned)type > PC_COMPLEX128)
+        return 0;
+    *real = type == PC_COMPLEX64 ? PC_FLOAT32 : type == PC_COMPLEX128 ? PC_FLOAT64 : type;
+    return *real == type ? 1 : 2;
 }
 
-static size_t accumulator_size(void)
+static int is_linear(pc_statistic statistic)
+{
+    return statistic == PC_SUM || statistic == PC_MEAN;
+}
+
+/* The sums that a statistic needs; 0 if there is no such statistic. */
+static uint32_t sums_for(pc_statistic statistic)
+{
+    if ((unsigned)statistic > PC_STD)
+        return 0;
+    return is_linear(statistic)                         ? PC_WITH_NUMBERS
+           : statistic == PC_VAR || statistic == PC_STD ? PC_WITH_NUMBERS | PC_WITH_SQUARES
+                                                        : PC_WITH_SQUARES;
+}
+
+/* Whether a result may have that type; *spec is then for the core. */
+static int specify(pc_statistic statistic, uint64_t ddof, pc_type out_type, pc_output_spec *spec)
+{
+    spec->result = statistic;
+    spec->parts = split(out_type, &spec->type);
+    spec->ddof = ddof;
+    spec->ddof_bits = 0;
+    if (!sums_for(statistic) || spec->parts == 0)
+        return 0;
+    if (spec->parts == 2)
+        return is_linear(statistic);
+    return is_float(out_type) || ((out_type == PC_INT64 || out_type == PC_UINT64) &&
+                                  (statistic == PC_SUM || statistic == PC_SUMSQ));
+}
+
+static pc_status api_accumulator_init(pc_accumulator *acc, pc_statistic statistic)
+{
+    if (!sums_for(statistic))
+        return PC_INVALID;
+    pc_accumulator_clear(acc, statistic);
+    return PC_OK;
+}
+
+static size_t api_accumulator_size(void)
 {
     return sizeof(pc_accumulator);
 }
 
-static void accumulator_add(pc_accumulator *acc, pc_type type, int parts, const void *data,
-                            size_t count)
+static pc_status api_accumulator_add(pc_accumulator *acc, pc_type type, const void *data,
+                                     size_t count)
 {
+    const int parts = split(type, &type);
+    if (!parts)
+        return PC_INVALID;
+    if (count > UINT64_MAX - acc->count)
+        return PC_TOO_LARGE;
     pc_add_numbers(acc, type, parts, data, count);
+    return PC_OK;
 }
 
-static uint64_t accumulator_count(const pc_accumulator *acc)
+static pc_status api_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other)
+{
+    const uint32_t missing = acc->flags & ~other->flags;
+    if (missing & (PC_WITH_NUMBERS | PC_WITH_SQUARES))
+        return PC_INVALID;
+    return pc_accumulator_merge(acc, other);
+}
+
+static uint64_t api_accumulator_count(const pc_accumulator *acc)
 {
     return acc->count;
 }
 
-static pc_status accumulator_result(const pc_accumulator *acc, const pc_output_spec *figure,
-                                    void *out)
+static pc_status api_accumulator_result(const pc_accumulator *acc, pc_statistic statistic,
+                                        uint64_t ddof, pc_type out_type, void *out)
 {
-    return pc_accumulator_round(acc, figure, out);
+    pc_output_spec spec;
+    if (!specify(statistic, ddof, out_type, &spec) || sums_for(statistic) & ~acc->flags)
+        return PC_INVALID;
+    const uint32_t nonfinite = pc_accumulator_nonfinite(acc);
+    const int complex = acc->part[PC_IMAGINARY].flags || nonfinite >> PC_NONFINITE_BITS;
+    if (complex && spec.parts == 1 && is_linear(statistic))
+        return PC_INVALID;
+    if (nonfinite && !is_float(spec.type))
+        return PC_TOO_LARGE;
+    return pc_accumulator_round(acc, &spec, out);
 }
 
-static pc_status sum_of_squares(uint64_t n, pc_u128 *sum)
+static pc_status api_reduce(pc_type type, const void *data, size_t count, pc_statistic statistic,
+                            uint64_t ddof, pc_type out_type, void *out)
+{
+    pc_accumulator acc;
+    pc_output_spec spec;
+    pc_type real;
+    const int parts = split(type, &real);
+    if (!parts || !specify(statistic, ddof, out_type, &spec))
+        return PC_INVALID;
+    if (parts == 2 && spec.parts == 1 && is_linear(statistic))
+        return PC_INVALID;
+    if (is_float(spec.type))
+        return pc_reduce_contiguous(real, parts, data, count, &spec, &acc, out);
+    pc_accumulator_clear(&acc, statistic); /* an integer result needs the exact sum */
+    pc_add_numbers(&acc, real, parts, data, count);
+    return api_accumulator_result(&acc, statistic, ddof, out_type, out);
+}
+
+static pc_status api_sum_of_squares(uint64_t n, pc_u128 *sum)
 {
     if (n > PC_RANGE_MAX)
         return PC_TOO_LARGE;
@@ -42,14 +126,14 @@ const pc_core_table pc_core = {
     .api = {.abi = PYCRUST_ABI,
             .size = sizeof(pycrust_capi),
             .simd = pc_simd,
-            .reduce = reduce,
-            .accumulator_size = accumulator_size,
-            .accumulator_init = pc_accumulator_clear,
-            .accumulator_add = accumulator_add,
-            .accumulator_count = accumulator_count,
-            .accumulator_merge = pc_accumulator_merge,
-            .accumulator_result = accumulator_result,
-            .sum_of_squares = sum_of_squares},
+            .reduce = api_reduce,
+            .accumulator_size = api_accumulator_size,
+            .accumulator_init = api_accumulator_init,
+            .accumulator_add = api_accumulator_add,
+            .accumulator_merge = api_accumulator_merge,
+            .accumulator_count = api_accumulator_count,
+            .accumulator_result = api_accumulator_result,
+            .sum_of_squares = api_sum_of_squares},
     .size = sizeof(pc_core_table),
     .simd_names = pc_simd_names,
     .simd_usable = pc_simd_usable,

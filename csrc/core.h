@@ -1,5 +1,5 @@
-/* The functions of pycrust.h for our extension modules: out of the table of pycrust._core. Under
- * their own names, so that what calls them reads like any C. */
+/* The functions of pycrust.h for pycrust's own extension modules: macros map each name to the
+ * table of pycrust._core. */
 #ifndef PYCRUST_CORE_H
 #define PYCRUST_CORE_H
 
@@ -19,8 +19,9 @@ static inline int import_core(void)
     Py_XDECREF(capsule);
     Py_XDECREF(module);
     if (core && core->size != sizeof *core) {
-        PyErr_SetString(PyExc_ImportError,
-                        "the extension modules of pycrust are of different builds");
+        PyErr_SetString(
+            PyExc_ImportError,
+            "the extension modules of pycrust come from different builds: reinstall pycrust");
         core = NULL;
     }
     return core ? 0 : -1;

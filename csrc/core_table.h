@@ -1,6 +1,6 @@
-/* The table through which the extension modules reach the C core: it is linked into pycrust._core
- * alone. First what guests see (pycrust_capi.h), then what our own modules need, which may change
- * with every version. */
+/* The table of functions of the C core, which is linked into pycrust._core alone. First the public
+ * API (pycrust_capi.h); the rest is for pycrust's own modules, and may change with every version.
+ */
 #ifndef PYCRUST_CORE_TABLE_H
 #define PYCRUST_CORE_TABLE_H
 
@@ -10,7 +10,7 @@
 
 typedef struct {
     pycrust_capi api;
-    size_t size; /* of this struct: another one was built from other sources */
+    size_t size; /* of this struct; differs between incompatible builds */
     const char *const *simd_names;
     int (*simd_usable)(const char *name);
     const char *(*simd)(void);

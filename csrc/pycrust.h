@@ -1,7 +1,8 @@
-/* pycrust: the public C face. Usable from C without Python.
+/* The C core, usable without Python. (Extension modules call the installed pycrust instead:
+ * pycrust/include/pycrust_capi.h.)
  *
- * No function here allocates, prints, or touches Python. All are safe to call
- * from any number of threads, as long as no two write to the same argument. */
+ * No function here allocates, prints or touches Python. Any number of threads may call them, as
+ * long as none writes to an argument that another uses. Arguments are not checked. */
 #ifndef PYCRUST_H
 #define PYCRUST_H
 
@@ -11,13 +12,20 @@
 extern "C" {
 #endif
 
+/* What else a pc_status may be, in the core alone. */
+enum {
+    PC_UNKNOWN_LEVEL = 64, /* no SIMD level has that name */
+    PC_ABSENT_LEVEL,       /* this build, CPU or operating system lacks that level */
+    PC_OUT_OF_RANGE,       /* no sum of doubles is that large, or that fine */
+    PC_INCONCLUSIVE        /* the rounding test of a bounded sum failed: sum exactly */
+};
+
 /* The double nearest to *x, ties to even, under any rounding mode. */
 double pc_u128_round(const pc_u128 *x);
 
-/* ---- SIMD levels (dispatch.c) ------------------------------------------- */
+/* ---- SIMD levels (kernels/dispatch.c) ------------------------------------ */
 
-/* The names, slowest first, NULL at the end; `simd_usable` says whether this
- * machine can run one. */
+/* The names, slowest first, then NULL; and whether this machine can run one. */
 extern const char *const pc_simd_names[];
 int pc_simd_usable(const char *name);
 
@@ -26,7 +34,7 @@ int pc_simd_usable(const char *name);
 const char *pc_simd(void);
 pc_status pc_simd_use(const char *name);
 
-/* ---- 1^2 + 2^2 + ... + n^2 (range.c) ------------------------------------ */
+/* ---- 1^2 + 2^2 + ... + n^2 (array/range.c) --------------------------------- */
 
 /* The largest n whose sum fits a signed 128-bit integer. */
 #define PC_RANGE_MAX UINT64_C(7991780883560)
@@ -51,25 +59,24 @@ size_t pc_walk_stops(pc_walk *walk, const uint64_t *stops, size_t count, uint64_
 /* The same with a stop at each of the next `count` integers, from i + 1 on. */
 void pc_walk_each(pc_walk *walk, size_t count, uint64_t *lo, uint64_t *hi);
 
-/* For many n in any order, with sums below 2^64: walk on, writing the sum at i,
- * i + 2, ... (i even); then, from a table of these that starts at 0 and ends with
- * those of `last`, the sum at each n (0 for n < 0; n > last means last, should
- * someone write to the array meanwhile). Half a table is half the memory to be
- * had and filled. */
+/* For many n in any order, with sums below 2^64. First fill a table: walk on, and write the sum
+ * at i, i + 2, ... (i even; every other one, to halve the memory). Then look up the sum at each n
+ * in a table from 0 to `last`. n < 0 gives 0, and n > last the sum at `last`: another thread may
+ * change the array of n meanwhile. */
 void pc_walk_even(pc_walk *walk, size_t count, uint64_t *even);
 void pc_sums_from_even(const uint64_t *even, uint64_t last, const int64_t *n, size_t count,
                        uint64_t *sum);
 
-/* n(n+1)(2n+1)/6, for n <= PC_RANGE_MAX; 0 for the n < 0 of an array. */
+/* n(n+1)(2n+1)/6, for n <= PC_RANGE_MAX; in an array, n < 0 gives 0. */
 void pc_formula(uint64_t n, pc_u128 *sum);
 void pc_formula_many(const int64_t *n, size_t count, uint64_t *lo, uint64_t *hi);
 
 /* pc_u128_round of each (lo[k], hi[k]). */
 void pc_round_many(const uint64_t *lo, const uint64_t *hi, size_t count, double *out);
 
-/* ---- exact running sums (accumulator.c) ----------------------------------- */
+/* ---- exact running sums (sums/accumulator.c) -------------------------------- */
 
-/* An integer, as two's complement, times 2^exponent: part of an accumulator. */
+/* An integer in two's complement, times 2^exponent: part of an accumulator. */
 typedef struct {
     uint64_t window[4];
     uint64_t error_bound; /* of a bounded sum */
@@ -83,7 +90,7 @@ typedef enum { PC_SQUARES, PC_NUMBERS, PC_IMAGINARY } pc_moment;
 
 #define PC_LIMBS 68 /* of the squares; each of the others has half as many */
 
-/* accumulator.h says how they are held. */
+/* sums/accumulator.h describes the representation. */
 struct pc_accumulator {
     uint64_t count; /* how many numbers were added; a complex one is one */
     uint32_t flags;
@@ -91,13 +98,13 @@ struct pc_accumulator {
     uint64_t limb[2 * PC_LIMBS];
 };
 
-/* Start with no numbers, and keep what one result needs: PC_VAR all, PC_SUMSQ the squares
- * alone, PC_SUM the numbers alone. */
+/* Make it empty, to keep the sums that `result` needs: PC_VAR both, PC_SUMSQ those of the squares
+ * alone, PC_SUM those of the numbers alone. */
 void pc_accumulator_clear(pc_accumulator *acc, pc_statistic result);
 
-/* The same for a bounded sum, only of floats: much faster, and nearly always enough to
- * know the exact sum's rounded result; else pc_accumulator_round says PC_INCONCLUSIVE. No
- * other reading of it means anything. */
+/* The same for a bounded sum, of floats only: much faster, with an error bound that nearly always
+ * determines the rounded result. If not, pc_accumulator_round returns PC_INCONCLUSIVE. Nothing else
+ * can be read from it. */
 void pc_accumulator_clear_bounded(pc_accumulator *acc, pc_statistic result);
 
 /* acc += other; PC_TOO_LARGE, and no change, if they count 2^64 numbers or more. */
@@ -106,47 +113,60 @@ pc_status pc_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other)
 /* acc *= factor, the count too. */
 void pc_accumulator_scale(pc_accumulator *acc, uint64_t factor);
 
-/* NaN and infinities that were added, a bit each; those of imaginary parts are shifted up by
+/* Which of NaN and the infinities were added, one bit each; for imaginary parts shifted left by
  * PC_NONFINITE_BITS. */
 enum { PC_PLUS_INF = 1, PC_MINUS_INF = 2, PC_NAN = 4, PC_NONFINITE_BITS = 3 };
 uint32_t pc_accumulator_nonfinite(const pc_accumulator *acc);
 void pc_accumulator_add_nonfinite(pc_accumulator *acc, uint32_t special);
 
-/* The size of a part as an integer times a power of two, least significant word first:
- * writes the words (at most PC_LIMBS) without zero words at either end, returns
- * how many, and sets *exponent and *negative. And back: += +-words * 2^exponent, which
- * what was taken from an accumulator always allows; PC_OUT_OF_RANGE for what no accumulator
- * holds. */
+/* Export the absolute value of a part as words * 2^exponent, least significant word first: writes
+ * at most PC_LIMBS words, without zero words at either end, and returns how many. Import adds
+ * +-words * 2^exponent. It accepts all that export gives; PC_OUT_OF_RANGE for what no accumulator
+ * can hold. */
 size_t pc_accumulator_export(const pc_accumulator *acc, pc_moment part, uint64_t *words,
                              int *exponent, int *negative);
 pc_status pc_accumulator_import(pc_accumulator *acc, pc_moment part, const uint64_t *words,
                                 size_t count, int exponent, int negative);
 
-/* ---- results (round.c) ----------------------------------------------------- */
+/* A result, and the type in which to give it: PC_FLOAT64, PC_FLOAT32 or PC_FLOAT16, two of them
+ * (real and imaginary part) if parts is 2, as for the sum or mean of complex numbers; or, for the
+ * sum of integers or of their squares, PC_INT64 or PC_UINT64. A variance is divided by
+ * count - ddof / 2^ddof_bits: if ddof_bits is not 0, count << ddof_bits must be below 2^64. */
+typedef struct {
+    pc_statistic result;
+    pc_type type;
+    int parts;
+    uint64_t ddof;
+    unsigned ddof_bits;
+} pc_output_spec;
 
-/* Write the number nearest to the exact result, ties to even. NaN beats Inf. PC_EMPTY if
- * there were too few numbers (then it is NaN or Inf); PC_TOO_LARGE if an integer does not
- * hold it, and PC_INCONCLUSIVE if the sum is bounded and its rounding test fails, with nothing
+/* ---- results (sums/round.c) -------------------------------------------------- */
+
+/* Write the number nearest to the exact result, ties to even; NaN takes precedence over Inf.
+ * PC_EMPTY if there were too few numbers: the result is NaN or Inf. PC_TOO_LARGE if an integer
+ * type cannot hold it, PC_INCONCLUSIVE if the rounding test of a bounded sum fails: nothing is
  * written. */
 pc_status pc_accumulator_round(const pc_accumulator *acc, const pc_output_spec *figure, char *out);
 
-/* Write the float nearest to +-words * 2^exponent, or to its root. */
+/* Write the float nearest to +-words * 2^exponent, or to its square root. */
 void pc_round_words(const uint64_t *words, size_t count, int exponent, int negative, int root,
                     pc_type type, char *out);
 
-/* ---- sums of arrays (reduce.c) ---------------------------------------------- */
+/* ---- contiguous numbers (array/contiguous.c) --------------------------------- */
 
-/* Add `count` numbers (complex: of two parts each) that lie one behind the other, aligned or
- * not, in native byte order. */
+/* Add `count` contiguous numbers (complex ones have two parts each), aligned or not, in native
+ * byte order. */
 void pc_add_numbers(pc_accumulator *acc, pc_type type, int parts, const char *data, size_t count);
 
-/* pc_accumulator_round of such numbers, the faster way: by a bounded sum, or exactly. It
- * works in `acc`. */
+/* Their rounded result, by a bounded sum where that is faster and conclusive, else exactly.
+ * `acc` is working memory. */
 pc_status pc_reduce_contiguous(pc_type type, int parts, const char *data, size_t count,
                                const pc_output_spec *figure, pc_accumulator *acc, char *out);
 
-/* How many bounded sums could not tell, so that the exact way had to. */
+/* How many bounded sums were inconclusive, so that an exact sum followed. */
 uint64_t pc_rounding_test_failures(void);
+
+/* ---- arrays (array/reduce.c) -------------------------------------------------- */
 
 #define PC_MAX_AXES 64
 
@@ -156,40 +176,39 @@ typedef struct {
     ptrdiff_t stride, mask_stride, out_stride;
 } pc_axis;
 
-/* A strided array of numbers, the axes to keep first, then those to sum over. */
+/* A strided array: first the axes to keep, then the axes to reduce. */
 typedef struct {
     pc_type type;
     int parts;        /* 2: complex, its parts of `type`; else 1 */
-    int swapped;      /* bytes in the other order */
+    int swapped;      /* not in native byte order */
     const char *data; /* aligned or not */
-    const char *mask; /* one byte an element, zero: leave it out; or NULL */
-    int skip_nan;     /* leave out NaN, and complex numbers with a NaN in them */
+    const char *mask; /* one byte per element, 0 to leave it out; or NULL */
+    int skip_nan;     /* leave out NaN, and complex numbers with a NaN part */
     int kept, reduced;
     uint64_t repeat; /* 1; pc_array_arrange may change it */
     pc_axis axis[PC_MAX_AXES];
 } pc_array;
 
-/* Bring an array into the order in which it is fastest to sum. To be called
- * once, before the functions below. Axes may move, merge or vanish. */
+/* Reorder and merge axes for speed. Call it once, before the functions below. */
 void pc_array_arrange(pc_array *array);
 
-/* The number of positions along the kept axes, and of elements summed at each. */
+/* The number of positions along the kept axes (results), and of elements summed at each. */
 size_t pc_array_outputs(const pc_array *array);
 size_t pc_array_reduction_length(const pc_array *array);
 
-/* How many positions are summed side by side, at most. */
+/* The most positions that are summed together. */
 #define PC_TILE 256
 
-/* Whether bounded sums are the faster way to its results. */
+/* Whether bounded sums are faster than exact ones for this array. */
 int pc_array_boundable(const pc_array *array);
 
-/* The sum at one position, and where `out` has it. */
+/* The sum at one position, and the offset of its result in `out`. */
 typedef struct {
     pc_accumulator total;
     ptrdiff_t offset;
 } pc_sum;
 
-/* How many positions from `first` on, below `last`, make up one tile. */
+/* The length of the tile that starts at position `first`, and ends at `last` or before. */
 size_t pc_array_tile(const pc_array *array, size_t first, size_t last);
 
 /* Add the elements start to stop - 1, of pc_array_reduction_length, at each position of the tile
@@ -197,13 +216,13 @@ size_t pc_array_tile(const pc_array *array, size_t first, size_t last);
 void pc_add_tile(const pc_array *array, size_t first, size_t count, size_t start, size_t stop,
                  pc_sum *sums);
 
-/* Write what the sums of a tile come to, at `out`: pc_accumulator_round of each, up to the
- * first that is PC_TOO_LARGE or PC_INCONCLUSIVE. */
+/* Write the result of each sum of a tile to `out`, as pc_accumulator_round does, up to the first
+ * that is PC_TOO_LARGE or PC_INCONCLUSIVE. */
 pc_status pc_write_tile(const pc_sum *sums, size_t count, const pc_output_spec *figure, char *out);
 
-/* The whole reduction for the positions first to last - 1. It works in `sums`, PC_TILE of them or
- * last - first, whichever is less, but PC_LEAST_SUMS at least; after PC_TOO_LARGE they are those
- * of the tile in question. */
+/* The whole reduction for the positions first to last - 1. `sums` is working memory for
+ * max(PC_LEAST_SUMS, min(PC_TILE, last - first)) sums; after PC_TOO_LARGE it holds those of the
+ * tile that failed. */
 #define PC_LEAST_SUMS 16
 pc_status pc_reduce(const pc_array *array, size_t first, size_t last, const pc_output_spec *figure,
                     char *out, pc_sum *sums);

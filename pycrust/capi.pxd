@@ -1,15 +1,19 @@
 # pycrust's C functions for other Cython modules: include/pycrust_capi.h says what each does.
 #
-#     from pycrust.capi cimport PC_FLOAT64, PC_MEAN, import_pycrust, pc_output_spec, pycrust_reduce
+#     from pycrust.capi cimport PC_FLOAT64, PC_MEAN, import_pycrust, pycrust_reduce
 #     import_pycrust()
+#
+# Each module that calls one of them calls import_pycrust() first, at its top level.
 
 from libc.stdint cimport uint64_t
 
 cdef extern from "pycrust_capi.h" nogil:
-    ctypedef enum pc_status:
+    ctypedef int pc_status
+    enum:
         PC_OK
-        PC_TOO_LARGE
         PC_EMPTY
+        PC_TOO_LARGE
+        PC_INVALID
 
     ctypedef enum pc_type:
         PC_INT8
@@ -24,6 +28,8 @@ cdef extern from "pycrust_capi.h" nogil:
         PC_FLOAT16
         PC_FLOAT32
         PC_FLOAT64
+        PC_COMPLEX64
+        PC_COMPLEX128
 
     ctypedef enum pc_statistic:
         PC_SUMSQ
@@ -34,13 +40,6 @@ cdef extern from "pycrust_capi.h" nogil:
         PC_VAR
         PC_STD
 
-    ctypedef struct pc_output_spec:
-        pc_statistic result
-        pc_type type
-        int parts
-        uint64_t ddof
-        unsigned ddof_bits
-
     ctypedef struct pc_u128:
         uint64_t lo
         uint64_t hi
@@ -49,14 +48,15 @@ cdef extern from "pycrust_capi.h" nogil:
         pass
 
     const char *pycrust_simd() noexcept
-    pc_status pycrust_reduce(pc_type type, int parts, const void *data, size_t count,
-                             const pc_output_spec *figure, void *out) noexcept
+    pc_status pycrust_reduce(pc_type type, const void *data, size_t count, pc_statistic statistic,
+                             uint64_t ddof, pc_type out_type, void *out) noexcept
     size_t pycrust_accumulator_size() noexcept
-    void pycrust_accumulator_init(pc_accumulator *acc, pc_statistic result) noexcept
-    void pycrust_accumulator_add(pc_accumulator *acc, pc_type type, int parts, const void *data, size_t count) noexcept
-    uint64_t pycrust_accumulator_count(const pc_accumulator *acc) noexcept
+    pc_status pycrust_accumulator_init(pc_accumulator *acc, pc_statistic statistic) noexcept
+    pc_status pycrust_accumulator_add(pc_accumulator *acc, pc_type type, const void *data, size_t count) noexcept
     pc_status pycrust_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other) noexcept
-    pc_status pycrust_accumulator_result(const pc_accumulator *acc, const pc_output_spec *figure, void *out) noexcept
+    uint64_t pycrust_accumulator_count(const pc_accumulator *acc) noexcept
+    pc_status pycrust_accumulator_result(const pc_accumulator *acc, pc_statistic statistic,
+                                         uint64_t ddof, pc_type out_type, void *out) noexcept
     pc_status pycrust_sum_of_squares(uint64_t n, pc_u128 *sum) noexcept
 
 cdef extern from "pycrust_capi.h":

@@ -8,13 +8,14 @@ cdef extern from "core.h":
     int import_core() except -1
 
 cdef extern from "core.h" nogil:
-    ctypedef enum pc_status:
+    ctypedef int pc_status
+    enum:
         PC_OK
+        PC_EMPTY
+        PC_TOO_LARGE
         PC_UNKNOWN_LEVEL
         PC_ABSENT_LEVEL
-        PC_TOO_LARGE
         PC_OUT_OF_RANGE
-        PC_EMPTY
         PC_INCONCLUSIVE
 
     ctypedef struct pc_u128:

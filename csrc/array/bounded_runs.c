@@ -1,10 +1,11 @@
 /* Runs of floats through the bounded kernels into sums with an error bound. */
+#include "bounded_runs.h"
 #include "../sums/bounded.h"
 
 #include <string.h>
 
-/* With g = 2^(k-52), the unit of a kernel's `units` for its k, a window counts in
- * 2^-46 g: then `residual`, below 2^17 g, has less than 63 bits. */
+/* For the exponent k of a kernel call, `units` counts multiples of g = 2^(k-52), and the window
+ * multiples of 2^-46 g: `residual`, below 2^17 g, is then less than 2^63 of these. */
 enum { GUARD_BITS = 46, K_LEAST = -900, K_MOST = 1000 };
 
 static int exponent_of(int k)
@@ -17,12 +18,12 @@ static int lane_exponent_of(const pc_accumulator *acc)
     return acc->part[PC_SQUARES].exponent + 52 + GUARD_BITS;
 }
 
-#ifndef PC_WIDER_BOUND /* for tests: so many bits, and nothing is certain */
+#ifndef PC_WIDER_BOUND /* for tests: widen the bound until every rounding test fails */
 #define PC_WIDER_BOUND 0
 #endif
 
-/* In units of 2^-46 g, what a kernel may have lost over n numbers in so many lanes, and
- * the conversion of `residual` to such units. */
+/* The error bound, in units of 2^-46 g, of a kernel's sum of n numbers in this many lanes, and of
+ * the conversion of `residual` to these units. */
 static uint64_t error_bound_of(size_t n, size_t lanes)
 {
     uint64_t m = n / lanes + 1;
@@ -43,7 +44,7 @@ static void add_one_found(pc_accumulator *acc, pc_moment part, uint64_t whole, u
     bounded_add(acc, part, words, error_bound_of(n, lanes));
 }
 
-/* acc += what a kernel found for n numbers with this k. */
+/* acc += a kernel's sums of n numbers, for the exponent k. */
 static void add_found(pc_accumulator *acc, int parts, const bounded_sums *found, int k, size_t n,
                       size_t lanes)
 {
@@ -64,8 +65,8 @@ static void add_found(pc_accumulator *acc, int parts, const bounded_sums *found,
     }
 }
 
-/* The k from which a lane that came to `most` has room for 2^spare times as much; above
- * K_MOST for what no k has. */
+/* The least k that leaves a lane that reached `most` room for 2^spare times as much; above K_MOST
+ * if there is none. */
 static int lane_exponent_above(double most, int spare)
 {
     uint64_t bits;
@@ -74,11 +75,11 @@ static int lane_exponent_above(double most, int spare)
     return k < K_LEAST ? K_LEAST : k;
 }
 
-/* How many numbers, or rows, are looked at for a first k; and what a block of 2048 numbers
- * may come to by them, as a power of two. */
+/* Numbers, or rows, sampled for a first k; and log2 of how many times as large as the sum of a
+ * sample that of a block of 2048 numbers may be. */
 enum { SAMPLE = 64, HEADROOM_BITS = 7 };
 
-/* Whether a kernel can go on, from this k at least. */
+/* Make the windows coarse enough for k; returns 0 if k is too large for the kernels. */
 static int widen_windows(pc_accumulator *acc, int k)
 {
     if (k > K_MOST) {
@@ -92,9 +93,8 @@ static int widen_windows(pc_accumulator *acc, int k)
     return 1;
 }
 
-/* Whether a variance asks for more than a bounded sum has: the mean of what was found in n
- * numbers is more than 2^11 times their standard deviation. (Zeros say nothing of what comes
- * after them.) A matter of speed alone. */
+/* Whether a variance will probably need the exact sum: in a sample of n numbers the mean is more
+ * than 2^11 times the standard deviation. (Not if all are zeros.) Affects speed only. */
 static int ill_conditioned(const pc_accumulator *acc, int parts, const bounded_sums *found, int k,
                            size_t n)
 {
@@ -114,7 +114,7 @@ void add_bounded(pc_accumulator *acc, pc_type type, int parts, const char *x, pt
     size_t (*kernel)(const char *, ptrdiff_t, size_t, int, bounded_sums *) =
         kernels->bounded[both][type - PC_FLOAT16];
     bounded_sums found;
-    if (!kernel) /* another thread has just chosen a level without it */
+    if (!kernel) /* another thread has just switched to a level without it */
         mark_inconclusive(acc);
     if (is_inconclusive(acc) || !count)
         return;
@@ -144,7 +144,7 @@ void add_bounded(pc_accumulator *acc, pc_type type, int parts, const char *x, pt
 
 typedef void columns_kernel(const char *, ptrdiff_t, size_t, size_t, const int *, column_sums *);
 
-/* Whether all of them can still tell what their sum is; else what they hold is lost. */
+/* Add the columns; returns 0, with the sums unusable, if one is inconclusive. */
 static int columns_added(columns_kernel *kernel, pc_sum *sums, const char *x, ptrdiff_t stride,
                          size_t n, size_t columns, int both)
 {
@@ -203,7 +203,7 @@ void add_bounded_columns(pc_sum *sums, pc_type type, const char *x, ptrdiff_t st
     const int both = (sums[0].total.flags & PC_WITH_NUMBERS) != 0;
     columns_kernel *kernel = pc_kernels_in_use()->bounded_columns[both][type - PC_FLOAT16];
     const int certain = kernel && columns_added(kernel, sums, x, stride, n, columns, both);
-    /* One that cannot tell is enough for all to be done the exact way. */
+    /* One inconclusive column sends all of them to the exact sum. */
     for (size_t c = 0; c < columns; c++) {
         if (!certain)
             mark_inconclusive(&sums[c].total);

@@ -1,7 +1,7 @@
-/* Numbers that lie one behind the other, block by block through the kernels into
- * an accumulator; what no kernel takes, one by one. */
+/* Contiguous numbers: block by block through the kernels into an accumulator; one by one where no
+ * kernel applies. */
 #include "contiguous.h"
-#include "../sums/bounded.h"
+#include "bounded_runs.h"
 #include "../base/fpenv.h"
 
 #include <string.h>
@@ -12,13 +12,13 @@ static int has_both(const pc_accumulator *acc)
     return (acc->flags & both) == both;
 }
 
-/* Fewer numbers cost less one by one than a kernel call. */
+/* Below this many numbers, adding them one by one is faster than a kernel call. */
 static size_t few(const pc_accumulator *acc)
 {
     return has_both(acc) ? 6 : 12;
 }
 
-/* The kernels round doubles within these exponents without over- or underflow. */
+/* For E in this range the kernels' arithmetic neither overflows nor underflows. */
 enum { E_LEAST = -400, E_MOST = 400 };
 
 /* Whether sums_of_float64(E) was exact for what it found. */
@@ -28,16 +28,16 @@ static int exact64(magnitude_range found, int E, int depth)
            found.least >= (uint32_t)(E - depth + 1023) << 20;
 }
 
-/* The same for sums_of_float32. Numbers that are all multiples of 2^finest
- * are never too fine for an E whose last bits their squares reach. */
+/* The same for sums_of_float32. Multiples of 2^finest are never too small if the last bits of
+ * their squares are within reach of E. */
 static int exact32(magnitude_range found, int E, int finest)
 {
     return found.most < (uint32_t)(E + 1 + 127) << 23 &&
            (finest >= E - 50 || found.least >= (uint32_t)(E - 27 + 127) << 23);
 }
 
-/* A first guess at E for a block: that of the open window, or by its first number with room for
- * what is 16 times as large. */
+/* A first guess at E for a block: that of the open window, or from its first number, with room for
+ * numbers 16 times as large. */
 static int scale_of(const pc_accumulator *acc, double first)
 {
     uint64_t bits;
@@ -74,8 +74,8 @@ static void add_one_by_one(pc_accumulator *acc, int parts, const char *x, size_t
     }
 }
 
-/* Whether most numbers of a block are too small to go with the largest, judged
- * by a few: a matter of speed alone. */
+/* Whether most numbers of a block are too small for the E of the largest, by a sample: affects
+ * speed only. */
 static int mostly_tiny(const char *x, size_t n, magnitude_range found, int depth)
 {
     size_t step = n / 16 + 1, small = 0, looked = 0;
@@ -87,8 +87,8 @@ static int mostly_tiny(const char *x, size_t n, magnitude_range found, int depth
     return 2 * small > looked;
 }
 
-/* A block that no E fits: what fits together with the largest goes through the
- * kernel, scaled into its range; the rest (NaN and Inf too) one by one. */
+/* A block that no single E fits. Numbers within the depth of the largest go through the kernel,
+ * scaled into its range; the others, NaN and Inf are added one by one. */
 static void add_spread(pc_accumulator *acc, int parts, const char *x, size_t n,
                        const pc_kernels *kernels)
 {
@@ -140,7 +140,8 @@ static void add_float64(pc_accumulator *acc, int parts, const char *x, size_t n)
         E = 0;
     kernels->sums_of_float64(x, n, E, &sums);
     if (!exact64(sums.found, E, kernels->depth)) {
-        E = (int)(sums.found.most >> 20) - 1023 + 1; /* room to double before the next change */
+        E = (int)(sums.found.most >> 20) - 1023 +
+            1; /* room for numbers twice as large in later blocks */
         if (!exact64(sums.found, E, kernels->depth)) {
             if (mostly_tiny(x, n, sums.found, kernels->depth))
                 add_one_by_one(acc, parts, x, n);
@@ -153,7 +154,7 @@ static void add_float64(pc_accumulator *acc, int parts, const char *x, size_t n)
     add_block_sums(acc, parts, &sums, E);
 }
 
-/* float32, or float16 widened: multiples of 2^finest. */
+/* float32, or float16 widened to it; all are multiples of 2^finest. */
 static void add_float32(pc_accumulator *acc, int parts, const char *x, size_t n, int finest)
 {
     const pc_kernels *kernels = pc_kernels_in_use();
@@ -188,7 +189,7 @@ static void add_float32(pc_accumulator *acc, int parts, const char *x, size_t n,
     }
 }
 
-/* Few enough at a time to be still in the cache for the second kernel. */
+/* Integers for two kernels in turn: few enough to stay in the cache for the second. */
 enum { BOTH_BLOCK = 1 << 13 };
 
 static void add_integers(pc_accumulator *acc, pc_type type, const char *x, size_t n)
@@ -215,7 +216,7 @@ static size_t block_of(const pc_accumulator *acc, pc_type type)
                               : INTEGER_BLOCK;
 }
 
-/* float16 to float32, bit by bit the same number. */
+/* float16 to float32, exact. */
 static void widen_float16(char *to, const char *from, size_t n)
 {
     const float scale = 5.192296858534828e33f; /* 2^112: the biases differ by 112 */
@@ -258,7 +259,8 @@ static void add_block(pc_accumulator *acc, pc_type type, int parts, const char *
     }
 }
 
-/* A bounded sum takes longer runs than a block, and float16 widened where no kernel does that. */
+/* Bounded kernels take longer runs; float16 is widened first where the level has no kernel for it.
+ */
 static void sum_bounded(pc_accumulator *acc, pc_type type, int parts, const char *x, size_t count)
 {
     char wide[BUFFER * sizeof(float)];
@@ -291,7 +293,7 @@ void pc_add_numbers(pc_accumulator *acc, pc_type type, int parts, const char *da
     const size_t reals = count * (size_t)parts;
     acc->count += count;
     if (!is_float(type) ||
-        (reals < few(acc) && type == PC_FLOAT64)) { /* integer arithmetic alone */
+        (reals < few(acc) && type == PC_FLOAT64)) { /* no floating-point arithmetic */
         add_reals(acc, type, parts, data, reals);
         return;
     }
@@ -317,7 +319,7 @@ pc_status pc_reduce_contiguous(pc_type type, int parts, const char *data, size_t
 
 /* ---- columns side by side ------------------------------------------------- */
 
-/* Fewer rows are summed column by column. */
+/* Below this many rows, add_columns is not worth it. */
 enum { FEWEST_ROWS = 6 };
 
 static void add_column(pc_accumulator *acc, const char *x, ptrdiff_t stride, size_t n)

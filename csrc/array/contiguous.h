@@ -4,12 +4,12 @@
 
 #include "../kernels/kernels.h"
 
-/* Add `count` reals, native, one behind the other (complex numbers: parts is 2); the count of
- * `acc` stays. The floating-point environment is ours (fpenv.h). */
+/* Add `count` contiguous reals in native byte order (the parts of complex numbers if parts is 2),
+ * without counting them. The caller has called fpenv_enter. */
 void add_reals(pc_accumulator *acc, pc_type type, int parts, const char *x, size_t count);
 
-/* Add columns of floats that lie side by side, n rows `stride` bytes apart, and count them.
- * Returns how many of the columns it did: it may leave some, or all. */
+/* Add and count adjacent columns of floats, n rows `stride` bytes apart. Returns how many of the
+ * columns were added: the caller adds the others, which may be all. */
 size_t add_columns(pc_sum *sums, pc_type type, const char *x, ptrdiff_t stride, size_t n,
                    size_t columns);
 

@@ -1,12 +1,12 @@
-/* Many short sums at once: positions of an array in tiles, each a column of a tile, through the
- * kernels of lanes.h. What cannot be decided there is left to reduce.c. */
+/* Many short sums at once: each position is a column of a tile, which the kernels of
+ * kernels/lanes.h sum lane by lane. Results that fail the rounding test are left to reduce.c. */
 #include "lanes.h"
 
 #include <string.h>
 
 /* ---- positions ------------------------------------------------------------------- */
 
-/* Go on by `count` positions, no farther than to the end of the innermost kept axis. */
+/* Advance by `count` positions, at most to the end of the innermost kept axis. */
 static void advance(lane_job *job, size_t count)
 {
     const pc_axis *axis = job->array->axis;
@@ -37,7 +37,7 @@ static void go_to(lane_job *job, size_t position)
     }
 }
 
-/* The elements of one position: the last reduced axis runs fastest. */
+/* The offsets of the elements of one position; the last reduced axis varies fastest. */
 static void find_rows(lane_job *job)
 {
     const pc_array *a = job->array;
@@ -45,7 +45,7 @@ static void find_rows(lane_job *job)
     job->row[0] = job->mask_row[0] = 0;
     for (int k = a->kept; k < a->kept + a->reduced; k++) {
         const pc_axis *axis = &a->axis[k];
-        for (size_t r = rows; r-- > 0;) /* spread out what there is, from the end */
+        for (size_t r = rows; r-- > 0;) /* expand in place, from the end */
             for (size_t i = axis->length; i-- > 0;) {
                 const size_t to = r * axis->length + i;
                 job->row[to] = job->row[r] + (ptrdiff_t)i * axis->stride;
@@ -58,15 +58,15 @@ static void find_rows(lane_job *job)
 
 /* ---- tiles ----------------------------------------------------------------------- */
 
-/* Numbers in a tile, but for one that is as narrow as can be. */
+/* Numbers in a tile, unless it has the least number of columns. */
 enum { TILE = 2048, NARROWEST = 8, MOST_IN_TILE = NARROWEST * LANE_ROWS };
 
 /* A tile and its mask fit the workspace. */
-typedef char tile_fits[PC_LEAST_SUMS * sizeof(pc_sum) >= MOST_IN_TILE * (sizeof(double) + 1) ? 1
-                                                                                             : -1];
+typedef char
+    tile_fits[PC_LEAST_SUMS * sizeof(pc_sum) >= MOST_IN_TILE * (sizeof(double) + 1) ? 1 : -1];
 
-/* Numbers in a sum, at most, where they do not lie side by side and are copied: from there on a
- * bounded sum of each is faster. */
+/* The longest sums for which positions that are not adjacent are copied to a tile: for longer ones
+ * a bounded sum of each is faster. */
 enum { MOST_COPIED = 128 };
 
 /* `count` columns of `rows` elements, `stride` bytes apart, into one of `pitch` columns. */
@@ -106,7 +106,7 @@ static void swap_all(char *x, size_t n, size_t size)
 
 /* ---- results --------------------------------------------------------------------- */
 
-/* The float16 of 11 bits that a double is, no subnormal one; Inf from 2^16 on. */
+/* Convert a double that is a normal float16, or 0; Inf from 2^16 on. */
 static uint16_t half_of(double x)
 {
     uint64_t bits;
@@ -134,7 +134,7 @@ static void write_results(pc_type type, const double *value, const double *rest,
         break;
     case PC_FLOAT32: WRITE(float, (float)value[c]) break;
     case PC_FLOAT16: WRITE(uint16_t, half_of(value[c])) break;
-    default: /* certain ones are below 2^62 in size */
+    default: /* |value| < 2^62 where the result is certain */
         WRITE(int64_t,
               value[c]<0x1p62 && value[c]> - 0x1p62 ? (int64_t)value[c] + (int64_t)rest[c] : 0)
     }
@@ -145,7 +145,7 @@ static int is_spread(pc_statistic result)
     return result == PC_VAR || result == PC_STD;
 }
 
-/* What is asked for, for the kernels. */
+/* The result to compute, as the kernels take it. */
 static lane_figure lane_figure_of(const pc_output_spec *figure, uint64_t count, int counted)
 {
     lane_figure f = {.result = figure->result, .counted = counted};
@@ -188,7 +188,8 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *figu
         figure->ddof_bits > 16 || figure->ddof >> 40)
         return 0;
     job->figure = lane_figure_of(figure, depth, masked);
-    if (difference) { /* the standard deviation of two: half their distance, and often a tie */
+    if (difference) { /* the standard deviation of two numbers is half their distance, and often a
+                         tie */
         job->figure.result = PC_MEAN;
         job->figure.divisor = 2.0;
         job->figure.inverse = 0.5;

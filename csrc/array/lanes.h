@@ -4,7 +4,7 @@
 
 #include "../kernels/kernels.h"
 
-/* A reduction by lanes, and how far it has come. */
+/* A reduction by lanes, and its progress. */
 typedef struct {
     const pc_array *array;
     const pc_kernels *kernels;
@@ -13,19 +13,19 @@ typedef struct {
     pc_type type;   /* of the results */
     int contiguous; /* the elements of one position: 8 bytes each */
     lane_rows from;
-    ptrdiff_t row[LANE_ROWS], mask_row[LANE_ROWS]; /* from a position to its elements */
+    ptrdiff_t row[LANE_ROWS], mask_row[LANE_ROWS]; /* offsets of the elements of a position */
     size_t index[PC_MAX_AXES];                     /* of the next position, along the kept axes */
-    ptrdiff_t data, mask, out;                     /* where that is */
+    ptrdiff_t data, mask, out;                     /* its offsets */
 } lane_job;
 
-/* Whether lanes are the way to the results of `positions` positions, from `first` on. */
+/* Set up a reduction of `positions` positions from `first` on; 0 if it is not suited to lanes. */
 int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *figure, size_t first,
                 size_t positions);
 
-/* Write the next results, of at most `most` positions: those at `out` where certain[k] is not 0;
- * the others are to be found in another way. Returns how many there were, and sets *all to whether
- * all are certain. Works in PC_LEAST_SUMS `sums`. The floating-point environment is ours
- * (fpenv.h). */
+/* Write the results of the next positions, at most `most`. Those with certain[k] == 0 failed the
+ * rounding test: the caller computes them exactly. Returns the number of positions, and sets *all
+ * to whether all are certain. Works in PC_LEAST_SUMS
+ * `sums`. The caller has called fpenv_enter. */
 size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_COLUMNS], int *all,
                   pc_sum *sums);
 

@@ -1,4 +1,4 @@
-/* 1^2 + 2^2 + ... + n^2, exact in 128 bits: walked, or by the formula. */
+/* 1^2 + 2^2 + ... + n^2, exact in 128 bits: term by term, or by the formula. */
 #include "../kernels/kernels.h"
 
 void pc_walk_to(pc_walk *walk, uint64_t n)
@@ -62,13 +62,14 @@ void pc_sums_from_even(const uint64_t *even, uint64_t last, const int64_t *n, si
     for (size_t k = 0; k < count; k++) {
         int64_t wanted = n[k];
         uint64_t i = wanted < 0 ? 0 : (uint64_t)wanted > last ? last : (uint64_t)wanted;
-        sum[k] = even[i / 2] + i * (i & (0 - i % 2)); /* no branch: odd or even is a coin's toss */
+        sum[k] =
+            even[i / 2] + i * (i & (0 - i % 2)); /* branchless: odd and even n are equally likely */
     }
 }
 
-/* Division by 6 without dividing: n(n+1) is even and below 2^87, and modulo
- * 2^128 a multiple of 3 divided by 3 is its product with the inverse of 3. The
- * undivided product may pass 2^128; the quotient, below 2^127, comes out right. */
+/* Division by 6 without a division: n(n+1) is even, and modulo 2^128 a multiple of 3 divided by 3
+ * is its product with the inverse of 3. The product n(n+1)(2n+1) / 2 may exceed 2^128, but the
+ * quotient is below 2^127, so that it is correct. */
 static const pc_u128 third = {UINT64_C(0xaaaaaaaaaaaaaaab), UINT64_C(0xaaaaaaaaaaaaaaaa)};
 
 void pc_formula(uint64_t n, pc_u128 *sum)

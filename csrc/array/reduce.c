@@ -1,5 +1,6 @@
 /* Sums of arrays: axes and strides, positions and tiles, results. */
 #include "contiguous.h"
+#include "bounded_runs.h"
 #include "../sums/bounded.h"
 #include "../base/fpenv.h"
 #include "lanes.h"
@@ -31,7 +32,7 @@ static size_t size_of(ptrdiff_t stride)
 static void copy(char *to, size_t pitch, const char *from, size_t size, size_t rows,
                  ptrdiff_t row_stride, size_t columns, ptrdiff_t column_stride)
 {
-    /* Some kilobytes, or some rows, whichever is the farther. */
+    /* Prefetch some kilobytes or some rows ahead, whichever is farther. */
     const ptrdiff_t ahead = row_stride * (size_of(row_stride) <= 64 ? 512 : 32);
     switch (size) {
     case 1: COPY(1) break;
@@ -64,13 +65,13 @@ static int is_nan(pc_type type, const char *x)
     }
 }
 
-/* Whether elements may be left out. */
+/* Whether elements may be left out, by a mask or as NaN. */
 static int is_partial(const pc_array *a)
 {
     return a->mask || (a->skip_nan && is_float(a->type));
 }
 
-/* Add a column of n elements that `copy` made, at most FLOAT_BLOCK reals. */
+/* Add a column of n elements made by `copy`, at most FLOAT_BLOCK reals. */
 static void add_copied(pc_accumulator *acc, const pc_array *a, char *x, size_t n, const char *mask,
                        ptrdiff_t mask_stride)
 {
@@ -123,7 +124,7 @@ static void add_run(pc_accumulator *acc, const pc_array *a, const char *data, co
 static void add_tiles(pc_sum *sums, const pc_array *a, const char *data, const char *mask,
                       pc_axis along, size_t n, pc_axis across, size_t first, size_t last)
 {
-    /* A cache line more than a column takes: their starts spread over the cache. */
+    /* One cache line more than a column, so that columns do not share cache sets. */
     enum { COLUMNS = 16, BYTES = 512, PITCH = BYTES + 64 };
     size_t size = size_of_type[a->type] * (size_t)a->parts, most = BYTES / size, columns, m;
     char block[COLUMNS * PITCH];
@@ -176,8 +177,8 @@ static void sort_axes(pc_axis *axis, int count)
         }
 }
 
-/* Drop axes of length 1, and merge each axis into the one within it where both
- * run on as one. Returns how many are left. */
+/* Drop axes of length 1, and merge neighbouring axes that can be traversed as one. Returns how
+ * many are left. */
 static int merge_axes(pc_axis *axis, int count)
 {
     int left = 0;
@@ -203,14 +204,15 @@ void pc_array_arrange(pc_array *a)
     pc_axis *reduced = a->axis + a->kept;
     int count = 0;
     if (pc_array_outputs(a) == 0 || pc_array_reduction_length(a) == 0) {
-        for (int k = 0; k < a->kept + a->reduced; k++) /* strides to nothing may be of any size */
+        for (int k = 0; k < a->kept + a->reduced;
+             k++) /* the strides of an empty array may be anything */
             a->axis[k].stride = a->axis[k].mask_stride = 0;
         return;
     }
     for (int k = 0; k < a->reduced; k++) {
         pc_axis axis = reduced[k];
         ptrdiff_t last = (ptrdiff_t)axis.length - 1;
-        if (axis.stride < 0) { /* backwards: from the other end */
+        if (axis.stride < 0) { /* negative stride: start from the other end */
             a->data += last * axis.stride;
             axis.stride = -axis.stride;
             if (a->mask)
@@ -218,7 +220,7 @@ void pc_array_arrange(pc_array *a)
             axis.mask_stride = -axis.mask_stride;
         }
         if (axis.stride == 0 && (!a->mask || axis.mask_stride == 0))
-            a->repeat *= axis.length; /* the same elements again and again */
+            a->repeat *= axis.length; /* broadcast: the same elements again */
         else
             reduced[count++] = axis;
     }
@@ -242,7 +244,7 @@ size_t pc_array_tile(const pc_array *a, size_t first, size_t last)
     return count;
 }
 
-/* Where position `index` along `count` axes lies. */
+/* The offsets of position `index` along `count` axes. */
 typedef struct {
     ptrdiff_t data, mask, out;
 } place;
@@ -352,7 +354,7 @@ static pc_status reduce_tiles(const pc_array *a, size_t first, size_t last,
     return status;
 }
 
-/* The same in lanes, but for what these cannot tell: that alone is summed exactly. */
+/* The same in lanes; only positions that fail their rounding test are summed exactly. */
 static pc_status reduce_lanes(lane_job *job, size_t first, size_t last,
                               const pc_output_spec *figure, char *out, pc_sum *sums)
 {

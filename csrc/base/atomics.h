@@ -1,4 +1,4 @@
-/* Atomic counters and pointers for every compiler that builds us: MSVC's C has no <stdatomic.h>. */
+/* An atomic counter, also for MSVC, whose C has no <stdatomic.h>. */
 #ifndef PYCRUST_ATOMICS_H
 #define PYCRUST_ATOMICS_H
 
@@ -9,7 +9,7 @@
 #include <intrin.h>
 typedef volatile __int64 pc_counter;
 
-/* Add to it, and return what it was before; a full barrier. */
+/* Add to it, and return the value before; a full barrier. */
 static inline uint64_t pc_counter_add(pc_counter *counter, uint64_t n)
 {
     return (uint64_t)_InterlockedExchangeAdd64(counter, (__int64)n);
@@ -18,7 +18,7 @@ static inline uint64_t pc_counter_add(pc_counter *counter, uint64_t n)
 #include <stdatomic.h>
 typedef _Atomic(uint64_t) pc_counter;
 
-/* Add to it, and return what it was before; a full barrier. */
+/* Add to it, and return the value before; a full barrier. */
 static inline uint64_t pc_counter_add(pc_counter *counter, uint64_t n)
 {
     return atomic_fetch_add(counter, n);

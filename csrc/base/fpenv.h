@@ -1,6 +1,5 @@
-/* The floating-point environment that the exact kernels stand on: round to
- * nearest, subnormals kept, no traps. Callers may have set another (and flags
- * that they want to keep): set ours, and give theirs back as it was. */
+/* The kernels need the default floating-point environment: round to nearest, no flush-to-zero, no
+ * traps. Set it on entry, and restore the caller's, with its exception flags, on leaving. */
 #ifndef PYCRUST_FPENV_H
 #define PYCRUST_FPENV_H
 

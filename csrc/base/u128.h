@@ -22,7 +22,7 @@ static inline pc_u128 u128_of(pc_uint128 wide)
 }
 #endif
 
-/* The words above one in two's complement: all ones if it is below 0. */
+/* The sign extension of a word in two's complement: all ones if it is negative. */
 static inline uint64_t sign_of_word(uint64_t x)
 {
     return 0 - (x >> 63);
@@ -78,7 +78,7 @@ static inline pc_u128 u128_shl(pc_u128 x, unsigned k)
     return shifted;
 }
 
-/* How many zero bits stand above the highest set bit of x > 0. */
+/* The number of leading zero bits of x > 0. */
 static inline unsigned leading_zeros(uint64_t x)
 {
 #ifdef __GNUC__
@@ -119,7 +119,7 @@ static inline void negate_words(uint64_t *x, size_t count)
     }
 }
 
-/* x *= factor; returns what goes beyond the last word. */
+/* x *= factor; returns the word carried out. */
 static inline uint64_t multiply_words(uint64_t *x, size_t count, uint64_t factor)
 {
     uint64_t over = 0;

@@ -1,28 +1,28 @@
-/* Squares of floats summed in four operations an element, with what is lost bounded
+/* Sums of squares of floats in four operations per element, with an error bound
  * (docs/design/bounded.md). A lane holds s, which starts as C = 2^k, and t:
  *
  *   h = s + x^2             rounded once, to a multiple of g = 2^(k-52) while below 2C
  *   t = t + (x^2 - (h - s)) what h lost, at most g/2, rounded
  *   s = h
  *
- * s never falls, and NaN stays: so its last value, seen in [C, 2C), says that all of
- * it held. (bits(s) - bits(C)) g + t is the sum then, but for the roundings of t.
+ * s never decreases, and NaN persists: if its last value is in [C, 2C), so were all before it. The
+ * sum is then (bits(s) - bits(C)) g + t, up to the roundings of t.
  *
  * For the sum of the numbers themselves, a starts as D = 1.5 * 2^numbers_exponent(k), and b as 0:
  *
  *   g = a + x               rounded once, to a multiple of 2^(numbers_exponent(k) - 52)
- *   b = b + ((a - g) + x)   what g lost, exact, rounded only when it is added
+ *   b = b + ((a - g) + x)   what g lost, exact; rounded only in the addition to b
  *   a = g
  *
- * By Cauchy and Schwarz a stays in the binade of D if s < 2C held. */
+ * By Cauchy-Schwarz, a stays in the binade of D if s < 2C. */
 
 #ifdef FLOATS
 typedef struct {
     vecd s, t, a, b;
 } lane;
 
-/* x + y; as x * 1 + y, where the unit for that has less to do than the one for sums: 0.17 instead
- * of 0.21 ns an element on Zen 4. */
+/* x + y, as x * 1 + y where that balances the execution ports: 0.17 instead of 0.21 ns per element
+ * on Zen 4. */
 static inline vecd plus(vecd x, vecd y)
 {
 #ifdef fused
@@ -32,7 +32,7 @@ static inline vecd plus(vecd x, vecd y)
 #endif
 }
 
-/* `narrow`: x^2 is a double. `both`: the numbers, too. */
+/* `narrow`: x^2 is exact in double. `both`: sum the numbers, too. */
 static inline __attribute__((always_inline)) void add_to_lane(lane *to, vecd x, int narrow,
                                                               int both)
 {
@@ -56,7 +56,7 @@ static inline __attribute__((always_inline)) void add_to_lane(lane *to, vecd x, 
     }
 }
 
-/* What reads LANES numbers that lie `stride` bytes apart, or, as _row, side by side. */
+/* Loads LANES numbers, `stride` bytes apart; those named _row load contiguous ones. */
 typedef vecd loader(const char *x, ptrdiff_t stride);
 
 static inline vecd load_row_of_float64(const char *x, ptrdiff_t stride)
@@ -76,7 +76,7 @@ static inline vecd load_row_of_float32(const char *x, ptrdiff_t stride)
     return widen(v);
 }
 
-#if LANES == 8 /* written out, for compilers to see what it is */
+#if LANES == 8 /* written out, so that compilers vectorize it */
 #define VECTOR_OF(at) ((vecd){at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7)})
 #elif LANES == 4
 #define VECTOR_OF(at) ((vecd){at(0), at(1), at(2), at(3)})
@@ -128,14 +128,14 @@ static inline vecd load_float16(const char *x, ptrdiff_t stride)
 }
 #endif
 
-/* NaN is larger than any number. */
+/* The larger one; NaN counts as larger than any number. */
 static inline double larger_double(double x, double y)
 {
     return x >= y || x != x ? x : y;
 }
 
-/* A row is WAYS vectors (of lanes that sum both: half as many): so many chains of additions
- * hide the latency of each. */
+/* A row is WAYS vectors, or half as many if both are summed: independent chains of additions, to
+ * hide their latency. */
 enum { WAYS = 4, ROW = WAYS * LANES };
 
 typedef struct {
@@ -144,8 +144,8 @@ typedef struct {
     vec units, number_units;
 } running;
 
-/* Add up some rows from s = C and a = D on. Returns whether all of it held: then the running
- * sums have grown by them, else `most` says how far a lane came. */
+/* Sum some rows, starting from s = C and a = D. If no lane overflowed, add them to the running sums
+ * and return 1; else set *most to the largest s, and return 0. */
 static inline __attribute__((always_inline)) int add_rows(const char *x, ptrdiff_t stride,
                                                           size_t rows, running *sums, double *most,
                                                           size_t size, int both, loader *load)
@@ -242,7 +242,7 @@ static inline __attribute__((always_inline)) size_t sum_bounded(const char *x, p
     return done;
 }
 
-/* One lane a column; eight rows at a time, as sums_of_columns (exact.h). */
+/* One lane per column; eight rows at a time, as sums_of_columns (exact.h). */
 static inline __attribute__((always_inline)) void
 sum_bounded_columns(const char *x, ptrdiff_t stride, size_t rows, size_t columns, const int *k,
                     column_sums *sums, size_t size, int both, loader *load)

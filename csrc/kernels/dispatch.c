@@ -1,7 +1,7 @@
-/* Which SIMD level this machine can run, found once; override for tests.
+/* The SIMD level in use: by default the best one that this machine can run.
  *
- * CPUID alone says what the processor has. Whether the operating system saves
- * the wide registers on a task switch stands in XCR0, and both must agree. */
+ * CPUID says what the processor has, XCR0 whether the operating system saves the wide registers on
+ * a context switch: both are needed. */
 #include "kernels.h"
 
 #include <string.h>
@@ -48,7 +48,7 @@ static size_t count_usable(void)
 #ifdef PC_EMULATE_AVX512 /* for tests, on machines with AVX2 */
     return sizeof levels / sizeof *levels;
 #endif
-    unsigned a, b, c = 0, d, b7 = 0, c7; /* a leaf that is not there leaves them */
+    unsigned a, b, c = 0, d, b7 = 0, c7; /* an unsupported leaf leaves them as they are */
     __get_cpuid(1, &a, &b, &c, &d);
     __get_cpuid_count(7, 0, &a, &b7, &c7, &d);
     return levels_of(c, b7, c & OSXSAVE ? enabled_state() : 0);
@@ -60,8 +60,8 @@ static size_t count_usable(void)
 }
 #endif
 
-/* Written by whoever comes first, and by pc_simd_use: always a pointer to a
- * constant table, so a race between two first calls is harmless. */
+/* Set by the first call and by pc_simd_use, always to a constant table: a race between two first
+ * calls is harmless. */
 #if defined(_MSC_VER) && !defined(__clang__)
 #include <intrin.h>
 static void *volatile in_use;

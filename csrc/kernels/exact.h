@@ -1,4 +1,4 @@
-/* Sums of floats and of their squares without rounding, in arithmetic that rounds. */
+/* Exact sums of floats and of their squares, in floating-point arithmetic. */
 
 /* sum += x * 2^shift, both in two's complement. */
 static inline void add_shifted(uint64_t sum[4], pc_u128 x, unsigned shift)
@@ -28,7 +28,7 @@ enum { UPPER = 0 };
 enum { UPPER = 1 };
 #endif
 
-/* Of each 32 bits (step 1), or of the upper 32 of each 64 (step 2). */
+/* The range over all 32-bit lanes (step 1), or over the upper halves of 64-bit lanes (step 2). */
 static inline magnitude_range span_of(vecw least, vecw most, int step)
 {
     magnitude_range found = {UINT32_MAX, 0};
@@ -73,10 +73,10 @@ static inline pc_u128 put_numbers(uint64_t p, uint64_t q)
  *
  *   constants_of  the CONSTANTS that it needs for one E, the two above first
  *   add_parts     adds the parts of x^2 to sums, given t and w
- *   put_together  what the sums over `count` numbers come to, times 2^-window_of(E)
+ *   put_together  the sum of squares from the sums over `count` numbers, times 2^-window_of(E)
  *
- * No part is above 2^52 in size, so 2048 of them fit. Zeros add up to nothing. The first two
- * of the SUMS are those of the bits of t and w. */
+ * Parts are at most 2^52 in absolute value, so that 2048 of them fit 64 bits. Zeros contribute
+ * nothing. The first two of the SUMS are those of the bits of t and w. */
 
 #ifdef madd52lo
 /* Integer multiply-add of 52 bits: with T = 2^51 + p and W = 2^51 + q, the 52 bits of fraction
@@ -84,8 +84,8 @@ static inline pc_u128 put_numbers(uint64_t p, uint64_t q)
  *
  *   x^2 = p^2 u^2 + 2 p q u v + q^2 v^2
  *
- * and the sums of p^2, pq, q^2 follow from those of T^2, TW, W^2. The unit reads the 52 bits
- * and no others. */
+ * and the sums of p^2, pq, q^2 follow from those of T^2, TW, W^2. The instruction reads only the 52
+ * bits. */
 enum { CONSTANTS = 2, DEPTH = 49, SUMS = 8 };
 
 static inline void constants_of(int E, double c[CONSTANTS])
@@ -128,7 +128,7 @@ static inline void put_together(uint64_t sum[4], const uint64_t total[SUMS], uin
 }
 
 #else
-/* Arithmetic that rounds. Let p = x^2 rounded, x^2 = p + e, and let adding C to
+/* Floating-point arithmetic. Let p = x^2 rounded, x^2 = p + e, and let adding C to
  * a number that is small against it round to multiples of ulp(C). Then, with
  * ulp(C1) = 2^(2E-50), ulp(C2) = 2^(2E-101), ulp(C3) = 2^(2E-153),
  *
@@ -179,7 +179,7 @@ static inline void put_together(uint64_t sum[4], const uint64_t total[SUMS], uin
 }
 #endif
 
-/* The sums for one vector of numbers, and their magnitude_range. */
+/* The sums in each lane of a vector, and their magnitude_range. */
 typedef struct {
     vec part[SUMS], least, most;
 } sums;
@@ -203,7 +203,7 @@ static inline void add_numbers(sums *to, vecd x, const vecd c[CONSTANTS])
     to->least = (vec)smaller((vecw)to->least, (vecw)(size - 1));
 }
 
-/* What the sums of the bits of t and w over `count` numbers say of p and q. */
+/* The sums of p and q, from those of the bits of t and w over `count` numbers. */
 static inline uint64_t sum_of_p(uint64_t total, uint64_t count, int E)
 {
     return total - count * bits_of(first_constant(E));
@@ -255,8 +255,8 @@ static void sums_of_float64(const char *x, size_t n, int E, block_sums *result)
     put_together(result->squares, total, p[0] + p[1], q[0] + q[1], count, E);
 }
 
-/* Eight rows at a time: few enough to stream from memory side by side, enough
- * to pay for fetching and storing the sums of the columns. */
+/* Eight rows at a time: few enough for hardware prefetch streams, enough to amortize loading and
+ * storing the sums of the columns. */
 static void sums_of_columns(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
                             const int *E, block_sums *result)
 {
@@ -305,7 +305,7 @@ static void sums_of_columns(const char *x, ptrdiff_t stride, size_t rows, size_t
 }
 #endif
 
-/* x * y + z where x * y is exact: fused or not, it rounds once. */
+/* x * y + z, where x * y is exact: rounds once, fused or not. */
 #ifdef fused
 #define multiply_add(x, y, z) fused(x, y, z)
 #else

@@ -1,6 +1,6 @@
-/* Integers and their squares. Compilers vectorise most of these as they stand. */
+/* Exact sums of integers and of their squares. Compilers vectorize most of these loops. */
 
-/* memcpy reads what is not aligned. */
+/* Unaligned loads. */
 #define READ(v, x, k) memcpy(&(v), (x) + (k) * sizeof(v), sizeof(v))
 
 /* 8 and 16 bits: a square is below 2^16 or 2^32, and INTEGER_BLOCK of them below 2^48. */
@@ -168,7 +168,7 @@ static inline void put_sum(uint64_t sum[4], uint64_t low, uint64_t sign)
     {                                                                                              \
         int64_t total = 0;                                                                         \
         for (size_t m; n; n -= m, x += m * sizeof(type)) {                                         \
-            partial some = 0; /* of so few that it fits */                                         \
+            partial some = 0; /* does not overflow in SHORT_RUN steps */                           \
             m = n < SHORT_RUN ? n : SHORT_RUN;                                                     \
             for (size_t k = 0; k < m; k++) {                                                       \
                 type v;                                                                            \

@@ -1,5 +1,5 @@
-/* Many short sums at once, one vector lane each, from the first load to the rounded result. Bounds
- * and proofs: docs/design/lanes.md. Rounding to nearest, and a fused multiply-add, are assumed. */
+/* Many short sums at once, one vector lane each, from the load to the rounded result. Bounds and
+ * proofs: docs/design/lanes.md. Assumes rounding to nearest and fused multiply-add. */
 
 #if defined(FLOATS) && defined(fused)
 
@@ -30,13 +30,13 @@ static inline void store_doubles(double *x, vecd v)
     memcpy(x, &v, sizeof v);
 }
 
-/* x - y, in the unit for multiplications: every other operation there balances the two. */
+/* x - y as a multiply-add: used for every other operation, to balance the execution ports. */
 static inline vecd minus(vecd x, vecd y)
 {
     return fused(y, splatd(-1.0), x);
 }
 
-/* Knuth: x + y == the sum returned + *error, exactly. */
+/* Knuth's TwoSum: x + y == sum + *error, exactly. */
 static inline vecd two_sum(vecd x, vecd y, vecd *error)
 {
     const vecd sum = x + y, part = minus(sum, x);
@@ -52,8 +52,7 @@ static inline vecd double_of_small(vec x)
 
 /* ---- sums ------------------------------------------------------------------------ */
 
-/* What is known of the numbers of a sum: their bits, and the least and the largest but for zeros.
- */
+/* The union of the bits of some numbers, the largest magnitude, and the smallest except 0. */
 typedef struct {
     vec bits;
     vecd least, most;
@@ -64,7 +63,8 @@ static inline void extend(extent *to, vecd x)
     const vecd size = magnitude(x);
     to->bits |= (vec)x;
     to->most = vector_max(size, to->most);
-    to->least = vector_min((vecd)((vec)size - 1), to->least); /* of NaN, as 0 gives, the latter */
+    to->least = vector_min((vecd)((vec)size - 1),
+                           to->least); /* 0 gives NaN, for which the minimum is the latter */
 }
 
 /* A power of two of which all the numbers are multiples, or 0. */
@@ -77,7 +77,7 @@ static inline vecd grid_of(const extent *x, unsigned digits)
     return floor * (double_of_small(ones & (0 - ones)) * 0x1p-52);
 }
 
-/* to += x, which leaves what `low` lost unknown. */
+/* to += x, with an unknown rounding error in `low`. */
 static inline void add_double(estimate *to, vecd x)
 {
     vecd error;
@@ -85,8 +85,9 @@ static inline void add_double(estimate *to, vecd x)
     to->low += error;
 }
 
-/* How the sums of a type are exact: as any double; all squares are doubles (float32, float16);
- * the sums of all numbers (32 bits); or of all squares, too (16 bits); 64 bits in two parts. */
+/* What is exact in double arithmetic. ANY: nothing in particular. SHORT: squares (float32,
+ * float16). WORD: sums of numbers (32-bit integers). HALFWORD: also sums of squares (16 bits).
+ * LONG: 64-bit integers in two parts. */
 typedef enum { ANY, SHORT, WORD, HALFWORD, LONG } exactness;
 
 /* to += x^2 */
@@ -115,8 +116,8 @@ static inline __attribute__((always_inline)) void add_number(estimate *to, vecd 
     }
 }
 
-/* What reads LANES numbers that lie side by side. 64-bit integers in two parts; one that is asked
- * for in one part, and has 52 bits or more, gives NaN: its lane is left to the exact way. */
+/* Loads LANES adjacent numbers: 64-bit integers in two parts, or in one part if `one_part`, where
+ * those of 52 bits or more give NaN, so that the sum fails its rounding test. */
 typedef vecd lane_loader(const char *x, int one_part, vecd *low);
 
 #define LOAD_LANES_OF_FLOAT(type)                                                                  \
@@ -132,7 +133,7 @@ LOAD_LANES_OF_FLOAT(float32)
 LOAD_LANES_OF_FLOAT(float16)
 #endif
 
-#ifndef doubles_of_int8 /* compilers make little of these */
+#ifndef doubles_of_int8 /* where compilers do not vectorize these well */
 #define CONVERTED(name, type, to)                                                                  \
     static inline to name(const char *x)                                                           \
     {                                                                                              \
@@ -216,16 +217,16 @@ static inline void store_estimate(double to[3][LANE_COLUMNS], size_t c, estimate
     store_doubles(to[2] + c, x.lost);
 }
 
-/* What `low` may have lost: nothing if `size` is below `grid`. */
+/* The error bound of `low`: 0 if `size` is below `grid`, since all additions were exact. */
 static inline vecd lost_of(vecd size, vecd grid, vecd lost)
 {
     return select_bits((vec) ~(size < grid), lost + 0x1p-1000);
 }
 
-/* One column a lane; as many vectors side by side as a line of the cache has. */
+/* One lane per column; as many vectors side by side as fit a cache line. */
 enum { BESIDE = LANE_STEP / LANES };
 
-/* Add one vector of row r; the first, which is 0, begins the sums. */
+/* Add one vector of row r; row 0 starts the sums. */
 static inline __attribute__((always_inline)) void add_row(const lane_rows *from, size_t r, size_t c,
                                                           size_t size, int numbers, int squares,
                                                           int masked, exactness exact,
@@ -265,7 +266,7 @@ static inline __attribute__((always_inline)) void add_row(const lane_rows *from,
     }
 }
 
-/* Add up the rows of each column. */
+/* Sum the rows of each column. */
 static inline __attribute__((always_inline)) void sum_lanes(const lane_rows *from, lane_sums *sums,
                                                             size_t size, int numbers, int squares,
                                                             int masked, exactness exact,

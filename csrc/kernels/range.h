@@ -1,9 +1,9 @@
-/* 1^2 + 2^2 + ... + n^2, walked. */
+/* 1^2 + 2^2 + ... + n^2, term by term. */
 
-/* Four chains of additions hide the latency of each. */
+/* Four independent chains of additions, to hide their latency. */
 enum { CHAINS = 4, STEP = CHAINS * LANES };
 
-/* Rounds of STEP squares before the lanes are emptied. */
+/* Rounds of STEP squares before the lanes are added to the total. */
 enum { ROUNDS = 1024 };
 
 /* s + i^2 per lane, for i below NARROW_TILE: the square is then below 2^54 (as the sum of
@@ -80,7 +80,7 @@ static inline void add_parts_of_square(vec i, vec sum[PARTS][CHAINS], int c)
 }
 #endif
 
-/* The same as narrow_squares without the bound. */
+/* The same without the bound. */
 static void wide_squares(uint64_t first, uint64_t rounds, pc_u128 *sum)
 {
     vec i[CHAINS], part[PARTS][CHAINS];

@@ -1,4 +1,4 @@
-/* The kernels of one level, and their table: one text a subject. */
+/* Included once per level: defines its kernels, and their table. */
 #include "vectors.h"
 
 #include "bounded.h"

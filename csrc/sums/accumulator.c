@@ -52,8 +52,8 @@ static limbs limbs_of(pc_moment part)
 
 /* ---- add ----------------------------------------------------------------- */
 
-/* to += (words, sign) * 2^position. From the top down: what is not read yet no carry has changed,
- * if they are the words of `to` itself. */
+/* to += (words, sign) * 2^position. From the top down, since `words` may be those of `to`: carries
+ * then change only words that have been read. */
 static void add_long(uint64_t *to, size_t room, size_t position, const uint64_t *words,
                      size_t count, uint64_t sign)
 {
@@ -78,7 +78,7 @@ static void add_to_limbs(pc_accumulator *acc, pc_moment part, const uint64_t *wo
     add_long(limb, of.count, (size_t)(exponent - of.lowest), words, count, sign);
 }
 
-/* The window's content moves to the limbs. */
+/* Move the window's content to the limbs. */
 static void close_window(pc_accumulator *acc, pc_moment part)
 {
     pc_window *sum = &acc->part[part];
@@ -88,7 +88,7 @@ static void close_window(pc_accumulator *acc, pc_moment part)
     }
 }
 
-/* A window below 2^254 in size takes a sum below 2^220. */
+/* Whether a sum below 2^220 in absolute value can be added without overflow. */
 static inline int has_room(const pc_window *sum)
 {
     return sum->window[3] + (UINT64_C(1) << 62) < UINT64_C(1) << 63;
@@ -107,10 +107,10 @@ void accumulator_add(pc_accumulator *acc, pc_moment part, const uint64_t words[4
     sum->flags |= PC_WINDOW_USED;
 }
 
-/* From its own exponent a window takes so much more: 106 bits there are below 2^220. */
+/* How far above its exponent a window takes the 106 bits of a square: they stay below 2^220. */
 enum { REACH = 220 - 106 };
 
-/* The rest of add_one, for what the window does not take. */
+/* The slow path of add_one: no window is open, or it does not fit. */
 static void add_one_elsewhere(pc_accumulator *acc, pc_moment part, pc_u128 x, uint64_t sign,
                               int exponent, int window)
 {
@@ -126,7 +126,7 @@ static void add_one_elsewhere(pc_accumulator *acc, pc_moment part, pc_u128 x, ui
     add_at(sum->window, 4, (size_t)(exponent - window), x, sign);
 }
 
-/* += (x, sign) * 2^exponent to the window, to one opened at `window`, or to the limbs. */
+/* Add (x, sign) * 2^exponent to the window, to a new one at exponent `window`, or to the limbs. */
 static inline void add_one(pc_accumulator *acc, pc_moment part, pc_u128 x, uint64_t sign,
                            int exponent, int window)
 {
@@ -219,7 +219,7 @@ value limbs_view_of(const uint64_t *word, size_t count, int exponent, int negati
     return v;
 }
 
-/* What `count` words in two's complement come to; `room` for so many. */
+/* The value of `count` words in two's complement; `room` for as many. */
 static value signed_value(const uint64_t *word, size_t count, int exponent, uint64_t *room)
 {
     if (!(word[count - 1] >> 63))
@@ -269,7 +269,7 @@ pc_status pc_accumulator_import(pc_accumulator *acc, pc_moment part, const uint6
                                 size_t count, int exponent, int negative)
 {
     const limbs of = limbs_of(part);
-    /* 2^64 of the largest numbers, or of their squares: what no carry leaves. */
+    /* 2^64 of the largest doubles, or of their squares, are below 2 to this power. */
     const int highest = part == PC_SQUARES ? 2112 : 1088;
     uint64_t own[PC_LIMBS];
     while (count && !words[count - 1])

@@ -1,15 +1,15 @@
-/* The exact running sums, seen from inside: what the kernels and pycrust.h share.
+/* The representation of the exact running sums.
  *
- * For fewer than 2^64 doubles the sum of their squares is a multiple of 2^-2148 below 2^2112,
- * and that of the numbers one of 2^-1074 below 2^1088 in size. Each is held in two parts that
- * add up, both integers in two's complement:
+ * For fewer than 2^64 doubles the sum of their squares is a multiple of 2^-2148 below 2^2112, and
+ * that of the numbers a multiple of 2^-1074 below 2^1088 in absolute value. Each is the sum of two
+ * integers in two's complement:
  *
- *   window  256 bits at 2^exponent, where nearly all data go: block sums of one
- *           scale add up here with no more than a carry
- *   limb    the whole range, from 2^-2176 or 2^-1084: used (and cleared) only once data of
- *           another scale come, flag PC_LIMBS_USED
+ *   window  256 bits at 2^exponent, where nearly all data go: adding block sums of the same scale
+ *           takes four word additions
+ *   limb    the whole range, from 2^-2176 or 2^-1084: cleared and used (PC_LIMBS_USED) only when
+ *           data of another scale arrive
  *
- * Addition is integer addition, so any order and grouping of it gives the same bits. */
+ * All additions are integer additions, so any order and grouping gives the same bits. */
 #ifndef PYCRUST_ACCUMULATOR_H
 #define PYCRUST_ACCUMULATOR_H
 
@@ -24,10 +24,10 @@ static inline int is_float(pc_type type)
     return type >= PC_FLOAT16;
 }
 
-/* From where the limbs count: squares, numbers. */
+/* The exponents of the least significant bits of the limbs: squares, numbers. */
 enum { LOWEST = -2176, LOWEST_NUMBER = -1084 };
 
-/* The windows for doubles of exponents up to E, exact down to E - 49. */
+/* The exponents of the windows for doubles with exponents from E - 49 to E. */
 static inline int window_of(int E)
 {
     return 2 * E - 204;
@@ -41,22 +41,22 @@ static inline int number_window_of(int E)
 /* Flags of a pc_window. */
 enum { PC_LIMBS_USED = 1, PC_WINDOW_USED = 2 };
 
-/* Flags of a pc_accumulator, above those of what is special. */
+/* Flags of a pc_accumulator, above those for NaN and infinities. */
 enum {
-    PC_WITH_SQUARES = 64, /* what it sums */
+    PC_WITH_SQUARES = 64, /* what is summed */
     PC_WITH_NUMBERS = 128,
     PC_BOUNDED = 256,       /* the sums have an error bound: bounded.h */
-    PC_BOUND_TOO_WIDE = 512 /* ... so much that nothing is known of them */
+    PC_BOUND_TOO_WIDE = 512 /* inconclusive: the exact sums are needed */
 };
 
-/* One part += sum * 2^exponent; sum, in two's complement, below 2^220 in size. */
+/* One part += sum * 2^exponent; sum in two's complement, |sum| < 2^220. */
 void accumulator_add(pc_accumulator *acc, pc_moment part, const uint64_t sum[4], int exponent);
 
-/* acc += x; as imaginary part or not. Integer arithmetic only. */
+/* acc += x, as a real or imaginary part, without counting it. Integer arithmetic only. */
 void accumulator_add_number(pc_accumulator *acc, double x, int imaginary);
 
-/* words += (x, sign) * 2^position: x in two's complement, and `sign` all the bits above it.
- * The position is one of the words'; what goes beyond the last is lost. */
+/* words += (x, sign) * 2^position: x in two's complement, and `sign` its sign extension.
+ * position < 64 * room; a carry out of the last word is dropped. */
 static inline void add_at(uint64_t *words, size_t room, size_t position, pc_u128 x, uint64_t sign)
 {
     const unsigned shift = position % 64;
@@ -89,7 +89,7 @@ typedef struct {
 
 value limbs_view_of(const uint64_t *word, size_t count, int exponent, int negative);
 
-/* One part; `room` is where it is put together if need be. */
+/* The value of one part; `room` is working memory, which it may point to. */
 value accumulator_limbs(const pc_accumulator *acc, pc_moment part, uint64_t room[PC_LIMBS]);
 
 #endif

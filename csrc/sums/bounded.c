@@ -84,7 +84,7 @@ value bounded_end(const pc_window *sum, int side, uint64_t room[4])
         negate_words(room, 4);
     if (sum->error_bound)
         add_words(room, side ? plus : minus);
-    if (room[3] >> 63) /* below 0, as no size is */
+    if (room[3] >> 63) /* absolute values end at 0 */
         memset(room, 0, 4 * sizeof *room);
     return limbs_view_of(room, 4, sum->exponent, negative);
 }
@@ -95,7 +95,7 @@ int bounded_spans_zero(const pc_window *sum)
     return sum->error_bound && bounded_end(sum, 0, room).count == 0;
 }
 
-/* ---- how often that did not do ------------------------------------------------ */
+/* ---- statistics ------------------------------------------------------------- */
 
 static pc_counter failed;
 

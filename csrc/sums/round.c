@@ -1,10 +1,11 @@
-/* Rounded once: the float nearest to a sum, to a mean, to a variance, or to a root of these. */
+/* Results, rounded once: the float nearest to a sum, mean or variance, or to the square root of
+ * one. */
 #include "bounded.h"
 
 #include <string.h>
 
-/* A binary format of IEEE 754: digits with the leading one, and the exponent of
- * the least normal number. */
+/* A binary format of IEEE 754: significant bits, with the implicit one, and the exponent of the
+ * least normal number. */
 typedef struct {
     int digits, least;
 } format;
@@ -25,27 +26,27 @@ static uint64_t sign_bit_of(format f)
     return infinity_of(f) + (UINT64_C(1) << (f.digits - 1));
 }
 
-/* The number nearest to (top + a bit) * 2^exponent, as bits: top has bit 63 set,
- * and `more` says that the bit, below 1, is not zero. */
+/* Round (top + f) * 2^exponent, and return the bits of the float: bit 63 of top is set, and
+ * 0 <= f < 1, with `more` (the sticky bit) for f > 0. */
 static uint64_t round_to_format(uint64_t top, int exponent, int more, format f)
 {
     int e = exponent + 63; /* of the leading bit */
     int lost = e < f.least ? f.least - e : 0, dropped = 64 - f.digits + lost;
     uint64_t bits;
-    if (e > 1 - f.least) /* of Python ints, any exponent there is */
+    if (e > 1 - f.least) /* Python ints may have any exponent */
         return infinity_of(f);
     if (dropped > 64)
         return 0;
     uint64_t kept = dropped == 64 ? 0 : top >> dropped;
     uint64_t rest = top << (64 - dropped), half = UINT64_C(1) << 63;
     kept += rest > half || (rest == half && (more || (kept & 1)));
-    /* A carry out of the fraction rightly raises the exponent by one. */
+    /* A carry out of the fraction raises the exponent by one, as it should. */
     bits = ((uint64_t)(e + lost - f.least) << (f.digits - 1)) + kept;
     return bits < infinity_of(f) ? bits : infinity_of(f);
 }
 
-/* The leading 256 bits of v, bit 255 set, times 2^*exponent; *more says whether
- * any bit below is set. */
+/* The leading 256 bits of v, with bit 255 set, and their exponent; *more: whether any bit below is
+ * set. */
 static void leading(value v, uint64_t top[4], int *exponent, int *more)
 {
     uint64_t word[5] = {0}; /* the five leading words, most significant first */
@@ -81,14 +82,14 @@ static uint64_t divide(uint64_t *high, uint64_t low, uint64_t divisor)
 #endif
 }
 
-/* The integer square root of n >= 2^126; *more says whether it is not exact. */
+/* The integer square root of n >= 2^126; sets *more if it is not exact. */
 static uint64_t root_of(pc_u128 n, int *more)
 {
     /* Newton's method from above: the root of the high word, ... */
     uint64_t r = UINT64_C(1) << 32, next;
     while ((next = (r + n.hi / r) / 2) < r)
         r = next;
-    /* ... then one step that doubles its 32 bits to all but the last. */
+    /* ... then one step that doubles its 32 bits, up to an error in the last. */
     r = r < UINT32_MAX ? (r + 1) << 32 : UINT64_MAX;
     if (n.hi < r) {
         uint64_t rest = n.hi, quotient = divide(&rest, n.lo, r);
@@ -104,7 +105,7 @@ static uint64_t root_of(pc_u128 n, int *more)
     }
 }
 
-/* top / divisor, with bit 255 of top set again: of the quotient 64 bits less are known. */
+/* top / divisor, normalized to bit 255 again: the lowest 64 bits of the quotient are lost. */
 static void divide_leading(uint64_t top[4], uint64_t divisor, int *exponent, int *more)
 {
     uint64_t rest = 0;
@@ -124,7 +125,7 @@ static void divide_leading(uint64_t top[4], uint64_t divisor, int *exponent, int
     *exponent -= (int)shift;
 }
 
-/* What |v| comes to, divided by both divisors, or the root of that; as bits. */
+/* |v| / (divisor * other), or its square root, rounded; as the bits of the float. */
 static uint64_t rounded(value v, uint64_t divisor, uint64_t other, int root, format f)
 {
     uint64_t top[4];
@@ -172,18 +173,18 @@ static void take_square(uint64_t *sum, size_t room, size_t position, value v)
         }
 }
 
-/* Where the bits of v end. */
+/* |v| < 2^top_of(v). */
 static int top_of(value v)
 {
     return v.exponent + 64 * (int)v.count;
 }
 
-/* Up to 2^64 times the largest squares, and down to the smallest: 2 * 2176 bits, and a word that
- * is not full at either end. */
+/* From the smallest squares to 2^64 times the largest ones: 2 * 2176 bits, and a partial word at
+ * either end. */
 enum { SPREAD_WORDS = PC_LIMBS + 3 };
 
-/* n * squares - re^2 - im^2: the sum of the squared distances from the mean, n times; or 0, if
- * that is negative. */
+/* n * squares - re^2 - im^2, which is n times the sum of squared deviations from the mean; 0 if
+ * negative, as for an end of a bounded sum. */
 static value centered_square_sum(uint64_t n, value squares, const value numbers[2],
                                  uint64_t room[SPREAD_WORDS])
 {
@@ -214,7 +215,7 @@ static uint64_t nan_of(format f)
     return infinity_of(f) | UINT64_C(1) << (f.digits - 2);
 }
 
-/* The least (side 0) or the largest (side 1) that a part may be; if it is exact both are. */
+/* One end of a part, as bounded_end; of an exact sum both are its value. */
 static value part_at(const pc_accumulator *acc, pc_moment part, int side, uint64_t room[PC_LIMBS])
 {
     return acc->flags & PC_BOUNDED ? bounded_end(&acc->part[part], side, room)
@@ -226,14 +227,14 @@ static int is_spread(pc_statistic result)
     return result == PC_VAR || result == PC_STD;
 }
 
-/* count - ddof, times 2^ddof_bits; or 0 if that is less. */
+/* max(count - ddof / 2^ddof_bits, 0), times 2^ddof_bits. */
 static uint64_t degrees_of_freedom(const pc_accumulator *acc, const pc_output_spec *figure)
 {
     const uint64_t count = acc->count << figure->ddof_bits;
     return count > figure->ddof ? count - figure->ddof : 0;
 }
 
-/* The float of the parts of numbers, or the only one, if they are at that side. */
+/* The bits of the float that one part of the result rounds to, from one end of the sums. */
 static uint64_t bits_at(const pc_accumulator *acc, const pc_output_spec *figure, pc_moment part,
                         int side)
 {
@@ -258,7 +259,7 @@ static uint64_t bits_at(const pc_accumulator *acc, const pc_output_spec *figure,
     return rounded(v, count, 1, root, f) | (uint64_t)v.negative * sign_bit_of(f);
 }
 
-/* What NaN and infinities make of a result; 0 if there are none. */
+/* The bits of the result if there were NaN or infinities; else 0. */
 static uint64_t special_bits(const pc_accumulator *acc, const pc_output_spec *figure,
                              pc_moment part)
 {
@@ -289,7 +290,7 @@ static void write_bits(char *out, pc_type type, uint64_t bits)
     }
 }
 
-/* A sum of integers as an integer. The words of its limbs need not begin at 2^0. */
+/* A sum as an integer; the exponent of its words need not be 0. */
 static pc_status write_word(const pc_accumulator *acc, pc_moment part, pc_type type, char *out)
 {
     uint64_t room[PC_LIMBS], word[3] = {0}; /* from 2^-64 on */

@@ -1,27 +1,26 @@
-/* The types that C and other extension modules share with pycrust. */
+/* The types that pycrust's C core shares with other extension modules. */
 #ifndef PYCRUST_TYPES_H
 #define PYCRUST_TYPES_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum {
+/* What a function returns. An int, since later versions may add to the list. */
+typedef int pc_status;
+enum {
     PC_OK = 0,
-    PC_UNKNOWN_LEVEL, /* no SIMD level has that name */
-    PC_ABSENT_LEVEL,  /* this build, CPU or operating system lacks that level */
-    PC_TOO_LARGE,     /* a sum or a count that does not fit a uint64 */
-    PC_OUT_OF_RANGE,  /* a number that no such sum of doubles can be */
-    PC_EMPTY,         /* the mean of no numbers, or a variance without degrees of freedom */
-    PC_INCONCLUSIVE   /* a bounded sum has too wide an error bound to tell: sum exactly */
-} pc_status;
+    PC_EMPTY,     /* the mean of no numbers, or a variance without degrees of freedom */
+    PC_TOO_LARGE, /* an integer type cannot hold the result */
+    PC_INVALID    /* an unknown type or statistic, or a combination that makes no sense */
+};
 
-/* hi * 2^64 + lo. A struct, since not every compiler has __int128, and those
- * that do disagree on passing it by value. */
+/* hi * 2^64 + lo. A struct, since not every compiler has __int128. */
 typedef struct {
     uint64_t lo, hi;
 } pc_u128;
 
-/* The types of numbers. */
+/* Types of numbers, as NumPy names them: a PC_COMPLEX64 is two floats, a PC_COMPLEX128 two
+ * doubles, and any PC_BOOL but 0 is true. */
 typedef enum {
     PC_INT8,
     PC_UINT8,
@@ -34,26 +33,15 @@ typedef enum {
     PC_BOOL,
     PC_FLOAT16,
     PC_FLOAT32,
-    PC_FLOAT64
+    PC_FLOAT64,
+    PC_COMPLEX64,
+    PC_COMPLEX128
 } pc_type;
 
-/* What may be asked of numbers: sum of the squares, its root, that of its mean; sum, mean,
- * variance, its root. */
+/* What to compute, as by the Python functions of these names. */
 typedef enum { PC_SUMSQ, PC_NORM, PC_RMS, PC_SUM, PC_MEAN, PC_VAR, PC_STD } pc_statistic;
 
-/* A result, and the numbers in which to give it: PC_FLOAT64, PC_FLOAT32 or PC_FLOAT16, two of
- * them (real and imaginary part) if parts is 2, as for the sum or mean of complex numbers; or,
- * for the sum of integers or of their squares, PC_INT64 or PC_UINT64. A variance is divided by
- * count - ddof / 2^ddof_bits: if ddof_bits is not 0, count << ddof_bits must be below 2^64. */
-typedef struct {
-    pc_statistic result;
-    pc_type type;
-    int parts;
-    uint64_t ddof;
-    unsigned ddof_bits;
-} pc_output_spec;
-
-/* The exact sums of any number of integers and doubles of any scale, and of their squares. */
+/* The exact sum of any number of integers and floats, and of their squares. */
 typedef struct pc_accumulator pc_accumulator;
 
 #endif

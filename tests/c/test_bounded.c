@@ -2,6 +2,7 @@
  * exact sums (test_squares.c) do? */
 #include "check.h"
 
+#include "../../csrc/array/bounded_runs.h"
 #include "../../csrc/sums/bounded.h"
 
 #include <fenv.h>

@@ -1,4 +1,4 @@
-"""Many short sums at once (csrc/lanes.c): the nearest number, always, and the exact way only where that is needed."""
+"""Many short sums at once (csrc/array/lanes.c): the nearest number, always, and the exact way only where that is needed."""
 
 import warnings
 

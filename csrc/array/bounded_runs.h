@@ -1,0 +1,23 @@
+/* What bounded_runs.c does for contiguous.c and reduce.c. */
+#ifndef PYCRUST_BOUNDED_RUNS_H
+#define PYCRUST_BOUNDED_RUNS_H
+
+#include "../kernels/kernels.h"
+
+/* Whether the level in use has a bounded kernel for this type of floats. */
+static inline int has_bounded(pc_type type)
+{
+    return pc_kernels_in_use()->bounded[0][type - PC_FLOAT16] != NULL;
+}
+
+/* Add `count` reals, `stride` bytes apart (the parts of complex numbers: contiguous), without
+ * counting them. */
+void add_bounded(pc_accumulator *acc, pc_type type, int parts, const char *x, ptrdiff_t stride,
+                 size_t count);
+
+/* Add and count adjacent columns, n rows `stride` bytes apart: column c to sums[c]. `columns` is a
+ * multiple of 8, at most PC_TILE. */
+void add_bounded_columns(pc_sum *sums, pc_type type, const char *x, ptrdiff_t stride, size_t n,
+                         size_t columns);
+
+#endif

@@ -1,0 +1,53 @@
+"""What a release uploads, built once from a copy of the checkout: the source distribution, and a wheel of it."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from building import build, install
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def tracked():
+    """The names of all files of the checkout."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [name for name in listing.stdout.split("\0") if (ROOT / name).is_file()]
+
+
+@pytest.fixture(scope="session")
+def make_sdist(tracked):
+    """Call it with a folder for the sdist of a copy of the checkout there, made anew."""
+
+    def make(folder):
+        for name in tracked:
+            copy = folder / "tree" / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, copy)  # with another time of change
+        return build("sdist", folder / "tree", folder, SOURCE_DATE_EPOCH="1700000000")
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def sdist(make_sdist, tmp_path_factory):
+    return make_sdist(tmp_path_factory.mktemp("sdist"))
+
+
+@pytest.fixture(scope="session")
+def wheel(sdist, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    shutil.unpack_archive(sdist, folder, **({"filter": "data"} if sys.version_info >= (3, 12) else {}))
+    (tree,) = folder.glob("pycrust-*")
+    return build("wheel", tree, folder)
+
+
+@pytest.fixture(scope="session")
+def installed(wheel, tmp_path_factory):
+    """A folder for PYTHONPATH with the pycrust of the wheel."""
+    return install(wheel, tmp_path_factory.mktemp("installed"))
