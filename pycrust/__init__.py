@@ -10,7 +10,7 @@ try:
         sum_of_squares_batch,
         threadable_sum_of_squares,
     )
-    from pycrust._reduce import mean, norm, rms, std, sum, sumsq, var
+    from pycrust._reductions import mean, norm, rms, std, sum, sumsq, var
 except ModuleNotFoundError as error:
     if not (error.name or "").startswith("pycrust."):
         raise

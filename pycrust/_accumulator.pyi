@@ -2,7 +2,7 @@ from typing import Any, Literal, Self, SupportsIndex, final
 
 import numpy.typing as npt
 
-from pycrust._reduce import _Bools, _Ddof, _Numbers
+from pycrust._reductions import _Bools, _Ddof, _Numbers
 
 @final
 class Accumulator:

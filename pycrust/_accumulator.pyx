@@ -2,13 +2,12 @@
 
 cimport cython
 cimport numpy as cnp
-from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyTypeObject
 from libc.stddef cimport ptrdiff_t
 
 from pycrust._args cimport as_array, axes_of, data_of, is_integer, mask_of
 from pycrust._bigint cimport exact_int, exact_part, import_int, shown_int, centered_square_sum, write_exact
-from pycrust._reduce cimport (
+from pycrust._plan cimport (
     Statistic,
     Plan,
     Contiguous,
@@ -53,7 +52,7 @@ from reprlib import repr as short_repr
 
 import numpy as np
 
-from pycrust._reduce import _NAMES
+from pycrust._plan import _NAMES
 
 cnp.import_array()
 import_core()
@@ -536,5 +535,4 @@ def _accumulators(array, tuple axes, where):
             one.acc = sums.at[k].total
             one.kind = kind
             job.objects[sums.at[k].offset // <ptrdiff_t>sizeof(void *)] = <object>one
-        PyErr_CheckSignals()
     return made

@@ -10,3 +10,4 @@ cdef bint is_exact(array, pc_statistic result)
 cdef tuple axes_of(axis, int ndim)
 cdef object mask_of(where, array)
 cdef object dtype_of(dtype, out, array, pc_statistic result)
+cdef int check_out(out, tuple shape) except -1

@@ -1,4 +1,4 @@
-"""What the functions of data take: arrays and what converts to them, where=, axis=, dtype=."""
+"""What the functions of data take: arrays and what converts to them, where=, axis=, dtype=, out=."""
 
 cimport numpy as cnp
 
@@ -35,6 +35,7 @@ from operator import index
 
 import numpy as np
 from numpy.exceptions import AxisError
+from numpy.ma import MaskedArray
 
 from pycrust._containers import contents
 
@@ -300,7 +301,7 @@ cdef bint is_integer(array):
     return cnp.PyArray_ISINTEGER(array) or cnp.PyArray_ISBOOL(array) or cnp.PyArray_ISOBJECT(array)
 
 
-# ---- axis=, where=, dtype= --------------------------------------------------
+# ---- axis=, where=, dtype=, out= --------------------------------------------
 
 cdef tuple axes_of(axis, int ndim):
     """axis= as a tuple of ascending axis numbers."""
@@ -382,3 +383,13 @@ cdef object dtype_of(dtype, out, array, pc_statistic result):
         raise TypeError(f"{'dtype' if of_out is None else 'out of dtype'} {dtype} does not hold {_PLURALS[result]} of "
                         f"{array.dtype}: use {names}")
     return dtype
+
+
+cdef int check_out(out, tuple shape) except -1:
+    """Refuse an out= that results of this shape cannot be written to."""
+    if not isinstance(out, np.ndarray) or isinstance(out, MaskedArray):
+        raise TypeError(f"out must be a plain array, not {type(out).__name__}")
+    if out.shape != shape:
+        raise ValueError(f"out has shape {out.shape}, but the result has shape {shape}")
+    if not out.flags.writeable:
+        raise ValueError("out is read-only")

@@ -67,3 +67,4 @@ cdef void add_contiguous(const Contiguous *plain, pc_accumulator *acc, pc_statis
 cdef Accumulators add_all(array, mask, size_t workers)
 cdef tuple sums_of_ints(array, mask, tuple axes)
 cdef object checked_int(total, dtype, position, pc_statistic result)
+cdef object reduction(a, axis, dtype, out, bint keepdims, where, workers, pc_statistic result, ddof=*, correction=*)
