@@ -181,22 +181,16 @@ cdef int refuse_rounding(a, str name) except -1:
                             f"float({each}) if it may be rounded")
 
 
-cdef object as_array(a):
-    """The input as an ndarray that C takes, if nothing is missing in it."""
-    array = numbers_of(array_of(a, "a"))
-    if cnp.PyArray_ISOBJECT(array):
-        raise TypeError("an array of dtype object is not taken here: convert it to the numeric dtype it holds")
-    return array
-
-
-cdef tuple data_of(a, where):
-    """The input as an ndarray of a dtype that we take, and `where` as mask_of gives it; nothing missing is in both."""
+cdef tuple data_of(a, where, bint skip_missing):
+    """The input as an ndarray of a dtype that we take, and as mask_of gives it what of it to include: nothing missing."""
     array, missing = array_and_missing(a, "a")
     if missing is None:
         array = numbers_of(array)
         return array, mask_of(where, array)
     mask = mask_of(where, array)
-    if mask is None or np.any(missing.at & mask):
+    if skip_missing:
+        mask = ~missing.at if mask is None else mask & ~missing.at
+    elif mask is None or np.any(missing.at & mask):
         raise missing.error("a")
     return numbers_of(array), mask
 

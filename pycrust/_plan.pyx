@@ -7,6 +7,7 @@ Check, convert, release the GIL, call C once, raise.
 cimport numpy as cnp
 from cpython.bytearray cimport PyByteArray_AS_STRING
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from libc.math cimport NAN
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport UINT64_MAX, uint64_t
 
@@ -45,6 +46,7 @@ from pycrust.csrc cimport (
     pc_array_reduction_length,
     pc_array_tile,
     pc_array_outputs,
+    pc_array,
     pc_axis,
     pc_output_spec,
     pc_moment,
@@ -99,16 +101,27 @@ cdef pc_output_spec default_spec(pc_statistic result) noexcept:
     return figure
 
 
-cdef int warn_empty(pc_statistic result) except -1:
-    what = "no more elements than ddof is NaN or Inf" if result in (PC_VAR, PC_STD) else "no elements is NaN"
-    warnings.warn(f"{_NAMES[result]} of {what}", RuntimeWarning, stacklevel=1)
+cdef bint is_spread(pc_statistic result) noexcept:
+    return result == PC_VAR or result == PC_STD
+
+
+cdef int warn_empty(pc_statistic result, bint skip_nan) except -1:
+    """Of too few elements; where NaN is left out, in NumPy's words."""
+    cdef bint spread = is_spread(result)
+    if skip_nan:
+        text = "Degrees of freedom <= 0 for slice." if spread else "Mean of empty slice"
+    else:
+        what = "no more elements than ddof is NaN or Inf" if spread else "no elements is NaN"
+        text = f"{_NAMES[result]} of {what}"
+    warnings.warn(text, RuntimeWarning, stacklevel=1)
 
 
 cdef class Statistic:
-    """A result, in numbers of a type, with a ddof that C takes or not."""
+    """A result, in numbers of a type, with a ddof that C takes or not, of all numbers or of those that are not NaN."""
 
-    def __cinit__(self, int result, ddof=None):
+    def __cinit__(self, int result, ddof=None, bint skip_nan=False):
         self.c = default_spec(<pc_statistic>result)
+        self.skip_nan = skip_nan
         if ddof is None:
             self.ddof = (0, 0)
             return
@@ -222,6 +235,7 @@ cdef class Plan:
         s.array.type = <pc_type>type_of(cnp.PyArray_TYPE(array), &parts)
         s.array.parts = parts
         s.array.swapped = not array.dtype.isnative
+        s.array.skip_nan = figure.skip_nan
         s.array.data = <const char *>cnp.PyArray_DATA(array)
         if mask is not None:
             s.array.mask = <const char *>cnp.PyArray_DATA(mask)
@@ -376,6 +390,7 @@ cdef bint is_contiguous(a, Contiguous *plain) noexcept:
         return False
     type = type_of(cnp.PyArray_TYPE(a), &plain.parts)
     plain.type = <pc_type>type
+    plain.size = cnp.PyArray_ITEMSIZE(a)
     plain.count = <size_t>cnp.PyArray_SIZE(a)
     plain.data = <const char *>cnp.PyArray_DATA(a)
     return (type >= 0 and plain.count < CHUNK and not cnp.PyArray_ISBYTESWAPPED(a)
@@ -392,7 +407,30 @@ cdef void add_contiguous(const Contiguous *plain, pc_accumulator *acc, pc_statis
             pc_add_numbers(acc, plain.type, plain.parts, plain.data, plain.count)
 
 
-cdef object reduce_contiguous(const Contiguous *plain, bint integers, pc_output_spec figure):
+cdef pc_status reduce_numbers(const Contiguous *plain, const pc_output_spec *figure, bint skip_nan,
+                              char *out) noexcept nogil:
+    """All of them, but for NaN."""
+    cdef pc_accumulator acc
+    cdef pc_array array
+    cdef pc_sum one
+    if not skip_nan:
+        return pc_reduce_contiguous(plain.type, plain.parts, plain.data, plain.count, figure, &acc, out)
+    array.type = plain.type
+    array.parts = plain.parts
+    array.swapped = 0
+    array.data = plain.data
+    array.mask = NULL
+    array.skip_nan = 1
+    array.kept = 0
+    array.reduced = 1
+    array.repeat = 1
+    array.axis[0].length = plain.count
+    array.axis[0].stride = plain.size
+    array.axis[0].mask_stride = 0
+    return pc_reduce(&array, 0, 1, figure, out, &one)
+
+
+cdef object reduce_contiguous(const Contiguous *plain, bint integers, pc_output_spec figure, bint skip_nan):
     cdef pc_accumulator acc
     cdef pc_status status
     cdef double[2] made
@@ -403,18 +441,20 @@ cdef object reduce_contiguous(const Contiguous *plain, bint integers, pc_output_
     if result == PC_SUM or result == PC_MEAN:
         figure.parts = plain.parts
     if plain.count < RELEASE_GIL_FROM:
-        status = pc_reduce_contiguous(plain.type, plain.parts, plain.data, plain.count, &figure, &acc, <char *>made)
+        status = reduce_numbers(plain, &figure, skip_nan, <char *>made)
     else:
         with nogil:
-            status = pc_reduce_contiguous(plain.type, plain.parts, plain.data, plain.count, &figure, &acc, <char *>made)
+            status = reduce_numbers(plain, &figure, skip_nan, <char *>made)
     if status == PC_EMPTY:
-        warn_empty(result)
+        warn_empty(result, skip_nan)
+        if skip_nan and not integers and is_spread(result):      # as NumPy has it
+            return NAN
     return made[0] if figure.parts == 1 else complex(made[0], made[1])
 
 
-cdef Accumulators add_all(array, mask, size_t workers):
+cdef Accumulators add_all(array, mask, size_t workers, bint skip_nan):
     """Sum any array over all its axes, for any result."""
-    cdef Plan job = Plan(array, mask, tuple(range(array.ndim)), None, Statistic(PC_VAR), workers)
+    cdef Plan job = Plan(array, mask, tuple(range(array.ndim)), None, Statistic(PC_VAR, None, skip_nan), workers)
     return job.sums(0, False)
 
 
@@ -430,13 +470,24 @@ cdef int reduce_into(values, array, mask, tuple axes, size_t workers, Statistic 
         job = Plan(array, mask, axes, values, figure, workers)
         status = job.run()
     if status == PC_EMPTY:
-        warn_empty(figure.c.result)
+        warn_empty(figure.c.result, figure.skip_nan)
+        if figure.skip_nan and is_spread(figure.c.result) and array.dtype.kind in "fc":
+            put_nan(values, array, mask, axes, figure)
     elif status == PC_TOO_LARGE:
         offset, total = job.too_large
         position = np.unravel_index(offset // values.itemsize, values.shape)
         raise_too_large(position, total, values.dtype, figure.c.result)
     elif status != PC_OK:
         raise SystemError(f"pycrust: unknown C status {<int>status}")
+
+
+cdef int put_nan(values, array, mask, tuple axes, Statistic figure) except -1:
+    """NaN in the place of Inf where there are no more numbers than ddof, as NumPy's nanvar has it: a rare case."""
+    if not np.isinf(values).any():
+        return 0
+    counts = np.sum(~np.isnan(array), axis=axes, where=True if mask is None else mask)
+    integer, bits = figure.ddof
+    values[(counts.astype(object) << bits) <= integer] = np.nan
 
 
 cdef pc_status reduce_ints_into(values, array, mask, tuple axes, Statistic figure) except *:
@@ -477,20 +528,20 @@ cdef int raise_too_large(position, total, dtype, pc_statistic result) except -1:
 
 
 cdef object reduction(a, axis, dtype, out, bint keepdims, where, workers, pc_statistic result,
-                      ddof=None, correction=None):
+                      ddof=None, correction=None, bint skip_nan=False):
     cdef Contiguous plain
     cdef Statistic figure
     cdef bint whole = axis is None and dtype is None and out is None and not keepdims
     cdef bint quick = whole and where is True and workers is 1 and is_contiguous(a, &plain)
 
     if quick and ddof is None and correction is None:
-        return reduce_contiguous(&plain, is_integer(a), default_spec(result))
-    figure = Statistic(result, one_ddof(ddof, correction))
+        return reduce_contiguous(&plain, is_integer(a), default_spec(result), skip_nan)
+    figure = Statistic(result, one_ddof(ddof, correction), skip_nan)
     if quick and figure.is_for_c(plain.count):
-        return reduce_contiguous(&plain, is_integer(a), figure.c)
+        return reduce_contiguous(&plain, is_integer(a), figure.c, skip_nan)
 
     cdef size_t threads = count_workers(workers)
-    array, mask = data_of(a, where)
+    array, mask = data_of(a, where, skip_nan)
     if whole and is_exact(array, result):
         dtype = object
     axes = axes_of(axis, array.ndim)

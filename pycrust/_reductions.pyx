@@ -371,3 +371,168 @@ def std(a, axis=None, *, dtype=None, out=None, ddof=None, keepdims=False, where=
     0.2795084971874737
     """
     return reduction(a, axis, dtype, out, keepdims, where, workers, PC_STD, ddof, correction)
+
+
+# ---- NaN left out -----------------------------------------------------------
+
+def nansum(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, workers=1):
+    """
+    Sum of the elements that are not missing, exact or correctly rounded.
+
+    Parameters
+    ----------
+    a : array_like
+        As for `sum`. Missing are NaN, complex numbers with a NaN in either part,
+        masked elements, and the nulls of pandas, Arrow and polars.
+    axis : int or tuple of int, optional
+    dtype : {int64, uint64, float64, float32, float16, object, complex128, complex64}, optional
+    out : ndarray, optional
+    keepdims : bool, optional
+    where : array_like of bool, optional
+    workers : int, optional
+        All as in `sum`.
+
+    Returns
+    -------
+    int, float, complex or ndarray
+        What `sum` gives for the elements that are left. 0 if none are.
+
+    Raises
+    ------
+    OverflowError, TypeError, ValueError, numpy.exceptions.AxisError
+        As `sum` does, but not for what is missing.
+
+    See Also
+    --------
+    sum : NaN if any element is; masked arrays and nulls are an error.
+    numpy.nansum : The same, rounded at every addition.
+
+    Notes
+    -----
+    `a` is not copied, and no mask is made of its NaN. Integers have no NaN: the
+    result is that of `sum`.
+
+    Examples
+    --------
+    >>> import numpy as np, pycrust
+    >>> pycrust.nansum([1e100, np.nan, 1.0, -1e100])
+    1.0
+    >>> pycrust.nansum(np.ma.masked_greater([1, 2, 300], 99))
+    3
+    """
+    return reduction(a, axis, dtype, out, keepdims, where, workers, PC_SUM, None, None, True)
+
+
+def nanmean(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, workers=1):
+    """
+    Arithmetic mean of the elements that are not missing, correctly rounded.
+
+    Parameters
+    ----------
+    a : array_like
+        As for `nansum`, which says what is missing.
+    axis : int or tuple of int, optional
+    dtype : {float64, float32, float16}, or {complex128, complex64} for complex `a`, optional
+    out : ndarray, optional
+    keepdims : bool, optional
+    where : array_like of bool, optional
+    workers : int, optional
+        All as in `mean`.
+
+    Returns
+    -------
+    float, complex or ndarray
+        What `mean` gives for the elements that are left. NaN if none are, with a
+        RuntimeWarning, that of `numpy.nanmean`.
+
+    Raises
+    ------
+    TypeError, ValueError, numpy.exceptions.AxisError
+        As `mean` does, but not for what is missing.
+
+    Examples
+    --------
+    >>> import numpy as np, pycrust
+    >>> pycrust.nanmean([[0.1, np.nan], [0.1, 2.5], [0.1, np.nan]], axis=0)
+    array([0.1, 2.5])
+    """
+    return reduction(a, axis, dtype, out, keepdims, where, workers, PC_MEAN, None, None, True)
+
+
+def nanvar(a, axis=None, *, dtype=None, out=None, ddof=None, keepdims=False, where=True, workers=1, correction=None):
+    """
+    Variance of the elements that are not missing, correctly rounded.
+
+    Parameters
+    ----------
+    a : array_like
+        As for `nansum`, which says what is missing.
+    axis : int or tuple of int, optional
+    dtype : {float64, float32, float16}, optional
+    out : ndarray, optional
+    ddof : int or float, optional
+        The sum of the squared distances from the mean is divided by the number of
+        elements that are left, minus this: 0 by default.
+    keepdims : bool, optional
+    where : array_like of bool, optional
+    workers : int, optional
+    correction : int or float, optional
+        All as in `var`.
+
+    Returns
+    -------
+    float or ndarray
+        What `var` gives for the elements that are left. NaN if there are no more
+        than `ddof` (of integers: NaN or Inf, as `var`), with a RuntimeWarning, that
+        of `numpy.nanvar`.
+
+    Raises
+    ------
+    TypeError, ValueError, numpy.exceptions.AxisError
+        As `var` does, but not for what is missing.
+
+    Examples
+    --------
+    >>> import numpy as np, pycrust
+    >>> x = 1e9 + np.array([4.0, np.nan, 7.0, 13.0, 16.0])
+    >>> pycrust.nanvar(x), pycrust.nanvar(x, ddof=1)
+    (22.5, 30.0)
+    """
+    return reduction(a, axis, dtype, out, keepdims, where, workers, PC_VAR, ddof, correction, True)
+
+
+def nanstd(a, axis=None, *, dtype=None, out=None, ddof=None, keepdims=False, where=True, workers=1, correction=None):
+    """
+    Standard deviation of the elements that are not missing, correctly rounded.
+
+    Parameters
+    ----------
+    a : array_like
+        As for `nansum`, which says what is missing.
+    axis : int or tuple of int, optional
+    dtype : {float64, float32, float16}, optional
+    out : ndarray, optional
+    ddof : int or float, optional
+    keepdims : bool, optional
+    where : array_like of bool, optional
+    workers : int, optional
+    correction : int or float, optional
+        All as in `nanvar`.
+
+    Returns
+    -------
+    float or ndarray
+        The float nearest to the root of the *exact* variance. Else as `nanvar`.
+
+    Raises
+    ------
+    TypeError, ValueError, numpy.exceptions.AxisError
+        As `nanvar` does.
+
+    Examples
+    --------
+    >>> import numpy as np, pycrust
+    >>> pycrust.nanstd([2.0, np.nan, 4.0])
+    1.0
+    """
+    return reduction(a, axis, dtype, out, keepdims, where, workers, PC_STD, ddof, correction, True)

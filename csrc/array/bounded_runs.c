@@ -106,40 +106,50 @@ static int ill_conditioned(const pc_accumulator *acc, int parts, const bounded_s
            numbers * unit > (1 - 0x1p-22) * (double)n * (double)found->units;
 }
 
-void add_bounded(pc_accumulator *acc, pc_type type, int parts, const char *x, ptrdiff_t stride,
-                 size_t count)
+/* Until there is a NaN to skip the kernel that does not look for any is the faster one. */
+size_t add_bounded(pc_accumulator *acc, pc_type type, int parts, const char *x, ptrdiff_t stride,
+                   size_t count, int skip_nan)
 {
     const pc_kernels *kernels = pc_kernels_in_use();
     const int both = (acc->flags & PC_WITH_NUMBERS) != 0;
-    size_t (*kernel)(const char *, ptrdiff_t, size_t, int, bounded_sums *) =
-        kernels->bounded[both][type - PC_FLOAT16];
+    bounded_kernel *const plain = kernels->bounded[both][type - PC_FLOAT16],
+                          *const skipping = kernels->nanbounded[both][type - PC_FLOAT16],
+                          *kernel = skip_nan ? skipping : plain;
     bounded_sums found;
+    size_t missing = 0;
     if (!kernel) /* another thread has just chosen a level without it */
         mark_inconclusive(acc);
     if (is_inconclusive(acc) || !count)
-        return;
+        return 0;
     if (!(acc->part[PC_SQUARES].flags & PC_WINDOW_USED)) {
         const size_t look = count < SAMPLE ? count : SAMPLE;
         kernel(x, stride, look, K_LEAST, &found);
         if (!widen_windows(acc, lane_exponent_above(found.most, HEADROOM_BITS)))
-            return;
+            return 0;
         if (both) {
             kernel(x, stride, look, lane_exponent_of(acc), &found);
-            if (ill_conditioned(acc, parts, &found, lane_exponent_of(acc), look)) {
+            if (ill_conditioned(acc, parts, &found, lane_exponent_of(acc),
+                                look - found.missing)) {
                 mark_inconclusive(acc);
-                return;
+                return 0;
             }
         }
     }
+    kernel = plain;
     for (size_t n, done; count; count -= done, x += (ptrdiff_t)done * stride) {
         int k = lane_exponent_of(acc);
         n = count < BOUNDED_RUN ? count : BOUNDED_RUN;
         done = kernel(x, stride, n, k, &found);
         if (done)
             add_found(acc, parts, &found, k, done, kernels->lanes[both]);
-        if (done < n && !widen_windows(acc, lane_exponent_above(found.most, 1)))
-            return;
+        missing += found.missing;
+        const int met_nan = skip_nan && kernel == plain && found.most != found.most;
+        kernel = met_nan || found.missing ? skipping : plain;
+        if (done < n && !met_nan &&
+            !widen_windows(acc, lane_exponent_above(found.most, 1)))
+            break;
     }
+    return missing;
 }
 
 typedef void columns_kernel(const char *, ptrdiff_t, size_t, size_t, const int *, column_sums *);

@@ -263,13 +263,13 @@ static void sum_bounded(pc_accumulator *acc, pc_type type, int parts, const char
 {
     char wide[BUFFER * sizeof(float)];
     if (has_bounded(type)) {
-        add_bounded(acc, type, parts, x, (ptrdiff_t)size_of_type[type], count);
+        add_bounded(acc, type, parts, x, (ptrdiff_t)size_of_type[type], count, 0);
         return;
     }
     for (size_t n; count; count -= n, x += n * sizeof(uint16_t)) {
         n = count < BUFFER ? count : BUFFER;
         widen_float16(wide, x, n);
-        add_bounded(acc, PC_FLOAT32, parts, wide, sizeof(float), n);
+        add_bounded(acc, PC_FLOAT32, parts, wide, sizeof(float), n, 0);
     }
 }
 

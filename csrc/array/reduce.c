@@ -64,10 +64,15 @@ static int is_nan(pc_type type, const char *x)
     }
 }
 
+static int skips_nan(const pc_array *a)
+{
+    return a->skip_nan && is_float(a->type);
+}
+
 /* Whether elements may be left out. */
 static int is_partial(const pc_array *a)
 {
-    return a->mask || (a->skip_nan && is_float(a->type));
+    return a->mask || skips_nan(a);
 }
 
 /* Add a column of n elements that `copy` made, at most FLOAT_BLOCK reals. */
@@ -81,7 +86,7 @@ static void add_copied(pc_accumulator *acc, const pc_array *a, char *x, size_t n
         for (size_t k = 0; k < n; k++) {
             char *at = x + k * size * (size_t)a->parts;
             int leave = mask && !mask[(ptrdiff_t)k * mask_stride];
-            if (a->skip_nan && is_float(a->type))
+            if (skips_nan(a))
                 leave |= is_nan(a->type, at) || (a->parts == 2 && is_nan(a->type, at + size));
             if (leave) {
                 memset(at, 0, size * (size_t)a->parts);
@@ -97,10 +102,9 @@ static void add_run(pc_accumulator *acc, const pc_array *a, const char *data, co
                     pc_axis axis, size_t n)
 {
     size_t size = size_of_type[a->type] * (size_t)a->parts, most = BUFFER / (size_t)a->parts, m;
-    if (acc->flags & PC_BOUNDED && a->parts == 1 && !is_partial(a) && !a->swapped &&
+    if (acc->flags & PC_BOUNDED && a->parts == 1 && !a->mask && !a->swapped &&
         has_bounded(a->type)) {
-        acc->count += n;
-        add_bounded(acc, a->type, 1, data, axis.stride, n);
+        acc->count += n - add_bounded(acc, a->type, 1, data, axis.stride, n, skips_nan(a));
         return;
     }
     if (axis.stride == (ptrdiff_t)size && !is_partial(a) && !a->swapped) {

@@ -21,6 +21,11 @@ typedef struct {
     vecd s, t, a, b;
 } lane;
 
+static inline vecd select_bits(vec mask, vecd x)
+{
+    return (vecd)(mask & (vec)x);
+}
+
 /* x + y; as x * 1 + y, where the unit for that has less to do than the one for sums: 0.17 instead
  * of 0.21 ns an element on Zen 4. */
 static inline vecd plus(vecd x, vecd y)
@@ -141,18 +146,19 @@ enum { WAYS = 4, ROW = WAYS * LANES };
 typedef struct {
     vecd C, D;
     vecd t[WAYS], b[WAYS];
-    vec units, number_units;
+    vec units, number_units, missing;
 } running;
 
 /* Add up some rows from s = C and a = D on. Returns whether all of it held: then the running
- * sums have grown by them, else `most` says how far a lane came. */
+ * sums have grown by them, else `most` says how far a lane came. NaN counts as 0 if skip_nan. */
 static inline __attribute__((always_inline)) int add_rows(const char *x, ptrdiff_t stride,
                                                           size_t rows, running *sums, double *most,
-                                                          size_t size, int both, loader *load)
+                                                          size_t size, int both, int skip_nan,
+                                                          loader *load)
 {
     const int ways = both ? WAYS / 2 : WAYS;
     lane to[WAYS];
-    vec units = splat(0), number_units = splat(0), beyond = splat(0);
+    vec units = splat(0), number_units = splat(0), beyond = splat(0), missing = splat(0);
     for (int w = 0; w < ways; w++) {
         to[w].s = sums->C;
         to[w].t = sums->t[w];
@@ -162,8 +168,15 @@ static inline __attribute__((always_inline)) int add_rows(const char *x, ptrdiff
         }
     }
     for (; rows; rows--)
-        for (int w = 0; w < ways; w++, x += LANES * stride)
-            add_to_lane(&to[w], load(x, stride), size < sizeof(double), both);
+        for (int w = 0; w < ways; w++, x += LANES * stride) {
+            vecd v = load(x, stride);
+            if (skip_nan) {
+                const vec keep = (vec)(v == v);
+                missing += ~keep;
+                v = select_bits(keep, v);
+            }
+            add_to_lane(&to[w], v, size < sizeof(double), both);
+        }
     for (int w = 0; w < ways; w++) {
         vec grown = (vec)to[w].s - (vec)sums->C;
         units += grown;
@@ -179,6 +192,7 @@ static inline __attribute__((always_inline)) int add_rows(const char *x, ptrdiff
     }
     sums->units += units;
     sums->number_units += number_units;
+    sums->missing -= missing;
     for (int w = 0; w < ways; w++) {
         sums->t[w] = to[w].t;
         if (both)
@@ -190,8 +204,8 @@ static inline __attribute__((always_inline)) int add_rows(const char *x, ptrdiff
 static inline __attribute__((always_inline)) size_t sum_bounded(const char *x, ptrdiff_t stride,
                                                                 size_t n, int k,
                                                                 bounded_sums *found, size_t size,
-                                                                int both, loader *load,
-                                                                loader *load_tail)
+                                                                int both, int skip_nan,
+                                                                loader *load, loader *load_tail)
 {
     const int ways = both ? WAYS / 2 : WAYS;
     const size_t row = (size_t)ways * LANES, most_rows = FLOAT_BLOCK / row;
@@ -205,7 +219,7 @@ static inline __attribute__((always_inline)) size_t sum_bounded(const char *x, p
     }
     sums.C = splatd(power(k));
     sums.D = splatd(start_of_numbers(k));
-    sums.units = sums.number_units = splat(0);
+    sums.units = sums.number_units = sums.missing = splat(0);
     found->most = 0.0;
     for (; done < n; done += step, x += (ptrdiff_t)step * stride) {
         size_t rows = (n - done) / row;
@@ -213,13 +227,14 @@ static inline __attribute__((always_inline)) size_t sum_bounded(const char *x, p
         rows = rows < most_rows ? rows : most_rows;
         step = rows * row;
         if (rows) {
-            held = add_rows(x, stride, rows, &sums, &found->most, size, both, load);
+            held = add_rows(x, stride, rows, &sums, &found->most, size, both, skip_nan, load);
         } else {
             char tail[ROW * sizeof(double)] = {0};
             step = n - done;
             for (size_t j = 0; j < step; j++)
                 memcpy(tail + j * size, x + (ptrdiff_t)j * stride, size);
-            held = add_rows(tail, (ptrdiff_t)size, 1, &sums, &found->most, size, both, load_tail);
+            held = add_rows(tail, (ptrdiff_t)size, 1, &sums, &found->most, size, both, skip_nan,
+                            load_tail);
         }
         if (!held)
             break;
@@ -230,6 +245,7 @@ static inline __attribute__((always_inline)) size_t sum_bounded(const char *x, p
             sums.b[0] += sums.b[w];
     }
     found->units = sum_of_lanes(sums.units);
+    found->missing = skip_nan ? sum_of_lanes(sums.missing) : 0;
     found->residual = 0.0;
     for (int j = 0; j < LANES; j++)
         found->residual += sums.t[0][j];
@@ -280,15 +296,19 @@ sum_bounded_columns(const char *x, ptrdiff_t stride, size_t rows, size_t columns
     }
 }
 
-#define BOUNDED_OF(type, size, name, both)                                                         \
+#define BOUNDED_RUN_OF(type, size, name, both, skip_nan)                                           \
     static size_t name##_##type(const char *x, ptrdiff_t stride, size_t n, int k,                  \
                                 bounded_sums *found)                                               \
     {                                                                                              \
         if (stride == (ptrdiff_t)(size))                                                           \
-            return sum_bounded(x, size, n, k, found, size, both, load_row_of_##type,               \
+            return sum_bounded(x, size, n, k, found, size, both, skip_nan, load_row_of_##type,     \
                                load_row_of_##type);                                                \
-        return sum_bounded(x, stride, n, k, found, size, both, load_##type, load_row_of_##type);   \
-    }                                                                                              \
+        return sum_bounded(x, stride, n, k, found, size, both, skip_nan, load_##type,              \
+                           load_row_of_##type);                                                    \
+    }
+#define BOUNDED_OF(type, size, name, both)                                                         \
+    BOUNDED_RUN_OF(type, size, name, both, 0)                                                      \
+    BOUNDED_RUN_OF(type, size, nan##name, both, 1)                                                 \
     static void name##_columns_of_##type(const char *x, ptrdiff_t stride, size_t rows,             \
                                          size_t columns, const int *k, column_sums *sums)          \
     {                                                                                              \

@@ -51,6 +51,7 @@ enum { STRIP = 64, BUFFER = 256 };
 typedef struct {
     uint64_t units, number_units[2]; /* these in two's complement */
     double residual, number_residual[2], most;
+    uint64_t missing; /* of those done: NaN that were left out */
 } bounded_sums;
 
 /* The sum of 2048 numbers whose squares sum up to less than 2^k or little more is less than
@@ -68,6 +69,9 @@ static inline double start_of_numbers(int k)
 
 /* Elements in one call of a bounded kernel, at most: `units` is below 2^63. */
 enum { BOUNDED_RUN = 1 << 17 };
+
+typedef size_t bounded_kernel(const char *x, ptrdiff_t stride, size_t n, int k,
+                              bounded_sums *found);
 
 /* The same for columns, as kernels/bounded.h has it: s and t of the squares, a and b of the
  * numbers, from s = 2^k and a = start_of_numbers(k) on. */
@@ -152,9 +156,9 @@ typedef struct {
     /* Bounded sums, of the squares alone or ([1]) of the numbers, too: n <= BOUNDED_RUN, of
      * `lanes` apart, -900 <= k <= 1000: as far as 2^k goes. The numbers lie `stride` bytes
      * apart. Returns how many that was, and found->most if it was not all. By type -
-     * PC_FLOAT16; the first may be NULL. */
+     * PC_FLOAT16; the first may be NULL. `nanbounded` leaves out NaN. */
     size_t lanes[2], bounded_from; /* so many numbers: there it is the faster way */
-    size_t (*bounded[2][3])(const char *x, ptrdiff_t stride, size_t n, int k, bounded_sums *found);
+    bounded_kernel *bounded[2][3], *nanbounded[2][3];
 
     /* The same for each column of a matrix, as sums_of_columns: columns <= PC_TILE. */
     void (*bounded_columns[2][3])(const char *x, ptrdiff_t stride, size_t rows, size_t columns,

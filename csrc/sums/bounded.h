@@ -48,9 +48,9 @@ static inline int has_bounded(pc_type type)
 }
 
 /* acc += `count` of them, `stride` bytes apart (complex: side by side, of two parts each); its
- * own count stays. */
-void add_bounded(pc_accumulator *acc, pc_type type, int parts, const char *x, ptrdiff_t stride,
-                 size_t count);
+ * own count stays. NaN are left out if skip_nan, of real numbers alone: returns how many. */
+size_t add_bounded(pc_accumulator *acc, pc_type type, int parts, const char *x, ptrdiff_t stride,
+                   size_t count, int skip_nan);
 
 /* The same for columns of them that lie side by side, n rows `stride` bytes apart, which
  * are counted: sums[c] for each. `columns` <= PC_TILE, and a multiple of 8. */
