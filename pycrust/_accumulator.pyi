@@ -30,6 +30,6 @@ class Accumulator:
     __hash__: None  # type: ignore[assignment]
 
 def _accumulators(
-    array: npt.NDArray[Any], axes: tuple[int, ...], where: _Bools, skipna: bool
+    array: npt.NDArray[Any], axes: tuple[int, ...], where: _Bools, skipna: bool = False
 ) -> npt.NDArray[Any]: ...
 def _results(parts: npt.NDArray[Any], name: str, dtype: npt.DTypeLike, ddof: _Ddof | None) -> npt.NDArray[Any]: ...

@@ -523,7 +523,7 @@ cdef Accumulator accumulator_of(state):
     return made
 
 
-def _accumulators(array, tuple axes, where, bint skipna):
+def _accumulators(array, tuple axes, where, bint skipna=False):
     """An Accumulator for each position that is left after summing over `axes`, for pycrust.dask."""
     array, mask = data_of(array, where, skipna)
     if cnp.PyArray_ISOBJECT(array):

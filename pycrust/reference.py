@@ -16,6 +16,10 @@ import numpy as np
 __all__ = [
     "Accumulator",
     "mean",
+    "nanmean",
+    "nanstd",
+    "nansum",
+    "nanvar",
     "nearest",
     "nearest_root",
     "norm",
@@ -477,9 +481,10 @@ def _mask(where: Any, a: Any) -> Any:
 
 def _present(a: Any, where: Any) -> tuple[Any, Any]:
     """The elements, and which of them are neither left out, masked nor NaN; complex ones have two parts to be NaN."""
-    missing = np.ma.getmaskarray(a) if isinstance(a, np.ma.MaskedArray) else False
+    missing = np.ma.getmaskarray(a) if isinstance(a, np.ma.MaskedArray) else np.False_
     a = _array(np.ma.getdata(a) if isinstance(a, np.ma.MaskedArray) else a)
-    return a, _mask(where, a) & ~(missing | (False if _integers(a) else np.isnan(a)))
+    missing = missing | (np.zeros(a.shape, bool) if _integers(a) else np.isnan(a))
+    return a, _mask(where, a) & ~missing
 
 
 def _ddof(ddof: Any, correction: Any = None) -> int | float:

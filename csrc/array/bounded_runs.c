@@ -152,13 +152,12 @@ size_t add_bounded(pc_accumulator *acc, pc_type type, int parts, const char *x, 
     return missing;
 }
 
-typedef void columns_kernel(const char *, ptrdiff_t, size_t, size_t, const int *, column_sums *);
-
 /* Whether all of them can still tell what their sum is; else what they hold is lost. */
-static int columns_added(columns_kernel *kernel, pc_sum *sums, const char *x, ptrdiff_t stride,
-                         size_t n, size_t columns, int both)
+static int columns_added(columns_kernel *plain, columns_kernel *skipping, pc_sum *sums,
+                         const char *x, ptrdiff_t stride, size_t n, size_t columns, int both)
 {
     const size_t look = n < SAMPLE ? n : SAMPLE;
+    columns_kernel *kernel = skipping ? skipping : plain;
     int k[PC_TILE], inconclusive = 0;
     column_sums sum;
     bounded_sums found;
@@ -180,9 +179,11 @@ static int columns_added(columns_kernel *kernel, pc_sum *sums, const char *x, pt
         kernel(x, stride, look, columns, k, &sum);
         for (size_t c = 0; c < columns; c++) {
             found = found_in(&sum, c, k[c], 1);
-            inconclusive |= ill_conditioned(&sums[c].total, 1, &found, k[c], look);
+            inconclusive |=
+                ill_conditioned(&sums[c].total, 1, &found, k[c], look - found.missing);
         }
     }
+    kernel = plain;
     for (size_t row = 0; row < n && !inconclusive; row += m, x += (ptrdiff_t)m * stride) {
         m = n - row < FLOAT_BLOCK ? n - row : FLOAT_BLOCK;
         do {
@@ -190,29 +191,44 @@ static int columns_added(columns_kernel *kernel, pc_sum *sums, const char *x, pt
                 k[c] = lane_exponent_of(&sums[c].total);
             kernel(x, stride, m, columns, k, &sum);
             again = 0;
+            int met_nan = 0;
             for (size_t c = 0; c < columns; c++) {
                 found = found_in(&sum, c, k[c], both);
-                if (found.most != 0.0 &&
-                    widen_windows(&sums[c].total, lane_exponent_above(found.most, 1)))
+                if (skipping && kernel == plain && found.most != found.most)
+                    met_nan = 1;
+                else if (found.most != 0.0 &&
+                         widen_windows(&sums[c].total, lane_exponent_above(found.most, 1)))
                     again++;
                 else
                     inconclusive |= is_inconclusive(&sums[c].total);
             }
+            if (met_nan) {
+                kernel = skipping;
+                again++;
+            }
         } while (again && !inconclusive);
+        uint64_t missing = 0;
         for (size_t c = 0; c < columns && !inconclusive; c++) {
             found = found_in(&sum, c, k[c], both);
             add_found(&sums[c].total, 1, &found, k[c], m, 1);
+            sums[c].total.count -= found.missing;
+            missing |= found.missing;
         }
+        kernel = missing ? skipping : plain;
     }
     return !inconclusive;
 }
 
 void add_bounded_columns(pc_sum *sums, pc_type type, const char *x, ptrdiff_t stride, size_t n,
-                         size_t columns)
+                         size_t columns, int skip_nan)
 {
+    const pc_kernels *kernels = pc_kernels_in_use();
     const int both = (sums[0].total.flags & PC_WITH_NUMBERS) != 0;
-    columns_kernel *kernel = pc_kernels_in_use()->bounded_columns[both][type - PC_FLOAT16];
-    const int certain = kernel && columns_added(kernel, sums, x, stride, n, columns, both);
+    columns_kernel *plain = kernels->bounded_columns[both][type - PC_FLOAT16],
+                   *skipping =
+                       skip_nan ? kernels->nanbounded_columns[both][type - PC_FLOAT16] : NULL;
+    const int certain =
+        plain && columns_added(plain, skipping, sums, x, stride, n, columns, both);
     /* One that cannot tell is enough for all to be done the exact way. */
     for (size_t c = 0; c < columns; c++) {
         if (!certain)

@@ -360,17 +360,17 @@ static void add_float64_columns(pc_sum *sums, const char *x, ptrdiff_t stride, s
 }
 
 size_t add_columns(pc_sum *sums, pc_type type, const char *x, ptrdiff_t stride, size_t n,
-                   size_t columns)
+                   size_t columns, int skip_nan)
 {
     columns -= columns % 8;
     if (n < FEWEST_ROWS || columns == 0)
         return 0;
     const pc_kernels *kernels = pc_kernels_in_use();
     const int sum_bounded = sums[0].total.flags & PC_BOUNDED && has_bounded(type);
-    if (!sum_bounded && !(type == PC_FLOAT64 && kernels->sums_of_columns))
+    if (!sum_bounded && (skip_nan || !(type == PC_FLOAT64 && kernels->sums_of_columns)))
         return 0;
     if (sum_bounded)
-        add_bounded_columns(sums, type, x, stride, n, columns);
+        add_bounded_columns(sums, type, x, stride, n, columns, skip_nan);
     for (size_t c = 0, strip; c < columns && !sum_bounded;
          c += strip, x += strip * sizeof(double)) {
         strip = columns - c < STRIP ? columns - c : STRIP;

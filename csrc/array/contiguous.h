@@ -8,9 +8,9 @@
  * `acc` stays. The floating-point environment is ours (fpenv.h). */
 void add_reals(pc_accumulator *acc, pc_type type, int parts, const char *x, size_t count);
 
-/* Add columns of floats that lie side by side, n rows `stride` bytes apart, and count them.
- * Returns how many of the columns it did: it may leave some, or all. */
+/* Add columns of floats that lie side by side, n rows `stride` bytes apart, and count them; NaN
+ * are left out if skip_nan. Returns how many of the columns it did: it may leave some, or all. */
 size_t add_columns(pc_sum *sums, pc_type type, const char *x, ptrdiff_t stride, size_t n,
-                   size_t columns);
+                   size_t columns, int skip_nan);
 
 #endif

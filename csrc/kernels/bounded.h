@@ -26,6 +26,14 @@ static inline vecd select_bits(vec mask, vecd x)
     return (vecd)(mask & (vec)x);
 }
 
+/* 0 for NaN, of which each is counted in its lane. */
+static inline vecd without_nan(vecd x, vec *missing)
+{
+    const vec present = (vec)(x == x);
+    *missing += present + 1;
+    return select_bits(present, x);
+}
+
 /* x + y; as x * 1 + y, where the unit for that has less to do than the one for sums: 0.17 instead
  * of 0.21 ns an element on Zen 4. */
 static inline vecd plus(vecd x, vecd y)
@@ -170,11 +178,8 @@ static inline __attribute__((always_inline)) int add_rows(const char *x, ptrdiff
     for (; rows; rows--)
         for (int w = 0; w < ways; w++, x += LANES * stride) {
             vecd v = load(x, stride);
-            if (skip_nan) {
-                const vec keep = (vec)(v == v);
-                missing += ~keep;
-                v = select_bits(keep, v);
-            }
+            if (skip_nan)
+                v = without_nan(v, &missing);
             add_to_lane(&to[w], v, size < sizeof(double), both);
         }
     for (int w = 0; w < ways; w++) {
@@ -192,7 +197,7 @@ static inline __attribute__((always_inline)) int add_rows(const char *x, ptrdiff
     }
     sums->units += units;
     sums->number_units += number_units;
-    sums->missing -= missing;
+    sums->missing += missing;
     for (int w = 0; w < ways; w++) {
         sums->t[w] = to[w].t;
         if (both)
@@ -261,9 +266,10 @@ static inline __attribute__((always_inline)) size_t sum_bounded(const char *x, p
 /* One lane a column; eight rows at a time, as sums_of_columns (exact.h). */
 static inline __attribute__((always_inline)) void
 sum_bounded_columns(const char *x, ptrdiff_t stride, size_t rows, size_t columns, const int *k,
-                    column_sums *sums, size_t size, int both, loader *load)
+                    column_sums *sums, size_t size, int both, int skip_nan, loader *load)
 {
     for (size_t c = 0; c < columns; c++) {
+        sums->missing[c] = 0;
         sums->s[c] = power(k[c]);
         sums->t[c] = 0.0;
         if (both) {
@@ -275,17 +281,24 @@ sum_bounded_columns(const char *x, ptrdiff_t stride, size_t rows, size_t columns
         some = rows - row < 8 ? rows - row : 8;
         for (size_t c = 0; c < columns; c += LANES) {
             lane here;
+            vec missing;
             const char *from = x + c * size;
             memcpy(&here.s, &sums->s[c], sizeof here.s);
             memcpy(&here.t, &sums->t[c], sizeof here.t);
+            memcpy(&missing, &sums->missing[c], sizeof missing);
             if (both) {
                 memcpy(&here.a, &sums->a[c], sizeof here.a);
                 memcpy(&here.b, &sums->b[c], sizeof here.b);
             }
             for (size_t r = 0; r < some; r++, from += stride) {
+                vecd v = load(from, 0);
                 prefetch(from, 8 * stride);
-                add_to_lane(&here, load(from, 0), size < sizeof(double), both);
+                if (skip_nan)
+                    v = without_nan(v, &missing);
+                add_to_lane(&here, v, size < sizeof(double), both);
             }
+            if (skip_nan)
+                memcpy(&sums->missing[c], &missing, sizeof missing);
             memcpy(&sums->s[c], &here.s, sizeof here.s);
             memcpy(&sums->t[c], &here.t, sizeof here.t);
             if (both) {
@@ -296,7 +309,7 @@ sum_bounded_columns(const char *x, ptrdiff_t stride, size_t rows, size_t columns
     }
 }
 
-#define BOUNDED_RUN_OF(type, size, name, both, skip_nan)                                           \
+#define BOUNDED_OF(type, size, name, both, skip_nan)                                               \
     static size_t name##_##type(const char *x, ptrdiff_t stride, size_t n, int k,                  \
                                 bounded_sums *found)                                               \
     {                                                                                              \
@@ -305,18 +318,18 @@ sum_bounded_columns(const char *x, ptrdiff_t stride, size_t rows, size_t columns
                                load_row_of_##type);                                                \
         return sum_bounded(x, stride, n, k, found, size, both, skip_nan, load_##type,              \
                            load_row_of_##type);                                                    \
-    }
-#define BOUNDED_OF(type, size, name, both)                                                         \
-    BOUNDED_RUN_OF(type, size, name, both, 0)                                                      \
-    BOUNDED_RUN_OF(type, size, nan##name, both, 1)                                                 \
+    }                                                                                              \
     static void name##_columns_of_##type(const char *x, ptrdiff_t stride, size_t rows,             \
                                          size_t columns, const int *k, column_sums *sums)          \
     {                                                                                              \
-        sum_bounded_columns(x, stride, rows, columns, k, sums, size, both, load_row_of_##type);    \
+        sum_bounded_columns(x, stride, rows, columns, k, sums, size, both, skip_nan,               \
+                            load_row_of_##type);                                                   \
     }
 #define BOUNDED(type, size)                                                                        \
-    BOUNDED_OF(type, size, squares, 0)                                                             \
-    BOUNDED_OF(type, size, moments, 1)
+    BOUNDED_OF(type, size, squares, 0, 0)                                                          \
+    BOUNDED_OF(type, size, moments, 1, 0)                                                          \
+    BOUNDED_OF(type, size, nansquares, 0, 1)                                                       \
+    BOUNDED_OF(type, size, nanmoments, 1, 1)
 #ifdef widen16
 BOUNDED(float16, sizeof(uint16_t))
 #endif

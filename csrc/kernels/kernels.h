@@ -77,7 +77,11 @@ typedef size_t bounded_kernel(const char *x, ptrdiff_t stride, size_t n, int k,
  * numbers, from s = 2^k and a = start_of_numbers(k) on. */
 typedef struct {
     double s[PC_TILE], t[PC_TILE], a[PC_TILE], b[PC_TILE];
+    uint64_t missing[PC_TILE]; /* NaN that were left out */
 } column_sums;
+
+typedef void columns_kernel(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
+                            const int *k, column_sums *sums);
 
 /* ---- lanes (kernels/lanes.h) ---------------------------------------------- */
 
@@ -120,6 +124,7 @@ static inline bounded_sums found_in(const column_sums *sums, size_t c, int k, in
     bounded_sums found = {0};
     found.units = bits_of(sums->s[c]) - bits_of(power(k));
     found.residual = sums->t[c];
+    found.missing = sums->missing[c];
     found.most = found.units >> 52 ? sums->s[c] : 0.0;
     if (both) {
         found.number_units[0] = bits_of(sums->a[c]) - bits_of(start_of_numbers(k));
@@ -161,8 +166,7 @@ typedef struct {
     bounded_kernel *bounded[2][3], *nanbounded[2][3];
 
     /* The same for each column of a matrix, as sums_of_columns: columns <= PC_TILE. */
-    void (*bounded_columns[2][3])(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
-                                  const int *k, column_sums *sums);
+    columns_kernel *bounded_columns[2][3], *nanbounded_columns[2][3];
 
     /* Many short sums at once, each in a vector lane. By type; [0] of the numbers, [1] of the
      * squares, [2] of both; [1] where some may not count. NULL where the level has none. */

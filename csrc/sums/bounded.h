@@ -53,8 +53,9 @@ size_t add_bounded(pc_accumulator *acc, pc_type type, int parts, const char *x, 
                    size_t count, int skip_nan);
 
 /* The same for columns of them that lie side by side, n rows `stride` bytes apart, which
- * are counted: sums[c] for each. `columns` <= PC_TILE, and a multiple of 8. */
+ * are counted, NaN that are left out not: sums[c] for each. `columns` <= PC_TILE, and a multiple
+ * of 8. */
 void add_bounded_columns(pc_sum *sums, pc_type type, const char *x, ptrdiff_t stride, size_t n,
-                         size_t columns);
+                         size_t columns, int skip_nan);
 
 #endif

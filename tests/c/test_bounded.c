@@ -541,7 +541,7 @@ static void test_without_kernels(const char *level)
     CHECK(is_inconclusive(&bounded_columns[0].total));
     pc_accumulator_clear_bounded(&bounded_columns[0].total, PC_VAR);
     add_bounded_columns(bounded_columns, PC_FLOAT16, (const char *)x, sizeof *x * COLUMNS, ROWS,
-                        COLUMNS);
+                        COLUMNS, 0);
     for (size_t c = 0; c < COLUMNS; c++)
         CHECK(is_inconclusive(&bounded_columns[c].total));
     CHECK(pc_simd_use(level) == PC_OK);
