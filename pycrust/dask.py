@@ -144,7 +144,9 @@ def _function(kind: type, name: "_Figure", summary: str, dtypes: str, example: s
         )
         if integers
         else "",
-        "overflow": "\nOverflowError\n    When computed, if a sum along an axis does not fit its dtype." if integers else "",
+        "overflow": "\nOverflowError\n    When computed, if a sum along an axis does not fit its dtype."
+        if integers
+        else "",
     }
     function.__doc__ = _DOC.format(name=name, summary=summary, dtypes=dtypes, example=example, **texts)
     function.__name__ = function.__qualname__ = name
@@ -158,17 +160,14 @@ sumsq: _Function = _function(
     "sumsq",
     "Sum of the squares of a dask array, exact or correctly rounded",
     _SUMS + "}",
-    ">>> a = da.arange(10**6, chunks=12345)\n"
-    ">>> int(pycrust.dask.sumsq(a))\n"
-    "333332833333500000",
+    ">>> a = da.arange(10**6, chunks=12345)\n>>> int(pycrust.dask.sumsq(a))\n333332833333500000",
 )
 norm: _Norm = _function(
     _Norm,
     "norm",
     "Euclidean norm of a dask array, correctly rounded",
     _FLOATS,
-    ">>> float(pycrust.dask.norm(da.full(4, 1e200, chunks=2)).compute())\n"
-    "2e+200",
+    ">>> float(pycrust.dask.norm(da.full(4, 1e200, chunks=2)).compute())\n2e+200",
 )
 rms: _Function = _function(
     _Function,
@@ -193,8 +192,7 @@ mean: _Function = _function(
     "mean",
     "Arithmetic mean of a dask array, correctly rounded",
     _FLOATS + ", or {complex128, complex64} for complex `a`",
-    ">>> float(pycrust.dask.mean(da.full(10, 0.1, chunks=3)).compute())\n"
-    "0.1",
+    ">>> float(pycrust.dask.mean(da.full(10, 0.1, chunks=3)).compute())\n0.1",
 )
 var: _Spread = _function(
     _Spread,
@@ -210,8 +208,7 @@ std: _Spread = _function(
     "std",
     "Standard deviation of a dask array, correctly rounded",
     _FLOATS,
-    ">>> float(pycrust.dask.std(da.arange(10, chunks=3), ddof=1).compute())\n"
-    "3.0276503540974917",
+    ">>> float(pycrust.dask.std(da.arange(10, chunks=3), ddof=1).compute())\n3.0276503540974917",
 )
 nansum: _Function = _function(
     _Function,
@@ -245,9 +242,7 @@ nanstd: _Spread = _function(
     "nanstd",
     "Standard deviation of the elements of a dask array that are not missing, correctly rounded",
     _FLOATS,
-    ">>> a = da.from_array(np.array([2.0, np.nan, 4.0]), chunks=2)\n"
-    ">>> float(pycrust.dask.nanstd(a).compute())\n"
-    "1.0",
+    ">>> a = da.from_array(np.array([2.0, np.nan, 4.0]), chunks=2)\n>>> float(pycrust.dask.nanstd(a).compute())\n1.0",
 )
 
 # ---- the graph --------------------------------------------------------------
@@ -386,9 +381,7 @@ def _call(
     return _block(getattr(pycrust, figure)(block, axis=axes, dtype=made, where=where, keepdims=keep, **spread), made)
 
 
-def _accumulate(
-    block: "_Block", where: Any = True, *, like: _Like, axis: tuple[int, ...], skipna: bool
-) -> "_Parts":
+def _accumulate(block: "_Block", where: Any = True, *, like: _Like, axis: tuple[int, ...], skipna: bool) -> "_Parts":
     """One Accumulator for every position of a chunk that is kept; the other axes have length 1."""
     like.check(block)
     return np.expand_dims(_accumulators(block, axis, where, skipna), axis)
