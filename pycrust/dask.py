@@ -362,7 +362,7 @@ class _Like(NamedTuple):
 
 
 def _call(
-    block: "_Block",
+    block: Any,
     where: Any = True,
     *,
     like: _Like,
