@@ -128,8 +128,7 @@ size_t add_bounded(pc_accumulator *acc, pc_type type, int parts, const char *x, 
             return 0;
         if (both) {
             kernel(x, stride, look, lane_exponent_of(acc), &found);
-            if (ill_conditioned(acc, parts, &found, lane_exponent_of(acc),
-                                look - found.missing)) {
+            if (ill_conditioned(acc, parts, &found, lane_exponent_of(acc), look - found.missing)) {
                 mark_inconclusive(acc);
                 return 0;
             }
@@ -145,8 +144,7 @@ size_t add_bounded(pc_accumulator *acc, pc_type type, int parts, const char *x, 
         missing += found.missing;
         const int met_nan = skip_nan && kernel == plain && found.most != found.most;
         kernel = met_nan || found.missing ? skipping : plain;
-        if (done < n && !met_nan &&
-            !widen_windows(acc, lane_exponent_above(found.most, 1)))
+        if (done < n && !met_nan && !widen_windows(acc, lane_exponent_above(found.most, 1)))
             break;
     }
     return missing;
@@ -179,8 +177,7 @@ static int columns_added(columns_kernel *plain, columns_kernel *skipping, pc_sum
         kernel(x, stride, look, columns, k, &sum);
         for (size_t c = 0; c < columns; c++) {
             found = found_in(&sum, c, k[c], 1);
-            inconclusive |=
-                ill_conditioned(&sums[c].total, 1, &found, k[c], look - found.missing);
+            inconclusive |= ill_conditioned(&sums[c].total, 1, &found, k[c], look - found.missing);
         }
     }
     kernel = plain;
@@ -227,8 +224,7 @@ void add_bounded_columns(pc_sum *sums, pc_type type, const char *x, ptrdiff_t st
     columns_kernel *plain = kernels->bounded_columns[both][type - PC_FLOAT16],
                    *skipping =
                        skip_nan ? kernels->nanbounded_columns[both][type - PC_FLOAT16] : NULL;
-    const int certain =
-        plain && columns_added(plain, skipping, sums, x, stride, n, columns, both);
+    const int certain = plain && columns_added(plain, skipping, sums, x, stride, n, columns, both);
     /* One that cannot tell is enough for all to be done the exact way. */
     for (size_t c = 0; c < columns; c++) {
         if (!certain)

@@ -120,7 +120,8 @@ static void add_copied(pc_accumulator *acc, const pc_array *a, char *x, size_t n
 static void add_run(pc_accumulator *acc, const pc_array *a, const char *data, const char *mask,
                     pc_axis axis, size_t n)
 {
-    size_t size = size_of_type[a->type] * (size_t)a->parts, most = FLOAT_BLOCK / (size_t)a->parts, m;
+    size_t size = size_of_type[a->type] * (size_t)a->parts, most = FLOAT_BLOCK / (size_t)a->parts,
+           m;
     if (acc->flags & PC_BOUNDED && a->parts == 1 && !a->mask && !a->swapped &&
         has_bounded(a->type)) {
         acc->count += n - add_bounded(acc, a->type, 1, data, axis.stride, n, skips_nan(a));
