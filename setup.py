@@ -114,7 +114,8 @@ setup(
             extension("_range"),
             extension("_args"),
             extension("_threads"),
-            extension("_reduce"),
+            extension("_plan"),
+            extension("_reductions"),
             extension("_bigint"),
             extension("_accumulator"),
             Extension(

@@ -221,7 +221,8 @@ void pc_add_tile(const pc_array *array, size_t first, size_t count, size_t start
 pc_status pc_write_tile(const pc_sum *sums, size_t count, const pc_output_spec *figure, char *out);
 
 /* The whole reduction for the positions first to last - 1. `sums` is working memory for
- * max(PC_LEAST_SUMS, min(PC_TILE, last - first)) sums; after PC_TOO_LARGE it holds those of the
+ * max(PC_LEAST_SUMS, min(PC_TILE, last - first)) sums, or for one
+ * if there is one position; after PC_TOO_LARGE it holds those of the
  * tile that failed. */
 #define PC_LEAST_SUMS 16
 pc_status pc_reduce(const pc_array *array, size_t first, size_t last, const pc_output_spec *figure,

@@ -10,7 +10,7 @@ try:
         sum_of_squares_batch,
         threadable_sum_of_squares,
     )
-    from pycrust._reduce import mean, norm, rms, std, sum, sumsq, var
+    from pycrust._reductions import mean, nanmean, nanstd, nansum, nanvar, norm, rms, std, sum, sumsq, var
 except ModuleNotFoundError as error:
     if not (error.name or "").startswith("pycrust."):
         raise
@@ -46,6 +46,10 @@ __all__ = [
     "Accumulator",
     "get_include",
     "mean",
+    "nanmean",
+    "nanstd",
+    "nansum",
+    "nanvar",
     "norm",
     "rms",
     "simd",

@@ -2,13 +2,12 @@
 
 cimport cython
 cimport numpy as cnp
-from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyTypeObject
 from libc.stddef cimport ptrdiff_t
 
-from pycrust._args cimport as_array, axes_of, data_of, is_integer, mask_of
+from pycrust._args cimport axes_of, data_of, is_integer
 from pycrust._bigint cimport exact_int, exact_part, import_int, shown_int, centered_square_sum, write_exact
-from pycrust._reduce cimport (
+from pycrust._plan cimport (
     Statistic,
     Plan,
     Contiguous,
@@ -20,6 +19,7 @@ from pycrust._reduce cimport (
     one_ddof,
     part_of,
     sums_of_ints,
+    is_spread,
     warn_empty,
 )
 from pycrust._threads cimport count_workers
@@ -53,7 +53,7 @@ from reprlib import repr as short_repr
 
 import numpy as np
 
-from pycrust._reduce import _NAMES
+from pycrust._plan import _NAMES
 
 cnp.import_array()
 import_core()
@@ -138,7 +138,7 @@ cdef class Accumulator:
         if a is not None:
             self.update(a, where=where, workers=workers)
 
-    def update(self, a, /, *, where=True, workers=1):
+    def update(self, a, /, *, where=True, workers=1, skipna=False):
         """
         Add all elements of an array.
 
@@ -148,6 +148,9 @@ cdef class Accumulator:
         where : array_like of bool, optional
         workers : int, optional
             All as in `sumsq`.
+        skipna : bool, optional
+            Leave out what is missing: NaN, nulls and masked elements, as `nansum` does. False by default: NaN is
+            a value, and nulls and masked elements are a TypeError.
 
         Raises
         ------
@@ -158,17 +161,17 @@ cdef class Accumulator:
         cdef Accumulators sums
         cdef Kind kind
         cdef Contiguous plain
-        if where is True and workers is 1 and is_contiguous(a, &plain):
+        if where is True and workers is 1 and not skipna and is_contiguous(a, &plain):
             add_contiguous(&plain, &acc, PC_VAR)
             self.add(&acc, kind_of(a), None)
             return
         if isinstance(a, Accumulator):
             raise TypeError("update takes an array: another Accumulator is added by merge() or +, and copied by copy.copy()")
         threads = count_workers(workers)
-        array, mask = data_of(a, where)
+        array, mask = data_of(a, where, skipna)
         kind = INTEGERS if array.size == 0 and isinstance(a, (list, tuple)) else kind_of(array)
         if array.dtype != object:
-            sums = add_all(array, mask, threads)
+            sums = add_all(array, mask, threads, skipna)
             self.add(&sums.at[0].total, kind, None)
             return
         squares, numbers, count = (int(each) for each in sums_of_ints(array, mask, tuple(range(array.ndim))))
@@ -256,7 +259,7 @@ cdef class Accumulator:
         if copy.kind == COMPLEX and part_of(result) == PC_NUMBERS:
             figure.c.parts = 2
         if copy.write(figure, <char *>made) == PC_EMPTY:
-            warn_empty(result)
+            warn_empty(result, False)
         return made[0] if figure.c.parts == 1 else complex(made[0], made[1])
 
     @property
@@ -421,7 +424,7 @@ cdef class Accumulator:
 
 def _results(parts, str name, dtype, ddof):
     """What each of an array of Accumulators comes to, as an array of that dtype, rounded once; for pycrust.dask."""
-    cdef Statistic figure = Statistic(_RESULTS[name], ddof)
+    cdef Statistic figure = Statistic(_RESULTS[name.removeprefix("nan")], ddof, name.startswith("nan"))
     cdef Accumulator one
     cdef bint empty = False
     cdef size_t k
@@ -440,8 +443,10 @@ def _results(parts, str name, dtype, ddof):
             values[position] = checked_int(total, values.dtype, position, figure.c.result)
         elif one.write(figure, <char *>cnp.PyArray_DATA(values) + k * <size_t>values.itemsize) == PC_EMPTY:
             empty = True
+            if figure.skip_nan and one.kind != INTEGERS and is_spread(figure.c.result):
+                values[position] = np.nan
     if empty:
-        warn_empty(figure.c.result)
+        warn_empty(figure.c.result, figure.skip_nan)
     return values
 
 
@@ -518,12 +523,14 @@ cdef Accumulator accumulator_of(state):
     return made
 
 
-def _accumulators(array, tuple axes, where):
+def _accumulators(array, tuple axes, where, bint skipna=False):
     """An Accumulator for each position that is left after summing over `axes`, for pycrust.dask."""
-    array = as_array(array)
+    array, mask = data_of(array, where, skipna)
+    if cnp.PyArray_ISOBJECT(array):
+        raise TypeError("an array of dtype object is not taken here: convert it to the numeric dtype it holds")
     axes = axes_of(axes, array.ndim)
     made = np.empty([length for k, length in enumerate(array.shape) if k not in axes], dtype=object)
-    cdef Plan job = Plan(array, mask_of(where, array), axes, made, Statistic(PC_VAR), 1)
+    cdef Plan job = Plan(array, mask, axes, made, Statistic(PC_VAR, None, skipna), 1)
     cdef Kind kind = kind_of(array)
     cdef Accumulator one
     cdef Accumulators sums
@@ -536,5 +543,4 @@ def _accumulators(array, tuple axes, where):
             one.acc = sums.at[k].total
             one.kind = kind
             job.objects[sums.at[k].offset // <ptrdiff_t>sizeof(void *)] = <object>one
-        PyErr_CheckSignals()
     return made

@@ -1,4 +1,4 @@
-"""What the functions of data take: arrays and what converts to them, where=, axis=, dtype=."""
+"""What the functions of data take: arrays and what converts to them, where=, axis=, dtype=, out=."""
 
 cimport numpy as cnp
 
@@ -35,6 +35,7 @@ from operator import index
 
 import numpy as np
 from numpy.exceptions import AxisError
+from numpy.ma import MaskedArray
 
 from pycrust._containers import contents
 
@@ -180,22 +181,16 @@ cdef int refuse_rounding(a, str name) except -1:
                             f"float({each}) if it may be rounded")
 
 
-cdef object as_array(a):
-    """The input as an ndarray that C takes, if nothing is missing in it."""
-    array = numbers_of(array_of(a, "a"))
-    if cnp.PyArray_ISOBJECT(array):
-        raise TypeError("an array of dtype object is not taken here: convert it to the numeric dtype it holds")
-    return array
-
-
-cdef tuple data_of(a, where):
-    """The input as an ndarray of a dtype that we take, and `where` as mask_of gives it; nothing missing is in both."""
+cdef tuple data_of(a, where, bint skip_missing):
+    """The input as an ndarray of a dtype that we take, and as mask_of gives it what of it to include: nothing missing."""
     array, missing = array_and_missing(a, "a")
     if missing is None:
         array = numbers_of(array)
         return array, mask_of(where, array)
     mask = mask_of(where, array)
-    if mask is None or np.any(missing.at & mask):
+    if skip_missing:
+        mask = ~missing.at if mask is None else mask & ~missing.at
+    elif mask is None or np.any(missing.at & mask):
         raise missing.error("a")
     return numbers_of(array), mask
 
@@ -300,7 +295,7 @@ cdef bint is_integer(array):
     return cnp.PyArray_ISINTEGER(array) or cnp.PyArray_ISBOOL(array) or cnp.PyArray_ISOBJECT(array)
 
 
-# ---- axis=, where=, dtype= --------------------------------------------------
+# ---- axis=, where=, dtype=, out= --------------------------------------------
 
 cdef tuple axes_of(axis, int ndim):
     """axis= as a tuple of ascending axis numbers."""
@@ -382,3 +377,13 @@ cdef object dtype_of(dtype, out, array, pc_statistic result):
         raise TypeError(f"{'dtype' if of_out is None else 'out of dtype'} {dtype} does not hold {_PLURALS[result]} of "
                         f"{array.dtype}: use {names}")
     return dtype
+
+
+cdef int check_out(out, tuple shape) except -1:
+    """Refuse an out= that results of this shape cannot be written to."""
+    if not isinstance(out, np.ndarray) or isinstance(out, MaskedArray):
+        raise TypeError(f"out must be a plain array, not {type(out).__name__}")
+    if out.shape != shape:
+        raise ValueError(f"out has shape {out.shape}, but the result has shape {shape}")
+    if not out.flags.writeable:
+        raise ValueError("out is read-only")

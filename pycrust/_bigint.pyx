@@ -3,7 +3,6 @@
 cimport numpy as cnp
 from libc.stdint cimport uint32_t, uint64_t
 
-from pycrust._shared cimport int_from_words
 from pycrust.csrc cimport (
     PC_EMPTY,
     PC_LIMBS,
@@ -37,8 +36,46 @@ import numpy as np
 cnp.import_array()
 import_core()
 
+cdef extern from *:
+    """
+    /* The non-negative int of `count` 64-bit words in the machine's byte order. */
+    static CYTHON_INLINE PyObject *pc_int_from_words(const uint64_t *words, size_t count)
+    {
+    #if PY_VERSION_HEX >= 0x030D0000
+        return PyLong_FromUnsignedNativeBytes(words, count * sizeof *words,
+                                              Py_ASNATIVEBYTES_NATIVE_ENDIAN);
+    #else
+        return _PyLong_FromByteArray((const unsigned char *)words, count * sizeof *words,
+                                     PY_LITTLE_ENDIAN, 0);
+    #endif
+    }
+    """
+    object pc_int_from_words(const uint64_t *words, size_t count)
+    bint PY_LITTLE_ENDIAN
+
+
 cdef enum:
     BEYOND = 1 << 20        # an exponent whose power of two, and the root of it, no float holds
+
+
+cdef object int_from_words(uint64_t *words, size_t count):
+    """The int of `count` words, least significant first; may reverse them."""
+    cdef size_t k
+    if count == 0:
+        return 0
+    if count == 1:
+        return words[0]
+    if not PY_LITTLE_ENDIAN:
+        for k in range(count // 2):
+            words[k], words[count - 1 - k] = words[count - 1 - k], words[k]
+    return pc_int_from_words(words, count)
+
+
+cdef object int_from_u128(uint64_t lo, uint64_t hi):
+    cdef uint64_t words[2]
+    words[0] = lo
+    words[1] = hi
+    return int_from_words(words, 2 if hi else 1)
 
 
 cdef tuple exact_part(const pc_accumulator *acc, pc_moment part):

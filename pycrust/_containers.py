@@ -34,9 +34,15 @@ class Missing(NamedTuple):
     at: npt.NDArray[np.bool_]
     words: Words
     container: str  # as an expression in the caller's code
+    column: str = ""  # where the columns have to be passed one by one: an expression for the first
 
     def error(self, argument: str, item: str = "") -> TypeError:
         """That the argument is not taken, and what to do instead; `item` is the expression for it within a list."""
+        if self.column:
+            return TypeError(
+                f"{self.container} has missing values ({self.words.kind}): pass its columns one by one, "
+                f"x = {self.column} with where={self.words.present.format('x')}"
+            )
         present, filled, dropped = (each.format(self.container) for each in self.words[1:])
         if item and self.words is MASKED:
             instead = "put those of the list together with np.ma.stack"
@@ -185,13 +191,9 @@ def of_columns(columns: list[Any], name: str, one_by_one: str) -> Contents:
     words = next((missing.words for _, missing in parts if missing), None)
     if words is None:
         return array, None
-    if words is not PANDAS:  # whose frames have isna
-        raise TypeError(
-            f"{name} has missing values ({words.kind}): pass its columns one by one, x = {one_by_one.format(name)} "
-            f"with where={words.present.format('x')}"
-        )
     at = np.stack([missing.at if missing else np.zeros(len(values), bool) for values, missing in parts], axis=1)
-    return array, Missing(at, words, name)
+    # Frames of pandas have isna.
+    return array, Missing(at, words, name, "" if words is PANDAS else one_by_one.format(name))
 
 
 def refuse_mixture(common: np.dtype[Any], dtypes: list[np.dtype[Any]], name: str, one_by_one: str) -> None:

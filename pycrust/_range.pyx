@@ -8,14 +8,9 @@ from cpython.long cimport PyLong_AsLongLongAndOverflow
 from cpython.number cimport PyNumber_Index
 from libc.stdint cimport int64_t, uint64_t
 
-from pycrust._args cimport array_of
-from pycrust._shared cimport (
-    Slices,
-    after_slice,
-    check_out,
-    int_from_u128,
-    slices_of,
-)
+from pycrust._args cimport array_of, check_out
+from pycrust._bigint cimport int_from_u128
+from pycrust._threads cimport Slices, after_slice, slices_of
 from pycrust.csrc cimport (
     PC_RANGE_MAX,
     import_core,

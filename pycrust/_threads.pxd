@@ -1,4 +1,5 @@
 from libc.stddef cimport size_t
+from libc.stdint cimport uint64_t
 
 # What a thread does with the piece of that number; any but 0 stops all. It touches no Python object.
 ctypedef int (*Task)(void *job, size_t piece, size_t worker) noexcept nogil
@@ -6,3 +7,12 @@ ctypedef int (*Task)(void *job, size_t piece, size_t worker) noexcept nogil
 cdef bint is_main_thread() except -1
 cdef size_t count_workers(workers) except 0
 cdef int run_pieces(Task task, void *job, size_t pieces, size_t workers, bint quick) except -1
+
+# A long loop on the main thread, where Python runs signal handlers, is cut into slices of about 10 ms, with a check
+# for signals after each; on any other thread it is one slice, so that a worker never takes the GIL back midway.
+cdef struct Slices:
+    uint64_t size       # units of work in the next slice
+    double started      # perf_counter() at its start; 0: there is one slice alone
+
+cdef Slices slices_of(uint64_t work) except *
+cdef int after_slice(Slices *slices) except -1

@@ -32,6 +32,7 @@ from libc.string cimport memset
 import os
 from operator import index
 from threading import main_thread
+from time import perf_counter
 
 from pycrust._cores import usable_cores
 
@@ -185,7 +186,8 @@ cdef int run_pieces(Task task, void *job, size_t pieces, size_t workers, bint qu
     """
     Do all pieces, in order as far as one thread sees them; worker 0 is the caller's thread.
 
-    A quick job is done at once, without releasing the GIL.
+    A quick job is done at once, without releasing the GIL. The main thread checks for signals
+    before this returns, whether the job is quick or not.
     """
     cdef ThreadTeam *team
     cdef size_t piece, helping = 0, wanted = min(workers, pieces)
@@ -193,6 +195,7 @@ cdef int run_pieces(Task task, void *job, size_t pieces, size_t workers, bint qu
         for piece in range(pieces):
             if task(job, piece, 0):
                 break
+        PyErr_CheckSignals()
         return 0
     cdef double until = 0.001 * LOOK_AFTER_MS if is_main_thread() else 0
     cdef bint more = pieces > 0, forked = False
@@ -219,4 +222,35 @@ cdef int run_pieces(Task task, void *job, size_t pieces, size_t workers, bint qu
                 finish(team)
                 PyThread_acquire_lock(team.finished, 1)
                 let_go(team)
+    return 0
+
+
+# ---- loops without pieces -----------------------------------------------------
+
+cdef enum:
+    FIRST_SLICE = 1 << 22
+
+
+cdef Slices slices_of(uint64_t work) except *:
+    cdef Slices slices
+    slices.size = work
+    slices.started = 0.0
+    if work > FIRST_SLICE and is_main_thread():
+        slices.size = FIRST_SLICE
+        slices.started = perf_counter()
+    return slices
+
+
+cdef int after_slice(Slices *slices) except -1:
+    """Raise KeyboardInterrupt (or what a handler raises); set the next slice's size."""
+    cdef double now
+    if slices.started == 0.0:
+        return 0
+    PyErr_CheckSignals()
+    now = perf_counter()
+    if now - slices.started < 0.010:
+        slices.size *= 2
+    elif now - slices.started > 0.030:
+        slices.size = slices.size // 2 + 1
+    slices.started = now
     return 0

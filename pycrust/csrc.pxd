@@ -125,6 +125,7 @@ cdef extern from "core.h" nogil:
         int swapped
         const char *data
         const char *mask
+        int skip_nan
         int kept
         int reduced
         uint64_t repeat

@@ -7,9 +7,10 @@ result is that of `pycrust.sum`, `mean`, `var` and the others on the whole array
 one machine, to the last bit. Nothing is computed until it is asked for.
 """
 
+import inspect
 import warnings
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, SupportsIndex, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, SupportsIndex, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -25,299 +26,224 @@ except ImportError as error:
 
 if TYPE_CHECKING:
     _Axis: TypeAlias = SupportsIndex | tuple[SupportsIndex, ...] | None
-    _Figure: TypeAlias = Literal["sumsq", "norm", "rms", "sum", "mean", "var", "std"]
+    _Figure: TypeAlias = Literal[
+        "sumsq", "norm", "rms", "sum", "mean", "var", "std", "nansum", "nanmean", "nanvar", "nanstd"
+    ]
     _Ddof: TypeAlias = float | None
     _Block: TypeAlias = npt.NDArray[Any]
     _Parts: TypeAlias = npt.NDArray[Any]  # of Accumulators
 
-__all__ = ["mean", "norm", "rms", "std", "sum", "sumsq", "var"]
+__all__ = ["mean", "nanmean", "nanstd", "nansum", "nanvar", "norm", "rms", "std", "sum", "sumsq", "var"]
 
 
-def sumsq(
-    a: Any,
-    axis: "_Axis" = None,
-    *,
-    dtype: npt.DTypeLike | None = None,
-    keepdims: bool = False,
-    where: Any = True,
-    split_every: int | dict[int, int] | None = None,
-) -> da.Array:
-    """
-    Sum of the squares of a dask array, exact or correctly rounded, lazily.
+# ---- the functions ----------------------------------------------------------
 
-    Parameters
-    ----------
-    a : dask array
-        Of bool, any integer dtype, float16/32/64 or complex64/128, in any
-        chunks, unknown chunk sizes too. Other arrays are taken as one chunk.
-    axis : int or tuple of int, optional
-        The axes to sum over; all of them by default.
-    dtype : {int64, uint64, float64, float32, float16, object}, optional
-        Of the result, as for `pycrust.sumsq`.
-    keepdims : bool, optional
-        Leave the axes summed over in the result, with length one.
-    where : array_like of bool or dask array, optional
-        The elements to include; must broadcast to the shape of `a`.
-    split_every : int or dict, optional
-        How many accumulators one task merges, as for `dask.array.reduction`.
+_DOC = """
+{summary}, lazily.
 
-    Returns
-    -------
-    dask array
-        What `pycrust.sumsq` gives for the whole array, to the last bit. The sum of
-        integers without `axis` is of dtype object, and computes to an array of no
-        axes around a Python int: ``int(result)``.
+Parameters
+----------
+a : dask array
+    Of bool, any integer dtype, float16/32/64 or complex64/128, in any
+    chunks, unknown chunk sizes too. Other arrays are taken as one chunk.{missing}
+axis : int or tuple of int, optional
+    The axes to reduce; all of them by default.
+dtype : {dtypes}, optional
+    Of the result, as for `pycrust.{name}`.{ddof}
+keepdims : bool, optional
+    Leave the axes reduced in the result, with length one.
+where : array_like of bool or dask array, optional
+    The elements to include; must broadcast to the shape of `a`.
+split_every : int or dict, optional
+    How many accumulators one task merges, as for `dask.array.reduction`.{correction}
 
-    Raises
-    ------
-    TypeError, ValueError, numpy.exceptions.AxisError
-        At once, as `pycrust.sumsq` does.
-    OverflowError
-        When computed, if a sum along an axis does not fit its dtype.
+Returns
+-------
+dask array
+    What `pycrust.{name}` gives for the whole array, to the last bit, whatever the chunks.{integers}
 
-    Notes
-    -----
-    If every summed axis lies in one chunk, each chunk costs one call. Else every
-    chunk gives an accumulator of some 1300 bytes for every position kept: if there
-    are millions of these, ``a.rechunk({axis: -1})`` first.
+Raises
+------
+TypeError, ValueError, numpy.exceptions.AxisError
+    At once, as `pycrust.{name}` does.{overflow}
 
-    Examples
-    --------
-    >>> import dask.array as da, pycrust.dask
-    >>> a = da.arange(10**6, chunks=12345)
-    >>> int(pycrust.dask.sumsq(a))
-    333332833333500000
-    """
-    return _reduce("sumsq", a, axis, dtype, keepdims, where, split_every)
+Notes
+-----
+If every reduced axis lies in one chunk, each chunk costs one call. Else every
+chunk gives an accumulator of some 1300 bytes for every position kept: if there
+are millions of these, ``a.rechunk({{axis: -1}})`` first.
+
+Examples
+--------
+>>> import dask.array as da, numpy as np, pycrust.dask
+{example}
+"""
+_FLOATS = "{float64, float32, float16}"
+_SUMS = "{int64, uint64, float64, float32, float16, object"
 
 
-def norm(
-    a: Any,
-    *,
-    axis: "_Axis" = None,
-    dtype: npt.DTypeLike | None = None,
-    keepdims: bool = False,
-    where: Any = True,
-    split_every: int | dict[int, int] | None = None,
-) -> da.Array:
-    """
-    Euclidean norm of a dask array, correctly rounded, lazily.
-
-    Parameters
-    ----------
-    a : dask array
-    axis : int or tuple of int, optional
-    dtype : {float64, float32, float16}, optional
-    keepdims : bool, optional
-    where : array_like of bool or dask array, optional
-    split_every : int or dict, optional
-        All as in `sumsq`.
-
-    Returns
-    -------
-    dask array
-        Of `dtype`, float64 by default. What `pycrust.norm` gives for the whole array, to the last bit.
-
-    Examples
-    --------
-    >>> import dask.array as da, pycrust.dask
-    >>> float(pycrust.dask.norm(da.full(4, 1e200, chunks=2)).compute())
-    2e+200
-    """
-    return _reduce("norm", a, axis, dtype, keepdims, where, split_every)
+class _Function(Protocol):
+    def __call__(
+        self,
+        a: Any,
+        axis: "_Axis" = None,
+        *,
+        dtype: npt.DTypeLike | None = None,
+        keepdims: bool = False,
+        where: Any = True,
+        split_every: int | dict[int, int] | None = None,
+    ) -> da.Array: ...
 
 
-def rms(
-    a: Any,
-    axis: "_Axis" = None,
-    *,
-    dtype: npt.DTypeLike | None = None,
-    keepdims: bool = False,
-    where: Any = True,
-    split_every: int | dict[int, int] | None = None,
-) -> da.Array:
-    """
-    Root mean square of a dask array, correctly rounded, lazily.
-
-    Parameters
-    ----------
-    a : dask array
-    axis : int or tuple of int, optional
-    dtype : {float64, float32, float16}, optional
-    keepdims : bool, optional
-    where : array_like of bool or dask array, optional
-    split_every : int or dict, optional
-        All as in `sumsq`. Elements left out do not count in the mean.
-
-    Returns
-    -------
-    dask array
-        Of `dtype`, float64 by default. What `pycrust.rms` gives for the whole array, to the last bit.
-
-    Examples
-    --------
-    >>> import dask.array as da, pycrust.dask
-    >>> a = da.from_array([[3, 4], [3, -4], [3, 4]], chunks=1)
-    >>> pycrust.dask.rms(a, axis=0).compute()
-    array([3., 4.])
-    """
-    return _reduce("rms", a, axis, dtype, keepdims, where, split_every)
+class _Norm(Protocol):
+    def __call__(
+        self,
+        a: Any,
+        *,
+        axis: "_Axis" = None,
+        dtype: npt.DTypeLike | None = None,
+        keepdims: bool = False,
+        where: Any = True,
+        split_every: int | dict[int, int] | None = None,
+    ) -> da.Array: ...
 
 
-def sum(
-    a: Any,
-    axis: "_Axis" = None,
-    *,
-    dtype: npt.DTypeLike | None = None,
-    keepdims: bool = False,
-    where: Any = True,
-    split_every: int | dict[int, int] | None = None,
-) -> da.Array:
-    """
-    Sum of a dask array, exact or correctly rounded, lazily.
-
-    Parameters
-    ----------
-    a : dask array
-    axis : int or tuple of int, optional
-    dtype : {int64, uint64, float64, float32, float16, object, complex128, complex64}, optional
-    keepdims : bool, optional
-    where : array_like of bool or dask array, optional
-    split_every : int or dict, optional
-        All as in `sumsq`, and as for `pycrust.sum`.
-
-    Returns
-    -------
-    dask array
-        What `pycrust.sum` gives for the whole array, to the last bit; for integers without `axis` as in `sumsq`.
-
-    Examples
-    --------
-    >>> import dask.array as da, numpy as np, pycrust.dask
-    >>> a = da.from_array(np.array([1e100, 1.0, -1e100, 1.0]), chunks=2)
-    >>> float(pycrust.dask.sum(a).compute())
-    2.0
-    """
-    return _reduce("sum", a, axis, dtype, keepdims, where, split_every)
+class _Spread(Protocol):
+    def __call__(
+        self,
+        a: Any,
+        axis: "_Axis" = None,
+        *,
+        dtype: npt.DTypeLike | None = None,
+        ddof: "_Ddof" = None,
+        keepdims: bool = False,
+        where: Any = True,
+        split_every: int | dict[int, int] | None = None,
+        correction: "_Ddof" = None,
+    ) -> da.Array: ...
 
 
-def mean(
-    a: Any,
-    axis: "_Axis" = None,
-    *,
-    dtype: npt.DTypeLike | None = None,
-    keepdims: bool = False,
-    where: Any = True,
-    split_every: int | dict[int, int] | None = None,
-) -> da.Array:
-    """
-    Arithmetic mean of a dask array, correctly rounded, lazily.
+def _function(kind: type, name: "_Figure", summary: str, dtypes: str, example: str) -> Any:
+    """The function of that name, with the signature that `kind` declares, and its docstring."""
+    signature = inspect.signature(kind.__call__)
+    signature = signature.replace(parameters=list(signature.parameters.values())[1:])
 
-    Parameters
-    ----------
-    a : dask array
-    axis : int or tuple of int, optional
-    dtype : {float64, float32, float16}, or {complex128, complex64} for complex `a`, optional
-    keepdims : bool, optional
-    where : array_like of bool or dask array, optional
-    split_every : int or dict, optional
-        All as in `sumsq`. Elements left out do not count in the mean.
+    def function(*args: Any, **kwargs: Any) -> da.Array:
+        given = signature.bind(*args, **kwargs)
+        given.apply_defaults()
+        return _reduce(name, **given.arguments)
 
-    Returns
-    -------
-    dask array
-        What `pycrust.mean` gives for the whole array, to the last bit.
-
-    Examples
-    --------
-    >>> import dask.array as da, pycrust.dask
-    >>> float(pycrust.dask.mean(da.full(10, 0.1, chunks=3)).compute())
-    0.1
-    """
-    return _reduce("mean", a, axis, dtype, keepdims, where, split_every)
+    skips, spread, integers = name.startswith("nan"), kind is _Spread, dtypes.startswith(_SUMS)
+    texts = {
+        "missing": "\n    NaN, nulls and masked elements are left out, as by `pycrust.nansum`." if skips else "",
+        "ddof": "\nddof : int or float, optional\n    As for `pycrust.var`: 0 by default." if spread else "",
+        "correction": "\ncorrection : int or float, optional\n    Another name for `ddof`." if spread else "",
+        "integers": (
+            " The sum of\n    integers without `axis` is of dtype object, and computes to an array of no\n"
+            "    axes around a Python int: ``int(result)``."
+        )
+        if integers
+        else "",
+        "overflow": "\nOverflowError\n    When computed, if a sum along an axis does not fit its dtype."
+        if integers
+        else "",
+    }
+    function.__doc__ = _DOC.format(name=name, summary=summary, dtypes=dtypes, example=example, **texts)
+    function.__name__ = function.__qualname__ = name
+    function.__annotations__ = {}
+    function.__signature__ = signature  # type: ignore[attr-defined]
+    return function
 
 
-def var(
-    a: Any,
-    axis: "_Axis" = None,
-    *,
-    dtype: npt.DTypeLike | None = None,
-    ddof: "_Ddof" = None,
-    keepdims: bool = False,
-    where: Any = True,
-    split_every: int | dict[int, int] | None = None,
-    correction: "_Ddof" = None,
-) -> da.Array:
-    """
-    Variance of a dask array, correctly rounded, lazily.
-
-    Parameters
-    ----------
-    a : dask array
-    axis : int or tuple of int, optional
-    dtype : {float64, float32, float16}, optional
-    ddof : int or float, optional
-        As for `pycrust.var`: 0 by default.
-    keepdims : bool, optional
-    where : array_like of bool or dask array, optional
-    split_every : int or dict, optional
-    correction : int or float, optional
-        Another name for `ddof`. All others as in `sumsq`.
-
-    Returns
-    -------
-    dask array
-        What `pycrust.var` gives for the whole array, to the last bit, whatever the chunks.
-
-    Examples
-    --------
-    >>> import dask.array as da, numpy as np, pycrust.dask
-    >>> a = da.from_array(1e9 + np.array([4.0, 7.0, 13.0, 16.0]), chunks=2)
-    >>> float(pycrust.dask.var(a).compute())
-    22.5
-    """
-    return _reduce("var", a, axis, dtype, keepdims, where, split_every, ddof, correction)
-
-
-def std(
-    a: Any,
-    axis: "_Axis" = None,
-    *,
-    dtype: npt.DTypeLike | None = None,
-    ddof: "_Ddof" = None,
-    keepdims: bool = False,
-    where: Any = True,
-    split_every: int | dict[int, int] | None = None,
-    correction: "_Ddof" = None,
-) -> da.Array:
-    """
-    Standard deviation of a dask array, correctly rounded, lazily.
-
-    Parameters
-    ----------
-    a : dask array
-    axis : int or tuple of int, optional
-    dtype : {float64, float32, float16}, optional
-    ddof : int or float, optional
-    keepdims : bool, optional
-    where : array_like of bool or dask array, optional
-    split_every : int or dict, optional
-    correction : int or float, optional
-        All as in `var`.
-
-    Returns
-    -------
-    dask array
-        What `pycrust.std` gives for the whole array, to the last bit, whatever the chunks.
-
-    Examples
-    --------
-    >>> import dask.array as da, pycrust.dask
-    >>> float(pycrust.dask.std(da.arange(10, chunks=3), ddof=1).compute())
-    3.0276503540974917
-    """
-    return _reduce("std", a, axis, dtype, keepdims, where, split_every, ddof, correction)
-
+sumsq: _Function = _function(
+    _Function,
+    "sumsq",
+    "Sum of the squares of a dask array, exact or correctly rounded",
+    _SUMS + "}",
+    ">>> a = da.arange(10**6, chunks=12345)\n>>> int(pycrust.dask.sumsq(a))\n333332833333500000",
+)
+norm: _Norm = _function(
+    _Norm,
+    "norm",
+    "Euclidean norm of a dask array, correctly rounded",
+    _FLOATS,
+    ">>> float(pycrust.dask.norm(da.full(4, 1e200, chunks=2)).compute())\n2e+200",
+)
+rms: _Function = _function(
+    _Function,
+    "rms",
+    "Root mean square of a dask array, correctly rounded",
+    _FLOATS,
+    ">>> a = da.from_array([[3, 4], [3, -4], [3, 4]], chunks=1)\n"
+    ">>> pycrust.dask.rms(a, axis=0).compute()\n"
+    "array([3., 4.])",
+)
+sum: _Function = _function(
+    _Function,
+    "sum",
+    "Sum of a dask array, exact or correctly rounded",
+    _SUMS + ", complex128, complex64}",
+    ">>> a = da.from_array(np.array([1e100, 1.0, -1e100, 1.0]), chunks=2)\n"
+    ">>> float(pycrust.dask.sum(a).compute())\n"
+    "2.0",
+)
+mean: _Function = _function(
+    _Function,
+    "mean",
+    "Arithmetic mean of a dask array, correctly rounded",
+    _FLOATS + ", or {complex128, complex64} for complex `a`",
+    ">>> float(pycrust.dask.mean(da.full(10, 0.1, chunks=3)).compute())\n0.1",
+)
+var: _Spread = _function(
+    _Spread,
+    "var",
+    "Variance of a dask array, correctly rounded",
+    _FLOATS,
+    ">>> a = da.from_array(1e9 + np.array([4.0, 7.0, 13.0, 16.0]), chunks=2)\n"
+    ">>> float(pycrust.dask.var(a).compute())\n"
+    "22.5",
+)
+std: _Spread = _function(
+    _Spread,
+    "std",
+    "Standard deviation of a dask array, correctly rounded",
+    _FLOATS,
+    ">>> float(pycrust.dask.std(da.arange(10, chunks=3), ddof=1).compute())\n3.0276503540974917",
+)
+nansum: _Function = _function(
+    _Function,
+    "nansum",
+    "Sum of the elements of a dask array that are not missing, exact or correctly rounded",
+    _SUMS + ", complex128, complex64}",
+    ">>> a = da.from_array(np.array([1e100, 1.0, np.nan, -1e100]), chunks=2)\n"
+    ">>> float(pycrust.dask.nansum(a).compute())\n"
+    "1.0",
+)
+nanmean: _Function = _function(
+    _Function,
+    "nanmean",
+    "Arithmetic mean of the elements of a dask array that are not missing, correctly rounded",
+    _FLOATS + ", or {complex128, complex64} for complex `a`",
+    ">>> a = da.from_array(np.array([0.1, np.nan, 0.1, 0.1]), chunks=3)\n"
+    ">>> float(pycrust.dask.nanmean(a).compute())\n"
+    "0.1",
+)
+nanvar: _Spread = _function(
+    _Spread,
+    "nanvar",
+    "Variance of the elements of a dask array that are not missing, correctly rounded",
+    _FLOATS,
+    ">>> a = da.from_array(1e9 + np.array([4.0, 7.0, np.nan, 13.0, 16.0]), chunks=2)\n"
+    ">>> float(pycrust.dask.nanvar(a).compute())\n"
+    "22.5",
+)
+nanstd: _Spread = _function(
+    _Spread,
+    "nanstd",
+    "Standard deviation of the elements of a dask array that are not missing, correctly rounded",
+    _FLOATS,
+    ">>> a = da.from_array(np.array([2.0, np.nan, 4.0]), chunks=2)\n>>> float(pycrust.dask.nanstd(a).compute())\n1.0",
+)
 
 # ---- the graph --------------------------------------------------------------
 
@@ -334,7 +260,7 @@ def _reduce(
     correction: "_Ddof" = None,
 ) -> da.Array:
     a = da.asanyarray(a)
-    spread: dict[str, Any] = {"ddof": ddof, "correction": correction} if figure in ("var", "std") else {}
+    spread: dict[str, Any] = {"ddof": ddof, "correction": correction} if figure.endswith(("var", "std")) else {}
     # The figure of the empty array that stands for a: it refuses what a call on a would refuse, and has its dtype.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -367,7 +293,7 @@ def _reduce(
         )
     else:
         parts = da.blockwise(
-            partial(_accumulate, like=like, axis=axes),
+            partial(_accumulate, like=like, axis=axes, skipna=figure.startswith("nan")),
             tuple(range(a.ndim)),
             *(each for array in (a, *masks) for each in (array, tuple(range(a.ndim)))),
             adjust_chunks=dict.fromkeys(axes, 1),
@@ -436,7 +362,7 @@ class _Like(NamedTuple):
 
 
 def _call(
-    block: "_Block",
+    block: Any,
     where: Any = True,
     *,
     like: _Like,
@@ -455,10 +381,10 @@ def _call(
     return _block(getattr(pycrust, figure)(block, axis=axes, dtype=made, where=where, keepdims=keep, **spread), made)
 
 
-def _accumulate(block: "_Block", where: Any = True, *, like: _Like, axis: tuple[int, ...]) -> "_Parts":
+def _accumulate(block: "_Block", where: Any = True, *, like: _Like, axis: tuple[int, ...], skipna: bool) -> "_Parts":
     """One Accumulator for every position of a chunk that is kept; the other axes have length 1."""
     like.check(block)
-    return np.expand_dims(_accumulators(block, axis, where), axis)
+    return np.expand_dims(_accumulators(block, axis, where, skipna), axis)
 
 
 def _as_they_are(parts: "_Parts", axis: tuple[int, ...], keepdims: bool) -> "_Parts":

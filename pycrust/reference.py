@@ -16,6 +16,10 @@ import numpy as np
 __all__ = [
     "Accumulator",
     "mean",
+    "nanmean",
+    "nanstd",
+    "nansum",
+    "nanvar",
     "nearest",
     "nearest_root",
     "norm",
@@ -331,6 +335,86 @@ def std(
     return _reduce(lambda total, dtype: total.std(ddof, dtype), a, axis, dtype, out, keepdims, where)
 
 
+def nansum(
+    a: Any,
+    axis: Any = None,
+    *,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: bool = False,
+    where: Any = True,
+    workers: SupportsIndex = 1,
+) -> Any:
+    """The sum of the elements that are not missing: exact for integers, correctly rounded for floats."""
+    _workers(workers)
+    a, where = _present(a, where)
+    return _reduce(Accumulator.sum, a, axis, dtype, out, keepdims, where)
+
+
+def nanmean(
+    a: Any,
+    axis: Any = None,
+    *,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: bool = False,
+    where: Any = True,
+    workers: SupportsIndex = 1,
+) -> Any:
+    """The exact mean of the elements that are not missing, correctly rounded."""
+    _workers(workers)
+    a, where = _present(a, where)
+    return _reduce(Accumulator.mean, a, axis, dtype, out, keepdims, where)
+
+
+def nanvar(
+    a: Any,
+    axis: Any = None,
+    *,
+    ddof: Any = None,
+    correction: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: bool = False,
+    where: Any = True,
+    workers: SupportsIndex = 1,
+) -> Any:
+    """The exact variance of the elements that are not missing, correctly rounded."""
+    _workers(workers)
+    ddof = _ddof(ddof, correction)
+    a, where = _present(a, where)
+
+    def figure(total: Accumulator, dtype: Any) -> float:
+        result = total.var(ddof, dtype)
+        return result if total.count > ddof or _integers(a) else math.nan  # var may be Inf
+
+    return _reduce(figure, a, axis, dtype, out, keepdims, where)
+
+
+def nanstd(
+    a: Any,
+    axis: Any = None,
+    *,
+    ddof: Any = None,
+    correction: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: bool = False,
+    where: Any = True,
+    workers: SupportsIndex = 1,
+) -> Any:
+    """The square root of that."""
+    _workers(workers)
+    ddof = _ddof(ddof, correction)
+    a, where = _present(a, where)
+
+    def figure(total: Accumulator, dtype: Any) -> float:
+        result = total.std(ddof, dtype)
+        return result if total.count > ddof or _integers(a) else math.nan  # var may be Inf
+
+    return _reduce(figure, a, axis, dtype, out, keepdims, where)
+
+
 def _reduce(
     figure: Callable[[Accumulator, Any], Any], a: Any, axis: Any, dtype: Any, out: Any, keepdims: bool, where: Any
 ) -> Any:
@@ -393,6 +477,14 @@ def _mask(where: Any, a: Any) -> Any:
     if where.dtype != bool or isinstance(where, np.ma.MaskedArray):
         raise TypeError(f"where must be a plain array of bool, not {type(where).__name__} of {where.dtype}")
     return np.broadcast_to(where, a.shape)
+
+
+def _present(a: Any, where: Any) -> tuple[Any, Any]:
+    """The elements, and which of them are neither left out, masked nor NaN; complex ones have two parts to be NaN."""
+    missing = np.ma.getmaskarray(a) if isinstance(a, np.ma.MaskedArray) else np.False_
+    a = _array(np.ma.getdata(a) if isinstance(a, np.ma.MaskedArray) else a)
+    missing = missing | (np.zeros(a.shape, bool) if _integers(a) else np.isnan(a))
+    return a, _mask(where, a) & ~missing
 
 
 def _ddof(ddof: Any, correction: Any = None) -> int | float:

@@ -106,49 +106,56 @@ static int ill_conditioned(const pc_accumulator *acc, int parts, const bounded_s
            numbers * unit > (1 - 0x1p-22) * (double)n * (double)found->units;
 }
 
-void add_bounded(pc_accumulator *acc, pc_type type, int parts, const char *x, ptrdiff_t stride,
-                 size_t count)
+/* Until there is a NaN to skip the kernel that does not look for any is the faster one. */
+size_t add_bounded(pc_accumulator *acc, pc_type type, int parts, const char *x, ptrdiff_t stride,
+                   size_t count, int skip_nan)
 {
     const pc_kernels *kernels = pc_kernels_in_use();
     const int both = (acc->flags & PC_WITH_NUMBERS) != 0;
-    size_t (*kernel)(const char *, ptrdiff_t, size_t, int, bounded_sums *) =
-        kernels->bounded[both][type - PC_FLOAT16];
+    bounded_kernel *const plain = kernels->bounded[both][type - PC_FLOAT16],
+                          *const skipping = kernels->nanbounded[both][type - PC_FLOAT16],
+                          *kernel = skip_nan ? skipping : plain;
     bounded_sums found;
+    size_t missing = 0;
     if (!kernel) /* another thread has just switched to a level without it */
         mark_inconclusive(acc);
     if (is_inconclusive(acc) || !count)
-        return;
+        return 0;
     if (!(acc->part[PC_SQUARES].flags & PC_WINDOW_USED)) {
         const size_t look = count < SAMPLE ? count : SAMPLE;
         kernel(x, stride, look, K_LEAST, &found);
         if (!widen_windows(acc, lane_exponent_above(found.most, HEADROOM_BITS)))
-            return;
+            return 0;
         if (both) {
             kernel(x, stride, look, lane_exponent_of(acc), &found);
-            if (ill_conditioned(acc, parts, &found, lane_exponent_of(acc), look)) {
+            if (ill_conditioned(acc, parts, &found, lane_exponent_of(acc), look - found.missing)) {
                 mark_inconclusive(acc);
-                return;
+                return 0;
             }
         }
     }
+    kernel = plain;
     for (size_t n, done; count; count -= done, x += (ptrdiff_t)done * stride) {
         int k = lane_exponent_of(acc);
         n = count < BOUNDED_RUN ? count : BOUNDED_RUN;
         done = kernel(x, stride, n, k, &found);
         if (done)
             add_found(acc, parts, &found, k, done, kernels->lanes[both]);
-        if (done < n && !widen_windows(acc, lane_exponent_above(found.most, 1)))
-            return;
+        missing += found.missing;
+        const int met_nan = skip_nan && kernel == plain && found.most != found.most;
+        kernel = met_nan || found.missing ? skipping : plain;
+        if (done < n && !met_nan && !widen_windows(acc, lane_exponent_above(found.most, 1)))
+            break;
     }
+    return missing;
 }
 
-typedef void columns_kernel(const char *, ptrdiff_t, size_t, size_t, const int *, column_sums *);
-
 /* Add the columns; returns 0, with the sums unusable, if one is inconclusive. */
-static int columns_added(columns_kernel *kernel, pc_sum *sums, const char *x, ptrdiff_t stride,
-                         size_t n, size_t columns, int both)
+static int columns_added(columns_kernel *plain, columns_kernel *skipping, pc_sum *sums,
+                         const char *x, ptrdiff_t stride, size_t n, size_t columns, int both)
 {
     const size_t look = n < SAMPLE ? n : SAMPLE;
+    columns_kernel *kernel = skipping ? skipping : plain;
     int k[PC_TILE], inconclusive = 0;
     column_sums sum;
     bounded_sums found;
@@ -170,9 +177,10 @@ static int columns_added(columns_kernel *kernel, pc_sum *sums, const char *x, pt
         kernel(x, stride, look, columns, k, &sum);
         for (size_t c = 0; c < columns; c++) {
             found = found_in(&sum, c, k[c], 1);
-            inconclusive |= ill_conditioned(&sums[c].total, 1, &found, k[c], look);
+            inconclusive |= ill_conditioned(&sums[c].total, 1, &found, k[c], look - found.missing);
         }
     }
+    kernel = plain;
     for (size_t row = 0; row < n && !inconclusive; row += m, x += (ptrdiff_t)m * stride) {
         m = n - row < FLOAT_BLOCK ? n - row : FLOAT_BLOCK;
         do {
@@ -180,29 +188,43 @@ static int columns_added(columns_kernel *kernel, pc_sum *sums, const char *x, pt
                 k[c] = lane_exponent_of(&sums[c].total);
             kernel(x, stride, m, columns, k, &sum);
             again = 0;
+            int met_nan = 0;
             for (size_t c = 0; c < columns; c++) {
                 found = found_in(&sum, c, k[c], both);
-                if (found.most != 0.0 &&
-                    widen_windows(&sums[c].total, lane_exponent_above(found.most, 1)))
+                if (skipping && kernel == plain && found.most != found.most)
+                    met_nan = 1;
+                else if (found.most != 0.0 &&
+                         widen_windows(&sums[c].total, lane_exponent_above(found.most, 1)))
                     again++;
                 else
                     inconclusive |= is_inconclusive(&sums[c].total);
             }
+            if (met_nan) {
+                kernel = skipping;
+                again++;
+            }
         } while (again && !inconclusive);
+        uint64_t missing = 0;
         for (size_t c = 0; c < columns && !inconclusive; c++) {
             found = found_in(&sum, c, k[c], both);
             add_found(&sums[c].total, 1, &found, k[c], m, 1);
+            sums[c].total.count -= found.missing;
+            missing |= found.missing;
         }
+        kernel = missing ? skipping : plain;
     }
     return !inconclusive;
 }
 
 void add_bounded_columns(pc_sum *sums, pc_type type, const char *x, ptrdiff_t stride, size_t n,
-                         size_t columns)
+                         size_t columns, int skip_nan)
 {
+    const pc_kernels *kernels = pc_kernels_in_use();
     const int both = (sums[0].total.flags & PC_WITH_NUMBERS) != 0;
-    columns_kernel *kernel = pc_kernels_in_use()->bounded_columns[both][type - PC_FLOAT16];
-    const int certain = kernel && columns_added(kernel, sums, x, stride, n, columns, both);
+    columns_kernel *plain = kernels->bounded_columns[both][type - PC_FLOAT16],
+                   *skipping =
+                       skip_nan ? kernels->nanbounded_columns[both][type - PC_FLOAT16] : NULL;
+    const int certain = plain && columns_added(plain, skipping, sums, x, stride, n, columns, both);
     /* One inconclusive column sends all of them to the exact sum. */
     for (size_t c = 0; c < columns; c++) {
         if (!certain)

@@ -265,13 +265,13 @@ static void sum_bounded(pc_accumulator *acc, pc_type type, int parts, const char
 {
     char wide[BUFFER * sizeof(float)];
     if (has_bounded(type)) {
-        add_bounded(acc, type, parts, x, (ptrdiff_t)size_of_type[type], count);
+        add_bounded(acc, type, parts, x, (ptrdiff_t)size_of_type[type], count, 0);
         return;
     }
     for (size_t n; count; count -= n, x += n * sizeof(uint16_t)) {
         n = count < BUFFER ? count : BUFFER;
         widen_float16(wide, x, n);
-        add_bounded(acc, PC_FLOAT32, parts, wide, sizeof(float), n);
+        add_bounded(acc, PC_FLOAT32, parts, wide, sizeof(float), n, 0);
     }
 }
 
@@ -362,17 +362,17 @@ static void add_float64_columns(pc_sum *sums, const char *x, ptrdiff_t stride, s
 }
 
 size_t add_columns(pc_sum *sums, pc_type type, const char *x, ptrdiff_t stride, size_t n,
-                   size_t columns)
+                   size_t columns, int skip_nan)
 {
     columns -= columns % 8;
     if (n < FEWEST_ROWS || columns == 0)
         return 0;
     const pc_kernels *kernels = pc_kernels_in_use();
     const int sum_bounded = sums[0].total.flags & PC_BOUNDED && has_bounded(type);
-    if (!sum_bounded && !(type == PC_FLOAT64 && kernels->sums_of_columns))
+    if (!sum_bounded && (skip_nan || !(type == PC_FLOAT64 && kernels->sums_of_columns)))
         return 0;
     if (sum_bounded)
-        add_bounded_columns(sums, type, x, stride, n, columns);
+        add_bounded_columns(sums, type, x, stride, n, columns, skip_nan);
     for (size_t c = 0, strip; c < columns && !sum_bounded;
          c += strip, x += strip * sizeof(double)) {
         strip = columns - c < STRIP ? columns - c : STRIP;

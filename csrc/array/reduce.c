@@ -53,43 +53,67 @@ static void swap_bytes(char *x, size_t size, size_t n)
         }
 }
 
-static int is_nan(pc_type type, const char *x)
+static int skips_nan(const pc_array *a)
 {
-    uint64_t wide;
-    uint32_t single;
-    uint16_t half;
-    switch (type) {
-    case PC_FLOAT16: memcpy(&half, x, sizeof half); return (half & 0x7fff) > 0x7c00;
-    case PC_FLOAT32: memcpy(&single, x, sizeof single); return (single & 0x7fffffff) > 0x7f800000;
-    default: memcpy(&wide, x, sizeof wide); return wide << 1 > UINT64_C(0x7ff) << 53;
-    }
+    return a->skip_nan && is_float(a->type);
 }
 
 /* Whether elements may be left out, by a mask or as NaN. */
 static int is_partial(const pc_array *a)
 {
-    return a->mask || (a->skip_nan && is_float(a->type));
+    return a->mask || skips_nan(a);
+}
+
+/* Put 0 in the place of what is left out, of n elements of so many parts: where the mask has 0,
+ * and, if skip_nan, where a part is NaN, that is above Inf in size. Returns how many are left. */
+#define KEEP_OF(word, infinity)                                                                    \
+    static inline size_t keep_##word(char *x, size_t parts, size_t n, const char *mask,            \
+                                     ptrdiff_t mask_stride, int skip_nan)                          \
+    {                                                                                              \
+        const word inf2 = (word)((word)(infinity) << 1);                                           \
+        size_t left = 0;                                                                           \
+        for (size_t k = 0; k < n; k++, x += parts * sizeof(word)) {                                \
+            word part[2] = {0, 0};                                                                 \
+            int keep = !mask || mask[(ptrdiff_t)k * mask_stride];                                  \
+            memcpy(part, x, parts * sizeof(word));                                                 \
+            const int nan = ((word)(part[0] << 1) > inf2) | ((word)(part[1] << 1) > inf2);         \
+            keep &= !(skip_nan & nan);                                                             \
+            part[0] &= (word)(0 - (word)keep);                                                     \
+            part[1] &= (word)(0 - (word)keep);                                                     \
+            memcpy(x, part, parts * sizeof(word));                                                 \
+            left += (size_t)keep;                                                                  \
+        }                                                                                          \
+        return left;                                                                               \
+    }
+KEEP_OF(uint8_t, 0)
+KEEP_OF(uint16_t, 0x7c00)
+KEEP_OF(uint32_t, 0x7f800000)
+KEEP_OF(uint64_t, UINT64_C(0x7ff) << 52)
+
+static size_t keep(const pc_array *a, char *x, size_t n, const char *mask, ptrdiff_t mask_stride)
+{
+    const int skip_nan = skips_nan(a), two = a->parts == 2;
+    switch (size_of_type[a->type]) {
+    case 1: return keep_uint8_t(x, 1, n, mask, mask_stride, 0);
+    case 2: return keep_uint16_t(x, 1, n, mask, mask_stride, skip_nan);
+    case 4:
+        return two ? keep_uint32_t(x, 2, n, mask, mask_stride, skip_nan)
+                   : keep_uint32_t(x, 1, n, mask, mask_stride, skip_nan);
+    default:
+        return two        ? keep_uint64_t(x, 2, n, mask, mask_stride, skip_nan)
+               : skip_nan ? keep_uint64_t(x, 1, n, mask, mask_stride, 1)
+                          : keep_uint64_t(x, 1, n, mask, mask_stride, 0);
+    }
 }
 
 /* Add a column of n elements made by `copy`, at most FLOAT_BLOCK reals. */
 static void add_copied(pc_accumulator *acc, const pc_array *a, char *x, size_t n, const char *mask,
                        ptrdiff_t mask_stride)
 {
-    size_t size = size_of_type[a->type], reals = n * (size_t)a->parts, left = n;
+    size_t reals = n * (size_t)a->parts;
     if (a->swapped)
-        swap_bytes(x, size, reals);
-    if (is_partial(a))
-        for (size_t k = 0; k < n; k++) {
-            char *at = x + k * size * (size_t)a->parts;
-            int leave = mask && !mask[(ptrdiff_t)k * mask_stride];
-            if (a->skip_nan && is_float(a->type))
-                leave |= is_nan(a->type, at) || (a->parts == 2 && is_nan(a->type, at + size));
-            if (leave) {
-                memset(at, 0, size * (size_t)a->parts);
-                left--;
-            }
-        }
-    acc->count += left;
+        swap_bytes(x, size_of_type[a->type], reals);
+    acc->count += is_partial(a) ? keep(a, x, n, mask, mask_stride) : n;
     add_reals(acc, a->type, a->parts, x, reals);
 }
 
@@ -97,11 +121,11 @@ static void add_copied(pc_accumulator *acc, const pc_array *a, char *x, size_t n
 static void add_run(pc_accumulator *acc, const pc_array *a, const char *data, const char *mask,
                     pc_axis axis, size_t n)
 {
-    size_t size = size_of_type[a->type] * (size_t)a->parts, most = BUFFER / (size_t)a->parts, m;
-    if (acc->flags & PC_BOUNDED && a->parts == 1 && !is_partial(a) && !a->swapped &&
+    size_t size = size_of_type[a->type] * (size_t)a->parts, most = FLOAT_BLOCK / (size_t)a->parts,
+           m;
+    if (acc->flags & PC_BOUNDED && a->parts == 1 && !a->mask && !a->swapped &&
         has_bounded(a->type)) {
-        acc->count += n;
-        add_bounded(acc, a->type, 1, data, axis.stride, n);
+        acc->count += n - add_bounded(acc, a->type, 1, data, axis.stride, n, skips_nan(a));
         return;
     }
     if (axis.stride == (ptrdiff_t)size && !is_partial(a) && !a->swapped) {
@@ -110,7 +134,7 @@ static void add_run(pc_accumulator *acc, const pc_array *a, const char *data, co
         return;
     }
     for (; n; n -= m) {
-        double block[BUFFER];
+        double block[FLOAT_BLOCK];
         m = n < most ? n : most;
         copy((char *)block, 0, data, size, m, axis.stride, 1, 0);
         add_copied(acc, a, (char *)block, m, mask, axis.mask_stride);
@@ -284,9 +308,9 @@ static void add_to_tile(const pc_array *a, size_t first, size_t count, size_t st
         rows = stop - start < rows ? stop - start : rows;
         if (across_first) {
             size_t done = 0;
-            if (is_float(a->type) && a->parts == 1 && !a->swapped && !is_partial(a) &&
+            if (is_float(a->type) && a->parts == 1 && !a->swapped && !a->mask &&
                 across.stride == (ptrdiff_t)size_of_type[a->type])
-                done = add_columns(sums, a->type, data, along.stride, rows, count);
+                done = add_columns(sums, a->type, data, along.stride, rows, count, skips_nan(a));
             add_tiles(sums, a, data, mask, along, rows, across, done, count);
             continue;
         }

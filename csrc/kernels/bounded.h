@@ -21,6 +21,19 @@ typedef struct {
     vecd s, t, a, b;
 } lane;
 
+static inline vecd select_bits(vec mask, vecd x)
+{
+    return (vecd)(mask & (vec)x);
+}
+
+/* 0 for NaN, of which each is counted in its lane. */
+static inline vecd without_nan(vecd x, vec *missing)
+{
+    const vec present = (vec)(x == x);
+    *missing += present + 1;
+    return select_bits(present, x);
+}
+
 /* x + y, as x * 1 + y where that balances the execution ports: 0.17 instead of 0.21 ns per element
  * on Zen 4. */
 static inline vecd plus(vecd x, vecd y)
@@ -141,18 +154,20 @@ enum { WAYS = 4, ROW = WAYS * LANES };
 typedef struct {
     vecd C, D;
     vecd t[WAYS], b[WAYS];
-    vec units, number_units;
+    vec units, number_units, missing;
 } running;
 
 /* Sum some rows, starting from s = C and a = D. If no lane overflowed, add them to the running sums
- * and return 1; else set *most to the largest s, and return 0. */
+ * and return 1; else set *most to the largest s, and return 0. NaN counts as 0
+ * if skip_nan. */
 static inline __attribute__((always_inline)) int add_rows(const char *x, ptrdiff_t stride,
                                                           size_t rows, running *sums, double *most,
-                                                          size_t size, int both, loader *load)
+                                                          size_t size, int both, int skip_nan,
+                                                          loader *load)
 {
     const int ways = both ? WAYS / 2 : WAYS;
     lane to[WAYS];
-    vec units = splat(0), number_units = splat(0), beyond = splat(0);
+    vec units = splat(0), number_units = splat(0), beyond = splat(0), missing = splat(0);
     for (int w = 0; w < ways; w++) {
         to[w].s = sums->C;
         to[w].t = sums->t[w];
@@ -162,8 +177,12 @@ static inline __attribute__((always_inline)) int add_rows(const char *x, ptrdiff
         }
     }
     for (; rows; rows--)
-        for (int w = 0; w < ways; w++, x += LANES * stride)
-            add_to_lane(&to[w], load(x, stride), size < sizeof(double), both);
+        for (int w = 0; w < ways; w++, x += LANES * stride) {
+            vecd v = load(x, stride);
+            if (skip_nan)
+                v = without_nan(v, &missing);
+            add_to_lane(&to[w], v, size < sizeof(double), both);
+        }
     for (int w = 0; w < ways; w++) {
         vec grown = (vec)to[w].s - (vec)sums->C;
         units += grown;
@@ -179,6 +198,7 @@ static inline __attribute__((always_inline)) int add_rows(const char *x, ptrdiff
     }
     sums->units += units;
     sums->number_units += number_units;
+    sums->missing += missing;
     for (int w = 0; w < ways; w++) {
         sums->t[w] = to[w].t;
         if (both)
@@ -190,8 +210,8 @@ static inline __attribute__((always_inline)) int add_rows(const char *x, ptrdiff
 static inline __attribute__((always_inline)) size_t sum_bounded(const char *x, ptrdiff_t stride,
                                                                 size_t n, int k,
                                                                 bounded_sums *found, size_t size,
-                                                                int both, loader *load,
-                                                                loader *load_tail)
+                                                                int both, int skip_nan,
+                                                                loader *load, loader *load_tail)
 {
     const int ways = both ? WAYS / 2 : WAYS;
     const size_t row = (size_t)ways * LANES, most_rows = FLOAT_BLOCK / row;
@@ -205,7 +225,7 @@ static inline __attribute__((always_inline)) size_t sum_bounded(const char *x, p
     }
     sums.C = splatd(power(k));
     sums.D = splatd(start_of_numbers(k));
-    sums.units = sums.number_units = splat(0);
+    sums.units = sums.number_units = sums.missing = splat(0);
     found->most = 0.0;
     for (; done < n; done += step, x += (ptrdiff_t)step * stride) {
         size_t rows = (n - done) / row;
@@ -213,13 +233,14 @@ static inline __attribute__((always_inline)) size_t sum_bounded(const char *x, p
         rows = rows < most_rows ? rows : most_rows;
         step = rows * row;
         if (rows) {
-            held = add_rows(x, stride, rows, &sums, &found->most, size, both, load);
+            held = add_rows(x, stride, rows, &sums, &found->most, size, both, skip_nan, load);
         } else {
             char tail[ROW * sizeof(double)] = {0};
             step = n - done;
             for (size_t j = 0; j < step; j++)
                 memcpy(tail + j * size, x + (ptrdiff_t)j * stride, size);
-            held = add_rows(tail, (ptrdiff_t)size, 1, &sums, &found->most, size, both, load_tail);
+            held = add_rows(tail, (ptrdiff_t)size, 1, &sums, &found->most, size, both, skip_nan,
+                            load_tail);
         }
         if (!held)
             break;
@@ -230,6 +251,7 @@ static inline __attribute__((always_inline)) size_t sum_bounded(const char *x, p
             sums.b[0] += sums.b[w];
     }
     found->units = sum_of_lanes(sums.units);
+    found->missing = skip_nan ? sum_of_lanes(sums.missing) : 0;
     found->residual = 0.0;
     for (int j = 0; j < LANES; j++)
         found->residual += sums.t[0][j];
@@ -245,9 +267,10 @@ static inline __attribute__((always_inline)) size_t sum_bounded(const char *x, p
 /* One lane per column; eight rows at a time, as sums_of_columns (exact.h). */
 static inline __attribute__((always_inline)) void
 sum_bounded_columns(const char *x, ptrdiff_t stride, size_t rows, size_t columns, const int *k,
-                    column_sums *sums, size_t size, int both, loader *load)
+                    column_sums *sums, size_t size, int both, int skip_nan, loader *load)
 {
     for (size_t c = 0; c < columns; c++) {
+        sums->missing[c] = 0;
         sums->s[c] = power(k[c]);
         sums->t[c] = 0.0;
         if (both) {
@@ -259,17 +282,24 @@ sum_bounded_columns(const char *x, ptrdiff_t stride, size_t rows, size_t columns
         some = rows - row < 8 ? rows - row : 8;
         for (size_t c = 0; c < columns; c += LANES) {
             lane here;
+            vec missing;
             const char *from = x + c * size;
             memcpy(&here.s, &sums->s[c], sizeof here.s);
             memcpy(&here.t, &sums->t[c], sizeof here.t);
+            memcpy(&missing, &sums->missing[c], sizeof missing);
             if (both) {
                 memcpy(&here.a, &sums->a[c], sizeof here.a);
                 memcpy(&here.b, &sums->b[c], sizeof here.b);
             }
             for (size_t r = 0; r < some; r++, from += stride) {
+                vecd v = load(from, 0);
                 prefetch(from, 8 * stride);
-                add_to_lane(&here, load(from, 0), size < sizeof(double), both);
+                if (skip_nan)
+                    v = without_nan(v, &missing);
+                add_to_lane(&here, v, size < sizeof(double), both);
             }
+            if (skip_nan)
+                memcpy(&sums->missing[c], &missing, sizeof missing);
             memcpy(&sums->s[c], &here.s, sizeof here.s);
             memcpy(&sums->t[c], &here.t, sizeof here.t);
             if (both) {
@@ -280,23 +310,27 @@ sum_bounded_columns(const char *x, ptrdiff_t stride, size_t rows, size_t columns
     }
 }
 
-#define BOUNDED_OF(type, size, name, both)                                                         \
+#define BOUNDED_OF(type, size, name, both, skip_nan)                                               \
     static size_t name##_##type(const char *x, ptrdiff_t stride, size_t n, int k,                  \
                                 bounded_sums *found)                                               \
     {                                                                                              \
         if (stride == (ptrdiff_t)(size))                                                           \
-            return sum_bounded(x, size, n, k, found, size, both, load_row_of_##type,               \
+            return sum_bounded(x, size, n, k, found, size, both, skip_nan, load_row_of_##type,     \
                                load_row_of_##type);                                                \
-        return sum_bounded(x, stride, n, k, found, size, both, load_##type, load_row_of_##type);   \
+        return sum_bounded(x, stride, n, k, found, size, both, skip_nan, load_##type,              \
+                           load_row_of_##type);                                                    \
     }                                                                                              \
     static void name##_columns_of_##type(const char *x, ptrdiff_t stride, size_t rows,             \
                                          size_t columns, const int *k, column_sums *sums)          \
     {                                                                                              \
-        sum_bounded_columns(x, stride, rows, columns, k, sums, size, both, load_row_of_##type);    \
+        sum_bounded_columns(x, stride, rows, columns, k, sums, size, both, skip_nan,               \
+                            load_row_of_##type);                                                   \
     }
 #define BOUNDED(type, size)                                                                        \
-    BOUNDED_OF(type, size, squares, 0)                                                             \
-    BOUNDED_OF(type, size, moments, 1)
+    BOUNDED_OF(type, size, squares, 0, 0)                                                          \
+    BOUNDED_OF(type, size, moments, 1, 0)                                                          \
+    BOUNDED_OF(type, size, nansquares, 0, 1)                                                       \
+    BOUNDED_OF(type, size, nanmoments, 1, 1)
 #ifdef widen16
 BOUNDED(float16, sizeof(uint16_t))
 #endif

@@ -50,6 +50,7 @@ enum { STRIP = 64, BUFFER = 256 };
 typedef struct {
     uint64_t units, number_units[2]; /* these in two's complement */
     double residual, number_residual[2], most;
+    uint64_t missing; /* of those done: NaN that were left out */
 } bounded_sums;
 
 /* By Cauchy-Schwarz, the sum of 2048 numbers whose squares sum up to little more than 2^k, or less,
@@ -68,11 +69,18 @@ static inline double start_of_numbers(int k)
 /* The most elements in one call of a bounded kernel, so that `units` is below 2^63. */
 enum { BOUNDED_RUN = 1 << 17 };
 
+typedef size_t bounded_kernel(const char *x, ptrdiff_t stride, size_t n, int k,
+                              bounded_sums *found);
+
 /* The same for columns, as kernels/bounded.h has it: s and t of the squares, a and b of the
  * numbers, from s = 2^k and a = start_of_numbers(k) on. */
 typedef struct {
     double s[PC_TILE], t[PC_TILE], a[PC_TILE], b[PC_TILE];
+    uint64_t missing[PC_TILE]; /* NaN that were left out */
 } column_sums;
+
+typedef void columns_kernel(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
+                            const int *k, column_sums *sums);
 
 /* ---- lanes (kernels/lanes.h) ---------------------------------------------- */
 
@@ -117,6 +125,7 @@ static inline bounded_sums found_in(const column_sums *sums, size_t c, int k, in
     bounded_sums found = {0};
     found.units = bits_of(sums->s[c]) - bits_of(power(k));
     found.residual = sums->t[c];
+    found.missing = sums->missing[c];
     found.most = found.units >> 52 ? sums->s[c] : 0.0;
     if (both) {
         found.number_units[0] = bits_of(sums->a[c]) - bits_of(start_of_numbers(k));
@@ -156,11 +165,10 @@ typedef struct {
      * sets found->most if not all. */
     size_t lanes[2];     /* how many partial sums they use */
     size_t bounded_from; /* from how many numbers on they are faster than the exact kernels */
-    size_t (*bounded[2][3])(const char *x, ptrdiff_t stride, size_t n, int k, bounded_sums *found);
+    bounded_kernel *bounded[2][3], *nanbounded[2][3]; /* `nanbounded` leaves out NaN */
 
     /* The same for each column of a matrix, as sums_of_columns: columns <= PC_TILE. */
-    void (*bounded_columns[2][3])(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
-                                  const int *k, column_sums *sums);
+    columns_kernel *bounded_columns[2][3], *nanbounded_columns[2][3];
 
     /* Many short sums at once, each in a vector lane: [0] without mask, [1] with; by type; [0] of
      * the numbers, [1] of the squares, [2] of both. NULL if the level has no such kernel. */

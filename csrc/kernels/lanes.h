@@ -8,11 +8,6 @@ typedef struct {
     vecd high, low, lost;
 } estimate;
 
-static inline vecd select_bits(vec mask, vecd x)
-{
-    return (vecd)(mask & (vec)x);
-}
-
 static inline vecd magnitude(vecd x)
 {
     return select_bits(splat(UINT64_MAX >> 1), x);

@@ -32,6 +32,8 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
 #define FOR_FLOATS(name) {NULL, name##float32, name##float64}
 #endif
     .bounded = {FOR_FLOATS(squares_), FOR_FLOATS(moments_)},
+    .nanbounded = {FOR_FLOATS(nansquares_), FOR_FLOATS(nanmoments_)},
+    .nanbounded_columns = {FOR_FLOATS(nansquares_columns_of_), FOR_FLOATS(nanmoments_columns_of_)},
     .bounded_columns = {FOR_FLOATS(squares_columns_of_), FOR_FLOATS(moments_columns_of_)},
     .sums_of_float32 = sums_of_float32,
 #ifdef fused

@@ -325,9 +325,10 @@ pc_status pc_accumulator_round(const pc_accumulator *acc, const pc_output_spec *
         if (bits[p])
             continue;
         bits[p] = bits_at(acc, figure, part, 0);
-        if (acc->flags & PC_BOUNDED &&
-            (is_inconclusive(acc) || (of_numbers && bounded_spans_zero(&acc->part[part])) ||
-             bits[p] != bits_at(acc, figure, part, 1))) {
+        if (acc->flags & PC_BOUNDED && /* no numbers sum up to 0 */
+            (is_inconclusive(acc) ||
+             (acc->count && ((of_numbers && bounded_spans_zero(&acc->part[part])) ||
+                             bits[p] != bits_at(acc, figure, part, 1))))) {
             count_rounding_test_failure();
             return PC_INCONCLUSIVE;
         }

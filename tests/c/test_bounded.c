@@ -538,11 +538,11 @@ static void test_without_kernels(const char *level)
     CHECK(pc_simd_use("portable") == PC_OK && !has_bounded(PC_FLOAT16));
     for (size_t c = 0; c < COLUMNS; c++)
         pc_accumulator_clear_bounded(&bounded_columns[c].total, PC_VAR);
-    add_bounded(&bounded_columns[0].total, PC_FLOAT16, 1, (const char *)x, sizeof *x, ROWS);
+    add_bounded(&bounded_columns[0].total, PC_FLOAT16, 1, (const char *)x, sizeof *x, ROWS, 0);
     CHECK(is_inconclusive(&bounded_columns[0].total));
     pc_accumulator_clear_bounded(&bounded_columns[0].total, PC_VAR);
     add_bounded_columns(bounded_columns, PC_FLOAT16, (const char *)x, sizeof *x * COLUMNS, ROWS,
-                        COLUMNS);
+                        COLUMNS, 0);
     for (size_t c = 0; c < COLUMNS; c++)
         CHECK(is_inconclusive(&bounded_columns[c].total));
     CHECK(pc_simd_use(level) == PC_OK);

@@ -15,7 +15,7 @@ import pycrust
 TYPING = Path(__file__).parent / "typing"
 CONFIG = Path(__file__).parents[2] / "pyproject.toml"
 HOME = Path(pycrust.__file__).parent.parent
-MODULES = ["pycrust._accumulator", "pycrust._range", "pycrust._reduce"]
+MODULES = ["pycrust._accumulator", "pycrust._range", "pycrust._reductions"]
 
 pytest.importorskip("mypy")
 
@@ -42,7 +42,7 @@ def test_stubs_agree_with_the_modules(tmp_path):
 
 def test_overloads_have_the_parameters_of_the_functions():
     """Which stubtest sees only of what a stub defines as a function."""
-    stub = Path(pycrust.__file__).parent / "_reduce.pyi"
+    stub = Path(pycrust.__file__).parent / "_reductions.pyi"
     body = ast.parse(stub.read_text(encoding="utf-8")).body
     classes = {each.name: each.body for each in body if isinstance(each, ast.ClassDef)}
     functions = {each.target.id: each.annotation for each in body if isinstance(each, ast.AnnAssign) and not each.value}
@@ -59,7 +59,7 @@ def test_overloads_have_the_parameters_of_the_functions():
 
 def test_stubs_say_what_the_functions_are():
     """For editors, which find no docstring in a compiled module: its first line, below each name."""
-    stub = Path(pycrust.__file__).parent / "_reduce.pyi"
+    stub = Path(pycrust.__file__).parent / "_reductions.pyi"
     body = ast.parse(stub.read_text(encoding="utf-8")).body
     said = {
         each.target.id: after.value.value

@@ -50,6 +50,16 @@ assert_type(rms(field, axis=0, dtype=np.float32), npt.NDArray[np.float32])
 assert_type(norm(waves, axis=0), npt.NDArray[np.float64])
 assert_type(rms(samples, axis=0, keepdims=True), npt.NDArray[np.float64])
 
+# What leaves out NaN has the types of what does not.
+assert_type(pycrust.nansum(samples), int)
+assert_type(pycrust.nansum(waves), complex)
+assert_type(pycrust.nansum(field, 0), npt.NDArray[np.float64])
+assert_type(pycrust.nanmean(field, where=mask, workers=2), float)
+assert_type(pycrust.nanmean(field, axis=0, dtype=np.float32), npt.NDArray[np.float32])
+assert_type(pycrust.nanvar(field, ddof=1), float)
+assert_type(pycrust.nanstd(waves, axis=0, keepdims=True), npt.NDArray[np.float64])
+pycrust.nanmean(field, True, 3)  # type: ignore[call-overload]
+
 # Sums and means of complex numbers are complex; variances are not.
 assert_type(pycrust.sum(samples), int)
 assert_type(pycrust.sum(field), float)
@@ -115,6 +125,7 @@ sumsq(field, workers="all")  # type: ignore[call-overload]
 total = Accumulator()
 total.update(samples)
 total.update(field, where=mask, workers=2)
+total.update(field, skipna=True)
 total.merge(Accumulator())
 total += Accumulator()
 assert_type(total + total, Accumulator)

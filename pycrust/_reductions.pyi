@@ -445,3 +445,11 @@ var: _Spread
 """Variance, correctly rounded."""
 std: _Spread
 """Standard deviation: the square root of the variance, correctly rounded."""
+nansum: _Total[complex, np.complex128]
+"""Sum of the elements that are not missing, exact or correctly rounded."""
+nanmean: _Mean[complex, np.complex128]
+"""Arithmetic mean of the elements that are not missing, correctly rounded."""
+nanvar: _Spread
+"""Variance of the elements that are not missing, correctly rounded."""
+nanstd: _Spread
+"""Standard deviation of the elements that are not missing, correctly rounded."""

@@ -1,15 +1,18 @@
-"""Accumulators of data: check, convert, release the GIL, call C once, raise."""
+"""
+A reduction: what is asked for, how the work is cut into pieces, and what a C status means to the caller.
+
+Check, convert, release the GIL, call C once, raise.
+"""
 
 cimport numpy as cnp
 from cpython.bytearray cimport PyByteArray_AS_STRING
-from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from libc.math cimport NAN
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport UINT64_MAX, uint64_t
 
-from pycrust._args cimport axes_of, data_of, dtype_of, is_exact, is_integer, type_of
+from pycrust._args cimport axes_of, check_out, data_of, dtype_of, is_exact, is_integer, type_of
 from pycrust._bigint cimport exact_int, exact_part, shown_int, write_exact
-from pycrust._shared cimport check_out
 from pycrust._threads cimport count_workers, run_pieces
 from pycrust.csrc cimport (
     PC_EMPTY,
@@ -44,6 +47,7 @@ from pycrust.csrc cimport (
     pc_array_reduction_length,
     pc_array_tile,
     pc_array_outputs,
+    pc_array,
     pc_axis,
     pc_output_spec,
     pc_moment,
@@ -98,16 +102,27 @@ cdef pc_output_spec default_spec(pc_statistic result) noexcept:
     return figure
 
 
-cdef int warn_empty(pc_statistic result) except -1:
-    what = "no more elements than ddof is NaN or Inf" if result in (PC_VAR, PC_STD) else "no elements is NaN"
-    warnings.warn(f"{_NAMES[result]} of {what}", RuntimeWarning, stacklevel=1)
+cdef bint is_spread(pc_statistic result) noexcept:
+    return result == PC_VAR or result == PC_STD
+
+
+cdef int warn_empty(pc_statistic result, bint skip_nan) except -1:
+    """Of too few elements; where NaN is left out, in NumPy's words."""
+    cdef bint spread = is_spread(result)
+    if skip_nan:
+        text = "Degrees of freedom <= 0 for slice." if spread else "Mean of empty slice"
+    else:
+        what = "no more elements than ddof is NaN or Inf" if spread else "no elements is NaN"
+        text = f"{_NAMES[result]} of {what}"
+    warnings.warn(text, RuntimeWarning, stacklevel=1)
 
 
 cdef class Statistic:
-    """A result, in numbers of a type, with a ddof that C takes or not."""
+    """A result, in numbers of a type, with a ddof that C takes or not, of all numbers or of those that are not NaN."""
 
-    def __cinit__(self, int result, ddof=None):
+    def __cinit__(self, int result, ddof=None, bint skip_nan=False):
         self.c = default_spec(<pc_statistic>result)
+        self.skip_nan = skip_nan
         if ddof is None:
             self.ddof = (0, 0)
             return
@@ -221,6 +236,7 @@ cdef class Plan:
         s.array.type = <pc_type>type_of(cnp.PyArray_TYPE(array), &parts)
         s.array.parts = parts
         s.array.swapped = not array.dtype.isnative
+        s.array.skip_nan = figure.skip_nan
         s.array.data = <const char *>cnp.PyArray_DATA(array)
         if mask is not None:
             s.array.mask = <const char *>cnp.PyArray_DATA(mask)
@@ -299,7 +315,6 @@ cdef class Plan:
                 done = self.write(sums)
             status = status if done == PC_OK else done
             first += sums.count
-            PyErr_CheckSignals()
         return status
 
     cdef pc_status write(self, Accumulators sums) except *:
@@ -376,6 +391,7 @@ cdef bint is_contiguous(a, Contiguous *plain) noexcept:
         return False
     type = type_of(cnp.PyArray_TYPE(a), &plain.parts)
     plain.type = <pc_type>type
+    plain.size = cnp.PyArray_ITEMSIZE(a)
     plain.count = <size_t>cnp.PyArray_SIZE(a)
     plain.data = <const char *>cnp.PyArray_DATA(a)
     return (type >= 0 and plain.count < CHUNK and not cnp.PyArray_ISBYTESWAPPED(a)
@@ -392,7 +408,30 @@ cdef void add_contiguous(const Contiguous *plain, pc_accumulator *acc, pc_statis
             pc_add_numbers(acc, plain.type, plain.parts, plain.data, plain.count)
 
 
-cdef object reduce_contiguous(const Contiguous *plain, bint integers, pc_output_spec figure):
+cdef pc_status reduce_numbers(const Contiguous *plain, const pc_output_spec *figure, bint skip_nan,
+                              char *out) noexcept nogil:
+    """All of them, but for NaN."""
+    cdef pc_accumulator acc
+    cdef pc_array array
+    cdef pc_sum one
+    if not skip_nan:
+        return pc_reduce_contiguous(plain.type, plain.parts, plain.data, plain.count, figure, &acc, out)
+    array.type = plain.type
+    array.parts = plain.parts
+    array.swapped = 0
+    array.data = plain.data
+    array.mask = NULL
+    array.skip_nan = 1
+    array.kept = 0
+    array.reduced = 1
+    array.repeat = 1
+    array.axis[0].length = plain.count
+    array.axis[0].stride = plain.size
+    array.axis[0].mask_stride = 0
+    return pc_reduce(&array, 0, 1, figure, out, &one)
+
+
+cdef object reduce_contiguous(const Contiguous *plain, bint integers, pc_output_spec figure, bint skip_nan):
     cdef pc_accumulator acc
     cdef pc_status status
     cdef double[2] made
@@ -403,18 +442,20 @@ cdef object reduce_contiguous(const Contiguous *plain, bint integers, pc_output_
     if result == PC_SUM or result == PC_MEAN:
         figure.parts = plain.parts
     if plain.count < RELEASE_GIL_FROM:
-        status = pc_reduce_contiguous(plain.type, plain.parts, plain.data, plain.count, &figure, &acc, <char *>made)
+        status = reduce_numbers(plain, &figure, skip_nan, <char *>made)
     else:
         with nogil:
-            status = pc_reduce_contiguous(plain.type, plain.parts, plain.data, plain.count, &figure, &acc, <char *>made)
+            status = reduce_numbers(plain, &figure, skip_nan, <char *>made)
     if status == PC_EMPTY:
-        warn_empty(result)
+        warn_empty(result, skip_nan)
+        if skip_nan and not integers and is_spread(result):      # as NumPy has it
+            return NAN
     return made[0] if figure.parts == 1 else complex(made[0], made[1])
 
 
-cdef Accumulators add_all(array, mask, size_t workers):
+cdef Accumulators add_all(array, mask, size_t workers, bint skip_nan):
     """Sum any array over all its axes, for any result."""
-    cdef Plan job = Plan(array, mask, tuple(range(array.ndim)), None, Statistic(PC_VAR), workers)
+    cdef Plan job = Plan(array, mask, tuple(range(array.ndim)), None, Statistic(PC_VAR, None, skip_nan), workers)
     return job.sums(0, False)
 
 
@@ -430,13 +471,24 @@ cdef int reduce_into(values, array, mask, tuple axes, size_t workers, Statistic 
         job = Plan(array, mask, axes, values, figure, workers)
         status = job.run()
     if status == PC_EMPTY:
-        warn_empty(figure.c.result)
+        warn_empty(figure.c.result, figure.skip_nan)
+        if figure.skip_nan and is_spread(figure.c.result) and array.dtype.kind in "fc":
+            put_nan(values, array, mask, axes, figure)
     elif status == PC_TOO_LARGE:
         offset, total = job.too_large
         position = np.unravel_index(offset // values.itemsize, values.shape)
         raise_too_large(position, total, values.dtype, figure.c.result)
     elif status != PC_OK:
         raise SystemError(f"pycrust: unknown C status {<int>status}")
+
+
+cdef int put_nan(values, array, mask, tuple axes, Statistic figure) except -1:
+    """NaN in the place of Inf where there are no more numbers than ddof, as NumPy's nanvar has it: a rare case."""
+    if not np.isinf(values).any():
+        return 0
+    counts = np.sum(~np.isnan(array), axis=axes, where=True if mask is None else mask)
+    integer, bits = figure.ddof
+    values[(counts.astype(object) << bits) <= integer] = np.nan
 
 
 cdef pc_status reduce_ints_into(values, array, mask, tuple axes, Statistic figure) except *:
@@ -477,20 +529,20 @@ cdef int raise_too_large(position, total, dtype, pc_statistic result) except -1:
 
 
 cdef object reduction(a, axis, dtype, out, bint keepdims, where, workers, pc_statistic result,
-                      ddof=None, correction=None):
+                      ddof=None, correction=None, bint skip_nan=False):
     cdef Contiguous plain
     cdef Statistic figure
     cdef bint whole = axis is None and dtype is None and out is None and not keepdims
     cdef bint quick = whole and where is True and workers is 1 and is_contiguous(a, &plain)
 
     if quick and ddof is None and correction is None:
-        return reduce_contiguous(&plain, is_integer(a), default_spec(result))
-    figure = Statistic(result, one_ddof(ddof, correction))
+        return reduce_contiguous(&plain, is_integer(a), default_spec(result), skip_nan)
+    figure = Statistic(result, one_ddof(ddof, correction), skip_nan)
     if quick and figure.is_for_c(plain.count):
-        return reduce_contiguous(&plain, is_integer(a), figure.c)
+        return reduce_contiguous(&plain, is_integer(a), figure.c, skip_nan)
 
     cdef size_t threads = count_workers(workers)
-    array, mask = data_of(a, where)
+    array, mask = data_of(a, where, skip_nan)
     if whole and is_exact(array, result):
         dtype = object
     axes = axes_of(axis, array.ndim)
@@ -506,374 +558,3 @@ cdef object reduction(a, axis, dtype, out, bint keepdims, where, workers, pc_sta
     if axis is None and not keepdims:
         return values.item()            # a number of Python's, as without dtype=
     return values.reshape(shape)[()]
-
-
-# ---- the functions ----------------------------------------------------------
-
-def sumsq(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, workers=1):
-    """
-    Sum of the squares of the elements, exact or correctly rounded.
-
-    Parameters
-    ----------
-    a : array_like
-        Numbers of bool, any integer dtype, float16/32/64 or complex64/128, in
-        any shape, strides, alignment and byte order: an array, which is not
-        copied, nested lists, or a container of pandas, Arrow, polars or xarray.
-        Lists and object arrays of Python ints may hold any of them, and are exact;
-        a list with a float in it is one of floats.
-    axis : int or tuple of int, optional
-        The axes to sum over; all of them by default.
-    dtype : {int64, uint64, float64, float32, float16, object}, optional
-        What the results are made in. Integers give int64 by default, and uint64
-        if they are unsigned, or on request any of these; object holds Python
-        ints. Other input gives float64, or on request float32 or float16.
-    out : ndarray, optional
-        Where to write the result, of its shape; its dtype, one of the above,
-        takes the place of `dtype`.
-    keepdims : bool, optional
-        Leave the axes summed over in the result, with length one.
-    where : array_like of bool, optional
-        The elements to include; must broadcast to the shape of `a`. It must leave
-        out whatever is masked or null in `a`.
-    workers : int, optional
-        Number of threads, 1 by default; -1 for all usable cores. It does not
-        change a bit of the result.
-
-    Returns
-    -------
-    int, float or ndarray
-        Without `axis`: a Python int, or a Python float for floats and a float
-        `dtype`. With `axis` or `keepdims`: an array, or a NumPy scalar where no
-        axis is left; `out`, if it was given. A float is the one of its type
-        nearest to the true sum of the exact squares (ties to even; float64 is
-        Inf from 2**1024 - 2**970 on), rounded once; for complex numbers that of
-        abs(z)**2. NaN if any element is NaN, else Inf if any is Inf. 0 for no
-        elements.
-
-    Raises
-    ------
-    TypeError
-        For a dtype that is not taken (str, datetime, structured, longdouble, object
-        of anything but ints), for what would lose digits, a mask, a null or a unit
-        on the way in (pass ``where=~a.mask``, ``where=a.notna()``), for dask arrays
-        (use pycrust.dask), for sets and generators.
-    OverflowError
-        If a sum does not fit the integer dtype: pass ``dtype=object``.
-    ValueError, numpy.exceptions.AxisError
-        For an `axis`, `out`, `where` or `workers` that does not fit `a`.
-
-    See Also
-    --------
-    norm, rms : The square root of it, and of its mean.
-    Accumulator : The same for data that come in pieces.
-
-    Notes
-    -----
-    The GIL is released for 4096 elements and more. `a` must not be written to
-    meanwhile: the result would be that of neither state.
-
-    Squares are summed without rounding as fixed-point integers, in blocks of
-    vector arithmetic [1]_ and a superaccumulator [2]_; so the result depends on
-    neither the order of the elements nor on how the work is split.
-
-    References
-    ----------
-    .. [1] J. Demmel, P. Ahrens, H. D. Nguyen, "Efficient reproducible floating
-       point summation and BLAS", EECS-2016-121, UC Berkeley.
-    .. [2] R. M. Neal, "Fast exact summation using small and large
-       superaccumulators", arXiv:1505.05571 (2015).
-
-    Examples
-    --------
-    >>> import numpy as np, pycrust
-    >>> x = np.array([-32768, -32768], dtype=np.int16)
-    >>> int(np.sum(x**2)), pycrust.sumsq(x)
-    (0, 2147483648)
-    >>> pycrust.sumsq([[3.0, 4.0], [5.0, 12.0]], axis=1)
-    array([ 25., 169.])
-    """
-    return reduction(a, axis, dtype, out, keepdims, where, workers, PC_SUMSQ)
-
-
-def norm(a, *, axis=None, dtype=None, out=None, keepdims=False, where=True, workers=1):
-    """
-    Euclidean norm: the square root of the sum of the squares, correctly rounded.
-
-    Parameters
-    ----------
-    a : array_like
-    axis : int or tuple of int, optional
-    dtype : {float64, float32, float16}, optional
-    out : ndarray, optional
-    keepdims : bool, optional
-    where : array_like of bool, optional
-    workers : int, optional
-        All as in `sumsq`, but by name alone: the second argument of
-        `numpy.linalg.norm` is another. Over two axes or more it is the Frobenius
-        norm.
-
-    Returns
-    -------
-    float or ndarray
-        The float nearest to the root of the *exact* sum: it neither overflows
-        nor underflows unless the norm itself does. 0.0 for no elements.
-
-    Raises
-    ------
-    TypeError, ValueError, numpy.exceptions.AxisError
-        As `sumsq` does.
-
-    Notes
-    -----
-    The root is an integer square root of the leading 128 bits of the sum, with a
-    sticky bit for the remainder and all bits below. Threads: see `sumsq`.
-
-    Examples
-    --------
-    >>> import pycrust
-    >>> pycrust.norm([3e160, 4e160])
-    5e+160
-    """
-    return reduction(a, axis, dtype, out, keepdims, where, workers, PC_NORM)
-
-
-def rms(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, workers=1):
-    """
-    Root mean square: the square root of the mean of the squares, correctly rounded.
-
-    Parameters
-    ----------
-    a : array_like
-    axis : int or tuple of int, optional
-    dtype : {float64, float32, float16}, optional
-    out : ndarray, optional
-    keepdims : bool, optional
-    where : array_like of bool, optional
-        Elements left out do not count in the mean.
-    workers : int, optional
-        All as in `sumsq`.
-
-    Returns
-    -------
-    float or ndarray
-        In the units of `a`: the float nearest to the root of the *exact* mean.
-        NaN for no elements, with a RuntimeWarning, as `numpy.mean` gives.
-
-    Raises
-    ------
-    TypeError, ValueError, numpy.exceptions.AxisError
-        As `sumsq` does.
-
-    Notes
-    -----
-    As for `norm`; the exact sum is divided by the count in integers first.
-
-    Examples
-    --------
-    >>> import numpy as np, pycrust
-    >>> pycrust.rms(np.full(1000, -32768, dtype=np.int16))
-    32768.0
-    """
-    return reduction(a, axis, dtype, out, keepdims, where, workers, PC_RMS)
-
-
-def sum(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, workers=1):
-    """
-    Sum of the elements, exact or correctly rounded.
-
-    Parameters
-    ----------
-    a : array_like
-    axis : int or tuple of int, optional
-    dtype : {int64, uint64, float64, float32, float16, object, complex128, complex64}, optional
-        What the results are made in. Integers give int64 by default, and uint64
-        if they are unsigned, or on request any of these but complex ones; object
-        holds Python ints. Complex numbers give complex128, or complex64; other
-        input gives float64, or float32 or float16.
-    out : ndarray, optional
-    keepdims : bool, optional
-    where : array_like of bool, optional
-    workers : int, optional
-        All as in `sumsq`.
-
-    Returns
-    -------
-    int, float, complex or ndarray
-        Without `axis`: a Python int for integers, else a Python float or complex.
-        With `axis` or `keepdims`: an array, or a NumPy scalar where no axis is left;
-        `out`, if it was given. A float is the one nearest to the exact sum (ties to
-        even, +0.0 for zero), whatever the order of the elements and the sums
-        on the way to it; of a complex sum both parts are. NaN and Inf as `numpy.sum`
-        has them. 0 for no elements.
-
-    Raises
-    ------
-    OverflowError
-        If a sum does not fit the integer dtype: pass ``dtype=object``.
-    TypeError, ValueError, numpy.exceptions.AxisError
-        As `sumsq` does.
-
-    See Also
-    --------
-    mean : The sum divided by the number of elements.
-    math.fsum : As exact, for an iterable of Python floats.
-
-    Notes
-    -----
-    As for `sumsq`: bounded, or summed without rounding.
-
-    Examples
-    --------
-    >>> import numpy as np, pycrust
-    >>> pycrust.sum([1e308, 1e308, -1e308]), pycrust.sum([1e100, 1.0, -1e100])
-    (1e+308, 1.0)
-    >>> pycrust.sum(np.full(100, 255, dtype=np.uint8))
-    25500
-    """
-    return reduction(a, axis, dtype, out, keepdims, where, workers, PC_SUM)
-
-
-def mean(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, workers=1):
-    """
-    Arithmetic mean, correctly rounded.
-
-    Parameters
-    ----------
-    a : array_like
-    axis : int or tuple of int, optional
-    dtype : {float64, float32, float16}, or {complex128, complex64} for complex `a`, optional
-    out : ndarray, optional
-    keepdims : bool, optional
-    where : array_like of bool, optional
-        Elements left out do not count in the mean.
-    workers : int, optional
-        All as in `sumsq`.
-
-    Returns
-    -------
-    float, complex or ndarray
-        In the units of `a`, float64 or complex128 by default, also for float32 and
-        float16: the float nearest to the *exact* mean, which therefore lies between
-        the least and the largest element. NaN for no elements, with a RuntimeWarning.
-
-    Raises
-    ------
-    TypeError, ValueError, numpy.exceptions.AxisError
-        As `sumsq` does.
-
-    Notes
-    -----
-    The exact sum is divided by the count in integers, and rounded once.
-
-    Examples
-    --------
-    >>> import pycrust
-    >>> pycrust.mean([1e308, 1.5e308]), pycrust.mean([0.1] * 10)
-    (1.25e+308, 0.1)
-    """
-    return reduction(a, axis, dtype, out, keepdims, where, workers, PC_MEAN)
-
-
-def var(a, axis=None, *, dtype=None, out=None, ddof=None, keepdims=False, where=True, workers=1, correction=None):
-    """
-    Variance, correctly rounded.
-
-    Parameters
-    ----------
-    a : array_like
-    axis : int or tuple of int, optional
-    dtype : {float64, float32, float16}, optional
-    out : ndarray, optional
-        All as in `sumsq`.
-    ddof : int or float, optional
-        The sum of the squared distances from the mean is divided by the number of
-        elements minus this: 0 by default, 1 for the unbiased estimate from a sample.
-    keepdims : bool, optional
-    where : array_like of bool, optional
-        Elements left out do not count.
-    workers : int, optional
-    correction : int or float, optional
-        Another name for `ddof`, that of the array API.
-
-    Returns
-    -------
-    float or ndarray
-        In the square of the units of `a`: the float nearest to the *exact* variance
-        of the numbers as they are; of complex ones that of ``abs(a - mean)**2``. Never
-        negative, and 0.0 if all are equal. NaN if any element is NaN or Inf. With no
-        more elements than `ddof` it is NaN or Inf, as `numpy.var` has it, with a
-        RuntimeWarning.
-
-    Raises
-    ------
-    ValueError
-        For a `ddof` that is negative or NaN, and as `sumsq` does.
-    TypeError, numpy.exceptions.AxisError
-        If both `ddof` and `correction` are given, and as `sumsq` does.
-
-    See Also
-    --------
-    std : The square root of it.
-    Accumulator.var : The same for data that come in pieces.
-
-    Notes
-    -----
-    With n elements it is (n sum(x**2) - sum(x)**2) / (n (n - ddof)). Both sums come from one pass,
-    and are exact or bounded by proof; so is the difference, in integers, and it is
-    rounded once. Therefore nothing is lost however large the mean is beside the
-    spread, and any order, cutting or shift that is itself exact gives the same bits.
-
-    Examples
-    --------
-    >>> import numpy as np, pycrust
-    >>> x = 1e9 + np.array([4.0, 7.0, 13.0, 16.0])
-    >>> pycrust.var(x), pycrust.var(x, ddof=1)
-    (22.5, 30.0)
-    >>> x = np.full(100, 0.1)
-    >>> float(np.var(x)) > 0, pycrust.var(x)
-    (True, 0.0)
-    """
-    return reduction(a, axis, dtype, out, keepdims, where, workers, PC_VAR, ddof, correction)
-
-
-def std(a, axis=None, *, dtype=None, out=None, ddof=None, keepdims=False, where=True, workers=1, correction=None):
-    """
-    Standard deviation: the square root of the variance, correctly rounded.
-
-    Parameters
-    ----------
-    a : array_like
-    axis : int or tuple of int, optional
-    dtype : {float64, float32, float16}, optional
-    out : ndarray, optional
-    ddof : int or float, optional
-    keepdims : bool, optional
-    where : array_like of bool, optional
-    workers : int, optional
-    correction : int or float, optional
-        All as in `var`.
-
-    Returns
-    -------
-    float or ndarray
-        In the units of `a`: the float nearest to the root of the *exact* variance,
-        not of a rounded one. Else as `var`.
-
-    Raises
-    ------
-    TypeError, ValueError, numpy.exceptions.AxisError
-        As `var` does.
-
-    Notes
-    -----
-    As for `var` and `norm`.
-
-    Examples
-    --------
-    >>> import numpy as np, pycrust
-    >>> seconds = 1.7e9 + np.arange(0, 1, 0.25)         # timestamps
-    >>> pycrust.std(seconds)
-    0.2795084971874737
-    """
-    return reduction(a, axis, dtype, out, keepdims, where, workers, PC_STD, ddof, correction)

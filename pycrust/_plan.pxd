@@ -1,3 +1,4 @@
+from libc.stddef cimport ptrdiff_t, size_t
 from libc.stdint cimport uint64_t
 
 from pycrust.csrc cimport pc_accumulator, pc_array, pc_output_spec, pc_moment, pc_statistic, pc_status, pc_sum, pc_type
@@ -6,6 +7,7 @@ from pycrust.csrc cimport pc_accumulator, pc_array, pc_output_spec, pc_moment, p
 cdef class Statistic:
     cdef pc_output_spec c
     cdef tuple ddof             # (integer, bits): integer / 2**bits, which C may not take
+    cdef bint skip_nan          # as NumPy's nansum, nanmean, nanvar, nanstd
 
     cdef int set_dtype(self, dtype) except -1
     cdef bint is_for_c(self, uint64_t count) except -1
@@ -55,15 +57,19 @@ cdef class Plan:
 cdef struct Contiguous:
     pc_type type
     int parts
+    ptrdiff_t size              # of a number, in bytes
     size_t count
     const char *data
 
 
 cdef object one_ddof(ddof, correction)
-cdef int warn_empty(pc_statistic result) except -1
+cdef bint is_spread(pc_statistic result) noexcept
+cdef int warn_empty(pc_statistic result, bint skip_nan) except -1
 cdef pc_moment part_of(pc_statistic result) noexcept
 cdef bint is_contiguous(a, Contiguous *plain) noexcept
 cdef void add_contiguous(const Contiguous *plain, pc_accumulator *acc, pc_statistic result) noexcept
-cdef Accumulators add_all(array, mask, size_t workers)
+cdef Accumulators add_all(array, mask, size_t workers, bint skip_nan)
 cdef tuple sums_of_ints(array, mask, tuple axes)
 cdef object checked_int(total, dtype, position, pc_statistic result)
+cdef object reduction(a, axis, dtype, out, bint keepdims, where, workers, pc_statistic result, ddof=*, correction=*,
+                      bint skip_nan=*)
