@@ -106,7 +106,7 @@ static size_t keep(const pc_array *a, char *x, size_t n, const char *mask, ptrdi
     }
 }
 
-/* Add a column of n elements made by `copy`, at most FLOAT_BLOCK reals. */
+/* Add a column of n elements made by `copy`, at most 2 * BUFFER reals. */
 static void add_copied(pc_accumulator *acc, const pc_array *a, char *x, size_t n, const char *mask,
                        ptrdiff_t mask_stride)
 {
@@ -121,7 +121,7 @@ static void add_copied(pc_accumulator *acc, const pc_array *a, char *x, size_t n
 static void add_run(pc_accumulator *acc, const pc_array *a, const char *data, const char *mask,
                     pc_axis axis, size_t n)
 {
-    size_t size = size_of_type[a->type] * (size_t)a->parts, most = FLOAT_BLOCK / (size_t)a->parts,
+    size_t size = size_of_type[a->type] * (size_t)a->parts, most = 2 * BUFFER / (size_t)a->parts,
            m;
     if (acc->flags & PC_BOUNDED && a->parts == 1 && !a->mask && !a->swapped &&
         has_bounded(a->type)) {
@@ -134,7 +134,7 @@ static void add_run(pc_accumulator *acc, const pc_array *a, const char *data, co
         return;
     }
     for (; n; n -= m) {
-        double block[FLOAT_BLOCK];
+        double block[2 * BUFFER];
         m = n < most ? n : most;
         copy((char *)block, 0, data, size, m, axis.stride, 1, 0);
         add_copied(acc, a, (char *)block, m, mask, axis.mask_stride);
