@@ -97,8 +97,9 @@ cdef class Accumulator:
     a : array_like, optional
         What to `update` it with at once.
     where : array_like of bool, optional
+        The elements to include; must broadcast to the shape of `a`.
     workers : int, optional
-        All as in `sumsq`.
+        Number of threads, 1 by default; -1 for all usable cores.
 
     Attributes
     ----------
@@ -145,9 +146,12 @@ cdef class Accumulator:
         Parameters
         ----------
         a : array_like
+            Numbers of bool, any integer dtype, float16/32/64 or complex64/128: an array in any layout, which is
+            not copied, or nested lists.
         where : array_like of bool, optional
+            The elements to include; must broadcast to the shape of `a`.
         workers : int, optional
-            All as in `sumsq`.
+            Number of threads, 1 by default; -1 for all usable cores.
         skipna : bool, optional
             Leave out what is missing: NaN, nulls and masked elements, as `nansum` does. False by default: NaN is
             a value, and nulls and masked elements are a TypeError.
@@ -526,10 +530,15 @@ cdef Accumulator accumulator_of(state):
 def _accumulators(array, tuple axes, where, bint skipna=False):
     """An Accumulator for each position that is left after summing over `axes`, for pycrust.dask."""
     array, mask = data_of(array, where, skipna)
-    if cnp.PyArray_ISOBJECT(array):
-        raise TypeError("an array of dtype object is not taken here: convert it to the numeric dtype it holds")
     axes = axes_of(axes, array.ndim)
     made = np.empty([length for k, length in enumerate(array.shape) if k not in axes], dtype=object)
+    if cnp.PyArray_ISOBJECT(array):         # Python ints
+        last = range(-len(axes), 0)
+        rows = np.moveaxis(array, axes, last)
+        kept = None if mask is None else np.moveaxis(mask, axes, last)
+        for position in np.ndindex(made.shape):
+            made[position] = Accumulator(rows[position], where=True if kept is None else kept[position])
+        return made
     cdef Plan job = Plan(array, mask, axes, made, Statistic(PC_VAR, None, skipna), 1)
     cdef Kind kind = kind_of(array)
     cdef Accumulator one

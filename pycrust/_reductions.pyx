@@ -97,15 +97,21 @@ def norm(a, *, axis=None, dtype=None, out=None, keepdims=False, where=True, work
     Parameters
     ----------
     a : array_like
+        %(a)s
     axis : int or tuple of int, optional
+        %(axis)s
+        By name alone, since the second argument of `numpy.linalg.norm` is another.
+        Over two axes or more it is the Frobenius norm.
     dtype : {float64, float32, float16}, optional
+        %(dtype)s
     out : ndarray, optional
+        %(out)s
     keepdims : bool, optional
+        %(keepdims)s
     where : array_like of bool, optional
+        %(where)s
     workers : int, optional
-        All as in `sumsq`, but by name alone: the second argument of
-        `numpy.linalg.norm` is another. Over two axes or more it is the Frobenius
-        norm.
+        %(workers)s
 
     Returns
     -------
@@ -139,14 +145,19 @@ def rms(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, worke
     Parameters
     ----------
     a : array_like
+        %(a)s
     axis : int or tuple of int, optional
+        %(axis)s
     dtype : {float64, float32, float16}, optional
+        %(dtype)s
     out : ndarray, optional
+        %(out)s
     keepdims : bool, optional
+        %(keepdims)s
     where : array_like of bool, optional
         Elements left out do not count in the mean.
     workers : int, optional
-        All as in `sumsq`.
+        %(workers)s
 
     Returns
     -------
@@ -179,17 +190,19 @@ def sum(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, worke
     Parameters
     ----------
     a : array_like
+        %(a)s
     axis : int or tuple of int, optional
+        %(axis)s
     dtype : {int64, uint64, float64, float32, float16, object, complex128, complex64}, optional
-        What the results are made in. Integers give int64 by default, and uint64
-        if they are unsigned, or on request any of these but complex ones; object
-        holds Python ints. Complex numbers give complex128, or complex64; other
-        input gives float64, or float32 or float16.
+        %(sum_dtype)s
     out : ndarray, optional
+        %(out)s
     keepdims : bool, optional
+        %(keepdims)s
     where : array_like of bool, optional
+        %(where)s
     workers : int, optional
-        All as in `sumsq`.
+        %(workers)s
 
     Returns
     -------
@@ -235,14 +248,19 @@ def mean(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, work
     Parameters
     ----------
     a : array_like
+        %(a)s
     axis : int or tuple of int, optional
+        %(axis)s
     dtype : {float64, float32, float16}, or {complex128, complex64} for complex `a`, optional
+        %(dtype)s
     out : ndarray, optional
+        %(out)s
     keepdims : bool, optional
+        %(keepdims)s
     where : array_like of bool, optional
         Elements left out do not count in the mean.
     workers : int, optional
-        All as in `sumsq`.
+        %(workers)s
 
     Returns
     -------
@@ -276,17 +294,22 @@ def var(a, axis=None, *, dtype=None, out=None, ddof=None, keepdims=False, where=
     Parameters
     ----------
     a : array_like
+        %(a)s
     axis : int or tuple of int, optional
+        %(axis)s
     dtype : {float64, float32, float16}, optional
+        %(dtype)s
     out : ndarray, optional
-        All as in `sumsq`.
+        %(out)s
     ddof : int or float, optional
         The sum of the squared distances from the mean is divided by the number of
         elements minus this: 0 by default, 1 for the unbiased estimate from a sample.
     keepdims : bool, optional
+        %(keepdims)s
     where : array_like of bool, optional
         Elements left out do not count.
     workers : int, optional
+        %(workers)s
     correction : int or float, optional
         Another name for `ddof`, that of the array API.
 
@@ -338,15 +361,23 @@ def std(a, axis=None, *, dtype=None, out=None, ddof=None, keepdims=False, where=
     Parameters
     ----------
     a : array_like
+        %(a)s
     axis : int or tuple of int, optional
+        %(axis)s
     dtype : {float64, float32, float16}, optional
+        %(dtype)s
     out : ndarray, optional
+        %(out)s
     ddof : int or float, optional
+        %(ddof)s
     keepdims : bool, optional
+        %(keepdims)s
     where : array_like of bool, optional
+        %(where)s
     workers : int, optional
+        %(workers)s
     correction : int or float, optional
-        All as in `var`.
+        %(correction)s
 
     Returns
     -------
@@ -385,12 +416,17 @@ def nansum(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, wo
         As for `sum`. Missing are NaN, complex numbers with a NaN in either part,
         masked elements, and the nulls of pandas, Arrow and polars.
     axis : int or tuple of int, optional
+        %(axis)s
     dtype : {int64, uint64, float64, float32, float16, object, complex128, complex64}, optional
+        %(sum_dtype)s
     out : ndarray, optional
+        %(out)s
     keepdims : bool, optional
+        %(keepdims)s
     where : array_like of bool, optional
+        %(where)s
     workers : int, optional
-        All as in `sum`.
+        %(workers)s
 
     Returns
     -------
@@ -432,12 +468,17 @@ def nanmean(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, w
     a : array_like
         As for `nansum`, which says what is missing.
     axis : int or tuple of int, optional
+        %(axis)s
     dtype : {float64, float32, float16}, or {complex128, complex64} for complex `a`, optional
+        %(dtype)s
     out : ndarray, optional
+        %(out)s
     keepdims : bool, optional
+        %(keepdims)s
     where : array_like of bool, optional
+        %(where)s
     workers : int, optional
-        All as in `mean`.
+        %(workers)s
 
     Returns
     -------
@@ -468,16 +509,22 @@ def nanvar(a, axis=None, *, dtype=None, out=None, ddof=None, keepdims=False, whe
     a : array_like
         As for `nansum`, which says what is missing.
     axis : int or tuple of int, optional
+        %(axis)s
     dtype : {float64, float32, float16}, optional
+        %(dtype)s
     out : ndarray, optional
+        %(out)s
     ddof : int or float, optional
         The sum of the squared distances from the mean is divided by the number of
         elements that are left, minus this: 0 by default.
     keepdims : bool, optional
+        %(keepdims)s
     where : array_like of bool, optional
+        %(where)s
     workers : int, optional
+        %(workers)s
     correction : int or float, optional
-        All as in `var`.
+        %(correction)s
 
     Returns
     -------
@@ -510,14 +557,21 @@ def nanstd(a, axis=None, *, dtype=None, out=None, ddof=None, keepdims=False, whe
     a : array_like
         As for `nansum`, which says what is missing.
     axis : int or tuple of int, optional
+        %(axis)s
     dtype : {float64, float32, float16}, optional
+        %(dtype)s
     out : ndarray, optional
+        %(out)s
     ddof : int or float, optional
+        %(ddof)s
     keepdims : bool, optional
+        %(keepdims)s
     where : array_like of bool, optional
+        %(where)s
     workers : int, optional
+        %(workers)s
     correction : int or float, optional
-        All as in `nanvar`.
+        %(correction)s
 
     Returns
     -------
@@ -536,3 +590,29 @@ def nanstd(a, axis=None, *, dtype=None, out=None, ddof=None, keepdims=False, whe
     1.0
     """
     return reduction(a, axis, dtype, out, keepdims, where, workers, PC_STD, ddof, correction, True)
+
+
+# ---- what the docstrings share ----------------------------------------------
+
+_SHARED = {
+    "a": "Numbers of bool, any integer dtype, float16/32/64 or complex64/128: an array in any\n"
+         "        layout, which is not copied, or nested lists.",
+    "axis": "The axes to reduce; all of them by default.",
+    "dtype": "The type of the results: float64 by default, complex128 for complex results.",
+    "sum_dtype": "The type of the results. Integers give int64 by default, and uint64 if they are\n"
+                 "        unsigned, or on request any of these but complex ones; object holds Python\n"
+                 "        ints. Complex numbers give complex128, or complex64; other input gives\n"
+                 "        float64, or float32 or float16.",
+    "out": "Where to write the results, of their shape; its dtype takes the place of `dtype`.",
+    "ddof": "The sum of the squared distances from the mean is divided by the number of\n"
+            "        elements minus this: 0 by default, 1 for the unbiased estimate from a sample.",
+    "correction": "Another name for `ddof`, that of the array API.",
+    "keepdims": "Keep the reduced axes in the result, with length one.",
+    "where": "The elements to include; must broadcast to the shape of `a`. Others do not count.",
+    "workers": "Number of threads, 1 by default; -1 for all usable cores. It does not change a\n"
+               "        bit of the result.",
+}
+
+for _function in (sumsq, norm, rms, sum, mean, var, std, nansum, nanmean, nanvar, nanstd):
+    _function.__doc__ %= _SHARED
+del _function

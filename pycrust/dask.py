@@ -262,9 +262,11 @@ def _reduce(
     a = da.asanyarray(a)
     spread: dict[str, Any] = {"ddof": ddof, "correction": correction} if figure.endswith(("var", "std")) else {}
     # The figure of the empty array that stands for a: it refuses what a call on a would refuse, and has its dtype.
+    # Objects are taken for Python ints; whether they are is seen when they are computed.
+    empty = np.empty((0,) * a.ndim, np.int64) if a.dtype == object else a._meta
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        example = getattr(pycrust, figure)(a._meta, axis=axis, dtype=dtype, keepdims=keepdims, **spread)
+        example = getattr(pycrust, figure)(empty, axis=axis, dtype=dtype, keepdims=keepdims, **spread)
     made = np.dtype(object) if isinstance(example, int) else np.asarray(example).dtype
     if dtype is not None:
         made = np.dtype(dtype)

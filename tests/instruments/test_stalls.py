@@ -1000,6 +1000,8 @@ def test_the_core_file_is_the_programs(script, tmp_path):
 
 
 @needs_watch
+@pytest.mark.slow
+@pytest.mark.measures
 def test_a_stall_right_after_another_is_not_lost(script, until):
     """Here each begins as soon as the one before has ended. (That nothing takes the GIL in between: test_probe.)"""
     path = script("import pycrust\nfor _ in range(8): pycrust.sum_of_squares(4 * 10**8)\n")
