@@ -26,7 +26,6 @@ from pycrust.csrc cimport (
     pc_statistic,
 )
 
-from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -36,7 +35,7 @@ from operator import index
 import numpy as np
 from numpy.exceptions import AxisError
 
-from pycrust._containers import contents
+from pycrust._containers import contents, is_array_like, is_sequence
 
 cnp.import_array()
 
@@ -98,21 +97,19 @@ cdef tuple array_and_missing(a, str name):
     missing = None
     if cnp.PyArray_CheckExact(a):
         return a, None
-    if isinstance(a, (list, tuple)):
+    if type(a) is float or type(a) is int or type(a) is bool:
+        return np.asarray(a), None
+    if is_sequence(a):
         a = plain_list(a, name, 0, &wide)
         array = np.asarray(a)
         if cnp.PyArray_ISFLOAT(array) or cnp.PyArray_ISOBJECT(array):
             array = list_of_ints(a, array)
         if wide and (cnp.PyArray_ISFLOAT(array) or cnp.PyArray_ISCOMPLEX(array)):
             refuse_rounding(a, name)
-    elif type(a) is float or type(a) is int or type(a) is bool:
-        return np.asarray(a), None
     else:
         array, missing = contents(a, name)
         if not cnp.PyArray_CheckExact(array):   # whatever the container gave
             array = np.asarray(array)
-        if cnp.PyArray_ISFLOAT(array) and isinstance(a, Sequence):
-            array = list_of_ints(a, array)
     if cnp.PyArray_ISOBJECT(array) and cnp.PyArray_NDIM(array) == 0 and not isinstance(a, (int, np.ndarray)):
         raise TypeError(f"{name} must be an array, nested lists or a number, not {type(a).__name__}{way_to_array(a, name)}")
     return array, missing
@@ -137,25 +134,27 @@ cdef str way_to_array(a, str name):
 
 cdef object plain_list(a, str name, int depth, bint *wide):
     """
-    Nested lists, with plain arrays in the place of other containers; the list itself if there are none.
+    Nested lists, with plain arrays in the place of arrays of any kind, and lists in that of other sequences.
 
-    `wide` becomes true if there are integers that float64 may not hold.
+    A list with none of these is returned itself. `wide` becomes true if there are integers that float64 may not hold.
     """
-    made = None
+    made = None if isinstance(a, (list, tuple)) else list(a)
+    if made is not None:
+        a = made
     if depth == 64:                             # NumPy goes no deeper
         return a
     for k, each in enumerate(a):
         if type(each) is float:
             continue
-        if type(each) is int:
+        if isinstance(each, int):
             wide[0] |= not -MOST_EXACT <= each <= MOST_EXACT
             continue
-        if isinstance(each, (list, tuple)):
-            plain = plain_list(each, f"{name}[{k}]", depth + 1, wide)
-        elif cnp.PyArray_CheckExact(each) or isinstance(each, np.generic):
+        if cnp.PyArray_CheckExact(each) or isinstance(each, np.generic):
             plain = each
             wide[0] |= each.dtype.kind in "iu" and each.dtype.itemsize == 8
-        elif hasattr(type(each), "__array__") or hasattr(type(each), "__dask_graph__"):
+        elif is_sequence(each):
+            plain = plain_list(each, f"{name}[{k}]", depth + 1, wide)
+        elif is_array_like(each):
             plain, missing = contents(each, f"{name}[{k}]")
             if missing is not None:
                 raise missing.error(name, f"{name}[{k}]")
@@ -281,10 +280,10 @@ cdef tuple ints_among(array):
 
 
 cdef object list_of_ints(a, array):
-    """Nested sequences of integers alone as an array of Python ints, which NumPy may take for floats; else `array`."""
+    """Nested lists of integers alone as an array of Python ints, which NumPy may take for floats; else `array`."""
     first = a
     for _ in range(64):                         # NumPy goes no deeper
-        if not (isinstance(first, Sequence) and len(first)) or isinstance(first, (str, bytes)):
+        if not (isinstance(first, (list, tuple)) and first):
             break
         first = first[0]
     if isinstance(first, np.ndarray):

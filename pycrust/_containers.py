@@ -5,6 +5,7 @@ Here alone is known how each kind of container keeps a mask, nulls, a unit, or c
 is imported: a container is recognized by the package that its class, or a base of it, comes from.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -71,10 +72,48 @@ def contents(a: Any, name: str) -> Contents:
             f"{name} is a lazy {type(a).__name__} of dask: use the functions of pycrust.dask, or pass {name}.compute()"
         )
     for base in type(a).__mro__:
-        read = READERS.get(base.__module__.partition(".")[0])
+        read = READERS.get(package(base))
         if read is not None:
             return read(a, name)
     return of_array(a, name)
+
+
+def package(cls: type) -> str:
+    return cls.__module__.partition(".")[0]
+
+
+def is_array_like(a: Any) -> bool:
+    """Whether `contents` knows its kind, or NumPy makes an array of it as a whole rather than item by item."""
+    if isinstance(a, (str, bytes)):
+        return False
+    cls = type(a)
+    if any(hasattr(cls, each) for each in ("__array__", "__dask_graph__", "unit", "units")):
+        return True
+    if any(hasattr(a, each) for each in ("__array_interface__", "__array_struct__")):
+        return True
+    if hasattr(cls, "__len__") and any(package(base) in READERS for base in cls.__mro__):
+        return True
+    try:
+        memoryview(a).release()
+    except (TypeError, ValueError, BufferError):
+        return False
+    return True
+
+
+def is_sequence(a: Any) -> bool:
+    """Whether NumPy makes an array of it item by item: of lists, tuples, and what else has a length and items."""
+    if isinstance(a, (list, tuple)):
+        return True
+    cls = type(a)
+    if not (hasattr(cls, "__len__") and hasattr(cls, "__getitem__")):
+        return False
+    if isinstance(a, (str, bytes, np.ndarray, Mapping)) or is_array_like(a):
+        return False
+    try:
+        len(a)
+    except TypeError:  # of scipy's sparse arrays
+        return False
+    return True
 
 
 # ---- one array ----------------------------------------------------------------

@@ -1,9 +1,13 @@
 """What containers of other packages hold reaches C as it is, or is refused with advice that works."""
 
+import array
+import ctypes
+import enum
 import math
 import mmap
 import operator
 import re
+from collections import UserList, deque
 from decimal import Decimal
 from fractions import Fraction
 
@@ -118,6 +122,67 @@ def test_ints_and_floats_in_one_list():
     total.update([0.5, -(2**60)])
     assert total.sum() == 1.5
     assert pycrust.sum([2**60, 0.5, -(2**60)]) == 0.5
+
+
+class Large(enum.IntEnum):
+    ID = 2**53 + 1
+
+
+class Items:
+    """A sequence by its methods alone."""
+
+    def __init__(self, *items):
+        self.items = items
+
+    def __len__(self):
+        return len(self.items)
+
+    def __getitem__(self, k):
+        return self.items[k]
+
+
+class Interface:
+    def __init__(self, values):
+        self.values = values
+        self.__array_interface__ = values.__array_interface__
+
+
+@pytest.mark.parametrize("sequence", [deque, UserList, lambda items: Items(*items)], ids=["deque", "UserList", "Items"])
+def test_masks_within_any_sequence(sequence):
+    m = np.ma.masked_array([1.0, 2.0], [0, 1])
+    for a in (sequence([m]), (sequence([m]),), sequence([np.ma.masked, 1])):
+        for function in (pycrust.sum, pycrust.Accumulator):
+            with pytest.raises(TypeError, match="masked arrays are not taken"):
+                function(a)
+    with pytest.raises(TypeError, match="masked"):
+        pycrust.sum([[1.0, 2.0]], where=sequence([m > 0]))
+    assert pycrust.sum(sequence([sequence([A, 1]), (B, 2)]), axis=0).tolist() == [A + B, 3]
+
+
+@pytest.mark.parametrize(
+    "a",
+    [
+        [Large.ID, 0.5],
+        [array.array("q", [Large.ID]), [0.5]],
+        [memoryview(array.array("q", [Large.ID])), [0.5]],
+        [(ctypes.c_int64 * 1)(Large.ID), [0.5]],
+        [Interface(np.array([Large.ID])), [0.5]],
+        [range(Large.ID, Large.ID + 1), [0.5]],
+        [deque([Large.ID]), deque([0.5])],
+        UserList([2**53 + 1, 0.5]),
+        Items(2**53 + 1, 0.5),
+    ],
+    ids=["IntEnum", "array", "memoryview", "ctypes", "interface", "range", "deques", "UserList", "Items"],
+)
+def test_ints_of_any_kind_beside_floats(a):
+    with pytest.raises(TypeError, match=f"the integer {2**53 + 1}, which float64 does not hold"):
+        pycrust.sum(a)
+
+
+def test_ints_of_any_kind_beside_ints():
+    top = np.array([2**64 - 1], "u8")
+    for held in (Interface(top), array.array("Q", [2**64 - 1]), deque([2**64 - 1]), range(2**64 - 1, 2**64)):
+        assert pycrust.sum([held, [-1]]) == pycrust.sum(UserList([held, [-1]])) == 2**64 - 2
 
 
 @pytest.mark.parametrize(
