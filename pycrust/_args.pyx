@@ -101,9 +101,16 @@ cdef tuple array_and_missing(a, str name):
         return np.asarray(a), None
     if is_sequence(a):
         a = plain_list(a, name, 0, &wide)
-        array = np.asarray(a)
+        try:
+            array = np.asarray(a)
+        except ValueError as error:
+            if "inhomogeneous" not in str(error) and "could not broadcast" not in str(error):
+                raise
+            raise ValueError(f"{name} is ragged: its parts are not of one shape{RAGGED if name == 'a' else ''}") from None
         if cnp.PyArray_ISFLOAT(array) or cnp.PyArray_ISOBJECT(array):
             array = list_of_ints(a, array)
+        if wide and cnp.PyArray_ISOBJECT(array):
+            array = list_of_floats(array)
         if wide and (cnp.PyArray_ISFLOAT(array) or cnp.PyArray_ISCOMPLEX(array)):
             refuse_rounding(a, name)
     else:
@@ -157,7 +164,7 @@ cdef object plain_list(a, str name, int depth, bint *wide):
         elif is_array_like(each):
             plain, missing = contents(each, f"{name}[{k}]")
             if missing is not None:
-                raise missing.error(name, f"{name}[{k}]")
+                raise missing.error(name.partition("[")[0], f"{name}[{k}]")
             wide[0] |= plain.dtype.kind in "iu" and plain.dtype.itemsize == 8
         else:
             continue
@@ -171,12 +178,34 @@ cdef object plain_list(a, str name, int depth, bint *wide):
 cdef int refuse_rounding(a, str name) except -1:
     """Refuse nested lists of floats and of integers that float64 does not hold."""
     for each in np.array(a, dtype=object).reshape(-1):
-        if isinstance(each, np.ndarray) and each.ndim == 0:
-            each = each[()]
-        if isinstance(each, (int, np.integer)) and int(float(each)) != each:
-            raise TypeError(f"{name} has floats and the integer {each}, which float64 does not hold: add the integers "
-                            f"and the floats to a pycrust.Accumulator, each as a list of their own, or pass "
-                            f"float({each}) if it may be rounded")
+        each = unwrapped(each)
+        if not isinstance(each, (int, np.integer)):
+            continue
+        try:
+            if int(float(each)) == int(each):
+                continue
+            instead = f", or pass float({each}) if it may be rounded"
+        except OverflowError:
+            instead = ""
+        raise TypeError(f"{name} has floats and the integer {shown_int(each)}, which float64 does not hold: add the "
+                        f"integers and the floats to a pycrust.Accumulator, each as a list of their own{instead}")
+
+
+cdef object list_of_floats(array):
+    """Floats of an array of objects, which NumPy makes of floats beside integers beyond 64 bits; else `array`."""
+    wide = None
+    for each in array.reshape(-1):
+        each = unwrapped(each)
+        if not isinstance(each, NUMBERS) or isinstance(each, (np.longdouble, np.clongdouble)):
+            return array
+        if isinstance(each, (complex, np.complexfloating)):
+            wide = np.complex128
+        elif wide is None and isinstance(each, (float, np.floating)):
+            wide = np.float64
+    try:
+        return array if wide is None else array.astype(wide)
+    except OverflowError:                       # refuse_rounding says of which
+        return np.empty(0, wide)
 
 
 cdef object as_array(a):
@@ -214,6 +243,11 @@ cdef object numbers_of(array):
         other, ints = ints_among(array)
         if ints is not None:
             return ints
+        for each in array.reshape(-1):          # a float is one to name only if there is nothing worse
+            each = unwrapped(each)
+            if not isinstance(each, NUMBERS):
+                other = each
+                break
         raise TypeError(f"cannot sum objects of type {type(other).__name__}, as in an array of dtype object; "
                         f"{what_helps(other)}")
     if cnp.PyArray_TYPE(array) >= cnp.NPY_NTYPES_LEGACY:
@@ -237,6 +271,10 @@ cdef object numbers_of(array):
 
 MOST_EXACT = 2**53      # all integers up to it are float64
 
+NUMBERS = (int, float, complex, np.number, np.bool_)
+
+RAGGED = ": add them to a pycrust.Accumulator one by one, or pass np.concatenate(a) if each has one dimension"
+
 TOO_LONG = (
     "a.astype(np.float64) would round each of them, which is exact where (a == a.astype(np.float64)).all(); else pass "
     "differences that are exact, as (a - a[0]).astype(np.float64) of numbers that lie close together"
@@ -245,7 +283,7 @@ TOO_LONG = (
 
 cdef str what_helps(other):
     """With what kind of object."""
-    if other is None or type(other).__name__ in ("NAType", "NaTType"):
+    if other is None or other is np.ma.masked or type(other).__name__ in ("NAType", "NaTType"):
         return "leave out what is missing, or mark it in a boolean array for where= and put a number in its place"
     if isinstance(other, (float, complex, np.floating, np.complexfloating)):
         wide = "complex128" if isinstance(other, (complex, np.complexfloating)) else "float64"
@@ -262,8 +300,13 @@ cdef str what_helps(other):
     if hasattr(other, "as_py"):
         return "pass [x.as_py() for x in a]"
     if isinstance(other, (list, tuple, np.ndarray)):
-        return "the parts are not of one shape: add them one by one to a pycrust.Accumulator, or pass np.concatenate(a)"
+        return "pass np.stack(a) if they are of one shape; else add them to a pycrust.Accumulator one by one"
     return "pass an array of numbers"
+
+
+cdef inline object unwrapped(each):
+    """An element of an array of objects, without the 0-d array that it may be in."""
+    return each[()] if isinstance(each, np.ndarray) and each.ndim == 0 else each
 
 
 cdef tuple ints_among(array):
@@ -271,8 +314,7 @@ cdef tuple ints_among(array):
     exact = np.empty(array.shape, dtype=object)
     flat = exact.reshape(-1)                    # no copy; .flat goes no deeper than 32
     for k, each in enumerate(array.reshape(-1)):
-        if isinstance(each, np.ndarray) and each.ndim == 0:
-            each = each[()]
+        each = unwrapped(each)
         if not isinstance(each, (int, np.integer, np.bool_)):
             return each, None
         flat[k] = int(each)

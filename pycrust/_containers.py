@@ -39,8 +39,12 @@ class Missing(NamedTuple):
     def error(self, argument: str, item: str = "") -> TypeError:
         """That the argument is not taken, and what to do instead; `item` is the expression for it within a list."""
         present, filled, dropped = (each.format(self.container) for each in self.words[1:])
-        if item and self.words is MASKED:
-            instead = "put those of the list together with np.ma.stack"
+        if self.words is MASKED and item and self.at.ndim == 0:
+            filled = "False"
+        if item and argument == "where":
+            instead = f"put {filled} in the place of {item}"
+        elif item and argument == "ns":
+            instead = f"put {dropped} in the place of {item}"
         elif item:
             instead = f"add the items to a pycrust.Accumulator one by one, with update({item}, where={present})"
         elif argument == "where":
@@ -145,6 +149,8 @@ def refuse_unit(a: Any, name: str) -> None:
 
 
 def of_pandas(a: Any, name: str) -> Contents:
+    if hasattr(a, "agg") and not hasattr(type(a), "__array__"):  # as made by groupby, resample
+        raise TypeError(f"{name} is a {type(a).__name__}: use {name}.agg with a function of pycrust for each group")
     if hasattr(a, "columns"):
         return of_frame(a, name)
     dtype = getattr(a, "dtype", None)
@@ -169,7 +175,7 @@ def of_pandas(a: Any, name: str) -> Contents:
 
 def of_arrow(a: Any, name: str) -> Contents:
     if hasattr(a, "columns"):
-        return of_columns(a.columns, name, "{}['x']")
+        return of_columns(a.columns, a.column_names, name, "{}['x']", "{}.select(['x', 'y'])")
     if not getattr(a, "null_count", 0):
         return np.asarray(a), None
     missing = Missing(~np.asarray(a.is_valid()), ARROW, name)
@@ -181,7 +187,7 @@ def of_polars(a: Any, name: str) -> Contents:
     if hasattr(a, "collect"):
         raise TypeError(f"{name} is a lazy {type(a).__name__} of polars: pass {name}.collect()")
     if hasattr(a, "columns"):
-        return of_columns(a.get_columns(), name, "{}['x']")
+        return of_columns(a.get_columns(), a.columns, name, "{}['x']", "{}.select(polars.selectors.numeric())")
     kind = str(a.dtype)
     missing = None
     if a.null_count():
@@ -206,21 +212,32 @@ READERS = {"pandas": of_pandas, "polars": of_polars, "pyarrow": of_arrow, "xarra
 
 
 def of_frame(a: Any, name: str) -> Contents:
-    dtypes = list(a.dtypes)
-    if not all(isinstance(each, np.dtype) for each in dtypes):
-        return of_columns([a.iloc[:, k] for k in range(len(dtypes))], name, "{}.agg(pycrust.var)")
-    array = np.asarray(a)
-    refuse_mixture(array.dtype, dtypes, name, "{}.agg(pycrust.var)")
-    return array, None
+    dtypes = set(a.dtypes)
+    if len(dtypes) == 1 and isinstance(dtypes.pop(), np.dtype):
+        return np.asarray(a), None
+    columns = [a.iloc[:, k] for k in range(a.shape[1])]
+    return of_columns(columns, list(a.columns), name, "{}.agg(pycrust.mean)", "{}.select_dtypes('number')")
 
 
-def of_columns(columns: list[Any], name: str, one_by_one: str) -> Contents:
+def of_columns(columns: list[Any], labels: list[Any], name: str, one_by_one: str, numeric: str) -> Contents:
     """Columns of any dtypes side by side, as an array that holds each of them exactly."""
     parts = [contents(column, name) for column in columns]
     if not parts:
         return np.empty((0, 0)), None
+    dtypes = [values.dtype for values, _ in parts]
+    if len(set(dtypes)) > 1:
+        for label, dtype in zip(labels, dtypes, strict=True):
+            if dtype.kind in "OSTUMm":
+                raise TypeError(
+                    f"the column {label!r} of {name} is not numeric (dtype {dtype}): pass the numeric columns, "
+                    f"{numeric.format(name)}"
+                )
     array = np.stack([values for values, _ in parts], axis=1)
-    refuse_mixture(array.dtype, [values.dtype for values, _ in parts], name, one_by_one)
+    if not all(holds(array.dtype, each) for each in set(dtypes)):
+        raise TypeError(
+            f"cannot sum columns of different dtypes ({', '.join(dict.fromkeys(map(str, dtypes)))}) together: no dtype "
+            f"holds them all exactly; take them one by one, e.g. {one_by_one.format(name)}"
+        )
     words = next((missing.words for _, missing in parts if missing), None)
     if words is None:
         return array, None
@@ -231,14 +248,6 @@ def of_columns(columns: list[Any], name: str, one_by_one: str) -> Contents:
         )
     at = np.stack([missing.at if missing else np.zeros(len(values), bool) for values, missing in parts], axis=1)
     return array, Missing(at, words, name)
-
-
-def refuse_mixture(common: np.dtype[Any], dtypes: list[np.dtype[Any]], name: str, one_by_one: str) -> None:
-    if not all(holds(common, each) for each in set(dtypes)):
-        raise TypeError(
-            f"cannot sum columns of different dtypes ({', '.join(dict.fromkeys(map(str, dtypes)))}) together: no dtype "
-            f"holds them all exactly; take them one by one, {one_by_one.format(name)}"
-        )
 
 
 def holds(common: np.dtype[Any], dtype: np.dtype[Any]) -> bool:
