@@ -35,7 +35,7 @@ from operator import index
 import numpy as np
 from numpy.exceptions import AxisError
 
-from pycrust._containers import contents, is_array_like, is_sequence
+from pycrust._containers import contents, is_array_like, is_sequence, refuse_other_dims
 
 cnp.import_array()
 
@@ -219,6 +219,8 @@ cdef object as_array(a):
 cdef tuple data_of(a, where):
     """The input as an ndarray of a dtype that we take, and `where` as mask_of gives it; nothing missing is in both."""
     array, missing = array_and_missing(a, "a")
+    if where is not True and not cnp.PyArray_CheckExact(a):
+        refuse_other_dims(a, where)
     if missing is None:
         array = numbers_of(array)
         return array, mask_of(where, array)

@@ -205,6 +205,19 @@ def of_xarray(a: Any, name: str) -> Contents:
     return contents(a.data, f"{name}.data")
 
 
+def refuse_other_dims(a: Any, where: Any) -> None:
+    """That `where` applies by position is what its labels say only if its dimensions are the last ones of `a`."""
+    if not all(package(type(each)) == "xarray" and hasattr(each, "dims") for each in (a, where)):
+        return
+    has, wanted = tuple(where.dims), tuple(a.dims)
+    if has == wanted[len(wanted) - len(has) :]:
+        return
+    instead = "where.transpose(*a.dims)" if set(has) == set(wanted) else "where.broadcast_like(a)"
+    if not set(has) <= set(wanted):
+        instead = "one with dimensions of a"
+    raise TypeError(f"where has the dimensions {has} and a has {wanted}: where applies by position; pass {instead}")
+
+
 READERS = {"pandas": of_pandas, "polars": of_polars, "pyarrow": of_arrow, "xarray": of_xarray}
 
 
@@ -229,7 +242,7 @@ def of_columns(columns: list[Any], labels: list[Any], name: str, one_by_one: str
         for label, dtype in zip(labels, dtypes, strict=True):
             if dtype.kind in "OSTUMm":
                 raise TypeError(
-                    f"the column {label!r} of {name} is not numeric (dtype {dtype}): pass the numeric columns, "
+                    f"cannot sum the column {label!r} of {name}, of dtype {dtype}: pass the numeric columns, "
                     f"{numeric.format(name)}"
                 )
     array = np.stack([values for values, _ in parts], axis=1)

@@ -327,7 +327,7 @@ def test_frames_of_several_dtypes(pd):
     takes(pd.DataFrame({"a": [True, False], "b": [0.5, 0.25]}), [[1, 0.5], [0, 0.25]])
     takes(pd.DataFrame({"a": [True, False], "b": [A, B]}), [[1, A], [0, B]])
     text = pd.DataFrame({"a": [1.0, 2.0], "name": ["x", "y"], "b": [3.0, 4.0]})
-    with pytest.raises(TypeError, match=r"the column 'name' of a is not numeric") as error:
+    with pytest.raises(TypeError, match="cannot sum the column 'name' of a, of dtype") as error:
         pycrust.mean(text, axis=0)
     numeric = eval(re.search(r"numeric columns, (.*)", str(error.value))[1], {"a": text})
     assert pycrust.mean(numeric, axis=0).tolist() == [1.5, 3.5]
@@ -420,6 +420,28 @@ def test_xarray():
     held = xr.DataArray(pd.Series([A, None, B], dtype="Int64"))
     if not isinstance(held.data, np.ndarray):  # older ones make objects of it
         takes_with_advice(held, [A, B], r"a\.data has missing values")
+
+
+def test_dimensions_of_where():
+    """where= applies by position, so its dimensions must be in the same order."""
+    xr = pytest.importorskip("xarray")
+    a = xr.DataArray([[1, 2, 4], [8, 16, 32], [64, 128, 256]], dims=("x", "y"))
+    square = xr.DataArray(np.triu(np.ones((3, 3), bool)), dims=("x", "y"))
+    rows = xr.DataArray([True, False, False], dims="x")
+    for where, way, expected in (
+        (square.transpose("y", "x"), "where.transpose(*a.dims)", 1 + 2 + 4 + 16 + 32 + 256),
+        (rows, "where.broadcast_like(a)", 7),
+    ):
+        for function in (pycrust.sum, pycrust.Accumulator):
+            with pytest.raises(TypeError, match=re.escape(f"pass {way}")):
+                function(a, where=where)
+        assert pycrust.sum(a, where=eval(way, {"a": a, "where": where})) == expected
+    with pytest.raises(TypeError, match="one with dimensions of a"):
+        pycrust.sum(a, where=rows.rename(x="z"))
+    assert pycrust.sum(a, where=rows.rename(x="y")) == pycrust.sum(a.data, where=rows.rename(x="z")) == 1 + 8 + 64
+    assert pycrust.sum(a, where=xr.DataArray(True)) == 511
+    with pytest.raises(TypeError, match="where has the dimensions"):
+        pycrust.sum(xr.DataArray(1), where=rows)
 
 
 class Quantity(np.ndarray):
