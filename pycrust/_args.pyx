@@ -26,7 +26,6 @@ from pycrust.csrc cimport (
     pc_statistic,
 )
 
-from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -37,7 +36,7 @@ import numpy as np
 from numpy.exceptions import AxisError
 from numpy.ma import MaskedArray
 
-from pycrust._containers import contents
+from pycrust._containers import contents, is_array_like, is_sequence, refuse_other_dims
 
 cnp.import_array()
 
@@ -99,21 +98,26 @@ cdef tuple array_and_missing(a, str name):
     missing = None
     if cnp.PyArray_CheckExact(a):
         return a, None
-    if isinstance(a, (list, tuple)):
+    if type(a) is float or type(a) is int or type(a) is bool:
+        return np.asarray(a), None
+    if is_sequence(a):
         a = plain_list(a, name, 0, &wide)
-        array = np.asarray(a)
+        try:
+            array = np.asarray(a)
+        except ValueError as error:
+            if "inhomogeneous" not in str(error) and "could not broadcast" not in str(error):
+                raise
+            raise ValueError(f"{name} is ragged: its parts are not of one shape{RAGGED if name == 'a' else ''}") from None
         if cnp.PyArray_ISFLOAT(array) or cnp.PyArray_ISOBJECT(array):
             array = list_of_ints(a, array)
+        if wide and cnp.PyArray_ISOBJECT(array):
+            array = list_of_floats(array)
         if wide and (cnp.PyArray_ISFLOAT(array) or cnp.PyArray_ISCOMPLEX(array)):
             refuse_rounding(a, name)
-    elif type(a) is float or type(a) is int or type(a) is bool:
-        return np.asarray(a), None
     else:
         array, missing = contents(a, name)
         if not cnp.PyArray_CheckExact(array):   # whatever the container gave
             array = np.asarray(array)
-        if cnp.PyArray_ISFLOAT(array) and isinstance(a, Sequence):
-            array = list_of_ints(a, array)
     if cnp.PyArray_ISOBJECT(array) and cnp.PyArray_NDIM(array) == 0 and not isinstance(a, (int, np.ndarray)):
         raise TypeError(f"{name} must be an array, nested lists or a number, not {type(a).__name__}{way_to_array(a, name)}")
     return array, missing
@@ -138,28 +142,30 @@ cdef str way_to_array(a, str name):
 
 cdef object plain_list(a, str name, int depth, bint *wide):
     """
-    Nested lists, with plain arrays in the place of other containers; the list itself if there are none.
+    Nested lists, with plain arrays in the place of arrays of any kind, and lists in that of other sequences.
 
-    `wide` becomes true if there are integers that float64 may not hold.
+    A list with none of these is returned itself. `wide` becomes true if there are integers that float64 may not hold.
     """
-    made = None
+    made = None if isinstance(a, (list, tuple)) else list(a)
+    if made is not None:
+        a = made
     if depth == 64:                             # NumPy goes no deeper
         return a
     for k, each in enumerate(a):
         if type(each) is float:
             continue
-        if type(each) is int:
+        if isinstance(each, int):
             wide[0] |= not -MOST_EXACT <= each <= MOST_EXACT
             continue
-        if isinstance(each, (list, tuple)):
-            plain = plain_list(each, f"{name}[{k}]", depth + 1, wide)
-        elif cnp.PyArray_CheckExact(each) or isinstance(each, np.generic):
+        if cnp.PyArray_CheckExact(each) or isinstance(each, np.generic):
             plain = each
             wide[0] |= each.dtype.kind in "iu" and each.dtype.itemsize == 8
-        elif hasattr(type(each), "__array__") or hasattr(type(each), "__dask_graph__"):
+        elif is_sequence(each):
+            plain = plain_list(each, f"{name}[{k}]", depth + 1, wide)
+        elif is_array_like(each):
             plain, missing = contents(each, f"{name}[{k}]")
             if missing is not None:
-                raise missing.error(name, f"{name}[{k}]")
+                raise missing.error(name.partition("[")[0], f"{name}[{k}]")
             wide[0] |= plain.dtype.kind in "iu" and plain.dtype.itemsize == 8
         else:
             continue
@@ -173,17 +179,41 @@ cdef object plain_list(a, str name, int depth, bint *wide):
 cdef int refuse_rounding(a, str name) except -1:
     """Refuse nested lists of floats and of integers that float64 does not hold."""
     for each in np.array(a, dtype=object).reshape(-1):
-        if isinstance(each, np.ndarray) and each.ndim == 0:
-            each = each[()]
-        if isinstance(each, (int, np.integer)) and int(float(each)) != each:
-            raise TypeError(f"{name} has floats and the integer {each}, which float64 does not hold: add the integers "
-                            f"and the floats to a pycrust.Accumulator, each as a list of their own, or pass "
-                            f"float({each}) if it may be rounded")
+        each = unwrapped(each)
+        if not isinstance(each, (int, np.integer)):
+            continue
+        try:
+            if int(float(each)) == int(each):
+                continue
+            instead = f", or pass float({each}) if it may be rounded"
+        except OverflowError:
+            instead = ""
+        raise TypeError(f"{name} has floats and the integer {shown_int(each)}, which float64 does not hold: add the "
+                        f"integers and the floats to a pycrust.Accumulator, each as a list of their own{instead}")
+
+
+cdef object list_of_floats(array):
+    """Floats of an array of objects, which NumPy makes of floats beside integers beyond 64 bits; else `array`."""
+    wide = None
+    for each in array.reshape(-1):
+        each = unwrapped(each)
+        if not isinstance(each, NUMBERS) or isinstance(each, (np.longdouble, np.clongdouble)):
+            return array
+        if isinstance(each, (complex, np.complexfloating)):
+            wide = np.complex128
+        elif wide is None and isinstance(each, (float, np.floating)):
+            wide = np.float64
+    try:
+        return array if wide is None else array.astype(wide)
+    except OverflowError:                       # refuse_rounding says of which
+        return np.empty(0, wide)
 
 
 cdef tuple data_of(a, where, bint skip_missing):
     """The input as an ndarray of a dtype that we take, and as mask_of gives it what of it to include: nothing missing."""
     array, missing = array_and_missing(a, "a")
+    if where is not True and not cnp.PyArray_CheckExact(a):
+        refuse_other_dims(a, where)
     if missing is None:
         array = numbers_of(array)
         return array, mask_of(where, array)
@@ -210,6 +240,11 @@ cdef object numbers_of(array):
         other, ints = ints_among(array)
         if ints is not None:
             return ints
+        for each in array.reshape(-1):          # a float is one to name only if there is nothing worse
+            each = unwrapped(each)
+            if not isinstance(each, NUMBERS):
+                other = each
+                break
         raise TypeError(f"cannot sum objects of type {type(other).__name__}, as in an array of dtype object; "
                         f"{what_helps(other)}")
     if cnp.PyArray_TYPE(array) >= cnp.NPY_NTYPES_LEGACY:
@@ -233,6 +268,10 @@ cdef object numbers_of(array):
 
 MOST_EXACT = 2**53      # all integers up to it are float64
 
+NUMBERS = (int, float, complex, np.number, np.bool_)
+
+RAGGED = ": add them to a pycrust.Accumulator one by one, or pass np.concatenate(a) if each has one dimension"
+
 TOO_LONG = (
     "a.astype(np.float64) would round each of them, which is exact where (a == a.astype(np.float64)).all(); else pass "
     "differences that are exact, as (a - a[0]).astype(np.float64) of numbers that lie close together"
@@ -241,7 +280,7 @@ TOO_LONG = (
 
 cdef str what_helps(other):
     """With what kind of object."""
-    if other is None or type(other).__name__ in ("NAType", "NaTType"):
+    if other is None or other is np.ma.masked or type(other).__name__ in ("NAType", "NaTType"):
         return "leave out what is missing, or mark it in a boolean array for where= and put a number in its place"
     if isinstance(other, (float, complex, np.floating, np.complexfloating)):
         wide = "complex128" if isinstance(other, (complex, np.complexfloating)) else "float64"
@@ -258,8 +297,13 @@ cdef str what_helps(other):
     if hasattr(other, "as_py"):
         return "pass [x.as_py() for x in a]"
     if isinstance(other, (list, tuple, np.ndarray)):
-        return "the parts are not of one shape: add them one by one to a pycrust.Accumulator, or pass np.concatenate(a)"
+        return "pass np.stack(a) if they are of one shape; else add them to a pycrust.Accumulator one by one"
     return "pass an array of numbers"
+
+
+cdef inline object unwrapped(each):
+    """An element of an array of objects, without the 0-d array that it may be in."""
+    return each[()] if isinstance(each, np.ndarray) and each.ndim == 0 else each
 
 
 cdef tuple ints_among(array):
@@ -267,8 +311,7 @@ cdef tuple ints_among(array):
     exact = np.empty(array.shape, dtype=object)
     flat = exact.reshape(-1)                    # no copy; .flat goes no deeper than 32
     for k, each in enumerate(array.reshape(-1)):
-        if isinstance(each, np.ndarray) and each.ndim == 0:
-            each = each[()]
+        each = unwrapped(each)
         if not isinstance(each, (int, np.integer, np.bool_)):
             return each, None
         flat[k] = int(each)
@@ -276,10 +319,10 @@ cdef tuple ints_among(array):
 
 
 cdef object list_of_ints(a, array):
-    """Nested sequences of integers alone as an array of Python ints, which NumPy may take for floats; else `array`."""
+    """Nested lists of integers alone as an array of Python ints, which NumPy may take for floats; else `array`."""
     first = a
     for _ in range(64):                         # NumPy goes no deeper
-        if not (isinstance(first, Sequence) and len(first)) or isinstance(first, (str, bytes)):
+        if not (isinstance(first, (list, tuple)) and first):
             break
         first = first[0]
     if isinstance(first, np.ndarray):

@@ -5,6 +5,7 @@ Here alone is known how each kind of container keeps a mask, nulls, a unit, or c
 is imported: a container is recognized by the package that its class, or a base of it, comes from.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -44,8 +45,12 @@ class Missing(NamedTuple):
                 f"x = {self.column} with where={self.words.present.format('x')}"
             )
         present, filled, dropped = (each.format(self.container) for each in self.words[1:])
-        if item and self.words is MASKED:
-            instead = "put those of the list together with np.ma.stack"
+        if self.words is MASKED and item and self.at.ndim == 0:
+            filled = "False"
+        if item and argument == "where":
+            instead = f"put {filled} in the place of {item}"
+        elif item and argument == "ns":
+            instead = f"put {dropped} in the place of {item}"
         elif item:
             instead = f"add the items to a pycrust.Accumulator one by one, with update({item}, where={present})"
         elif argument == "where":
@@ -77,10 +82,48 @@ def contents(a: Any, name: str) -> Contents:
             f"{name} is a lazy {type(a).__name__} of dask: use the functions of pycrust.dask, or pass {name}.compute()"
         )
     for base in type(a).__mro__:
-        read = READERS.get(base.__module__.partition(".")[0])
+        read = READERS.get(package(base))
         if read is not None:
             return read(a, name)
     return of_array(a, name)
+
+
+def package(cls: type) -> str:
+    return cls.__module__.partition(".")[0]
+
+
+def is_array_like(a: Any) -> bool:
+    """Whether `contents` knows its kind, or NumPy makes an array of it as a whole rather than item by item."""
+    if isinstance(a, (str, bytes)):
+        return False
+    cls = type(a)
+    if any(hasattr(cls, each) for each in ("__array__", "__dask_graph__", "unit", "units")):
+        return True
+    if any(hasattr(a, each) for each in ("__array_interface__", "__array_struct__")):
+        return True
+    if hasattr(cls, "__len__") and any(package(base) in READERS for base in cls.__mro__):
+        return True
+    try:
+        memoryview(a).release()
+    except (TypeError, ValueError, BufferError):
+        return False
+    return True
+
+
+def is_sequence(a: Any) -> bool:
+    """Whether NumPy makes an array of it item by item: of lists, tuples, and what else has a length and items."""
+    if isinstance(a, (list, tuple)):
+        return True
+    cls = type(a)
+    if not (hasattr(cls, "__len__") and hasattr(cls, "__getitem__")):
+        return False
+    if isinstance(a, (str, bytes, np.ndarray, Mapping)) or is_array_like(a):
+        return False
+    try:
+        len(a)
+    except TypeError:  # of scipy's sparse arrays
+        return False
+    return True
 
 
 # ---- one array ----------------------------------------------------------------
@@ -112,6 +155,8 @@ def refuse_unit(a: Any, name: str) -> None:
 
 
 def of_pandas(a: Any, name: str) -> Contents:
+    if hasattr(a, "agg") and not hasattr(type(a), "__array__"):  # as made by groupby, resample
+        raise TypeError(f"{name} is a {type(a).__name__}: use {name}.agg with a function of pycrust for each group")
     if hasattr(a, "columns"):
         return of_frame(a, name)
     dtype = getattr(a, "dtype", None)
@@ -136,7 +181,7 @@ def of_pandas(a: Any, name: str) -> Contents:
 
 def of_arrow(a: Any, name: str) -> Contents:
     if hasattr(a, "columns"):
-        return of_columns(a.columns, name, "{}['x']")
+        return of_columns(a.columns, a.column_names, name, "{}['x']", "{}.select(['x', 'y'])")
     if not getattr(a, "null_count", 0):
         return np.asarray(a), None
     missing = Missing(~np.asarray(a.is_valid()), ARROW, name)
@@ -148,7 +193,7 @@ def of_polars(a: Any, name: str) -> Contents:
     if hasattr(a, "collect"):
         raise TypeError(f"{name} is a lazy {type(a).__name__} of polars: pass {name}.collect()")
     if hasattr(a, "columns"):
-        return of_columns(a.get_columns(), name, "{}['x']")
+        return of_columns(a.get_columns(), a.columns, name, "{}['x']", "{}.select(polars.selectors.numeric())")
     kind = str(a.dtype)
     missing = None
     if a.null_count():
@@ -166,6 +211,19 @@ def of_xarray(a: Any, name: str) -> Contents:
     return contents(a.data, f"{name}.data")
 
 
+def refuse_other_dims(a: Any, where: Any) -> None:
+    """That `where` applies by position is what its labels say only if its dimensions are the last ones of `a`."""
+    if not all(package(type(each)) == "xarray" and hasattr(each, "dims") for each in (a, where)):
+        return
+    has, wanted = tuple(where.dims), tuple(a.dims)
+    if has == wanted[len(wanted) - len(has) :]:
+        return
+    instead = "where.transpose(*a.dims)" if set(has) == set(wanted) else "where.broadcast_like(a)"
+    if not set(has) <= set(wanted):
+        instead = "one with dimensions of a"
+    raise TypeError(f"where has the dimensions {has} and a has {wanted}: where applies by position; pass {instead}")
+
+
 READERS = {"pandas": of_pandas, "polars": of_polars, "pyarrow": of_arrow, "xarray": of_xarray}
 
 
@@ -173,35 +231,38 @@ READERS = {"pandas": of_pandas, "polars": of_polars, "pyarrow": of_arrow, "xarra
 
 
 def of_frame(a: Any, name: str) -> Contents:
-    dtypes = list(a.dtypes)
-    if not all(isinstance(each, np.dtype) for each in dtypes):
-        return of_columns([a.iloc[:, k] for k in range(len(dtypes))], name, "{}.agg(pycrust.var)")
-    array = np.asarray(a)
-    refuse_mixture(array.dtype, dtypes, name, "{}.agg(pycrust.var)")
-    return array, None
+    dtypes = set(a.dtypes)
+    if len(dtypes) == 1 and isinstance(dtypes.pop(), np.dtype):
+        return np.asarray(a), None
+    columns = [a.iloc[:, k] for k in range(a.shape[1])]
+    return of_columns(columns, list(a.columns), name, "{}.agg(pycrust.mean)", "{}.select_dtypes('number')")
 
 
-def of_columns(columns: list[Any], name: str, one_by_one: str) -> Contents:
+def of_columns(columns: list[Any], labels: list[Any], name: str, one_by_one: str, numeric: str) -> Contents:
     """Columns of any dtypes side by side, as an array that holds each of them exactly."""
     parts = [contents(column, name) for column in columns]
     if not parts:
         return np.empty((0, 0)), None
+    dtypes = [values.dtype for values, _ in parts]
+    if len(set(dtypes)) > 1:
+        for label, dtype in zip(labels, dtypes, strict=True):
+            if dtype.kind in "OSTUMm":
+                raise TypeError(
+                    f"cannot sum the column {label!r} of {name}, of dtype {dtype}: pass the numeric columns, "
+                    f"{numeric.format(name)}"
+                )
     array = np.stack([values for values, _ in parts], axis=1)
-    refuse_mixture(array.dtype, [values.dtype for values, _ in parts], name, one_by_one)
+    if not all(holds(array.dtype, each) for each in set(dtypes)):
+        raise TypeError(
+            f"cannot sum columns of different dtypes ({', '.join(dict.fromkeys(map(str, dtypes)))}) together: no dtype "
+            f"holds them all exactly; take them one by one, e.g. {one_by_one.format(name)}"
+        )
     words = next((missing.words for _, missing in parts if missing), None)
     if words is None:
         return array, None
     at = np.stack([missing.at if missing else np.zeros(len(values), bool) for values, missing in parts], axis=1)
     # Frames of pandas have isna.
     return array, Missing(at, words, name, "" if words is PANDAS else one_by_one.format(name))
-
-
-def refuse_mixture(common: np.dtype[Any], dtypes: list[np.dtype[Any]], name: str, one_by_one: str) -> None:
-    if not all(holds(common, each) for each in set(dtypes)):
-        raise TypeError(
-            f"cannot sum columns of different dtypes ({', '.join(dict.fromkeys(map(str, dtypes)))}) together: no dtype "
-            f"holds them all exactly; take them one by one, {one_by_one.format(name)}"
-        )
 
 
 def holds(common: np.dtype[Any], dtype: np.dtype[Any]) -> bool:

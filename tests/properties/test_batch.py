@@ -406,7 +406,7 @@ def test_unknown_method(method):
 
 
 def test_ragged():
-    with pytest.raises(ValueError, match="inhomogeneous"):
+    with pytest.raises(ValueError, match="ns is ragged"):
         sum_of_squares_batch([[1], [2, 3]])
 
 

@@ -1,9 +1,13 @@
 """What containers of other packages hold reaches C as it is, or is refused with advice that works."""
 
+import array
+import ctypes
+import enum
 import math
 import mmap
 import operator
 import re
+from collections import UserList, deque
 from decimal import Decimal
 from fractions import Fraction
 
@@ -47,12 +51,13 @@ def takes_with_advice(a, numbers, match):
         pycrust.Accumulator(a)
     assert pycrust.Accumulator(a, where=where) == pycrust.Accumulator(numbers)
     held = [np.arange(len(a)), a]
-    with pytest.raises(TypeError, match=r"a\[1\](\.data)? has missing|np\.ma\.stack") as error:
+    with pytest.raises(TypeError, match=r"a\[1\](\.data)? has missing|masked arrays") as error:
         pycrust.sum(held)
-    if "np.ma.stack" not in str(error.value):
-        total = pycrust.Accumulator()
-        eval(re.search(r"with (update.*)", str(error.value))[1], {"update": total.update, "a": held})
-        assert total == pycrust.Accumulator(numbers)
+    total = pycrust.Accumulator()
+    eval(re.search(r"with (update.*)", str(error.value))[1], {"update": total.update, "a": held, "np": np})
+    assert total == pycrust.Accumulator(numbers)
+    with pytest.raises(TypeError, match=r"put .* in the place of where\[0\]|array of bool"):
+        pycrust.sum([[1.0] * len(a)], where=[a])
 
 
 def takes_as_where(where, present):
@@ -118,6 +123,86 @@ def test_ints_and_floats_in_one_list():
     total.update([0.5, -(2**60)])
     assert total.sum() == 1.5
     assert pycrust.sum([2**60, 0.5, -(2**60)]) == 0.5
+    assert pycrust.sum([0.5, 2**64, -(2**70)]) == 0.5 + 2**64 - 2**70
+    assert pycrust.sum([[1j], [2**64]]) == 2**64 + 1j
+    for large in (2**64 + 1, -(2**63) - 1, 2**1100, 10**5000):
+        for a in ([0.5, large], [large, 0.5], [1j, large]):
+            with pytest.raises(TypeError, match=r"a has floats and the integer .* pycrust.Accumulator"):
+                pycrust.sum(a)
+
+
+def test_masks_deep_in_lists():
+    """As it is advised, no mask is lost."""
+    a = [[1.0, np.ma.masked], np.ma.masked_array([2.0, 4.0], [0, 1])]
+    with pytest.raises(TypeError, match=r"update\(a\[0\]\[1\], where=~np\.ma\.getmaskarray\(a\[0\]\[1\]\)\)"):
+        pycrust.sum(a)
+    total = pycrust.Accumulator()
+    for part in (a[0][0], a[0][1], a[1]):
+        total.update(part, where=~np.ma.getmaskarray(part))
+    assert total.sum() == 3.0 and total.count == 2
+    with pytest.raises(TypeError, match=r"put False in the place of where\[0\]\[1\]"):
+        pycrust.sum([1.0, 2.0], where=[[True, np.ma.masked]])
+
+
+class Large(enum.IntEnum):
+    ID = 2**53 + 1
+
+
+class Items:
+    """A sequence by its methods alone."""
+
+    def __init__(self, *items):
+        self.items = items
+
+    def __len__(self):
+        return len(self.items)
+
+    def __getitem__(self, k):
+        return self.items[k]
+
+
+class Interface:
+    def __init__(self, values):
+        self.values = values
+        self.__array_interface__ = values.__array_interface__
+
+
+@pytest.mark.parametrize("sequence", [deque, UserList, lambda items: Items(*items)], ids=["deque", "UserList", "Items"])
+def test_masks_within_any_sequence(sequence):
+    m = np.ma.masked_array([1.0, 2.0], [0, 1])
+    for a in (sequence([m]), (sequence([m]),), sequence([np.ma.masked, 1])):
+        for function in (pycrust.sum, pycrust.Accumulator):
+            with pytest.raises(TypeError, match="masked arrays are not taken"):
+                function(a)
+    with pytest.raises(TypeError, match="masked"):
+        pycrust.sum([[1.0, 2.0]], where=sequence([m > 0]))
+    assert pycrust.sum(sequence([sequence([A, 1]), (B, 2)]), axis=0).tolist() == [A + B, 3]
+
+
+@pytest.mark.parametrize(
+    "a",
+    [
+        [Large.ID, 0.5],
+        [array.array("q", [Large.ID]), [0.5]],
+        [memoryview(array.array("q", [Large.ID])), [0.5]],
+        [(ctypes.c_int64 * 1)(Large.ID), [0.5]],
+        [Interface(np.array([Large.ID])), [0.5]],
+        [range(Large.ID, Large.ID + 1), [0.5]],
+        [deque([Large.ID]), deque([0.5])],
+        UserList([2**53 + 1, 0.5]),
+        Items(2**53 + 1, 0.5),
+    ],
+    ids=["IntEnum", "array", "memoryview", "ctypes", "interface", "range", "deques", "UserList", "Items"],
+)
+def test_ints_of_any_kind_beside_floats(a):
+    with pytest.raises(TypeError, match=f"the integer {2**53 + 1}, which float64 does not hold"):
+        pycrust.sum(a)
+
+
+def test_ints_of_any_kind_beside_ints():
+    top = np.array([2**64 - 1], "u8")
+    for held in (Interface(top), array.array("Q", [2**64 - 1]), deque([2**64 - 1]), range(2**64 - 1, 2**64)):
+        assert pycrust.sum([held, [-1]]) == pycrust.sum(UserList([held, [-1]])) == 2**64 - 2
 
 
 @pytest.mark.parametrize(
@@ -125,7 +210,12 @@ def test_ints_and_floats_in_one_list():
     [
         ([Decimal("1.25"), Decimal("2.50")], "Decimal", lambda a: [int(x * 100) for x in a]),
         ([Fraction(1, 3)], "Fraction", None),
-        ([1, None, 2], "NoneType", None),
+        ([1, None, 2], "NoneType.*leave out what is missing", None),
+        ([1.5, None], "NoneType.*leave out what is missing", None),
+        ([1.5, Decimal(3)], "Decimal", lambda a: [int(x * 100) for x in a]),
+        (np.array([np.nan, Fraction(1, 3)], object), "Fraction", None),
+        (np.array([np.ma.masked, 1], object), "MaskedConstant.*leave out what is missing", None),
+        ([1.5, np.longdouble(1), 2**64], "float", None),
         (["1", "2"], "<U1", lambda a: np.array(a, dtype=np.float64)),
         (b"\x01\x02", r"\|S2", lambda a: np.frombuffer(a, dtype=np.uint8)),
         (memoryview(b"\x01\x02").cast("c"), r"\|S1", lambda a: np.frombuffer(a, dtype=np.uint8)),
@@ -133,17 +223,18 @@ def test_ints_and_floats_in_one_list():
         (np.array([1.5, 2], object), "float", lambda a: np.asarray(a, dtype=np.float64)),
         (np.array([1j, 2], object), "complex", lambda a: np.asarray(a, dtype=np.complex128)),
         ([[1], [2, 3]], None, np.concatenate),
+        ([np.zeros((2, 2)), np.zeros(2)], None, None),
     ],
-    ids=["Decimal", "Fraction", "None", "str", "bytes", "memoryview", "datetime64", "floats", "complex", "ragged"],
 )
 def test_what_is_refused_is_named(a, named, way):
-    if named is None:  # NumPy's own words
-        with pytest.raises(ValueError, match="inhomogeneous"):
+    if named is None:
+        with pytest.raises(ValueError, match=r"a is ragged: .* pycrust.Accumulator one by one"):
             pycrust.sum(a)
     else:
         with pytest.raises(TypeError, match=named) as error:
             pycrust.sum(a)
         assert "astype(np.float64)" not in str(error.value)
+        assert "dtype=np.float64" not in str(error.value) or way is not None or isinstance(a[1], np.longdouble)
     if way is not None:
         assert pycrust.sum(way(a)) == reference.sum(np.asarray(way(a)))
 
@@ -227,14 +318,32 @@ def test_frames_of_several_dtypes(pd):
     takes(pd.DataFrame({"a": np.array([1, 2], "f4"), "b": np.array([3, 4], "i4")}), [[1.0, 3.0], [2.0, 4.0]])
     ids = pd.DataFrame({"id": [A, B], "v": [0.5, 0.25]})
     for frame in (ids, ids.astype({"id": "Int64"}), ids.astype({"v": "Float64"})):
-        with pytest.raises(TypeError, match=r"of different dtypes \(int64, float64\).* a\.agg\(pycrust\.var\)"):
+        with pytest.raises(TypeError, match=r"of different dtypes \(int64, float64\).* a\.agg\(pycrust\.mean\)"):
             pycrust.var(frame, axis=0)
         assert frame.agg(pycrust.var).to_dict() == {"id": 1.0, "v": 0.015625}
     both = pd.DataFrame({"a": np.array([2**64 - 1], "u8"), "b": [-1]})
     with pytest.raises(TypeError, match=r"\(uint64, int64\)"):
         pycrust.sum(both, axis=0)
-    with pytest.raises(TypeError, match=r"\(bool, float64\)"):
-        pycrust.sum(pd.DataFrame({"a": [True], "b": [0.5]}), axis=0)
+    takes(pd.DataFrame({"a": [True, False], "b": [0.5, 0.25]}), [[1, 0.5], [0, 0.25]])
+    takes(pd.DataFrame({"a": [True, False], "b": [A, B]}), [[1, A], [0, B]])
+    text = pd.DataFrame({"a": [1.0, 2.0], "name": ["x", "y"], "b": [3.0, 4.0]})
+    with pytest.raises(TypeError, match="cannot sum the column 'name' of a, of dtype") as error:
+        pycrust.mean(text, axis=0)
+    numeric = eval(re.search(r"numeric columns, (.*)", str(error.value))[1], {"a": text})
+    assert pycrust.mean(numeric, axis=0).tolist() == [1.5, 3.5]
+
+
+def test_groups_and_columns_of_arrays(pd):
+    s = pd.Series([1, 2, 3])
+    for groups in (s.groupby([0, 0, 1]), s.to_frame("x").groupby([0, 0, 1]), s.rolling(1)):
+        for a in (groups, [groups]):
+            with pytest.raises(TypeError, match=r"a(\[0\])? is a \w+: use a(\[0\])?\.agg|type Rolling"):
+                pycrust.mean(a)
+    assert s.groupby([0, 0, 1]).agg(pycrust.mean).tolist() == [1.5, 3.0]
+    arrays = pd.Series([np.array([1, 2]), np.array([3, 4])])
+    with pytest.raises(TypeError, match=r"type ndarray.* np\.stack\(a\) if they are of one shape"):
+        pycrust.sum(arrays)
+    assert pycrust.sum(np.stack(arrays), axis=0).tolist() == [4, 6]
 
 
 def test_columns_in_a_list(pd):
@@ -311,6 +420,28 @@ def test_xarray():
     held = xr.DataArray(pd.Series([A, None, B], dtype="Int64"))
     if not isinstance(held.data, np.ndarray):  # older ones make objects of it
         takes_with_advice(held, [A, B], r"a\.data has missing values")
+
+
+def test_dimensions_of_where():
+    """where= applies by position, so its dimensions must be in the same order."""
+    xr = pytest.importorskip("xarray")
+    a = xr.DataArray([[1, 2, 4], [8, 16, 32], [64, 128, 256]], dims=("x", "y"))
+    square = xr.DataArray(np.triu(np.ones((3, 3), bool)), dims=("x", "y"))
+    rows = xr.DataArray([True, False, False], dims="x")
+    for where, way, expected in (
+        (square.transpose("y", "x"), "where.transpose(*a.dims)", 1 + 2 + 4 + 16 + 32 + 256),
+        (rows, "where.broadcast_like(a)", 7),
+    ):
+        for function in (pycrust.sum, pycrust.Accumulator):
+            with pytest.raises(TypeError, match=re.escape(f"pass {way}")):
+                function(a, where=where)
+        assert pycrust.sum(a, where=eval(way, {"a": a, "where": where})) == expected
+    with pytest.raises(TypeError, match="one with dimensions of a"):
+        pycrust.sum(a, where=rows.rename(x="z"))
+    assert pycrust.sum(a, where=rows.rename(x="y")) == pycrust.sum(a.data, where=rows.rename(x="z")) == 1 + 8 + 64
+    assert pycrust.sum(a, where=xr.DataArray(True)) == 511
+    with pytest.raises(TypeError, match="where has the dimensions"):
+        pycrust.sum(xr.DataArray(1), where=rows)
 
 
 class Quantity(np.ndarray):
