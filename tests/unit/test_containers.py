@@ -442,6 +442,12 @@ def test_dimensions_of_where():
     assert pycrust.sum(a, where=xr.DataArray(True)) == 511
     with pytest.raises(TypeError, match="where has the dimensions"):
         pycrust.sum(xr.DataArray(1), where=rows)
+    pytest.importorskip("dask.array")
+    from pycrust.dask import sum as lazy_sum
+
+    with pytest.raises(TypeError, match="where has the dimensions"):
+        lazy_sum(a.chunk(x=2), where=rows)
+    assert lazy_sum(a.chunk(x=2), where=rows.broadcast_like(a)).compute() == 7
 
 
 class Quantity(np.ndarray):
