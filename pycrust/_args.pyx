@@ -1,6 +1,7 @@
 """What the functions of data take: arrays and what converts to them, where=, axis=, dtype=, out=."""
 
 cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
 
 from pycrust._bigint cimport shown_int
 from pycrust.csrc cimport (
@@ -146,12 +147,14 @@ cdef object plain_list(a, str name, int depth, bint *wide):
 
     A list with none of these is returned itself. `wide` becomes true if there are integers that float64 may not hold.
     """
+    cdef Py_ssize_t k
     made = None if isinstance(a, (list, tuple)) else list(a)
     if made is not None:
         a = made
     if depth == 64:                             # NumPy goes no deeper
         return a
     for k, each in enumerate(a):
+        look_at_times(k)
         if type(each) is float:
             continue
         if isinstance(each, int):
@@ -301,6 +304,11 @@ cdef str what_helps(other):
     return "pass an array of numbers"
 
 
+cdef inline int look_at_times(Py_ssize_t k) except -1:
+    """In a loop over objects: let signal handlers run."""
+    return PyErr_CheckSignals() if k & 0xFFFF == 0xFFFF else 0
+
+
 cdef inline object unwrapped(each):
     """An element of an array of objects, without the 0-d array that it may be in."""
     return each[()] if isinstance(each, np.ndarray) and each.ndim == 0 else each
@@ -308,9 +316,11 @@ cdef inline object unwrapped(each):
 
 cdef tuple ints_among(array):
     """(None, the array with Python's ints) if it has only integers, else (the first that is none, None)."""
+    cdef Py_ssize_t k
     exact = np.empty(array.shape, dtype=object)
     flat = exact.reshape(-1)                    # no copy; .flat goes no deeper than 32
     for k, each in enumerate(array.reshape(-1)):
+        look_at_times(k)
         each = unwrapped(each)
         if not isinstance(each, (int, np.integer, np.bool_)):
             return each, None

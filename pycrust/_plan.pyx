@@ -373,7 +373,24 @@ cdef tuple first_too_large(const pc_sum *sums, const pc_output_spec *figure):
 # ---- lists of Python ints beyond 64 bits ------------------------------------
 
 cdef tuple sums_of_ints(array, mask, tuple axes):
-    """The sums of the squares of Python ints along axes, of them, and how many there are in each: as Python adds."""
+    """
+    The sums of the squares of Python ints along axes, of them, and how many there are in each: as Python adds.
+
+    NumPy looks for no signals, so large arrays are cut in halves.
+    """
+    cdef int axis
+    if array.size > 1 << 16:
+        axis = max(range(array.ndim), key=array.shape.__getitem__)
+        half = array.shape[axis] // 2
+        parts = []
+        for part in (slice(half), slice(half, None)):
+            part = (slice(None),) * axis + (part,)
+            parts.append(sums_of_ints(array[part], None if mask is None else mask[part], axes))
+        if axis in axes:
+            return tuple(np.asarray(one + other, dtype=object) for one, other in zip(*parts))
+        axis -= len([each for each in axes if each < axis])
+        return tuple(np.concatenate(pair, axis=axis) for pair in zip(*parts))
+    PyErr_CheckSignals()
     counted = np.ones(array.shape, dtype=object) if mask is None else mask.astype(object) + 0
     return tuple(
         # Of an array without axes NumPy makes an int, and of that an array of int64.

@@ -32,7 +32,7 @@ from libc.string cimport memset
 import os
 from operator import index
 from threading import main_thread
-from time import perf_counter
+import time
 
 from pycrust._cores import usable_cores
 
@@ -237,7 +237,7 @@ cdef Slices slices_of(uint64_t work) except *:
     slices.started = 0.0
     if work > FIRST_SLICE and is_main_thread():
         slices.size = FIRST_SLICE
-        slices.started = perf_counter()
+        slices.started = time.perf_counter()
     return slices
 
 
@@ -247,7 +247,7 @@ cdef int after_slice(Slices *slices) except -1:
     if slices.started == 0.0:
         return 0
     PyErr_CheckSignals()
-    now = perf_counter()
+    now = time.perf_counter()
     if now - slices.started < 0.010:
         slices.size *= 2
     elif now - slices.started > 0.030:

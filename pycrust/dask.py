@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 import pycrust
 from pycrust._accumulator import _accumulators, _results
+from pycrust._containers import refuse_other_dims
 
 try:
     import dask.array as da
@@ -259,6 +260,7 @@ def _reduce(
     ddof: "_Ddof" = None,
     correction: "_Ddof" = None,
 ) -> da.Array:
+    refuse_other_dims(a, where)
     a = da.asanyarray(a)
     spread: dict[str, Any] = {"ddof": ddof, "correction": correction} if figure.endswith(("var", "std")) else {}
     # The figure of the empty array that stands for a: it refuses what a call on a would refuse, and has its dtype.

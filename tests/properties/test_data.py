@@ -605,14 +605,14 @@ def test_masks_in_lists_in_where_and_behind_other_objects(name):
     function = pycrust.Accumulator().update if name == "Accumulator" else getattr(pycrust, name)
     masked = np.ma.masked_array([1.0, 2.0], mask=[True, False])
     for a in ([masked], [[masked], [masked]], (np.ones(2), masked), [Behind()]):
-        with pytest.raises(TypeError, match=r"masked arrays are not taken, .*pycrust\.Accumulator"):
+        with pytest.raises(TypeError, match=r"masked arrays are not taken, .*update\(.*, where=~np\.ma\.getmaskarray"):
             function(a)
     with pytest.raises(TypeError, match=r"masked arrays are not taken, .*np\.ma\.getmaskarray"):
         function(Behind())
     with pytest.raises(TypeError, match=r"masked arrays are not taken, .*pass where=where\.filled"):
         function(np.ones(2), where=masked > 0)
     for where in ([masked > 0], [[masked > 0]]):
-        with pytest.raises(TypeError, match=r"masked arrays are not taken, .*filled"):
+        with pytest.raises(TypeError, match=r"masked arrays are not taken, .*\.filled\(False\) in the place of where"):
             function(np.ones(2), where=where)
 
 
@@ -766,7 +766,7 @@ def compare_lists(a, *, functions, **kwargs):
 
 @pytest.mark.parametrize("a", [[10**30, 0.5], [10**30, None], [10**30, Fraction(1, 2)], [10**30, "1"]], ids=str)
 def test_lists_of_more_than_ints(a):
-    with pytest.raises(TypeError, match="cannot sum|which float64 does not hold"):
+    with pytest.raises(TypeError, match=f"cannot sum|a has floats and the integer {10**30}"):
         pycrust.sumsq(a)
 
 

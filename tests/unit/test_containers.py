@@ -95,6 +95,20 @@ def test_objects_that_are_ints():
     assert total.sum() == 2**81 + 2
 
 
+def test_many_python_ints(monkeypatch):
+    """NumPy, which runs no signal handlers, gets few at a time, and the results are the same."""
+    a = np.arange(3 * 2**15).reshape(3, 2**13, 4)
+    mask = a % 3 == 0
+    sizes = []
+    plain = np.sum
+    monkeypatch.setattr(np, "sum", lambda each, **kwargs: sizes.append(np.size(each)) or plain(each, **kwargs))
+    for axis in (None, 0, 1, 2, (0, 1), (1, 2), (0, 2)):
+        for where in (True, mask, mask[:, :1]):
+            made = pycrust.sum(a.astype(object), axis=axis, where=where)
+            assert np.array_equal(made, plain(a, axis=axis, where=where)) and np.shape(made) == np.shape(plain(a, axis))
+    assert 0 < max(sizes) <= 2**16
+
+
 def test_zero_dimensional_arrays_in_lists():
     for a in ([np.array(2**64 - 1, "u8"), -1], [-1, np.array(2**64 - 1, "u8")], [[np.array(2**64 - 1, "u8")], [-1]]):
         assert pycrust.sum(a) == 2**64 - 2
@@ -442,6 +456,12 @@ def test_dimensions_of_where():
     assert pycrust.sum(a, where=xr.DataArray(True)) == 511
     with pytest.raises(TypeError, match="where has the dimensions"):
         pycrust.sum(xr.DataArray(1), where=rows)
+    pytest.importorskip("dask.array")
+    from pycrust.dask import sum as lazy_sum
+
+    with pytest.raises(TypeError, match="where has the dimensions"):
+        lazy_sum(a.chunk(x=2), where=rows)
+    assert lazy_sum(a.chunk(x=2), where=rows.broadcast_like(a)).compute() == 7
 
 
 class Quantity(np.ndarray):
