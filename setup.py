@@ -127,7 +127,6 @@ setup(
                 extra_link_args=LINK_FLAGS,
             ),
         ],
-        nthreads=0 if sys.platform == "win32" else os.cpu_count() or 1,
         compiler_directives={
             "language_level": 3,
             "boundscheck": False,

@@ -5,6 +5,7 @@ Check, convert, release the GIL, call C once, raise.
 """
 
 cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.bytearray cimport PyByteArray_AS_STRING
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.math cimport NAN

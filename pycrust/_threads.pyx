@@ -30,9 +30,9 @@ from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
 import os
+import time
 from operator import index
 from threading import main_thread
-import time
 
 from pycrust._cores import usable_cores
 
