@@ -13,19 +13,9 @@ static int split(pc_type type, pc_type *real)
     return *real == type ? 1 : 2;
 }
 
-static int is_linear(pc_statistic statistic)
+static int is_statistic(pc_statistic statistic)
 {
-    return statistic == PC_SUM || statistic == PC_MEAN;
-}
-
-/* The sums that a statistic needs; 0 if there is no such statistic. */
-static uint32_t sums_for(pc_statistic statistic)
-{
-    if ((unsigned)statistic > PC_STD)
-        return 0;
-    return is_linear(statistic)                         ? PC_WITH_NUMBERS
-           : statistic == PC_VAR || statistic == PC_STD ? PC_WITH_NUMBERS | PC_WITH_SQUARES
-                                                        : PC_WITH_SQUARES;
+    return (unsigned)statistic <= PC_STD;
 }
 
 /* Whether a result may have that type; *spec is then for the core. */
@@ -35,7 +25,7 @@ static int specify(pc_statistic statistic, uint64_t ddof, pc_type out_type, pc_o
     spec->parts = split(out_type, &spec->type);
     spec->ddof = ddof;
     spec->ddof_bits = 0;
-    if (!sums_for(statistic) || spec->parts == 0)
+    if (!is_statistic(statistic) || spec->parts == 0)
         return 0;
     if (spec->parts == 2)
         return is_linear(statistic);
@@ -45,7 +35,7 @@ static int specify(pc_statistic statistic, uint64_t ddof, pc_type out_type, pc_o
 
 static pc_status api_accumulator_init(pc_accumulator *acc, pc_statistic statistic)
 {
-    if (!sums_for(statistic))
+    if (!is_statistic(statistic))
         return PC_INVALID;
     pc_accumulator_clear(acc, statistic);
     return PC_OK;

@@ -140,11 +140,6 @@ static void write_results(pc_type type, const double *value, const double *rest,
     }
 }
 
-static int is_spread(pc_statistic result)
-{
-    return result == PC_VAR || result == PC_STD;
-}
-
 /* The result to compute, as the kernels take it. */
 static lane_figure lane_figure_of(const pc_output_spec *figure, uint64_t count, int counted)
 {
@@ -172,13 +167,12 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *figu
     const int side_by_side =
         array->kept && !array->swapped && array->parts == 1 &&
         array->axis[array->kept - 1].stride == (ptrdiff_t)size_of_type[array->type];
-    const int of_numbers = figure->result == PC_SUM || figure->result == PC_MEAN,
-              skip_nan = array->skip_nan && array->type >= PC_FLOAT16,
+    const int skip_nan = array->skip_nan && array->type >= PC_FLOAT16,
               masked = array->mask || skip_nan,
               difference = figure->result == PC_STD && depth == 2 && !figure->ddof && !masked,
               sums = difference                  ? 0
                      : is_spread(figure->result) ? 2
-                     : of_numbers                ? 0
+                     : is_linear(figure->result) ? 0
                                                  : 1;
     job->array = array;
     job->kernels = pc_kernels_in_use();

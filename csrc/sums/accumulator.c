@@ -11,17 +11,8 @@ const size_t size_of_type[] = {
 
 void pc_accumulator_clear(pc_accumulator *acc, pc_statistic result)
 {
-    static const uint32_t with[] = {
-        [PC_SUMSQ] = PC_WITH_SQUARES,
-        [PC_NORM] = PC_WITH_SQUARES,
-        [PC_RMS] = PC_WITH_SQUARES,
-        [PC_SUM] = PC_WITH_NUMBERS,
-        [PC_MEAN] = PC_WITH_NUMBERS,
-        [PC_VAR] = PC_WITH_SQUARES | PC_WITH_NUMBERS,
-        [PC_STD] = PC_WITH_SQUARES | PC_WITH_NUMBERS,
-    };
     acc->count = 0;
-    acc->flags = with[result];
+    acc->flags = sums_for(result);
     for (int part = 0; part < 3; part++)
         acc->part[part].flags = 0;
 }

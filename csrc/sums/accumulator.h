@@ -49,6 +49,25 @@ enum {
     PC_BOUND_TOO_WIDE = 512 /* inconclusive: the exact sums are needed */
 };
 
+/* Statistics of the numbers alone, and of both sums; the others are of the squares alone. */
+static inline int is_linear(pc_statistic result)
+{
+    return result == PC_SUM || result == PC_MEAN;
+}
+
+static inline int is_spread(pc_statistic result)
+{
+    return result == PC_VAR || result == PC_STD;
+}
+
+/* The sums that a statistic needs, as flags. */
+static inline uint32_t sums_for(pc_statistic result)
+{
+    return is_linear(result)   ? PC_WITH_NUMBERS
+           : is_spread(result) ? PC_WITH_NUMBERS | PC_WITH_SQUARES
+                               : PC_WITH_SQUARES;
+}
+
 /* One part += sum * 2^exponent; sum in two's complement, |sum| < 2^220. */
 void accumulator_add(pc_accumulator *acc, pc_moment part, const uint64_t sum[4], int exponent);
 

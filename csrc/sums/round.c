@@ -222,11 +222,6 @@ static value part_at(const pc_accumulator *acc, pc_moment part, int side, uint64
                                    : accumulator_limbs(acc, part, room);
 }
 
-static int is_spread(pc_statistic result)
-{
-    return result == PC_VAR || result == PC_STD;
-}
-
 /* max(count - ddof / 2^ddof_bits, 0), times 2^ddof_bits. */
 static uint64_t degrees_of_freedom(const pc_accumulator *acc, const pc_output_spec *figure)
 {
