@@ -73,9 +73,9 @@ cdef extern from "watch.h" nogil:
     void pc_watch_note(pc_watch *watch, const char *what, int reset)
     size_t pc_watch_log(pc_watch *watch, char *log, size_t size)
     double pc_watch_over(pc_watch *watch)
-    void pc_forward_begin(int signum)
+    void pc_forward_begin(uint64_t signums)
     void pc_forward_to(int pid)
-    void pc_forward_end(int signum)
+    void pc_forward_end()
     int pc_readable(const void *bytes)
     int pc_gettid()
     int pc_is_locked(const pc_gil *gil)
@@ -554,9 +554,8 @@ def in_child():
 # ---- signals for a child ------------------------------------------------------------
 
 def forward_begin(signums):
-    """From now on these signals are for a child that is about to be started; Ctrl-C in a terminal it gets anyway."""
-    for signum in signums:
-        pc_forward_begin(signum)
+    """From now on these signals are for a child that is about to be started, but for those that reach it anyway."""
+    pc_forward_begin(sum({1 << (signum - 1) for signum in signums}))
 
 
 def forward_to(int pid):
@@ -564,7 +563,6 @@ def forward_to(int pid):
     pc_forward_to(pid)
 
 
-def forward_end(signums):
+def forward_end():
     """They are this process's again."""
-    for signum in signums:
-        pc_forward_end(signum)
+    pc_forward_end()

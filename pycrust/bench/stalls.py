@@ -712,7 +712,7 @@ def run(command: Sequence[str], environment: dict[str, str]) -> int:
             _probe.forward_to(0)  # before the number can be another's
             return child.wait()
     finally:
-        _probe.forward_end(forwarded)
+        _probe.forward_end()
 
 
 def read(log: bytes, result: Stalls) -> bool:

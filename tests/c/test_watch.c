@@ -370,6 +370,42 @@ static void test_threads_of_the_system(void)
 
 /* ---- the pipe and the signal -------------------------------------------------- */
 
+/* Whether the thread's own table has this one. */
+static int has_file(int file)
+{
+    return fcntl(file, F_GETFD) != -1;
+}
+
+static void *keep_two(void *argument)
+{
+    const int *files = argument;
+    assert(keep_only(files[1], files[0]) == 1);
+    for (int k = 0; k < 4; k++) {
+        assert(has_file(files[k]) == (k < 2));
+    }
+    assert(!has_file(0) && !has_file(2) && lowest_file() == -1);
+    assert(keep_only(-1, files[0]) == 1 && has_file(files[0]) && !has_file(files[1]));
+    assert(keep_only(-1, -1) == 1 && !has_file(files[0]));
+    return NULL;
+}
+
+/* A thread's own table of descriptors: the program's stays as it is. */
+static void test_own_files(void)
+{
+    pthread_t thread;
+    int files[4]; /* two that are kept; one between them, one after */
+    for (int k = 0; k < 4; k++) {
+        files[k] = fcntl(2, F_DUPFD, 600 + (int[]){0, 20, 10, 30}[k]);
+    }
+    if (syscall(SYS_close_range, 9999, 9999, 0) == 0) { /* else the system is too old */
+        assert((pthread_create)(&thread, NULL, keep_two, files) == 0);
+        (pthread_join)(thread, NULL);
+    }
+    for (int k = 0; k < 4; k++) {
+        assert(close(files[k]) == 0);
+    }
+}
+
 static void test_pipe(void)
 {
     struct rlimit before, few;
@@ -492,8 +528,19 @@ static void test_signal(void)
     assert(!pc_watch_has_signal(watch));
     end_wait();
     begin_wait();
+    const int theirs = memfd_create("theirs", 0);
+    dup2(theirs, watch->out); /* of the program, to which the thread that is signalled would write */
+    signals = 0;
+    errno = 77;
+    raise(SIGNAL);
+    assert(signals == 0 && errno == 77 && !pc_watch_has_signal(watch));
     close(watch->out);
-    assert(!pc_watch_has_signal(watch));
+    raise(SIGNAL);
+    assert(signals == 0 && !pc_watch_has_signal(watch));
+    close(theirs);
+    end_wait();
+    begin_wait();
+    assert(pc_watch_has_signal(watch));
     end_wait();
 }
 
@@ -1202,6 +1249,7 @@ static void test_a_hold_that_lasts(void)
     const int file = memfd_create("stderr", 0);
     assert(dup2(file, 2) == 2);
     begin_wait();
+    const int few = lowest_file();
     pc_watch_dump_over(watch, 1.0, 0.0);
     traceback = "Stack (most recent call first):\n  a line\n";
     answer = "1 (python) S 1"; /* it is asked though it sleeps */
@@ -1215,12 +1263,17 @@ static void test_a_hold_that_lasts(void)
         look_after(1, 0);
     }
     assert(signals == 2);
-    assert(strcmp(told_of(file), "pycrust: MainThread has held the GIL for 1 s\n"
+    assert(strcmp(told_of(file), "pycrust: MainThread has held the GIL for 1.2 s\n"
                                  "Stack (most recent call first):\n  a line\n") == 0);
     assert(strstr(log_now(), "{\"lasting\": [1, 64.000000000, 1.250000000, ") == logged);
     assert(watch->next_dump == 2.0 && watch->dump_signals == 0);
     look_after(1, 0);
     assert(strcmp(told_of(file), "") == 0 && signals == 2);
+    /* From a thread with a table of its own, which has no stderr: to that of the process. */
+    watch->own_files = 1;
+    tell(watch, "a line\n", 7);
+    assert(strcmp(told_of(file), "a line\n") == 0 && lowest_file() == few);
+    watch->own_files = 0;
     /* Without a traceback, and of another spell: from the start on. */
     begin_spell(watch, holder, switches, hour);
     assert(watch->next_dump == 1.0 && watch->spell.length == 0);
@@ -1229,7 +1282,7 @@ static void test_a_hold_that_lasts(void)
     for (int k = 0; k < 5; k++) {
         look_after(0, 0);
     }
-    assert(strcmp(told_of(file), "pycrust: MainThread has held the GIL for 3 s\n") == 0);
+    assert(strcmp(told_of(file), "pycrust: MainThread has held the GIL for 3.0 s\n") == 0);
     end_wait();
 
     /* Never, unless it is asked for; --abort-over alone tells as well, at its time. */
@@ -1258,7 +1311,7 @@ static void test_a_hold_that_lasts(void)
     }
     int status;
     assert(waitpid(aborts, &status, 0) == aborts && WTERMSIG(status) == SIGABRT);
-    assert(strstr(told_of(file), " for 4 s\npycrust: aborted, as --abort-over asks\n") != NULL);
+    assert(strstr(told_of(file), " for 4.0 s\npycrust: aborted, as --abort-over asks\n") != NULL);
     end_wait();
     traceback = "a line\n";
     assert(dup2(usual, 2) == 2);
@@ -1287,13 +1340,19 @@ static pid_t one_that_waits(void)
     return number;
 }
 
+static uint64_t bit(int signum)
+{
+    return (uint64_t)1 << (signum - 1);
+}
+
 static void test_forwarding(void)
 {
+    const int file = lowest_file();
     handle(SIGTERM, SIG_IGN);
     handle(SIGUSR2, other_handler);
-    pc_forward_begin(SIGTERM);
-    pc_forward_begin(SIGUSR1);
-    pc_forward_begin(SIGUSR2);
+    setpgid(0, 0);
+    pc_forward_begin(bit(SIGTERM) | bit(SIGUSR1) | bit(SIGUSR2));
+    assert(witness > 0 && getpgid(witness) == getpgrp());
     assert(is_handled_by(SIGTERM, SIG_IGN)); /* as under nohup */
     raise(SIGUSR1);                          /* there is no child yet */
     const pid_t waits = one_that_waits();
@@ -1303,19 +1362,32 @@ static void test_forwarding(void)
     pc_forward_to(0);
     const pid_t next = one_that_waits();
     pc_forward_to(next); /* nothing is left over */
+    setpgid(next, next); /* so that what is sent to the group ends it only if it is passed on */
     siginfo_t of_terminal = {.si_signo = SIGUSR1, .si_code = SI_KERNEL};
     errno = 77;
     forward(SIGUSR1, &of_terminal, NULL);
+    kill(0, SIGUSR1);
+    kill(0, SIGUSR2);
+    assert(kill(next, 0) == 0 && waitpid(next, &status, WNOHANG) == 0 && undelivered == 0);
     of_terminal.si_code = SI_USER;
-    assert(kill(next, 0) == 0 && undelivered == 0);
+    noted[SIGUSR2 - 1] = pc_now() - 2.0; /* that was another one */
     forward(SIGUSR2, &of_terminal, NULL);
     assert(errno == 77);
     assert(waitpid(next, &status, 0) == next && WTERMSIG(status) == SIGUSR2);
+    /* Without a witness all is passed on, but for what the terminal sends. */
+    const pid_t last = one_that_waits();
+    pc_forward_to(last);
+    kill(witness, SIGKILL);
+    of_terminal.si_code = SI_KERNEL;
+    forward(SIGUSR1, &of_terminal, NULL);
+    assert(waitpid(last, &status, WNOHANG) == 0);
+    kill(getpid(), SIGUSR1);
+    assert(waitpid(last, &status, 0) == last && WTERMSIG(status) == SIGUSR1);
     pc_forward_to(0);
-    pc_forward_end(SIGTERM);
-    pc_forward_end(SIGUSR1);
-    pc_forward_end(SIGUSR2);
+    const pid_t was = witness;
+    pc_forward_end();
     assert(is_handled_by(SIGUSR1, SIG_DFL) && is_handled_by(SIGUSR2, other_handler));
+    assert(kill(was, 0) != 0 && lowest_file() == file);
     handle(SIGTERM, SIG_DFL);
     handle(SIGUSR2, SIG_DFL);
 }
@@ -1456,6 +1528,7 @@ int main(void)
     test_clock();
     test_what_can_be_read();
     test_threads_of_the_system();
+    test_own_files();
     test_pipe();
     test_signal();
     test_a_holder_that_goes_on();

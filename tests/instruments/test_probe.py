@@ -16,7 +16,7 @@ import sys
 import sysconfig
 import threading
 import time
-from ctypes import CFUNCTYPE, POINTER, c_char, c_char_p, c_double, c_int, c_size_t, c_ulong, c_void_p
+from ctypes import CFUNCTYPE, POINTER, c_char, c_char_p, c_double, c_int, c_size_t, c_uint64, c_ulong, c_void_p
 from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from pathlib import Path
 from types import SimpleNamespace
@@ -101,9 +101,9 @@ TYPES = {
     "pc_watch_note": (None, c_void_p, c_char_p, c_int),
     "pc_watch_log": (c_size_t, c_void_p, c_void_p, c_size_t),
     "pc_watch_over": (c_double, c_void_p),
-    "pc_forward_begin": (None, c_int),
+    "pc_forward_begin": (None, c_uint64),
     "pc_forward_to": (None, c_int),
-    "pc_forward_end": (None, c_int),
+    "pc_forward_end": (None,),
     "pc_readable": (c_int, c_void_p),
     "pc_gettid": (c_int,),
     "pc_is_locked": (c_int, POINTER(Gil)),
@@ -547,11 +547,11 @@ def test_two_threads_stop_it_at_once(hand):
 @needs_the_gil_by_hand
 def test_signals_for_a_child(hand):
     for name in "begin", "to", "end":
-        hand.put(**{f"pc_forward_{name}": lambda number, name=name: hand.calls.append((name, number))})
-    hand.module.forward_begin([2, 15])
+        hand.put(**{f"pc_forward_{name}": lambda *number, name=name: hand.calls.append((name, *number))})
+    hand.module.forward_begin([2, 15, 2])
     hand.module.forward_to(77)
-    hand.module.forward_end([2, 15])
-    assert hand.taken() == [("begin", 2), ("begin", 15), ("to", 77), ("end", 2), ("end", 15)]
+    hand.module.forward_end()
+    assert hand.taken() == [("begin", 1 << 1 | 1 << 14), ("to", 77), ("end",)]
 
 
 # ---- the beat -------------------------------------------------------------------------

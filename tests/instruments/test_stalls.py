@@ -941,6 +941,77 @@ def test_kill_int_ends_the_program(script):
 
 
 @needs_watch
+@pytest.mark.parametrize("name", ["SIGINT", slow("SIGTERM"), slow("SIGUSR1")])
+@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["process", "group"])
+def test_the_program_gets_each_signal_once(script, name, send):
+    """Whether it is sent to the command alone, or to all processes of its group."""
+    path = script(
+        f"""
+        import signal, time
+        count = []
+        signal.signal(signal.{name}, lambda *_: count.append(1))
+        print("ready", flush=True)
+        end = time.monotonic() + 60
+        while not count and time.monotonic() < end:
+            time.sleep(0.01)
+        end = time.monotonic() + 0.5
+        while time.monotonic() < end:
+            time.sleep(0.01)
+        print(len(count))
+        """
+    )
+    command = [sys.executable, "-m", "pycrust", "stalls", path]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stdout.readline() == "ready\n"
+    send(process.pid, getattr(signal, name))
+    out, err = process.communicate(timeout=100)
+    assert (process.returncode, out) == (0, "1\n"), err
+
+
+@needs_watch
+def test_the_descriptors_of_the_program_are_its_own(script, until):
+    """While the watch looks into /proc, no number is taken; and what the program closes is closed."""
+    CLOSE_RANGE = 436
+    if ctypes.CDLL(None).syscall(CLOSE_RANGE, 9999, 9999, 0) != 0:
+        pytest.skip("a thread cannot have a table of its own: that needs Linux 5.9")
+    path = script(
+        """
+        import os, pycrust
+        ends = os.pipe()
+        os.set_blocking(ends[0], False)
+        print("ready", flush=True)
+        for _ in range(4):
+            pycrust.sum_of_squares(3 * 10**9)
+        os.close(ends[1])
+        end_of_file = os.read(ends[0], 1)
+        print(end_of_file)
+        """
+    )
+    command = [sys.executable, "-m", "pycrust", "stalls", path]
+
+    def look():
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert process.stdout.readline() == "ready\n"
+        (pid,) = [
+            child for task in os.listdir(f"/proc/{process.pid}/task")
+            for child in Path(f"/proc/{process.pid}/task/{task}/children").read_text().split()
+            if path in Path(f"/proc/{child}/cmdline").read_text().split("\0")
+            and "pycrust" not in Path(f"/proc/{child}/cmdline").read_text().split("\0")
+        ]  # fmt: skip
+        seen = set()
+        end = time.monotonic() + 0.5
+        while time.monotonic() < end:
+            seen.add(frozenset(os.listdir(f"/proc/{pid}/fd")))
+        out, err = process.communicate(timeout=60)
+        assert out == "b''\n" and len(seen) == 1, (out, seen)
+        return err
+
+    until(lambda err: "program.py:7" in err, look)
+
+
+@needs_watch
 def test_a_signal_before_the_program_has_started(python):
     """It reaches the program as soon as it is there."""
     done = python(
@@ -1038,7 +1109,7 @@ def test_a_hold_that_never_ends_is_told_while_it_lasts(script, end):
     while "in handler" not in "".join(told):
         told.append(process.stderr.readline())
         assert told[-1], told
-    assert re.search(r"pycrust: MainThread has held the GIL for \d+ s", "".join(told))
+    assert re.search(r"pycrust: MainThread has held the GIL for [0-9.]+ s", "".join(told))
     if end == "killed":
         process.send_signal(signal.SIGQUIT)  # of which Python has no handler
     rest = process.communicate(timeout=60)[1]
