@@ -507,7 +507,7 @@ static void *watcher(void *argument)
         }
         if (wait != watch->watched) {
             watch->watched = wait;
-            watch->spell.ident = watch->longest.ident = watch->ident_of_longest = 0;
+            watch->ident_of_longest = watch->spell.ident = watch->longest.ident = 0;
             watch->late = 0.0;
             watch->delay_before = pc_delay_of(watch->beat_tid);
             due = fmax(due, watch->begin);
@@ -732,6 +732,7 @@ static void keep(pc_watch *watch, const char *what, const pc_stall *stall)
                 put_string(watch, stall->file, (int)strlen(stall->file));
                 put(watch, ", %d", stall->line);
                 put_string(watch, stall->function, (int)strlen(stall->function));
+                put(watch, ", %d, %d", stall->end_line, stall->end_column);
             }
         }
         log_record(watch);

@@ -159,9 +159,12 @@ cdef object one_ddof(ddof, correction):
 cdef tuple exact_ddof(ddof):
     """(integer, bits): ddof is integer / 2**bits."""
     whole = hasattr(ddof, "__index__")
-    if not whole and not isinstance(ddof, Real):
-        raise TypeError(f"ddof must be a real number, not {type(ddof).__name__}")
-    number = operator.index(ddof) if whole else float(ddof)
+    try:
+        number = operator.index(ddof) if whole else float(ddof) if isinstance(ddof, Real) else None
+    except TypeError:                       # of an array that is not one integer
+        number = None
+    if number is None:
+        raise TypeError(f"ddof must be one real number, not {type(ddof).__name__}")
     if not number >= 0:
         raise ValueError(f"ddof must not be negative or NaN, but is {shown_int(number) if whole else ddof}")
     if number == np.inf:

@@ -42,6 +42,8 @@ cdef extern from "watch.h" nogil:
     ctypedef struct pc_stall:
         pc_name names[2]
         int line
+        int end_line
+        int end_column
         char file[4096]
         char function[512]
 
@@ -401,6 +403,7 @@ cdef extern from "Python.h":
     int PyFrame_GetLineNumber(PyFrameObject *frame)
     int PyFrame_GetLasti(PyFrameObject *frame)
     PyObject *PyCode_GetCode(PyCodeObject *code)
+    int PyCode_Addr2Location(PyCodeObject *code, int at, int *line, int *column, int *end_line, int *end_column)
     PyObject *PyImport_GetModuleDict()
     PyObject *PyModule_GetDict(PyObject *module)
     PyObject *PyObject_GenericGetDict(PyObject *object, void *context)
@@ -478,7 +481,7 @@ cdef void place_thread(pc_stall *stall, unsigned long ident) noexcept:
     cdef PyCodeObject *code
     cdef PyObject *instructions
     cdef const unsigned char *bytes_
-    cdef int at
+    cdef int at, line, column
     while state != NULL and (<const unsigned long *>(<const char *>state + the_gil.ident_in_state))[0] != ident:
         state = PyThreadState_Next(state)
     frame = NULL if state == NULL else PyThreadState_GetFrame(state)
@@ -498,6 +501,8 @@ cdef void place_thread(pc_stall *stall, unsigned long ident) noexcept:
             and copy(stall.function, sizeof(stall.function), code.co_qualname)
         ):
             stall.line = PyFrame_GetLineNumber(frame)
+            if not PyCode_Addr2Location(code, at, &line, &column, &stall.end_line, &stall.end_column):
+                stall.end_line = 0
         Py_XDECREF(instructions)
     Py_XDECREF(<PyObject *>code)
     Py_XDECREF(<PyObject *>frame)

@@ -893,7 +893,7 @@ static void test_watcher(void)
     pthread_getname_np(pthread_self(), before, sizeof before);
     watch->wait = 0;
     watch->beat_tid = OTHER;
-    watch->spell.ident = watch->longest.ident = watch->ident_of_longest = 99;
+    watch->ident_of_longest = watch->spell.ident = watch->longest.ident = 99;
     turn = 0;
     step = happens;
     assert(watcher(watch) == NULL && turn == 7 && held == 0);
@@ -1153,6 +1153,8 @@ static void test_log(void)
     strcpy(stall.names[1].thread, "w\xc3\xb6 \"1\"");
     stall.names[1].ident = 77;
     stall.line = 12;
+    stall.end_line = 13;
+    stall.end_column = 70;
     strcpy(stall.file, "/a\t.py");
     strcpy(stall.function, "f");
     stall.direct = 1;
@@ -1163,7 +1165,7 @@ static void test_log(void)
                   "{\"stall\": [3, 64.250000000, 0.500000000, 0.125000000, 0.000000001, "
                   "0.500000000, 2.000000000, 0.250000000, 12.000000000, -0.500000000, 8, 2, "
                   "\"w\xc3\xb6 \\\"1\\\"\", \"l\\u000a\\\"\\\\\x7f\", "
-                  "\"/a\\u0009.py\", 12, \"f\"]}\n") == 0);
+                  "\"/a\\u0009.py\", 12, \"f\", 13, 70]}\n") == 0);
     stall.direct = 0; /* it is where another thread is */
     stall.spell.length = 0;
     pc_watch_keep(watch, &stall);

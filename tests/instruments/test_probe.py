@@ -70,8 +70,8 @@ class Name(ctypes.Structure):
 class CStall(ctypes.Structure):
     _fields_ = [
         ("begin", c_double), ("end", c_double), ("switches", c_ulong), ("late", c_double), ("delay", c_double),
-        ("direct", c_int), ("spell", Spell), ("names", Name * 2), ("line", c_int), ("file", c_char * 4096),
-        ("function", c_char * 512),
+        ("direct", c_int), ("spell", Spell), ("names", Name * 2), ("line", c_int), ("end_line", c_int),
+        ("end_column", c_int), ("file", c_char * 4096), ("function", c_char * 512),
     ]  # fmt: skip
 
 
@@ -662,6 +662,8 @@ def test_a_stall_is_kept(hand):
     assert stall.names[1].thread == b""
     # Whoever had the GIL was at the end of a call.
     assert Path(stall.file.decode()) == Path(__file__) and stall.line > 0
+    source = Path(__file__).read_text().splitlines()
+    assert stall.end_line == stall.line and stall.end_column == source[stall.line - 1].rindex(")") + 1
     assert stall.function == b"ByHand.start.<locals>.<lambda>"
     assert stalled(hand, [0.24999]) == []
     assert len(stalled(hand, [0.3, 0.25])) == 2

@@ -19,7 +19,7 @@ from cases import slow
 import pycrust
 from pycrust import _probe
 from pycrust.bench import stalls
-from pycrust.bench.stalls import Place, Seen, Stall, called_functions, read, stack_of
+from pycrust.bench.stalls import Place, Seen, Stall, called_function, read, stack_of
 
 pytestmark = pytest.mark.measures
 
@@ -66,6 +66,9 @@ def test_who_goes_on_though_asked_holds_the_gil():
         ({"ignored": 0.001}, "unknown"),  # it gave the GIL away when asked
         ({"ignored": 0.001, "switches": 5}, "contention"),
         ({"switches": 5}, "held"),  # the last of several held it
+        ({"seconds": 0.021, "watched": 0.019, "cpu": 0.019}, "held"),
+        ({"seconds": 0.025, "watched": 0.018, "cpu": 0.012}, "no core"),  # with a core it would not have counted
+        ({"switches": 2, "seconds": 0.03, "watched": 0.013, "cpu": 0.013}, "contention"),
         ({"collecting": 40}, "gc"),
         ({"collecting": 3}, "held"),
         ({"cpu": 0.008, "ignored": 0.001}, "no core"),  # the holder did not run
@@ -121,9 +124,34 @@ def test_what_to_try_comes_from_the_imports(tmp_path):
     path.write_text(
         "import json as j\nfrom zlib import crc32\nimport nowhere_at_all\nj.dumps(1)\ncrc32(b'')\nnowhere_at_all.f()\nj\n"
     )
-    assert [list(called_functions(Place(str(path), line, "f"))) for line in (4, 5, 6, 7)] == [
-        ["json:dumps"], ["zlib:crc32"], [], [],
+    assert [called_function(Place(str(path), line, "f")) for line in (4, 5, 6, 7)] == [
+        "json:dumps", "zlib:crc32", None, None,
     ]  # fmt: skip
+
+
+def test_of_several_calls_the_guilty_one_is_named(tmp_path):
+    path = tmp_path / "app.py"
+    path.write_text("import json, zlib\nname = 'ü'; print(zlib.crc32(json.dumps(name)\n    .encode()))\n")
+    place = Place(str(path), 2, "f")
+    line = path.read_bytes().splitlines()[1]
+    assert called_function(place, (2, line.index(b"dumps(name)") + len(b"dumps(name)"))) == "json:dumps"
+    assert called_function(place, (3, len("    .encode())"))) == "zlib:crc32"
+    assert called_function(place, (3, len("    .encode()))"))) is None  # of print
+    assert called_function(place, (3, len("    .encode()"))) is None
+    assert called_function(place) is None  # which of them is not known
+
+
+@watches_this_process
+def test_the_call_that_held(until, tmp_path):
+    path = tmp_path / "app.py"
+    path.write_text("import math, pycrust\ndef f(): return math.sqrt(pycrust.sum_of_squares(3 * 10**9)) + abs(-1)\n")
+    names = {}
+    exec(compile(path.read_text(), path, "exec"), names)
+
+    def look():
+        return [line.try_threadable() for line in watched(names["f"]).lines if line.place.file == str(path)]
+
+    assert until(bool, look) == ["pycrust:sum_of_squares"]
 
 
 # ---- lines that hold the GIL ------------------------------------------------------
@@ -539,6 +567,41 @@ def test_python_itself_answers(command):
     done = run(*command)
     assert same(done, plain), (done, plain)
     assert "Traceback" not in done.stderr.removeprefix(plain.stderr)
+
+
+@needs_watch
+@pytest.mark.parametrize(
+    "code", ["import sys; print(sys.argv)", "def f(:", slow("1 / 0"), slow("import sys; sys.exit(3)")]
+)
+def test_code_on_the_command_line(code):
+    plain = subprocess.run([sys.executable, "-c", code, "-c", "--json"], capture_output=True, text=True)
+    done = run("-c", code, "-c", "--json")
+    assert same(done, plain), (done, plain)
+    assert ("of the time covered" in done.stderr) == (code != "def f(:")
+
+
+@needs_watch
+@pytest.mark.parametrize("status", [0, 3])
+def test_a_report_that_cannot_be_written(tmp_path, status):
+    """The exit status is the program's all the same; and the files are written."""
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no full disk here")
+    command = f"{sys.executable} -m pycrust stalls --json {tmp_path / 'out.json'} -c 'raise SystemExit({status})'"
+    assert subprocess.run(["sh", "-c", f"exec {command} 2> /dev/full"]).returncode == status
+    assert json.loads((tmp_path / "out.json").read_text())["schema"] == "pycrust.bench.stalls"
+    end, other = os.pipe()
+    os.close(end)
+    assert subprocess.run(["sh", "-c", f"exec {command}"], stderr=other).returncode == status
+    os.close(other)
+
+
+@needs_watch
+def test_figures_that_cannot_be_written():
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no full disk here")
+    done = run("-c", "pass", options=["--json", "/dev/full"])
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert "/dev/full could not be written" in done.stderr
 
 
 @needs_watch

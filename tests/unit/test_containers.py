@@ -622,7 +622,7 @@ def test_integers_that_python_does_not_print():
         pycrust.var([1.0], ddof=-large)
     with pytest.raises(np.exceptions.AxisError, match="an integer of"):
         pycrust.sum([1.0], axis=large)
-    with pytest.raises(ValueError, match="this process may use"):
+    with pytest.raises(ValueError, match="no thread at all"):
         pycrust.sum([1.0], workers=-large)
 
 
@@ -653,3 +653,16 @@ def test_correction_of_an_accumulator():
     assert total.std(correction=1) == total.std(1)
     with pytest.raises(TypeError, match="two names of one thing"):
         total.var(1, correction=1)
+
+
+@pytest.mark.parametrize("ddof", [np.array([0, 1]), np.array([1]), np.array(1.5), [0, 1], "1", 1j])
+def test_ddof_is_one_number(ddof):
+    for call in (
+        lambda: pycrust.var([1.0, 2.0], ddof=ddof),
+        lambda: pycrust.std(np.ones((2, 3)), axis=0, ddof=ddof),
+        lambda: pycrust.nanvar([1.0, 2.0], correction=ddof),
+        lambda: pycrust.Accumulator([1.0, 2.0]).var(ddof),
+    ):
+        with pytest.raises(TypeError, match=f"ddof must be one real number, not {type(ddof).__name__}"):
+            call()
+    assert pycrust.var([1.0, 2.0], ddof=np.array(1)) == 0.5
