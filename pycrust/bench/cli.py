@@ -168,7 +168,11 @@ def make_parser() -> argparse.ArgumentParser:
         help="run a module, with the arguments that follow",
     )
     stalled.add_argument(
-        "-c", dest="code", nargs=argparse.REMAINDER, metavar="CODE", help="run this code, with the arguments that follow"
+        "-c",
+        dest="code",
+        nargs=argparse.REMAINDER,
+        metavar="CODE",
+        help="run this code, with the arguments that follow",
     )
     stalled.add_argument(
         "script", nargs=argparse.REMAINDER, metavar="SCRIPT", help="the script to run, and its arguments"

@@ -7,6 +7,7 @@ import math
 import mmap
 import operator
 import re
+import warnings
 from collections import UserList, deque
 from decimal import Decimal
 from fractions import Fraction
@@ -581,6 +582,76 @@ def test_small_numbers_of_ml_dtypes(name):
     for function in ("sum", "mean", "var"):
         assert getattr(pycrust, function)(a, where=finite) == getattr(reference, function)(wide[finite])
     assert pycrust.sum(a[:2]) == wide[:2].sum()
+
+
+@pytest.fixture
+def torch():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what torch itself calls experimental, or will drop
+        yield pytest.importorskip("torch")
+
+
+def test_tensors_of_torch(torch):
+    """In their own dtype, in any layout, without a copy of more."""
+    a = torch.tensor([[A, 7, B], [1, B, 2]])
+    takes(a, a.tolist())
+    takes(a.T, a.T.tolist())
+    takes(a[:, ::2], a[:, ::2].tolist())
+    takes(torch.tensor([A, B]).expand(3, 2), [[A, B]] * 3)
+    assert pycrust.sum(a, axis=0).tolist() == [A + 1, B + 7, B + 2]
+    assert pycrust.sum(a, where=a > 2) == A + 7 + 2 * B
+    assert pycrust.sum([a[0, 0], a[0, 2]]) == A + B
+    assert pycrust.Accumulator(a).sum() == A + 2 * B + 10
+    for name in (
+        "bool",
+        "uint8",
+        "int8",
+        "int16",
+        "int32",
+        "uint16",
+        "uint32",
+        "uint64",
+        "float16",
+        "float32",
+        "float64",
+    ):
+        assert pycrust.var(torch.tensor([1, 0, 1, 0]).to(getattr(torch, name))) == 0.25
+    z = torch.tensor([1 + 2j, 3 - 1j])
+    for name in ("complex32", "complex64", "complex128"):
+        assert pycrust.sum(z.to(getattr(torch, name)).conj()) == 4 - 1j
+    assert pycrust.sum(z.conj().imag) == -1
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e8m0fnu"])
+def test_small_numbers_of_torch(torch, name):
+    """Every one of them, exactly."""
+    small = getattr(pytest.importorskip("ml_dtypes"), name)
+    every = np.arange(256 ** np.dtype(small).itemsize, dtype=f"u{np.dtype(small).itemsize}")
+    wide = every.view(small).astype(np.float32)
+    finite = np.isfinite(wide)
+    a = torch.from_numpy(every.astype("i2") if every.itemsize == 2 else every).view(getattr(torch, name))
+    for function in ("sum", "mean", "var"):
+        assert getattr(pycrust, function)(a, where=finite) == getattr(reference, function)(wide[finite])
+
+
+def test_tensors_that_are_refused(torch):
+    a = torch.ones(3, requires_grad=True)
+    with pytest.raises(TypeError, match=r"a requires a gradient, .* pass a\.detach\(\)"):
+        pycrust.sum(a)
+    with pytest.raises(TypeError, match=r"pass a\[1\]\.detach\(\)"):
+        pycrust.sum([1.0, a[0]])
+    assert pycrust.sum(a.detach()) == 3.0
+    with pytest.raises(TypeError, match=r"on the device meta: pass a\.cpu\(\)"):
+        pycrust.sum(torch.ones(3, device="meta"))
+    with pytest.raises(TypeError, match="to_dense"):
+        pycrust.sum(a.detach().to_sparse())
+    with pytest.raises(TypeError, match=r"a tensor of torch\.qint8, cannot be read"):
+        pycrust.sum(torch.quantize_per_tensor(a.detach(), 0.1, 0, torch.qint8))
+    masked = torch.masked.masked_tensor(a.detach(), torch.tensor([True, False, True]))
+    with pytest.raises(TypeError, match="cannot be read"):
+        pycrust.mean(masked)
+    with pytest.raises(TypeError, match="out must be a plain array"):
+        pycrust.sum(torch.ones(2, 3), axis=0, out=torch.empty(3))
 
 
 def test_h5py_and_zarr(tmp_path):
