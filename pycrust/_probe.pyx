@@ -343,11 +343,15 @@ cdef class Watch:
         program would run in it.
         """
         cdef double mean = BEAT
-        cdef double wait
+        cdef double wait = -1.0
         cdef bint counts = False
         cdef bint alive = True
         while alive:
-            with nogil:
+            with nogil:  # once each time: whoever takes the GIL waits for it, and only the wait from the ask on is timed
+                if wait >= 0.0:
+                    pc_watch_judge(self.watch, &self.stall if counts else NULL)
+                if counts:
+                    pc_watch_keep(self.watch, &self.stall)
                 while True:
                     alive = pc_watch_nap(self.watch, mean)
                     mean = BEAT
@@ -357,13 +361,11 @@ cdef class Watch:
             counts = alive and wait >= pc_watch_over(self.watch)
             if counts:
                 tell(self.watch, &self.stall)  # before the holder goes on
-            with nogil:
-                pc_watch_judge(self.watch, &self.stall if counts else NULL)
-                if counts:
-                    pc_watch_keep(self.watch, &self.stall)
             # Python code, asked for the GIL, gives it after a switch interval. Being asked too often would slow it.
             # But one stall may follow another at once.
             mean = 0.0 if counts else min(max(BEAT, 2.0 * wait), SLOWEST_BEAT)
+        with nogil:
+            pc_watch_judge(self.watch, NULL)
 
 
 MOST_STALLS = PC_MOST_STALLS

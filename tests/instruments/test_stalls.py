@@ -1149,6 +1149,59 @@ def test_a_stall_right_after_another_is_not_lost(script, until):
     until(lambda done: count(done) >= 8, lambda: run(path, options=["--json", "-"]))
 
 
+@needs_watch
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("hold", ["libc.usleep(400_000)", "pycrust.sum_of_squares(n)"], ids=["asleep", "running"])
+def test_none_of_fifty_stalls_is_lost(script, tmp_path, hold):
+    """What they come to is known from a thread of the program whose heart stands still meanwhile, and from the holder."""
+    path = script(
+        f"""
+        import ctypes, json, threading, time, pycrust
+        libc = ctypes.PyDLL(None)
+
+        def ran(n):
+            start = time.thread_time()
+            pycrust.sum_of_squares(n)
+            return time.thread_time() - start
+        n = int(0.4 / ran(2 * 10**8) * 2 * 10**8)
+
+        gaps, ended = [], []
+        def heart():
+            before = time.perf_counter()
+            while not ended:
+                time.sleep(0.001)
+                now = time.perf_counter()
+                if now - before > 0.3:
+                    gaps.append((before, now))
+                before = now
+        thread = threading.Thread(target=heart)
+        thread.start()
+        holds = []
+        for k in range(50):
+            time.sleep(0.02 * (k % 4))
+            start = (time.perf_counter(), time.thread_time())
+            {hold}
+            holds.append((*start, time.perf_counter(), time.thread_time()))
+        time.sleep(0.05)
+        ended.append(True)
+        thread.join()
+        stood_still = [any(a < end and b > start for a, b in gaps) for start, _, end, _ in holds]
+        print(json.dumps([sum(stood_still), sum(after - before for _, before, _, after in holds)]))
+        """
+    )
+    done = run(path, options=["--json", "out.json"], cwd=tmp_path, timeout=500)
+    stood_still, ran = json.loads(done.stdout)
+    assert stood_still == 50
+    written = json.loads((tmp_path / "out.json").read_text())
+    held = [stall for stall in written["stalls"] if stall["label"] == "held" and stall["seconds"] > 0.2]
+    assert len(held) == 50, done.stderr
+    (line,) = {(stall["stack"][0]["file"], stall["stack"][0]["line"]) for stall in held if stall["stack"]}
+    assert line == (path, 31)
+    truth = ran if "sum" in hold else 50 * 0.4
+    assert sum(stall["seconds"] for stall in held) >= 0.8 * truth * written["watch"]["coverage"], done.stderr
+
+
 # ---- a hold that lasts -------------------------------------------------------------------
 
 
