@@ -61,6 +61,13 @@ class UserError(Exception):
     """An error that the user can correct: reported without a traceback."""
 
 
+class HelpOfStalls(argparse.HelpFormatter):
+    def _format_args(self, action: argparse.Action, default_metavar: str) -> str:
+        """Where all that follows is taken, argparse would leave out what it is."""
+        usual = super()._format_args(action, default_metavar)
+        return f"{action.metavar} ..." if usual == "..." else usual
+
+
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="pycrust", description="Sums you can thread, and trust: measure what the GIL costs on your machine."
@@ -132,7 +139,12 @@ def make_parser() -> argparse.ArgumentParser:
     stalled = commands.add_parser(
         "stalls",
         help="run a program and report which of its lines hold the GIL, for how long and how often",
-        usage="pycrust stalls [options] (SCRIPT | -m MODULE | -c CODE) [arguments]",
+        formatter_class=HelpOfStalls,
+        usage="pycrust stalls [-h] [--over MS] [--fail-over MS]\n"
+        "                      [--dump-over S] [--abort-over S]\n"
+        "                      [--signal NAME] [--plot FILE.png]\n"
+        "                      [--json FILE]\n"
+        "                      (SCRIPT | -m MODULE | -c CODE) ...",
         description="Run a program and report which of its lines hold the GIL, so that no other Python thread can run: "
         "for how long and how often. The report goes to stderr; the exit status is the program's.",
     )
@@ -161,18 +173,10 @@ def make_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     add_outputs(stalled)
     stalled.add_argument(
-        "-m",
-        dest="module",
-        nargs=argparse.REMAINDER,
-        metavar="MODULE",
-        help="run a module, with the arguments that follow",
+        "-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE", help="run a module, with the arguments that follow"
     )
     stalled.add_argument(
-        "-c",
-        dest="code",
-        nargs=argparse.REMAINDER,
-        metavar="CODE",
-        help="run this code, with the arguments that follow",
+        "-c", dest="code", nargs=argparse.REMAINDER, metavar="CODE", help="run this code, with the arguments that follow"
     )
     stalled.add_argument(
         "script", nargs=argparse.REMAINDER, metavar="SCRIPT", help="the script to run, and its arguments"
@@ -413,8 +417,8 @@ def run_stalls(options: argparse.Namespace) -> int:
     check_outputs(options)
     command = options.script
     for option, given in ("-m", options.module), ("-c", options.code):
-        if given is not None:
-            command = [option, *given] if given else []
+        if given is not None:  # from an argument -- on the rest is in `script`
+            command = [option, *given, *options.script] if given else []
     if not command:
         raise UserError(
             "stalls needs a program: a script, or -m and a module, or -c and code, and the arguments of the program"

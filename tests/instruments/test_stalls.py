@@ -486,11 +486,12 @@ HOLDER = """
 def test_command_end_to_end(script, tmp_path, until):
     path = script(HOLDER)
     options = ["--json", "out.json", "--plot", "out.png", "--over", "25"]
+    arguments = ["-x", "--json", "its own", "--", "-m"]
 
     def watched_run():
-        done = run(path, "-x", "--json", "its own", options=options, cwd=tmp_path)
+        done = run(path, *arguments, options=options, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
-        assert done.stdout == f"{[path, '-x', '--json', 'its own']} __main__\n"
+        assert done.stdout == f"{[path, *arguments]} __main__\n"
         return done
 
     done = until(lambda done: "program.py:5 handler" in done.stderr, watched_run)
@@ -574,8 +575,9 @@ def test_python_itself_answers(command):
     "code", ["import sys; print(sys.argv)", "def f(:", slow("1 / 0"), slow("import sys; sys.exit(3)")]
 )
 def test_code_on_the_command_line(code):
-    plain = subprocess.run([sys.executable, "-c", code, "-c", "--json"], capture_output=True, text=True)
-    done = run("-c", code, "-c", "--json")
+    command = ["-c", code, "-c", "--json", "-m", "x", "--", "--over", "--"]
+    plain = subprocess.run([sys.executable, *command], capture_output=True, text=True)
+    done = run(*command)
     assert same(done, plain), (done, plain)
     assert ("of the time covered" in done.stderr) == (code != "def f(:")
 
@@ -648,6 +650,7 @@ def test_ctrl_c_is_the_programs(script):
     [
         ([], "needs a program"),
         (["-m"], "needs a program"),
+        (["-c"], "needs a program"),
         (["--over", "nothing", "x.py"], "not a time in milliseconds"),
         (["--over", "1", "x.py"], "twice the switch interval"),
         (["--signal", "SIGNOTHING", "x.py"], "there is no signal 'SIGNOTHING'"),
