@@ -84,34 +84,32 @@ cdef extern from "core.h" nogil:
     ctypedef struct pc_accumulator:
         uint64_t count
 
-    void pc_accumulator_clear(pc_accumulator *acc, pc_statistic result) noexcept
-    void pc_accumulator_clear_bounded(pc_accumulator *acc, pc_statistic result) noexcept
+    void pc_accumulator_clear(pc_accumulator *acc, pc_statistic statistic) noexcept
+    void pc_accumulator_clear_bounded(pc_accumulator *acc, pc_statistic statistic) noexcept
     pc_status pc_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other) noexcept
     void pc_accumulator_scale(pc_accumulator *acc, uint64_t factor) noexcept
     uint32_t pc_accumulator_nonfinite(const pc_accumulator *acc) noexcept
-    void pc_accumulator_add_nonfinite(pc_accumulator *acc, uint32_t special) noexcept
-    size_t pc_accumulator_export(const pc_accumulator *acc, pc_moment part, uint64_t *words,
+    void pc_accumulator_add_nonfinite(pc_accumulator *acc, uint32_t nonfinite) noexcept
+    size_t pc_accumulator_export(const pc_accumulator *acc, pc_moment moment, uint64_t *words,
                                  int *exponent, int *negative) noexcept
-    pc_status pc_accumulator_import(pc_accumulator *acc, pc_moment part, const uint64_t *words,
+    pc_status pc_accumulator_import(pc_accumulator *acc, pc_moment moment, const uint64_t *words,
                                     size_t count, int exponent, int negative) noexcept
 
     ctypedef struct pc_output_spec:
-        pc_statistic result
+        pc_statistic statistic
         pc_type type
-        int parts
+        int components
         uint64_t ddof
         unsigned ddof_bits
 
-    pc_status pc_accumulator_round(const pc_accumulator *acc, const pc_output_spec *figure, char *out) noexcept
+    pc_status pc_accumulator_round(const pc_accumulator *acc, const pc_output_spec *spec, char *out) noexcept
     void pc_round_words(const uint64_t *words, size_t count, int exponent, int negative, int root,
                         pc_type type, char *out) noexcept
-    void pc_add_numbers(pc_accumulator *acc, pc_type type, int parts, const char *data, size_t count) noexcept
-    pc_status pc_reduce_contiguous(pc_type type, int parts, const char *data, size_t count,
-                           const pc_output_spec *figure, pc_accumulator *acc, char *out) noexcept
+    void pc_add_numbers(pc_accumulator *acc, pc_type type, int components, const char *data, size_t count) noexcept
     uint64_t pc_rounding_test_failures() noexcept
 
     const size_t PC_TILE
-    const size_t PC_LEAST_SUMS
+    const size_t PC_MIN_SUMS
 
     ctypedef struct pc_axis:
         size_t length
@@ -121,7 +119,7 @@ cdef extern from "core.h" nogil:
 
     ctypedef struct pc_array:
         pc_type type
-        int parts
+        int components
         int swapped
         const char *data
         const char *mask
@@ -136,13 +134,15 @@ cdef extern from "core.h" nogil:
     size_t pc_array_reduction_length(const pc_array *array) noexcept
     int pc_array_boundable(const pc_array *array) noexcept
 
-    ctypedef struct pc_sum:
+    ctypedef struct pc_tile_sum:
         pc_accumulator total
         ptrdiff_t offset
 
     size_t pc_array_tile(const pc_array *array, size_t first, size_t last) noexcept
     void pc_add_tile(const pc_array *array, size_t first, size_t count, size_t start, size_t stop,
-                      pc_sum *sums) noexcept
-    pc_status pc_write_tile(const pc_sum *sums, size_t count, const pc_output_spec *figure, char *out) noexcept
-    pc_status pc_reduce(const pc_array *array, size_t first, size_t last, const pc_output_spec *figure,
-                        char *out, pc_sum *sums) noexcept
+                      pc_tile_sum *sums) noexcept
+    pc_status pc_write_tile(const pc_tile_sum *sums, size_t count, const pc_output_spec *spec, char *out) noexcept
+    pc_status pc_reduce(const pc_array *array, size_t first, size_t last, const pc_output_spec *spec,
+                        char *out, pc_tile_sum *sums) noexcept
+    pc_status pc_reduce_contiguous(pc_type type, int components, const char *data, size_t count,
+                                   int skip_nan, const pc_output_spec *spec, pc_tile_sum *sum, char *out) noexcept
