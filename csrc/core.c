@@ -21,13 +21,13 @@ static int is_statistic(pc_statistic statistic)
 /* Whether a result may have that type; *spec is then for the core. */
 static int specify(pc_statistic statistic, uint64_t ddof, pc_type out_type, pc_output_spec *spec)
 {
-    spec->result = statistic;
-    spec->parts = split(out_type, &spec->type);
+    spec->statistic = statistic;
+    spec->components = split(out_type, &spec->type);
     spec->ddof = ddof;
     spec->ddof_bits = 0;
-    if (!is_statistic(statistic) || spec->parts == 0)
+    if (!is_statistic(statistic) || spec->components == 0)
         return 0;
-    if (spec->parts == 2)
+    if (spec->components == 2)
         return is_linear(statistic);
     return is_float(out_type) || ((out_type == PC_INT64 || out_type == PC_UINT64) &&
                                   (statistic == PC_SUM || statistic == PC_SUMSQ));
@@ -49,12 +49,12 @@ static size_t api_accumulator_size(void)
 static pc_status api_accumulator_add(pc_accumulator *acc, pc_type type, const void *data,
                                      size_t count)
 {
-    const int parts = split(type, &type);
-    if (!parts)
+    const int components = split(type, &type);
+    if (!components)
         return PC_INVALID;
     if (count > UINT64_MAX - acc->count)
         return PC_TOO_LARGE;
-    pc_add_numbers(acc, type, parts, data, count);
+    pc_add_numbers(acc, type, components, data, count);
     return PC_OK;
 }
 
@@ -78,8 +78,8 @@ static pc_status api_accumulator_result(const pc_accumulator *acc, pc_statistic 
     if (!specify(statistic, ddof, out_type, &spec) || sums_for(statistic) & ~acc->flags)
         return PC_INVALID;
     const uint32_t nonfinite = pc_accumulator_nonfinite(acc);
-    const int complex = acc->part[PC_IMAGINARY].flags || nonfinite >> PC_NONFINITE_BITS;
-    if (complex && spec.parts == 1 && is_linear(statistic))
+    const int complex = acc->windows[PC_IMAGINARY].flags || nonfinite >> PC_NONFINITE_BITS;
+    if (complex && spec.components == 1 && is_linear(statistic))
         return PC_INVALID;
     if (nonfinite && !is_float(spec.type))
         return PC_TOO_LARGE;
@@ -89,19 +89,19 @@ static pc_status api_accumulator_result(const pc_accumulator *acc, pc_statistic 
 static pc_status api_reduce(pc_type type, const void *data, size_t count, pc_statistic statistic,
                             uint64_t ddof, pc_type out_type, void *out)
 {
-    pc_accumulator acc;
+    pc_tile_sum sum;
     pc_output_spec spec;
     pc_type real;
-    const int parts = split(type, &real);
-    if (!parts || !specify(statistic, ddof, out_type, &spec))
+    const int components = split(type, &real);
+    if (!components || !specify(statistic, ddof, out_type, &spec))
         return PC_INVALID;
-    if (parts == 2 && spec.parts == 1 && is_linear(statistic))
+    if (components == 2 && spec.components == 1 && is_linear(statistic))
         return PC_INVALID;
     if (is_float(spec.type))
-        return pc_reduce_contiguous(real, parts, data, count, &spec, &acc, out);
-    pc_accumulator_clear(&acc, statistic); /* an integer result needs the exact sum */
-    pc_add_numbers(&acc, real, parts, data, count);
-    return api_accumulator_result(&acc, statistic, ddof, out_type, out);
+        return pc_reduce_contiguous(real, components, data, count, 0, &spec, &sum, out);
+    pc_accumulator_clear(&sum.total, statistic); /* an integer result needs the exact sum */
+    pc_add_numbers(&sum.total, real, components, data, count);
+    return api_accumulator_result(&sum.total, statistic, ddof, out_type, out);
 }
 
 static pc_status api_sum_of_squares(uint64_t n, pc_u128 *sum)

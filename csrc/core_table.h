@@ -25,24 +25,25 @@ typedef struct {
     void (*formula)(uint64_t n, pc_u128 *sum);
     void (*formula_many)(const int64_t *n, size_t count, uint64_t *lo, uint64_t *hi);
     void (*round_many)(const uint64_t *lo, const uint64_t *hi, size_t count, double *out);
-    void (*accumulator_clear)(pc_accumulator *acc, pc_statistic result);
-    void (*accumulator_clear_bounded)(pc_accumulator *acc, pc_statistic result);
+    void (*accumulator_clear)(pc_accumulator *acc, pc_statistic statistic);
+    void (*accumulator_clear_bounded)(pc_accumulator *acc, pc_statistic statistic);
     pc_status (*accumulator_merge)(pc_accumulator *acc, const pc_accumulator *other);
     void (*accumulator_scale)(pc_accumulator *acc, uint64_t factor);
     uint32_t (*accumulator_nonfinite)(const pc_accumulator *acc);
-    void (*accumulator_add_nonfinite)(pc_accumulator *acc, uint32_t special);
-    size_t (*accumulator_export)(const pc_accumulator *acc, pc_moment part, uint64_t *words,
+    void (*accumulator_add_nonfinite)(pc_accumulator *acc, uint32_t nonfinite);
+    size_t (*accumulator_export)(const pc_accumulator *acc, pc_moment moment, uint64_t *words,
                                  int *exponent, int *negative);
-    pc_status (*accumulator_import)(pc_accumulator *acc, pc_moment part, const uint64_t *words,
+    pc_status (*accumulator_import)(pc_accumulator *acc, pc_moment moment, const uint64_t *words,
                                     size_t count, int exponent, int negative);
-    pc_status (*accumulator_round)(const pc_accumulator *acc, const pc_output_spec *figure,
+    pc_status (*accumulator_round)(const pc_accumulator *acc, const pc_output_spec *spec,
                                    char *out);
     void (*round_words)(const uint64_t *words, size_t count, int exponent, int negative, int root,
                         pc_type type, char *out);
-    void (*add_numbers)(pc_accumulator *acc, pc_type type, int parts, const char *data,
+    void (*add_numbers)(pc_accumulator *acc, pc_type type, int components, const char *data,
                         size_t count);
-    pc_status (*reduce_contiguous)(pc_type type, int parts, const char *data, size_t count,
-                                   const pc_output_spec *figure, pc_accumulator *acc, char *out);
+    pc_status (*reduce_contiguous)(pc_type type, int components, const char *data, size_t count,
+                                   int skip_nan, const pc_output_spec *spec, pc_tile_sum *sum,
+                                   char *out);
     uint64_t (*rounding_test_failures)(void);
     void (*array_arrange)(pc_array *array);
     size_t (*array_outputs)(const pc_array *array);
@@ -50,11 +51,11 @@ typedef struct {
     int (*array_boundable)(const pc_array *array);
     size_t (*array_tile)(const pc_array *array, size_t first, size_t last);
     void (*add_tile)(const pc_array *array, size_t first, size_t count, size_t start, size_t stop,
-                     pc_sum *sums);
-    pc_status (*write_tile)(const pc_sum *sums, size_t count, const pc_output_spec *figure,
+                     pc_tile_sum *sums);
+    pc_status (*write_tile)(const pc_tile_sum *sums, size_t count, const pc_output_spec *spec,
                             char *out);
     pc_status (*reduce)(const pc_array *array, size_t first, size_t last,
-                        const pc_output_spec *figure, char *out, pc_sum *sums);
+                        const pc_output_spec *spec, char *out, pc_tile_sum *sums);
 } pc_core_table;
 
 extern const pc_core_table pc_core;

@@ -76,16 +76,16 @@ void pc_round_many(const uint64_t *lo, const uint64_t *hi, size_t count, double 
 
 /* ---- exact running sums (sums/accumulator.c) -------------------------------- */
 
-/* An integer in two's complement, times 2^exponent: part of an accumulator. */
+/* An integer in two's complement, times 2^exponent: the sum of a moment. */
 typedef struct {
-    uint64_t window[4];
+    uint64_t words[4];
     uint64_t error_bound; /* of a bounded sum */
     uint32_t flags;
     int32_t exponent;
 } pc_window;
 
-/* The sums: of the squares, of the numbers (of complex ones: of their real parts), of their
- * imaginary parts. */
+/* The sums: of the squares, of the numbers (of complex ones: of their real components), of their
+ * imaginary components. */
 typedef enum { PC_SQUARES, PC_NUMBERS, PC_IMAGINARY } pc_moment;
 
 #define PC_LIMBS 68 /* of the squares; each of the others has half as many */
@@ -94,18 +94,18 @@ typedef enum { PC_SQUARES, PC_NUMBERS, PC_IMAGINARY } pc_moment;
 struct pc_accumulator {
     uint64_t count; /* how many numbers were added; a complex one is one */
     uint32_t flags;
-    pc_window part[3];
+    pc_window windows[3];
     uint64_t limb[2 * PC_LIMBS];
 };
 
 /* Make it empty, to keep the sums that `result` needs: PC_VAR both, PC_SUMSQ those of the squares
  * alone, PC_SUM those of the numbers alone. */
-void pc_accumulator_clear(pc_accumulator *acc, pc_statistic result);
+void pc_accumulator_clear(pc_accumulator *acc, pc_statistic statistic);
 
 /* The same for a bounded sum, of floats only: much faster, with an error bound that nearly always
  * determines the rounded result. If not, pc_accumulator_round returns PC_INCONCLUSIVE. Nothing else
  * can be read from it. */
-void pc_accumulator_clear_bounded(pc_accumulator *acc, pc_statistic result);
+void pc_accumulator_clear_bounded(pc_accumulator *acc, pc_statistic statistic);
 
 /* acc += other; PC_TOO_LARGE, and no change, if they count 2^64 numbers or more. */
 pc_status pc_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other);
@@ -113,29 +113,30 @@ pc_status pc_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other)
 /* acc *= factor, the count too. */
 void pc_accumulator_scale(pc_accumulator *acc, uint64_t factor);
 
-/* Which of NaN and the infinities were added, one bit each; for imaginary parts shifted left by
- * PC_NONFINITE_BITS. */
+/* Which of NaN and the infinities were added, one bit each; for imaginary components shifted left
+ * by PC_NONFINITE_BITS. */
 enum { PC_PLUS_INF = 1, PC_MINUS_INF = 2, PC_NAN = 4, PC_NONFINITE_BITS = 3 };
 uint32_t pc_accumulator_nonfinite(const pc_accumulator *acc);
-void pc_accumulator_add_nonfinite(pc_accumulator *acc, uint32_t special);
+void pc_accumulator_add_nonfinite(pc_accumulator *acc, uint32_t nonfinite);
 
-/* Export the absolute value of a part as words * 2^exponent, least significant word first: writes
- * at most PC_LIMBS words, without zero words at either end, and returns how many. Import adds
+/* Export the absolute value of the sum of a moment as words * 2^exponent, least significant word
+ * first: writes at most PC_LIMBS words, without zero words at either end, and returns how many.
+ * Import adds
  * +-words * 2^exponent. It accepts all that export gives; PC_OUT_OF_RANGE for what no accumulator
  * can hold. */
-size_t pc_accumulator_export(const pc_accumulator *acc, pc_moment part, uint64_t *words,
+size_t pc_accumulator_export(const pc_accumulator *acc, pc_moment moment, uint64_t *words,
                              int *exponent, int *negative);
-pc_status pc_accumulator_import(pc_accumulator *acc, pc_moment part, const uint64_t *words,
+pc_status pc_accumulator_import(pc_accumulator *acc, pc_moment moment, const uint64_t *words,
                                 size_t count, int exponent, int negative);
 
 /* A result, and the type in which to give it: PC_FLOAT64, PC_FLOAT32 or PC_FLOAT16, two of them
- * (real and imaginary part) if parts is 2, as for the sum or mean of complex numbers; or, for the
- * sum of integers or of their squares, PC_INT64 or PC_UINT64. A variance is divided by
- * count - ddof / 2^ddof_bits: if ddof_bits is not 0, count << ddof_bits must be below 2^64. */
+ * (real and imaginary part) if components is 2, as for the sum or mean of complex numbers; or, for
+ * the sum of integers or of their squares, PC_INT64 or PC_UINT64. A variance is divided by count -
+ * ddof / 2^ddof_bits: if ddof_bits is not 0, count << ddof_bits must be below 2^64. */
 typedef struct {
-    pc_statistic result;
+    pc_statistic statistic;
     pc_type type;
-    int parts;
+    int components;
     uint64_t ddof;
     unsigned ddof_bits;
 } pc_output_spec;
@@ -146,7 +147,7 @@ typedef struct {
  * PC_EMPTY if there were too few numbers: the result is NaN or Inf. PC_TOO_LARGE if an integer
  * type cannot hold it, PC_INCONCLUSIVE if the rounding test of a bounded sum fails: nothing is
  * written. */
-pc_status pc_accumulator_round(const pc_accumulator *acc, const pc_output_spec *figure, char *out);
+pc_status pc_accumulator_round(const pc_accumulator *acc, const pc_output_spec *spec, char *out);
 
 /* Write the float nearest to +-words * 2^exponent, or to its square root. */
 void pc_round_words(const uint64_t *words, size_t count, int exponent, int negative, int root,
@@ -154,14 +155,10 @@ void pc_round_words(const uint64_t *words, size_t count, int exponent, int negat
 
 /* ---- contiguous numbers (array/contiguous.c) --------------------------------- */
 
-/* Add `count` contiguous numbers (complex ones have two parts each), aligned or not, in native
+/* Add `count` contiguous numbers (complex ones have two components each), aligned or not, in native
  * byte order. */
-void pc_add_numbers(pc_accumulator *acc, pc_type type, int parts, const char *data, size_t count);
-
-/* Their rounded result, by a bounded sum where that is faster and conclusive, else exactly.
- * `acc` is working memory. */
-pc_status pc_reduce_contiguous(pc_type type, int parts, const char *data, size_t count,
-                               const pc_output_spec *figure, pc_accumulator *acc, char *out);
+void pc_add_numbers(pc_accumulator *acc, pc_type type, int components, const char *data,
+                    size_t count);
 
 /* How many bounded sums were inconclusive, so that an exact sum followed. */
 uint64_t pc_rounding_test_failures(void);
@@ -179,7 +176,7 @@ typedef struct {
 /* A strided array: first the axes to keep, then the axes to reduce. */
 typedef struct {
     pc_type type;
-    int parts;        /* 2: complex, its parts of `type`; else 1 */
+    int components;   /* 2: complex, its components of `type`; else 1 */
     int swapped;      /* not in native byte order */
     const char *data; /* aligned or not */
     const char *mask; /* one byte per element, 0 to leave it out; or NULL */
@@ -192,41 +189,48 @@ typedef struct {
 /* Reorder and merge axes for speed. Call it once, before the functions below. */
 void pc_array_arrange(pc_array *array);
 
-/* The number of positions along the kept axes (results), and of elements summed at each. */
+/* The number of outputs along the kept axes (results), and of elements summed at each. */
 size_t pc_array_outputs(const pc_array *array);
 size_t pc_array_reduction_length(const pc_array *array);
 
-/* The most positions that are summed together. */
+/* The most outputs that are summed together. */
 #define PC_TILE 256
 
 /* Whether bounded sums are faster than exact ones for this array. */
 int pc_array_boundable(const pc_array *array);
 
-/* The sum at one position, and the offset of its result in `out`. */
+/* The sum at one output, and the offset of its result in `out`. */
 typedef struct {
     pc_accumulator total;
     ptrdiff_t offset;
-} pc_sum;
+} pc_tile_sum;
 
-/* The length of the tile that starts at position `first`, and ends at `last` or before. */
+/* The length of the tile that starts at output `first`, and ends at `last` or before. */
 size_t pc_array_tile(const pc_array *array, size_t first, size_t last);
 
-/* Add the elements start to stop - 1, of pc_array_reduction_length, at each position of the tile
+/* Add the elements start to stop - 1, of pc_array_reduction_length, at each output of the tile
  * at `first` to sums[0 .. count). */
 void pc_add_tile(const pc_array *array, size_t first, size_t count, size_t start, size_t stop,
-                 pc_sum *sums);
+                 pc_tile_sum *sums);
 
 /* Write the result of each sum of a tile to `out`, as pc_accumulator_round does, up to the first
  * that is PC_TOO_LARGE or PC_INCONCLUSIVE. */
-pc_status pc_write_tile(const pc_sum *sums, size_t count, const pc_output_spec *figure, char *out);
+pc_status pc_write_tile(const pc_tile_sum *sums, size_t count, const pc_output_spec *spec,
+                        char *out);
 
-/* The whole reduction for the positions first to last - 1. `sums` is working memory for
- * max(PC_LEAST_SUMS, min(PC_TILE, last - first)) sums, or for one
- * if there is one position; after PC_TOO_LARGE it holds those of the
+/* The whole reduction for the outputs first to last - 1. `sums` is working memory for
+ * max(PC_MIN_SUMS, min(PC_TILE, last - first)) sums, or for one
+ * if there is one output; after PC_TOO_LARGE it holds those of the
  * tile that failed. */
-#define PC_LEAST_SUMS 16
-pc_status pc_reduce(const pc_array *array, size_t first, size_t last, const pc_output_spec *figure,
-                    char *out, pc_sum *sums);
+#define PC_MIN_SUMS 16
+pc_status pc_reduce(const pc_array *array, size_t first, size_t last, const pc_output_spec *spec,
+                    char *out, pc_tile_sum *sums);
+
+/* The rounded result of contiguous numbers, by a bounded sum where that is faster and conclusive,
+ * else exactly. `sum` is working memory. */
+pc_status pc_reduce_contiguous(pc_type type, int components, const char *data, size_t count,
+                               int skip_nan, const pc_output_spec *spec, pc_tile_sum *sum,
+                               char *out);
 
 #ifdef __cplusplus
 }

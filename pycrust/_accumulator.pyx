@@ -6,20 +6,20 @@ from cpython.object cimport PyTypeObject
 from libc.stddef cimport ptrdiff_t
 
 from pycrust._args cimport axes_of, data_of, is_integer
-from pycrust._bigint cimport exact_int, exact_part, import_int, shown_int, centered_square_sum, write_exact
+from pycrust._bigint cimport centered_square_sum, exact_int, exact_moment, import_int, shown_int, write_exact
 from pycrust._plan cimport (
-    Statistic,
-    Plan,
-    Contiguous,
     Accumulators,
+    Contiguous,
+    Plan,
+    Statistic,
     add_all,
     add_contiguous,
     checked_int,
     is_contiguous,
-    one_ddof,
-    part_of,
-    sums_of_ints,
     is_spread,
+    moment_of,
+    one_ddof,
+    sums_of_ints,
     warn_empty,
 )
 from pycrust._threads cimport count_workers
@@ -27,11 +27,11 @@ from pycrust.csrc cimport (
     PC_EMPTY,
     PC_FLOAT64,
     PC_MEAN,
+    PC_NONFINITE_BITS,
     PC_NORM,
     PC_NUMBERS,
     PC_OK,
     PC_RMS,
-    PC_NONFINITE_BITS,
     PC_SQUARES,
     PC_STD,
     PC_SUM,
@@ -40,8 +40,8 @@ from pycrust.csrc cimport (
     PC_VAR,
     import_core,
     pc_accumulator,
-    pc_accumulator_clear,
     pc_accumulator_add_nonfinite,
+    pc_accumulator_clear,
     pc_accumulator_merge,
     pc_accumulator_nonfinite,
     pc_moment,
@@ -230,41 +230,41 @@ cdef class Accumulator:
 
     cdef tuple sums(self):
         """The three exact sums, each as (integer, exponent <= 0): integer * 2**exponent."""
-        cdef int part
+        cdef int moment
         sums = []
-        for part in range(3):
-            integer, exponent = exact_part(&self.acc, <pc_moment>part)
-            sums.append((integer + (self.beyond[part] << -exponent if self.beyond else 0), exponent))
+        for moment in range(3):
+            integer, exponent = exact_moment(&self.acc, <pc_moment>moment)
+            sums.append((integer + (self.beyond[moment] << -exponent if self.beyond else 0), exponent))
         return tuple(sums)
 
-    cdef object integer(self, pc_moment part):
+    cdef object integer(self, pc_moment moment):
         """The same of integers."""
-        return exact_int(&self.acc, part) + (self.beyond[<int>part] if self.beyond else 0)
+        return exact_int(&self.acc, moment) + (self.beyond[<int>moment] if self.beyond else 0)
 
-    cdef pc_status write(self, Statistic figure, char *out) except *:
-        """The result, in the type and the parts of a figure; for a copy that nobody else has."""
+    cdef pc_status write(self, Statistic spec, char *out) except *:
+        """The result, in the type and the components of `spec`; for a copy that nobody else has."""
         cdef pc_status status
         if self.beyond is None:
-            return figure.write(&self.acc, out)
+            return spec.write(&self.acc, out)
         squares, real, imaginary = self.sums()
-        special = pc_accumulator_nonfinite(&self.acc)
-        status = write_exact(&figure.c, figure.ddof, self.acc.count, (squares, real, imaginary), special, out)
-        if figure.c.parts == 2:
-            write_exact(&figure.c, figure.ddof, self.acc.count, (squares, imaginary, real), special >> PC_NONFINITE_BITS,
-                        out + (8 if figure.c.type == PC_FLOAT64 else 4))
+        nonfinite = pc_accumulator_nonfinite(&self.acc)
+        status = write_exact(&spec.c, spec.ddof, self.acc.count, (squares, real, imaginary), nonfinite, out)
+        if spec.c.components == 2:
+            write_exact(&spec.c, spec.ddof, self.acc.count, (squares, imaginary, real), nonfinite >> PC_NONFINITE_BITS,
+                        out + (8 if spec.c.type == PC_FLOAT64 else 4))
         return status
 
-    cdef object read(self, pc_statistic result, ddof=None):
+    cdef object read(self, pc_statistic statistic, ddof=None):
         cdef Accumulator copy = self.copy()
-        cdef Statistic figure = Statistic(result, ddof)
+        cdef Statistic spec = Statistic(statistic, ddof)
         cdef double[2] made
-        if (result == PC_SUMSQ or result == PC_SUM) and copy.kind == INTEGERS:
-            return copy.integer(part_of(result))
-        if copy.kind == COMPLEX and part_of(result) == PC_NUMBERS:
-            figure.c.parts = 2
-        if copy.write(figure, <char *>made) == PC_EMPTY:
-            warn_empty(result, False)
-        return made[0] if figure.c.parts == 1 else complex(made[0], made[1])
+        if (statistic == PC_SUMSQ or statistic == PC_SUM) and copy.kind == INTEGERS:
+            return copy.integer(moment_of(statistic))
+        if copy.kind == COMPLEX and moment_of(statistic) == PC_NUMBERS:
+            spec.c.components = 2
+        if copy.write(spec, <char *>made) == PC_EMPTY:
+            warn_empty(statistic, False)
+        return made[0] if spec.c.components == 1 else complex(made[0], made[1])
 
     @property
     def count(self):
@@ -366,13 +366,13 @@ cdef class Accumulator:
     cdef dict state(self):
         """What it holds, the same for all that are equal; each sum is integer * 2**exponent, in lowest terms."""
         cdef Accumulator copy = self.copy()
-        special = pc_accumulator_nonfinite(&copy.acc)
+        nonfinite = pc_accumulator_nonfinite(&copy.acc)
         squares, real, imaginary = copy.sums()
         return {
             "version": 1,
             "count": copy.acc.count,
             "kind": _KINDS[copy.kind],
-            "special": tuple(name for k, name in enumerate(_SPECIAL) if special >> k & 1),
+            "special": tuple(name for k, name in enumerate(_SPECIAL) if nonfinite >> k & 1),
             "sumsq": lowest_terms(squares),
             "sum": lowest_terms(real),
             "sumj": lowest_terms(imaginary),
@@ -426,31 +426,31 @@ cdef class Accumulator:
         return f"Accumulator(count={copy.count}, mean={copy.mean()!r}, std={copy.std()!r})"
 
 
-def _results(parts, str name, dtype, ddof):
+def _results(accumulators, str name, dtype, ddof):
     """What each of an array of Accumulators comes to, as an array of that dtype, rounded once; for pycrust.dask."""
-    cdef Statistic figure = Statistic(_RESULTS[name.removeprefix("nan")], ddof, name.startswith("nan"))
+    cdef Statistic spec = Statistic(_RESULTS[name.removeprefix("nan")], ddof, name.startswith("nan"))
     cdef Accumulator one
     cdef bint empty = False
     cdef size_t k
-    values = np.empty(parts.shape, dtype=dtype)
+    values = np.empty(accumulators.shape, dtype=dtype)
     cdef bint floats = values.dtype.kind in "fc"
     if floats:
-        figure.set_dtype(values.dtype)
-    for k, position in enumerate(np.ndindex(parts.shape)):
-        part = parts[position]
-        if not isinstance(part, Accumulator):       # what a worker gives may be anything
-            raise TypeError(f"the sums of a chunk came back as {type(part).__name__}, not as an Accumulator: "
+        spec.set_dtype(values.dtype)
+    for k, position in enumerate(np.ndindex(accumulators.shape)):
+        state = accumulators[position]
+        if not isinstance(state, Accumulator):       # what a worker gives may be anything
+            raise TypeError(f"the sums of a chunk came back as {type(state).__name__}, not as an Accumulator: "
                             "the worker that made them is at fault")
-        one = (<Accumulator>part).copy()
+        one = (<Accumulator>state).copy()
         if not floats:
-            total = one.integer(part_of(figure.c.result))
-            values[position] = checked_int(total, values.dtype, position, figure.c.result)
-        elif one.write(figure, <char *>cnp.PyArray_DATA(values) + k * <size_t>values.itemsize) == PC_EMPTY:
+            total = one.integer(moment_of(spec.c.statistic))
+            values[position] = checked_int(total, values.dtype, position, spec.c.statistic)
+        elif one.write(spec, <char *>cnp.PyArray_DATA(values) + k * <size_t>values.itemsize) == PC_EMPTY:
             empty = True
-            if figure.skip_nan and one.kind != INTEGERS and is_spread(figure.c.result):
+            if spec.skip_nan and one.kind != INTEGERS and is_spread(spec.c.statistic):
                 values[position] = np.nan
     if empty:
-        warn_empty(figure.c.result, figure.skip_nan)
+        warn_empty(spec.c.statistic, spec.skip_nan)
     return values
 
 
@@ -485,11 +485,11 @@ cdef Accumulator accumulator_of(state):
     the process in hash(), and an iterator may have no end.
     """
     cdef Accumulator made = Accumulator()
-    cdef pc_moment part
+    cdef pc_moment moment
     try:
         if type(state["version"]) is not int or state["version"] != 1:
             raise ValueError(f"it is of version {short_repr(state['version'])}, and this pycrust knows version 1 alone")
-        count, kind, special = state["count"], state["kind"], state["special"]
+        count, kind, nonfinite = state["count"], state["kind"], state["special"]
         sums = tuple(pair_of(state[key]) for key in ("sumsq", "sum", "sumj"))
         (squares, exponent), _, (imaginary, _) = sums
         if type(count) is not int:
@@ -497,29 +497,29 @@ cdef Accumulator accumulator_of(state):
         if not (0 <= count < 2**64 and squares >= 0 and -2148 <= exponent <= 0
                 and all(-1074 <= exponent <= 0 for _, exponent in sums[1:])):
             raise ValueError("a number is out of range")
-        if not (type(kind) is str and kind in _KINDS and type(special) is tuple
-                and all(type(name) is str and name in _SPECIAL for name in special)):
-            raise ValueError(f"numbers cannot be {short_repr(kind)} with {short_repr(special)}")
-        if kind == "int" and (special or any(exponent < 0 for _, exponent in sums)):
+        if not (type(kind) is str and kind in _KINDS and type(nonfinite) is tuple
+                and all(type(name) is str and name in _SPECIAL for name in nonfinite)):
+            raise ValueError(f"numbers cannot be {short_repr(kind)} with {short_repr(nonfinite)}")
+        if kind == "int" and (nonfinite or any(exponent < 0 for _, exponent in sums)):
             raise ValueError("the sums are not those of integers")
-        if kind != "complex" and (imaginary or any(name.endswith("j") for name in special)):
+        if kind != "complex" and (imaginary or any(name.endswith("j") for name in nonfinite)):
             raise ValueError("only complex numbers have imaginary parts")
-        if count == 0 and (special or any(integer for integer, _ in sums)):
+        if count == 0 and (nonfinite or any(integer for integer, _ in sums)):
             raise ValueError("there are sums of no elements")
         if centered_square_sum(count, sums)[0] < 0:
             raise ValueError("no numbers have these sums")
         beyond = []
-        for part, (integer, exponent) in enumerate(sums):
+        for moment, (integer, exponent) in enumerate(sums):
             # More than so many bits are from integers alone, or from very many numbers.
-            bits = (2 * LARGEST_BITS if part == PC_SQUARES else LARGEST_BITS) - exponent
+            bits = (2 * LARGEST_BITS if moment == PC_SQUARES else LARGEST_BITS) - exponent
             size = abs(integer)
             beyond.append((size >> bits << bits + exponent) * (-1 if integer < 0 else 1))
             rest = size & (1 << bits) - 1
-            if import_int(&made.acc, part, -rest if integer < 0 else rest, exponent) != PC_OK:
+            if import_int(&made.acc, moment, -rest if integer < 0 else rest, exponent) != PC_OK:
                 raise ValueError(f"{shown_int(integer)} * 2**{exponent} is not a sum of doubles, nor of their squares")
     except (TypeError, LookupError, ValueError, OverflowError) as error:
         raise ValueError(f"not the state of an Accumulator: {error}") from error
-    for name in special:
+    for name in nonfinite:
         pc_accumulator_add_nonfinite(&made.acc, 1 << _SPECIAL.index(name))
     made.acc.count = count
     made.kind = <Kind><int>_KINDS.index(kind)
@@ -544,7 +544,7 @@ def _accumulators(array, tuple axes, where, bint skipna=False):
     cdef Accumulator one
     cdef Accumulators sums
     cdef size_t k, first = 0
-    while first < job.shares.positions:
+    while first < job.state.outputs:
         sums = job.sums(first, False)
         first += sums.count
         for k in range(sums.count):

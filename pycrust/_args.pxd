@@ -1,12 +1,12 @@
 from pycrust.csrc cimport pc_statistic
 
 
-cdef int type_of(int number, int *parts) noexcept
+cdef int type_of(int number, int *components) noexcept
 cdef object array_of(a, str name)
 cdef tuple data_of(a, where, bint skip_missing)
 cdef bint is_integer(array)
-cdef bint is_exact(array, pc_statistic result)
+cdef bint is_exact(array, pc_statistic statistic)
 cdef tuple axes_of(axis, int ndim)
 cdef object mask_of(where, array)
-cdef object dtype_of(dtype, out, array, pc_statistic result)
+cdef object dtype_of(dtype, out, array, pc_statistic statistic)
 cdef int check_out(out, tuple shape) except -1

@@ -9,20 +9,20 @@ from pycrust.csrc cimport (
     PC_FLOAT16,
     PC_FLOAT32,
     PC_FLOAT64,
-    PC_INT8,
     PC_INT16,
     PC_INT32,
     PC_INT64,
+    PC_INT8,
     PC_MEAN,
     PC_NORM,
     PC_RMS,
     PC_STD,
     PC_SUM,
     PC_SUMSQ,
-    PC_UINT8,
     PC_UINT16,
     PC_UINT32,
     PC_UINT64,
+    PC_UINT8,
     PC_VAR,
     pc_statistic,
 )
@@ -46,7 +46,7 @@ cnp.import_array()
 
 cdef struct Type:
     int type        # a pc_type; -1 if C has none
-    int parts
+    int components
 
 cdef Type[cnp.NPY_NTYPES_LEGACY] types      # by NumPy's type number
 
@@ -61,19 +61,19 @@ cdef int fill_types() except -1:
         types[<int>k].type = -1
     for char in "?bBhHiIlLqQefdFD":         # int and long and long long, though two of them are alike
         dtype = np.dtype(char)
-        parts = 2 if dtype.kind == "c" else 1
-        types[<int>dtype.num].type = _BY_KIND[f"{'f' if parts == 2 else dtype.kind}{dtype.itemsize // parts}"]
-        types[<int>dtype.num].parts = parts
+        components = 2 if dtype.kind == "c" else 1
+        types[<int>dtype.num].type = _BY_KIND[f"{'f' if components == 2 else dtype.kind}{dtype.itemsize // components}"]
+        types[<int>dtype.num].components = components
 
 
 fill_types()
 
 
-cdef int type_of(int number, int *parts) noexcept:
+cdef int type_of(int number, int *components) noexcept:
     """The C type behind a NumPy type number, and how many parts an element has; -1 if none."""
     if not 0 <= number < cnp.NPY_NTYPES_LEGACY:
         return -1
-    parts[0] = types[number].parts
+    components[0] = types[number].components
     return types[number].type
 
 
@@ -234,8 +234,8 @@ cdef object numbers_of(array):
 
     Of dtype object are only Python ints. The small floats and integers of other packages are widened.
     """
-    cdef int parts
-    if type_of(cnp.PyArray_TYPE(array), &parts) >= 0:
+    cdef int components
+    if type_of(cnp.PyArray_TYPE(array), &components) >= 0:
         return array
     if cnp.PyArray_ISOBJECT(array):
         if cnp.PyArray_SIZE(array) == 0:
@@ -404,15 +404,15 @@ _PLURALS = {
 }
 
 
-cdef bint is_exact(array, pc_statistic result):
+cdef bint is_exact(array, pc_statistic statistic):
     """Whether it is an integer."""
-    return is_integer(array) and (result == PC_SUMSQ or result == PC_SUM)
+    return is_integer(array) and (statistic == PC_SUMSQ or statistic == PC_SUM)
 
 
-cdef object dtype_of(dtype, out, array, pc_statistic result):
+cdef object dtype_of(dtype, out, array, pc_statistic statistic):
     """The dtype of an array of results: `dtype`, or else that of `out`, both of which must be able to hold them."""
-    cdef bint integers = is_exact(array, result)
-    cdef bint complexes = cnp.PyArray_ISCOMPLEX(array) and (result == PC_SUM or result == PC_MEAN)
+    cdef bint integers = is_exact(array, statistic)
+    cdef bint complexes = cnp.PyArray_ISCOMPLEX(array) and (statistic == PC_SUM or statistic == PC_MEAN)
     if dtype is None and out is None:
         if integers:
             return _UINT64 if cnp.PyArray_ISUNSIGNED(array) else _INT64
@@ -427,7 +427,7 @@ cdef object dtype_of(dtype, out, array, pc_statistic result):
         dtype = of_out
     if dtype not in allowed:
         names = ", ".join(each.name for each in allowed)
-        raise TypeError(f"{'dtype' if of_out is None else 'out of dtype'} {dtype} does not hold {_PLURALS[result]} of "
+        raise TypeError(f"{'dtype' if of_out is None else 'out of dtype'} {dtype} does not hold {_PLURALS[statistic]} of "
                         f"{array.dtype}: use {names}")
     return dtype
 

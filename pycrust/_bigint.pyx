@@ -8,25 +8,25 @@ from pycrust.csrc cimport (
     PC_LIMBS,
     PC_MEAN,
     PC_NAN,
+    PC_NONFINITE_BITS,
     PC_NORM,
     PC_NUMBERS,
     PC_OK,
     PC_PLUS_INF,
     PC_RMS,
-    PC_NONFINITE_BITS,
     PC_SQUARES,
     PC_STD,
     PC_SUM,
     PC_VAR,
     import_core,
     pc_accumulator,
+    pc_accumulator_add_nonfinite,
     pc_accumulator_clear,
     pc_accumulator_export,
     pc_accumulator_import,
-    pc_accumulator_add_nonfinite,
     pc_accumulator_round,
-    pc_output_spec,
     pc_moment,
+    pc_output_spec,
     pc_round_words,
     pc_status,
 )
@@ -78,22 +78,22 @@ cdef object int_from_u128(uint64_t lo, uint64_t hi):
     return int_from_words(words, 2 if hi else 1)
 
 
-cdef tuple exact_part(const pc_accumulator *acc, pc_moment part):
+cdef tuple exact_moment(const pc_accumulator *acc, pc_moment moment):
     """(integer, exponent <= 0): the sum is integer * 2**exponent."""
     cdef uint64_t words[PC_LIMBS]
     cdef int exponent, negative
-    cdef size_t count = pc_accumulator_export(acc, part, words, &exponent, &negative)
+    cdef size_t count = pc_accumulator_export(acc, moment, words, &exponent, &negative)
     integer = int_from_words(words, count)
     if negative:
         integer = -integer
     return integer << max(exponent, 0), min(exponent, 0)
 
 
-cdef object exact_int(const pc_accumulator *acc, pc_moment part):
+cdef object exact_int(const pc_accumulator *acc, pc_moment moment):
     """The sum of integers, or of their squares."""
     cdef uint64_t words[PC_LIMBS]
     cdef int exponent, negative
-    cdef size_t count = pc_accumulator_export(acc, part, words, &exponent, &negative)
+    cdef size_t count = pc_accumulator_export(acc, moment, words, &exponent, &negative)
     integer = int_from_words(words, count)
     if exponent:
         integer = integer << exponent if exponent > 0 else integer >> -exponent
@@ -106,10 +106,10 @@ cdef object words_of(integer):
     return np.frombuffer(size.to_bytes(8 * -(-size.bit_length() // 64), "little"), dtype="<u8").astype(np.uint64)
 
 
-cdef pc_status import_int(pc_accumulator *acc, pc_moment part, integer, int exponent) except *:
+cdef pc_status import_int(pc_accumulator *acc, pc_moment moment, integer, int exponent) except *:
     """acc += integer * 2**exponent, unless PC_OUT_OF_RANGE."""
     words = words_of(integer)
-    return pc_accumulator_import(acc, part, <const uint64_t *>cnp.PyArray_DATA(words), <size_t>len(words), exponent,
+    return pc_accumulator_import(acc, moment, <const uint64_t *>cnp.PyArray_DATA(words), <size_t>len(words), exponent,
                                  integer < 0)
 
 
@@ -133,7 +133,7 @@ cdef tuple centered_square_sum(count, tuple sums):
     return spread, unit
 
 
-cdef pc_status write_exact(const pc_output_spec *figure, tuple ddof, count, tuple sums, uint32_t special,
+cdef pc_status write_exact(const pc_output_spec *spec, tuple ddof, count, tuple sums, uint32_t nonfinite,
                            char *out) except *:
     """
     pc_accumulator_round of sums of any size, each (integer, exponent), and any ddof = integer / 2**bits.
@@ -141,27 +141,27 @@ cdef pc_status write_exact(const pc_output_spec *figure, tuple ddof, count, tupl
     The sums are in the order of pc_moment. Of a complex result only the real part is written.
     """
     cdef pc_accumulator nothing
-    cdef pc_output_spec one = figure[0]
-    cdef bint root = figure.result == PC_NORM or figure.result == PC_RMS or figure.result == PC_STD
-    one.parts = 1
+    cdef pc_output_spec one = spec[0]
+    cdef bint root = spec.statistic == PC_NORM or spec.statistic == PC_RMS or spec.statistic == PC_STD
+    one.components = 1
     divisor = 1
-    if figure.result == PC_SUM or figure.result == PC_MEAN:
+    if spec.statistic == PC_SUM or spec.statistic == PC_MEAN:
         integer, exponent = sums[<int>PC_NUMBERS]
-        special &= (1 << PC_NONFINITE_BITS) - 1
-    elif figure.result == PC_VAR or figure.result == PC_STD:
+        nonfinite &= (1 << PC_NONFINITE_BITS) - 1
+    elif spec.statistic == PC_VAR or spec.statistic == PC_STD:
         integer, exponent = centered_square_sum(count, sums)
         divisor = count * max(0, (count << ddof[1]) - ddof[0])
         exponent += ddof[1]
     else:
         integer, exponent = sums[<int>PC_SQUARES]
-    if figure.result == PC_MEAN or figure.result == PC_RMS:
+    if spec.statistic == PC_MEAN or spec.statistic == PC_RMS:
         divisor = count
     if divisor == 0:
-        special = PC_NAN if special or integer == 0 else PC_PLUS_INF
-        one.result = PC_SUM
-    if special:             # NaN or Inf, as C makes them of such numbers
-        pc_accumulator_clear(&nothing, one.result)
-        pc_accumulator_add_nonfinite(&nothing, special)
+        nonfinite = PC_NAN if nonfinite or integer == 0 else PC_PLUS_INF
+        one.statistic = PC_SUM
+    if nonfinite:             # NaN or Inf, as C makes them of such numbers
+        pc_accumulator_clear(&nothing, one.statistic)
+        pc_accumulator_add_nonfinite(&nothing, nonfinite)
         nothing.count = 1
         pc_accumulator_round(&nothing, &one, out)
         return PC_EMPTY if divisor == 0 else PC_OK
@@ -175,5 +175,5 @@ cdef pc_status write_exact(const pc_output_spec *figure, tuple ddof, count, tupl
         rest = rest or size & (1 << -shift) - 1
     words = words_of(quotient << 1 | (rest != 0))
     pc_round_words(<const uint64_t *>cnp.PyArray_DATA(words), <size_t>len(words), min(exponent - shift - 1, BEYOND),
-                   integer < 0, root, figure.type, out)
+                   integer < 0, root, spec.type, out)
     return PC_OK

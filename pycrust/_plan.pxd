@@ -1,7 +1,7 @@
 from libc.stddef cimport ptrdiff_t, size_t
 from libc.stdint cimport uint64_t
 
-from pycrust.csrc cimport pc_accumulator, pc_array, pc_output_spec, pc_moment, pc_statistic, pc_status, pc_sum, pc_type
+from pycrust.csrc cimport pc_accumulator, pc_array, pc_moment, pc_output_spec, pc_statistic, pc_status, pc_tile_sum, pc_type
 
 
 cdef class Statistic:
@@ -15,7 +15,7 @@ cdef class Statistic:
 
 
 cdef class Accumulators:
-    cdef pc_sum *at
+    cdef pc_tile_sum *at
     cdef size_t count
 
 
@@ -28,25 +28,25 @@ cdef struct WorkerStatus:
 # What the threads of a job see.
 cdef struct PlanState:
     pc_array array      # all zeros and NULLs at first
-    pc_output_spec figure
+    pc_output_spec spec
     char *out           # NULL: Python objects, in Plan.objects
-    size_t positions, depth
+    size_t outputs, length
     size_t first, count         # the tile to add to
-    size_t step                 # what a piece has, of `positions` or of `depth`
-    pc_sum *sums                # of each worker `count`
-    WorkerStatus *reports             # of each worker
+    size_t step                 # what a piece has, of `outputs` or of `length`
+    pc_tile_sum *sums                # of each worker `count`
+    WorkerStatus *statuses             # of each worker
 
 
 cdef class Plan:
-    cdef PlanState shares
-    cdef object held            # what the pointers point into
-    cdef Statistic figure
+    cdef PlanState state
+    cdef object keepalive            # what the pointers point into
+    cdef Statistic spec
     cdef object[::1] objects
     cdef size_t workers
     cdef readonly object too_large      # (offset in `out`, exact sum) of a sum that its type does not hold
 
     cdef size_t piece(self) noexcept
-    cdef bint is_quick(self, size_t positions) noexcept
+    cdef bint is_quick(self, size_t outputs) noexcept
     cdef Accumulators sums(self, size_t first, bint bounded)
     cdef pc_status run(self) except *
     cdef pc_status write(self, Accumulators sums) except *
@@ -56,20 +56,20 @@ cdef class Plan:
 # Numbers one behind the other, native, not so many that Ctrl-C would have to wait.
 cdef struct Contiguous:
     pc_type type
-    int parts
+    int components
     ptrdiff_t size              # of a number, in bytes
     size_t count
     const char *data
 
 
 cdef object one_ddof(ddof, correction)
-cdef bint is_spread(pc_statistic result) noexcept
-cdef int warn_empty(pc_statistic result, bint skip_nan) except -1
-cdef pc_moment part_of(pc_statistic result) noexcept
+cdef bint is_spread(pc_statistic statistic) noexcept
+cdef int warn_empty(pc_statistic statistic, bint skip_nan) except -1
+cdef pc_moment moment_of(pc_statistic statistic) noexcept
 cdef bint is_contiguous(a, Contiguous *plain) noexcept
-cdef void add_contiguous(const Contiguous *plain, pc_accumulator *acc, pc_statistic result) noexcept
+cdef void add_contiguous(const Contiguous *plain, pc_accumulator *acc, pc_statistic statistic) noexcept
 cdef Accumulators add_all(array, mask, size_t workers, bint skip_nan)
 cdef tuple sums_of_ints(array, mask, tuple axes)
-cdef object checked_int(total, dtype, position, pc_statistic result)
-cdef object reduction(a, axis, dtype, out, bint keepdims, where, workers, pc_statistic result, ddof=*, correction=*,
+cdef object checked_int(total, dtype, position, pc_statistic statistic)
+cdef object reduction(a, axis, dtype, out, bint keepdims, where, workers, pc_statistic statistic, ddof=*, correction=*,
                       bint skip_nan=*)

@@ -13,50 +13,50 @@ from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport UINT64_MAX, uint64_t
 
 from pycrust._args cimport axes_of, check_out, data_of, dtype_of, is_exact, is_integer, type_of
-from pycrust._bigint cimport exact_int, exact_part, shown_int, write_exact
+from pycrust._bigint cimport exact_int, exact_moment, shown_int, write_exact
 from pycrust._threads cimport count_workers, run_pieces
 from pycrust.csrc cimport (
     PC_EMPTY,
     PC_FLOAT64,
     PC_IMAGINARY,
-    PC_LEAST_SUMS,
+    PC_INCONCLUSIVE,
     PC_MEAN,
+    PC_MIN_SUMS,
     PC_NORM,
     PC_NUMBERS,
     PC_OK,
-    PC_TILE,
     PC_RMS,
     PC_SQUARES,
     PC_STD,
     PC_SUM,
     PC_SUMSQ,
+    PC_TILE,
     PC_TOO_LARGE,
-    PC_INCONCLUSIVE,
     PC_VAR,
     import_core,
     pc_accumulator,
     pc_accumulator_clear,
     pc_accumulator_clear_bounded,
     pc_accumulator_merge,
+    pc_accumulator_nonfinite,
     pc_accumulator_round,
     pc_accumulator_scale,
-    pc_accumulator_nonfinite,
     pc_add_numbers,
     pc_add_tile,
+    pc_array,
     pc_array_arrange,
     pc_array_boundable,
+    pc_array_outputs,
     pc_array_reduction_length,
     pc_array_tile,
-    pc_array_outputs,
-    pc_array,
     pc_axis,
-    pc_output_spec,
     pc_moment,
+    pc_output_spec,
     pc_reduce,
-    pc_statistic,
     pc_reduce_contiguous,
+    pc_statistic,
     pc_status,
-    pc_sum,
+    pc_tile_sum,
     pc_type,
     pc_write_tile,
 )
@@ -81,7 +81,7 @@ cdef enum:
     SMALLEST_CHUNK = 1 << 16
     # What a position costs beside its elements, in elements.
     OUTPUT_COST = 32
-    # So many positions side by side are still as fast as a whole tile.
+    # So many outputs side by side are still as fast as a whole tile.
     NARROW_TILE = 16
     # Of a fractional ddof: so that 2**48 numbers, in such units, can be counted.
     MOST_DDOF_BITS = 16
@@ -93,36 +93,36 @@ _NAMES = {PC_SUMSQ: "sumsq", PC_NORM: "norm", PC_RMS: "rms", PC_SUM: "sum", PC_M
           PC_STD: "std"}
 
 
-cdef pc_output_spec default_spec(pc_statistic result) noexcept:
-    cdef pc_output_spec figure
-    figure.result = result
-    figure.type = PC_FLOAT64
-    figure.parts = 1
-    figure.ddof = 0
-    figure.ddof_bits = 0
-    return figure
+cdef pc_output_spec default_spec(pc_statistic statistic) noexcept:
+    cdef pc_output_spec spec
+    spec.statistic = statistic
+    spec.type = PC_FLOAT64
+    spec.components = 1
+    spec.ddof = 0
+    spec.ddof_bits = 0
+    return spec
 
 
-cdef bint is_spread(pc_statistic result) noexcept:
-    return result == PC_VAR or result == PC_STD
+cdef bint is_spread(pc_statistic statistic) noexcept:
+    return statistic == PC_VAR or statistic == PC_STD
 
 
-cdef int warn_empty(pc_statistic result, bint skip_nan) except -1:
+cdef int warn_empty(pc_statistic statistic, bint skip_nan) except -1:
     """Of too few elements; where NaN is left out, in NumPy's words."""
-    cdef bint spread = is_spread(result)
+    cdef bint spread = is_spread(statistic)
     if skip_nan:
         text = "Degrees of freedom <= 0 for slice." if spread else "Mean of empty slice"
     else:
         what = "no more elements than ddof is NaN or Inf" if spread else "no elements is NaN"
-        text = f"{_NAMES[result]} of {what}"
+        text = f"{_NAMES[statistic]} of {what}"
     warnings.warn(text, RuntimeWarning, stacklevel=1)
 
 
 cdef class Statistic:
-    """A result, in numbers of a type, with a ddof that C takes or not, of all numbers or of those that are not NaN."""
+    """A statistic in numbers of a type, with a ddof that C takes or not, of all numbers or of those that are not NaN."""
 
-    def __cinit__(self, int result, ddof=None, bint skip_nan=False):
-        self.c = default_spec(<pc_statistic>result)
+    def __cinit__(self, int statistic, ddof=None, bint skip_nan=False):
+        self.c = default_spec(<pc_statistic>statistic)
         self.skip_nan = skip_nan
         if ddof is None:
             self.ddof = (0, 0)
@@ -132,7 +132,7 @@ cdef class Statistic:
         self.c.ddof_bits = min(self.ddof[1], MOST_DDOF_BITS)
 
     cdef int set_dtype(self, dtype) except -1:
-        self.c.type = <pc_type>type_of(dtype.num, &self.c.parts)
+        self.c.type = <pc_type>type_of(dtype.num, &self.c.components)
 
     cdef bint is_for_c(self, uint64_t count) except -1:
         """Whether C takes this ddof with so many numbers."""
@@ -143,7 +143,7 @@ cdef class Statistic:
         """pc_accumulator_round of an exact sum, whatever ddof is."""
         if self.is_for_c(acc.count):
             return pc_accumulator_round(acc, &self.c, out)
-        sums = (exact_part(acc, PC_SQUARES), exact_part(acc, PC_NUMBERS), exact_part(acc, PC_IMAGINARY))
+        sums = (exact_moment(acc, PC_SQUARES), exact_moment(acc, PC_NUMBERS), exact_moment(acc, PC_IMAGINARY))
         return write_exact(&self.c, self.ddof, acc.count, sums, pc_accumulator_nonfinite(acc), out)
 
 
@@ -178,17 +178,17 @@ cdef tuple exact_ddof(ddof):
 cdef class Accumulators:
     """Accumulators, zero at first, exact or bounded; C says to which positions they belong."""
 
-    def __cinit__(self, size_t count, bint bounded, int result):
+    def __cinit__(self, size_t count, bint bounded, int statistic):
         cdef size_t k
-        self.at = <pc_sum *>PyMem_Malloc(count * sizeof(pc_sum))
+        self.at = <pc_tile_sum *>PyMem_Malloc(count * sizeof(pc_tile_sum))
         if self.at == NULL:
             raise MemoryError
         self.count = count
         for k in range(count):
             if bounded:
-                pc_accumulator_clear_bounded(&self.at[k].total, <pc_statistic>result)
+                pc_accumulator_clear_bounded(&self.at[k].total, <pc_statistic>statistic)
             else:
-                pc_accumulator_clear(&self.at[k].total, <pc_statistic>result)
+                pc_accumulator_clear(&self.at[k].total, <pc_statistic>statistic)
 
     def __dealloc__(self):
         PyMem_Free(self.at)
@@ -197,13 +197,13 @@ cdef class Accumulators:
 cdef int reduce_piece(void *job, size_t piece, size_t worker) noexcept nogil:
     """The results at `step` positions, written; the sums are this worker's room."""
     cdef PlanState *s = <PlanState *>job
-    cdef WorkerStatus *report = &s.reports[worker]
+    cdef WorkerStatus *worker_status = &s.statuses[worker]
     cdef size_t first = piece * s.step
-    cdef pc_status status = pc_reduce(&s.array, first, min(first + s.step, s.positions), &s.figure, s.out,
+    cdef pc_status status = pc_reduce(&s.array, first, min(first + s.step, s.outputs), &s.spec, s.out,
                                       s.sums + worker * s.count)
     if status != PC_OK:
-        report.status = status
-        report.piece = piece
+        worker_status.status = status
+        worker_status.piece = piece
     return status == PC_TOO_LARGE
 
 
@@ -211,7 +211,7 @@ cdef int add_piece(void *job, size_t piece, size_t worker) noexcept nogil:
     """`step` of the elements at each position of a tile, added to this worker's sums."""
     cdef PlanState *s = <PlanState *>job
     cdef size_t start = piece * s.step
-    pc_add_tile(&s.array, s.first, s.count, start, min(start + s.step, s.depth), s.sums + worker * s.count)
+    pc_add_tile(&s.array, s.first, s.count, start, min(start + s.step, s.length), s.sums + worker * s.count)
     return 0
 
 
@@ -224,23 +224,23 @@ cdef class Plan:
     anywhere among the reduced axes, and gives sums to be merged.
     """
 
-    def __init__(self, array, mask, tuple axes, out, Statistic figure not None, size_t workers):
+    def __init__(self, array, mask, tuple axes, out, Statistic spec not None, size_t workers):
         """Sum over `axes`; `out` is contiguous, with the shape of the other axes."""
-        cdef int k, parts, ndim = cnp.PyArray_NDIM(array), position = 0
+        cdef int k, components, ndim = cnp.PyArray_NDIM(array), position = 0
         cdef pc_axis axis
-        cdef PlanState *s = &self.shares
+        cdef PlanState *s = &self.state
         for k in axes:
             if not position <= k < ndim:
                 raise ValueError(f"axes {axes} are not ascending ones of {ndim}")
             position = k + 1
         position = 0
-        self.held = (array, mask, out)
-        self.figure = figure
+        self.keepalive = (array, mask, out)
+        self.spec = spec
         self.workers = workers
-        s.array.type = <pc_type>type_of(cnp.PyArray_TYPE(array), &parts)
-        s.array.parts = parts
+        s.array.type = <pc_type>type_of(cnp.PyArray_TYPE(array), &components)
+        s.array.components = components
         s.array.swapped = not array.dtype.isnative
-        s.array.skip_nan = figure.skip_nan
+        s.array.skip_nan = spec.skip_nan
         s.array.data = <const char *>cnp.PyArray_DATA(array)
         if mask is not None:
             s.array.mask = <const char *>cnp.PyArray_DATA(mask)
@@ -255,35 +255,35 @@ cdef class Plan:
             s.array.axis[position] = axis
             position += 1
         pc_array_arrange(&s.array)
-        s.positions = pc_array_outputs(&s.array)
-        s.depth = pc_array_reduction_length(&s.array)
+        s.outputs = pc_array_outputs(&s.array)
+        s.length = pc_array_reduction_length(&s.array)
         if out is not None and out.dtype != object:
-            figure.set_dtype(out.dtype)
+            spec.set_dtype(out.dtype)
             s.out = <char *>cnp.PyArray_DATA(out)
         elif out is not None:
             self.objects = out.reshape(-1)
-        s.figure = figure.c
+        s.spec = spec.c
 
     cdef size_t piece(self) noexcept:
         """How many elements a piece has: four pieces a worker even out their speeds."""
         if self.workers == 1:
             return CHUNK
-        return min(<size_t>CHUNK, max(<size_t>SMALLEST_CHUNK, self.shares.positions * self.shares.depth
+        return min(<size_t>CHUNK, max(<size_t>SMALLEST_CHUNK, self.state.outputs * self.state.length
                                       // (4 * self.workers)))
 
-    cdef bint is_quick(self, size_t positions) noexcept:
-        return positions * (self.shares.depth + 8) < RELEASE_GIL_FROM
+    cdef bint is_quick(self, size_t outputs) noexcept:
+        return outputs * (self.state.length + 8) < RELEASE_GIL_FROM
 
     cdef Accumulators sums(self, size_t first, bint bounded):
         """The sums of the tile at `first`."""
-        cdef PlanState *s = &self.shares
+        cdef PlanState *s = &self.state
         cdef size_t k, worker, pieces, workers
         s.first = first
-        s.count = pc_array_tile(&s.array, first, s.positions)
+        s.count = pc_array_tile(&s.array, first, s.outputs)
         s.step = self.piece() // s.count
-        pieces = s.depth // s.step + (s.depth % s.step != 0)
+        pieces = s.length // s.step + (s.length % s.step != 0)
         workers = min(self.workers, pieces) or <size_t>1
-        cdef Accumulators sums = Accumulators(workers * s.count, bounded, s.figure.result)
+        cdef Accumulators sums = Accumulators(workers * s.count, bounded, s.spec.statistic)
         s.sums = sums.at
         run_pieces(add_piece, s, pieces, workers, self.is_quick(s.count))
         pc_add_tile(&s.array, first, s.count, 0, 0, sums.at)       # whose offsets are set, if nothing else
@@ -297,23 +297,23 @@ cdef class Plan:
 
     cdef pc_status run(self) except *:
         """All of it. Returns a C status that is not PC_OK, if there is one."""
-        cdef PlanState *s = &self.shares
+        cdef PlanState *s = &self.state
         cdef pc_status status = PC_OK, done
         cdef Accumulators sums
         cdef size_t first = 0
-        cdef bint for_c = s.out != NULL and self.figure.is_for_c(cnp.PyArray_SIZE(self.held[0]))
+        cdef bint for_c = s.out != NULL and self.spec.is_for_c(cnp.PyArray_SIZE(self.keepalive[0]))
         cdef bint bounded = for_c and pc_array_boundable(&s.array)
-        if for_c and s.depth <= <size_t>CHUNK // NARROW_TILE:
+        if for_c and s.length <= <size_t>CHUNK // NARROW_TILE:
             return self.reduce()
-        while first < s.positions:
+        while first < s.outputs:
             sums = self.sums(first, bounded)
             if for_c:
-                done = pc_write_tile(sums.at, sums.count, &s.figure, s.out)
-                if done == PC_INCONCLUSIVE:
+                done = pc_write_tile(sums.at, sums.count, &s.spec, s.out)
+                if done == PC_INCONCLUSIVE:         # as in csrc/array/reduce.c, with workers within the tile
                     sums = self.sums(first, False)
-                    done = pc_write_tile(sums.at, sums.count, &s.figure, s.out)
+                    done = pc_write_tile(sums.at, sums.count, &s.spec, s.out)
                 if done == PC_TOO_LARGE:
-                    self.too_large = first_too_large(sums.at, &s.figure)
+                    self.too_large = first_too_large(sums.at, &s.spec)
                     return done
             else:
                 done = self.write(sums)
@@ -326,52 +326,52 @@ cdef class Plan:
         cdef pc_status status = PC_OK, done
         cdef size_t k
         for k in range(sums.count):
-            if self.shares.out == NULL:
+            if self.state.out == NULL:
                 self.objects[sums.at[k].offset // <ptrdiff_t>sizeof(void *)] = exact_int(
-                    &sums.at[k].total, part_of(self.shares.figure.result))
+                    &sums.at[k].total, moment_of(self.state.spec.statistic))
             else:
-                done = self.figure.write(&sums.at[k].total, self.shares.out + sums.at[k].offset)
+                done = self.spec.write(&sums.at[k].total, self.state.out + sums.at[k].offset)
                 status = status if done == PC_OK else done
         return status
 
     cdef pc_status reduce(self) except *:
         """The same for many positions: pieces of these."""
-        cdef PlanState *s = &self.shares
+        cdef PlanState *s = &self.state
         cdef pc_status status = PC_OK
         cdef size_t worker, pieces, workers, worst = 0
-        s.step = self.piece() // (s.depth + OUTPUT_COST)       # 1 at least: the depth is not above CHUNK // NARROW_TILE
+        s.step = self.piece() // (s.length + OUTPUT_COST)       # 1 at least: the length is not above CHUNK // NARROW_TILE
         if s.step > 8:
             s.step -= s.step % 8        # as columns go best
-        pieces = s.positions // s.step + (s.positions % s.step != 0)
+        pieces = s.outputs // s.step + (s.outputs % s.step != 0)
         workers = min(self.workers, pieces)
-        s.count = max(<size_t>PC_LEAST_SUMS, min(<size_t>PC_TILE, s.step, s.positions))
-        cdef Accumulators sums = Accumulators(workers * s.count, False, s.figure.result)
-        reports = bytearray(workers * sizeof(WorkerStatus))
+        s.count = max(<size_t>PC_MIN_SUMS, min(<size_t>PC_TILE, s.step, s.outputs))
+        cdef Accumulators sums = Accumulators(workers * s.count, False, s.spec.statistic)
+        statuses = bytearray(workers * sizeof(WorkerStatus))
         s.sums = sums.at
-        s.reports = <WorkerStatus *>PyByteArray_AS_STRING(reports)
-        run_pieces(reduce_piece, s, pieces, workers, self.is_quick(s.positions))
+        s.statuses = <WorkerStatus *>PyByteArray_AS_STRING(statuses)
+        run_pieces(reduce_piece, s, pieces, workers, self.is_quick(s.outputs))
         for worker in range(workers):
-            if s.reports[worker].status == PC_OK:
+            if s.statuses[worker].status == PC_OK:
                 continue
-            if status != PC_TOO_LARGE or (s.reports[worker].status == PC_TOO_LARGE
-                                          and s.reports[worker].piece < s.reports[worst].piece):
-                status = s.reports[worker].status
+            if status != PC_TOO_LARGE or (s.statuses[worker].status == PC_TOO_LARGE
+                                          and s.statuses[worker].piece < s.statuses[worst].piece):
+                status = s.statuses[worker].status
                 worst = worker
         if status == PC_TOO_LARGE:      # of all such pieces the first: whatever the number of workers
-            self.too_large = first_too_large(sums.at + worst * s.count, &s.figure)
+            self.too_large = first_too_large(sums.at + worst * s.count, &s.spec)
         return status
 
 
-cdef pc_moment part_of(pc_statistic result) noexcept:
-    return PC_NUMBERS if result == PC_SUM or result == PC_MEAN else PC_SQUARES
+cdef pc_moment moment_of(pc_statistic statistic) noexcept:
+    return PC_NUMBERS if statistic == PC_SUM or statistic == PC_MEAN else PC_SQUARES
 
 
-cdef tuple first_too_large(const pc_sum *sums, const pc_output_spec *figure):
+cdef tuple first_too_large(const pc_tile_sum *sums, const pc_output_spec *spec):
     """Where the results have the first of these sums that the type does not hold, and what it is."""
     cdef char word[8]
-    while pc_accumulator_round(&sums.total, figure, word) == PC_OK:
+    while pc_accumulator_round(&sums.total, spec, word) == PC_OK:
         sums += 1
-    return sums.offset, exact_int(&sums.total, part_of(figure.result))
+    return sums.offset, exact_int(&sums.total, moment_of(spec.statistic))
 
 
 # ---- lists of Python ints beyond 64 bits ------------------------------------
@@ -386,14 +386,14 @@ cdef tuple sums_of_ints(array, mask, tuple axes):
     if array.size > 1 << 16:
         axis = max(range(array.ndim), key=array.shape.__getitem__)
         half = array.shape[axis] // 2
-        parts = []
-        for part in (slice(half), slice(half, None)):
-            part = (slice(None),) * axis + (part,)
-            parts.append(sums_of_ints(array[part], None if mask is None else mask[part], axes))
+        halves = []
+        for half_slice in (slice(half), slice(half, None)):
+            half_slice = (slice(None),) * axis + (half_slice,)
+            halves.append(sums_of_ints(array[half_slice], None if mask is None else mask[half_slice], axes))
         if axis in axes:
-            return tuple(np.asarray(one + other, dtype=object) for one, other in zip(*parts))
+            return tuple(np.asarray(one + other, dtype=object) for one, other in zip(*halves))
         axis -= len([each for each in axes if each < axis])
-        return tuple(np.concatenate(pair, axis=axis) for pair in zip(*parts))
+        return tuple(np.concatenate(pair, axis=axis) for pair in zip(*halves))
     PyErr_CheckSignals()
     counted = np.ones(array.shape, dtype=object) if mask is None else mask.astype(object) + 0
     return tuple(
@@ -410,7 +410,7 @@ cdef bint is_contiguous(a, Contiguous *plain) noexcept:
     cdef int type
     if not cnp.PyArray_CheckExact(a):
         return False
-    type = type_of(cnp.PyArray_TYPE(a), &plain.parts)
+    type = type_of(cnp.PyArray_TYPE(a), &plain.components)
     plain.type = <pc_type>type
     plain.size = cnp.PyArray_ITEMSIZE(a)
     plain.count = <size_t>cnp.PyArray_SIZE(a)
@@ -419,160 +419,140 @@ cdef bint is_contiguous(a, Contiguous *plain) noexcept:
             and (cnp.PyArray_IS_C_CONTIGUOUS(a) or cnp.PyArray_IS_F_CONTIGUOUS(a)))
 
 
-cdef void add_contiguous(const Contiguous *plain, pc_accumulator *acc, pc_statistic result) noexcept:
+cdef void add_contiguous(const Contiguous *plain, pc_accumulator *acc, pc_statistic statistic) noexcept:
     """Its exact sums, as far as this result needs them."""
-    pc_accumulator_clear(acc, result)
+    pc_accumulator_clear(acc, statistic)
     if plain.count < RELEASE_GIL_FROM:
-        pc_add_numbers(acc, plain.type, plain.parts, plain.data, plain.count)
+        pc_add_numbers(acc, plain.type, plain.components, plain.data, plain.count)
     else:
         with nogil:
-            pc_add_numbers(acc, plain.type, plain.parts, plain.data, plain.count)
+            pc_add_numbers(acc, plain.type, plain.components, plain.data, plain.count)
 
 
-cdef pc_status reduce_numbers(const Contiguous *plain, const pc_output_spec *figure, bint skip_nan,
-                              char *out) noexcept nogil:
-    """All of them, but for NaN."""
-    cdef pc_accumulator acc
-    cdef pc_array array
-    cdef pc_sum one
-    if not skip_nan:
-        return pc_reduce_contiguous(plain.type, plain.parts, plain.data, plain.count, figure, &acc, out)
-    array.type = plain.type
-    array.parts = plain.parts
-    array.swapped = 0
-    array.data = plain.data
-    array.mask = NULL
-    array.skip_nan = 1
-    array.kept = 0
-    array.reduced = 1
-    array.repeat = 1
-    array.axis[0].length = plain.count
-    array.axis[0].stride = plain.size
-    array.axis[0].mask_stride = 0
-    return pc_reduce(&array, 0, 1, figure, out, &one)
-
-
-cdef object reduce_contiguous(const Contiguous *plain, bint integers, pc_output_spec figure, bint skip_nan):
-    cdef pc_accumulator acc
+cdef object reduce_contiguous(const Contiguous *plain, bint integers, pc_output_spec spec, bint skip_nan):
+    """The result for all of the numbers, or for those that are not NaN."""
+    cdef pc_tile_sum sum
     cdef pc_status status
     cdef double[2] made
-    cdef pc_statistic result = figure.result
-    if integers and (result == PC_SUMSQ or result == PC_SUM):
-        add_contiguous(plain, &acc, result)
-        return exact_int(&acc, part_of(result))
-    if result == PC_SUM or result == PC_MEAN:
-        figure.parts = plain.parts
+    cdef pc_statistic statistic = spec.statistic
+    if integers and (statistic == PC_SUMSQ or statistic == PC_SUM):
+        add_contiguous(plain, &sum.total, statistic)
+        return exact_int(&sum.total, moment_of(statistic))
+    if statistic == PC_SUM or statistic == PC_MEAN:
+        spec.components = plain.components
     if plain.count < RELEASE_GIL_FROM:
-        status = reduce_numbers(plain, &figure, skip_nan, <char *>made)
+        status = pc_reduce_contiguous(plain.type, plain.components, plain.data, plain.count, skip_nan, &spec, &sum,
+                                      <char *>made)
     else:
         with nogil:
-            status = reduce_numbers(plain, &figure, skip_nan, <char *>made)
+            status = pc_reduce_contiguous(plain.type, plain.components, plain.data, plain.count, skip_nan, &spec, &sum,
+                                          <char *>made)
     if status == PC_EMPTY:
-        warn_empty(result, skip_nan)
-        if skip_nan and not integers and is_spread(result):      # as NumPy has it
+        warn_empty(statistic, skip_nan)
+        if skip_nan and not integers and is_spread(statistic):      # as NumPy has it
             return NAN
-    return made[0] if figure.parts == 1 else complex(made[0], made[1])
+    return made[0] if spec.components == 1 else complex(made[0], made[1])
 
 
 cdef Accumulators add_all(array, mask, size_t workers, bint skip_nan):
-    """Sum any array over all its axes, for any result."""
+    """Sum any array over all its axes, for any statistic."""
     cdef Plan job = Plan(array, mask, tuple(range(array.ndim)), None, Statistic(PC_VAR, None, skip_nan), workers)
     return job.sums(0, False)
 
 
 # ---- along axes -------------------------------------------------------------
 
-cdef int reduce_into(values, array, mask, tuple axes, size_t workers, Statistic figure) except -1:
+cdef int reduce_into(values, array, mask, tuple axes, size_t workers, Statistic spec) except -1:
     """Write the results to values; the place where a C status becomes an exception."""
     cdef Plan job
     cdef pc_status status
     if array.dtype == object:
-        status = reduce_ints_into(values, array, mask, axes, figure)
+        status = reduce_ints_into(values, array, mask, axes, spec)
     else:
-        job = Plan(array, mask, axes, values, figure, workers)
+        job = Plan(array, mask, axes, values, spec, workers)
         status = job.run()
     if status == PC_EMPTY:
-        warn_empty(figure.c.result, figure.skip_nan)
-        if figure.skip_nan and is_spread(figure.c.result) and array.dtype.kind in "fc":
-            put_nan(values, array, mask, axes, figure)
+        warn_empty(spec.c.statistic, spec.skip_nan)
+        if spec.skip_nan and is_spread(spec.c.statistic) and array.dtype.kind in "fc":
+            put_nan(values, array, mask, axes, spec)
     elif status == PC_TOO_LARGE:
         offset, total = job.too_large
         position = np.unravel_index(offset // values.itemsize, values.shape)
-        raise_too_large(position, total, values.dtype, figure.c.result)
+        raise_too_large(position, total, values.dtype, spec.c.statistic)
     elif status != PC_OK:
         raise SystemError(f"pycrust: unknown C status {<int>status}")
 
 
-cdef int put_nan(values, array, mask, tuple axes, Statistic figure) except -1:
+cdef int put_nan(values, array, mask, tuple axes, Statistic spec) except -1:
     """NaN in the place of Inf where there are no more numbers than ddof, as NumPy's nanvar has it: a rare case."""
     if not np.isinf(values).any():
         return 0
     counts = np.sum(~np.isnan(array), axis=axes, where=True if mask is None else mask)
-    integer, bits = figure.ddof
+    integer, bits = spec.ddof
     values[(counts.astype(object) << bits) <= integer] = np.nan
 
 
-cdef pc_status reduce_ints_into(values, array, mask, tuple axes, Statistic figure) except *:
+cdef pc_status reduce_ints_into(values, array, mask, tuple axes, Statistic spec) except *:
     """The same for Python ints."""
     cdef pc_status status = PC_OK, done
     cdef bint floats = values.dtype.kind == "f"
     cdef size_t k
     if floats:
-        figure.set_dtype(values.dtype)
+        spec.set_dtype(values.dtype)
     squares, numbers, counts = sums_of_ints(array, mask, axes)
-    totals = numbers if part_of(figure.c.result) == PC_NUMBERS else squares
+    totals = numbers if moment_of(spec.c.statistic) == PC_NUMBERS else squares
     for k, position in enumerate(np.ndindex(values.shape)):
         if floats:
-            done = write_exact(&figure.c, figure.ddof, counts[position],
+            done = write_exact(&spec.c, spec.ddof, counts[position],
                                ((squares[position], 0), (numbers[position], 0), (0, 0)), 0,
                                <char *>cnp.PyArray_DATA(values) + k * <size_t>values.itemsize)
             status = status if done == PC_OK else done
         else:
-            values[position] = checked_int(totals[position], values.dtype, position, figure.c.result)
+            values[position] = checked_int(totals[position], values.dtype, position, spec.c.statistic)
     return status
 
 
-cdef object checked_int(total, dtype, position, pc_statistic result):
+cdef object checked_int(total, dtype, position, pc_statistic statistic):
     """An exact sum, if the dtype holds it."""
     if dtype != object and not np.iinfo(dtype).min <= total <= np.iinfo(dtype).max:
-        raise_too_large(position, total, dtype, result)
+        raise_too_large(position, total, dtype, statistic)
     return total
 
 
-cdef int raise_too_large(position, total, dtype, pc_statistic result) except -1:
+cdef int raise_too_large(position, total, dtype, pc_statistic statistic) except -1:
     position = tuple(int(k) for k in position)
     wider = "dtype=np.uint64, " if dtype == np.int64 and 0 <= total < 2**64 else ""
     raise OverflowError(
-        f"the sum {'of squares ' if result == PC_SUMSQ else ''}"
+        f"the sum {'of squares ' if statistic == PC_SUMSQ else ''}"
         f"{f'at {position} along the axes kept ' if position else ''}is {shown_int(total)}, which does not fit {dtype}; "
         f"use {wider}dtype=object (exact) or dtype=np.float64 (rounded)"
     )
 
 
-cdef object reduction(a, axis, dtype, out, bint keepdims, where, workers, pc_statistic result,
+cdef object reduction(a, axis, dtype, out, bint keepdims, where, workers, pc_statistic statistic,
                       ddof=None, correction=None, bint skip_nan=False):
     cdef Contiguous plain
-    cdef Statistic figure
+    cdef Statistic spec
     cdef bint whole = axis is None and dtype is None and out is None and not keepdims
     cdef bint quick = whole and where is True and workers is 1 and is_contiguous(a, &plain)
 
     if quick and ddof is None and correction is None:
-        return reduce_contiguous(&plain, is_integer(a), default_spec(result), skip_nan)
-    figure = Statistic(result, one_ddof(ddof, correction), skip_nan)
-    if quick and figure.is_for_c(plain.count):
-        return reduce_contiguous(&plain, is_integer(a), figure.c, skip_nan)
+        return reduce_contiguous(&plain, is_integer(a), default_spec(statistic), skip_nan)
+    spec = Statistic(statistic, one_ddof(ddof, correction), skip_nan)
+    if quick and spec.is_for_c(plain.count):
+        return reduce_contiguous(&plain, is_integer(a), spec.c, skip_nan)
 
     cdef size_t threads = count_workers(workers)
     array, mask = data_of(a, where, skip_nan)
-    if whole and is_exact(array, result):
+    if whole and is_exact(array, statistic):
         dtype = object
     axes = axes_of(axis, array.ndim)
     kept = tuple(length for k, length in enumerate(array.shape) if k not in axes)
     shape = tuple(1 if k in axes else length for k, length in enumerate(array.shape)) if keepdims else kept
     if out is not None:
         check_out(out, shape)
-    values = np.empty(kept, dtype=dtype_of(dtype, out, array, result))
-    reduce_into(values, array, mask, axes, threads, figure)
+    values = np.empty(kept, dtype=dtype_of(dtype, out, array, statistic))
+    reduce_into(values, array, mask, axes, threads, spec)
     if out is not None:
         np.copyto(out, values.reshape(shape))
         return out

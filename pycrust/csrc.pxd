@@ -4,23 +4,17 @@
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
+from pycrust.types cimport *
+
 cdef extern from "core.h":
     int import_core() except -1
 
 cdef extern from "core.h" nogil:
-    ctypedef int pc_status
     enum:
-        PC_OK
-        PC_EMPTY
-        PC_TOO_LARGE
         PC_UNKNOWN_LEVEL
         PC_ABSENT_LEVEL
         PC_OUT_OF_RANGE
         PC_INCONCLUSIVE
-
-    ctypedef struct pc_u128:
-        uint64_t lo
-        uint64_t hi
 
     const char *const *pc_simd_names
     int pc_simd_usable(const char *name) noexcept
@@ -45,20 +39,6 @@ cdef extern from "core.h" nogil:
     void pc_formula_many(const int64_t *n, size_t count, uint64_t *lo, uint64_t *hi) noexcept
     void pc_round_many(const uint64_t *lo, const uint64_t *hi, size_t count, double *out) noexcept
 
-    ctypedef enum pc_type:
-        PC_INT8
-        PC_UINT8
-        PC_INT16
-        PC_UINT16
-        PC_INT32
-        PC_UINT32
-        PC_INT64
-        PC_UINT64
-        PC_BOOL
-        PC_FLOAT16
-        PC_FLOAT32
-        PC_FLOAT64
-
     enum:
         PC_LIMBS
         PC_MAX_AXES
@@ -66,15 +46,6 @@ cdef extern from "core.h" nogil:
         PC_MINUS_INF
         PC_NAN
         PC_NONFINITE_BITS
-
-    ctypedef enum pc_statistic:
-        PC_SUMSQ
-        PC_NORM
-        PC_RMS
-        PC_SUM
-        PC_MEAN
-        PC_VAR
-        PC_STD
 
     ctypedef enum pc_moment:
         PC_SQUARES
@@ -84,34 +55,32 @@ cdef extern from "core.h" nogil:
     ctypedef struct pc_accumulator:
         uint64_t count
 
-    void pc_accumulator_clear(pc_accumulator *acc, pc_statistic result) noexcept
-    void pc_accumulator_clear_bounded(pc_accumulator *acc, pc_statistic result) noexcept
+    void pc_accumulator_clear(pc_accumulator *acc, pc_statistic statistic) noexcept
+    void pc_accumulator_clear_bounded(pc_accumulator *acc, pc_statistic statistic) noexcept
     pc_status pc_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other) noexcept
     void pc_accumulator_scale(pc_accumulator *acc, uint64_t factor) noexcept
     uint32_t pc_accumulator_nonfinite(const pc_accumulator *acc) noexcept
-    void pc_accumulator_add_nonfinite(pc_accumulator *acc, uint32_t special) noexcept
-    size_t pc_accumulator_export(const pc_accumulator *acc, pc_moment part, uint64_t *words,
+    void pc_accumulator_add_nonfinite(pc_accumulator *acc, uint32_t nonfinite) noexcept
+    size_t pc_accumulator_export(const pc_accumulator *acc, pc_moment moment, uint64_t *words,
                                  int *exponent, int *negative) noexcept
-    pc_status pc_accumulator_import(pc_accumulator *acc, pc_moment part, const uint64_t *words,
+    pc_status pc_accumulator_import(pc_accumulator *acc, pc_moment moment, const uint64_t *words,
                                     size_t count, int exponent, int negative) noexcept
 
     ctypedef struct pc_output_spec:
-        pc_statistic result
+        pc_statistic statistic
         pc_type type
-        int parts
+        int components
         uint64_t ddof
         unsigned ddof_bits
 
-    pc_status pc_accumulator_round(const pc_accumulator *acc, const pc_output_spec *figure, char *out) noexcept
+    pc_status pc_accumulator_round(const pc_accumulator *acc, const pc_output_spec *spec, char *out) noexcept
     void pc_round_words(const uint64_t *words, size_t count, int exponent, int negative, int root,
                         pc_type type, char *out) noexcept
-    void pc_add_numbers(pc_accumulator *acc, pc_type type, int parts, const char *data, size_t count) noexcept
-    pc_status pc_reduce_contiguous(pc_type type, int parts, const char *data, size_t count,
-                           const pc_output_spec *figure, pc_accumulator *acc, char *out) noexcept
+    void pc_add_numbers(pc_accumulator *acc, pc_type type, int components, const char *data, size_t count) noexcept
     uint64_t pc_rounding_test_failures() noexcept
 
     const size_t PC_TILE
-    const size_t PC_LEAST_SUMS
+    const size_t PC_MIN_SUMS
 
     ctypedef struct pc_axis:
         size_t length
@@ -121,7 +90,7 @@ cdef extern from "core.h" nogil:
 
     ctypedef struct pc_array:
         pc_type type
-        int parts
+        int components
         int swapped
         const char *data
         const char *mask
@@ -136,13 +105,15 @@ cdef extern from "core.h" nogil:
     size_t pc_array_reduction_length(const pc_array *array) noexcept
     int pc_array_boundable(const pc_array *array) noexcept
 
-    ctypedef struct pc_sum:
+    ctypedef struct pc_tile_sum:
         pc_accumulator total
         ptrdiff_t offset
 
     size_t pc_array_tile(const pc_array *array, size_t first, size_t last) noexcept
     void pc_add_tile(const pc_array *array, size_t first, size_t count, size_t start, size_t stop,
-                      pc_sum *sums) noexcept
-    pc_status pc_write_tile(const pc_sum *sums, size_t count, const pc_output_spec *figure, char *out) noexcept
-    pc_status pc_reduce(const pc_array *array, size_t first, size_t last, const pc_output_spec *figure,
-                        char *out, pc_sum *sums) noexcept
+                      pc_tile_sum *sums) noexcept
+    pc_status pc_write_tile(const pc_tile_sum *sums, size_t count, const pc_output_spec *spec, char *out) noexcept
+    pc_status pc_reduce(const pc_array *array, size_t first, size_t last, const pc_output_spec *spec,
+                        char *out, pc_tile_sum *sums) noexcept
+    pc_status pc_reduce_contiguous(pc_type type, int components, const char *data, size_t count,
+                                   int skip_nan, const pc_output_spec *spec, pc_tile_sum *sum, char *out) noexcept

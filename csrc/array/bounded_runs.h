@@ -10,14 +10,14 @@ static inline int has_bounded(pc_type type)
     return pc_kernels_in_use()->bounded[0][type - PC_FLOAT16] != NULL;
 }
 
-/* Add `count` reals, `stride` bytes apart (the parts of complex numbers: contiguous), without
+/* Add `count` reals, `stride` bytes apart (the components of complex numbers: contiguous), without
  * counting them. Leaves out NaN if skip_nan (of real numbers alone), and returns how many. */
-size_t add_bounded(pc_accumulator *acc, pc_type type, int parts, const char *x, ptrdiff_t stride,
-                   size_t count, int skip_nan);
+size_t add_bounded(pc_accumulator *acc, pc_type type, int components, const char *x,
+                   ptrdiff_t stride, size_t count, int skip_nan);
 
 /* Add and count adjacent columns, n rows `stride` bytes apart: column c to sums[c]. `columns` is a
  * multiple of 8, at most PC_TILE. NaN are left out, and not counted, if skip_nan. */
-void add_bounded_columns(pc_sum *sums, pc_type type, const char *x, ptrdiff_t stride, size_t n,
+void add_bounded_columns(pc_tile_sum *sums, pc_type type, const char *x, ptrdiff_t stride, size_t n,
                          size_t columns, int skip_nan);
 
 #endif

@@ -13,84 +13,88 @@ static int has_both(const pc_accumulator *acc)
 }
 
 /* Below this many numbers, adding them one by one is faster than a kernel call. */
-static size_t few(const pc_accumulator *acc)
+static size_t kernel_from(const pc_accumulator *acc)
 {
     return has_both(acc) ? 6 : 12;
 }
 
-/* For E in this range the kernels' arithmetic neither overflows nor underflows. */
-enum { E_LEAST = -400, E_MOST = 400 };
+/* For block exponents in this range the kernels' arithmetic neither overflows nor underflows. */
+enum { BLOCK_EXPONENT_MIN = -400, BLOCK_EXPONENT_MAX = 400 };
 
-/* Whether sums_of_float64(E) was exact for what it found. */
-static int exact64(magnitude_range found, int E, int depth)
+/* Whether sums_of_float64 was exact for what it found. */
+static int exact64(magnitude_range range, int block_exponent, int exponent_range)
 {
-    return E >= E_LEAST && E <= E_MOST && found.most < ((uint32_t)(E + 1 + 1023) << 20) - 1 &&
-           found.least >= (uint32_t)(E - depth + 1023) << 20;
+    return block_exponent >= BLOCK_EXPONENT_MIN && block_exponent <= BLOCK_EXPONENT_MAX &&
+           range.most < ((uint32_t)(block_exponent + 1 + 1023) << 20) - 1 &&
+           range.least >= (uint32_t)(block_exponent - exponent_range + 1023) << 20;
 }
 
 /* The same for sums_of_float32. Multiples of 2^finest are never too small if the last bits of
- * their squares are within reach of E. */
-static int exact32(magnitude_range found, int E, int finest)
+ * their squares are within reach of the block exponent. */
+static int exact32(magnitude_range range, int block_exponent, int finest)
 {
-    return found.most < (uint32_t)(E + 1 + 127) << 23 &&
-           (finest >= E - 50 || found.least >= (uint32_t)(E - 27 + 127) << 23);
+    return range.most < (uint32_t)(block_exponent + 1 + 127) << 23 &&
+           (finest >= block_exponent - 50 || range.least >= (uint32_t)(block_exponent - 27 + 127)
+                                                                << 23);
 }
 
-/* A first guess at E for a block: that of the open window, or from its first number, with room for
- * numbers 16 times as large. */
-static int scale_of(const pc_accumulator *acc, double first)
+/* A first guess at the exponent of a block: that of the open window, or from its first number, with
+ * room for numbers 16 times as large. */
+static int guess_block_exponent(const pc_accumulator *acc, double first)
 {
     uint64_t bits;
-    if (acc->part[PC_SQUARES].flags & PC_WINDOW_USED)
-        return (acc->part[PC_SQUARES].exponent - window_of(0)) / 2;
-    if (acc->part[PC_NUMBERS].flags & PC_WINDOW_USED)
-        return acc->part[PC_NUMBERS].exponent - number_window_of(0);
+    if (acc->windows[PC_SQUARES].flags & PC_WINDOW_USED)
+        return (acc->windows[PC_SQUARES].exponent - square_window_exponent(0)) / 2;
+    if (acc->windows[PC_NUMBERS].flags & PC_WINDOW_USED)
+        return acc->windows[PC_NUMBERS].exponent - number_window_exponent(0);
     memcpy(&bits, &first, sizeof bits);
     return first == 0.0 ? 0 : (int)(bits >> 52 & 0x7ff) - 1023 + 4;
 }
 
-static void add_block_sums(pc_accumulator *acc, int parts, const block_sums *sums, int E)
+static void add_block_sums(pc_accumulator *acc, int components, const block_sums *sums,
+                           int block_exponent)
 {
     if (acc->flags & PC_WITH_SQUARES)
-        accumulator_add(acc, PC_SQUARES, sums->squares, window_of(E));
+        accumulator_add(acc, PC_SQUARES, sums->squares, square_window_exponent(block_exponent));
     if (!(acc->flags & PC_WITH_NUMBERS))
         return;
     pc_u128 number[2] = {sums->numbers[0], sums->numbers[1]};
-    if (parts == 1)
+    if (components == 1)
         u128_add(&number[0], number[1]);
-    for (int p = 0; p < parts; p++) {
+    for (int p = 0; p < components; p++) {
         const uint64_t sign = sign_of_word(number[p].hi),
                        words[4] = {number[p].lo, number[p].hi, sign, sign};
-        accumulator_add(acc, PC_NUMBERS + (pc_moment)p, words, number_window_of(E));
+        accumulator_add(acc, PC_NUMBERS + (pc_moment)p, words,
+                        number_window_exponent(block_exponent));
     }
 }
 
-static void add_one_by_one(pc_accumulator *acc, int parts, const char *x, size_t n)
+static void add_one_by_one(pc_accumulator *acc, int components, const char *x, size_t n)
 {
     for (size_t k = 0; k < n; k++) {
         double v;
         memcpy(&v, x + k * sizeof v, sizeof v);
-        accumulator_add_number(acc, v, parts == 2 && (k & 1));
+        accumulator_add_number(acc, v, components == 2 && (k & 1));
     }
 }
 
-/* Whether most numbers of a block are too small for the E of the largest, by a sample: affects
- * speed only. */
-static int mostly_tiny(const char *x, size_t n, magnitude_range found, int depth)
+/* Whether most numbers of a block are too small for the block exponent of the largest, by a sample:
+ * affects speed only. */
+static int mostly_tiny(const char *x, size_t n, magnitude_range range, int exponent_range)
 {
     size_t step = n / 16 + 1, small = 0, looked = 0;
     for (size_t k = 0; k < n; k += step, looked++) {
         uint64_t bits;
         memcpy(&bits, x + k * sizeof bits, sizeof bits);
-        small += (uint32_t)(bits >> 52 & 0x7ff) + (uint32_t)depth < found.most >> 20;
+        small += (uint32_t)(bits >> 52 & 0x7ff) + (uint32_t)exponent_range < range.most >> 20;
     }
     return 2 * small > looked;
 }
 
-/* A block that no single E fits. Numbers within the depth of the largest go through the kernel,
- * scaled into its range; the others, NaN and Inf are added one by one. */
-static void add_spread(pc_accumulator *acc, int parts, const char *x, size_t n,
-                       const pc_kernels *kernels)
+/* A block that no single exponent fits. Numbers within the exponent range of the largest go through
+ * the kernel, scaled into its range; the others, NaN and Inf are added one by one. */
+static void add_wide_range(pc_accumulator *acc, int components, const char *x, size_t n,
+                           const pc_kernels *kernels)
 {
     double inside[BUFFER], scale;
     uint64_t top = 0, bits;
@@ -100,11 +104,13 @@ static void add_spread(pc_accumulator *acc, int parts, const char *x, size_t n,
         bits &= UINT64_MAX >> 1;
         top = bits > top && bits >> 52 != 0x7ff ? bits : top;
     }
-    int E = (int)(top >> 52) - 1023 + 1;
-    if (E < -960) /* so that E - depth is not subnormal */
-        E = -960;
-    int shift = E > E_MOST ? -700 : E < E_LEAST ? 700 : 0;
-    const uint64_t least = (uint64_t)(E - kernels->depth + 1023) << 52;
+    int block_exponent = (int)(top >> 52) - 1023 + 1;
+    if (block_exponent < -960) /* so that E - depth is not subnormal */
+        block_exponent = -960;
+    int shift = block_exponent > BLOCK_EXPONENT_MAX   ? -700
+                : block_exponent < BLOCK_EXPONENT_MIN ? 700
+                                                      : 0;
+    const uint64_t least = (uint64_t)(block_exponent - kernels->exponent_range + 1023) << 52;
     bits = (uint64_t)(1023 + shift) << 52;
     memcpy(&scale, &bits, sizeof scale);
     for (size_t m; n; n -= m, x += m * sizeof *inside) {
@@ -116,65 +122,65 @@ static void add_spread(pc_accumulator *acc, int parts, const char *x, size_t n,
             if (bits >= least && bits <= top) {
                 inside[k] *= scale;
             } else {
-                accumulator_add_number(acc, inside[k], parts == 2 && (k & 1));
+                accumulator_add_number(acc, inside[k], components == 2 && (k & 1));
                 inside[k] = 0.0;
             }
         }
-        kernels->sums_of_float64((const char *)inside, m, E + shift, &sums);
-        add_block_sums(acc, parts, &sums, E);
+        kernels->sums_of_float64((const char *)inside, m, block_exponent + shift, &sums);
+        add_block_sums(acc, components, &sums, block_exponent);
     }
 }
 
-static void add_float64(pc_accumulator *acc, int parts, const char *x, size_t n)
+static void add_float64(pc_accumulator *acc, int components, const char *x, size_t n)
 {
     const pc_kernels *kernels = pc_kernels_in_use();
     block_sums sums;
-    if (n < few(acc) || !kernels->sums_of_float64) {
-        add_one_by_one(acc, parts, x, n);
+    if (n < kernel_from(acc) || !kernels->sums_of_float64) {
+        add_one_by_one(acc, components, x, n);
         return;
     }
     double first;
     memcpy(&first, x, sizeof first);
-    int E = scale_of(acc, first);
-    if (E < E_LEAST || E > E_MOST)
-        E = 0;
-    kernels->sums_of_float64(x, n, E, &sums);
-    if (!exact64(sums.found, E, kernels->depth)) {
-        E = (int)(sums.found.most >> 20) - 1023 +
-            1; /* room for numbers twice as large in later blocks */
-        if (!exact64(sums.found, E, kernels->depth)) {
-            if (mostly_tiny(x, n, sums.found, kernels->depth))
-                add_one_by_one(acc, parts, x, n);
+    int block_exponent = guess_block_exponent(acc, first);
+    if (block_exponent < BLOCK_EXPONENT_MIN || block_exponent > BLOCK_EXPONENT_MAX)
+        block_exponent = 0;
+    kernels->sums_of_float64(x, n, block_exponent, &sums);
+    if (!exact64(sums.magnitudes, block_exponent, kernels->exponent_range)) {
+        block_exponent = (int)(sums.magnitudes.most >> 20) - 1023 +
+                         1; /* room for numbers twice as large in later blocks */
+        if (!exact64(sums.magnitudes, block_exponent, kernels->exponent_range)) {
+            if (mostly_tiny(x, n, sums.magnitudes, kernels->exponent_range))
+                add_one_by_one(acc, components, x, n);
             else
-                add_spread(acc, parts, x, n, kernels);
+                add_wide_range(acc, components, x, n, kernels);
             return;
         }
-        kernels->sums_of_float64(x, n, E, &sums);
+        kernels->sums_of_float64(x, n, block_exponent, &sums);
     }
-    add_block_sums(acc, parts, &sums, E);
+    add_block_sums(acc, components, &sums, block_exponent);
 }
 
 /* float32, or float16 widened to it; all are multiples of 2^finest. */
-static void add_float32(pc_accumulator *acc, int parts, const char *x, size_t n, int finest)
+static void add_float32(pc_accumulator *acc, int components, const char *x, size_t n, int finest)
 {
     const pc_kernels *kernels = pc_kernels_in_use();
     double wide[BUFFER];
     block_sums sums;
-    if (n >= few(acc) && kernels->sums_of_float32) {
+    if (n >= kernel_from(acc) && kernels->sums_of_float32) {
         float first;
         memcpy(&first, x, sizeof first);
-        int E = scale_of(acc, first);
-        if (E < -127 || E > 127)
-            E = 0;
-        kernels->sums_of_float32(x, n, E, &sums);
-        if (!exact32(sums.found, E, finest)) {
-            E = (int)(sums.found.most >> 23) - 127 + 1;
-            E = E > 127 ? 127 : E;
-            if (exact32(sums.found, E, finest))
-                kernels->sums_of_float32(x, n, E, &sums);
+        int block_exponent = guess_block_exponent(acc, first);
+        if (block_exponent < -127 || block_exponent > 127)
+            block_exponent = 0;
+        kernels->sums_of_float32(x, n, block_exponent, &sums);
+        if (!exact32(sums.magnitudes, block_exponent, finest)) {
+            block_exponent = (int)(sums.magnitudes.most >> 23) - 127 + 1;
+            block_exponent = block_exponent > 127 ? 127 : block_exponent;
+            if (exact32(sums.magnitudes, block_exponent, finest))
+                kernels->sums_of_float32(x, n, block_exponent, &sums);
         }
-        if (exact32(sums.found, E, finest)) {
-            add_block_sums(acc, parts, &sums, E);
+        if (exact32(sums.magnitudes, block_exponent, finest)) {
+            add_block_sums(acc, components, &sums, block_exponent);
             return;
         }
     }
@@ -185,7 +191,7 @@ static void add_float32(pc_accumulator *acc, int parts, const char *x, size_t n,
             memcpy(&v, x + k * sizeof v, sizeof v);
             wide[k] = v;
         }
-        add_float64(acc, parts, (const char *)wide, m);
+        add_float64(acc, components, (const char *)wide, m);
     }
 }
 
@@ -236,16 +242,16 @@ static void widen_float16(char *to, const char *from, size_t n)
 }
 
 /* n <= block_of(type) reals, native and contiguous. */
-static void add_block(pc_accumulator *acc, pc_type type, int parts, const char *x, size_t n)
+static void add_block(pc_accumulator *acc, pc_type type, int components, const char *x, size_t n)
 {
     char wide[BUFFER * sizeof(float)], truth[BUFFER];
     size_t m;
     switch (type) {
-    case PC_FLOAT64: add_float64(acc, parts, x, n); break;
-    case PC_FLOAT32: add_float32(acc, parts, x, n, -149); break;
+    case PC_FLOAT64: add_float64(acc, components, x, n); break;
+    case PC_FLOAT32: add_float32(acc, components, x, n, -149); break;
     case PC_FLOAT16:
         widen_float16(wide, x, n);
-        add_float32(acc, parts, wide, n, -24);
+        add_float32(acc, components, wide, n, -24);
         break;
     case PC_BOOL: /* any byte but 0 is true */
         for (; n; n -= m, x += m) {
@@ -261,60 +267,47 @@ static void add_block(pc_accumulator *acc, pc_type type, int parts, const char *
 
 /* Bounded kernels take longer runs; float16 is widened first where the level has no kernel for it.
  */
-static void sum_bounded(pc_accumulator *acc, pc_type type, int parts, const char *x, size_t count)
+static void sum_bounded(pc_accumulator *acc, pc_type type, int components, const char *x,
+                        size_t count)
 {
     char wide[BUFFER * sizeof(float)];
     if (has_bounded(type)) {
-        add_bounded(acc, type, parts, x, (ptrdiff_t)size_of_type[type], count, 0);
+        add_bounded(acc, type, components, x, (ptrdiff_t)size_of_type[type], count, 0);
         return;
     }
     for (size_t n; count; count -= n, x += n * sizeof(uint16_t)) {
         n = count < BUFFER ? count : BUFFER;
         widen_float16(wide, x, n);
-        add_bounded(acc, PC_FLOAT32, parts, wide, sizeof(float), n, 0);
+        add_bounded(acc, PC_FLOAT32, components, wide, sizeof(float), n, 0);
     }
 }
 
-void add_reals(pc_accumulator *acc, pc_type type, int parts, const char *x, size_t count)
+void add_reals(pc_accumulator *acc, pc_type type, int components, const char *x, size_t count)
 {
     const size_t block = block_of(acc, type);
     if (acc->flags & PC_BOUNDED) {
-        sum_bounded(acc, type, parts, x, count);
+        sum_bounded(acc, type, components, x, count);
         return;
     }
     for (size_t n; count; count -= n, x += n * size_of_type[type]) {
         n = count < block ? count : block;
-        add_block(acc, type, parts, x, n);
+        add_block(acc, type, components, x, n);
     }
 }
 
-void pc_add_numbers(pc_accumulator *acc, pc_type type, int parts, const char *data, size_t count)
+void pc_add_numbers(pc_accumulator *acc, pc_type type, int components, const char *data,
+                    size_t count)
 {
-    const size_t reals = count * (size_t)parts;
+    const size_t reals = count * (size_t)components;
     acc->count += count;
     if (!is_float(type) ||
-        (reals < few(acc) && type == PC_FLOAT64)) { /* no floating-point arithmetic */
-        add_reals(acc, type, parts, data, reals);
+        (reals < kernel_from(acc) && type == PC_FLOAT64)) { /* no floating-point arithmetic */
+        add_reals(acc, type, components, data, reals);
         return;
     }
     fpenv callers = fpenv_enter();
-    add_reals(acc, type, parts, data, reals);
+    add_reals(acc, type, components, data, reals);
     fpenv_leave(callers);
-}
-
-pc_status pc_reduce_contiguous(pc_type type, int parts, const char *data, size_t count,
-                               const pc_output_spec *figure, pc_accumulator *acc, char *out)
-{
-    if (is_float(type) && count * (size_t)parts >= pc_kernels_in_use()->bounded_from) {
-        pc_accumulator_clear_bounded(acc, figure->result);
-        pc_add_numbers(acc, type, parts, data, count);
-        pc_status status = pc_accumulator_round(acc, figure, out);
-        if (status != PC_INCONCLUSIVE)
-            return status;
-    }
-    pc_accumulator_clear(acc, figure->result);
-    pc_add_numbers(acc, type, parts, data, count);
-    return pc_accumulator_round(acc, figure, out);
 }
 
 /* ---- columns side by side ------------------------------------------------- */
@@ -333,35 +326,35 @@ static void add_column(pc_accumulator *acc, const char *x, ptrdiff_t stride, siz
     }
 }
 
-static void add_float64_columns(pc_sum *sums, const char *x, ptrdiff_t stride, size_t n,
+static void add_float64_columns(pc_tile_sum *sums, const char *x, ptrdiff_t stride, size_t n,
                                 size_t columns, const pc_kernels *kernels)
 {
-    int E[STRIP];
-    block_sums found[STRIP];
+    int block_exponent[STRIP];
+    block_sums block[STRIP];
     size_t m;
 
-    memset(E, 0, sizeof E);
-    kernels->sums_of_columns(x, stride, n < 64 ? n : 64, columns, E,
-                             found); /* to know their sizes */
+    memset(block_exponent, 0, sizeof block_exponent);
+    kernels->sums_of_columns(x, stride, n < 64 ? n : 64, columns, block_exponent,
+                             block); /* to know their sizes */
     for (size_t c = 0; c < columns; c++) {
-        E[c] = (int)(found[c].found.most >> 20) - 1023 + 2;
-        if (E[c] < E_LEAST || E[c] > E_MOST)
-            E[c] = 0;
+        block_exponent[c] = (int)(block[c].magnitudes.most >> 20) - 1023 + 2;
+        if (block_exponent[c] < BLOCK_EXPONENT_MIN || block_exponent[c] > BLOCK_EXPONENT_MAX)
+            block_exponent[c] = 0;
     }
     for (size_t row = 0; row < n; row += m, x += (ptrdiff_t)m * stride) {
         m = n - row < FLOAT_BLOCK ? n - row : FLOAT_BLOCK;
-        kernels->sums_of_columns(x, stride, m, columns, E, found);
+        kernels->sums_of_columns(x, stride, m, columns, block_exponent, block);
         for (size_t c = 0; c < columns; c++) {
             sums[c].total.count += m;
-            if (exact64(found[c].found, E[c], kernels->depth))
-                add_block_sums(&sums[c].total, 1, &found[c], E[c]);
+            if (exact64(block[c].magnitudes, block_exponent[c], kernels->exponent_range))
+                add_block_sums(&sums[c].total, 1, &block[c], block_exponent[c]);
             else
                 add_column(&sums[c].total, x + c * sizeof(double), stride, m);
         }
     }
 }
 
-size_t add_columns(pc_sum *sums, pc_type type, const char *x, ptrdiff_t stride, size_t n,
+size_t add_columns(pc_tile_sum *sums, pc_type type, const char *x, ptrdiff_t stride, size_t n,
                    size_t columns, int skip_nan)
 {
     columns -= columns % 8;

@@ -1,12 +1,13 @@
-/* Many short sums at once: each position is a column of a tile, which the kernels of
+/* Many short sums at once: each output is a column of a tile, which the kernels of
  * kernels/lanes.h sum lane by lane. Results that fail the rounding test are left to reduce.c. */
 #include "lanes.h"
+#include "gather.h"
 
 #include <string.h>
 
-/* ---- positions ------------------------------------------------------------------- */
+/* ---- outputs ------------------------------------------------------------------- */
 
-/* Advance by `count` positions, at most to the end of the innermost kept axis. */
+/* Advance by `count` outputs, at most to the end of the innermost kept axis. */
 static void advance(lane_job *job, size_t count)
 {
     const pc_axis *axis = job->array->axis;
@@ -24,20 +25,20 @@ static void advance(lane_job *job, size_t count)
     }
 }
 
-static void go_to(lane_job *job, size_t position)
+static void go_to(lane_job *job, size_t output)
 {
     job->data = job->mask = job->out = 0;
     for (int k = job->array->kept - 1; k >= 0; k--) {
         const pc_axis *axis = &job->array->axis[k];
-        job->index[k] = position % axis->length;
-        position /= axis->length;
+        job->index[k] = output % axis->length;
+        output /= axis->length;
         job->data += (ptrdiff_t)job->index[k] * axis->stride;
         job->mask += (ptrdiff_t)job->index[k] * axis->mask_stride;
         job->out += (ptrdiff_t)job->index[k] * axis->out_stride;
     }
 }
 
-/* The offsets of the elements of one position; the last reduced axis varies fastest. */
+/* The offsets of the elements of one output; the last reduced axis varies fastest. */
 static void find_rows(lane_job *job)
 {
     const pc_array *a = job->array;
@@ -63,9 +64,9 @@ enum { TILE = 2048, NARROWEST = 8, MOST_IN_TILE = NARROWEST * LANE_ROWS };
 
 /* A tile and its mask fit the workspace. */
 typedef char
-    tile_fits[PC_LEAST_SUMS * sizeof(pc_sum) >= MOST_IN_TILE * (sizeof(double) + 1) ? 1 : -1];
+    tile_fits[PC_MIN_SUMS * sizeof(pc_tile_sum) >= MOST_IN_TILE * (sizeof(double) + 1) ? 1 : -1];
 
-/* The longest sums for which positions that are not adjacent are copied to a tile: for longer ones
+/* The longest sums for which outputs that are not adjacent are copied to a tile: for longer ones
  * a bounded sum of each is faster. */
 enum { MOST_COPIED = 128 };
 
@@ -87,20 +88,6 @@ static void gather(char *to, size_t pitch, const char *from, ptrdiff_t stride, s
     case 2: GATHER(uint16_t) break;
     case 4: GATHER(uint32_t) break;
     default: GATHER(uint64_t)
-    }
-}
-
-/* Reverse the bytes of each of n elements. */
-static void swap_all(char *x, size_t n, size_t size)
-{
-    for (size_t k = 0; k < n; k++, x += size) {
-        uint64_t v = 0;
-        uint8_t byte[8];
-        memcpy(byte, x, size);
-        for (size_t b = 0; b < size; b++)
-            v = v << 8 | byte[b];
-        for (size_t b = 0; b < size; b++)
-            x[b] = (char)(v >> 8 * b);
     }
 }
 
@@ -141,59 +128,59 @@ static void write_results(pc_type type, const double *value, const double *rest,
 }
 
 /* The result to compute, as the kernels take it. */
-static lane_figure lane_figure_of(const pc_output_spec *figure, uint64_t count, int counted)
+static lane_spec lane_spec_of(const pc_output_spec *spec, uint64_t count, int counted)
 {
-    lane_figure f = {.result = figure->result, .counted = counted};
-    f.integer = figure->type < PC_FLOAT16;
-    f.drop = figure->type == PC_FLOAT32 ? 29 : figure->type == PC_FLOAT16 ? 42 : 0;
-    f.least = figure->type == PC_FLOAT32   ? 0x1p-125
-              : figure->type == PC_FLOAT16 ? 0x1p-13
-              : figure->type == PC_INT64   ? -0x1p62
-                                           : 0.0;
+    lane_spec f = {.statistic = spec->statistic, .counted = counted};
+    f.integer = spec->type < PC_FLOAT16;
+    f.drop = spec->type == PC_FLOAT32 ? 29 : spec->type == PC_FLOAT16 ? 42 : 0;
+    f.least = spec->type == PC_FLOAT32   ? 0x1p-125
+              : spec->type == PC_FLOAT16 ? 0x1p-13
+              : spec->type == PC_INT64   ? -0x1p62
+                                         : 0.0;
     f.count = (double)count;
-    f.ddof = (double)figure->ddof;
-    f.scale = (double)(UINT64_C(1) << figure->ddof_bits);
-    f.divisor = is_spread(figure->result) ? f.count * (f.count * f.scale - f.ddof)
-                : figure->result == PC_MEAN || figure->result == PC_RMS ? f.count
-                                                                        : 1.0;
+    f.ddof = (double)spec->ddof;
+    f.scale = (double)(UINT64_C(1) << spec->ddof_bits);
+    f.divisor = is_spread(spec->statistic) ? f.count * (f.count * f.scale - f.ddof)
+                : spec->statistic == PC_MEAN || spec->statistic == PC_RMS ? f.count
+                                                                          : 1.0;
     f.inverse = 1.0 / f.divisor;
     return f;
 }
 
-int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *figure, size_t first,
-                size_t positions)
+int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec, size_t first,
+                size_t outputs)
 {
-    const size_t depth = pc_array_reduction_length(array);
+    const size_t length = pc_array_reduction_length(array);
     const int side_by_side =
-        array->kept && !array->swapped && array->parts == 1 &&
+        array->kept && !array->swapped && array->components == 1 &&
         array->axis[array->kept - 1].stride == (ptrdiff_t)size_of_type[array->type];
     const int skip_nan = array->skip_nan && array->type >= PC_FLOAT16,
               masked = array->mask || skip_nan,
-              difference = figure->result == PC_STD && depth == 2 && !figure->ddof && !masked,
-              sums = difference                  ? 0
-                     : is_spread(figure->result) ? 2
-                     : is_linear(figure->result) ? 0
-                                                 : 1;
+              difference = spec->statistic == PC_STD && length == 2 && !spec->ddof && !masked,
+              sums = difference                   ? 0
+                     : is_spread(spec->statistic) ? 2
+                     : is_linear(spec->statistic) ? 0
+                                                  : 1;
     job->array = array;
     job->kernels = pc_kernels_in_use();
     job->sum = job->kernels->lane_sums[masked][array->type][sums];
-    if (!job->sum || array->parts != 1 || array->repeat != 1 || depth < 1 ||
-        depth > (side_by_side ? LANE_ROWS : MOST_COPIED) || positions < 2 ||
-        figure->ddof_bits > 16 || figure->ddof >> 40)
+    if (!job->sum || array->components != 1 || array->repeat != 1 || length < 1 ||
+        length > (side_by_side ? LANE_ROWS : MOST_COPIED) || outputs < 2 || spec->ddof_bits > 16 ||
+        spec->ddof >> 40)
         return 0;
-    job->figure = lane_figure_of(figure, depth, masked);
+    job->spec = lane_spec_of(spec, length, masked);
     if (difference) { /* the standard deviation of two numbers is half their distance, and often a
                          tie */
-        job->figure.result = PC_MEAN;
-        job->figure.divisor = 2.0;
-        job->figure.inverse = 0.5;
-        job->figure.absolute = 1;
+        job->spec.statistic = PC_MEAN;
+        job->spec.divisor = 2.0;
+        job->spec.inverse = 0.5;
+        job->spec.absolute = 1;
     }
     job->from.difference = difference;
     job->from.skip_nan = skip_nan;
-    if (!(job->figure.divisor > 0.0))
+    if (!(job->spec.divisor > 0.0))
         return 0;
-    job->type = figure->type;
+    job->type = spec->type;
     job->from.row = job->row;
     job->from.mask = NULL;
     find_rows(job);
@@ -204,7 +191,7 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *figu
 }
 
 size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_COLUMNS], int *all,
-                  pc_sum *workspace)
+                  pc_tile_sum *workspace)
 {
     static const pc_axis none = {1, 0, 0, 0};
     const pc_array *a = job->array;
@@ -221,7 +208,7 @@ size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_C
         from.x = a->data + job->data;
         from.columns = columns;
         job->sum(&from, &sums);
-        *all = job->kernels->lane_results(&job->figure, &sums, columns, value, rest, certain);
+        *all = job->kernels->lane_results(&job->spec, &sums, columns, value, rest, certain);
         write_results(job->type, value, rest, columns, out + job->out, across->out_stride);
         advance(job, columns);
         return columns;
@@ -260,13 +247,13 @@ size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_C
         tile_row[r] = (ptrdiff_t)(r * pitch * size);
     }
     if (a->swapped)
-        swap_all(tile, (rows - 1) * pitch + count, size);
+        swap_bytes(tile, size, (rows - 1) * pitch + count);
     from.x = tile;
     from.row = tile_row;
     from.mask = a->mask ? mask : NULL;
     from.mask_pitch = pitch;
     job->sum(&from, &sums);
-    *all = job->kernels->lane_results(&job->figure, &sums, from.columns, value, rest, certain);
+    *all = job->kernels->lane_results(&job->spec, &sums, from.columns, value, rest, certain);
     run[runs].first = count;
     for (size_t k = 0; k < runs; k++) {
         const size_t at = run[k].first;

@@ -9,24 +9,24 @@ typedef struct {
     const pc_array *array;
     const pc_kernels *kernels;
     void (*sum)(const lane_rows *, lane_sums *);
-    lane_figure figure;
+    lane_spec spec;
     pc_type type;   /* of the results */
-    int contiguous; /* the elements of one position: 8 bytes each */
+    int contiguous; /* the elements of one output: 8 bytes each */
     lane_rows from;
-    ptrdiff_t row[LANE_ROWS], mask_row[LANE_ROWS]; /* offsets of the elements of a position */
-    size_t index[PC_MAX_AXES];                     /* of the next position, along the kept axes */
+    ptrdiff_t row[LANE_ROWS], mask_row[LANE_ROWS]; /* offsets of the elements of an output */
+    size_t index[PC_MAX_AXES];                     /* of the next output, along the kept axes */
     ptrdiff_t data, mask, out;                     /* its offsets */
 } lane_job;
 
-/* Set up a reduction of `positions` positions from `first` on; 0 if it is not suited to lanes. */
-int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *figure, size_t first,
-                size_t positions);
+/* Set up a reduction of `outputs` outputs from `first` on; 0 if it is not suited to lanes. */
+int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec, size_t first,
+                size_t outputs);
 
-/* Write the results of the next positions, at most `most`. Those with certain[k] == 0 failed the
- * rounding test: the caller computes them exactly. Returns the number of positions, and sets *all
- * to whether all are certain. Works in PC_LEAST_SUMS
+/* Write the next results, at most `most`. Those with certain[k] == 0 failed the
+ * rounding test: the caller computes them exactly. Returns the number of outputs, and sets *all
+ * to whether all are certain. Works in PC_MIN_SUMS
  * `sums`. The caller has called fpenv_enter. */
 size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_COLUMNS], int *all,
-                  pc_sum *sums);
+                  pc_tile_sum *sums);
 
 #endif

@@ -209,7 +209,7 @@ static inline __attribute__((always_inline)) int add_rows(const char *x, ptrdiff
 
 static inline __attribute__((always_inline)) size_t sum_bounded(const char *x, ptrdiff_t stride,
                                                                 size_t n, int k,
-                                                                bounded_sums *found, size_t size,
+                                                                bounded_sums *partial, size_t size,
                                                                 int both, int skip_nan,
                                                                 loader *load, loader *load_tail)
 {
@@ -226,23 +226,24 @@ static inline __attribute__((always_inline)) size_t sum_bounded(const char *x, p
     sums.C = splatd(power(k));
     sums.D = splatd(start_of_numbers(k));
     sums.units = sums.number_units = sums.missing = splat(0);
-    found->most = 0.0;
+    partial->overflow_at = 0.0;
     for (; done < n; done += step, x += (ptrdiff_t)step * stride) {
         size_t rows = (n - done) / row;
-        int held;
+        int in_range;
         rows = rows < most_rows ? rows : most_rows;
         step = rows * row;
         if (rows) {
-            held = add_rows(x, stride, rows, &sums, &found->most, size, both, skip_nan, load);
+            in_range =
+                add_rows(x, stride, rows, &sums, &partial->overflow_at, size, both, skip_nan, load);
         } else {
             char tail[ROW * sizeof(double)] = {0};
             step = n - done;
             for (size_t j = 0; j < step; j++)
                 memcpy(tail + j * size, x + (ptrdiff_t)j * stride, size);
-            held = add_rows(tail, (ptrdiff_t)size, 1, &sums, &found->most, size, both, skip_nan,
-                            load_tail);
+            in_range = add_rows(tail, (ptrdiff_t)size, 1, &sums, &partial->overflow_at, size, both,
+                                skip_nan, load_tail);
         }
-        if (!held)
+        if (!in_range)
             break;
     }
     for (int w = 1; w < ways; w++) {
@@ -250,16 +251,16 @@ static inline __attribute__((always_inline)) size_t sum_bounded(const char *x, p
         if (both)
             sums.b[0] += sums.b[w];
     }
-    found->units = sum_of_lanes(sums.units);
-    found->missing = skip_nan ? sum_of_lanes(sums.missing) : 0;
-    found->residual = 0.0;
+    partial->units = sum_of_lanes(sums.units);
+    partial->missing = skip_nan ? sum_of_lanes(sums.missing) : 0;
+    partial->residual = 0.0;
     for (int j = 0; j < LANES; j++)
-        found->residual += sums.t[0][j];
+        partial->residual += sums.t[0][j];
     for (int p = 0; both && p < 2; p++) {
-        found->number_units[p] = sum_of_every_other(sums.number_units, p);
-        found->number_residual[p] = 0.0;
+        partial->number_units[p] = sum_of_every_other(sums.number_units, p);
+        partial->number_residual[p] = 0.0;
         for (int j = p; j < LANES; j += 2)
-            found->number_residual[p] += sums.b[0][j];
+            partial->number_residual[p] += sums.b[0][j];
     }
     return done;
 }
@@ -312,12 +313,12 @@ sum_bounded_columns(const char *x, ptrdiff_t stride, size_t rows, size_t columns
 
 #define BOUNDED_OF(type, size, name, both, skip_nan)                                               \
     static size_t name##_##type(const char *x, ptrdiff_t stride, size_t n, int k,                  \
-                                bounded_sums *found)                                               \
+                                bounded_sums *partial)                                             \
     {                                                                                              \
         if (stride == (ptrdiff_t)(size))                                                           \
-            return sum_bounded(x, size, n, k, found, size, both, skip_nan, load_row_of_##type,     \
+            return sum_bounded(x, size, n, k, partial, size, both, skip_nan, load_row_of_##type,   \
                                load_row_of_##type);                                                \
-        return sum_bounded(x, stride, n, k, found, size, both, skip_nan, load_##type,              \
+        return sum_bounded(x, stride, n, k, partial, size, both, skip_nan, load_##type,            \
                            load_row_of_##type);                                                    \
     }                                                                                              \
     static void name##_columns_of_##type(const char *x, ptrdiff_t stride, size_t rows,             \

@@ -31,12 +31,12 @@ enum { UPPER = 1 };
 /* The range over all 32-bit lanes (step 1), or over the upper halves of 64-bit lanes (step 2). */
 static inline magnitude_range span_of(vecw least, vecw most, int step)
 {
-    magnitude_range found = {UINT32_MAX, 0};
+    magnitude_range range = {UINT32_MAX, 0};
     for (int k = step == 2 ? UPPER : 0; k < VECTOR_BYTES / 4; k += step) {
-        found.least = least[k] < found.least ? least[k] : found.least;
-        found.most = most[k] > found.most ? most[k] : found.most;
+        range.least = least[k] < range.least ? least[k] : range.least;
+        range.most = most[k] > range.most ? most[k] : range.most;
     }
-    return found;
+    return range;
 }
 
 /* The numbers and their sum: with u = 2^(E-50) and v = 2^(E-101),
@@ -58,7 +58,7 @@ static inline double second_constant(int E)
     return 3.0 * power(E - 50);
 }
 
-/* p u + q v, times 2^-number_window_of(E). */
+/* p u + q v, times 2^-number_window_exponent(E). */
 static inline pc_u128 put_numbers(uint64_t p, uint64_t q)
 {
     pc_u128 sum = u128_shl(widened(p), 51);
@@ -68,12 +68,13 @@ static inline pc_u128 put_numbers(uint64_t p, uint64_t q)
 
 #ifdef fused
 /* Two methods to square doubles without rounding, in blocks whose nonzero |x| lie
- * in [2^(E - DEPTH), 2^(E+1) (1 - 2^-21)). Each turns x^2 into a few integers, so that sums
- * of squares are sums of 64-bit integers, exact in any order:
+ * in [2^(E - EXPONENT_RANGE), 2^(E+1) (1 - 2^-21)). Each turns x^2 into a few integers, so that
+ * sums of squares are sums of 64-bit integers, exact in any order:
  *
  *   constants_of  the CONSTANTS that it needs for one E, the two above first
  *   add_parts     adds the parts of x^2 to sums, given t and w
- *   put_together  the sum of squares from the sums over `count` numbers, times 2^-window_of(E)
+ *   put_together  the sum of squares from the sums over `count` numbers, times
+ * 2^-square_window_exponent(E)
  *
  * Parts are at most 2^52 in absolute value, so that 2048 of them fit 64 bits. Zeros contribute
  * nothing. The first two of the SUMS are those of the bits of t and w. */
@@ -86,7 +87,7 @@ static inline pc_u128 put_numbers(uint64_t p, uint64_t q)
  *
  * and the sums of p^2, pq, q^2 follow from those of T^2, TW, W^2. The instruction reads only the 52
  * bits. */
-enum { CONSTANTS = 2, DEPTH = 49, SUMS = 8 };
+enum { CONSTANTS = 2, EXPONENT_RANGE = 49, SUMS = 8 };
 
 static inline void constants_of(int E, double c[CONSTANTS])
 {
@@ -140,7 +141,7 @@ static inline void put_together(uint64_t sum[4], const uint64_t total[SUMS], uin
  *
  * and x^2 = (h1 - C1) + (h3 - C2) + (h4 - C3). Each h stays in the binade of its
  * C, so bits(h) - bits(C) is the integer (h - C) / ulp(C), of either sign. */
-enum { CONSTANTS = 5, DEPTH = 24, SUMS = 5 };
+enum { CONSTANTS = 5, EXPONENT_RANGE = 24, SUMS = 5 };
 
 static inline double c2_of(int E)
 {
@@ -243,7 +244,7 @@ static void sums_of_float64(const char *x, size_t n, int E, block_sums *result)
         to[0].least = (vec)smaller((vecw)to[0].least, (vecw)to[k].least);
         to[0].most = (vec)larger((vecw)to[0].most, (vecw)to[k].most);
     }
-    result->found = span_of((vecw)to[0].least, (vecw)to[0].most, 2);
+    result->magnitudes = span_of((vecw)to[0].least, (vecw)to[0].most, 2);
     for (int j = 0; j < SUMS; j++)
         total[j] = sum_of_lanes(to[0].part[j]);
     uint64_t count = all * ROW, p[2], q[2];
@@ -294,8 +295,8 @@ static void sums_of_columns(const char *x, ptrdiff_t stride, size_t rows, size_t
             uint64_t total[SUMS];
             for (int i = 0; i < SUMS; i++)
                 total[i] = to[k].part[i][j];
-            at->found.least = (uint32_t)(to[k].least[j] >> 32);
-            at->found.most = (uint32_t)(to[k].most[j] >> 32);
+            at->magnitudes.least = (uint32_t)(to[k].least[j] >> 32);
+            at->magnitudes.most = (uint32_t)(to[k].most[j] >> 32);
             uint64_t p = sum_of_p(total[0], rows, E[column]),
                      q = sum_of_q(total[1], rows, E[column]);
             at->numbers[0] = put_numbers(p, q);
@@ -352,7 +353,7 @@ static void sums_of_float32(const char *x, size_t n, int E, block_sums *result)
         sum2[0] += sum2[c];
         numbers[0] += numbers[c];
     }
-    result->found = span_of(least, most, 1);
+    result->magnitudes = span_of(least, most, 1);
     uint64_t count = all * ROW;
     put_parts(result->squares, sum_of_lanes(sum1[0]) - count * bits_of(c1),
               sum_of_lanes(sum2[0]) - count * bits_of(c2), 0);

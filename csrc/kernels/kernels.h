@@ -29,27 +29,28 @@ typedef struct {
     uint32_t least, most;
 } magnitude_range;
 
-/* The sums over a block of floats: of the squares, in units of 2^window_of(E); of the numbers with
- * even and with odd index (in two's complement), in units of 2^number_window_of(E). */
+/* The sums over a block of floats: of the squares, in units of 2^square_window_exponent(E); of the
+ * numbers with even and with odd index (in two's complement), in units of
+ * 2^number_window_exponent(E). */
 typedef struct {
     uint64_t squares[4];
     pc_u128 numbers[2];
-    magnitude_range found;
+    magnitude_range magnitudes;
 } block_sums;
 
 /* The most elements in one call of a kernel. */
 enum { FLOAT_BLOCK = 2048, INTEGER_BLOCK = 1 << 16 };
 
-/* The most columns in one call of sums_of_columns, and elements in a buffer on the stack: no call
- * uses more than 16 KiB, since a thread may have as little as 32. */
-enum { STRIP = 64, BUFFER = 256 };
+/* The most columns in one call of sums_of_columns and of a columns_kernel, and elements in a buffer
+ * on the stack: no call uses more than 16 KiB, since a thread may have as little as 32. */
+enum { STRIP = 64, BOUNDED_STRIP = 128, BUFFER = 256 };
 
 /* Sums with a bounded error: of the squares, units * 2^(k-52) + residual; of the numbers with even
- * and odd index, likewise with numbers_exponent(k) for k. Valid if `most` is 0: else the squares
- * reached `most`, and need a k with 2^k above it. */
+ * and odd index, likewise with numbers_exponent(k) for k. Valid if `overflow_at` is 0: else the
+ * squares reached it, and need a k with 2^k above it. */
 typedef struct {
     uint64_t units, number_units[2]; /* these in two's complement */
-    double residual, number_residual[2], most;
+    double residual, number_residual[2], overflow_at;
     uint64_t missing; /* of those done: NaN that were left out */
 } bounded_sums;
 
@@ -70,13 +71,13 @@ static inline double start_of_numbers(int k)
 enum { BOUNDED_RUN = 1 << 17 };
 
 typedef size_t bounded_kernel(const char *x, ptrdiff_t stride, size_t n, int k,
-                              bounded_sums *found);
+                              bounded_sums *partial);
 
 /* The same for columns, as kernels/bounded.h has it: s and t of the squares, a and b of the
  * numbers, from s = 2^k and a = start_of_numbers(k) on. */
 typedef struct {
-    double s[PC_TILE], t[PC_TILE], a[PC_TILE], b[PC_TILE];
-    uint64_t missing[PC_TILE]; /* NaN that were left out */
+    double s[BOUNDED_STRIP], t[BOUNDED_STRIP], a[BOUNDED_STRIP], b[BOUNDED_STRIP];
+    uint64_t missing[BOUNDED_STRIP]; /* NaN that were left out */
 } column_sums;
 
 typedef void columns_kernel(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
@@ -84,7 +85,7 @@ typedef void columns_kernel(const char *x, ptrdiff_t stride, size_t rows, size_t
 
 /* ---- lanes (kernels/lanes.h) ---------------------------------------------- */
 
-/* The most positions in one call, what their number is a multiple of, the most numbers in each sum.
+/* The most outputs in one call, what their number is a multiple of, the most numbers in each sum.
  */
 enum { LANE_COLUMNS = 64, LANE_STEP = 8, LANE_ROWS = 256 };
 
@@ -109,7 +110,7 @@ typedef struct {
 
 /* The result to compute from these sums. */
 typedef struct {
-    pc_statistic result;
+    pc_statistic statistic;
     int integer;   /* an integer result */
     int counted;   /* use lane_sums.count, not `count` */
     int absolute;  /* the absolute value */
@@ -117,21 +118,21 @@ typedef struct {
     double least;  /* the least result of full precision; of integers, the least result */
     double count, ddof, scale; /* scale: 2^ddof_bits */
     double divisor, inverse;   /* divide by it; 1 / divisor, rounded */
-} lane_figure;
+} lane_spec;
 
 /* The sums of one column. */
-static inline bounded_sums found_in(const column_sums *sums, size_t c, int k, int both)
+static inline bounded_sums column_partial(const column_sums *sums, size_t c, int k, int both)
 {
-    bounded_sums found = {0};
-    found.units = bits_of(sums->s[c]) - bits_of(power(k));
-    found.residual = sums->t[c];
-    found.missing = sums->missing[c];
-    found.most = found.units >> 52 ? sums->s[c] : 0.0;
+    bounded_sums partial = {0};
+    partial.units = bits_of(sums->s[c]) - bits_of(power(k));
+    partial.residual = sums->t[c];
+    partial.missing = sums->missing[c];
+    partial.overflow_at = partial.units >> 52 ? sums->s[c] : 0.0;
     if (both) {
-        found.number_units[0] = bits_of(sums->a[c]) - bits_of(start_of_numbers(k));
-        found.number_residual[0] = sums->b[c];
+        partial.number_units[0] = bits_of(sums->a[c]) - bits_of(start_of_numbers(k));
+        partial.number_residual[0] = sums->b[c];
     }
-    return found;
+    return partial;
 }
 
 typedef struct {
@@ -150,24 +151,24 @@ typedef struct {
     /* Both sums for floats, n <= FLOAT_BLOCK. Exact if exact32 or exact64 of contiguous.c accepts
      * the magnitude_range for E; else the sums are meaningless. NULL if the level has no such
      * kernel. */
-    void (*sums_of_float32)(const char *x, size_t n, int E, block_sums *sums);
-    int depth; /* float64: magnitudes from 2^(E - depth) on are exact */
-    void (*sums_of_float64)(const char *x, size_t n, int E, block_sums *sums);
+    void (*sums_of_float32)(const char *x, size_t n, int block_exponent, block_sums *sums);
+    int exponent_range; /* float64: magnitudes from 2^(E - depth) on are exact */
+    void (*sums_of_float64)(const char *x, size_t n, int block_exponent, block_sums *sums);
 
     /* The same for each column of a matrix of float64, the rows `stride` bytes
      * apart: rows <= FLOAT_BLOCK, columns <= STRIP and a multiple of 8. */
     void (*sums_of_columns)(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
-                            const int *E, block_sums *sums);
+                            const int *block_exponent, block_sums *sums);
 
     /* Bounded sums of the squares alone [0], or of the numbers, too [1], by type - PC_FLOAT16;
      * that for float16 may be NULL. n <= BOUNDED_RUN numbers, `stride` bytes apart;
      * -900 <= k <= 1000. Stops where a lane exceeds 2^k: returns how many numbers were added, and
-     * sets found->most if not all. */
+     * sets partial->overflow_at if not all. */
     size_t lanes[2];     /* how many partial sums they use */
     size_t bounded_from; /* from how many numbers on they are faster than the exact kernels */
     bounded_kernel *bounded[2][3], *nanbounded[2][3]; /* `nanbounded` leaves out NaN */
 
-    /* The same for each column of a matrix, as sums_of_columns: columns <= PC_TILE. */
+    /* The same for each column of a matrix, as sums_of_columns: columns <= BOUNDED_STRIP. */
     columns_kernel *bounded_columns[2][3], *nanbounded_columns[2][3];
 
     /* Many short sums at once, each in a vector lane: [0] without mask, [1] with; by type; [0] of
@@ -176,7 +177,7 @@ typedef struct {
 
     /* The results of these sums: `value`, or value + rest for integers; correctly rounded where
      * `certain` is all ones. Returns whether all are. */
-    int (*lane_results)(const lane_figure *figure, lane_sums *sums, size_t columns, double *value,
+    int (*lane_results)(const lane_spec *spec, lane_sums *sums, size_t columns, double *value,
                         double *rest, uint64_t *certain);
 
     /* Copy `count` contiguous columns of `rows` numbers of 8 bytes, `stride` bytes apart, to

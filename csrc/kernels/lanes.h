@@ -82,7 +82,7 @@ static inline void add_double(estimate *to, vecd x)
 
 /* What is exact in double arithmetic. ANY: nothing in particular. SHORT: squares (float32,
  * float16). WORD: sums of numbers (32-bit integers). HALFWORD: also sums of squares (16 bits).
- * LONG: 64-bit integers in two parts. */
+ * LONG: 64-bit integers in two components. */
 typedef enum { ANY, SHORT, WORD, HALFWORD, LONG } exactness;
 
 /* to += x^2 */
@@ -503,52 +503,53 @@ static inline vec shortens_alike(vecd x, vecd high, vecd end, unsigned drop)
     return (vec)(((vec)x & ones) != half) | (vec)(end - (x - high) == 0.0);
 }
 
-static inline __attribute__((always_inline)) estimate part_of_lanes(const lane_figure *figure,
-                                                                    pc_statistic result,
+static inline __attribute__((always_inline)) estimate part_of_lanes(const lane_spec *spec,
+                                                                    pc_statistic statistic,
                                                                     lane_sums *sums, size_t c,
                                                                     vecd n, vecd divisor,
                                                                     vecd inverse, vec *certain)
 {
     estimate x;
-    if (result == PC_VAR || result == PC_STD)
+    if (statistic == PC_VAR || statistic == PC_STD)
         x = spread(n, settled(sums->square, c), settled(sums->number, c),
                    load_doubles(sums->grid + c), load_doubles(sums->alike + c),
-                   splatd(figure->scale));
+                   splatd(spec->scale));
     else
-        x = settled(result == PC_SUM || result == PC_MEAN ? sums->number : sums->square, c);
+        x = settled(statistic == PC_SUM || statistic == PC_MEAN ? sums->number : sums->square, c);
     *certain = in_range(x) & (vec)(divisor > 0.0);
-    if (result == PC_VAR || result == PC_STD)
+    if (statistic == PC_VAR || statistic == PC_STD)
         *certain &= (vec)(x.high >= 0.0);
-    if (result == PC_MEAN || result == PC_RMS || result == PC_VAR || result == PC_STD)
+    if (statistic == PC_MEAN || statistic == PC_RMS || statistic == PC_VAR || statistic == PC_STD)
         x = quotient(x, divisor, inverse);
-    if (result == PC_NORM || result == PC_RMS || result == PC_STD)
+    if (statistic == PC_NORM || statistic == PC_RMS || statistic == PC_STD)
         x = root(x);
     return x;
 }
 
 /* The results, in place of the sums of numbers: value and certain[]. Those of integers as two
  * doubles that add up. Returns whether all are certain. */
-static inline __attribute__((always_inline)) int finish(const lane_figure *figure,
-                                                        pc_statistic result, lane_sums *sums,
+static inline __attribute__((always_inline)) int finish(const lane_spec *spec,
+                                                        pc_statistic statistic, lane_sums *sums,
                                                         size_t columns, double *value, double *rest,
                                                         uint64_t *certain)
 {
     vec all = splat(UINT64_MAX);
     for (size_t c = 0; c < columns; c += LANES) {
-        vecd n = splatd(figure->count), divisor = splatd(figure->divisor),
-             inverse = splatd(figure->inverse);
+        vecd n = splatd(spec->count), divisor = splatd(spec->divisor),
+             inverse = splatd(spec->inverse);
         vec sure;
-        if (figure->counted) {
+        if (spec->counted) {
             n = load_doubles(sums->count + c);
-            divisor = result == PC_VAR || result == PC_STD ? n * (n * figure->scale - figure->ddof)
-                      : result == PC_MEAN || result == PC_RMS ? n
-                                                              : divisor;
+            divisor = statistic == PC_VAR || statistic == PC_STD
+                          ? n * (n * spec->scale - spec->ddof)
+                      : statistic == PC_MEAN || statistic == PC_RMS ? n
+                                                                    : divisor;
             inverse = 1.0 / divisor;
         }
-        const estimate x = part_of_lanes(figure, result, sums, c, n, divisor, inverse, &sure);
+        const estimate x = part_of_lanes(spec, statistic, sums, c, n, divisor, inverse, &sure);
         vecd low = x.high;
-        if (figure->integer) {
-            sure &= (vec)(x.lost == 0.0) & (vec)(x.high >= figure->least) & (vec)(x.high < 0x1p62);
+        if (spec->integer) {
+            sure &= (vec)(x.lost == 0.0) & (vec)(x.high >= spec->least) & (vec)(x.high < 0x1p62);
             store_doubles(rest + c, x.low);
         } else {
             const vecd wide = fused(magnitude(x.low),
@@ -556,17 +557,17 @@ static inline __attribute__((always_inline)) int finish(const lane_figure *figur
                        lower = x.low - wide, upper = x.low + wide;
             vecd high = x.high + upper;
             low = x.high + lower;
-            if (figure->drop) {
+            if (spec->drop) {
                 const vecd size = magnitude(low);
-                sure &= shortens_alike(low, x.high, lower, figure->drop) &
-                        shortens_alike(high, x.high, upper, figure->drop) &
-                        ((vec)(size >= figure->least) | (vec)(low == 0.0));
-                low = shorten(low, figure->drop);
-                high = shorten(high, figure->drop);
+                sure &= shortens_alike(low, x.high, lower, spec->drop) &
+                        shortens_alike(high, x.high, upper, spec->drop) &
+                        ((vec)(size >= spec->least) | (vec)(low == 0.0));
+                low = shorten(low, spec->drop);
+                high = shorten(high, spec->drop);
             }
             sure &= (vec)(low == high);
         }
-        store_doubles(value + c, figure->absolute ? magnitude(low) : low);
+        store_doubles(value + c, spec->absolute ? magnitude(low) : low);
         memcpy(certain + c, &sure, sizeof sure);
         all &= sure;
     }
@@ -576,12 +577,12 @@ static inline __attribute__((always_inline)) int finish(const lane_figure *figur
     return every == UINT64_MAX;
 }
 
-static int finish_lanes(const lane_figure *figure, lane_sums *sums, size_t columns, double *value,
+static int finish_lanes(const lane_spec *spec, lane_sums *sums, size_t columns, double *value,
                         double *rest, uint64_t *certain)
 {
-#define FINISH(result)                                                                             \
-    case result: return finish(figure, result, sums, columns, value, rest, certain)
-    switch (figure->result) {
+#define FINISH(statistic)                                                                          \
+    case statistic: return finish(spec, statistic, sums, columns, value, rest, certain)
+    switch (spec->statistic) {
         FINISH(PC_SUMSQ);
         FINISH(PC_NORM);
         FINISH(PC_RMS);

@@ -37,7 +37,7 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
     .bounded_columns = {FOR_FLOATS(squares_columns_of_), FOR_FLOATS(moments_columns_of_)},
     .sums_of_float32 = sums_of_float32,
 #ifdef fused
-    .depth = DEPTH,
+    .exponent_range = EXPONENT_RANGE,
     .sums_of_float64 = sums_of_float64,
     .sums_of_columns = sums_of_columns,
 #define OF_LANES(name, type) {name##type##_numbers, name##type##_squares, name##type##_both}

@@ -9,124 +9,125 @@ const size_t size_of_type[] = {
     [PC_BOOL] = 1,  [PC_FLOAT16] = 2, [PC_FLOAT32] = 4, [PC_FLOAT64] = 8,
 };
 
-void pc_accumulator_clear(pc_accumulator *acc, pc_statistic result)
+void pc_accumulator_clear(pc_accumulator *acc, pc_statistic statistic)
 {
     acc->count = 0;
-    acc->flags = sums_for(result);
-    for (int part = 0; part < 3; part++)
-        acc->part[part].flags = 0;
+    acc->flags = sums_for(statistic);
+    for (int moment = 0; moment < 3; moment++)
+        acc->windows[moment].flags = 0;
 }
 
-void pc_accumulator_clear_bounded(pc_accumulator *acc, pc_statistic result)
+void pc_accumulator_clear_bounded(pc_accumulator *acc, pc_statistic statistic)
 {
-    pc_accumulator_clear(acc, result);
+    pc_accumulator_clear(acc, statistic);
     acc->flags |= PC_BOUNDED;
-    for (int part = 0; part < 3; part++)
-        acc->part[part].error_bound = 0;
+    for (int moment = 0; moment < 3; moment++)
+        acc->windows[moment].error_bound = 0;
 }
 
-/* The limbs of one part. */
+/* The limbs of a moment. */
 typedef struct {
     size_t first, count;
     int lowest;
 } limbs;
 
-static limbs limbs_of(pc_moment part)
+static limbs limbs_of(pc_moment moment)
 {
     static const limbs of[] = {
         [PC_SQUARES] = {0, PC_LIMBS, LOWEST},
         [PC_NUMBERS] = {PC_LIMBS, PC_LIMBS / 2, LOWEST_NUMBER},
         [PC_IMAGINARY] = {PC_LIMBS + PC_LIMBS / 2, PC_LIMBS / 2, LOWEST_NUMBER},
     };
-    return of[part];
+    return of[moment];
 }
 
 /* ---- add ----------------------------------------------------------------- */
 
-/* to += (words, sign) * 2^position. From the top down, since `words` may be those of `to`: carries
+/* to += (words, sign) * 2^bit. From the top down, since `words` may be those of `to`: carries
  * then change only words that have been read. */
-static void add_long(uint64_t *to, size_t room, size_t position, const uint64_t *words,
-                     size_t count, uint64_t sign)
+static void add_long(uint64_t *to, size_t length, size_t bit, const uint64_t *words, size_t count,
+                     uint64_t sign)
 {
     uint64_t above = sign;
     for (size_t k = count + count % 2; k; above = 0) {
         k -= 2;
         const pc_u128 two = {words[k], k + 1 < count ? words[k + 1] : sign};
-        add_at(to, room, position + 64 * k, two, above);
+        add_at(to, length, bit + 64 * k, two, above);
     }
 }
 
 /* limb += (words, sign) * 2^exponent. Bits outside the limbs are zero in any such sum. */
-static void add_to_limbs(pc_accumulator *acc, pc_moment part, const uint64_t *words, size_t count,
+static void add_to_limbs(pc_accumulator *acc, pc_moment moment, const uint64_t *words, size_t count,
                          int exponent, uint64_t sign)
 {
-    const limbs of = limbs_of(part);
+    const limbs of = limbs_of(moment);
     uint64_t *limb = acc->limb + of.first;
-    if (!(acc->part[part].flags & PC_LIMBS_USED)) {
+    if (!(acc->windows[moment].flags & PC_LIMBS_USED)) {
         memset(limb, 0, of.count * sizeof *limb);
-        acc->part[part].flags |= PC_LIMBS_USED;
+        acc->windows[moment].flags |= PC_LIMBS_USED;
     }
     add_long(limb, of.count, (size_t)(exponent - of.lowest), words, count, sign);
 }
 
 /* Move the window's content to the limbs. */
-static void close_window(pc_accumulator *acc, pc_moment part)
+static void close_window(pc_accumulator *acc, pc_moment moment)
 {
-    pc_window *sum = &acc->part[part];
-    if (sum->flags & PC_WINDOW_USED) {
-        sum->flags &= ~(uint32_t)PC_WINDOW_USED;
-        add_to_limbs(acc, part, sum->window, 4, sum->exponent, sign_of_word(sum->window[3]));
+    pc_window *window = &acc->windows[moment];
+    if (window->flags & PC_WINDOW_USED) {
+        window->flags &= ~(uint32_t)PC_WINDOW_USED;
+        add_to_limbs(acc, moment, window->words, 4, window->exponent,
+                     sign_of_word(window->words[3]));
     }
 }
 
 /* Whether a sum below 2^220 in absolute value can be added without overflow. */
-static inline int has_room(const pc_window *sum)
+static inline int has_headroom(const pc_window *window)
 {
-    return sum->window[3] + (UINT64_C(1) << 62) < UINT64_C(1) << 63;
+    return window->words[3] + (UINT64_C(1) << 62) < UINT64_C(1) << 63;
 }
 
-void accumulator_add(pc_accumulator *acc, pc_moment part, const uint64_t words[4], int exponent)
+void accumulator_add(pc_accumulator *acc, pc_moment moment, const uint64_t words[4], int exponent)
 {
-    pc_window *sum = &acc->part[part];
-    if ((sum->flags & PC_WINDOW_USED) && sum->exponent == exponent && has_room(sum)) {
-        add_words(sum->window, words);
+    pc_window *window = &acc->windows[moment];
+    if ((window->flags & PC_WINDOW_USED) && window->exponent == exponent && has_headroom(window)) {
+        add_words(window->words, words);
         return;
     }
-    close_window(acc, part);
-    memcpy(sum->window, words, sizeof sum->window);
-    sum->exponent = exponent;
-    sum->flags |= PC_WINDOW_USED;
+    close_window(acc, moment);
+    memcpy(window->words, words, sizeof window->words);
+    window->exponent = exponent;
+    window->flags |= PC_WINDOW_USED;
 }
 
 /* How far above its exponent a window takes the 106 bits of a square: they stay below 2^220. */
 enum { REACH = 220 - 106 };
 
 /* The slow path of add_one: no window is open, or it does not fit. */
-static void add_one_elsewhere(pc_accumulator *acc, pc_moment part, pc_u128 x, uint64_t sign,
-                              int exponent, int window)
+static void add_one_outside_window(pc_accumulator *acc, pc_moment moment, pc_u128 x, uint64_t sign,
+                                   int exponent, int window_exponent)
 {
-    pc_window *sum = &acc->part[part];
+    pc_window *window = &acc->windows[moment];
     const uint64_t words[2] = {x.lo, x.hi};
-    if (sum->flags & (PC_WINDOW_USED | PC_LIMBS_USED)) {
-        add_to_limbs(acc, part, words, 2, exponent, sign);
+    if (window->flags & (PC_WINDOW_USED | PC_LIMBS_USED)) {
+        add_to_limbs(acc, moment, words, 2, exponent, sign);
         return;
     }
-    memset(sum->window, 0, sizeof sum->window);
-    sum->exponent = window;
-    sum->flags |= PC_WINDOW_USED;
-    add_at(sum->window, 4, (size_t)(exponent - window), x, sign);
+    memset(window->words, 0, sizeof window->words);
+    window->exponent = window_exponent;
+    window->flags |= PC_WINDOW_USED;
+    add_at(window->words, 4, (size_t)(exponent - window_exponent), x, sign);
 }
 
-/* Add (x, sign) * 2^exponent to the window, to a new one at exponent `window`, or to the limbs. */
-static inline void add_one(pc_accumulator *acc, pc_moment part, pc_u128 x, uint64_t sign,
-                           int exponent, int window)
+/* Add (x, sign) * 2^exponent to the window, to a new one at `window_exponent`, or to the limbs. */
+static inline void add_one(pc_accumulator *acc, pc_moment moment, pc_u128 x, uint64_t sign,
+                           int exponent, int window_exponent)
 {
-    pc_window *sum = &acc->part[part];
-    const unsigned position = (unsigned)exponent - (unsigned)sum->exponent;
-    if ((sum->flags & PC_WINDOW_USED) && position <= REACH && has_room(sum))
-        add_at(sum->window, 4, position, x, sign);
+    pc_window *window = &acc->windows[moment];
+    const unsigned bit = (unsigned)exponent - (unsigned)window->exponent;
+    if ((window->flags & PC_WINDOW_USED) && bit <= REACH && has_headroom(window))
+        add_at(window->words, 4, bit, x, sign);
     else
-        add_one_elsewhere(acc, part, x, sign, exponent, window);
+        add_one_outside_window(acc, moment, x, sign, exponent, window_exponent);
 }
 
 void accumulator_add_number(pc_accumulator *acc, double x, int imaginary)
@@ -136,8 +137,8 @@ void accumulator_add_number(pc_accumulator *acc, double x, int imaginary)
     uint64_t fraction = bits & ((UINT64_C(1) << 52) - 1), sign = 0 - (bits >> 63);
     int e = (int)(bits >> 52 & 0x7ff);
     if (e == 0x7ff) {
-        uint32_t special = fraction ? PC_NAN : sign ? PC_MINUS_INF : PC_PLUS_INF;
-        acc->flags |= special << (imaginary ? PC_NONFINITE_BITS : 0);
+        uint32_t nonfinite = fraction ? PC_NAN : sign ? PC_MINUS_INF : PC_PLUS_INF;
+        acc->flags |= nonfinite << (imaginary ? PC_NONFINITE_BITS : 0);
         return;
     }
     if (e)
@@ -148,13 +149,14 @@ void accumulator_add_number(pc_accumulator *acc, double x, int imaginary)
         return;
 
     /* x = fraction * 2^exponent, and its square has 106 bits */
-    const int E = e < 43 ? -980 : e - 1023, exponent = e - 1075;
+    const int block_exponent = e < 43 ? -980 : e - 1023, exponent = e - 1075;
     if (acc->flags & PC_WITH_SQUARES)
-        add_one(acc, PC_SQUARES, u128_mul64(fraction, fraction), 0, 2 * exponent, window_of(E));
+        add_one(acc, PC_SQUARES, u128_mul64(fraction, fraction), 0, 2 * exponent,
+                square_window_exponent(block_exponent));
     if (acc->flags & PC_WITH_NUMBERS) {
         pc_u128 number = {(fraction ^ sign) - sign, sign};
         add_one(acc, imaginary ? PC_IMAGINARY : PC_NUMBERS, number, sign, exponent,
-                number_window_of(E));
+                number_window_exponent(block_exponent));
     }
 }
 
@@ -168,14 +170,15 @@ pc_status pc_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other)
         return PC_OK;
     }
     acc->flags |= pc_accumulator_nonfinite(other);
-    for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
-        const pc_window *sum = &other->part[part];
-        const limbs of = limbs_of(part);
+    for (pc_moment moment = PC_SQUARES; moment <= PC_IMAGINARY; moment++) {
+        const pc_window *window = &other->windows[moment];
+        const limbs of = limbs_of(moment);
         const uint64_t *limb = other->limb + of.first;
-        if (sum->flags & PC_LIMBS_USED)
-            add_to_limbs(acc, part, limb, of.count, of.lowest, 0);
-        if (sum->flags & PC_WINDOW_USED)
-            add_to_limbs(acc, part, sum->window, 4, sum->exponent, sign_of_word(sum->window[3]));
+        if (window->flags & PC_LIMBS_USED)
+            add_to_limbs(acc, moment, limb, of.count, of.lowest, 0);
+        if (window->flags & PC_WINDOW_USED)
+            add_to_limbs(acc, moment, window->words, 4, window->exponent,
+                         sign_of_word(window->words[3]));
     }
     return PC_OK;
 }
@@ -187,19 +190,19 @@ void pc_accumulator_scale(pc_accumulator *acc, uint64_t factor)
         bounded_scale(acc, factor);
         return;
     }
-    for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
-        const limbs of = limbs_of(part);
-        close_window(acc, part);
-        if (acc->part[part].flags & PC_LIMBS_USED)
+    for (pc_moment moment = PC_SQUARES; moment <= PC_IMAGINARY; moment++) {
+        const limbs of = limbs_of(moment);
+        close_window(acc, moment);
+        if (acc->windows[moment].flags & PC_LIMBS_USED)
             multiply_words(acc->limb + of.first, of.count, factor);
     }
 }
 
 /* ---- read ---------------------------------------------------------------- */
 
-value limbs_view_of(const uint64_t *word, size_t count, int exponent, int negative)
+limbs_view limbs_view_of(const uint64_t *word, size_t count, int exponent, int negative)
 {
-    value v = {word, count, exponent, negative};
+    limbs_view v = {word, count, exponent, negative};
     while (v.count && !v.word[v.count - 1])
         v.count--;
     while (v.count && !v.word[0]) {
@@ -210,29 +213,31 @@ value limbs_view_of(const uint64_t *word, size_t count, int exponent, int negati
     return v;
 }
 
-/* The value of `count` words in two's complement; `room` for as many. */
-static value signed_value(const uint64_t *word, size_t count, int exponent, uint64_t *room)
+/* The value of `count` words in two's complement; `scratch` for as many. */
+static limbs_view signed_limbs_view(const uint64_t *word, size_t count, int exponent,
+                                    uint64_t *scratch)
 {
     if (!(word[count - 1] >> 63))
         return limbs_view_of(word, count, exponent, 0);
-    memmove(room, word, count * sizeof *room);
-    negate_words(room, count);
-    return limbs_view_of(room, count, exponent, 1);
+    memmove(scratch, word, count * sizeof *scratch);
+    negate_words(scratch, count);
+    return limbs_view_of(scratch, count, exponent, 1);
 }
 
-value accumulator_limbs(const pc_accumulator *acc, pc_moment part, uint64_t room[PC_LIMBS])
+limbs_view accumulator_limbs(const pc_accumulator *acc, pc_moment moment,
+                             uint64_t scratch[PC_LIMBS])
 {
-    const pc_window *sum = &acc->part[part];
-    const limbs of = limbs_of(part);
-    if (!(sum->flags & (PC_LIMBS_USED | PC_WINDOW_USED)))
-        return limbs_view_of(room, 0, 0, 0);
-    if (!(sum->flags & PC_LIMBS_USED))
-        return signed_value(sum->window, 4, sum->exponent, room);
-    memcpy(room, acc->limb + of.first, of.count * sizeof *room);
-    if (sum->flags & PC_WINDOW_USED)
-        add_long(room, of.count, (size_t)(sum->exponent - of.lowest), sum->window, 4,
-                 sign_of_word(sum->window[3]));
-    return signed_value(room, of.count, of.lowest, room);
+    const pc_window *window = &acc->windows[moment];
+    const limbs of = limbs_of(moment);
+    if (!(window->flags & (PC_LIMBS_USED | PC_WINDOW_USED)))
+        return limbs_view_of(scratch, 0, 0, 0);
+    if (!(window->flags & PC_LIMBS_USED))
+        return signed_limbs_view(window->words, 4, window->exponent, scratch);
+    memcpy(scratch, acc->limb + of.first, of.count * sizeof *scratch);
+    if (window->flags & PC_WINDOW_USED)
+        add_long(scratch, of.count, (size_t)(window->exponent - of.lowest), window->words, 4,
+                 sign_of_word(window->words[3]));
+    return signed_limbs_view(scratch, of.count, of.lowest, scratch);
 }
 
 uint32_t pc_accumulator_nonfinite(const pc_accumulator *acc)
@@ -240,28 +245,28 @@ uint32_t pc_accumulator_nonfinite(const pc_accumulator *acc)
     return acc->flags & ((1u << 2 * PC_NONFINITE_BITS) - 1);
 }
 
-void pc_accumulator_add_nonfinite(pc_accumulator *acc, uint32_t special)
+void pc_accumulator_add_nonfinite(pc_accumulator *acc, uint32_t nonfinite)
 {
-    acc->flags |= special;
+    acc->flags |= nonfinite;
 }
 
-size_t pc_accumulator_export(const pc_accumulator *acc, pc_moment part, uint64_t *words,
+size_t pc_accumulator_export(const pc_accumulator *acc, pc_moment moment, uint64_t *words,
                              int *exponent, int *negative)
 {
-    uint64_t room[PC_LIMBS];
-    value v = accumulator_limbs(acc, part, room);
+    uint64_t scratch[PC_LIMBS];
+    limbs_view v = accumulator_limbs(acc, moment, scratch);
     memcpy(words, v.word, v.count * sizeof *words);
     *exponent = v.count ? v.exponent : 0;
     *negative = v.negative;
     return v.count;
 }
 
-pc_status pc_accumulator_import(pc_accumulator *acc, pc_moment part, const uint64_t *words,
+pc_status pc_accumulator_import(pc_accumulator *acc, pc_moment moment, const uint64_t *words,
                                 size_t count, int exponent, int negative)
 {
-    const limbs of = limbs_of(part);
+    const limbs of = limbs_of(moment);
     /* 2^64 of the largest doubles, or of their squares, are below 2 to this power. */
-    const int highest = part == PC_SQUARES ? 2112 : 1088;
+    const int highest = moment == PC_SQUARES ? 2112 : 1088;
     uint64_t own[PC_LIMBS];
     while (count && !words[count - 1])
         count--;
@@ -273,6 +278,6 @@ pc_status pc_accumulator_import(pc_accumulator *acc, pc_moment part, const uint6
     memcpy(own, words, count * sizeof *own);
     if (negative)
         negate_words(own, count);
-    add_to_limbs(acc, part, own, count, exponent, negative ? UINT64_MAX : 0);
+    add_to_limbs(acc, moment, own, count, exponent, negative ? UINT64_MAX : 0);
     return PC_OK;
 }

@@ -27,15 +27,16 @@ static inline int is_float(pc_type type)
 /* The exponents of the least significant bits of the limbs: squares, numbers. */
 enum { LOWEST = -2176, LOWEST_NUMBER = -1084 };
 
-/* The exponents of the windows for doubles with exponents from E - 49 to E. */
-static inline int window_of(int E)
+/* The exponents of the windows for doubles with exponents from block_exponent - 49 to
+ * block_exponent. */
+static inline int square_window_exponent(int block_exponent)
 {
-    return 2 * E - 204;
+    return 2 * block_exponent - 204;
 }
 
-static inline int number_window_of(int E)
+static inline int number_window_exponent(int block_exponent)
 {
-    return E - 101;
+    return block_exponent - 101;
 }
 
 /* Flags of a pc_window. */
@@ -50,50 +51,50 @@ enum {
 };
 
 /* Statistics of the numbers alone, and of both sums; the others are of the squares alone. */
-static inline int is_linear(pc_statistic result)
+static inline int is_linear(pc_statistic statistic)
 {
-    return result == PC_SUM || result == PC_MEAN;
+    return statistic == PC_SUM || statistic == PC_MEAN;
 }
 
-static inline int is_spread(pc_statistic result)
+static inline int is_spread(pc_statistic statistic)
 {
-    return result == PC_VAR || result == PC_STD;
+    return statistic == PC_VAR || statistic == PC_STD;
 }
 
 /* The sums that a statistic needs, as flags. */
-static inline uint32_t sums_for(pc_statistic result)
+static inline uint32_t sums_for(pc_statistic statistic)
 {
-    return is_linear(result)   ? PC_WITH_NUMBERS
-           : is_spread(result) ? PC_WITH_NUMBERS | PC_WITH_SQUARES
-                               : PC_WITH_SQUARES;
+    return is_linear(statistic)   ? PC_WITH_NUMBERS
+           : is_spread(statistic) ? PC_WITH_NUMBERS | PC_WITH_SQUARES
+                                  : PC_WITH_SQUARES;
 }
 
-/* One part += sum * 2^exponent; sum in two's complement, |sum| < 2^220. */
-void accumulator_add(pc_accumulator *acc, pc_moment part, const uint64_t sum[4], int exponent);
+/* The sum of a moment += sum * 2^exponent; sum in two's complement, |sum| < 2^220. */
+void accumulator_add(pc_accumulator *acc, pc_moment moment, const uint64_t sum[4], int exponent);
 
 /* acc += x, as a real or imaginary part, without counting it. Integer arithmetic only. */
 void accumulator_add_number(pc_accumulator *acc, double x, int imaginary);
 
-/* words += (x, sign) * 2^position: x in two's complement, and `sign` its sign extension.
- * position < 64 * room; a carry out of the last word is dropped. */
-static inline void add_at(uint64_t *words, size_t room, size_t position, pc_u128 x, uint64_t sign)
+/* words += (x, sign) * 2^bit: x in two's complement, and `sign` its sign extension.
+ * bit < 64 * length; a carry out of the last word is dropped. */
+static inline void add_at(uint64_t *words, size_t length, size_t bit, pc_u128 x, uint64_t sign)
 {
-    const unsigned shift = position % 64;
+    const unsigned shift = bit % 64;
     const uint64_t top = shift ? sign << shift | x.hi >> (64 - shift) : sign;
-    size_t k = position / 64;
+    size_t k = bit / 64;
     uint64_t carry;
     x = u128_shl(x, shift);
-    if (k + 2 < room) {
+    if (k + 2 < length) {
         pc_u128 sum = {words[k], words[k + 1]};
         carry = u128_add(&sum, x);
         words[k] = sum.lo;
         words[k + 1] = sum.hi;
         carry = add_carry(&words[k + 2], top, carry);
-        for (k += 3; k < room && carry != (sign & 1); k++)
+        for (k += 3; k < length && carry != (sign & 1); k++)
             carry = add_carry(&words[k], sign, carry);
     } else {
         carry = add_carry(&words[k], x.lo, 0);
-        if (++k < room)
+        if (++k < length)
             add_carry(&words[k], x.hi, carry);
     }
 }
@@ -104,11 +105,11 @@ typedef struct {
     const uint64_t *word;
     size_t count;
     int exponent, negative;
-} value;
+} limbs_view;
 
-value limbs_view_of(const uint64_t *word, size_t count, int exponent, int negative);
+limbs_view limbs_view_of(const uint64_t *word, size_t count, int exponent, int negative);
 
-/* The value of one part; `room` is working memory, which it may point to. */
-value accumulator_limbs(const pc_accumulator *acc, pc_moment part, uint64_t room[PC_LIMBS]);
+/* The sum of a moment; `scratch` is working memory, which it may point to. */
+limbs_view accumulator_limbs(const pc_accumulator *acc, pc_moment moment, uint64_t room[PC_LIMBS]);
 
 #endif

@@ -17,82 +17,83 @@ static void shift_down(uint64_t words[4], unsigned shift)
     }
 }
 
-void bounded_coarsen(pc_window *sum, int exponent)
+void bounded_coarsen(pc_window *window, int exponent)
 {
-    if (!(sum->flags & PC_WINDOW_USED)) {
-        memset(sum->window, 0, sizeof sum->window);
-        sum->exponent = exponent;
-        sum->flags |= PC_WINDOW_USED;
-    } else if (sum->exponent < exponent) {
-        unsigned shift = (unsigned)(exponent - sum->exponent);
-        shift_down(sum->window, shift);
-        sum->error_bound = (shift < 64 ? sum->error_bound >> shift : 0) + 2;
-        sum->exponent = exponent;
+    if (!(window->flags & PC_WINDOW_USED)) {
+        memset(window->words, 0, sizeof window->words);
+        window->exponent = exponent;
+        window->flags |= PC_WINDOW_USED;
+    } else if (window->exponent < exponent) {
+        unsigned shift = (unsigned)(exponent - window->exponent);
+        shift_down(window->words, shift);
+        window->error_bound = (shift < 64 ? window->error_bound >> shift : 0) + 2;
+        window->exponent = exponent;
     }
 }
 
-void bounded_add(pc_accumulator *acc, pc_moment part, const uint64_t words[4], uint64_t error_bound)
+void bounded_add(pc_accumulator *acc, pc_moment moment, const uint64_t words[4],
+                 uint64_t error_bound)
 {
-    pc_window *sum = &acc->part[part];
-    add_words(sum->window, words);
-    sum->error_bound += error_bound;
-    if (sum->error_bound < error_bound)
+    pc_window *window = &acc->windows[moment];
+    add_words(window->words, words);
+    window->error_bound += error_bound;
+    if (window->error_bound < error_bound)
         mark_inconclusive(acc);
 }
 
 void bounded_merge(pc_accumulator *acc, const pc_accumulator *other)
 {
     acc->flags |= other->flags & PC_BOUND_TOO_WIDE;
-    for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
-        pc_window from = other->part[part];
+    for (pc_moment moment = PC_SQUARES; moment <= PC_IMAGINARY; moment++) {
+        pc_window from = other->windows[moment];
         if (!(from.flags & PC_WINDOW_USED))
             continue;
-        bounded_coarsen(&acc->part[part], from.exponent);
-        bounded_coarsen(&from, acc->part[part].exponent);
-        bounded_add(acc, part, from.window, from.error_bound);
+        bounded_coarsen(&acc->windows[moment], from.exponent);
+        bounded_coarsen(&from, acc->windows[moment].exponent);
+        bounded_add(acc, moment, from.words, from.error_bound);
     }
 }
 
 void bounded_scale(pc_accumulator *acc, uint64_t factor)
 {
-    for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
-        pc_window *sum = &acc->part[part];
-        pc_u128 error_bound = u128_mul64(sum->error_bound, factor);
-        if (!(sum->flags & PC_WINDOW_USED))
+    for (pc_moment moment = PC_SQUARES; moment <= PC_IMAGINARY; moment++) {
+        pc_window *window = &acc->windows[moment];
+        pc_u128 error_bound = u128_mul64(window->error_bound, factor);
+        if (!(window->flags & PC_WINDOW_USED))
             continue;
-        const int negative = sum->window[3] >> 63 != 0;
+        const int negative = window->words[3] >> 63 != 0;
         if (negative)
-            negate_words(sum->window, 4);
-        uint64_t over = multiply_words(sum->window, 4, factor);
-        sum->error_bound = error_bound.lo;
-        if (error_bound.hi || over || sum->window[3] >> 62)
+            negate_words(window->words, 4);
+        uint64_t over = multiply_words(window->words, 4, factor);
+        window->error_bound = error_bound.lo;
+        if (error_bound.hi || over || window->words[3] >> 62)
             mark_inconclusive(acc);
         if (negative)
-            negate_words(sum->window, 4);
+            negate_words(window->words, 4);
     }
 }
 
-value bounded_end(const pc_window *sum, int side, uint64_t room[4])
+limbs_view bounded_end(const pc_window *window, int upper, uint64_t scratch[4])
 {
-    const uint64_t plus[4] = {sum->error_bound, 0, 0, 0};
-    const uint64_t minus[4] = {0 - sum->error_bound, UINT64_MAX, UINT64_MAX, UINT64_MAX};
-    if (!(sum->flags & PC_WINDOW_USED))
-        return limbs_view_of(sum->window, 0, 0, 0);
-    memcpy(room, sum->window, sizeof sum->window);
-    const int negative = room[3] >> 63 != 0;
+    const uint64_t plus[4] = {window->error_bound, 0, 0, 0};
+    const uint64_t minus[4] = {0 - window->error_bound, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+    if (!(window->flags & PC_WINDOW_USED))
+        return limbs_view_of(window->words, 0, 0, 0);
+    memcpy(scratch, window->words, sizeof window->words);
+    const int negative = scratch[3] >> 63 != 0;
     if (negative)
-        negate_words(room, 4);
-    if (sum->error_bound)
-        add_words(room, side ? plus : minus);
-    if (room[3] >> 63) /* absolute values end at 0 */
-        memset(room, 0, 4 * sizeof *room);
-    return limbs_view_of(room, 4, sum->exponent, negative);
+        negate_words(scratch, 4);
+    if (window->error_bound)
+        add_words(scratch, upper ? plus : minus);
+    if (scratch[3] >> 63) /* absolute values end at 0 */
+        memset(scratch, 0, 4 * sizeof *scratch);
+    return limbs_view_of(scratch, 4, window->exponent, negative);
 }
 
-int bounded_spans_zero(const pc_window *sum)
+int bounded_spans_zero(const pc_window *window)
 {
-    uint64_t room[4];
-    return sum->error_bound && bounded_end(sum, 0, room).count == 0;
+    uint64_t scratch[4];
+    return window->error_bound && bounded_end(window, 0, scratch).count == 0;
 }
 
 /* ---- statistics ------------------------------------------------------------- */

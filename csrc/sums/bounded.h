@@ -20,21 +20,21 @@ static inline void mark_inconclusive(pc_accumulator *acc)
 }
 
 /* Raise the window's exponent to this one, if it is lower. */
-void bounded_coarsen(pc_window *sum, int exponent);
+void bounded_coarsen(pc_window *window, int exponent);
 
-/* One part += words, with an error of at most `error_bound` of its units. */
-void bounded_add(pc_accumulator *acc, pc_moment part, const uint64_t words[4],
+/* The sum of a moment += words, with an error of at most `error_bound` of its units. */
+void bounded_add(pc_accumulator *acc, pc_moment moment, const uint64_t words[4],
                  uint64_t error_bound);
 
 void bounded_merge(pc_accumulator *acc, const pc_accumulator *other);
 void bounded_scale(pc_accumulator *acc, uint64_t factor);
 
-/* The least (side 0) or the largest (side 1) absolute value that the exact sum may have, with the
- * sign of the window. `room` is working memory. */
-value bounded_end(const pc_window *sum, int side, uint64_t room[4]);
+/* The least absolute value that the exact sum may have, or the largest one if `upper`, with the
+ * sign of the window. `scratch` is working memory. */
+limbs_view bounded_end(const pc_window *window, int upper, uint64_t scratch[4]);
 
 /* Whether the exact sum may have either sign. */
-int bounded_spans_zero(const pc_window *sum);
+int bounded_spans_zero(const pc_window *window);
 
 /* One more for pc_rounding_test_failures. */
 void count_rounding_test_failure(void);

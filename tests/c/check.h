@@ -218,11 +218,11 @@ static inline void slow_add_signed(slow_sum *s, const uint64_t *words, size_t co
 }
 
 /* Whether a part of an accumulator is just that sum. */
-static inline int slow_equal(const slow_sum *s, const pc_accumulator *acc, pc_moment part)
+static inline int slow_equal(const slow_sum *s, const pc_accumulator *acc, pc_moment moment)
 {
     uint64_t words[PC_LIMBS];
     int exponent, negative;
-    size_t count = pc_accumulator_export(acc, part, words, &exponent, &negative);
+    size_t count = pc_accumulator_export(acc, moment, words, &exponent, &negative);
     slow_sum other = slow_of_words(words, count, exponent, negative);
     return negative == slow_is_negative(s) && memcmp(s, &other, sizeof other) == 0;
 }
@@ -237,16 +237,16 @@ static const struct {
 } formats[] = {{10, 5}, {23, 8}, {52, 11}};
 
 typedef struct {
-    slow_sum part[3];
+    slow_sum moment[3];
     uint32_t special;
 } slow_sums;
 
 /* +-= m * 2^exponent; PC_NUMBERS or PC_IMAGINARY. */
-static inline void slow_add_number(slow_sums *to, pc_moment part, uint64_t m, int exponent,
+static inline void slow_add_number(slow_sums *to, pc_moment moment, uint64_t m, int exponent,
                                    int negative)
 {
-    slow_add_square(&to->part[PC_SQUARES], m, exponent);
-    slow_add_word(&to->part[part], m, exponent, negative);
+    slow_add_square(&to->moment[PC_SQUARES], m, exponent);
+    slow_add_word(&to->moment[moment], m, exponent, negative);
 }
 
 /* An unsigned integer of so many bytes, from memory or to it. */
@@ -276,7 +276,7 @@ static inline void store_bits(char *x, size_t size, uint64_t bits)
            size);
 }
 
-static inline void slow_add_float(slow_sums *to, pc_moment part, uint64_t bits, int fraction_bits,
+static inline void slow_add_float(slow_sums *to, pc_moment moment, uint64_t bits, int fraction_bits,
                                   int exponent_bits)
 {
     const int top = (1 << exponent_bits) - 1, exponent = (int)(bits >> fraction_bits) & top,
@@ -284,24 +284,24 @@ static inline void slow_add_float(slow_sums *to, pc_moment part, uint64_t bits, 
     const uint64_t leading = UINT64_C(1) << fraction_bits, fraction = bits & (leading - 1);
     if (exponent == top) {
         uint32_t special = fraction ? PC_NAN : negative ? PC_MINUS_INF : PC_PLUS_INF;
-        to->special |= special << (part == PC_IMAGINARY ? PC_NONFINITE_BITS : 0);
+        to->special |= special << (moment == PC_IMAGINARY ? PC_NONFINITE_BITS : 0);
         return;
     }
-    slow_add_number(to, part, exponent ? leading | fraction : fraction,
+    slow_add_number(to, moment, exponent ? leading | fraction : fraction,
                     (exponent ? exponent : 1) - (top >> 1) - fraction_bits, negative);
 }
 
-static inline void slow_add_double(slow_sums *to, pc_moment part, double x)
+static inline void slow_add_double(slow_sums *to, pc_moment moment, double x)
 {
-    slow_add_float(to, part, load_bits((const char *)&x, sizeof x), 52, 11);
+    slow_add_float(to, moment, load_bits((const char *)&x, sizeof x), 52, 11);
 }
 
 /* A number of any type. */
-static inline void slow_add_element(slow_sums *to, pc_moment part, pc_type type, const char *x)
+static inline void slow_add_element(slow_sums *to, pc_moment moment, pc_type type, const char *x)
 {
     uint64_t bits = load_bits(x, sizes[type]), negative = 0;
     if (type >= PC_FLOAT16) {
-        slow_add_float(to, part, bits, formats[type - PC_FLOAT16].fraction,
+        slow_add_float(to, moment, bits, formats[type - PC_FLOAT16].fraction,
                        formats[type - PC_FLOAT16].exponent);
         return;
     }
@@ -311,14 +311,15 @@ static inline void slow_add_element(slow_sums *to, pc_moment part, pc_type type,
         negative = bits >> (8 * sizes[type] - 1);
     if (negative)
         bits = (0 - bits) & (UINT64_MAX >> (64 - 8 * sizes[type]));
-    slow_add_number(to, part, bits, 0, negative != 0);
+    slow_add_number(to, moment, bits, 0, negative != 0);
 }
 
-/* So many numbers, or parts of complex ones. */
-static inline void slow_add_all(slow_sums *to, pc_type type, int parts, const char *x, size_t reals)
+/* So many numbers, or components of complex ones. */
+static inline void slow_add_all(slow_sums *to, pc_type type, int components, const char *x,
+                                size_t reals)
 {
     for (size_t k = 0; k < reals; k++)
-        slow_add_element(to, PC_NUMBERS + (pc_moment)(k % (size_t)parts), type,
+        slow_add_element(to, PC_NUMBERS + (pc_moment)(k % (size_t)components), type,
                          x + k * sizes[type]);
 }
 
@@ -328,9 +329,9 @@ static inline int slow_all_equal(const slow_sums *s, const pc_accumulator *acc)
     static const slow_sum zero;
     const int squares = (acc->flags & PC_WITH_SQUARES) != 0,
               numbers = (acc->flags & PC_WITH_NUMBERS) != 0;
-    return slow_equal(squares ? &s->part[PC_SQUARES] : &zero, acc, PC_SQUARES) &&
-           slow_equal(numbers ? &s->part[PC_NUMBERS] : &zero, acc, PC_NUMBERS) &&
-           slow_equal(numbers ? &s->part[PC_IMAGINARY] : &zero, acc, PC_IMAGINARY) &&
+    return slow_equal(squares ? &s->moment[PC_SQUARES] : &zero, acc, PC_SQUARES) &&
+           slow_equal(numbers ? &s->moment[PC_NUMBERS] : &zero, acc, PC_NUMBERS) &&
+           slow_equal(numbers ? &s->moment[PC_IMAGINARY] : &zero, acc, PC_IMAGINARY) &&
            pc_accumulator_nonfinite(acc) == s->special;
 }
 
@@ -338,32 +339,32 @@ static inline int slow_all_equal(const slow_sums *s, const pc_accumulator *acc)
 
 enum { RESULTS = PC_STD + 1 };
 
-static inline pc_output_spec figure_of(pc_statistic result, pc_type type)
+static inline pc_output_spec spec_of(pc_statistic statistic, pc_type type)
 {
-    pc_output_spec figure = {.result = result, .type = type, .parts = 1};
-    return figure;
+    pc_output_spec spec = {.statistic = statistic, .type = type, .components = 1};
+    return spec;
 }
 
 /* What an accumulator comes to, as bits; writes no more than it should. */
-static inline pc_status round_to(const pc_accumulator *acc, pc_output_spec figure, uint64_t bits[2])
+static inline pc_status round_to(const pc_accumulator *acc, pc_output_spec spec, uint64_t bits[2])
 {
-    const size_t size = sizes[figure.type], written = size * (size_t)figure.parts;
+    const size_t size = sizes[spec.type], written = size * (size_t)spec.components;
     char out[4 * sizeof(double)];
     memset(out, 0x55, sizeof out);
-    pc_status status = pc_accumulator_round(acc, &figure, out);
+    pc_status status = pc_accumulator_round(acc, &spec, out);
     for (size_t k = status == PC_OK || status == PC_EMPTY ? written : 0; k < sizeof out; k++)
         CHECK(out[k] == 0x55);
-    for (size_t p = 0; p < (size_t)figure.parts; p++)
+    for (size_t p = 0; p < (size_t)spec.components; p++)
         bits[p] = load_bits(out + p * size, size);
     return status;
 }
 
 /* As a double. */
-static inline double rounded_to(const pc_accumulator *acc, pc_statistic result)
+static inline double rounded_to(const pc_accumulator *acc, pc_statistic statistic)
 {
     double value;
-    const pc_output_spec figure = figure_of(result, PC_FLOAT64);
-    pc_accumulator_round(acc, &figure, (char *)&value);
+    const pc_output_spec spec = spec_of(statistic, PC_FLOAT64);
+    pc_accumulator_round(acc, &spec, (char *)&value);
     return value;
 }
 

@@ -7,38 +7,39 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 static void sums(const uint8_t *bytes, size_t size)
 {
     const pc_type type = (pc_type)(bytes[0] % (PC_FLOAT64 + 1));
-    const int parts = is_float(type) && bytes[0] & 128 ? 2 : 1;
-    const size_t item = sizes[type] * (size_t)parts, count = (size - 2) / item,
+    const int components = is_float(type) && bytes[0] & 128 ? 2 : 1;
+    const size_t item = sizes[type] * (size_t)components, count = (size - 2) / item,
                  cut = count ? bytes[1] % (count + 1) : 0;
     const char *x = (const char *)bytes + 2;
     slow_sums slow = {.special = 0};
     uint64_t first[RESULTS][2];
 
-    slow_add_all(&slow, type, parts, x, count * (size_t)parts);
+    slow_add_all(&slow, type, components, x, count * (size_t)components);
     FOR_EACH_LEVEL
     {
-        pc_accumulator acc, rest, work;
+        pc_accumulator acc, rest;
+        pc_tile_sum work;
         pc_accumulator_clear(&acc, PC_VAR);
         pc_accumulator_clear(&rest, PC_VAR);
-        pc_add_numbers(&acc, type, parts, x, cut);
-        pc_add_numbers(&rest, type, parts, x + cut * item, count - cut);
+        pc_add_numbers(&acc, type, components, x, cut);
+        pc_add_numbers(&rest, type, components, x + cut * item, count - cut);
         CHECK(pc_accumulator_merge(&acc, &rest) == PC_OK && acc.count == count);
         CHECK(slow_all_equal(&slow, &acc));
         for (int result = PC_SUMSQ; result < RESULTS; result++) {
-            pc_output_spec figure =
-                figure_of((pc_statistic)result, PC_FLOAT16 + (pc_type)(bytes[1] % 3));
+            pc_output_spec spec =
+                spec_of((pc_statistic)result, PC_FLOAT16 + (pc_type)(bytes[1] % 3));
             uint64_t exact[2] = {0};
             char out[4 * sizeof(double)];
-            figure.parts = result == PC_SUM || result == PC_MEAN ? parts : 1;
-            figure.ddof = result >= PC_VAR ? bytes[0] / 16 : 0;
-            figure.ddof_bits = bytes[1] % 3;
-            const pc_status status = round_to(&acc, figure, exact);
+            spec.components = result == PC_SUM || result == PC_MEAN ? components : 1;
+            spec.ddof = result >= PC_VAR ? bytes[0] / 16 : 0;
+            spec.ddof_bits = bytes[1] % 3;
+            const pc_status status = round_to(&acc, spec, exact);
             if (strcmp(pc_simd(), "portable") == 0)
                 memcpy(first[result], exact, sizeof exact);
             CHECK(memcmp(exact, first[result], sizeof exact) == 0);
-            CHECK(pc_reduce_contiguous(type, parts, x, count, &figure, &work, out) == status);
-            for (size_t p = 0; p < (size_t)figure.parts; p++)
-                CHECK(load_bits(out + p * sizes[figure.type], sizes[figure.type]) == exact[p]);
+            CHECK(pc_reduce_contiguous(type, components, x, count, 0, &spec, &work, out) == status);
+            for (size_t p = 0; p < (size_t)spec.components; p++)
+                CHECK(load_bits(out + p * sizes[spec.type], sizes[spec.type]) == exact[p]);
         }
     }
 }
@@ -48,17 +49,17 @@ static void words(const uint8_t *bytes, size_t size)
 {
     uint64_t word[PC_LIMBS + 2];
     int16_t exponent;
-    const pc_moment part = (pc_moment)(bytes[0] % 3);
+    const pc_moment moment = (pc_moment)(bytes[0] % 3);
     const int negative = bytes[0] & 4;
     size_t count = (size - 3) / 8 > PC_LIMBS + 2 ? PC_LIMBS + 2 : (size - 3) / 8;
     memcpy(&exponent, bytes + 1, 2);
     memcpy(word, bytes + 3, count * 8);
     pc_accumulator acc;
     pc_accumulator_clear(&acc, PC_VAR);
-    if (pc_accumulator_import(&acc, part, word, count, exponent, negative != 0) != PC_OK)
+    if (pc_accumulator_import(&acc, moment, word, count, exponent, negative != 0) != PC_OK)
         return;
     slow_sums slow = {.special = 0};
-    slow.part[part] = slow_of_words(word, count, exponent, negative != 0);
+    slow.moment[moment] = slow_of_words(word, count, exponent, negative != 0);
     CHECK(slow_all_equal(&slow, &acc));
     double largest = 0x1.fffffffffffffp1023;
     pc_add_numbers(&acc, PC_FLOAT64, 1, (const char *)&largest, 1);

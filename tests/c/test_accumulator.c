@@ -10,9 +10,9 @@ static const struct {
              {PC_LIMBS, PC_LIMBS / 2, LOWEST_NUMBER, 1088},
              {PC_LIMBS + PC_LIMBS / 2, PC_LIMBS / 2, LOWEST_NUMBER, 1088}};
 
-static int window_for(pc_moment part, int E)
+static int window_for(pc_moment moment, int E)
 {
-    return part == PC_SQUARES ? window_of(E) : number_window_of(E);
+    return moment == PC_SQUARES ? square_window_exponent(E) : number_window_exponent(E);
 }
 
 /* ---- slow arithmetic --------------------------------------------------------- */
@@ -74,13 +74,14 @@ static void put_signed(uint64_t *to, size_t room, const uint64_t *words, size_t 
 }
 
 /* What the window and the limbs of a part hold. */
-static slow_sum held(const pc_accumulator *acc, pc_moment part)
+static slow_sum held(const pc_accumulator *acc, pc_moment moment)
 {
     slow_sum s = {{0}};
-    if (acc->part[part].flags & PC_WINDOW_USED)
-        slow_add_signed(&s, acc->part[part].window, 4, acc->part[part].exponent);
-    if (acc->part[part].flags & PC_LIMBS_USED)
-        slow_add_signed(&s, acc->limb + limbs[part].first, limbs[part].count, limbs[part].lowest);
+    if (acc->windows[moment].flags & PC_WINDOW_USED)
+        slow_add_signed(&s, acc->windows[moment].words, 4, acc->windows[moment].exponent);
+    if (acc->windows[moment].flags & PC_LIMBS_USED)
+        slow_add_signed(&s, acc->limb + limbs[moment].first, limbs[moment].count,
+                        limbs[moment].lowest);
     return s;
 }
 
@@ -113,18 +114,18 @@ static pc_accumulator some_state(int E, int spare)
     pc_accumulator acc;
     memset(&acc, 0x55, sizeof acc);
     pc_accumulator_clear(&acc, PC_VAR);
-    for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
-        pc_window *sum = &acc.part[part];
+    for (pc_moment moment = PC_SQUARES; moment <= PC_IMAGINARY; moment++) {
+        pc_window *sum = &acc.windows[moment];
         sum->exponent = INT32_MAX;
         if (below(3)) {
             sum->flags |= PC_WINDOW_USED;
-            sum->exponent = window_for(part, E);
-            random_words(sum->window, 4, sum->exponent, limbs[part].highest - spare);
+            sum->exponent = window_for(moment, E);
+            random_words(sum->words, 4, sum->exponent, limbs[moment].highest - spare);
         }
         if (below(3)) {
             sum->flags |= PC_LIMBS_USED;
-            random_words(acc.limb + limbs[part].first, limbs[part].count, limbs[part].lowest,
-                         limbs[part].highest - spare);
+            random_words(acc.limb + limbs[moment].first, limbs[moment].count, limbs[moment].lowest,
+                         limbs[moment].highest - spare);
         }
     }
     return acc;
@@ -149,21 +150,21 @@ static void test_states(long count)
         const int E = (int)below(2000) - 970, way = (int)below(5), spare = way == 4 ? 66 : 3;
         pc_accumulator acc = some_state(E, spare), other = some_state(E, spare);
         slow_sums expected = {.special = 0};
-        for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++)
-            expected.part[part] = held(&acc, part);
+        for (pc_moment moment = PC_SQUARES; moment <= PC_IMAGINARY; moment++)
+            expected.moment[moment] = held(&acc, moment);
 
         switch (way) {
         case 0: { /* a block */
-            pc_moment part = (pc_moment)below(3);
+            pc_moment moment = (pc_moment)below(3);
             uint64_t sum[4];
-            int exponent = window_for(part, E) + (below(2) ? 0 : (int)below(100) - 50);
-            if (exponent > limbs[part].highest - 223)
-                exponent = limbs[part].highest - 223;
-            if (exponent < limbs[part].lowest)
-                exponent = limbs[part].lowest;
+            int exponent = window_for(moment, E) + (below(2) ? 0 : (int)below(100) - 50);
+            if (exponent > limbs[moment].highest - 223)
+                exponent = limbs[moment].highest - 223;
+            if (exponent < limbs[moment].lowest)
+                exponent = limbs[moment].lowest;
             random_words(sum, 4, exponent, exponent + 220);
-            slow_add_signed(&expected.part[part], sum, 4, exponent);
-            accumulator_add(&acc, part, sum, exponent);
+            slow_add_signed(&expected.moment[moment], sum, 4, exponent);
+            accumulator_add(&acc, moment, sum, exponent);
             break;
         }
         case 1: { /* a number, in the windows' reach or not */
@@ -180,26 +181,26 @@ static void test_states(long count)
         case 2:
         case 3: { /* another, or itself */
             const pc_accumulator *more = way == 2 ? &other : &acc;
-            for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
-                const slow_sum sum = held(more, part);
-                slow_add_sum(&expected.part[part], &sum, 0);
+            for (pc_moment moment = PC_SQUARES; moment <= PC_IMAGINARY; moment++) {
+                const slow_sum sum = held(more, moment);
+                slow_add_sum(&expected.moment[moment], &sum, 0);
             }
             CHECK(pc_accumulator_merge(&acc, more) == PC_OK);
             break;
         }
         default: { /* a factor, below what would be too much */
             uint64_t factor = edge() >> 1;
-            for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++)
-                slow_multiply(&expected.part[part], factor);
+            for (pc_moment moment = PC_SQUARES; moment <= PC_IMAGINARY; moment++)
+                slow_multiply(&expected.moment[moment], factor);
             acc.count = 3;
             pc_accumulator_scale(&acc, factor);
             CHECK(acc.count == 3 * factor);
         }
         }
-        for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
-            const slow_sum now = held(&acc, part);
-            CHECK(memcmp(&now, &expected.part[part], sizeof now) == 0);
-            CHECK(acc.part[part].error_bound ==
+        for (pc_moment moment = PC_SQUARES; moment <= PC_IMAGINARY; moment++) {
+            const slow_sum now = held(&acc, moment);
+            CHECK(memcmp(&now, &expected.moment[moment], sizeof now) == 0);
+            CHECK(acc.windows[moment].error_bound ==
                   UINT64_C(0x5555555555555555)); /* is of no exact sum */
         }
         CHECK(slow_all_equal(&expected, &acc));
@@ -217,42 +218,42 @@ static void test_full_window(void)
                  {0 - (UINT64_C(1) << 62), 1},
                  {0 - (UINT64_C(1) << 62) - 1, 0}};
     const uint64_t one[4] = {1, 0, 0, 0};
-    for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++)
+    for (pc_moment moment = PC_SQUARES; moment <= PC_IMAGINARY; moment++)
         for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
             const uint32_t flags = cases[c].room ? PC_WINDOW_USED : PC_WINDOW_USED | PC_LIMBS_USED;
             pc_accumulator acc, with_block, with_number;
-            pc_window *block = &with_block.part[part], *number = &with_number.part[part];
+            pc_window *block = &with_block.windows[moment], *number = &with_number.windows[moment];
             pc_accumulator_clear(&acc, PC_VAR);
-            accumulator_add(&acc, part, one, window_for(part, 0));
-            CHECK(acc.part[part].flags == PC_WINDOW_USED);
-            acc.part[part].window[3] = cases[c].top;
+            accumulator_add(&acc, moment, one, window_for(moment, 0));
+            CHECK(acc.windows[moment].flags == PC_WINDOW_USED);
+            acc.windows[moment].words[3] = cases[c].top;
             with_block = with_number = acc;
-            accumulator_add(&with_block, part, one, window_for(part, 0));
-            CHECK(block->flags == flags && block->window[0] == (cases[c].room ? 2 : 1));
-            CHECK(block->window[3] == (cases[c].room ? cases[c].top : 0));
-            accumulator_add_number(&with_number, 0x1p-45, part == PC_IMAGINARY);
-            CHECK(number->flags == flags && number->window[3] == cases[c].top);
-            if (part == PC_SQUARES) /* 2^-90 in units of 2^-204; or 2^-45 in those of 2^-101 */
-                CHECK(number->window[0] == 1 &&
-                      number->window[1] == (cases[c].room ? UINT64_C(1) << 50 : 0));
+            accumulator_add(&with_block, moment, one, window_for(moment, 0));
+            CHECK(block->flags == flags && block->words[0] == (cases[c].room ? 2 : 1));
+            CHECK(block->words[3] == (cases[c].room ? cases[c].top : 0));
+            accumulator_add_number(&with_number, 0x1p-45, moment == PC_IMAGINARY);
+            CHECK(number->flags == flags && number->words[3] == cases[c].top);
+            if (moment == PC_SQUARES) /* 2^-90 in units of 2^-204; or 2^-45 in those of 2^-101 */
+                CHECK(number->words[0] == 1 &&
+                      number->words[1] == (cases[c].room ? UINT64_C(1) << 50 : 0));
             else
-                CHECK(number->window[0] == (cases[c].room ? (UINT64_C(1) << 56) + 1 : 1));
+                CHECK(number->words[0] == (cases[c].room ? (UINT64_C(1) << 56) + 1 : 1));
         }
 }
 
 static void test_window(void)
 {
     pc_accumulator acc;
-    const pc_window *squares = &acc.part[PC_SQUARES], *numbers = &acc.part[PC_NUMBERS];
+    const pc_window *squares = &acc.windows[PC_SQUARES], *numbers = &acc.windows[PC_NUMBERS];
 
     /* The first number opens it where a kernel would. */
     for (int e = -1074; e <= 1023; e++) {
         const int E = e < -980 ? -980 : e;
         pc_accumulator_clear(&acc, PC_VAR);
         accumulator_add_number(&acc, ldexp(e % 2 ? 1.0 : -1.0, e), 0);
-        CHECK(squares->flags == PC_WINDOW_USED && squares->exponent == window_of(E));
-        CHECK(numbers->flags == PC_WINDOW_USED && numbers->exponent == number_window_of(E));
-        CHECK(acc.part[PC_IMAGINARY].flags == 0);
+        CHECK(squares->flags == PC_WINDOW_USED && squares->exponent == square_window_exponent(E));
+        CHECK(numbers->flags == PC_WINDOW_USED && numbers->exponent == number_window_exponent(E));
+        CHECK(acc.windows[PC_IMAGINARY].flags == 0);
     }
 
     /* Numbers fit whose last bits it has, and whose sum with many others it has. */
@@ -291,8 +292,9 @@ static void test_parts(void)
         CHECK(acc.count == 0 && pc_accumulator_nonfinite(&acc) == 0);
         accumulator_add_number(&acc, -3.0, 0);
         accumulator_add_number(&acc, 2.0, 1);
-        CHECK(!acc.part[PC_SQUARES].flags == !squares && !acc.part[PC_NUMBERS].flags == !numbers &&
-              !acc.part[PC_IMAGINARY].flags == !numbers);
+        CHECK(!acc.windows[PC_SQUARES].flags == !squares &&
+              !acc.windows[PC_NUMBERS].flags == !numbers &&
+              !acc.windows[PC_IMAGINARY].flags == !numbers);
     }
 }
 
@@ -302,12 +304,12 @@ static void test_export_of_zero(void)
     uint64_t words[PC_LIMBS];
     pc_accumulator acc;
     memset(&acc, 0, sizeof acc);
-    for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++)
+    for (pc_moment moment = PC_SQUARES; moment <= PC_IMAGINARY; moment++)
         for (unsigned flags = 0; flags < 4; flags++) {
             int exponent = -1, negative = -1;
-            acc.part[part].exponent = -204;
-            acc.part[part].flags = flags;
-            CHECK(pc_accumulator_export(&acc, part, words, &exponent, &negative) == 0);
+            acc.windows[moment].exponent = -204;
+            acc.windows[moment].flags = flags;
+            CHECK(pc_accumulator_export(&acc, moment, words, &exponent, &negative) == 0);
             CHECK(exponent == 0 && negative == 0);
         }
 }
@@ -318,22 +320,22 @@ static void test_import(void)
     const uint64_t one = 1, two = 2, words[PC_LIMBS + 1] = {0};
     uint64_t ones[PC_LIMBS + 1];
     memset(ones, 0xff, sizeof ones);
-    for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++)
+    for (pc_moment moment = PC_SQUARES; moment <= PC_IMAGINARY; moment++)
         for (int negative = 0; negative < 2; negative++) {
-            const int lowest = limbs[part].lowest, highest = limbs[part].highest;
-            const size_t count = limbs[part].count;
+            const int lowest = limbs[moment].lowest, highest = limbs[moment].highest;
+            const size_t count = limbs[moment].count;
             const slow_sum zero = {{0}};
             slow_sum expected = zero;
             pc_accumulator acc;
             pc_accumulator_clear(&acc, PC_VAR);
-#define IMPORT(x, count, exponent) pc_accumulator_import(&acc, part, x, count, exponent, negative)
-            CHECK(IMPORT(words, PC_LIMBS + 1, 100000) == PC_OK && slow_equal(&zero, &acc, part));
+#define IMPORT(x, count, exponent) pc_accumulator_import(&acc, moment, x, count, exponent, negative)
+            CHECK(IMPORT(words, PC_LIMBS + 1, 100000) == PC_OK && slow_equal(&zero, &acc, moment));
             CHECK(IMPORT(&one, 1, highest) == PC_OUT_OF_RANGE);
             CHECK(IMPORT(&two, 1, highest - 1) == PC_OUT_OF_RANGE);
             CHECK(IMPORT(&one, 1, lowest - 1) == PC_OUT_OF_RANGE);
             CHECK(IMPORT(ones, count, lowest) == PC_OUT_OF_RANGE);
             CHECK(IMPORT(ones, count + 1, lowest) == PC_OUT_OF_RANGE);
-            CHECK(acc.part[part].flags == 0);
+            CHECK(acc.windows[moment].flags == 0);
             CHECK(IMPORT(&two, 1, highest - 2) == PC_OK);
             CHECK(IMPORT(&one, 1, lowest) == PC_OK);
             CHECK(IMPORT(ones, count - 2, lowest + 1) == PC_OK);
@@ -342,7 +344,7 @@ static void test_import(void)
             slow_add_word(&expected, 1, lowest, negative);
             for (size_t k = 0; k < count - 2; k++)
                 slow_add_word(&expected, UINT64_MAX, lowest + 1 + 64 * (int)k, negative);
-            CHECK(slow_equal(&expected, &acc, part));
+            CHECK(slow_equal(&expected, &acc, moment));
         }
 }
 
@@ -351,12 +353,12 @@ static void test_import(void)
 static void test_too_large(void)
 {
     const uint64_t words[4] = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
-    pc_sum sum, more;
+    pc_tile_sum sum, more;
     pc_accumulator_clear(&sum.total, PC_VAR);
     sum.offset = 1;
-    for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++)
-        CHECK(pc_accumulator_import(&sum.total, part, words, 4, limbs[part].highest - 256,
-                                    part == PC_IMAGINARY) == PC_OK);
+    for (pc_moment moment = PC_SQUARES; moment <= PC_IMAGINARY; moment++)
+        CHECK(pc_accumulator_import(&sum.total, moment, words, 4, limbs[moment].highest - 256,
+                                    moment == PC_IMAGINARY) == PC_OK);
     for (int k = 0; k < 70; k++) { /* from the 64th on its ones end where the limbs do */
         more = sum;
         for (int imaginary = 0; imaginary < 2; imaginary++)
@@ -378,11 +380,11 @@ static void check_specials(const pc_accumulator *acc, uint32_t expected)
     const double of_part[] = {1.0, INFINITY, -INFINITY, NAN, NAN, NAN, NAN, NAN};
     CHECK(pc_accumulator_nonfinite(acc) == expected);
     for (int result = PC_SUMSQ; result < RESULTS; result++) {
-        pc_output_spec figure = figure_of((pc_statistic)result, PC_FLOAT64);
+        pc_output_spec spec = spec_of((pc_statistic)result, PC_FLOAT64);
         const int of_numbers = result == PC_SUM || result == PC_MEAN;
         uint64_t bits[2];
-        figure.parts = of_numbers ? 2 : 1;
-        CHECK(round_to(acc, figure, bits) == PC_OK);
+        spec.components = of_numbers ? 2 : 1;
+        CHECK(round_to(acc, spec, bits) == PC_OK);
         if (of_numbers) {
             CHECK(re == 0 || bits[0] == bits_of(of_part[re]));
             CHECK(im == 0 || bits[1] == bits_of(of_part[im]));
@@ -416,12 +418,12 @@ static void test_specials(void)
 }
 
 /* Of too few numbers: NaN, or Inf where something is divided by nothing. */
-static void check_too_few(uint64_t count, int spread, pc_output_spec figure)
+static void check_too_few(uint64_t count, int spread, pc_output_spec spec)
 {
-    const int fraction = formats[figure.type - PC_FLOAT16].fraction,
-              variance = figure.result >= PC_VAR, few = variance && figure.ddof >= 2 * count,
-              none = count == 0 && (figure.result == PC_RMS || figure.result == PC_MEAN);
-    const uint64_t ones = (UINT64_C(1) << formats[figure.type - PC_FLOAT16].exponent) - 1,
+    const int fraction = formats[spec.type - PC_FLOAT16].fraction,
+              variance = spec.statistic >= PC_VAR, few = variance && spec.ddof >= 2 * count,
+              none = count == 0 && (spec.statistic == PC_RMS || spec.statistic == PC_MEAN);
+    const uint64_t ones = (UINT64_C(1) << formats[spec.type - PC_FLOAT16].exponent) - 1,
                    inf = ones << fraction, nan = inf | UINT64_C(1) << (fraction - 1);
     uint64_t bits[2];
     pc_accumulator acc;
@@ -429,13 +431,13 @@ static void check_too_few(uint64_t count, int spread, pc_output_spec figure)
     for (uint64_t k = 0; k < count; k++)
         accumulator_add_number(&acc, spread && k == 0 ? 2.0 : -1.0, 0);
     acc.count = count;
-    CHECK(round_to(&acc, figure, bits) == (few || none ? PC_EMPTY : PC_OK));
+    CHECK(round_to(&acc, spec, bits) == (few || none ? PC_EMPTY : PC_OK));
     if (few || none)
         CHECK(bits[0] == (few && spread ? inf : nan));
     else
         CHECK((bits[0] & inf) != inf);
     pc_accumulator_add_nonfinite(&acc, PC_MINUS_INF);
-    CHECK(round_to(&acc, figure, bits) == (few || none ? PC_EMPTY : PC_OK));
+    CHECK(round_to(&acc, spec, bits) == (few || none ? PC_EMPTY : PC_OK));
     if (variance || none)
         CHECK(bits[0] == nan);
 }
@@ -446,12 +448,12 @@ static void test_too_few(void)
         for (pc_type type = PC_FLOAT16; type <= PC_FLOAT64; type++)
             for (uint64_t count = 0; count < 4; count++)
                 for (int spread = 0; spread < (count > 1 ? 2 : 1); spread++) {
-                    pc_output_spec figure = figure_of((pc_statistic)result, type);
-                    figure.ddof_bits = 1; /* in halves */
-                    for (figure.ddof = 0; figure.ddof < 10; figure.ddof++)
-                        check_too_few(count, spread, figure);
-                    figure.ddof = UINT64_MAX;
-                    check_too_few(count, spread, figure);
+                    pc_output_spec spec = spec_of((pc_statistic)result, type);
+                    spec.ddof_bits = 1; /* in halves */
+                    for (spec.ddof = 0; spec.ddof < 10; spec.ddof++)
+                        check_too_few(count, spread, spec);
+                    spec.ddof = UINT64_MAX;
+                    check_too_few(count, spread, spec);
                 }
 }
 
@@ -485,25 +487,25 @@ static void test_words(void)
         {UINT64_MAX, UINT64_MAX, 1, 0, 0},
     };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
-        for (pc_moment part = PC_SQUARES; part <= PC_NUMBERS; part++)
+        for (pc_moment moment = PC_SQUARES; moment <= PC_NUMBERS; moment++)
             for (int unsigned_too = 0; unsigned_too < 2; unsigned_too++) {
                 const uint64_t words[2] = {cases[c].low, cases[c].high};
                 const int negative = cases[c].negative,
                           fits = unsigned_too ? cases[c].fits_unsigned : cases[c].fits_signed;
-                const pc_output_spec figure = figure_of(part == PC_SQUARES ? PC_SUMSQ : PC_SUM,
-                                                        unsigned_too ? PC_UINT64 : PC_INT64);
+                const pc_output_spec spec = spec_of(moment == PC_SQUARES ? PC_SUMSQ : PC_SUM,
+                                                    unsigned_too ? PC_UINT64 : PC_INT64);
                 pc_accumulator window, merged, imported;
                 uint64_t bits[2], sum[4] = {0};
                 put_signed(sum, 4, words, 2, negative);
                 pc_accumulator_clear(&window, PC_VAR);
                 pc_accumulator_clear(&merged, PC_VAR);
                 pc_accumulator_clear(&imported, PC_VAR);
-                accumulator_add(&window, part, sum, 0);
+                accumulator_add(&window, moment, sum, 0);
                 CHECK(pc_accumulator_merge(&merged, &window) == PC_OK);
-                CHECK(pc_accumulator_import(&imported, part, words, 2, 0, negative) == PC_OK);
+                CHECK(pc_accumulator_import(&imported, moment, words, 2, 0, negative) == PC_OK);
                 const pc_accumulator *all[] = {&window, &merged, &imported};
                 for (int k = 0; k < 3; k++) {
-                    CHECK(round_to(all[k], figure, bits) == (fits ? PC_OK : PC_TOO_LARGE));
+                    CHECK(round_to(all[k], spec, bits) == (fits ? PC_OK : PC_TOO_LARGE));
                     CHECK(!fits || bits[0] == (negative ? 0 - words[0] : words[0]));
                 }
             }
@@ -517,10 +519,10 @@ static void test_fractions(void)
         uint64_t bits[2];
         pc_accumulator_clear(&acc, PC_VAR);
         accumulator_add_number(&acc, ldexp(1.0, e), 0);
-        const pc_status sum = round_to(&acc, figure_of(PC_SUM, PC_UINT64), bits);
+        const pc_status sum = round_to(&acc, spec_of(PC_SUM, PC_UINT64), bits);
         CHECK(sum == (e >= 0 && e <= 63 ? PC_OK : PC_TOO_LARGE));
         CHECK(sum != PC_OK || bits[0] == UINT64_C(1) << e);
-        const pc_status square = round_to(&acc, figure_of(PC_SUMSQ, PC_INT64), bits);
+        const pc_status square = round_to(&acc, spec_of(PC_SUMSQ, PC_INT64), bits);
         CHECK(square == (e >= 0 && e <= 31 ? PC_OK : PC_TOO_LARGE));
         CHECK(square != PC_OK || bits[0] == UINT64_C(1) << 2 * e);
     }
@@ -556,52 +558,52 @@ static int is_nearest(uint64_t bits, pc_type type, const slow_sum *size, int roo
     return biased <= (uint64_t)top;
 }
 
-static int is_root(pc_statistic result)
+static int is_root(pc_statistic statistic)
 {
-    return result == PC_NORM || result == PC_RMS || result == PC_STD;
+    return statistic == PC_NORM || statistic == PC_RMS || statistic == PC_STD;
 }
 
-static uint64_t freedom(uint64_t count, pc_output_spec figure)
+static uint64_t freedom(uint64_t count, pc_output_spec spec)
 {
-    return (count << figure.ddof_bits) - figure.ddof;
+    return (count << spec.ddof_bits) - spec.ddof;
 }
 
-/* Whether a figure is what these sums of `count` numbers come to. */
+/* Whether a spec is what these sums of `count` numbers come to. */
 static int is_right(const uint64_t bits[2], const slow_sums *sums, uint64_t count,
-                    pc_output_spec figure)
+                    pc_output_spec spec)
 {
-    const int of_numbers = figure.result == PC_SUM || figure.result == PC_MEAN,
-              size_bits = 8 * (int)sizes[figure.type] - 1;
-    for (int p = 0; p < figure.parts; p++) {
-        const slow_sum *sum = &sums->part[of_numbers ? PC_NUMBERS + (pc_moment)p : PC_SQUARES];
+    const int of_numbers = spec.statistic == PC_SUM || spec.statistic == PC_MEAN,
+              size_bits = 8 * (int)sizes[spec.type] - 1;
+    for (int p = 0; p < spec.components; p++) {
+        const slow_sum *sum = &sums->moment[of_numbers ? PC_NUMBERS + (pc_moment)p : PC_SQUARES];
         const uint64_t sign = bits[p] >> size_bits;
         uint64_t divisor = 1, other = 1;
         slow_sum size = slow_size(sum);
-        if (figure.result == PC_RMS || figure.result == PC_MEAN)
+        if (spec.statistic == PC_RMS || spec.statistic == PC_MEAN)
             divisor = count;
-        if (figure.result == PC_VAR || figure.result == PC_STD) {
+        if (spec.statistic == PC_VAR || spec.statistic == PC_STD) {
             divisor = count;
-            other = freedom(count, figure);
+            other = freedom(count, spec);
             slow_multiply(&size, count);
-            slow_take_square(&size, &sums->part[PC_NUMBERS]);
-            slow_take_square(&size, &sums->part[PC_IMAGINARY]);
+            slow_take_square(&size, &sums->moment[PC_NUMBERS]);
+            slow_take_square(&size, &sums->moment[PC_IMAGINARY]);
             CHECK(!slow_is_negative(&size));
-            slow_multiply(&size, UINT64_C(1) << figure.ddof_bits);
+            slow_multiply(&size, UINT64_C(1) << spec.ddof_bits);
         }
         if (sign != (uint64_t)(of_numbers && slow_is_negative(sum)) ||
-            !is_nearest(bits[p] & ((UINT64_C(1) << size_bits) - 1), figure.type, &size,
-                        is_root(figure.result), divisor, other))
+            !is_nearest(bits[p] & ((UINT64_C(1) << size_bits) - 1), spec.type, &size,
+                        is_root(spec.statistic), divisor, other))
             return 0;
     }
     return 1;
 }
 
 /* The words of a sum as those of the limbs of a part lie. */
-static int words_of(const slow_sum *sum, pc_moment part, uint64_t words[PC_LIMBS])
+static int words_of(const slow_sum *sum, pc_moment moment, uint64_t words[PC_LIMBS])
 {
     const slow_sum size = slow_size(sum);
-    const int skip = limbs[part].lowest - FIRST_BIT;
-    for (size_t k = 0; k < limbs[part].count; k++) {
+    const int skip = limbs[moment].lowest - FIRST_BIT;
+    for (size_t k = 0; k < limbs[moment].count; k++) {
         words[k] = 0;
         for (int b = 0; b < 64; b += 4) {
             const int bit = skip + 64 * (int)k + b;
@@ -612,74 +614,75 @@ static int words_of(const slow_sum *sum, pc_moment part, uint64_t words[PC_LIMBS
 }
 
 /* The same sums in the limbs, and again with some of each, or all, in its window. */
-static void check_rounding(const slow_sums *sums, uint64_t count, pc_output_spec figure)
+static void check_rounding(const slow_sums *sums, uint64_t count, pc_output_spec spec)
 {
     pc_accumulator acc, windows;
     uint64_t bits[2], again[2];
     pc_accumulator_clear(&acc, PC_VAR);
     pc_accumulator_clear(&windows, PC_VAR);
     acc.count = windows.count = count;
-    for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
-        pc_window *sum = &windows.part[part];
+    for (pc_moment moment = PC_SQUARES; moment <= PC_IMAGINARY; moment++) {
+        pc_window *sum = &windows.windows[moment];
         uint64_t words[PC_LIMBS];
-        const int negative = words_of(&sums->part[part], part, words);
-        size_t top = limbs[part].count;
-        CHECK(pc_accumulator_import(&acc, part, words, top, limbs[part].lowest, negative) == PC_OK);
+        const int negative = words_of(&sums->moment[moment], moment, words);
+        size_t top = limbs[moment].count;
+        CHECK(pc_accumulator_import(&acc, moment, words, top, limbs[moment].lowest, negative) ==
+              PC_OK);
         while (top > 4 && !(words[top - 1] | words[top - 2] >> 63))
             top--;
         if (below(2) && top > 4)
             top = 4 + (size_t)below((uint64_t)top - 4);
         if (words[top - 1] >> 63)
             continue;
-        put_signed(sum->window, 4, words + top - 4, 4, negative);
+        put_signed(sum->words, 4, words + top - 4, 4, negative);
         memset(words + top - 4, 0, 4 * sizeof *words);
-        sum->exponent = limbs[part].lowest + 64 * (int)(top - 4);
+        sum->exponent = limbs[moment].lowest + 64 * (int)(top - 4);
         sum->flags |= PC_WINDOW_USED;
-        CHECK(pc_accumulator_import(&windows, part, words, limbs[part].count, limbs[part].lowest,
-                                    negative) == PC_OK);
-        CHECK(slow_equal(&sums->part[part], &windows, part));
+        CHECK(pc_accumulator_import(&windows, moment, words, limbs[moment].count,
+                                    limbs[moment].lowest, negative) == PC_OK);
+        CHECK(slow_equal(&sums->moment[moment], &windows, moment));
     }
-    CHECK(round_to(&acc, figure, bits) == PC_OK && is_right(bits, sums, count, figure));
-    for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++)
-        if (!(windows.part[part].flags & PC_WINDOW_USED)) { /* it did not fit */
-            windows.part[part] = acc.part[part];
-            memcpy(windows.limb + limbs[part].first, acc.limb + limbs[part].first,
-                   limbs[part].count * sizeof *acc.limb);
+    CHECK(round_to(&acc, spec, bits) == PC_OK && is_right(bits, sums, count, spec));
+    for (pc_moment moment = PC_SQUARES; moment <= PC_IMAGINARY; moment++)
+        if (!(windows.windows[moment].flags & PC_WINDOW_USED)) { /* it did not fit */
+            windows.windows[moment] = acc.windows[moment];
+            memcpy(windows.limb + limbs[moment].first, acc.limb + limbs[moment].first,
+                   limbs[moment].count * sizeof *acc.limb);
         }
-    CHECK(round_to(&windows, figure, again) == PC_OK);
-    CHECK(memcmp(bits, again, sizeof *bits * (size_t)figure.parts) == 0);
+    CHECK(round_to(&windows, spec, again) == PC_OK);
+    CHECK(memcmp(bits, again, sizeof *bits * (size_t)spec.components) == 0);
 }
 
 /* pc_round_words, too. */
-static void check_words(const slow_sum *sum, pc_moment part, pc_output_spec figure)
+static void check_words(const slow_sum *sum, pc_moment moment, pc_output_spec spec)
 {
     uint64_t words[PC_LIMBS], bits[2];
     char out[8] = {0};
     slow_sums sums = {.special = 0};
-    const int negative = words_of(sum, part, words);
-    sums.part[part] = *sum;
-    figure.parts = 1;
-    pc_round_words(words, limbs[part].count, limbs[part].lowest, negative, is_root(figure.result),
-                   figure.type, out);
-    bits[0] = load_bits(out, sizes[figure.type]);
-    CHECK(is_right(bits, &sums, 1, figure));
+    const int negative = words_of(sum, moment, words);
+    sums.moment[moment] = *sum;
+    spec.components = 1;
+    pc_round_words(words, limbs[moment].count, limbs[moment].lowest, negative,
+                   is_root(spec.statistic), spec.type, out);
+    bits[0] = load_bits(out, sizes[spec.type]);
+    CHECK(is_right(bits, &sums, 1, spec));
 }
 
 /* Sums that come to x * 2^e, as far as a root of them does: a tie, if x * 2^e is halfway
  * between two floats; and those that are a bit larger or smaller. */
-static void check_near(uint64_t x, int e, uint64_t count, uint64_t factor, pc_output_spec figure)
+static void check_near(uint64_t x, int e, uint64_t count, uint64_t factor, pc_output_spec spec)
 {
-    const int root = is_root(figure.result), spread = figure.result >= PC_VAR,
-              of_numbers = figure.result == PC_SUM || figure.result == PC_MEAN;
-    const pc_moment part = of_numbers ? PC_NUMBERS : PC_SQUARES;
-    const int down = spread ? (int)figure.ddof_bits : 0;
+    const int root = is_root(spec.statistic), spread = spec.statistic >= PC_VAR,
+              of_numbers = spec.statistic == PC_SUM || spec.statistic == PC_MEAN;
+    const pc_moment moment = of_numbers ? PC_NUMBERS : PC_SQUARES;
+    const int down = spread ? (int)spec.ddof_bits : 0;
     slow_sums sums = {.special = 0};
-    slow_sum *sum = &sums.part[part];
+    slow_sum *sum = &sums.moment[moment];
     if (root)
         slow_add_square(sum, x, e);
     else
         slow_add_word(sum, x, e, of_numbers && below(2));
-    slow_multiply(sum, spread ? freedom(count, figure) : factor);
+    slow_multiply(sum, spread ? freedom(count, spec) : factor);
     if (down) { /* in the units of freedom */
         slow_sum whole = {{0}};
         for (int k = 0; k < DIGITS; k++)
@@ -687,17 +690,17 @@ static void check_near(uint64_t x, int e, uint64_t count, uint64_t factor, pc_ou
                 slow_add(&whole, sum->digit[k], FIRST_BIT + 32 * k - down);
         *sum = whole;
     }
-    if (figure.parts == 2)
-        slow_add_word(&sums.part[PC_IMAGINARY], random_size(), e, (int)below(2));
+    if (spec.components == 2)
+        slow_add_word(&sums.moment[PC_IMAGINARY], random_size(), e, (int)below(2));
     int top = DIGITS - 1;
     const slow_sum size = slow_size(sum);
     while (top && !size.digit[top])
         top--;
     int bit = FIRST_BIT + 32 * top + 63 - (int)leading_zeros(size.digit[top] | 1) -
               (below(2) ? 55 + (int)below(300) : 124 + (int)below(8)); /* 128 make a root */
-    if (bit < limbs[part].lowest)
-        bit = limbs[part].lowest;
-    if (spread) /* around a mean, of two parts; or around less, and farther */
+    if (bit < limbs[moment].lowest)
+        bit = limbs[moment].lowest;
+    if (spread) /* around a mean, of two components; or around less, and farther */
         for (pc_moment k = PC_NUMBERS; k <= PC_IMAGINARY; k++) {
             const uint64_t mean = below(3) ? random_size() : 0;
             const int low = e < -1080 ? -1080 : e > 900 ? 900 : e, at = low + (int)below(30) - 15;
@@ -706,17 +709,17 @@ static void check_near(uint64_t x, int e, uint64_t count, uint64_t factor, pc_ou
             slow_add_square(&square, mean, exponent);
             slow_multiply(&square, count);
             slow_add_sum(sum, &square, 0);
-            slow_add_word(&sums.part[k], mean, exponent, (int)below(2));
-            slow_multiply(&sums.part[k], below(4) ? count : 1 + below(count));
+            slow_add_word(&sums.moment[k], mean, exponent, (int)below(2));
+            slow_multiply(&sums.moment[k], below(4) ? count : 1 + below(count));
         }
-    check_rounding(&sums, count, figure);
-    if (!spread && figure.result != PC_RMS && figure.result != PC_MEAN)
-        check_words(sum, part, figure);
+    check_rounding(&sums, count, spec);
+    if (!spread && spec.statistic != PC_RMS && spec.statistic != PC_MEAN)
+        check_words(sum, moment, spec);
 
     for (int negative = 0; negative < 2; negative++) {
         slow_sums other = sums;
-        slow_add_word(&other.part[part], 1, bit, negative);
-        check_rounding(&other, count, figure);
+        slow_add_word(&other.moment[moment], 1, bit, negative);
+        check_rounding(&other, count, spec);
     }
 }
 
@@ -735,20 +738,19 @@ static void test_roots(void)
     for (size_t k = 0; k < sizeof high / sizeof *high; k++)
         for (size_t j = 0; j < 3; j++) {
             slow_sums sums = {.special = 0};
-            slow_add_word(&sums.part[PC_SQUARES], high[k], 64, 0);
-            slow_add_word(&sums.part[PC_SQUARES], low[j], 0, 0);
-            check_rounding(&sums, 1, figure_of(PC_NORM, PC_FLOAT64));
+            slow_add_word(&sums.moment[PC_SQUARES], high[k], 64, 0);
+            slow_add_word(&sums.moment[PC_SQUARES], low[j], 0, 0);
+            check_rounding(&sums, 1, spec_of(PC_NORM, PC_FLOAT64));
         }
 }
 
 static void test_rounding(long trials_left)
 {
     for (; trials_left; trials_left--) {
-        pc_output_spec figure =
-            figure_of((pc_statistic)below(RESULTS), PC_FLOAT16 + (pc_type)below(3));
-        const int fraction = formats[figure.type - PC_FLOAT16].fraction,
-                  bias = (1 << (formats[figure.type - PC_FLOAT16].exponent - 1)) - 1,
-                  spread = figure.result >= PC_VAR;
+        pc_output_spec spec = spec_of((pc_statistic)below(RESULTS), PC_FLOAT16 + (pc_type)below(3));
+        const int fraction = formats[spec.type - PC_FLOAT16].fraction,
+                  bias = (1 << (formats[spec.type - PC_FLOAT16].exponent - 1)) - 1,
+                  spread = spec.statistic >= PC_VAR;
         /* from halves of the least number to where what is halfway is beyond the largest */
         const int least = -bias - fraction, most = bias + 1 - fraction - 2;
         /* the last bit set: halfway between two floats */
@@ -769,29 +771,29 @@ static void test_rounding(long trials_left)
             break;
         case 5: /* zero, or all but zero */
             e = least -
-                (figure.result == PC_SUMSQ || figure.result == PC_VAR ? (int)below(200) : 0);
+                (spec.statistic == PC_SUMSQ || spec.statistic == PC_VAR ? (int)below(200) : 0);
             half = below(2) ? 1 : random64() | 1;
         }
         if (e > 960)
             half &= ones;
         if (below(4) == 0)
             count = below(2) ? UINT64_MAX : 1;
-        factor = figure.result != PC_RMS && figure.result != PC_MEAN ? 1
-                 : below(4)                                          ? count
-                                                                     : random_size() | 1;
+        factor = spec.statistic != PC_RMS && spec.statistic != PC_MEAN ? 1
+                 : below(4)                                            ? count
+                                                                       : random_size() | 1;
         if (spread) {
             if (e > 800)
                 count >>= below(2) * 32;
             count |= 1;
-            figure.ddof_bits = (unsigned)below(leading_zeros(count) + 1);
-            if (is_root(figure.result) && 2 * e - (int)figure.ddof_bits < LOWEST)
-                figure.ddof_bits = 0;
-            const uint64_t units = count << figure.ddof_bits;
-            figure.ddof = below(3) == 0 ? 0 : below(3) == 0 ? units - 1 : below(units);
-        } else if ((figure.result == PC_SUM || figure.result == PC_MEAN) && below(2)) {
-            figure.parts = 2;
+            spec.ddof_bits = (unsigned)below(leading_zeros(count) + 1);
+            if (is_root(spec.statistic) && 2 * e - (int)spec.ddof_bits < LOWEST)
+                spec.ddof_bits = 0;
+            const uint64_t units = count << spec.ddof_bits;
+            spec.ddof = below(3) == 0 ? 0 : below(3) == 0 ? units - 1 : below(units);
+        } else if ((spec.statistic == PC_SUM || spec.statistic == PC_MEAN) && below(2)) {
+            spec.components = 2;
         }
-        check_near(half, e, count, factor, figure);
+        check_near(half, e, count, factor, spec);
     }
 }
 

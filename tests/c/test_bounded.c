@@ -23,15 +23,15 @@ static int at_most(const slow_sum *x, const slow_sum *y)
 }
 
 /* Whether the exact sum lies where a bounded one says that it does. */
-static int holds(const pc_accumulator *bounded, const pc_accumulator *exact, pc_moment part)
+static int holds(const pc_accumulator *bounded, const pc_accumulator *exact, pc_moment moment)
 {
-    const pc_window *sum = &bounded->part[part];
+    const pc_window *sum = &bounded->windows[moment];
     uint64_t words[PC_LIMBS];
     int exponent, negative, within = 1;
-    size_t count = pc_accumulator_export(exact, part, words, &exponent, &negative);
+    size_t count = pc_accumulator_export(exact, moment, words, &exponent, &negative);
     const slow_sum truth = slow_of_words(words, count, exponent, 0);
     for (int side = 0; side < 2; side++) {
-        const value v = bounded_end(sum, side, words);
+        const limbs_view v = bounded_end(sum, side, words);
         const slow_sum end = slow_of_words(v.word, v.count, v.exponent, 0);
         within &= side ? at_most(&truth, &end) : at_most(&end, &truth);
         within &= !count || bounded_spans_zero(sum) || v.negative == negative;
@@ -59,20 +59,20 @@ static int is_kept(const pc_accumulator *acc, int result)
 static int rest_is_untouched(const pc_accumulator *bounded)
 {
     static const uint64_t zero[4];
-    const pc_window *part = bounded->part;
+    const pc_window *moment = bounded->windows;
     int untouched = 1;
     for (size_t k = 0; k < sizeof bounded->limb / sizeof *bounded->limb; k++)
         untouched &= bounded->limb[k] == UNUSED;
-    if (!(bounded->flags & PC_WITH_SQUARES) && part[PC_SQUARES].flags & PC_WINDOW_USED)
-        untouched &= !memcmp(part[PC_SQUARES].window, zero, sizeof zero);
+    if (!(bounded->flags & PC_WITH_SQUARES) && moment[PC_SQUARES].flags & PC_WINDOW_USED)
+        untouched &= !memcmp(moment[PC_SQUARES].words, zero, sizeof zero);
     if (!(bounded->flags & PC_WITH_NUMBERS))
-        untouched &= !part[PC_NUMBERS].flags && !part[PC_IMAGINARY].flags;
+        untouched &= !moment[PC_NUMBERS].flags && !moment[PC_IMAGINARY].flags;
     return untouched;
 }
 
 /* What the two come to, if the bounded one can tell; numbers of one part, or of two. Returns how
  * often it could not. */
-static int compare(const pc_accumulator *bounded, const pc_accumulator *exact, int parts)
+static int compare(const pc_accumulator *bounded, const pc_accumulator *exact, int components)
 {
     int unsure = 0;
     if (!(bounded->flags & PC_BOUND_TOO_WIDE))
@@ -80,34 +80,35 @@ static int compare(const pc_accumulator *bounded, const pc_accumulator *exact, i
     CHECK(rest_is_untouched(bounded));
     CHECK(bounded->count == exact->count);
     for (int result = PC_SUMSQ; result < RESULTS; result++) {
-        pc_output_spec figure = figure_of((pc_statistic)result, PC_FLOAT16 + (pc_type)below(3));
+        pc_output_spec spec = spec_of((pc_statistic)result, PC_FLOAT16 + (pc_type)below(3));
         uint64_t bits[2], expected[2];
         if (!is_kept(exact, result))
             continue;
         if (result == PC_SUM || result == PC_MEAN)
-            figure.parts = parts;
-        figure.ddof_bits = (unsigned)below(3);
-        figure.ddof = below(8);
+            spec.components = components;
+        spec.ddof_bits = (unsigned)below(3);
+        spec.ddof = below(8);
         const uint64_t failures = pc_rounding_test_failures();
-        const pc_status right = round_to(exact, figure, expected);
+        const pc_status right = round_to(exact, spec, expected);
         CHECK(pc_rounding_test_failures() == failures);
-        const pc_status status = round_to(bounded, figure, bits);
+        const pc_status status = round_to(bounded, spec, bits);
         CHECK(pc_rounding_test_failures() == failures + (status == PC_INCONCLUSIVE));
         if (status == PC_INCONCLUSIVE) {
             unsure++;
             continue;
         }
-        CHECK(status == right && memcmp(bits, expected, sizeof *bits * (size_t)figure.parts) == 0);
+        CHECK(status == right &&
+              memcmp(bits, expected, sizeof *bits * (size_t)spec.components) == 0);
     }
     return unsure;
 }
 
 /* A bounded sum and an exact one of what a result needs. */
-static void clear_both(pc_accumulator *bounded, pc_accumulator *exact, pc_statistic result)
+static void clear_both(pc_accumulator *bounded, pc_accumulator *exact, pc_statistic statistic)
 {
     memset(bounded->limb, 0x55, sizeof bounded->limb);
-    pc_accumulator_clear_bounded(bounded, result);
-    pc_accumulator_clear(exact, result);
+    pc_accumulator_clear_bounded(bounded, statistic);
+    pc_accumulator_clear(exact, statistic);
 }
 
 static pc_statistic some_result(void)
@@ -192,22 +193,23 @@ static const int modes[] = {FE_TONEAREST, FE_DOWNWARD, FE_UPWARD, FE_TOWARDZERO}
 static void test_runs(long count)
 {
     for (; count; count--) {
-        pc_accumulator bounded, exact, part;
-        int mode = modes[below(4)], merged = (int)below(2), parts = 1 + (int)below(2);
-        const pc_statistic result = some_result();
-        clear_both(&bounded, &exact, result);
+        pc_accumulator bounded, exact, moment;
+        int mode = modes[below(4)], merged = (int)below(2), components = 1 + (int)below(2);
+        const pc_statistic statistic = some_result();
+        clear_both(&bounded, &exact, statistic);
         for (int pieces = (int)below(4); pieces; pieces--) {
             pc_type type = PC_FLOAT16 + (pc_type)below(3);
-            size_t n = some_length() / (size_t)parts, odd = (size_t)below(2) * (size_t)below(8);
-            char *x =
-                before_a_page.data + MOST * sizeof(double) - n * (size_t)parts * sizes[type] - odd;
-            fill(x, type, n * (size_t)parts);
-            pc_accumulator_clear_bounded(&part, result);
+            size_t n = some_length() / (size_t)components,
+                   odd = (size_t)below(2) * (size_t)below(8);
+            char *x = before_a_page.data + MOST * sizeof(double) -
+                      n * (size_t)components * sizes[type] - odd;
+            fill(x, type, n * (size_t)components);
+            pc_accumulator_clear_bounded(&moment, statistic);
             fesetround(mode);
-            pc_add_numbers(&exact, type, parts, x, n);
-            pc_add_numbers(merged ? &part : &bounded, type, parts, x, n);
+            pc_add_numbers(&exact, type, components, x, n);
+            pc_add_numbers(merged ? &moment : &bounded, type, components, x, n);
             if (merged)
-                CHECK(pc_accumulator_merge(&bounded, &part) == PC_OK);
+                CHECK(pc_accumulator_merge(&bounded, &moment) == PC_OK);
             fesetround(FE_TONEAREST);
         }
         if (below(4) == 0) {
@@ -216,7 +218,7 @@ static void test_runs(long count)
             pc_accumulator_scale(&exact, factor);
             bounded.count = exact.count = exact.count ? exact.count : 1;
         }
-        compare(&bounded, &exact, parts);
+        compare(&bounded, &exact, components);
     }
 }
 
@@ -224,17 +226,17 @@ static void test_runs(long count)
 static void test_strides(long count)
 {
     for (; count; count--) {
-        pc_sum bounded, exact;
+        pc_tile_sum bounded, exact;
         pc_type type = PC_FLOAT16 + (pc_type)below(3);
-        const int parts = 1 + (int)below(2);
-        const size_t item = sizes[type] * (size_t)parts;
+        const int components = 1 + (int)below(2);
+        const size_t item = sizes[type] * (size_t)components;
         size_t n = some_length() % 5000, apart = 1 + (size_t)below(5), odd = (size_t)below(3);
         size_t stride = apart * item + odd, bytes = n ? (n - 1) * stride + item : 0;
         char *x = before_a_page.data + MOST * sizeof(double) - bytes;
         fill(x, type, bytes / sizes[type]);
         clear_both(&bounded.total, &exact.total, some_result());
         pc_array a = {.type = type,
-                      .parts = parts,
+                      .components = components,
                       .data = x,
                       .reduced = 1,
                       .repeat = 1,
@@ -245,18 +247,18 @@ static void test_strides(long count)
         }
         pc_add_tile(&a, 0, 1, 0, n, &bounded);
         pc_add_tile(&a, 0, 1, 0, n, &exact);
-        compare(&bounded.total, &exact.total, parts);
+        compare(&bounded.total, &exact.total, components);
     }
 }
 
 /* ---- columns -------------------------------------------------------------------------- */
 
-static pc_sum bounded_columns[PC_TILE], exact_columns[PC_TILE];
+static pc_tile_sum bounded_columns[PC_TILE], exact_columns[PC_TILE];
 
 static pc_array matrix_of(pc_type type, const char *x, size_t rows, size_t columns, size_t width)
 {
     pc_array a = {.type = type,
-                  .parts = 1,
+                  .components = 1,
                   .data = x,
                   .kept = 1,
                   .reduced = 1,
@@ -273,11 +275,11 @@ static void test_columns(long count)
         size_t rows = below(10) ? 20 + (size_t)below(200) : 2040 + (size_t)below(20),
                columns = rows < 220 && below(20) == 0 ? PC_TILE : 8 * (1 + (size_t)below(4)),
                width = columns + (size_t)below(3);
-        const pc_statistic result = some_result();
+        const pc_statistic statistic = some_result();
         char *x = before_a_page.data;
         fill(x, type, rows * width);
         for (size_t c = 0; c < columns; c++)
-            clear_both(&bounded_columns[c].total, &exact_columns[c].total, result);
+            clear_both(&bounded_columns[c].total, &exact_columns[c].total, statistic);
         const pc_array a = matrix_of(type, x, rows, columns, width);
         for (int times = 1 + (int)below(2); times; times--) {
             pc_add_tile(&a, 0, columns, 0, rows, bounded_columns);
@@ -314,18 +316,19 @@ static void test_cancels(const pc_kernels *kernels)
     for (pc_type type = PC_FLOAT32; type <= PC_FLOAT64; type++)
         for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
             for (int result = PC_SUMSQ; result < RESULTS; result++)
-                for (int parts = 1; parts < 3; parts++) {
+                for (int components = 1; components < 3; components++) {
                     pc_accumulator acc;
-                    for (size_t k = 0; k < N; k += 2) /* pairs: both parts alike */
+                    for (size_t k = 0; k < N; k += 2) /* pairs: both components alike */
                         for (size_t p = 0; p < 2; p++)
                             put(x, type, k + p,
-                                1.0 + ((k / 2 + p * (2 - (size_t)parts)) % 2 ? cases[c].share
-                                                                             : -cases[c].share));
+                                1.0 + ((k / 2 + p * (2 - (size_t)components)) % 2
+                                           ? cases[c].share
+                                           : -cases[c].share));
                     for (int zeros = 0; zeros < 2; zeros++) {
                         pc_accumulator_clear_bounded(&acc, (pc_statistic)result);
                         if (zeros)
                             memset(x, 0, 64 * sizes[type]);
-                        pc_add_numbers(&acc, type, parts, x, N / (size_t)parts);
+                        pc_add_numbers(&acc, type, components, x, N / (size_t)components);
                         CHECK(((acc.flags & PC_BOUND_TOO_WIDE) != 0) ==
                               (result >= PC_VAR && cases[c].hopeless && !zeros));
                     }
@@ -373,31 +376,31 @@ static void test_overflow(void)
         {UINT64_C(1) << 61, 1, 2, 0}, {UINT64_C(1) << 61, 0, UINT64_MAX, 0},
         {UINT64_C(1) << 61, 0, 8, 0}, {0, 0, UINT64_MAX, 1},
     };
-    for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++)
+    for (pc_moment moment = PC_SQUARES; moment <= PC_IMAGINARY; moment++)
         for (int negative = 0; negative < 2; negative++) {
             const uint64_t zero[4] = {0}, sign = 0 - (uint64_t)negative;
             pc_accumulator acc;
-            pc_window *sum = &acc.part[part];
+            pc_window *sum = &acc.windows[moment];
             pc_accumulator_clear_bounded(&acc, PC_VAR);
             bounded_coarsen(sum, -100);
-            bounded_add(&acc, part, zero, 5);
-            bounded_add(&acc, part, zero, UINT64_MAX - 5);
+            bounded_add(&acc, moment, zero, 5);
+            bounded_add(&acc, moment, zero, UINT64_MAX - 5);
             CHECK(!is_inconclusive(&acc) && sum->error_bound == UINT64_MAX);
-            bounded_add(&acc, part, zero, 1);
+            bounded_add(&acc, moment, zero, 1);
             CHECK(is_inconclusive(&acc));
 
             for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
                 pc_accumulator_clear_bounded(&acc, PC_VAR);
                 bounded_coarsen(sum, -100);
                 sum->error_bound = cases[c].error_bound;
-                sum->window[0] = 0 - (uint64_t)negative; /* 0 or -1, ... */
-                sum->window[1] = sum->window[2] = sign;
-                sum->window[3] = negative ? ~cases[c].top : cases[c].top;
+                sum->words[0] = 0 - (uint64_t)negative; /* 0 or -1, ... */
+                sum->words[1] = sum->words[2] = sign;
+                sum->words[3] = negative ? ~cases[c].top : cases[c].top;
                 pc_accumulator_scale(&acc, cases[c].factor);
                 CHECK(is_inconclusive(&acc) == !cases[c].fits);
                 if (cases[c].fits) {
                     CHECK(sum->error_bound == cases[c].error_bound * cases[c].factor);
-                    CHECK(sum->window[0] == (negative ? 0 - cases[c].factor : 0));
+                    CHECK(sum->words[0] == (negative ? 0 - cases[c].factor : 0));
                     CHECK(bounded_spans_zero(sum) == (cases[c].error_bound >= 5));
                 }
             }
@@ -405,10 +408,10 @@ static void test_overflow(void)
             /* A sum that fills three words: its sign is in the fourth alone. */
             pc_accumulator_clear_bounded(&acc, PC_VAR);
             bounded_coarsen(sum, -100);
-            sum->window[0] = sum->window[1] = sum->window[3] = sign;
-            sum->window[2] = UINT64_C(1) << 63 ^ sign;
+            sum->words[0] = sum->words[1] = sum->words[3] = sign;
+            sum->words[2] = UINT64_C(1) << 63 ^ sign;
             pc_accumulator_scale(&acc, 2);
-            CHECK(!is_inconclusive(&acc) && sum->window[3] == (1 ^ sign));
+            CHECK(!is_inconclusive(&acc) && sum->words[3] == (1 ^ sign));
         }
 }
 
@@ -416,7 +419,7 @@ static void test_overflow(void)
 static slow_sum end_of(const pc_window *sum, int side)
 {
     slow_sum end = {{0}};
-    slow_add_signed(&end, sum->window, 4, sum->exponent);
+    slow_add_signed(&end, sum->words, 4, sum->exponent);
     slow_add_word(&end, sum->error_bound, sum->exponent, !side);
     return end;
 }
@@ -433,17 +436,17 @@ static void test_windows(long count)
         const int units = below(4) ? (int)below(330) - 10 : 62 + (int)below(3);
         const int full = (int)below(3), spread = (int)below(4);
         for (int k = 0; k < 4; k++) /* all ones: what is cut off is as much as can be */
-            sum.window[k] = full ? UINT64_MAX : random64();
-        sum.window[3] = (spread == 0 ? random64() >> 2 : 0) ^ (0 - below(2));
-        sum.window[2] = spread == 1 ? 0 : sum.window[2];
+            sum.words[k] = full ? UINT64_MAX : random64();
+        sum.words[3] = (spread == 0 ? random64() >> 2 : 0) ^ (0 - below(2));
+        sum.words[2] = spread == 1 ? 0 : sum.words[2];
         sum.error_bound = full == 2 ? UINT64_MAX >> (below(2) ? below(64) : 0) : random_size();
 
         for (int side = 0; side < 2; side++) {
             const slow_sum low = end_of(&sum, 0), high = end_of(&sum, 1);
-            const int negative = (int)(sum.window[3] >> 63),
+            const int negative = (int)(sum.words[3] >> 63),
                       spans = sum.error_bound && !slow_is_negative(&high) &&
                               (slow_is_negative(&low) || slow_is_zero(&low));
-            const value v = bounded_end(&sum, side, room);
+            const limbs_view v = bounded_end(&sum, side, room);
             const slow_sum end = slow_of_words(v.word, v.count, v.exponent, negative),
                            expected = end_of(&sum, side != negative);
             CHECK(v.negative == negative);
@@ -479,22 +482,22 @@ static void test_ordinary(void)
     random_state = 1;
     for (int result = PC_SUMSQ; result < RESULTS; result++)
         for (int pieces = 1; pieces < 4; pieces++) {
-            pc_accumulator bounded, exact, part;
+            pc_accumulator bounded, exact, moment;
             char *x = before_a_page.data + MOST * sizeof(double) - N * sizeof(double);
             clear_both(&bounded, &exact, (pc_statistic)result);
             for (size_t k = 0; k < N; k++)
                 put(x, PC_FLOAT64, k, of_bits((uint64_t)1023 << 52 | random64() >> 12) - 1.25);
             pc_add_numbers(&exact, PC_FLOAT64, 1, x, N);
             for (int piece = 0; piece < pieces; piece++) {
-                pc_accumulator_clear_bounded(&part, (pc_statistic)result);
+                pc_accumulator_clear_bounded(&moment, (pc_statistic)result);
                 if (pieces == 1)
                     pc_add_numbers(&bounded, PC_FLOAT64, 1, x, N);
                 else if (piece)
-                    pc_add_numbers(&part, PC_FLOAT64, 1,
+                    pc_add_numbers(&moment, PC_FLOAT64, 1,
                                    x + (size_t)(piece - 1) * N / (size_t)(pieces - 1) *
                                            sizeof(double),
                                    N / (size_t)(pieces - 1));
-                CHECK(pc_accumulator_merge(&bounded, &part) == PC_OK);
+                CHECK(pc_accumulator_merge(&bounded, &moment) == PC_OK);
             }
             CHECK(!is_inconclusive(&bounded));
             const int unsure = compare(&bounded, &exact, 1);
@@ -512,20 +515,20 @@ static void test_ordinary(void)
  * would seem to be certain. */
 static void test_ends_of_a_variance(void)
 {
-    for (pc_moment part = PC_NUMBERS; part <= PC_IMAGINARY; part++)
+    for (pc_moment moment = PC_NUMBERS; moment <= PC_IMAGINARY; moment++)
         for (int negative = 0; negative < 2; negative++)
             for (uint64_t error_bound = 0; error_bound < 2; error_bound++) {
                 uint64_t bits[2];
                 pc_accumulator acc;
                 pc_accumulator_clear_bounded(&acc, PC_VAR);
                 for (pc_moment k = PC_SQUARES; k <= PC_IMAGINARY; k++)
-                    bounded_coarsen(&acc.part[k], 0);
+                    bounded_coarsen(&acc.windows[k], 0);
                 const uint64_t squares[4] = {UINT64_C(1) << 49}, size[4] = {UINT64_C(1) << 20},
                                minus[4] = {0 - size[0], UINT64_MAX, UINT64_MAX, UINT64_MAX};
                 acc.count = UINT64_C(1) << 21;
                 bounded_add(&acc, PC_SQUARES, squares, error_bound);
-                bounded_add(&acc, part, negative ? minus : size, error_bound);
-                CHECK(round_to(&acc, figure_of(PC_VAR, PC_FLOAT64), bits) ==
+                bounded_add(&acc, moment, negative ? minus : size, error_bound);
+                CHECK(round_to(&acc, spec_of(PC_VAR, PC_FLOAT64), bits) ==
                       (error_bound ? PC_INCONCLUSIVE : PC_OK));
             }
 }
@@ -564,9 +567,9 @@ static void test_edge_of_a_lane(const pc_kernels *kernels, int both)
                 x[at] = ldexp(roots[r], k / 2); /* squared: C, or so */
                 size_t done = kernels->bounded[both][2]((const char *)x, sizeof *x, N, k, &found);
                 if (fabs(roots[r]) >= 1.0) {
-                    CHECK(done < N && found.most >= ldexp(2.0, k));
+                    CHECK(done < N && found.overflow_at >= ldexp(2.0, k));
                 } else {
-                    CHECK(done == N && found.most == 0.0);
+                    CHECK(done == N && found.overflow_at == 0.0);
                     CHECK(ldexp((double)found.units, k - 52) + found.residual == x[at] * x[at]);
                     for (int p = 0; both && p < 2; p++)
                         CHECK(ldexp((double)(int64_t)found.number_units[p],
@@ -597,8 +600,8 @@ static void test_longest_lane(const pc_kernels *kernels)
             kernels->bounded_columns[1][2]((const char *)x, sizeof *x * COLUMNS, FLOAT_BLOCK,
                                            COLUMNS, ks, &sums);
             for (int c = 0; c < COLUMNS; c++) {
-                const bounded_sums found = found_in(&sums, (size_t)c, k, 1);
-                CHECK(found.most == 0.0);
+                const bounded_sums found = column_partial(&sums, (size_t)c, k, 1);
+                CHECK(found.overflow_at == 0.0);
                 CHECK(ldexp((double)(int64_t)found.number_units[0], numbers_exponent(k) - 52) +
                           found.number_residual[0] ==
                       FLOAT_BLOCK * sign * size);
@@ -618,13 +621,13 @@ static void test_nan_is_farthest(const pc_kernels *kernels)
             for (size_t j = 0; j < N; j++)
                 x[j] = j == at ? (double)NAN : 0x1p400;
             CHECK(kernels->bounded[both][2]((const char *)x, sizeof *x, N, 0, &found) == 0);
-            CHECK(found.most != found.most);
+            CHECK(found.overflow_at != found.overflow_at);
         }
 }
 
 /* The worst that a lane can lose: numbers that make t (or b) large and each rounding of it go one
  * way, found by trying, and the same in every lane. Returns how much of the error bound that is. */
-static double worst(const pc_kernels *kernels, pc_moment part, int rows, int upwards)
+static double worst(const pc_kernels *kernels, pc_moment moment, int rows, int upwards)
 {
     enum { TRIES = 64, LANES = 32, K = 20 };
     static double x[LANES * 4096];
@@ -632,14 +635,14 @@ static double worst(const pc_kernels *kernels, pc_moment part, int rows, int upw
     pc_accumulator acc, exact;
     const size_t lanes = kernels->lanes[1];
     const int unit = numbers_exponent(K); /* of b: 2^(unit - 52) */
-    pc_window *sum = &acc.part[part];
+    pc_window *sum = &acc.windows[moment];
     CHECK(lanes <= LANES && rows <= 4096);
     for (int row = 0; row < rows; row++) {
         double best = 0.0;
         long double most = -1.0L;
         for (int try = 0; try < TRIES; try++) {
             double v = of_bits((uint64_t)1023 << 52 | random64() >> 12), h, e;
-            if (part == PC_SQUARES) {
+            if (moment == PC_SQUARES) {
                 v = ldexp(v, -1);
                 h = fma(v, v, s);
                 e = fma(v, v, s - h);
@@ -651,30 +654,30 @@ static double worst(const pc_kernels *kernels, pc_moment part, int rows, int upw
             long double error = (long double)grown - t - e; /* as good as exact */
             error = upwards ? error : -error;
             if (error > most &&
-                (part != PC_SQUARES || e > 0x1p-34)) { /* g is 2^-32: t shall grow fast */
+                (moment != PC_SQUARES || e > 0x1p-34)) { /* g is 2^-32: t shall grow fast */
                 most = error;
                 best = v;
             }
         }
         double h = fma(best, best, s);
-        t += part == PC_SQUARES ? fma(best, best, s - h) : best;
-        s = part == PC_SQUARES ? h : s;
+        t += moment == PC_SQUARES ? fma(best, best, s - h) : best;
+        s = moment == PC_SQUARES ? h : s;
         for (size_t lane = 0; lane < lanes; lane++)
             x[(size_t)row * lanes + lane] = best;
     }
     clear_both(&acc, &exact, PC_VAR);
     pc_add_numbers(&exact, PC_FLOAT64, 1, (const char *)x, (size_t)rows * lanes);
     for (pc_moment k = PC_SQUARES; k <= PC_IMAGINARY; k++) /* for K, as above */
-        bounded_coarsen(&acc.part[k], (k == PC_SQUARES ? K : numbers_exponent(K)) - 52 - 46);
+        bounded_coarsen(&acc.windows[k], (k == PC_SQUARES ? K : numbers_exponent(K)) - 52 - 46);
     pc_add_numbers(&acc, PC_FLOAT64, 1, (const char *)x, (size_t)rows * lanes);
-    CHECK(acc.part[PC_SQUARES].exponent == K - 52 - 46 && all_hold(&acc, &exact));
+    CHECK(acc.windows[PC_SQUARES].exponent == K - 52 - 46 && all_hold(&acc, &exact));
 
     /* How much of the error bound that was: the least error_bound that would have held. */
     uint64_t low = 0, high = sum->error_bound;
     share = (double)sum->error_bound;
     while (low < high) {
         sum->error_bound = low + (high - low) / 2;
-        if (holds(&acc, &exact, part))
+        if (holds(&acc, &exact, moment))
             high = sum->error_bound;
         else
             low = sum->error_bound + 1;
@@ -687,8 +690,8 @@ static void test_worst(const pc_kernels *kernels)
     double most[2] = {0.0};
     for (int rows = 64; rows <= 4096; rows *= 8)
         for (int way = 0; way < 2; way++)
-            for (pc_moment part = PC_SQUARES; part <= PC_NUMBERS; part++)
-                most[part] = fmax(most[part], worst(kernels, part, rows, way));
+            for (pc_moment moment = PC_SQUARES; moment <= PC_NUMBERS; moment++)
+                most[moment] = fmax(most[moment], worst(kernels, moment, rows, way));
     printf("%.2f and %.2f of the error bound at worst, ", most[0], most[1]);
 }
 

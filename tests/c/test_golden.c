@@ -68,29 +68,29 @@ static void check_sum(pc_type type, char *memory)
     CHECK(acc.count == count && pieces.count == count);
 
     slow_sums expected = {.special = (uint32_t)atoi(strtok(NULL, " "))};
-    for (pc_moment part = PC_SQUARES; part <= PC_NUMBERS; part++) {
+    for (pc_moment moment = PC_SQUARES; moment <= PC_NUMBERS; moment++) {
         const char *digits = strtok(NULL, " ");
-        expected.part[part] = read_sum(digits, atoi(strtok(NULL, " ")));
+        expected.moment[moment] = read_sum(digits, atoi(strtok(NULL, " ")));
     }
     CHECK(slow_all_equal(&expected, &acc) && slow_all_equal(&expected, &pieces));
 
-    static const pc_output_spec figures[] = {
+    static const pc_output_spec specs[] = {
         {PC_SUMSQ, PC_FLOAT64, 1, 0, 0}, {PC_NORM, PC_FLOAT64, 1, 0, 0},
         {PC_RMS, PC_FLOAT64, 1, 0, 0},   {PC_SUM, PC_FLOAT64, 1, 0, 0},
         {PC_MEAN, PC_FLOAT64, 1, 0, 0},  {PC_VAR, PC_FLOAT64, 1, 0, 0},
         {PC_STD, PC_FLOAT64, 1, 0, 0},   {PC_VAR, PC_FLOAT64, 1, 1, 0},
         {PC_STD, PC_FLOAT64, 1, 3, 1},
     };
-    for (size_t k = 0; k < sizeof figures / sizeof *figures; k++) {
+    for (size_t k = 0; k < sizeof specs / sizeof *specs; k++) {
         const uint64_t nearest = read_bits(strtok(NULL, " \n"));
         uint64_t bits[2];
-        pc_accumulator work;
+        pc_tile_sum work;
         double value;
-        (void)round_to(&acc, figures[k], bits);
+        (void)round_to(&acc, specs[k], bits);
         CHECK(bits[0] == nearest);
-        (void)round_to(&pieces, figures[k], bits);
+        (void)round_to(&pieces, specs[k], bits);
         CHECK(bits[0] == nearest);
-        (void)pc_reduce_contiguous(type, 1, memory, count, &figures[k], &work, (char *)&value);
+        (void)pc_reduce_contiguous(type, 1, memory, count, 0, &specs[k], &work, (char *)&value);
         CHECK(bits_of(value) == nearest);
     }
 }

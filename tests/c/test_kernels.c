@@ -101,7 +101,7 @@ static int is_sum(const slow_sum *right, const uint64_t *words, size_t count, in
 static int are_squares(const slow_sums *right, const block_sums *sums, int E)
 {
     return !(sums->squares[3] >> 28) &&
-           is_sum(&right->part[PC_SQUARES], sums->squares, 4, window_of(E));
+           is_sum(&right->moment[PC_SQUARES], sums->squares, 4, square_window_exponent(E));
 }
 
 static int are_numbers(const slow_sums *right, const block_sums *sums, int E)
@@ -109,7 +109,8 @@ static int are_numbers(const slow_sums *right, const block_sums *sums, int E)
     int equal = 1;
     for (int k = 0; k < 2; k++) {
         const uint64_t words[2] = {sums->numbers[k].lo, sums->numbers[k].hi};
-        equal &= is_sum(&right->part[PC_NUMBERS + (pc_moment)k], words, 2, number_window_of(E));
+        equal &=
+            is_sum(&right->moment[PC_NUMBERS + (pc_moment)k], words, 2, number_window_exponent(E));
     }
     return equal;
 }
@@ -143,13 +144,13 @@ static void test_float64(const pc_kernels *kernels, long count)
         size_t n = some_length();
         slow_sums expected = {.special = 0};
         magnitude_range right = {UINT32_MAX, 0};
-        fill(x, n, 1, some_block(E - kernels->depth, E));
+        fill(x, n, 1, some_block(E - kernels->exponent_range, E));
         slow_add_all(&expected, PC_FLOAT64, 2, (char *)x, n);
         for (size_t k = 0; k < n; k++)
             add_to_span(&right, x[k]);
         kernels->sums_of_float64((char *)x, n, E, &sums);
         CHECK(are_squares(&expected, &sums, E) && are_numbers(&expected, &sums, E));
-        CHECK(equal_spans(sums.found, right));
+        CHECK(equal_spans(sums.magnitudes, right));
 
         right = (magnitude_range){UINT32_MAX, 0};
         for (size_t k = 0; k < n; k++) { /* whatever they are */
@@ -157,18 +158,18 @@ static void test_float64(const pc_kernels *kernels, long count)
             add_to_span(&right, x[k]);
         }
         kernels->sums_of_float64((char *)x, n, E, &sums);
-        CHECK(equal_spans(sums.found, right));
+        CHECK(equal_spans(sums.magnitudes, right));
     }
 
     /* A depth less than it might be would cost time. */
     int inexact = 0;
     for (int again = 0; again < 100; again++) {
         slow_sums expected = {.special = 0};
-        x[0] = in_binade(-kernels->depth - 1, 1);
+        x[0] = in_binade(-kernels->exponent_range - 1, 1);
         slow_add_double(&expected, PC_NUMBERS, x[0]);
         kernels->sums_of_float64((char *)x, 1, 0, &sums);
         inexact |= !are_squares(&expected, &sums, 0);
-        CHECK(kernels->depth > 40 || are_numbers(&expected, &sums, 0));
+        CHECK(kernels->exponent_range > 40 || are_numbers(&expected, &sums, 0));
     }
     CHECK(inexact);
 }
@@ -187,7 +188,7 @@ static void test_columns(const pc_kernels *kernels, long count)
         double *first = x;
         for (size_t c = 0; c < columns; c++) {
             E[c] = some_E();
-            fill(x + c, rows, columns + gap, some_block(E[c] - kernels->depth, E[c]));
+            fill(x + c, rows, columns + gap, some_block(E[c] - kernels->exponent_range, E[c]));
         }
         if (below(2)) { /* from the last row up */
             first = x + (ptrdiff_t)(rows - 1) * stride;
@@ -203,7 +204,7 @@ static void test_columns(const pc_kernels *kernels, long count)
                 add_to_span(&right, x[r * (columns + gap) + c]);
             }
             CHECK(are_squares(&expected, &sums[c], E[c]) && are_numbers(&expected, &sums[c], E[c]));
-            CHECK(equal_spans(sums[c].found, right));
+            CHECK(equal_spans(sums[c].magnitudes, right));
         }
     }
 }
@@ -231,7 +232,7 @@ static void test_float32(const pc_kernels *kernels, long count)
         slow_add_all(&expected, PC_FLOAT32, 2, (char *)x, n);
         kernels->sums_of_float32((char *)x, n, E, &sums);
         CHECK(are_squares(&expected, &sums, E) && are_numbers(&expected, &sums, E));
-        CHECK(equal_spans(sums.found, right));
+        CHECK(equal_spans(sums.magnitudes, right));
 
         right = (magnitude_range){UINT32_MAX, 0};
         for (size_t k = 0; k < n; k++) {
@@ -239,7 +240,7 @@ static void test_float32(const pc_kernels *kernels, long count)
             add_to_span32(&right, x[k]);
         }
         kernels->sums_of_float32((char *)x, n, E, &sums);
-        CHECK(equal_spans(sums.found, right));
+        CHECK(equal_spans(sums.magnitudes, right));
     }
 }
 
@@ -264,9 +265,9 @@ static void test_integers(const pc_kernels *kernels, long count)
         }
         slow_add_all(&expected, type, 1, from, n);
         kernels->squares_of_integers[type](from, n, sum);
-        CHECK(!(sum[3] >> 28) && is_sum(&expected.part[PC_SQUARES], sum, 4, 0));
+        CHECK(!(sum[3] >> 28) && is_sum(&expected.moment[PC_SQUARES], sum, 4, 0));
         kernels->sum_of_integers[type](from, n, sum);
-        CHECK(is_sum(&expected.part[PC_NUMBERS], sum, 4, 0));
+        CHECK(is_sum(&expected.moment[PC_NUMBERS], sum, 4, 0));
     }
 }
 

@@ -113,60 +113,59 @@ static char cells[CELLS * 8], mask[CELLS], made[2][POSITIONS * 8];
 static const pc_type result_types[] = {PC_FLOAT64, PC_FLOAT32, PC_FLOAT16, PC_INT64, PC_UINT64};
 
 /* What the exact way makes of one position. */
-static pc_status exact_result(const pc_array *a, size_t position, const pc_output_spec *figure,
-                              char *out, pc_sum *sum)
+static pc_status exact_result(const pc_array *a, size_t position, const pc_output_spec *spec,
+                              char *out, pc_tile_sum *sum)
 {
-    pc_accumulator_clear(&sum->total, figure->result);
+    pc_accumulator_clear(&sum->total, spec->statistic);
     pc_add_tile(a, position, 1, 0, pc_array_reduction_length(a), sum);
-    return pc_write_tile(sum, 1, figure, out);
+    return pc_write_tile(sum, 1, spec, out);
 }
 
-static pc_sum sums[PC_TILE];
+static pc_tile_sum sums[PC_TILE];
 
 /* All that can be asked of an array, by lanes and exactly. */
 static void compare(pc_array a)
 {
-    const size_t positions = pc_array_outputs(&a);
+    const size_t outputs = pc_array_outputs(&a);
     pc_array_arrange(&a);
     for (int t = 0; t < 5; t++)
         for (int result = 0; result < RESULTS; result++) {
-            pc_output_spec figure = figure_of((pc_statistic)result, result_types[t]);
-            const size_t size = sizes[figure.type];
+            pc_output_spec spec = spec_of((pc_statistic)result, result_types[t]);
+            const size_t size = sizes[spec.type];
             if (t >= 3 && (a.type >= PC_FLOAT16 || (result != PC_SUM && result != PC_SUMSQ)))
                 continue;
             if (t && t < 3 && below(3))
                 continue;
-            figure.ddof = below(4) ? below(2) : below(6);
-            figure.ddof_bits = below(4) ? 0 : (unsigned)below(3);
+            spec.ddof = below(4) ? below(2) : below(6);
+            spec.ddof_bits = below(4) ? 0 : (unsigned)below(3);
             for (int k = 0; k < a.kept; k++) /* of whatever size the results are */
                 a.axis[k].out_stride = a.axis[k].out_stride / 8 * (ptrdiff_t)size;
             pc_status exact = PC_OK;
             memset(made, 0x55, sizeof made);
-            for (size_t p = 0; p < positions && exact != PC_TOO_LARGE; p++) {
-                pc_status one = exact_result(&a, p, &figure, made[0], sums);
+            for (size_t p = 0; p < outputs && exact != PC_TOO_LARGE; p++) {
+                pc_status one = exact_result(&a, p, &spec, made[0], sums);
                 exact = one == PC_OK ? exact : one;
             }
-            const pc_status status = pc_reduce(&a, 0, positions, &figure, made[1], sums);
+            const pc_status status = pc_reduce(&a, 0, outputs, &spec, made[1], sums);
             if (status != exact)
-                fprintf(stderr,
-                        "type %d result %d as %d, %zu of %zu%s, ddof %d/%d: status %d not %d\n",
-                        a.type, result, figure.type, positions, pc_array_reduction_length(&a),
-                        a.mask ? " masked" : "", (int)figure.ddof, 1 << figure.ddof_bits, status,
-                        exact);
+                fprintf(
+                    stderr, "type %d result %d as %d, %zu of %zu%s, ddof %d/%d: status %d not %d\n",
+                    a.type, result, spec.type, outputs, pc_array_reduction_length(&a),
+                    a.mask ? " masked" : "", (int)spec.ddof, 1 << spec.ddof_bits, status, exact);
             CHECK(status == exact);
             if (status == PC_TOO_LARGE) {
                 uint64_t word[2];
-                CHECK(round_to(&sums[0].total, figure, word) == PC_TOO_LARGE ||
-                      pc_array_reduction_length(&a) < 1 || positions > 1);
+                CHECK(round_to(&sums[0].total, spec, word) == PC_TOO_LARGE ||
+                      pc_array_reduction_length(&a) < 1 || outputs > 1);
             } else {
-                for (size_t p = 0; p < positions; p++)
+                for (size_t p = 0; p < outputs; p++)
                     if (memcmp(made[0] + p * size, made[1] + p * size, size)) {
                         fprintf(stderr,
                                 "type %d result %d as %d at %zu of %zu, depth %zu, ddof %d/%d: "
                                 "%016" PRIx64 " not %016" PRIx64 "\n",
-                                a.type, result, figure.type, p, positions,
-                                pc_array_reduction_length(&a), (int)figure.ddof,
-                                1 << figure.ddof_bits, load_bits(made[1] + p * size, size),
+                                a.type, result, spec.type, p, outputs,
+                                pc_array_reduction_length(&a), (int)spec.ddof, 1 << spec.ddof_bits,
+                                load_bits(made[1] + p * size, size),
                                 load_bits(made[0] + p * size, size));
                         CHECK(0);
                     }
@@ -176,27 +175,27 @@ static void compare(pc_array a)
         }
 }
 
-/* A random array of so many positions and so deep: its strides, types, bytes, mask. */
-static void test_random(pc_type type, size_t positions, size_t depth)
+/* A random array of so many outputs and so deep: its strides, types, bytes, mask. */
+static void test_random(pc_type type, size_t outputs, size_t depth)
 {
     const size_t size = sizes[type];
     const int kind = (int)below(KINDS), scale = random_scale(), layout = (int)below(4);
-    pc_array a = {.type = type, .parts = 1, .repeat = 1, .data = cells};
+    pc_array a = {.type = type, .components = 1, .repeat = 1, .data = cells};
     double row[LANE_ROWS];
     a.swapped = below(4) == 0;
     a.mask = below(3) == 0 ? mask : NULL;
     a.skip_nan = below(4) == 0;
     a.kept = 1;
     a.reduced = 1;
-    a.axis[0] = (pc_axis){positions, (ptrdiff_t)size, 1, 8};
-    a.axis[1] = (pc_axis){depth, (ptrdiff_t)(size * positions), (ptrdiff_t)positions, 0};
+    a.axis[0] = (pc_axis){outputs, (ptrdiff_t)size, 1, 8};
+    a.axis[1] = (pc_axis){depth, (ptrdiff_t)(size * outputs), (ptrdiff_t)outputs, 0};
     if (layout & 1) {
         a.axis[0].stride = (ptrdiff_t)(size * depth);
         a.axis[0].mask_stride = (ptrdiff_t)depth;
         a.axis[1].stride = (ptrdiff_t)size;
         a.axis[1].mask_stride = 1;
     }
-    for (size_t p = 0; p < positions; p++)
+    for (size_t p = 0; p < outputs; p++)
         for (size_t k = 0; k < depth; k++) {
             const int now = below(40) ? kind : (int)below(KINDS - 1);
             row[k] = number_of_kind(now, scale, k, row);
@@ -213,15 +212,15 @@ static void test_random(pc_type type, size_t positions, size_t depth)
             mask[(ptrdiff_t)p * a.axis[0].mask_stride + (ptrdiff_t)k * a.axis[1].mask_stride] =
                 (char)(below(4) ? 1 + below(255) : 0);
         }
-    if (layout & 2 && positions % 3 == 0) { /* two kept axes that do not run on as one */
+    if (layout & 2 && outputs % 3 == 0) { /* two kept axes that do not run on as one */
         a.kept = 2;
         a.axis[2] = a.axis[1];
         a.axis[1] = a.axis[0];
-        a.axis[0].length = positions / 3;
+        a.axis[0].length = outputs / 3;
         a.axis[0].out_stride *= 3;
         a.axis[1].length = 3;
-        a.axis[1].stride *= (ptrdiff_t)positions / 3;
-        a.axis[1].mask_stride *= (ptrdiff_t)positions / 3;
+        a.axis[1].stride *= (ptrdiff_t)outputs / 3;
+        a.axis[1].mask_stride *= (ptrdiff_t)outputs / 3;
     } else if (layout & 2 && depth % 2 == 0 && depth > 2) { /* two such reduced axes */
         a.reduced = 2;
         a.axis[2] = a.axis[1];
@@ -255,8 +254,12 @@ static void test_counts(void)
             for (int result = 0; result < RESULTS; result++) {
                 const uint64_t before = pc_rounding_test_failures();
                 size_t all = 0;
-                pc_array a = {
-                    .type = type, .parts = 1, .repeat = 1, .data = cells, .kept = 1, .reduced = 1};
+                pc_array a = {.type = type,
+                              .components = 1,
+                              .repeat = 1,
+                              .data = cells,
+                              .kept = 1,
+                              .reduced = 1};
                 a.axis[0] = (pc_axis){POSITIONS, (ptrdiff_t)sizes[type], 0, 8};
                 a.axis[1] = (pc_axis){depths[d], (ptrdiff_t)(POSITIONS * sizes[type]), 0, 0};
                 for (; all < 20000; all += POSITIONS) {
@@ -266,8 +269,8 @@ static void test_counts(void)
                             x += (double)(int64_t)random64() * 0x1p-63;
                         put_number(cells + k * sizes[type], type, x);
                     }
-                    const pc_output_spec figure = figure_of((pc_statistic)result, PC_FLOAT64);
-                    pc_reduce(&a, 0, POSITIONS, &figure, made[0], sums);
+                    const pc_output_spec spec = spec_of((pc_statistic)result, PC_FLOAT64);
+                    pc_reduce(&a, 0, POSITIONS, &spec, made[0], sums);
                 }
                 const uint64_t inexact = pc_rounding_test_failures() - before;
                 if (inexact * 10000 > all)

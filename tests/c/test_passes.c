@@ -162,7 +162,7 @@ static void add_all(pc_type type, size_t n)
  * them, by the first number, was wrong: what is seen of it serves for the second. */
 static void test_scales(const pc_kernels *kernels)
 {
-    const int depth = kernels->depth;
+    const int depth = kernels->exponent_range;
     const struct {
         pc_type type;
         int low, high, later; /* the second block times 2^later */
@@ -210,9 +210,9 @@ static void open_at(pc_accumulator *acc, int E)
     const uint64_t zero[4] = {0};
     pc_accumulator_clear(acc, needed);
     if (needed == PC_SUM)
-        accumulator_add(acc, PC_NUMBERS, zero, number_window_of(E));
+        accumulator_add(acc, PC_NUMBERS, zero, number_window_exponent(E));
     else
-        accumulator_add(acc, PC_SQUARES, zero, window_of(E));
+        accumulator_add(acc, PC_SQUARES, zero, square_window_exponent(E));
     memset(&passed, 0, sizeof passed);
 }
 
@@ -387,7 +387,7 @@ static void test_columns(int depth)
 {
     enum { ROWS = 100, LOOKED = 64, MOST = 2100, COLUMNS = PC_TILE };
     static double matrix[MOST * COLUMNS];
-    static pc_sum sums[COLUMNS];
+    static pc_tile_sum sums[COLUMNS];
     const struct {
         size_t rows, columns;
         int low, high, later; /* the rows after those looked at times 2^later */
@@ -418,7 +418,7 @@ static void test_columns(int depth)
                                           ldexp(1.0, r < LOOKED ? 0 : cases[c].later);
         pc_array a = {
             .type = PC_FLOAT64,
-            .parts = 1,
+            .components = 1,
             .data = (const char *)matrix,
             .kept = 1,
             .reduced = 1,
@@ -453,17 +453,17 @@ static void test_bounded(const pc_kernels *kernels)
         for (int result = PC_SUMSQ; result < RESULTS; result++)
             for (int outlier = 0; outlier < 2; outlier++)
                 for (size_t n = from - 1; n <= N; n += n < from ? 1 : N - from) {
-                    const pc_output_spec figure = figure_of((pc_statistic)result, PC_FLOAT64);
+                    const pc_output_spec spec = spec_of((pc_statistic)result, PC_FLOAT64);
                     const int both = result >= PC_SUM;
-                    pc_accumulator acc;
+                    pc_tile_sum sum;
                     double out;
                     for (int k = 0; k < N; k++)
                         put(type, k, above(k, k == 70 && outlier ? 30 : -(k % 3)));
                     uint64_t inconclusive = pc_rounding_test_failures();
                     memset(&passed, 0, sizeof passed);
-                    CHECK(pc_reduce_contiguous(type, 1, (const char *)numbers, n, &figure, &acc,
+                    CHECK(pc_reduce_contiguous(type, 1, (const char *)numbers, n, 0, &spec, &sum,
                                                (char *)&out) == PC_OK);
-                    CHECK(acc.count == n && pc_rounding_test_failures() == inconclusive);
+                    CHECK(sum.total.count == n && pc_rounding_test_failures() == inconclusive);
                     CHECK(passed.bounded[!both] == 0);
                     if (n < from) {
                         CHECK(passed.bounded[both] == 0);
@@ -480,24 +480,24 @@ static void test_bounded_columns(void)
 {
     enum { LOOKED = 64, ROWS = 300, COLUMNS = 12, EIGHTS = 8 };
     static double matrix[ROWS][COLUMNS];
-    static pc_sum sums[PC_TILE];
+    static pc_tile_sum sums[PC_TILE];
     for (int r = 0; r < ROWS; r++)
         for (int c = 0; c < COLUMNS; c++)
             matrix[r][c] = above(r + c, -((r + c) % 3));
     for (int result = PC_SUMSQ; result < RESULTS; result++) {
-        const pc_output_spec figure = figure_of((pc_statistic)result, PC_FLOAT64);
+        const pc_output_spec spec = spec_of((pc_statistic)result, PC_FLOAT64);
         const int both = result >= PC_SUM;
         double out[COLUMNS];
         pc_array a = {
             .type = PC_FLOAT64,
-            .parts = 1,
+            .components = 1,
             .data = (const char *)matrix,
             .kept = 1,
             .reduced = 1,
             .repeat = 1,
             .axis = {{COLUMNS, sizeof(double), 0, sizeof(double)}, {ROWS, sizeof matrix[0], 0, 0}}};
         memset(&passed, 0, sizeof passed);
-        CHECK(pc_reduce(&a, 0, COLUMNS, &figure, (char *)out, sums) == PC_OK);
+        CHECK(pc_reduce(&a, 0, COLUMNS, &spec, (char *)out, sums) == PC_OK);
         CHECK(passed_exactly() == 0 && passed.bounded[!both] == 0);
         CHECK(passed.bounded[both] ==
               EIGHTS * (size_t)((1 + both) * LOOKED + ROWS) +
@@ -508,9 +508,8 @@ static void test_bounded_columns(void)
 /* Where a sum lies halfway between two doubles the exact way follows. */
 static void test_tie(const pc_kernels *kernels)
 {
-    pc_accumulator acc;
-    const pc_output_spec figures[] = {figure_of(PC_SUMSQ, PC_FLOAT64),
-                                      figure_of(PC_SUM, PC_FLOAT64)};
+    pc_tile_sum sum;
+    const pc_output_spec specs[] = {spec_of(PC_SUMSQ, PC_FLOAT64), spec_of(PC_SUM, PC_FLOAT64)};
     for (int k = 0; k < 2; k++) {
         uint64_t inconclusive = pc_rounding_test_failures();
         double out;
@@ -518,7 +517,7 @@ static void test_tie(const pc_kernels *kernels)
         numbers[0] = k ? 0x1p54 : 0x1p27;
         numbers[1] = numbers[B - 1] = 1.0;
         memset(&passed, 0, sizeof passed);
-        CHECK(pc_reduce_contiguous(PC_FLOAT64, 1, (const char *)numbers, B, &figures[k], &acc,
+        CHECK(pc_reduce_contiguous(PC_FLOAT64, 1, (const char *)numbers, B, 0, &specs[k], &sum,
                                    (char *)&out) == PC_OK);
         CHECK(out == 0x1p54);
         CHECK(pc_rounding_test_failures() == inconclusive + 1 && passed.bounded[k] > B);
@@ -529,13 +528,13 @@ static void test_tie(const pc_kernels *kernels)
 /* A variance whose digits cancel is not tried to the end. */
 static void test_cancels(void)
 {
-    const pc_output_spec figure = figure_of(PC_VAR, PC_FLOAT64);
-    pc_accumulator acc;
+    const pc_output_spec spec = spec_of(PC_VAR, PC_FLOAT64);
+    pc_tile_sum sum;
     double out;
     for (int k = 0; k < N; k++)
         numbers[k] = 1.7e9 + (k % 2 ? 0.25 : -0.25);
     memset(&passed, 0, sizeof passed);
-    CHECK(pc_reduce_contiguous(PC_FLOAT64, 1, (const char *)numbers, N, &figure, &acc,
+    CHECK(pc_reduce_contiguous(PC_FLOAT64, 1, (const char *)numbers, N, 0, &spec, &sum,
                                (char *)&out) == PC_OK);
     CHECK(out == 0x1p-4 && passed.bounded[1] == 2 * 64 && passed_exactly() >= N);
 }
@@ -558,12 +557,12 @@ int main(void)
             if (kernels->sums_of_float32)
                 test_narrow(kernels);
             if (kernels->sums_of_float64) {
-                test_spread(kernels->depth);
+                test_spread(kernels->exponent_range);
                 test_top();
                 test_first_zero(PC_FLOAT64);
             }
             if (kernels->sums_of_columns)
-                test_columns(kernels->depth);
+                test_columns(kernels->exponent_range);
         }
         if (kernels->lanes[0]) {
             test_bounded(kernels);

@@ -1,6 +1,6 @@
-/* reduce.c, contiguous.c, accumulator.c, round.c and the kernels against a slow exact sum: every type,
- * length and level, memory that ends where the data do, and every
- * floating-point environment that a caller may have set. */
+/* reduce.c, contiguous.c, accumulator.c, round.c and the kernels against a slow exact sum: every
+ * type, length and level, memory that ends where the data do, and every floating-point environment
+ * that a caller may have set. */
 #include "check.h"
 
 #include <fenv.h>
@@ -153,12 +153,12 @@ static pc_statistic some_result(void)
 /* An accumulator taken apart and put together again. */
 static void copy_parts(pc_accumulator *copy, const pc_accumulator *acc)
 {
-    for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++) {
+    for (pc_moment moment = PC_SQUARES; moment <= PC_IMAGINARY; moment++) {
         uint64_t words[PC_LIMBS];
         int exponent, negative;
-        size_t used = pc_accumulator_export(acc, part, words, &exponent, &negative);
+        size_t used = pc_accumulator_export(acc, moment, words, &exponent, &negative);
         CHECK(used == 0 || (words[0] && words[used - 1]));
-        CHECK(pc_accumulator_import(copy, part, words, used, exponent, negative) == PC_OK);
+        CHECK(pc_accumulator_import(copy, moment, words, used, exponent, negative) == PC_OK);
     }
     copy->count = acc->count;
     pc_accumulator_add_nonfinite(copy, pc_accumulator_nonfinite(acc));
@@ -177,17 +177,17 @@ static void test_contiguous(long count)
         pc_accumulator_clear(&twice, needed);
         for (int pieces = 1 + (int)below(3); pieces; pieces--) {
             pc_type type = (pc_type)below(TYPES);
-            const int parts = is_float(type) ? 1 + (int)below(2) : 1;
-            size_t n = some_length() / (size_t)parts, reals = n * (size_t)parts,
+            const int components = is_float(type) ? 1 + (int)below(2) : 1;
+            size_t n = some_length() / (size_t)components, reals = n * (size_t)components,
                    bytes = reals * sizes[type], odd = below(2) ? (size_t)below(8) : 0;
             char *x = below(2) ? before_a_page.data + ((size_t)1 << 20) - bytes - odd
                                : after_a_page.data + odd;
             fill(x, type, reals);
-            slow_add_all(&slow, type, parts, x, reals);
+            slow_add_all(&slow, type, components, x, reals);
             total += n;
-            complex |= parts == 2;
+            complex |= components == 2;
             as_the_caller();
-            pc_add_numbers(&acc, type, parts, x, n);
+            pc_add_numbers(&acc, type, components, x, n);
             as_the_test();
         }
         CHECK(acc.count == total && slow_all_equal(&slow, &acc));
@@ -201,10 +201,10 @@ static void test_contiguous(long count)
               pc_accumulator_merge(&twice, &copy) == PC_OK);
         pc_accumulator_scale(&copy, 2);
         for (int result = PC_SUMSQ; result < RESULTS; result++) {
-            pc_output_spec figure = figure_of((pc_statistic)result, PC_FLOAT64);
-            figure.parts = result == PC_SUM || result == PC_MEAN ? 1 + complex : 1;
-            (void)round_to(&twice, figure, rounded[0][result]);
-            (void)round_to(&copy, figure, rounded[1][result]);
+            pc_output_spec spec = spec_of((pc_statistic)result, PC_FLOAT64);
+            spec.components = result == PC_SUM || result == PC_MEAN ? 1 + complex : 1;
+            (void)round_to(&twice, spec, rounded[0][result]);
+            (void)round_to(&copy, spec, rounded[1][result]);
         }
         as_the_test();
         CHECK(memcmp(rounded[0], rounded[1], sizeof rounded[0]) == 0);
@@ -232,9 +232,9 @@ static void test_reach(long count)
         const pc_statistic needed = some_result();
         pc_accumulator_clear(&acc, needed);
         if (needed == PC_SUM)
-            accumulator_add(&acc, PC_NUMBERS, zero, number_window_of(E));
+            accumulator_add(&acc, PC_NUMBERS, zero, number_window_exponent(E));
         else
-            accumulator_add(&acc, PC_SQUARES, zero, window_of(E));
+            accumulator_add(&acc, PC_SQUARES, zero, square_window_exponent(E));
         for (size_t k = 0; k < N; k++) {
             uint64_t ones = (UINT64_C(1) << fraction_bits) - 1, bits = 0,
                      fraction = below(2)   ? random64() & ones
@@ -260,24 +260,24 @@ static void test_reach(long count)
 /* A random view into a block of memory: any strides, a mask, swapped bytes. */
 static void test_strided(long count)
 {
-    static pc_sum tile[PC_TILE];
+    static pc_tile_sum tile[PC_TILE];
     enum { MEMORY = 1 << 16 };
     static char mask_memory[1 << 20];
     static double out[4096][2];
 
     for (; count; count--) {
-        pc_array a = {.type = (pc_type)below(TYPES), .parts = 1, .repeat = 1};
+        pc_array a = {.type = (pc_type)below(TYPES), .components = 1, .repeat = 1};
         if ((a.type == PC_FLOAT32 || a.type == PC_FLOAT64) && below(3) == 0)
-            a.parts = 2;
+            a.components = 2;
         a.swapped = sizes[a.type] > 1 && below(3) == 0;
         int matrix = below(4) == 0; /* of eight bytes an element, to be summed along its columns */
         if (matrix) {
             static const pc_type eight[] = {PC_FLOAT64, PC_FLOAT64, PC_FLOAT64, PC_FLOAT32,
                                             PC_INT64};
             a.type = eight[below(5)];
-            a.parts = a.type == PC_FLOAT32 ? 2 : 1;
+            a.components = a.type == PC_FLOAT32 ? 2 : 1;
         }
-        size_t item = sizes[a.type] * (size_t)a.parts, space = MEMORY / item, positions = 1,
+        size_t item = sizes[a.type] * (size_t)a.components, space = MEMORY / item, outputs = 1,
                depth = 1;
         int axes = matrix ? 2 : (int)below(5), masked = below(matrix ? 4 : 2) == 0;
         ptrdiff_t data_low = 0, data_high = 0, mask_low = 0, mask_high = 0;
@@ -325,8 +325,8 @@ static void test_strided(long count)
             out_next *= a.axis[k].length;
         }
         for (int k = 0; k < axes; k++)
-            *(k < a.kept ? &positions : &depth) *= a.axis[k].length;
-        if (positions > 4096 || data_high - data_low + (ptrdiff_t)item > (1 << 20) ||
+            *(k < a.kept ? &outputs : &depth) *= a.axis[k].length;
+        if (outputs > 4096 || data_high - data_low + (ptrdiff_t)item > (1 << 20) ||
             mask_high - mask_low >= (1 << 20))
             continue;
         size_t bytes = (size_t)(data_high - data_low) + item;
@@ -346,8 +346,8 @@ static void test_strided(long count)
         static slow_sums slow[4096];
         static pc_accumulator sums[4096];
         static uint64_t counts[4096];
-        memset(slow, 0, positions * sizeof *slow);
-        for (size_t p = 0; p < positions; p++) {
+        memset(slow, 0, outputs * sizeof *slow);
+        for (size_t p = 0; p < outputs; p++) {
             counts[p] = 0;
             for (size_t d = 0; d < depth; d++) {
                 size_t p_rest = p, d_rest = d;
@@ -362,12 +362,12 @@ static void test_strided(long count)
                 if (a.mask && !a.mask[mask_at])
                     continue;
                 counts[p]++;
-                for (int part = 0; part < a.parts; part++) {
+                for (int moment = 0; moment < a.components; moment++) {
                     char element[8] = {0};
-                    const char *from = a.data + at + (size_t)part * sizes[a.type];
+                    const char *from = a.data + at + (size_t)moment * sizes[a.type];
                     for (size_t b = 0; b < sizes[a.type]; b++)
                         element[b] = from[a.swapped ? sizes[a.type] - 1 - b : b];
-                    slow_add_element(&slow[p], PC_NUMBERS + (pc_moment)part, a.type, element);
+                    slow_add_element(&slow[p], PC_NUMBERS + (pc_moment)moment, a.type, element);
                 }
             }
         }
@@ -376,17 +376,17 @@ static void test_strided(long count)
         as_the_caller();
         pc_array_arrange(&arranged);
         as_the_test();
-        CHECK(pc_array_outputs(&arranged) == positions);
+        CHECK(pc_array_outputs(&arranged) == outputs);
         CHECK(pc_array_reduction_length(&arranged) * arranged.repeat == depth || depth == 0 ||
-              positions == 0);
+              outputs == 0);
 
         /* Panel by tile: the sums themselves. */
         size_t n;
-        for (size_t first = 0; first < positions; first += n) {
-            size_t last = first + 1 + (size_t)below(positions - first);
+        for (size_t first = 0; first < outputs; first += n) {
+            size_t last = first + 1 + (size_t)below(outputs - first);
             n = pc_array_tile(&arranged, first, last);
             CHECK(n >= 1 && n <= PC_TILE && n <= last - first);
-            CHECK(pc_array_tile(&arranged, first, positions) >= n);
+            CHECK(pc_array_tile(&arranged, first, outputs) >= n);
             for (size_t k = 0; k < n; k++)
                 pc_accumulator_clear(&tile[k].total, PC_VAR);
             as_the_caller();
@@ -408,8 +408,8 @@ static void test_strided(long count)
         }
 
         /* And all at once: what they come to. It works in no more sums than it needs. */
-        const size_t needed = positions < PC_LEAST_SUMS ? PC_LEAST_SUMS : positions;
-        pc_sum *least = tile + (needed < PC_TILE ? PC_TILE - needed : 0);
+        const size_t needed = outputs < PC_MIN_SUMS ? PC_MIN_SUMS : outputs;
+        pc_tile_sum *least = tile + (needed < PC_TILE ? PC_TILE - needed : 0);
         static const pc_output_spec made[] = {
             {PC_SUMSQ, PC_FLOAT64, 1, 0, 0}, {PC_NORM, PC_FLOAT64, 1, 0, 0},
             {PC_RMS, PC_FLOAT64, 1, 0, 0},   {PC_SUMSQ, PC_FLOAT32, 1, 0, 0},
@@ -422,36 +422,36 @@ static void test_strided(long count)
             {PC_SUM, PC_UINT64, 1, 0, 0},    {PC_SUM, PC_INT64, 1, 0, 0},
         };
         for (size_t m = 0; m < sizeof made / sizeof *made; m++) {
-            const pc_output_spec figure = made[m];
-            const size_t size = sizes[figure.type] * (size_t)figure.parts;
+            const pc_output_spec spec = made[m];
+            const size_t size = sizes[spec.type] * (size_t)spec.components;
             pc_status status, expected = PC_OK;
             uint64_t bits[2];
-            if ((!is_float(figure.type) && is_float(a.type)) || figure.parts > a.parts)
+            if ((!is_float(spec.type) && is_float(a.type)) || spec.components > a.components)
                 continue;
-            memset(out, 0x55, positions * sizeof *out);
+            memset(out, 0x55, outputs * sizeof *out);
             as_the_caller();
-            status = pc_reduce(&arranged, 0, positions, &figure, (char *)out, least);
+            status = pc_reduce(&arranged, 0, outputs, &spec, (char *)out, least);
             as_the_test();
-            for (size_t p = 0; p < positions; p++) {
-                pc_status one = round_to(&sums[p], figure, bits);
+            for (size_t p = 0; p < outputs; p++) {
+                pc_status one = round_to(&sums[p], spec, bits);
                 expected = one == PC_TOO_LARGE || expected == PC_OK ? one : expected;
             }
             CHECK(status == expected);
             if (status == PC_TOO_LARGE) { /* the sums of the tile with it are there */
                 size_t k = 0;
-                while (k < PC_TILE && k < positions &&
-                       round_to(&least[k].total, figure, bits) != PC_TOO_LARGE)
+                while (k < PC_TILE && k < outputs &&
+                       round_to(&least[k].total, spec, bits) != PC_TOO_LARGE)
                     k++;
-                CHECK(k < PC_TILE && k < positions);
+                CHECK(k < PC_TILE && k < outputs);
                 size_t p = (size_t)least[k].offset / sizeof *out;
-                CHECK(round_to(&sums[p], figure, bits) == PC_TOO_LARGE);
+                CHECK(round_to(&sums[p], spec, bits) == PC_TOO_LARGE);
                 continue;
             }
-            for (size_t p = 0; p < positions; p++) {
+            for (size_t p = 0; p < outputs; p++) {
                 const char *written = (const char *)out[p];
-                (void)round_to(&sums[p], figure, bits);
-                for (int k = 0; k < figure.parts; k++)
-                    CHECK(load_bits(written + (size_t)k * sizes[figure.type], sizes[figure.type]) ==
+                (void)round_to(&sums[p], spec, bits);
+                for (int k = 0; k < spec.components; k++)
+                    CHECK(load_bits(written + (size_t)k * sizes[spec.type], sizes[spec.type]) ==
                           bits[k]);
                 for (size_t b = size; b < sizeof *out; b++)
                     CHECK(written[b] == 0x55);
@@ -510,7 +510,7 @@ static void test_arrange(void)
     };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         pc_array a = {.type = PC_FLOAT64,
-                      .parts = 1,
+                      .components = 1,
                       .data = element,
                       .mask = cases[c].masked ? element : NULL,
                       .kept = cases[c].kept,
@@ -527,7 +527,8 @@ static void test_arrange(void)
     }
 
     /* Nothing is touched behind the axes. */
-    pc_array none = {.type = PC_FLOAT64, .parts = 1, .data = element, .reduced = 1, .repeat = 1};
+    pc_array none = {
+        .type = PC_FLOAT64, .components = 1, .data = element, .reduced = 1, .repeat = 1};
     none.axis[1].stride = none.axis[1].mask_stride = 7;
     pc_array_arrange(&none);
     CHECK(none.axis[1].stride == 7 && none.axis[1].mask_stride == 7);
@@ -570,7 +571,7 @@ static void test_limits(void)
     }
 
     /* A tile is written up to what does not fit. */
-    pc_sum tile[3];
+    pc_tile_sum tile[3];
     uint64_t x = 3, written[3] = {0, 0, 0};
     for (size_t k = 0; k < 3; k++) {
         pc_accumulator_clear(&tile[k].total, PC_SUMSQ);
@@ -602,12 +603,12 @@ static void test_limits(void)
                                     2176,
                                     100000,
                                     -100000};
-    for (pc_moment part = PC_SQUARES; part <= PC_IMAGINARY; part++)
+    for (pc_moment moment = PC_SQUARES; moment <= PC_IMAGINARY; moment++)
         for (size_t count = 0; count <= PC_LIMBS; count++)
             for (size_t k = 0; k < sizeof exponents / sizeof *exponents; k++) {
                 pc_accumulator_clear(&acc, PC_VAR);
                 double largest = 0x1.fffffffffffffp1023, least = 0x1p-1074;
-                if (pc_accumulator_import(&acc, part, words, count, exponents[k], count & 1) !=
+                if (pc_accumulator_import(&acc, moment, words, count, exponents[k], count & 1) !=
                     PC_OK)
                     continue;
                 for (int again = 0; again < 3; again++) {

@@ -17,8 +17,9 @@ static void *work(void *argument)
     size_t me = *(size_t *)argument;
     pc_walk walk = {0, {0, 0}};
     pc_accumulator mine;
+    pc_tile_sum one;
     uint64_t word[2];
-    const pc_output_spec deviation = figure_of(PC_STD, PC_FLOAT64);
+    const pc_output_spec deviation = spec_of(PC_STD, PC_FLOAT64);
 
     pthread_barrier_wait(&start);
     pc_walk_to(&walk, 1000);
@@ -27,12 +28,12 @@ static void *work(void *argument)
     pc_accumulator_clear(&sums[me], PC_VAR);
     pc_add_numbers(&sums[me], PC_FLOAT64, 1, (const char *)shared, COUNT);
     norms[me] = rounded_to(&sums[me], PC_NORM);
-    CHECK(pc_reduce_contiguous(PC_FLOAT64, 1, (const char *)shared, COUNT, &deviation, &mine,
+    CHECK(pc_reduce_contiguous(PC_FLOAT64, 1, (const char *)shared, COUNT, 0, &deviation, &one,
                                (char *)&deviations[me]) == PC_OK);
 
     pc_accumulator_clear(&mine, PC_SUMSQ);
     pc_add_numbers(&mine, PC_INT8, 1, (const char *)bytes, COUNT);
-    CHECK(round_to(&mine, figure_of(PC_SUMSQ, PC_UINT64), word) == PC_OK &&
+    CHECK(round_to(&mine, spec_of(PC_SUMSQ, PC_UINT64), word) == PC_OK &&
           word[0] == 128 * 128 + 1 + 4);
 
     for (const char *const *name = pc_simd_names; *name;

@@ -1,0 +1,114 @@
+/* The layout of an array: axes merged and sorted for speed, the outputs cut into tiles. */
+#include "layout.h"
+
+#include <string.h>
+
+static size_t product(const pc_axis *axis, int count)
+{
+    size_t total = 1;
+    for (int k = 0; k < count; k++)
+        total *= axis[k].length;
+    return total;
+}
+
+size_t pc_array_outputs(const pc_array *array)
+{
+    return product(array->axis, array->kept);
+}
+
+size_t pc_array_reduction_length(const pc_array *array)
+{
+    return product(array->axis + array->kept, array->reduced);
+}
+
+/* The longest stride first; among equals the order stays. */
+static void sort_axes(pc_axis *axis, int count)
+{
+    for (int k = 1; k < count; k++)
+        for (int j = k; j > 0 && stride_size(axis[j].stride) > stride_size(axis[j - 1].stride);
+             j--) {
+            pc_axis moved = axis[j];
+            axis[j] = axis[j - 1];
+            axis[j - 1] = moved;
+        }
+}
+
+/* Drop axes of length 1, and merge neighbouring axes that can be traversed as one. Returns how
+ * many are left. */
+static int merge_axes(pc_axis *axis, int count)
+{
+    int left = 0;
+    for (int k = 0; k < count; k++) {
+        pc_axis *outer = left ? &axis[left - 1] : NULL;
+        ptrdiff_t n = (ptrdiff_t)axis[k].length;
+        if (n == 1)
+            continue;
+        if (outer && outer->stride == axis[k].stride * n &&
+            outer->mask_stride == axis[k].mask_stride * n &&
+            outer->out_stride == axis[k].out_stride * n) {
+            axis[k].length *= outer->length;
+            *outer = axis[k];
+        } else {
+            axis[left++] = axis[k];
+        }
+    }
+    return left;
+}
+
+void pc_array_arrange(pc_array *a)
+{
+    pc_axis *reduced = a->axis + a->kept;
+    int count = 0;
+    if (pc_array_outputs(a) == 0 || pc_array_reduction_length(a) == 0) {
+        for (int k = 0; k < a->kept + a->reduced;
+             k++) /* the strides of an empty array may be anything */
+            a->axis[k].stride = a->axis[k].mask_stride = 0;
+        return;
+    }
+    for (int k = 0; k < a->reduced; k++) {
+        pc_axis axis = reduced[k];
+        ptrdiff_t last = (ptrdiff_t)axis.length - 1;
+        if (axis.stride < 0) { /* negative stride: start from the other end */
+            a->data += last * axis.stride;
+            axis.stride = -axis.stride;
+            if (a->mask)
+                a->mask += last * axis.mask_stride;
+            axis.mask_stride = -axis.mask_stride;
+        }
+        if (axis.stride == 0 && (!a->mask || axis.mask_stride == 0))
+            a->repeat *= axis.length; /* broadcast: the same elements again */
+        else
+            reduced[count++] = axis;
+    }
+    sort_axes(reduced, count);
+    count = merge_axes(reduced, count);
+    sort_axes(a->axis, a->kept);
+    int kept = merge_axes(a->axis, a->kept);
+    memmove(a->axis + kept, reduced, (size_t)count * sizeof *reduced);
+    a->kept = kept;
+    a->reduced = count;
+}
+
+size_t pc_array_tile(const pc_array *a, size_t first, size_t last)
+{
+    size_t count = last - first < PC_TILE ? last - first : PC_TILE;
+    if (a->kept) {
+        size_t length = a->axis[a->kept - 1].length, left = length - first % length;
+        if (left < count)
+            count = left;
+    }
+    return count;
+}
+
+offsets offsets_of(const pc_axis *axis, int count, size_t index)
+{
+    offsets at = {0, 0, 0};
+    for (int k = count - 1; k >= 0; k--) {
+        ptrdiff_t i = (ptrdiff_t)(index % axis[k].length);
+        index /= axis[k].length;
+        at.data += i * axis[k].stride;
+        at.mask += i * axis[k].mask_stride;
+        at.out += i * axis[k].out_stride;
+    }
+    return at;
+}

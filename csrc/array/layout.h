@@ -1,0 +1,31 @@
+/* The layout of an array: axes, strides, outputs, tiles. */
+#ifndef PYCRUST_LAYOUT_H
+#define PYCRUST_LAYOUT_H
+
+#include "../kernels/kernels.h"
+
+static inline size_t stride_size(ptrdiff_t stride)
+{
+    return stride < 0 ? 0 - (size_t)stride : (size_t)stride;
+}
+
+static inline int skips_nan(const pc_array *a)
+{
+    return a->skip_nan && is_float(a->type);
+}
+
+/* Whether elements may be left out, by a mask or as NaN. */
+static inline int is_partial(const pc_array *a)
+{
+    return a->mask || skips_nan(a);
+}
+
+/* The offsets of an element, of its mask and of its result. */
+typedef struct {
+    ptrdiff_t data, mask, out;
+} offsets;
+
+/* Those of element `index` along `count` axes, the last of which varies fastest. */
+offsets offsets_of(const pc_axis *axis, int count, size_t index);
+
+#endif
