@@ -574,7 +574,7 @@ void pc_watch_judge(pc_watch *watch, pc_stall *stall)
         stall->switches = watch->switches_end - watch->switches;
         stall->late = wait;
         stall->delay = 0.0;
-        stall->direct = stall->spell.length = 0;
+        stall->unmoved = stall->spell.length = 0;
         stall->spell.ident = 0;
         if (watch->watched == watch->waits) {
             drain(watch);
@@ -585,7 +585,9 @@ void pc_watch_judge(pc_watch *watch, pc_stall *stall)
             }
             end_spell(watch);
             stall->spell = watch->longest;
-            stall->direct = watch->switches_end == stall->spell.switches + 1;
+            /* One other thread may have had the GIL in between: that one has not come back to it. */
+            stall->unmoved = watch->switches_end <= stall->spell.switches + 2 &&
+                             stall->spell.ident == watch->ident;
         }
     }
     pthread_mutex_unlock(&watch->lock);
@@ -728,7 +730,7 @@ static void keep(pc_watch *watch, const char *what, const pc_stall *stall)
             const char *name = name_of(stall, text, sizeof text);
             put_string(watch, name, (int)strlen(name));
             put_string(watch, spell->text, spell->length);
-            if (stall->direct && stall->line > 0) {
+            if (stall->unmoved && stall->line > 0) {
                 put_string(watch, stall->file, (int)strlen(stall->file));
                 put(watch, ", %d", stall->line);
                 put_string(watch, stall->function, (int)strlen(stall->function));

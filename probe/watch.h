@@ -41,7 +41,7 @@ typedef struct {
     unsigned long switches; /* of the GIL meanwhile; 1 if there was one holder */
     double late;            /* for which the watcher was kept from looking */
     double delay;           /* for which the beat was ready to run and had no core */
-    int direct;             /* whether the holder of this spell gave the GIL to the beat */
+    int unmoved;            /* whether the last holder seen had this spell, and no other since */
     pc_spell spell;         /* the longest for which a holder ignored the request */
     /* Not told by the watch, but by whoever has the GIL after the wait. */
     pc_name names[2]; /* of the last holder, and of that spell's if it is another */

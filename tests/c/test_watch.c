@@ -968,7 +968,7 @@ static void test_judgement(void)
     assert(watch->end == pc_now() && watch->switches_end == 8);
     memset(&stall, 0x55, sizeof stall);
     pc_watch_judge(watch, &stall);
-    assert(stall.begin == begin && stall.end == watch->end && stall.switches == 1 && stall.direct);
+    assert(stall.begin == begin && stall.end == watch->end && stall.switches == 1 && stall.unmoved);
     assert(stall.late == watch->late && stall.delay == 0.25);
     assert(stall.spell.ident == 77 && stall.spell.looks == 3 && stall.spell.first == first);
     assert(stall.spell.last == watch->end); /* it had the GIL, and slept, until then */
@@ -979,8 +979,7 @@ static void test_judgement(void)
     assert(watch->figures.longest_wait == wait);
     end_wait();
 
-    /* Of several holders the last has the GIL until then, and gives it to the beat: not the one
-     * with the longest spell. */
+    /* Of several holders the last has the GIL until then: not the one with the longest spell. */
     begin_wait();
     asked = 1;
     for (int k = 0; k < 4; k++) {
@@ -993,12 +992,12 @@ static void test_judgement(void)
     switches++;
     pc_watch_got(watch);
     pc_watch_judge(watch, &stall);
-    assert(stall.switches == 2 && !stall.direct && stall.spell.ident == 77);
+    assert(stall.switches == 2 && !stall.unmoved && stall.spell.ident == 77);
     assert(stall.spell.last == hour - 3.0 * TICK && stall.spell.switches == 7);
     assert(watch->spell.last == hour);
     end_wait();
 
-    /* The holder gave it to another, who was not seen. */
+    /* The holder gave it to another, who was not seen; or to several: then it may have come back. */
     begin_wait();
     look_after(1, 1);
     const double last = watch->spell.last;
@@ -1006,7 +1005,14 @@ static void test_judgement(void)
     switches += 2;
     pc_watch_got(watch);
     pc_watch_judge(watch, &stall);
-    assert(!stall.direct && stall.switches == 2 && stall.spell.last == last);
+    assert(stall.unmoved && stall.switches == 2 && stall.spell.last == last);
+    end_wait();
+    begin_wait();
+    look_after(1, 1);
+    switches += 3;
+    pc_watch_got(watch);
+    pc_watch_judge(watch, &stall);
+    assert(!stall.unmoved && stall.switches == 3 && stall.spell.ident == 77);
     end_wait();
 
     /* None was seen; what there is of a spell is of a wait before. */
@@ -1020,7 +1026,7 @@ static void test_judgement(void)
     pc_watch_got(watch);
     memset(&stall, 0x55, sizeof stall);
     pc_watch_judge(watch, &stall);
-    assert(stall.late == 4.0 * TICK && stall.delay == 0.0 && !stall.direct);
+    assert(stall.late == 4.0 * TICK && stall.delay == 0.0 && !stall.unmoved);
     assert(stall.spell.ident == 0 && stall.spell.length == 0 && watch->spell.last == 1.0);
     /* Nobody was seen, though it was looked. */
     pc_watch_ask(watch, 1);
@@ -1157,7 +1163,7 @@ static void test_log(void)
     stall.end_column = 70;
     strcpy(stall.file, "/a\t.py");
     strcpy(stall.function, "f");
-    stall.direct = 1;
+    stall.unmoved = 1;
     pc_watch_keep(watch, &stall);
     const char *second = log_now() + strlen(nobody);
     assert(strncmp(log_now(), nobody, strlen(nobody)) == 0);
@@ -1166,7 +1172,7 @@ static void test_log(void)
                   "0.500000000, 2.000000000, 0.250000000, 12.000000000, -0.500000000, 8, 2, "
                   "\"w\xc3\xb6 \\\"1\\\"\", \"l\\u000a\\\"\\\\\x7f\", "
                   "\"/a\\u0009.py\", 12, \"f\", 13, 70]}\n") == 0);
-    stall.direct = 0; /* it is where another thread is */
+    stall.unmoved = 0; /* it is where another thread is */
     stall.spell.length = 0;
     pc_watch_keep(watch, &stall);
     assert(strstr(log_now() + strlen(nobody) + 300, "\"w\xc3\xb6 \\\"1\\\"\", \"\"]}") != NULL);

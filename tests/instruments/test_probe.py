@@ -70,7 +70,7 @@ class Name(ctypes.Structure):
 class CStall(ctypes.Structure):
     _fields_ = [
         ("begin", c_double), ("end", c_double), ("switches", c_ulong), ("late", c_double), ("delay", c_double),
-        ("direct", c_int), ("spell", Spell), ("names", Name * 2), ("line", c_int), ("end_line", c_int),
+        ("unmoved", c_int), ("spell", Spell), ("names", Name * 2), ("line", c_int), ("end_line", c_int),
         ("end_column", c_int), ("file", c_char * 4096), ("function", c_char * 512),
     ]  # fmt: skip
 
