@@ -173,10 +173,18 @@ def make_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     add_outputs(stalled)
     stalled.add_argument(
-        "-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE", help="run a module, with the arguments that follow"
+        "-m",
+        dest="module",
+        nargs=argparse.REMAINDER,
+        metavar="MODULE",
+        help="run a module, with the arguments that follow",
     )
     stalled.add_argument(
-        "-c", dest="code", nargs=argparse.REMAINDER, metavar="CODE", help="run this code, with the arguments that follow"
+        "-c",
+        dest="code",
+        nargs=argparse.REMAINDER,
+        metavar="CODE",
+        help="run this code, with the arguments that follow",
     )
     stalled.add_argument(
         "script", nargs=argparse.REMAINDER, metavar="SCRIPT", help="the script to run, and its arguments"

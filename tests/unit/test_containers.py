@@ -737,3 +737,10 @@ def test_ddof_is_one_number(ddof):
         with pytest.raises(TypeError, match=f"ddof must be one real number, not {type(ddof).__name__}"):
             call()
     assert pycrust.var([1.0, 2.0], ddof=np.array(1)) == 0.5
+
+
+def test_an_exception_leaves_out_as_it_was():
+    out = np.full(2, 7)
+    with pytest.raises(OverflowError, match=r"at \(1,\)"):
+        pycrust.sumsq([[1, 2], [2**40, 1]], axis=1, out=out)
+    assert out.tolist() == [7, 7]
