@@ -36,6 +36,11 @@
 #define SYS_pidfd_getfd 438
 #endif
 
+/* A file of /proc on a thread, kept open; 0: none. */
+typedef struct {
+    int tid, file;
+} pc_kept;
+
 struct pc_watch {
     pc_gil gil;
     double over, pace; /* seconds: of a wait that counts, between two looks */
@@ -59,7 +64,8 @@ struct pc_watch {
     pc_figures figures;
     /* Tracebacks. */
     int signum, in, out;
-    int own_files; /* the watcher's descriptors are not the program's */
+    int own_files;                  /* the watcher's descriptors are not the program's */
+    pc_kept state_file, delay_file; /* of the holder, of the beat */
     struct stat pipe;
     struct sigaction before, slot; /* what handled the signal, and the slot */
     int unanswered;                /* the thread that has yet to write one; 0: none */
@@ -176,21 +182,51 @@ static int read_of(int tid, const char *what, char *text, size_t size)
 }
 
 /* R: it runs or waits for a core, S, D: it sleeps; ? if that is not told. */
-static char state_of(int tid)
+static char state_in(const char *stat)
 {
-    char text[512];
-    const char *name_end = read_of(tid, "stat", text, sizeof text) ? strrchr(text, ')') : NULL;
+    const char *name_end = strrchr(stat, ')');
     return name_end != NULL && name_end[1] == ' ' ? name_end[2] : '?';
+}
+
+static double delay_in(const char *schedstat)
+{
+    unsigned long long delay = 0;
+    sscanf(schedstat, "%*u %llu", &delay);
+    return 1e-9 * (double)delay;
 }
 
 double pc_delay_of(int tid)
 {
     char text[128];
-    unsigned long long delay = 0;
-    if (read_of(tid, "schedstat", text, sizeof text)) {
-        sscanf(text, "%*u %llu", &delay);
+    return read_of(tid, "schedstat", text, sizeof text) ? delay_in(text) : 0.0;
+}
+
+/* The same file again and again, for the watcher: it stays open if its descriptors are its own. */
+static int read_again(const pc_watch *watch, pc_kept *kept, int tid, const char *what, char *text,
+                      size_t size)
+{
+    if (!watch->own_files) {
+        return read_of(tid, what, text, size);
     }
-    return 1e-9 * (double)delay;
+    if (kept->tid != tid) {
+        char path[64];
+        if (kept->tid != 0) {
+            close(kept->file);
+        }
+        snprintf(path, sizeof path, "/proc/self/task/%d/%s", tid, what);
+        kept->file = open(path, O_RDONLY | O_CLOEXEC);
+        kept->tid = kept->file < 0 ? 0 : tid;
+    }
+    ssize_t length = kept->tid == 0 ? 0 : pread(kept->file, text, size - 1, 0);
+    if (length <= 0) {
+        if (kept->tid != 0) { /* the thread has ended */
+            close(kept->file);
+            kept->tid = 0;
+        }
+        return 0;
+    }
+    text[length] = '\0';
+    return 1;
 }
 
 /* ---- descriptors
@@ -458,7 +494,11 @@ static void look(pc_watch *watch, double now)
     }
     int asked = is_asked(watch, holder);
     int collecting = __atomic_load_n(watch->gil.collecting, __ATOMIC_RELAXED) != 0;
-    char state = asked ? state_of(spell->tid) : '\0';
+    char text[512], state = '\0';
+    if (asked) {
+        int told = read_again(watch, &watch->state_file, spell->tid, "stat", text, sizeof text);
+        state = told ? state_in(text) : '?';
+    }
     if (!pc_is_locked(&watch->gil) || switches_now(watch) != switches) {
         return; /* it gave it away meanwhile: what was read may be true of the time after */
     }
@@ -509,7 +549,10 @@ static void *watcher(void *argument)
             watch->watched = wait;
             watch->ident_of_longest = watch->spell.ident = watch->longest.ident = 0;
             watch->late = 0.0;
-            watch->delay_before = pc_delay_of(watch->beat_tid);
+            char text[128];
+            int told = read_again(watch, &watch->delay_file, watch->beat_tid, "schedstat", text,
+                                  sizeof text);
+            watch->delay_before = told ? delay_in(text) : 0.0;
             due = fmax(due, watch->begin);
         }
         watch->late += now - due;
@@ -585,7 +628,8 @@ void pc_watch_judge(pc_watch *watch, pc_stall *stall)
             }
             end_spell(watch);
             stall->spell = watch->longest;
-            /* One other thread may have had the GIL in between: that one has not come back to it. */
+            /* One other thread may have had the GIL in between: that one has not come back to it.
+             */
             stall->unmoved = watch->switches_end <= stall->spell.switches + 2 &&
                              stall->spell.ident == watch->ident;
         }
@@ -913,6 +957,7 @@ static void *run_watcher(void *argument)
 {
     pc_watch *watch = argument;
     watch->own_files = keep_only(watch->in, watch->sink);
+    watch->state_file.tid = watch->delay_file.tid = 0; /* those of the thread before went with it */
     return watcher(watch);
 }
 
@@ -1052,8 +1097,8 @@ typedef struct {
     double when;
 } pc_note;
 static pid_t witness;
-static int notes = -1;    /* from the witness */
-static double noted[64];  /* when it told of signal n last, and nobody has asked */
+static int notes = -1;                /* from the witness */
+static double noted[64];              /* when it told of signal n last, and nobody has asked */
 static const int wait_for_notes = 50; /* milliseconds, once, if it tells nothing */
 
 static int has(uint64_t signums, int signum)
@@ -1113,7 +1158,8 @@ static int was_for_the_group(int signum)
     struct pollfd ready = {.fd = notes, .events = POLLIN};
     pc_note note;
     while (noted[signum - 1] == 0.0 || noted[signum - 1] < now - 1.0) { /* else of another one */
-        if (poll(&ready, 1, wait_for_notes) <= 0 || read(notes, &note, sizeof note) != sizeof note) {
+        if (poll(&ready, 1, wait_for_notes) <= 0 ||
+            read(notes, &note, sizeof note) != sizeof note) {
             return 0;
         }
         noted[note.signum - 1] = note.when;

@@ -44,8 +44,8 @@ typedef struct {
     int unmoved;            /* whether the last holder seen had this spell, and no other since */
     pc_spell spell;         /* the longest for which a holder ignored the request */
     /* Not told by the watch, but by whoever has the GIL after the wait. */
-    pc_name names[2]; /* of the last holder, and of that spell's if it is another */
-    int line;         /* where the last holder is, if it just made a call; 0: unknown */
+    pc_name names[2];         /* of the last holder, and of that spell's if it is another */
+    int line;                 /* where the last holder is, if it just made a call; 0: unknown */
     int end_line, end_column; /* where that call ends, in bytes; 0, -1: unknown */
     char file[4096], function[512];
 } pc_stall;

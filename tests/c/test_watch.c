@@ -317,6 +317,40 @@ static void test_what_can_be_read(void)
     munmap(map, 3 * page);
 }
 
+static char state_by_hand(int tid)
+{
+    char text[512];
+    return read_of(tid, "stat", text, sizeof text) ? state_in(text) : '?';
+}
+
+/* What stays open: one file, until its thread ends or another one is asked for. */
+static void test_files_kept_open(void)
+{
+    const int file = lowest_file();
+    char text[8];
+    pc_watch *some = pc_watch_new(&gil, 0.02);
+    pc_kept kept = {0, 0};
+    answer = "1";
+    assert(read_again(some, &kept, mine, "stat", text, sizeof text) && strcmp(text, "1") == 0);
+    assert(kept.tid == 0 && lowest_file() == file); /* not in a table that is the program's, too */
+    some->own_files = 1;
+    for (int k = 0; k < 3; k++) {
+        strcpy(asked_for, "");
+        assert(read_again(some, &kept, mine, "stat", text, sizeof text) && strcmp(text, "1") == 0);
+        assert(kept.tid == mine && kept.file == file && (asked_for[0] == '\0') == (k > 0));
+    }
+    answer = "2345678901";
+    assert(read_again(some, &kept, OTHER, "stat", text, sizeof text));
+    assert(strcmp(text, "2345678") == 0 && kept.tid == OTHER && kept.file == file);
+    assert(ftruncate(kept.file, 0) == 0); /* as of a thread that has ended */
+    assert(!read_again(some, &kept, OTHER, "stat", text, sizeof text) && kept.tid == 0);
+    assert(lowest_file() == file);
+    answer = NULL;
+    assert(!read_again(some, &kept, OTHER, "stat", text, sizeof text) && kept.tid == 0);
+    assert(lowest_file() == file);
+    pc_watch_free(some);
+}
+
 static void test_threads_of_the_system(void)
 {
     char text[8], path[64];
@@ -340,15 +374,15 @@ static void test_threads_of_the_system(void)
     answer = "";
     assert(!read_of(mine, "stat", text, sizeof text));
     answer = NULL;
-    assert(!read_of(mine, "stat", text, sizeof text) && state_of(mine) == '?');
+    assert(!read_of(mine, "stat", text, sizeof text) && state_by_hand(mine) == '?');
     answer = "12 (a) S (b) R 1 2";
-    assert(state_of(mine) == 'R');
+    assert(state_by_hand(mine) == 'R');
     answer = "12 (a) S";
-    assert(state_of(mine) == 'S');
+    assert(state_by_hand(mine) == 'S');
     answer = "12 (a)";
-    assert(state_of(mine) == '?');
+    assert(state_by_hand(mine) == '?');
     answer = "12";
-    assert(state_of(mine) == '?');
+    assert(state_by_hand(mine) == '?');
     assert(lowest_file() == file);
 
     answer = "123 2500000000 7";
@@ -363,7 +397,7 @@ static void test_threads_of_the_system(void)
     const int kept = dup(0);
     close(0);
     answer = "1 (a) D";
-    assert(state_of(mine) == 'D' && lowest_file() == 0);
+    assert(state_by_hand(mine) == 'D' && lowest_file() == 0);
     assert(dup2(kept, 0) == 0);
     close(kept);
 }
@@ -529,7 +563,8 @@ static void test_signal(void)
     end_wait();
     begin_wait();
     const int theirs = memfd_create("theirs", 0);
-    dup2(theirs, watch->out); /* of the program, to which the thread that is signalled would write */
+    dup2(theirs,
+         watch->out); /* of the program, to which the thread that is signalled would write */
     signals = 0;
     errno = 77;
     raise(SIGNAL);
@@ -997,7 +1032,8 @@ static void test_judgement(void)
     assert(watch->spell.last == hour);
     end_wait();
 
-    /* The holder gave it to another, who was not seen; or to several: then it may have come back. */
+    /* The holder gave it to another, who was not seen; or to several: then it may have come back.
+     */
     begin_wait();
     look_after(1, 1);
     const double last = watch->spell.last;
@@ -1536,6 +1572,7 @@ int main(void)
     test_clock();
     test_what_can_be_read();
     test_threads_of_the_system();
+    test_files_kept_open();
     test_own_files();
     test_pipe();
     test_signal();
