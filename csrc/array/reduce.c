@@ -50,7 +50,7 @@ static void add_tiles(pc_tile_sum *sums, const pc_array *a, const char *data, co
                       pc_axis along, size_t n, pc_axis across, size_t first, size_t last)
 {
     /* One cache line more than a column, so that columns do not share cache sets. */
-    enum { COLUMNS = 16, BYTES = 512, PITCH = BYTES + 64 };
+    enum { COLUMNS = 8, BYTES = 512, PITCH = BYTES + 64 };
     size_t size = size_of_type[a->type] * (size_t)a->components, most = BYTES / size, columns, m;
     char block[COLUMNS * PITCH];
     for (; first < last; first += columns) {
