@@ -19,7 +19,7 @@ from cases import slow
 import pycrust
 from pycrust import _probe
 from pycrust.bench import stalls
-from pycrust.bench.stalls import Place, Seen, Stall, called_function, read, stack_of
+from pycrust.bench.stall import Log, Place, Seen, Stall, called_function, stack_of
 
 pytestmark = pytest.mark.measures
 
@@ -790,20 +790,22 @@ def test_what_was_logged_is_read():
     from pycrust.bench import Stalls
 
     def record(what, *values):
-        return json.dumps({what: values}, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"
+        return json.dumps({what: values, "pid": 7}, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"
 
     figures = (1, 2, 3, 0, 0.1, 0.2, 0.0, 0.1, 0.5, 0.02, 8.5)
     path = "/caf\udce9.py"  # whose name is not UTF-8
     sleeper = seen(begin=11.0, cpu=0.0, asleep=0.095, tracebacks="", file=path, line=4, function="für")
     told = record("lasting", *seen(seconds=0.05)) + record("lasting", *seen(seconds=0.07))  # while it lasted
     killed = record("idle", *figures) + told + record("stall", *seen()) + record("lasting", *sleeper)
-    result = Stalls(over=0.02)
-    assert read(killed + b'{"stall": [1, 2', result)
+    log = killed + b'{"stall": [1, 2'
+    result = Stalls(over=0.02, log=Log(lambda start: log[start:], 0.02))
     assert [(stall.begin, round(stall.seconds, 6)) for stall in result.stalls] == [(1.0, 0.1), (2.0, 0.097)]
     assert result.stalls[1].stack == (Place(path, 4, "für"),)
     assert result.watch is None and "without its exit handlers" in str(result)
-    assert read(killed + record("end", *figures), result) and result.watch.started == 8.5
-    assert not read(b"", result) and not read(killed + record("not started", *figures), result)
+    log = killed + record("end", *figures)  # it is read on as it grows
+    assert result.watch.started == 8.5 and len(result.stalls) == 2
+    log += record("stall", *seen(begin=20.0))
+    assert len(result.stalls) == 2  # and that one is none that lasts any more
 
 
 # ---- what a program would notice of being watched, if it were done otherwise -----------------

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pycrust.bench import Stalls, break_even, compare, compare_peers, gil_table, threadable
-from pycrust.bench.stalls import HELD, Figures, Place, Stall
+from pycrust.bench.stall import HELD, Figures, Place, Record, Stall
 from pycrust.bench.timing import Control
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -55,7 +55,8 @@ def results():
     # Made by hand: not every system can be watched.
     figures = Figures(**dict.fromkeys(Figures._fields, 1))
     stall = Stall(0.5, 0.1, HELD, "MainThread", (Place("app.py", 7, "handler"),), "during")
-    yield Stalls(stalls=[stall], watch=figures, idle=figures, tests=[(0.0, "test_app.py::test_it")])
+    record = Record(stalls=[stall], watch=figures, idle=figures)
+    yield Stalls(record=record, tests=[(0.0, "test_app.py::test_it")])
 
 
 @pytest.mark.slow
