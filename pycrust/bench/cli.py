@@ -23,7 +23,8 @@ from pycrust.bench.gil import PYTHON_N, K, N, gil_table
 from pycrust.bench.machine import gil_enabled
 from pycrust.bench.peers import compare_peers
 from pycrust.bench.report import Result, printable, progress_bar, require_matplotlib, seconds_in_words
-from pycrust.bench.stalls import OVER, stalls_of
+from pycrust.bench.stall import OVER
+from pycrust.bench.stalls import Stalls, stalls_of
 from pycrust.bench.verdict import HOLDS, RELEASES, threadable
 
 QUICK_N = 2_000_000
@@ -141,9 +142,9 @@ def make_parser() -> argparse.ArgumentParser:
         help="run a program and report which of its lines hold the GIL, for how long and how often",
         formatter_class=HelpOfStalls,
         usage="pycrust stalls [-h] [--over MS] [--fail-over MS]\n"
-        "                      [--dump-over S] [--abort-over S]\n"
+        "                      [--dump-over S] [--abort-over S] [--follow]\n"
         "                      [--signal NAME] [--plot FILE.png]\n"
-        "                      [--json FILE]\n"
+        "                      [--json FILE] [--trace FILE.json]\n"
         "                      (SCRIPT | -m MODULE | -c CODE) ...",
         description="Run a program and report which of its lines hold the GIL, so that no other Python thread can run: "
         "for how long and how often. The report goes to stderr; the exit status is the program's.",
@@ -167,6 +168,14 @@ def make_parser() -> argparse.ArgumentParser:
         "--abort-over", type=positive_seconds, default=0.0, metavar="S",
         help="write that, and abort the program, when a hold has lasted for S seconds",
     )  # fmt: skip
+    stalled.add_argument(
+        "--follow", action="store_true", help="watch the Python processes that the program starts, too"
+    )
+    stalled.add_argument(
+        "--trace", type=Path, metavar="FILE.json",
+        help="write the stalls over time for Perfetto, chrome://tracing or speedscope",
+    )  # fmt: skip
+    stalled.add_argument("--pid", type=whole_number, help=argparse.SUPPRESS)  # says what to do instead
     stalled.add_argument(
         "--signal", type=signal_number, metavar="NAME", default=0,
         help="the signal that makes a thread write its traceback (default SIGURG)",
@@ -265,7 +274,7 @@ def signal_number(text: str) -> int:
 
 def check_outputs(options: argparse.Namespace) -> None:
     """Refuse before the measurement what would fail after it."""
-    for path in options.plot, options.json:
+    for path in options.plot, options.json, getattr(options, "trace", None):
         if path == STANDARD_OUTPUT:
             continue
         if path is not None and not path.absolute().parent.is_dir():
@@ -289,12 +298,14 @@ def show(result: Result, options: argparse.Namespace) -> None:
 
 def files(options: argparse.Namespace) -> dict[str, Path]:
     """Those asked for."""
-    chosen = {"figures": options.json, "plot": options.plot}
+    chosen = {"figures": options.json, "plot": options.plot, "trace": getattr(options, "trace", None)}
     return {name: path for name, path in chosen.items() if path not in (None, STANDARD_OUTPUT)}
 
 
 def save(result: Result, options: argparse.Namespace) -> None:
     ways = {"figures": result.save_json, "plot": result.save_plot}
+    if isinstance(result, Stalls):
+        ways["trace"] = result.save_trace
     for name, path in files(options).items():
         try:
             ways[name](path)
@@ -423,6 +434,11 @@ def run_stalls(options: argparse.Namespace) -> int:
         if getattr(sys, name) is None:  # closed, as with >&-
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
     check_outputs(options)
+    if options.pid is not None:
+        raise UserError(
+            f"stalls cannot attach to process {options.pid}: start the program with `pycrust stalls`, or put "
+            "`with pycrust.bench.stalls(on_stall=…)` into it; `py-spy dump --pid` shows where it is now"
+        )
     command = options.script
     for option, given in ("-m", options.module), ("-c", options.code):
         if given is not None:  # from an argument -- on the rest is in `script`
@@ -438,6 +454,7 @@ def run_stalls(options: argparse.Namespace) -> int:
             signum=options.signal,
             dump_over=options.dump_over,
             abort_over=options.abort_over,
+            follow=options.follow,
         )
     except (RuntimeError, ValueError) as error:
         raise UserError(str(error)) from None
@@ -456,7 +473,8 @@ def run_stalls(options: argparse.Namespace) -> int:
         leave_no_core_file()  # the program's own is the one to keep
         os.kill(os.getpid(), -status)
         return 128 - status
-    worst = max((stall.seconds for stall in result.held), default=0.0) if result else 0.0
+    watched = [result, *result.processes] if result else []
+    worst = max((stall.seconds for each in watched for stall in each.held), default=0.0)
     if status == 0 and options.fail_over is not None and worst > options.fail_over:
         print(f"pycrust: a line held the GIL for {seconds_in_words(worst)}", file=sys.stderr)
         return 1

@@ -1,5 +1,6 @@
 """Which line held the GIL, for how long, how often? What a watch over a running program saw."""
 
+import json
 import logging
 import math
 import os
@@ -196,6 +197,11 @@ class Stalls(Result):
         return self.read().idle
 
     @property
+    def number(self) -> int:
+        """The process as the system has it; 0 if nothing was logged."""
+        return self.pid or next(iter(self.log.read() if self.log else ()), 0)
+
+    @property
     def processes(self) -> "list[Stalls]":
         if self.log is None or self.pid:
             return []
@@ -386,6 +392,50 @@ class Stalls(Result):
             "unwatched": len(self.unwatched),
             "warnings": self.warnings(),
         }
+
+    def to_trace(self) -> dict[str, Any]:
+        """
+        The stalls over time in the format of Chrome's traces, which Perfetto, ``chrome://tracing`` and speedscope open.
+
+        Returns
+        -------
+        dict
+            For JSON: an event for each stall, by process and thread, in microseconds since the program's watch began.
+        """
+        events: list[dict[str, Any]] = []
+        zero = self.read().start
+        for process in [self, *self.processes]:
+            pid = process.number
+            named = {"name": "process_name", "ph": "M", "pid": pid, "tid": 0, "args": {"name": process.program}}
+            threads: dict[str, int] = {}
+            events.append(named)
+            for stall in process.stalls:
+                lane = stall.thread or stall.label
+                events.append(
+                    {
+                        "name": str(stall.caller or stall.place or stall.label),
+                        "cat": stall.label,
+                        "ph": "X",
+                        "ts": 1e6 * (stall.begin + process.read().start - zero),
+                        "dur": 1e6 * stall.seconds,
+                        "pid": pid,
+                        "tid": threads.setdefault(lane, len(threads) + 1),
+                        "args": {
+                            **({"task": stall.task} if stall.task else {}),
+                            **({"callee": stall.callee} if stall.callee else {}),
+                            "stack": [f"{place} {place.function}" for place in stall.stack],
+                        },
+                    }
+                )
+            events += [
+                {"name": "thread_name", "ph": "M", "pid": pid, "tid": tid, "args": {"name": name}}
+                for name, tid in threads.items()
+            ]
+        return {"traceEvents": events, "displayTimeUnit": "ms"}
+
+    def save_trace(self, path: str | Path) -> None:
+        """Write `to_trace` to a file."""
+        Path(path).write_text(json.dumps(self.to_trace()), encoding="utf-8")
 
     def draw(self, figure: "Figure") -> None:
         """Above how long each stall was, below which line it was, or which cause."""

@@ -439,7 +439,7 @@ def test_a_result_is_a_table_a_plot_and_json(big):
     written = json.loads(json.dumps(watch.to_dict()))
     assert written == watch.to_dict()
     assert (written["schema"], written["schema_version"]) == ("pycrust.bench.stalls", 1)
-    assert set(written["labels"]) == {"held", "contention", "gc", "no core", "unknown"}
+    assert set(written["labels"]) == {"held", "contention", "gc", "fork", "no core", "unknown"}
     assert written["watch"]["coverage"] == watch.watch.coverage
     above, below = watch.plot(Figure())
     assert "seconds" in below.get_xlabel()

@@ -6,17 +6,16 @@ NumPy, for which it may want to set variables first.
 """
 
 
-def in_a_subinterpreter():
-    try:
-        import _interpreters
-    except ImportError:  # before Python 3.13
-        import _xxsubinterpreters as _interpreters
-    return _interpreters.get_current() != _interpreters.get_main()
-
-
 def watch_the_program():
     import os
     import sys
+
+    def in_a_subinterpreter():
+        try:
+            import _interpreters
+        except ImportError:  # before Python 3.13
+            import _xxsubinterpreters as _interpreters
+        return _interpreters.get_current() != _interpreters.get_main()
 
     sys.path.remove(os.path.dirname(__file__))
     del sys.modules["sitecustomize"]
@@ -70,6 +69,6 @@ except Exception as error:
     import sys
 
     print(f"pycrust: this program is not watched: {error}", file=sys.stderr)
-del watch_the_program, in_a_subinterpreter
+del watch_the_program
 
 import sitecustomize  # noqa: E402, F401  # the one that this one hides; without one the ImportError is as always
