@@ -1344,6 +1344,39 @@ void pc_forward_end(void)
     witness = 0;
 }
 
+/* ---- a crash
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+static const int fatal[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+enum { FATAL = sizeof fatal / sizeof fatal[0] };
+static struct sigaction before_fatal[FATAL];
+static const char *_Atomic last_words;
+
+static void say_last_words(int signum)
+{
+    const char *text = last_words;
+    if (text != NULL) {
+        ssize_t written = write(2, text, strlen(text));
+        (void)written;
+    }
+    for (int k = 0; k < FATAL; k++) { /* then as it would have died without */
+        sigaction(fatal[k], &before_fatal[k], NULL);
+    }
+    raise(signum);
+}
+
+void pc_last_words(const char *text)
+{
+    struct sigaction action = {.sa_handler = say_last_words, .sa_flags = SA_ONSTACK | SA_NODEFER};
+    int was = last_words != NULL;
+    last_words = text;
+    for (int k = 0; k < FATAL && was != (text != NULL); k++) {
+        sigaction(fatal[k], text != NULL ? &action : &before_fatal[k],
+                  text != NULL ? &before_fatal[k] : NULL);
+    }
+}
+
 #else /* not Linux: pc_gil_find says so, and nothing below is ever called */
 
 pc_watch *pc_watch_new(const pc_gil *gil, double over)
@@ -1388,6 +1421,7 @@ ABSENT(void, pc_watch_figures, (pc_watch * watch, pc_figures *figures, int reset
 ABSENT(void, pc_forward_begin, (uint64_t signums), )
 ABSENT(void, pc_forward_to, (int pid), )
 ABSENT(void, pc_forward_end, (void), )
+ABSENT(void, pc_last_words, (const char *text), )
 ABSENT(int, pc_readable, (const void *bytes), 0)
 ABSENT(int, pc_gettid, (void), 0)
 ABSENT(int, pc_is_locked, (const pc_gil *gil), 0)

@@ -135,6 +135,10 @@ void pc_forward_begin(uint64_t signums);
 void pc_forward_to(int pid);
 void pc_forward_end(void);
 
+/* Should the process die of a fault, or by abort, write this to stderr before; NULL: no longer. The
+ * text stays where it is. */
+void pc_last_words(const char *text);
+
 /* Can these bytes be read? */
 int pc_readable(const void *bytes);
 /* The calling thread, as the system has it. */

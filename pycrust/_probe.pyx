@@ -83,6 +83,7 @@ cdef extern from "watch.h" nogil:
     void pc_forward_begin(uint64_t signums)
     void pc_forward_to(int pid)
     void pc_forward_end()
+    void pc_last_words(const char *text)
     int pc_readable(const void *bytes)
     int pc_gettid()
     int pc_is_locked(const pc_gil *gil)
@@ -738,3 +739,17 @@ def forward_to(int pid):
 def forward_end():
     """They are this process's again."""
     pc_forward_end()
+
+
+# ---- a crash --------------------------------------------------------------------------
+
+cdef bytes the_last_words = b""  # kept: C has a pointer to it
+
+
+def last_words(bytes text=b""):
+    """What to write to stderr if the process dies of a fault; b"": nothing any more."""
+    global the_last_words
+    pc_last_words(NULL)
+    the_last_words = text
+    if text:
+        pc_last_words(the_last_words)
