@@ -111,7 +111,7 @@ def to_opentelemetry(tracer: Any = None) -> Callable[[Stall], None]:
     def span(stall: Stall) -> None:
         end = time.time_ns()
         place = stall.caller or stall.place
-        attributes = {"gil.cause": stall.label, "thread.name": stall.thread}
+        attributes: dict[str, str | int] = {"gil.cause": stall.label, "thread.name": stall.thread}
         if place is not None:
             attributes |= {"code.filepath": place.file, "code.lineno": place.line, "code.function": place.function}
         begin = end - round(1e9 * stall.seconds)

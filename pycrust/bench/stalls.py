@@ -259,7 +259,7 @@ class Stalls(Result):
             notes=[*(f"{label}: {MEANING[label]}." for label in labels), *self.coverage()],
             warnings=self.warnings(),
         )
-        others = [
+        others: list[list[Cell | str]] = [
             [Cell(line.title(), "\n".join(line.small())), line.who(), *figures_of(line.stalls)]
             for label in (GC, FORK)
             for line in lines_of(stall for stall in self.stalls if stall.label == label)

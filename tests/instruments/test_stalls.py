@@ -1094,7 +1094,7 @@ def test_a_signal_before_the_program_has_started(python):
                 os.kill(os.getpid(), signal.SIGTERM)
                 super().__init__(*args, **kwargs)
         subprocess.Popen = Late
-        print(run([sys.executable, "-c", "import time; time.sleep(30)"], dict(os.environ)))
+        print(run([sys.executable, "-c", "import time; time.sleep(30)"], dict(os.environ))[1])
         """
     )
     assert done.stdout == f"{-signal.SIGTERM}\n", done.stderr

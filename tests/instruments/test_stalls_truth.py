@@ -87,28 +87,28 @@ def test_four_workers_that_hold_in_turn(report, hold):
 
 def test_who_has_given_the_gil_away_writes_no_traceback(report):
     """
-    A signal that comes after the hold would find an innocent line: here each holder sleeps, without the GIL, right after.
-    Signals are late if the holder has no core: so there are more of them than cores.
+    Here the signal comes late by construction: it is blocked during the hold, and let through when the GIL has just been
+    released, within a call on an innocent line. A comparison does not look whether it is asked for the GIL: a call would.
     """
     lines, _, written, text = report(
         """
-        import threading, time, pycrust
+        import ctypes, signal
+        libc = ctypes.CDLL(None)  # whose calls release the GIL
+        mask = (ctypes.c_uint64 * 16)(1 << (signal.SIGURG - 1))
+        big = list(range(10_000_000))
 
-        def work():
-            for _ in range(12):
-                pycrust.sum_of_squares(10**8)
-                time.sleep(0.03)
+        def hold():
+            -1 in big
+            libc.pthread_sigmask(signal.SIG_UNBLOCK, mask, None)
 
-        threads = [threading.Thread(target=work) for _ in range(6)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        for _ in range(8):
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGURG})
+            hold()
         """
     )
-    assert "time.sleep" not in {line["source"].partition("(")[0] for line in written["lines"]}, text
-    frames = {lines[frame["line"]].strip() for stall in written["stalls"] for frame in stall["stack"][:1]}
-    assert frames <= {"pycrust.sum_of_squares(10**8)", ""}, text
+    assert any(stall["label"] == "held" for stall in written["stalls"]), text
+    named = {lines[frame["line"]].strip() for stall in written["stalls"] for frame in stall["stack"][:1]}
+    assert not any("libc.pthread_sigmask" in line for line in named), text
 
 
 # ---- callers ------------------------------------------------------------------------------
@@ -246,16 +246,21 @@ def test_a_fork_stops_all_threads(report, until):
             return end - start
         print([fork() for _ in range(4)])
     """
-    _, printed, written, text = report(program)
-    took = json.loads(printed)
-    forks = [stall for stall in written["stalls"] if stall["label"] == "fork"]
+
+    def forks(found):
+        return [stall for stall in found[2]["stalls"] if stall["label"] == "fork"]
+
+    def took(found):
+        return json.loads(found[1])
+
+    found = until(lambda found: forks(found) or max(took(found)) < 0.06, lambda: report(program))
     # What is within the hooks is a part of what the program sees.
-    assert len(forks) <= sum(seconds >= 0.02 for seconds in took)
-    assert sum(stall["seconds"] for stall in forks) <= sum(took)
-    if not forks:
+    assert len(forks(found)) <= sum(seconds >= 0.02 for seconds in took(found))
+    assert sum(stall["seconds"] for stall in forks(found)) <= sum(took(found))
+    if not forks(found):
         pytest.skip("forks are too fast here to count")
-    assert {(frame["line"], frame["function"]) for fork in forks for frame in fork["stack"][:1]} == {(6, "fork")}
-    assert "pid = os.fork()" in text
+    assert {(frame["line"], frame["function"]) for fork in forks(found) for frame in fork["stack"][:1]} == {(6, "fork")}
+    assert "pid = os.fork()" in found[3]
 
 
 @pytest.mark.slow
