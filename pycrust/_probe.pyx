@@ -642,7 +642,11 @@ cdef void name_task(pc_stall *stall, unsigned long ident) noexcept:
             return
         for loop, task in dict(tasks.__dict__["_current_tasks"]).items():
             if type_name(task) == "_asyncio.Task" and loop.__dict__.get("_thread_id") == ident:
-                copy_object(stall.task, sizeof(stall.task), task.get_name())
+                name = task.get_name()
+                coroutine = task.get_coro()
+                if name.startswith("Task-") and type_name(coroutine) == "coroutine":  # nobody gave it a name
+                    name = coroutine.__qualname__
+                copy_object(stall.task, sizeof(stall.task), name)
     except Exception:
         pass
 

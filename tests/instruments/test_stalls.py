@@ -1251,7 +1251,7 @@ def test_a_hold_that_never_ends_is_told_while_it_lasts(script, end):
 @needs_watch
 @pytest.mark.slow
 def test_a_service_and_the_handler_that_freezes_it(script, tmp_path, until):
-    """uvicorn on loopback, clients in threads: one of its handlers holds the GIL for 200 ms."""
+    """uvicorn on loopback, clients in threads: two of its handlers hold the GIL for 200 ms."""
     pytest.importorskip("uvicorn")
     script(
         """
@@ -1269,13 +1269,16 @@ def test_a_service_and_the_handler_that_freezes_it(script, tmp_path, until):
             total = sum_of_squares(3 * 10**9)
             return str(total)
 
+        async def export():
+            return str(sum_of_squares(3 * 10**9))
+
         async def right():
             return str(await asyncio.to_thread(threadable_sum_of_squares, 3 * 10**9))
 
         async def app(scope, receive, send):
             if scope["type"] != "http":
                 return
-            body = await {"/": page, "/report": report, "/right": right}[scope["path"]]()
+            body = await {"/": page, "/report": report, "/export": export, "/right": right}[scope["path"]]()
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": body.encode()})
         """,
@@ -1291,7 +1294,7 @@ def test_a_service_and_the_handler_that_freezes_it(script, tmp_path, until):
         )  # fmt: skip
         try:
             port = next(int(found[1]) for line in server.stderr if (found := re.search(r"127\.0\.0\.1:(\d+)", line)))
-            load(port, [*["/"] * 100, "/report", "/right", "/report"])
+            load(port, [*["/"] * 100, "/report", "/right", "/report", "/export"])
             os.killpg(server.pid, signal.SIGINT)
             _, report = server.communicate(timeout=60)
         finally:
@@ -1299,12 +1302,13 @@ def test_a_service_and_the_handler_that_freezes_it(script, tmp_path, until):
                 os.killpg(server.pid, signal.SIGKILL)
         written = json.loads((tmp_path / "out.json").read_text())
         mine = [line for line in written["lines"] if line["file"].endswith("service.py")]
-        assert {(line["line"], line["function"]) for line in mine} <= {(13, "report")}, report
+        assert {(line["line"], line["function"]) for line in mine} <= {(13, "report"), (17, "export")}, report
         return mine, report
 
-    (line,), report = until(lambda found: found[0], serve)
-    assert "service.py:13 report" in report, report
-    assert 1 <= line["count"] <= 8 and line["threadable"] == "pycrust:sum_of_squares"
+    lines, report = until(lambda found: len(found[0]) == 2, serve)
+    assert "service.py:13 report" in report and "service.py:17 export" in report, report
+    for line in lines:
+        assert 1 <= line["count"] <= 8 and line["threadable"] == "pycrust:sum_of_squares"
 
 
 def load(port, paths, clients=4):

@@ -85,32 +85,6 @@ def test_four_workers_that_hold_in_turn(report, hold):
     assert f"{waited['rest']:.2f} s not attributed" in text
 
 
-def test_who_has_given_the_gil_away_writes_no_traceback(report):
-    """
-    Here the signal comes late by construction: it is blocked during the hold, and let through when the GIL has just been
-    released, within a call on an innocent line. A comparison does not look whether it is asked for the GIL: a call would.
-    """
-    lines, _, written, text = report(
-        """
-        import ctypes, signal
-        libc = ctypes.CDLL(None)  # whose calls release the GIL
-        mask = (ctypes.c_uint64 * 16)(1 << (signal.SIGURG - 1))
-        big = list(range(10_000_000))
-
-        def hold():
-            -1 in big
-            libc.pthread_sigmask(signal.SIG_UNBLOCK, mask, None)
-
-        for _ in range(8):
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGURG})
-            hold()
-        """
-    )
-    assert any(stall["label"] == "held" for stall in written["stalls"]), text
-    named = {lines[frame["line"]].strip() for stall in written["stalls"] for frame in stall["stack"][:1]}
-    assert not any("libc.pthread_sigmask" in line for line in named), text
-
-
 # ---- callers ------------------------------------------------------------------------------
 
 
@@ -157,6 +131,7 @@ def test_callers_are_told_apart(report, until):
 @pytest.mark.parametrize(
     ("code", "callee", "task"),
     [
+        ("asyncio.run(without_a_name())", "", "without_a_name"),
         ("with ThreadPoolExecutor(1) as pool: pool.submit(sum_of_squares, n).result()", "sum_of_squares", ""),
         ("threading.Thread(target=partial(sum_of_squares, n)).start()", "sum_of_squares", ""),
         ("asyncio.run(in_a_thread())", "sum_of_squares", ""),
@@ -183,6 +158,9 @@ def test_what_a_pool_runs_and_tasks_have_names(report, until, code, callee, task
         async def in_a_thread():
             await asyncio.to_thread(sum_of_squares, n)
 
+        async def without_a_name():
+            sum_of_squares(n)
+
         async def on_the_loop():
             async def work():
                 sum_of_squares(n)
@@ -200,7 +178,7 @@ def test_what_a_pool_runs_and_tasks_have_names(report, until, code, callee, task
     if callee or task:
         found = until(lambda found: (callee, task) in names(found), lambda: report(program))
         assert names(found) == {(callee, task)}, found[3]
-        assert ("sum_of_squares, run by a thread" if callee else "task the task") in found[3]
+        assert ("sum_of_squares, run by a thread" if callee else f"task {task}") in found[3]
     else:
         assert report(program)[1] == ""
 
@@ -235,7 +213,7 @@ def test_a_fork_stops_all_threads(report, until):
     """The program times its forks itself."""
     program = """
         import os, time
-        ballast = bytearray(800_000_000)
+        ballast = bytearray(b"x") * 1_000_000_000
         def fork():
             start = time.perf_counter()
             pid = os.fork()
@@ -253,7 +231,7 @@ def test_a_fork_stops_all_threads(report, until):
     def took(found):
         return json.loads(found[1])
 
-    found = until(lambda found: forks(found) or max(took(found)) < 0.06, lambda: report(program))
+    found = until(lambda found: forks(found) or max(took(found)) < 0.05, lambda: report(program))
     # What is within the hooks is a part of what the program sees.
     assert len(forks(found)) <= sum(seconds >= 0.02 for seconds in took(found))
     assert sum(stall["seconds"] for stall in forks(found)) <= sum(took(found))
