@@ -8,6 +8,7 @@ import select
 import signal as signals
 import subprocess
 import sys
+import textwrap
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -101,7 +102,7 @@ class Line(NamedTuple):
         collecting = math.fsum(stall.collecting for stall in self.stalls)
         if collecting > 0.1 * self.total and self.stalls[0].label == HELD:
             small.append(f"{seconds_in_words(collecting)} of it by garbage collections within")
-        return [text for text in small if text]
+        return [textwrap.shorten(text, WIDTH, placeholder=" …") for text in small if text]
 
     def who(self) -> str:
         """Its threads and tasks, as far as there is room."""
@@ -130,6 +131,9 @@ class Line(NamedTuple):
             "total": self.total,
             "threadable": self.try_threadable(),
         }
+
+
+WIDTH = 76  # of what stands below a line: a table is to fit 120 columns
 
 
 def lines_of(stalls: Iterable[Stall]) -> list[Line]:
@@ -443,7 +447,7 @@ class Stalls(Result):
         worst = self.lines[: len(LINE_COLOURS)]
         known = {id(stall) for line in worst for stall in line.stalls}
         lanes = [
-            (f"{line.place}\n{line.place.function}", line.stalls, colour)
+            (line.title().replace(" ", "\n", 1), line.stalls, colour)
             for line, colour in zip(worst, LINE_COLOURS, strict=False)
         ]
         lanes += [("other lines", [stall for stall in self.held if id(stall) not in known], plots.BLACK)]

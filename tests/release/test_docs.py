@@ -54,7 +54,8 @@ def results():
     yield compare(table.to_dict(), table.to_dict())
     # Made by hand: not every system can be watched.
     figures = Figures(**dict.fromkeys(Figures._fields, 1))
-    stall = Stall(0.5, 0.1, HELD, "MainThread", (Place("app.py", 7, "handler"),), "during")
+    stack = (Place("/lib/python3.11/json/encoder.py", 1, "encode"), Place("app.py", 7, "handler"))
+    stall = Stall(0.5, 0.1, HELD, "MainThread", stack, "during")
     record = Record(stalls=[stall], watch=figures, idle=figures)
     yield Stalls(record=record, tests=[(0.0, "test_app.py::test_it")])
 
