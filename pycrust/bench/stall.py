@@ -383,7 +383,8 @@ class Record:
         stalls = [replace(stall, waited=seen.seconds) for stall in self.told(self.others)]
         if last.label in (HELD, GC) or not stalls:
             stalls.append(last)
-        delay = seen.delay if stalls[-1].label in (HELD, GC) else 0.0
+        rest = seen.seconds - sum(stall.seconds + stall.missing for stall in stalls)
+        delay = max(0.0, min(seen.delay, rest)) if stalls[-1].label in (HELD, GC) else 0.0
         self.stalls.extend(sorted(stalls, key=attrgetter("begin")))
         return replace(self, lasting=None, others=(), waited=self.waited + seen.seconds, delayed=self.delayed + delay)
 

@@ -808,6 +808,28 @@ def test_what_was_logged_is_read():
     assert len(result.stalls) == 2  # and that one is none that lasts any more
 
 
+def test_what_was_waited_is_attributed_once():
+    """A wait of 4 s: two held it, one of them without a core for a while; then the one that waited had none."""
+    from pycrust.bench import Stalls
+
+    def record(what, seen):
+        return json.dumps({what: seen, "pid": 7}).encode() + b"\n"
+
+    first = seen(begin=10.0, seconds=1.0, before=0.0, watched=1.0, cpu=1.0, ident=3, thread="", late=0.0)
+    last = seen(begin=10.0, seconds=4.0, offset=1.0, before=0.0, watched=2.0, cpu=1.5, delay=3.0, switches=3)
+    names = json.dumps({"names": [0, "", 3, "first"], "pid": 7}).encode() + b"\n"
+    log = record("also", first) + names + record("stall", last)
+    result = Stalls(over=0.02, log=Log(lambda start: log[start:], 0.02))
+    assert [(stall.begin, stall.seconds, stall.thread, stall.missing, stall.waited) for stall in result.stalls] == [
+        (10.0, 1.0, "first", 0.0, 4.0), (11.0, 1.5, "MainThread", 0.5, 4.0),
+    ]  # fmt: skip
+    # Of the 3 s for which it had no core, those count that nobody else held the GIL.
+    assert result.waited == {"in_all": 4.0, "held": 2.5, "others": 1.5, "rest": 0.0}
+    assert "4.00 s in all: 2.50 s a known line or a collection, 1.50 s contention" in str(result)
+    log += record("stall", last._replace(begin=20.0, delay=0.0, tracebacks=""))  # nobody knows on which line
+    assert result.waited == {"in_all": 8.0, "held": 2.5, "others": 2.0, "rest": 3.5}
+
+
 # ---- what a program would notice of being watched, if it were done otherwise -----------------
 
 
