@@ -59,16 +59,18 @@ static void find_rows(lane_job *job)
 
 /* ---- tiles ----------------------------------------------------------------------- */
 
-/* Numbers in a tile, unless it has the least number of columns. */
-enum { TILE = 2048, NARROWEST = 8, MOST_IN_TILE = NARROWEST * LANE_ROWS };
+/* Bytes of a tile and its mask: the longest sums have LANE_STEP columns of 8 bytes. */
+enum { TILE = LANE_STEP * LANE_ROWS * (sizeof(double) + 1) };
 
-/* A tile and its mask fit the workspace. */
-typedef char
-    tile_fits[PC_MIN_SUMS * sizeof(pc_tile_sum) >= MOST_IN_TILE * (sizeof(double) + 1) ? 1 : -1];
+/* It fits the workspace. */
+typedef char tile_fits[PC_MIN_SUMS * sizeof(pc_tile_sum) >= TILE ? 1 : -1];
 
-/* The longest sums for which outputs that are not adjacent are copied to a tile: for longer ones
- * a bounded sum of each is faster. */
-enum { MOST_COPIED = 128 };
+/* Longer sums are faster one by one: floats in bounded sums, and integers that would have to be
+ * copied to a tile. Measured with each type on Zen 3 (AVX2). */
+static size_t most_rows(const pc_array *a, int side_by_side)
+{
+    return side_by_side || is_float(a->type) ? LANE_ROWS : LANE_ROWS / 2;
+}
 
 /* `count` columns of `rows` elements, `stride` bytes apart, into one of `pitch` columns. */
 #define GATHER(type)                                                                               \
@@ -165,7 +167,7 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
     job->kernels = pc_kernels_in_use();
     job->sum = job->kernels->lane_sums[masked][array->type][sums];
     if (!job->sum || array->components != 1 || array->repeat != 1 || length < 1 ||
-        length > (side_by_side ? LANE_ROWS : MOST_COPIED) || outputs < 2 || spec->ddof_bits > 16 ||
+        length > most_rows(array, side_by_side) || outputs < 2 || spec->ddof_bits > 16 ||
         spec->ddof >> 40)
         return 0;
     job->spec = lane_spec_of(spec, length, masked);
@@ -184,8 +186,8 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
     job->from.row = job->row;
     job->from.mask = NULL;
     find_rows(job);
-    job->contiguous = array->reduced == 1 && size_of_type[array->type] == sizeof(double) &&
-                      array->axis[array->kept].stride == (ptrdiff_t)sizeof(double);
+    job->contiguous = array->reduced == 1 &&
+                      array->axis[array->kept].stride == (ptrdiff_t)size_of_type[array->type];
     go_to(job, first);
     return 1;
 }
@@ -214,22 +216,23 @@ size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_C
         return columns;
     }
 
-    char *tile = (char *)workspace, *mask = tile + MOST_IN_TILE * sizeof(double);
     struct {
         ptrdiff_t out;
         size_t first;
     } run[LANE_COLUMNS + 1];
     ptrdiff_t tile_row[LANE_ROWS];
     const size_t rows = from.rows;
-    size_t pitch = TILE / rows, runs = 0, count = 0;
-    pitch = pitch > LANE_COLUMNS ? LANE_COLUMNS : pitch < NARROWEST ? NARROWEST : pitch - pitch % 8;
+    size_t pitch = TILE / (size + 1) / rows, runs = 0, count = 0;
+    pitch = pitch > LANE_COLUMNS ? LANE_COLUMNS : pitch - pitch % width;
+    char *tile = (char *)workspace, *mask = tile + pitch * rows * size;
     most = most < pitch ? most : pitch;
     for (size_t n; count < most; count += n) {
         left = a->kept ? across->length - job->index[a->kept - 1] : 1;
         n = most - count < left ? most - count : left;
         if (job->contiguous)
-            job->kernels->transpose_columns(tile + count * size, pitch, a->data + job->data,
-                                            across->stride, n, rows);
+            (size == sizeof(double) ? job->kernels->transpose_columns
+                                    : job->kernels->transpose_narrow[size / 2])(
+                tile + count * size, pitch, a->data + job->data, across->stride, n, rows);
         else
             gather(tile + count * size, pitch, a->data + job->data, across->stride, n, job->row,
                    rows, size);
@@ -241,10 +244,12 @@ size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_C
         advance(job, n);
     }
     from.columns = (count + width - 1) / width * width;
-    for (size_t r = 0; r < rows; r++) {
-        memset(tile + (r * pitch + count) * size, 0, (from.columns - count) * size);
-        memset(mask + r * pitch + count, 1, from.columns - count);
+    const size_t padding = from.columns - count;
+    for (size_t r = 0; r < rows; r++)
         tile_row[r] = (ptrdiff_t)(r * pitch * size);
+    for (size_t r = 0; padding && r < rows; r++) {
+        memset(tile + (r * pitch + count) * size, 0, padding * size);
+        memset(mask + r * pitch + count, 1, padding);
     }
     if (a->swapped)
         swap_bytes(tile, size, (rows - 1) * pitch + count);

@@ -184,6 +184,10 @@ typedef struct {
      * contiguous rows, `pitch` numbers apart. */
     void (*transpose_columns)(char *to, size_t pitch, const char *from, ptrdiff_t stride,
                               size_t count, size_t rows);
+
+    /* The same for numbers of 1, 2 and 4 bytes. */
+    void (*transpose_narrow[3])(char *to, size_t pitch, const char *from, ptrdiff_t stride,
+                                size_t count, size_t rows);
 } pc_kernels;
 
 extern const pc_kernels pc_kernels_portable;

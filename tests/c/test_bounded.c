@@ -304,8 +304,8 @@ static void test_columns(long count)
                columns = rows < 220 && below(20) == 0 ? PC_TILE : 8 * (1 + (size_t)below(4)),
                width = columns + (size_t)below(3);
         const pc_statistic statistic = some_result();
-        char *x = before_a_page.data + (MOST * sizeof(double) -
-                                        ((rows - 1) * width + columns) * sizes[type]);
+        char *x = before_a_page.data +
+                  (MOST * sizeof(double) - ((rows - 1) * width + columns) * sizes[type]);
         fill(x, type, (rows - 1) * width + columns);
         for (size_t c = 0; c < columns; c++)
             clear_both(&bounded_columns[c].total, &exact_columns[c].total, statistic);
@@ -683,10 +683,8 @@ static void test_skipping(const pc_kernels *kernels, long count)
             if (number.special & PC_NAN)
                 memset(zeroed + j * stride, 0, size);
         }
-        const size_t done =
-            kernels->nanbounded[both][which](x, (ptrdiff_t)stride, n, k, &found);
-        CHECK(done ==
-              kernels->bounded[both][which](zeroed, (ptrdiff_t)stride, n, k, &expected));
+        const size_t done = kernels->nanbounded[both][which](x, (ptrdiff_t)stride, n, k, &found);
+        CHECK(done == kernels->bounded[both][which](zeroed, (ptrdiff_t)stride, n, k, &expected));
         for (size_t j = 0; j < done; j++)
             missing += memcmp(x + j * stride, zeroed + j * stride, size) != 0;
         CHECK(found.missing == missing && expected.missing == 0);
@@ -707,8 +705,7 @@ static void test_skipping_columns(const pc_kernels *kernels, long count)
         const int both = (int)below(2), which = (int)(type - PC_FLOAT16);
         const size_t size = sizes[type], rows = 1 + (size_t)below(40),
                      columns = 8 * (1 + (size_t)below(BOUNDED_STRIP / 8)),
-                     width = columns + (size_t)below(3),
-                     numbers = (rows - 1) * width + columns;
+                     width = columns + (size_t)below(3), numbers = (rows - 1) * width + columns;
         char *x = before_a_page.data + MOST * sizeof(double) - numbers * size;
         int k[BOUNDED_STRIP];
         column_sums found, expected;
@@ -732,8 +729,8 @@ static void test_skipping_columns(const pc_kernels *kernels, long count)
         for (size_t c = 0; c < columns; c++) {
             uint64_t missing = 0;
             for (size_t r = 0; r < rows; r++)
-                missing += memcmp(x + (r * width + c) * size, zeroed + (r * width + c) * size,
-                                  size) != 0;
+                missing +=
+                    memcmp(x + (r * width + c) * size, zeroed + (r * width + c) * size, size) != 0;
             CHECK(found.missing[c] == missing && expected.missing[c] == 0);
             CHECK(bits_of(found.s[c]) == bits_of(expected.s[c]) &&
                   bits_of(found.t[c]) == bits_of(expected.t[c]));

@@ -289,24 +289,27 @@ static void test_masked(const pc_kernels *kernels)
     }
 }
 
-/* Columns of 8 bytes an item, as they are and no farther. */
+/* Columns as they are and no farther, of numbers of each size. */
 static void test_transpose(const pc_kernels *kernels)
 {
     enum { MOST = 40 };
-    static uint64_t made_[MOST * MOST];
-    const size_t count = (size_t)below(MOST - 3), rows = 1 + (size_t)below(MOST),
-                 pitch = count + (size_t)below(4), apart = rows + (size_t)below(3),
-                 bytes = count ? ((count - 1) * apart + rows) * 8 : 0;
-    char *x = cells_at[1].data + CELLS * 8 - bytes;
-    for (size_t k = 0; k < bytes / 8; k++)
-        store_bits(x + 8 * k, 8, random64());
-    memset(made_, 0x55, sizeof made_);
-    kernels->transpose_columns((char *)made_, pitch, x, (ptrdiff_t)(8 * apart), count, rows);
+    static char to[MOST * MOST * 8];
+    const size_t size = (size_t)1 << below(4), count = (size_t)below(MOST - 3),
+                 rows = 1 + (size_t)below(below(2) ? MOST : 5), pitch = count + (size_t)below(4),
+                 apart = rows + (size_t)(below(2) * below(3)),
+                 items = count ? (count - 1) * apart + rows : 0;
+    const int at_end = (int)below(2);
+    char *x = cells_at[at_end].data + (at_end ? CELLS * 8 - items * size : 0);
+    for (size_t k = 0; k < items; k++)
+        store_bits(x + size * k, size, random64());
+    memset(to, 0x55, sizeof to);
+    (size == 8 ? kernels->transpose_columns : kernels->transpose_narrow[size / 2])(
+        to, pitch, x, (ptrdiff_t)(size * apart), count, rows);
     for (size_t r = 0; r < MOST; r++)
         for (size_t c = 0; c < pitch && r * pitch + c < MOST * MOST; c++)
-            CHECK(made_[r * pitch + c] == (r < rows && c < count
-                                               ? load_bits(x + 8 * (c * apart + r), 8)
-                                               : UINT64_C(0x5555555555555555)));
+            CHECK(load_bits(to + (r * pitch + c) * size, size) ==
+                  (r < rows && c < count ? load_bits(x + size * (c * apart + r), size)
+                                         : UINT64_C(0x5555555555555555) >> (64 - 8 * size)));
 }
 
 static size_t random_depth(void)

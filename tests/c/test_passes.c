@@ -91,7 +91,10 @@ COUNT_BOUNDED(1, 1)
 COUNT_BOUNDED(1, 2)
 #define OF_BOUNDED(name)                                                                           \
     {                                                                                              \
-        {name##_00, name##_01, name##_02}, {name##_10, name##_11, name##_12}                       \
+        {name##_00, name##_01, name##_02},                                                         \
+        {                                                                                          \
+            name##_10, name##_11, name##_12                                                        \
+        }                                                                                          \
     }
 
 /* Of numbers alone, squares, both. */
@@ -114,26 +117,23 @@ COUNT_LANES(PC_INT16)
 COUNT_LANES(PC_FLOAT32)
 COUNT_LANES(PC_FLOAT64)
 #define OF_LANES(masked, type)                                                                     \
-    {                                                                                              \
-        lanes_##masked##type##0, lanes_##masked##type##1, lanes_##masked##type##2                  \
-    }
+    {lanes_##masked##type##0, lanes_##masked##type##1, lanes_##masked##type##2}
 
 const pc_kernels *__wrap_pc_kernels_in_use(void)
 {
     static pc_kernels counting;
-    static const pc_kernels all = {
-        .squares_of_integers = OF_INTEGERS(squares_of_),
-        .sum_of_integers = OF_INTEGERS(sum_of_),
-        .bounded = OF_BOUNDED(bounded),
-        .nanbounded = OF_BOUNDED(nanbounded),
-        .bounded_columns = OF_BOUNDED(bounded_columns),
-        .nanbounded_columns = OF_BOUNDED(nanbounded_columns),
-        .lane_sums = {{[PC_INT16] = OF_LANES(0, PC_INT16),
-                       [PC_FLOAT32] = OF_LANES(0, PC_FLOAT32),
-                       [PC_FLOAT64] = OF_LANES(0, PC_FLOAT64)},
-                      {[PC_INT16] = OF_LANES(1, PC_INT16),
-                       [PC_FLOAT32] = OF_LANES(1, PC_FLOAT32),
-                       [PC_FLOAT64] = OF_LANES(1, PC_FLOAT64)}}};
+    static const pc_kernels all = {.squares_of_integers = OF_INTEGERS(squares_of_),
+                                   .sum_of_integers = OF_INTEGERS(sum_of_),
+                                   .bounded = OF_BOUNDED(bounded),
+                                   .nanbounded = OF_BOUNDED(nanbounded),
+                                   .bounded_columns = OF_BOUNDED(bounded_columns),
+                                   .nanbounded_columns = OF_BOUNDED(nanbounded_columns),
+                                   .lane_sums = {{[PC_INT16] = OF_LANES(0, PC_INT16),
+                                                  [PC_FLOAT32] = OF_LANES(0, PC_FLOAT32),
+                                                  [PC_FLOAT64] = OF_LANES(0, PC_FLOAT64)},
+                                                 {[PC_INT16] = OF_LANES(1, PC_INT16),
+                                                  [PC_FLOAT32] = OF_LANES(1, PC_FLOAT32),
+                                                  [PC_FLOAT64] = OF_LANES(1, PC_FLOAT64)}}};
     real = __real_pc_kernels_in_use();
     counting = *real;
     memcpy(counting.squares_of_integers, all.squares_of_integers, sizeof all.squares_of_integers);
