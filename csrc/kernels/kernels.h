@@ -91,12 +91,14 @@ enum { LANE_COLUMNS = 64, LANE_STEP = 8, LANE_ROWS = 256 };
 
 /* Columns of numbers, a multiple of LANE_STEP; row r begins at x + row[r]. If there is a mask, one
  * byte per number and `mask_pitch` bytes per row, numbers with 0 are left out; and NaN if skip_nan.
- * `difference`: subtract all rows but the first (without mask and squares). */
+ * `difference`: subtract all rows but the first (without mask and squares). `ahead`: how many bytes
+ * beyond each row to prefetch, or 0. */
 typedef struct {
     const char *x, *mask;
     const ptrdiff_t *row;
     size_t rows, columns, mask_pitch;
     int skip_nan, difference;
+    size_t ahead;
 } lane_rows;
 
 /* For each column the sums of the numbers and of the squares, as high + low ([0] + [1]), with an

@@ -309,8 +309,14 @@ static inline __attribute__((always_inline)) void sum_lanes(const lane_rows *fro
             ADD_ROW(1);
             r = 1;
         }
-        for (r++; r < from->rows; r++)
-            ADD_ROW(r);
+        if (from->ahead && first * size % 64 == 0) /* once a cache line */
+            for (r++; r < from->rows; r++) {
+                prefetch(from->x + from->row[r] + first * size, from->ahead);
+                ADD_ROW(r);
+            }
+        else
+            for (r++; r < from->rows; r++)
+                ADD_ROW(r);
         for (size_t k = 0; k < BESIDE; k++) {
             const size_t c = first + k * LANES;
             const vecd grid = of_integers ? splatd(1.0) : grid_of(&all[k], digits),
