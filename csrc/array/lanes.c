@@ -74,7 +74,7 @@ static size_t most_rows(const pc_array *a, int side_by_side)
 
 /* `count` columns of `rows` elements, `stride` bytes apart, into one of `pitch` columns. */
 #define GATHER(type)                                                                               \
-    if (stride == (ptrdiff_t)sizeof(type))                                                         \
+    if (stride == (ptrdiff_t)sizeof(type) && count >= 8)                                           \
         for (size_t r = 0; r < rows; r++)                                                          \
             memcpy(to + r * pitch * sizeof(type), from + row[r], count * sizeof(type));            \
     else                                                                                           \
@@ -209,16 +209,25 @@ size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_C
     size_t left = a->kept ? across->length - job->index[a->kept - 1] : 1;
     left = left < most ? left : most;
 
-    if (across->stride == (ptrdiff_t)size && !a->swapped && !a->mask && left >= 2 * width) {
-        size_t columns = left < LANE_COLUMNS ? left - left % width : LANE_COLUMNS;
-        from.x = a->data + job->data;
-        from.columns = columns;
-        from.ahead = from.rows >= FETCHED_FROM ? columns * size : 0;
-        job->sum(&from, &sums);
-        *all = job->kernels->lane_results(&job->spec, &sums, columns, value, rest, certain);
-        write_results(job->type, value, rest, columns, out + job->out, across->out_stride);
-        advance(job, columns);
-        return columns;
+    if (across->stride == (ptrdiff_t)size && !a->swapped && !a->mask) {
+        /* As they lie. The last ones of an axis are made a multiple of LANE_STEP by those before.
+         */
+        const size_t tiles = (left + LANE_COLUMNS - 1) / LANE_COLUMNS,
+                     columns = ((left + tiles - 1) / tiles + width - 1) / width * width,
+                     again = columns > left ? columns - left : 0, count = columns - again;
+        if (again <= job->index[a->kept - 1]) {
+            const ptrdiff_t data = job->data - (ptrdiff_t)(again * size), to = job->out;
+            advance(job, count);
+            from.x = a->data + data;
+            from.columns = columns;
+            from.ahead = from.rows >= FETCHED_FROM ? job->data - data : 0;
+            job->sum(&from, &sums);
+            *all = job->kernels->lane_results(&job->spec, &sums, columns, value, rest, certain);
+            memmove(certain, certain + again, count * sizeof *certain);
+            write_results(job->type, value + again, rest + again, count, out + to,
+                          across->out_stride);
+            return count;
+        }
     }
 
     struct {

@@ -98,7 +98,7 @@ typedef struct {
     const ptrdiff_t *row;
     size_t rows, columns, mask_pitch;
     int skip_nan, difference;
-    size_t ahead;
+    ptrdiff_t ahead;
 } lane_rows;
 
 /* For each column the sums of the numbers and of the squares, as high + low ([0] + [1]), with an
