@@ -59,20 +59,22 @@ static void find_rows(lane_job *job)
 
 /* ---- tiles ----------------------------------------------------------------------- */
 
-/* Numbers in a tile, unless it has the least number of columns. */
-enum { TILE = 2048, NARROWEST = 8, MOST_IN_TILE = NARROWEST * LANE_ROWS };
+/* Bytes of a tile and its mask: the longest sums have LANE_STEP columns of 8 bytes. */
+enum { TILE = LANE_STEP * LANE_ROWS * (sizeof(double) + 1) };
 
-/* A tile and its mask fit the workspace. */
-typedef char
-    tile_fits[PC_MIN_SUMS * sizeof(pc_tile_sum) >= MOST_IN_TILE * (sizeof(double) + 1) ? 1 : -1];
+/* It fits the workspace. */
+typedef char tile_fits[PC_MIN_SUMS * sizeof(pc_tile_sum) >= TILE ? 1 : -1];
 
-/* The longest sums for which outputs that are not adjacent are copied to a tile: for longer ones
- * a bounded sum of each is faster. */
-enum { MOST_COPIED = 128 };
+/* Longer sums are faster one by one: floats in bounded sums, and integers that would have to be
+ * copied to a tile. Measured with each type on Zen 3 (AVX2). */
+static size_t most_rows(const pc_array *a, int side_by_side)
+{
+    return side_by_side || is_float(a->type) ? LANE_ROWS : LANE_ROWS / 2;
+}
 
 /* `count` columns of `rows` elements, `stride` bytes apart, into one of `pitch` columns. */
 #define GATHER(type)                                                                               \
-    if (stride == (ptrdiff_t)sizeof(type))                                                         \
+    if (stride == (ptrdiff_t)sizeof(type) && count >= 8)                                           \
         for (size_t r = 0; r < rows; r++)                                                          \
             memcpy(to + r * pitch * sizeof(type), from + row[r], count * sizeof(type));            \
     else                                                                                           \
@@ -165,7 +167,7 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
     job->kernels = pc_kernels_in_use();
     job->sum = job->kernels->lane_sums[masked][array->type][sums];
     if (!job->sum || array->components != 1 || array->repeat != 1 || length < 1 ||
-        length > (side_by_side ? LANE_ROWS : MOST_COPIED) || outputs < 2 || spec->ddof_bits > 16 ||
+        length > most_rows(array, side_by_side) || outputs < 2 || spec->ddof_bits > 16 ||
         spec->ddof >> 40)
         return 0;
     job->spec = lane_spec_of(spec, length, masked);
@@ -183,12 +185,16 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
     job->type = spec->type;
     job->from.row = job->row;
     job->from.mask = NULL;
+    job->from.ahead = 0;
     find_rows(job);
-    job->contiguous = array->reduced == 1 && size_of_type[array->type] == sizeof(double) &&
-                      array->axis[array->kept].stride == (ptrdiff_t)sizeof(double);
+    job->contiguous = array->reduced == 1 &&
+                      array->axis[array->kept].stride == (ptrdiff_t)size_of_type[array->type];
     go_to(job, first);
     return 1;
 }
+
+/* From so many rows on hardware no longer fetches ahead in all of them: measured on Zen 3. */
+enum { FETCHED_FROM = 17 };
 
 size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_COLUMNS], int *all,
                   pc_tile_sum *workspace)
@@ -203,33 +209,44 @@ size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_C
     size_t left = a->kept ? across->length - job->index[a->kept - 1] : 1;
     left = left < most ? left : most;
 
-    if (across->stride == (ptrdiff_t)size && !a->swapped && !a->mask && left >= 2 * width) {
-        size_t columns = left < LANE_COLUMNS ? left - left % width : LANE_COLUMNS;
-        from.x = a->data + job->data;
-        from.columns = columns;
-        job->sum(&from, &sums);
-        *all = job->kernels->lane_results(&job->spec, &sums, columns, value, rest, certain);
-        write_results(job->type, value, rest, columns, out + job->out, across->out_stride);
-        advance(job, columns);
-        return columns;
+    if (across->stride == (ptrdiff_t)size && !a->swapped && !a->mask) {
+        /* As they lie. The last ones of an axis are made a multiple of LANE_STEP by those before.
+         */
+        const size_t tiles = (left + LANE_COLUMNS - 1) / LANE_COLUMNS,
+                     columns = ((left + tiles - 1) / tiles + width - 1) / width * width,
+                     again = columns > left ? columns - left : 0, count = columns - again;
+        if (again <= job->index[a->kept - 1]) {
+            const ptrdiff_t data = job->data - (ptrdiff_t)(again * size), to = job->out;
+            advance(job, count);
+            from.x = a->data + data;
+            from.columns = columns;
+            from.ahead = from.rows >= FETCHED_FROM ? job->data - data : 0;
+            job->sum(&from, &sums);
+            *all = job->kernels->lane_results(&job->spec, &sums, columns, value, rest, certain);
+            memmove(certain, certain + again, count * sizeof *certain);
+            write_results(job->type, value + again, rest + again, count, out + to,
+                          across->out_stride);
+            return count;
+        }
     }
 
-    char *tile = (char *)workspace, *mask = tile + MOST_IN_TILE * sizeof(double);
     struct {
         ptrdiff_t out;
         size_t first;
     } run[LANE_COLUMNS + 1];
     ptrdiff_t tile_row[LANE_ROWS];
     const size_t rows = from.rows;
-    size_t pitch = TILE / rows, runs = 0, count = 0;
-    pitch = pitch > LANE_COLUMNS ? LANE_COLUMNS : pitch < NARROWEST ? NARROWEST : pitch - pitch % 8;
+    size_t pitch = TILE / (size + 1) / rows, runs = 0, count = 0;
+    pitch = pitch > LANE_COLUMNS ? LANE_COLUMNS : pitch - pitch % width;
+    char *tile = (char *)workspace, *mask = tile + pitch * rows * size;
     most = most < pitch ? most : pitch;
     for (size_t n; count < most; count += n) {
         left = a->kept ? across->length - job->index[a->kept - 1] : 1;
         n = most - count < left ? most - count : left;
         if (job->contiguous)
-            job->kernels->transpose_columns(tile + count * size, pitch, a->data + job->data,
-                                            across->stride, n, rows);
+            (size == sizeof(double) ? job->kernels->transpose_columns
+                                    : job->kernels->transpose_narrow[size / 2])(
+                tile + count * size, pitch, a->data + job->data, across->stride, n, rows);
         else
             gather(tile + count * size, pitch, a->data + job->data, across->stride, n, job->row,
                    rows, size);
@@ -241,10 +258,12 @@ size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_C
         advance(job, n);
     }
     from.columns = (count + width - 1) / width * width;
-    for (size_t r = 0; r < rows; r++) {
-        memset(tile + (r * pitch + count) * size, 0, (from.columns - count) * size);
-        memset(mask + r * pitch + count, 1, from.columns - count);
+    const size_t padding = from.columns - count;
+    for (size_t r = 0; r < rows; r++)
         tile_row[r] = (ptrdiff_t)(r * pitch * size);
+    for (size_t r = 0; padding && r < rows; r++) {
+        memset(tile + (r * pitch + count) * size, 0, padding * size);
+        memset(mask + r * pitch + count, 1, padding);
     }
     if (a->swapped)
         swap_bytes(tile, size, (rows - 1) * pitch + count);

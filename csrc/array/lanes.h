@@ -11,7 +11,7 @@ typedef struct {
     void (*sum)(const lane_rows *, lane_sums *);
     lane_spec spec;
     pc_type type;   /* of the results */
-    int contiguous; /* the elements of one output: 8 bytes each */
+    int contiguous; /* the elements of one output */
     lane_rows from;
     ptrdiff_t row[LANE_ROWS], mask_row[LANE_ROWS]; /* offsets of the elements of an output */
     size_t index[PC_MAX_AXES];                     /* of the next output, along the kept axes */

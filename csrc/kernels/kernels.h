@@ -91,12 +91,14 @@ enum { LANE_COLUMNS = 64, LANE_STEP = 8, LANE_ROWS = 256 };
 
 /* Columns of numbers, a multiple of LANE_STEP; row r begins at x + row[r]. If there is a mask, one
  * byte per number and `mask_pitch` bytes per row, numbers with 0 are left out; and NaN if skip_nan.
- * `difference`: subtract all rows but the first (without mask and squares). */
+ * `difference`: subtract all rows but the first (without mask and squares). `ahead`: how many bytes
+ * beyond each row to prefetch, or 0. */
 typedef struct {
     const char *x, *mask;
     const ptrdiff_t *row;
     size_t rows, columns, mask_pitch;
     int skip_nan, difference;
+    ptrdiff_t ahead;
 } lane_rows;
 
 /* For each column the sums of the numbers and of the squares, as high + low ([0] + [1]), with an
@@ -184,6 +186,10 @@ typedef struct {
      * contiguous rows, `pitch` numbers apart. */
     void (*transpose_columns)(char *to, size_t pitch, const char *from, ptrdiff_t stride,
                               size_t count, size_t rows);
+
+    /* The same for numbers of 1, 2 and 4 bytes. */
+    void (*transpose_narrow[3])(char *to, size_t pitch, const char *from, ptrdiff_t stride,
+                                size_t count, size_t rows);
 } pc_kernels;
 
 extern const pc_kernels pc_kernels_portable;

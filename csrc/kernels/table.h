@@ -54,6 +54,7 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
     .lane_sums = {OF_TYPES(lanes_of_), OF_TYPES(masked_lanes_of_)},
     .lane_results = finish_lanes,
     .transpose_columns = transpose_columns,
+    .transpose_narrow = {transpose_uint8_t, transpose_uint16_t, transpose_uint32_t},
 #endif
 #endif
 };
