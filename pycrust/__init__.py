@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 try:
     from pycrust._accumulator import Accumulator
     from pycrust._core import simd
+    from pycrust._pairs import average, corrcoef, cov, dot, vecdot
     from pycrust._range import (
         sum_of_squares,
         sum_of_squares_batch,
@@ -44,6 +45,10 @@ def get_include() -> str:
 
 __all__ = [
     "Accumulator",
+    "average",
+    "corrcoef",
+    "cov",
+    "dot",
     "get_include",
     "mean",
     "nanmean",
@@ -60,6 +65,7 @@ __all__ = [
     "sumsq",
     "threadable_sum_of_squares",
     "var",
+    "vecdot",
 ]
 
 # Imported when they are first used: they bring more than NumPy.

@@ -164,9 +164,9 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
     job->array = array;
     job->kernels = pc_kernels_in_use();
     job->sum = job->kernels->lane_sums[masked][array->type][sums];
-    if (!job->sum || array->components != 1 || array->repeat != 1 || length < 1 ||
-        length > (side_by_side ? LANE_ROWS : MOST_COPIED) || outputs < 2 || spec->ddof_bits > 16 ||
-        spec->ddof >> 40)
+    if (!job->sum || array->other.data || array->components != 1 || array->repeat != 1 ||
+        length < 1 || length > (side_by_side ? LANE_ROWS : MOST_COPIED) || outputs < 2 ||
+        spec->ddof_bits > 16 || spec->ddof >> 40)
         return 0;
     job->spec = lane_spec_of(spec, length, masked);
     if (difference) { /* the standard deviation of two numbers is half their distance, and often a
@@ -193,7 +193,7 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
 size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_COLUMNS], int *all,
                   pc_tile_sum *workspace)
 {
-    static const pc_axis none = {1, 0, 0, 0};
+    static const pc_axis none = {1, 0, 0, 0, 0};
     const pc_array *a = job->array;
     const pc_axis *across = a->kept ? &a->axis[a->kept - 1] : &none;
     const size_t size = size_of_type[a->type], width = LANE_STEP;
