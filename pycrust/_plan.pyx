@@ -510,7 +510,7 @@ cdef pc_status reduce_ints_into(values, array, mask, tuple axes, Statistic spec)
     for k, position in enumerate(np.ndindex(values.shape)):
         if floats:
             done = write_exact(&spec.c, spec.ddof, counts[position],
-                               ((totals[position] if spec.c.statistic == PC_DOT else squares[position], 0),
+                               ((totals[position] if <int>spec.c.statistic == PC_DOT else squares[position], 0),
                                 (numbers[position], 0), (0, 0)), 0,
                                <char *>cnp.PyArray_DATA(values) + k * <size_t>values.itemsize)
             status = status if done == PC_OK else done
@@ -530,7 +530,7 @@ cdef int raise_too_large(position, total, dtype, pc_statistic statistic) except 
     position = tuple(int(k) for k in position)
     wider = "dtype=np.uint64, " if dtype == np.int64 and 0 <= total < 2**64 else ""
     raise OverflowError(
-        f"the sum {'of squares ' if statistic == PC_SUMSQ else 'of products ' if statistic == PC_DOT else ''}"
+        f"the sum {'of squares ' if statistic == PC_SUMSQ else 'of products ' if <int>statistic == PC_DOT else ''}"
         f"{f'at {position} along the axes kept ' if position else ''}is {shown_int(total)}, which does not fit {dtype}; "
         f"use {wider}dtype=object (exact) or dtype=np.float64 (rounded)"
     )

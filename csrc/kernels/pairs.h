@@ -109,11 +109,10 @@ sum_bounded_products(const char *x, ptrdiff_t x_stride, const char *y, ptrdiff_t
         t[w] = splatd(0.0);
     partial->overflow_at = 0.0;
     for (; done < n; done += step) {
-        const char *from_x = x + (ptrdiff_t)done * x_stride, *from_y = x;
+        const char *from_x = x + (ptrdiff_t)done * x_stride,
+                   *from_y = y ? y + (ptrdiff_t)done * y_stride : x;
         size_t rows = (n - done) / ROW;
         int in_range;
-        if (y)
-            from_y += (ptrdiff_t)done * y_stride;
         rows = rows < FLOAT_BLOCK / ROW ? rows : FLOAT_BLOCK / ROW;
         step = rows * ROW;
         if (rows) {
