@@ -790,7 +790,7 @@ cdef object square_matrix(vectors, bint complexes, dtype, size_t workers, freedo
                 unknown.append((i, j))
             else:
                 values[i, j] = made
-                values[j, i] = made.conjugate()
+                values[j, i] = complex(made.real, 0.0 - made.imag)      # never -0
         if unknown and not bounded:
             raise SystemError("pycrust: exact sums that do not tell a covariance")
         left = unknown
