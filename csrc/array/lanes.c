@@ -15,19 +15,21 @@ static void advance(lane_job *job, size_t count)
         job->data += (ptrdiff_t)count * axis[k].stride;
         job->mask += (ptrdiff_t)count * axis[k].mask_stride;
         job->out += (ptrdiff_t)count * axis[k].out_stride;
+        job->other += (ptrdiff_t)count * axis[k].other_stride;
         job->index[k] += count;
         if (job->index[k] < axis[k].length)
             return;
         job->data -= (ptrdiff_t)axis[k].length * axis[k].stride;
         job->mask -= (ptrdiff_t)axis[k].length * axis[k].mask_stride;
         job->out -= (ptrdiff_t)axis[k].length * axis[k].out_stride;
+        job->other -= (ptrdiff_t)axis[k].length * axis[k].other_stride;
         job->index[k] = 0;
     }
 }
 
 static void go_to(lane_job *job, size_t output)
 {
-    job->data = job->mask = job->out = 0;
+    job->data = job->mask = job->out = job->other = 0;
     for (int k = job->array->kept - 1; k >= 0; k--) {
         const pc_axis *axis = &job->array->axis[k];
         job->index[k] = output % axis->length;
@@ -35,6 +37,7 @@ static void go_to(lane_job *job, size_t output)
         job->data += (ptrdiff_t)job->index[k] * axis->stride;
         job->mask += (ptrdiff_t)job->index[k] * axis->mask_stride;
         job->out += (ptrdiff_t)job->index[k] * axis->out_stride;
+        job->other += (ptrdiff_t)job->index[k] * axis->other_stride;
     }
 }
 
@@ -43,7 +46,7 @@ static void find_rows(lane_job *job)
 {
     const pc_array *a = job->array;
     size_t rows = 1;
-    job->row[0] = job->mask_row[0] = 0;
+    job->row[0] = job->mask_row[0] = job->other_row[0] = 0;
     for (int k = a->kept; k < a->kept + a->reduced; k++) {
         const pc_axis *axis = &a->axis[k];
         for (size_t r = rows; r-- > 0;) /* expand in place, from the end */
@@ -51,6 +54,7 @@ static void find_rows(lane_job *job)
                 const size_t to = r * axis->length + i;
                 job->row[to] = job->row[r] + (ptrdiff_t)i * axis->stride;
                 job->mask_row[to] = job->mask_row[r] + (ptrdiff_t)i * axis->mask_stride;
+                job->other_row[to] = job->other_row[r] + (ptrdiff_t)i * axis->other_stride;
             }
         rows *= axis->length;
     }
@@ -130,7 +134,9 @@ static void write_results(pc_type type, const double *value, const double *rest,
 /* The result to compute, as the kernels take it. */
 static lane_spec lane_spec_of(const pc_output_spec *spec, uint64_t count, int counted)
 {
-    lane_spec f = {.statistic = spec->statistic, .counted = counted};
+    const int of_products = is_of_products(spec->statistic);
+    lane_spec f = {.statistic = of_products ? PC_SUM : spec->statistic,
+                   .counted = counted && !of_products};
     f.integer = spec->type < PC_FLOAT16;
     f.drop = spec->type == PC_FLOAT32 ? 29 : spec->type == PC_FLOAT16 ? 42 : 0;
     f.least = spec->type == PC_FLOAT32   ? 0x1p-125
@@ -164,9 +170,18 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
     job->array = array;
     job->kernels = pc_kernels_in_use();
     job->sum = job->kernels->lane_sums[masked][array->type][sums];
-    if (!job->sum || array->other.data || array->components != 1 || array->repeat != 1 ||
-        length < 1 || length > (side_by_side ? LANE_ROWS : MOST_COPIED) || outputs < 2 ||
-        spec->ddof_bits > 16 || spec->ddof >> 40)
+    job->products = NULL;
+    if (array->other.data) {
+        if ((int)spec->statistic != PC_DOT || array->other.type != array->type ||
+            array->other.components != 1 || length > MOST_COPIED)
+            return 0;
+        job->products = job->kernels->lane_products[array->type];
+        if (!job->products)
+            return 0;
+    }
+    if (!job->sum || array->components != 1 || array->repeat != 1 || length < 1 ||
+        length > (side_by_side ? LANE_ROWS : MOST_COPIED) || outputs < 2 || spec->ddof_bits > 16 ||
+        spec->ddof >> 40)
         return 0;
     job->spec = lane_spec_of(spec, length, masked);
     if (difference) { /* the standard deviation of two numbers is half their distance, and often a
@@ -186,8 +201,19 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
     find_rows(job);
     job->contiguous = array->reduced == 1 && size_of_type[array->type] == sizeof(double) &&
                       array->axis[array->kept].stride == (ptrdiff_t)sizeof(double);
+    job->other_contiguous = array->reduced == 1 && size_of_type[array->type] == sizeof(double) &&
+                            array->axis[array->kept].other_stride == (ptrdiff_t)sizeof(double);
     go_to(job, first);
     return 1;
+}
+
+static void sum_tile(const lane_job *job, const lane_rows *from, const lane_rows *other,
+                     lane_sums *sums)
+{
+    if (job->products)
+        job->products(from, other, sums);
+    else
+        job->sum(from, sums);
 }
 
 size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_COLUMNS], int *all,
@@ -203,25 +229,29 @@ size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_C
     size_t left = a->kept ? across->length - job->index[a->kept - 1] : 1;
     left = left < most ? left : most;
 
-    if (across->stride == (ptrdiff_t)size && !a->swapped && !a->mask && left >= 2 * width) {
+    lane_rows other = {.row = job->other_row, .rows = from.rows};
+    if (across->stride == (ptrdiff_t)size && !a->swapped && !a->mask && left >= 2 * width &&
+        (!job->products || (across->other_stride == (ptrdiff_t)size && !a->other.swapped))) {
         size_t columns = left < LANE_COLUMNS ? left - left % width : LANE_COLUMNS;
         from.x = a->data + job->data;
         from.columns = columns;
-        job->sum(&from, &sums);
+        other.x = a->other.data + job->other;
+        sum_tile(job, &from, &other, &sums);
         *all = job->kernels->lane_results(&job->spec, &sums, columns, value, rest, certain);
         write_results(job->type, value, rest, columns, out + job->out, across->out_stride);
         advance(job, columns);
         return columns;
     }
 
-    char *tile = (char *)workspace, *mask = tile + MOST_IN_TILE * sizeof(double);
+    char *tile = (char *)workspace, *mask = tile + MOST_IN_TILE * sizeof(double),
+         *other_tile = tile + MOST_IN_TILE / 2 * sizeof(double);
     struct {
         ptrdiff_t out;
         size_t first;
     } run[LANE_COLUMNS + 1];
     ptrdiff_t tile_row[LANE_ROWS];
     const size_t rows = from.rows;
-    size_t pitch = TILE / rows, runs = 0, count = 0;
+    size_t pitch = (job->products ? TILE / 2 : TILE) / rows, runs = 0, count = 0;
     pitch = pitch > LANE_COLUMNS ? LANE_COLUMNS : pitch < NARROWEST ? NARROWEST : pitch - pitch % 8;
     most = most < pitch ? most : pitch;
     for (size_t n; count < most; count += n) {
@@ -233,6 +263,13 @@ size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_C
         else
             gather(tile + count * size, pitch, a->data + job->data, across->stride, n, job->row,
                    rows, size);
+        if (job->other_contiguous && job->products)
+            job->kernels->transpose_columns(other_tile + count * size, pitch,
+                                            a->other.data + job->other, across->other_stride, n,
+                                            rows);
+        else if (job->products)
+            gather(other_tile + count * size, pitch, a->other.data + job->other,
+                   across->other_stride, n, job->other_row, rows, size);
         if (a->mask)
             gather(mask + count, pitch, a->mask + job->mask, across->mask_stride, n, job->mask_row,
                    rows, 1);
@@ -243,16 +280,21 @@ size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_C
     from.columns = (count + width - 1) / width * width;
     for (size_t r = 0; r < rows; r++) {
         memset(tile + (r * pitch + count) * size, 0, (from.columns - count) * size);
+        if (job->products)
+            memset(other_tile + (r * pitch + count) * size, 0, (from.columns - count) * size);
         memset(mask + r * pitch + count, 1, from.columns - count);
         tile_row[r] = (ptrdiff_t)(r * pitch * size);
     }
     if (a->swapped)
         swap_bytes(tile, size, (rows - 1) * pitch + count);
+    if (a->other.swapped && job->products)
+        swap_bytes(other_tile, size, (rows - 1) * pitch + count);
     from.x = tile;
-    from.row = tile_row;
+    from.row = other.row = tile_row;
+    other.x = other_tile;
     from.mask = a->mask ? mask : NULL;
     from.mask_pitch = pitch;
-    job->sum(&from, &sums);
+    sum_tile(job, &from, &other, &sums);
     *all = job->kernels->lane_results(&job->spec, &sums, from.columns, value, rest, certain);
     run[runs].first = count;
     for (size_t k = 0; k < runs; k++) {

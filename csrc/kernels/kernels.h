@@ -195,6 +195,10 @@ typedef struct {
      * the numbers, [1] of the squares, [2] of both. NULL if the level has no such kernel. */
     void (*lane_sums[2][PC_FLOAT64 + 1][3])(const lane_rows *from, lane_sums *sums);
 
+    /* The sums of the products of two tiles of one type, as those of numbers. NULL if the level, or
+     * the type, has no such kernel. */
+    void (*lane_products[PC_FLOAT64 + 1])(const lane_rows *x, const lane_rows *y, lane_sums *sums);
+
     /* The results of these sums: `value`, or value + rest for integers; correctly rounded where
      * `certain` is all ones. Returns whether all are. */
     int (*lane_results)(const lane_spec *spec, lane_sums *sums, size_t columns, double *value,

@@ -233,6 +233,70 @@ static void sums_of_products(const char *x, const char *y, size_t n, int E, prod
 #endif
 #endif
 
+/* ---- short sums of products, one lane each: see lanes.h ------------------------- */
+
+#if defined(FLOATS) && defined(fused)
+/* As sum_lanes: the products x y = q + l are added to high and low. With Q the sum of |q|, low errs
+ * by at most n (n + 3) 2^-106 Q in all, and not at all if it is a multiple of the product of the
+ * grids of x and y that has at most 53 bits. */
+static inline __attribute__((always_inline)) void
+sum_product_lanes(const lane_rows *from_x, const lane_rows *from_y, lane_sums *sums, size_t size,
+                  int of_integers, unsigned digits, lane_loader *load)
+{
+    const double n = (double)from_x->rows, unit = 0x1p-106 * 1.01;
+    for (size_t c = 0; c < from_x->columns; c += LANES) {
+        estimate sum = {splatd(0.0), splatd(0.0), splatd(0.0)};
+        extent of_x = {splat(0), splatd(0x1p400), splatd(0.0)}, of_y = of_x;
+        vecd total = splatd(0.0), low;
+        for (size_t r = 0; r < from_x->rows; r++) {
+            vecd x = load(from_x->x + from_x->row[r] + c * size, 1, &low),
+                 y = load(from_y->x + from_y->row[r] + c * size, 1, &low);
+            if (from_x->mask) {
+                const vec keep = lanes_of_mask(from_x->mask + r * from_x->mask_pitch + c);
+                x = select_bits(keep, x);
+                y = select_bits(keep, y);
+            }
+            if (!of_integers) {
+                extend(&of_x, x);
+                extend(&of_y, y);
+            }
+            const vecd q = x * y, l = fused(x, y, -q);
+            vecd error;
+            sum.high = two_sum(sum.high, q, &error);
+            sum.low += error + l;
+            total += magnitude(q);
+        }
+        vecd grid = splatd(1.0);
+        if (!of_integers)
+            grid = select_bits((vec)(of_x.least > 0x1p-400) & (vec)(of_y.least > 0x1p-400),
+                               grid_of(&of_x, digits) * grid_of(&of_y, digits));
+        sum.lost = lost_of(total * ((n + 2) * unit), grid, total * (n * (n + 3) * unit));
+        store_estimate(sums->number, c, sum);
+    }
+}
+
+#define PRODUCT_LANES(type, size, of_integers, digits)                                             \
+    static void product_lanes_of_##type(const lane_rows *x, const lane_rows *y, lane_sums *sums)   \
+    {                                                                                              \
+        sum_product_lanes(x, y, sums, size, of_integers, digits, load_lanes_of_##type);            \
+    }
+PRODUCT_LANES(int8, 1, 1, 53)
+PRODUCT_LANES(uint8, 1, 1, 53)
+PRODUCT_LANES(bool, 1, 1, 53)
+PRODUCT_LANES(int16, 2, 1, 53)
+PRODUCT_LANES(uint16, 2, 1, 53)
+PRODUCT_LANES(int32, 4, 1, 53)
+PRODUCT_LANES(uint32, 4, 1, 53)
+#ifdef widen16
+PRODUCT_LANES(float16, 2, 0, 11)
+#define PRODUCT_LANES_OF_FLOAT16 product_lanes_of_float16
+#else
+#define PRODUCT_LANES_OF_FLOAT16 NULL
+#endif
+PRODUCT_LANES(float32, 4, 0, 24)
+PRODUCT_LANES(float64, 8, 0, 53)
+#endif
+
 /* ---- integers --------------------------------------------------------------- */
 
 /* `wide` holds a product, `partial` the sum of SHORT_RUN of them. */
