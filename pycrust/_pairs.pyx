@@ -1,5 +1,6 @@
 """Two arrays: products of their elements, weighted means, covariances, correlations."""
 
+cimport cython
 cimport numpy as cnp
 from libc.stdint cimport uint64_t
 
@@ -7,6 +8,7 @@ from pycrust._args cimport array_and_missing, axes_of, check_out, dtype_of, is_i
 from pycrust._bigint cimport exact_int, exact_moment, shown_int, write_quotient
 from pycrust._plan cimport (
     CHUNK,
+    Plan,
     RELEASE_GIL_FROM,
     SMALLEST_CHUNK,
     Accumulators,
@@ -30,6 +32,7 @@ from pycrust.csrc cimport (
     PC_OK,
     PC_SQUARES,
     PC_SUM,
+    PC_SUMSQ,
     PC_VAR,
     import_core,
     pc_accumulator,
@@ -443,7 +446,7 @@ def average(a, axis=None, weights=None, *, returned=False, keepdims=False, where
     >>> pycrust.average([1.0, 2.0, 4.0], weights=[1, 1, 2])
     2.75
     >>> pycrust.average(np.full(3, 0.1), weights=[0.1, 0.2, 0.3]), np.average(np.full(3, 0.1), weights=[0.1, 0.2, 0.3])
-    (0.1, np.float64(0.10000000000000002))
+    (0.1, np.float64(0.09999999999999999))
     """
     cdef pc_array pair
     cdef double made
@@ -913,7 +916,7 @@ def corrcoef(x, y=None, rowvar=True, *, dtype=None, workers=1):
     >>> import numpy as np, pycrust
     >>> x, y = [0.1, 0.2, 0.3], [1.0, 2.0, 3.5]
     >>> pycrust.corrcoef(x, y)[0, 1]
-    np.float64(0.9933992677987827)
+    np.float64(0.9933992677987828)
     >>> pycrust.corrcoef([1e9, 1e9 + 1, 1e9 + 2], [5.0, 3.0, 1.0])
     array([[ 1., -1.],
            [-1.,  1.]])
@@ -928,3 +931,527 @@ def corrcoef(x, y=None, rowvar=True, *, dtype=None, workers=1):
     elif np.isnan(made.diagonal()).any():
         warnings.warn("invalid value encountered in divide: a variance is zero or not finite", RuntimeWarning, stacklevel=1)
     return made.squeeze()[()]
+
+
+# ---- squared errors -----------------------------------------------------------
+
+cdef Accumulators summed(array, mask, int statistic, size_t workers, bint bounded, other=None):
+    """All elements, or all products with the conjugates of others."""
+    cdef Plan job = Plan(array, mask, tuple(range(array.ndim)), None, Statistic(statistic), workers, other, True)
+    return job.sums(0, bounded)
+
+
+cdef tuple same_shape(a, str a_name, b, str b_name, where):
+    """Both as arrays of one shape and of kinds that go together, with the mask."""
+    x, missing_x = operand(a, a_name)
+    y, missing_y = operand(b, b_name)
+    try:
+        x, y = np.broadcast_arrays(x, y)
+    except ValueError:
+        raise ValueError(f"operands could not be broadcast together with shapes {x.shape} {y.shape}: "
+                         f"those of {a_name} and {b_name}") from None
+    mask = mask_of(where, x)
+    refuse_missing(missing_x, a_name, mask)
+    refuse_missing(missing_y, b_name, mask)
+    x, y = of_one_kind(x, a_name, y, b_name)
+    return x, y, mask
+
+
+cdef object squared_error(a, b, where, workers, bint mean):
+    """The sum of abs(a - b)**2, or its mean."""
+    cdef size_t threads = count_workers(workers)
+    cdef Accumulators xx, yy, xy
+    cdef Moment own, other, both
+    cdef int exponent
+    cdef bint bounded
+    x, y, mask = same_shape(a, "a", b, "b", where)
+    integers = is_integer(x) and is_integer(y)
+    if x.dtype == object:
+        total, _, count = sums_of_ints(x - y, mask, tuple(range(x.ndim)))
+        low = high = total.item()
+        count = count.item()
+        exponent = 0
+    else:
+        for bounded in (not integers and x.size >= 256, False):
+            xx = summed(x, mask, PC_SUMSQ, threads, bounded and not is_integer(x))
+            yy = summed(y, mask, PC_SUMSQ, threads, bounded and not is_integer(y))
+            xy = summed(x, mask, PC_DOT, threads, bounded, y)
+            count = xx.at.total.count
+            if (xx.at.total.flags | yy.at.total.flags | xy.at.total.flags) & PC_BOUND_TOO_WIDE:
+                continue
+            if (pc_accumulator_nonfinite(&xx.at.total) or pc_accumulator_nonfinite(&yy.at.total)):
+                kept = slice(None) if mask is None else mask
+                with np.errstate(all="ignore"):
+                    apart = np.abs(x[kept].astype(np.complex128) - y[kept])
+                    return float(np.sum(apart[~np.isfinite(apart)]))     # NaN or Inf
+            own = moment_at(&xx.at.total, PC_SQUARES, bounded and not is_integer(x))
+            other = moment_at(&yy.at.total, PC_SQUARES, bounded and not is_integer(y))
+            both = moment_at(&xy.at.total, PC_SQUARES, bounded)
+            exponent = min(own.exponent, other.exponent, both.exponent)
+            total = ((own.total << own.exponent - exponent) + (other.total << other.exponent - exponent)
+                     - (both.total << both.exponent - exponent + 1))
+            error = ((own.error << own.exponent - exponent) + (other.error << other.exponent - exponent)
+                     + (both.error << both.exponent - exponent + 1))
+            low, high = max(total - error, 0), total + error
+            divisor = count if mean and count else 1
+            if not error or quotient(low, exponent, divisor, False, PC_FLOAT64) == quotient(high, exponent, divisor, False, PC_FLOAT64):
+                break
+    if mean and count == 0:
+        warnings.warn("mse of no elements is NaN", RuntimeWarning, stacklevel=1)
+        return float("nan")
+    if integers and not mean:
+        return low >> -exponent
+    return quotient(low, exponent, count if mean else 1, False, PC_FLOAT64)
+
+
+def sse(a, b, *, where=True, workers=1):
+    """
+    Sum of the squared differences of two arrays (sum of squared errors), exact or correctly rounded.
+
+    Parameters
+    ----------
+    a, b : array_like
+        Numbers of bool, any integer dtype, float16/32/64 or complex64/128, in shapes that
+        broadcast. Neither is copied, and no array of differences is made.
+    where : array_like of bool, optional
+        The elements to include; must broadcast to the shape that they have in common.
+    workers : int, optional
+        Number of threads, 1 by default; -1 for all usable cores. It does not change a bit of
+        the result.
+
+    Returns
+    -------
+    int or float
+        Of integers the exact int: nothing wraps, as differences of uint8 do. Else the float
+        nearest to the exact sum of ``abs(a - b)**2``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the shapes do not fit; as `sum` raises them.
+
+    See Also
+    --------
+    mse : Divided by the number of elements.
+
+    Examples
+    --------
+    >>> import numpy as np, pycrust
+    >>> dark, bright = np.array([1, 2], np.uint8), np.array([255, 254], np.uint8)
+    >>> int(np.sum((dark - bright) ** 2)), pycrust.sse(dark, bright)
+    (20, 128020)
+    """
+    return squared_error(a, b, where, workers, False)
+
+
+def mse(a, b, *, where=True, workers=1):
+    """
+    Mean squared error: the mean of the squared differences of two arrays, correctly rounded.
+
+    Parameters
+    ----------
+    a, b : array_like
+        As for `sse`.
+    where : array_like of bool, optional
+        The elements to include; must broadcast to the shape that they have in common.
+    workers : int, optional
+        Number of threads, 1 by default; -1 for all usable cores. It does not change a bit of
+        the result.
+
+    Returns
+    -------
+    float
+        The float nearest to the exact mean of ``abs(a - b)**2``. NaN with a RuntimeWarning for
+        no elements.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the shapes do not fit; as `sum` raises them.
+
+    Examples
+    --------
+    >>> import numpy as np, pycrust
+    >>> pycrust.mse(np.array([1, 2], np.uint8), np.array([255, 254], np.uint8))
+    64010.0
+    """
+    return squared_error(a, b, where, workers, True)
+
+
+# ---- pairs that come in pieces --------------------------------------------------
+
+_NO_SUMS = (0, 0, ((0, 0),) * 5)
+
+
+cdef tuple plus(tuple x, tuple y):
+    """The sum of two integers times powers of two."""
+    unit = min(x[1], y[1])
+    return (x[0] << x[1] - unit) + (y[0] << y[1] - unit), unit
+
+
+@cython.final
+cdef class PairAccumulator:
+    """PairAccumulator(x=None, y=None, /, *, where=True, workers=1)\n--\n
+    The exact sums of two variables, of their squares and of their products, of data that come in pieces.
+
+    Add arrays with `update`, and other accumulators with `merge` or ``+``: any cutting of the
+    data, any order, and any tree of merges gives the same bits as `cov`, `corrcoef`, `mean`,
+    `var` and `dot` of the whole. It pickles to few bytes, for files, processes and clusters.
+
+    Parameters
+    ----------
+    x, y : array_like, optional
+        What to `update` it with at once.
+    where : array_like of bool, optional
+        The pairs to include; must broadcast to the shape of `x` and `y`.
+    workers : int, optional
+        Number of threads, 1 by default; -1 for all usable cores.
+
+    Attributes
+    ----------
+    count : int
+        How many pairs have been added.
+
+    Notes
+    -----
+    Threads may share one: each `update` sums outside any lock, and adds its sums in one step.
+
+    Examples
+    --------
+    >>> import numpy as np, pycrust
+    >>> left = pycrust.PairAccumulator([1.0, 2.0], [2.5, 4.5])
+    >>> total = left + pycrust.PairAccumulator([3.0, 4.0], [6.5, 8.5])
+    >>> total.count, total.slope(), total.intercept()
+    (4, 2.0, 0.5)
+    >>> total.corr(), total.cov() == pycrust.cov([1, 2, 3, 4], [2.5, 4.5, 6.5, 8.5])[0, 1].item()
+    (1.0, True)
+    """
+    # (count, flags of what is not finite, the sums of x, y, x**2, y**2, x y: each (integer, exponent <= 0))
+    cdef tuple sums
+    cdef bint floats        # whether any floats were added: the sums of integers are ints
+
+    def __cinit__(self):
+        self.sums = _NO_SUMS
+
+    def __init__(self, x=None, y=None, /, *, where=True, workers=1):
+        if (x is None) != (y is None):
+            raise TypeError("x and y come in pairs: pass both or none")
+        if x is not None:
+            self.update(x, y, where=where, workers=workers)
+
+    def update(self, x, y, /, *, where=True, workers=1):
+        """
+        Add all pairs of two arrays.
+
+        Parameters
+        ----------
+        x, y : array_like
+            Real numbers of any type that `sum` takes, in one shape.
+        where : array_like of bool, optional
+            The pairs to include; must broadcast to that shape.
+        workers : int, optional
+            Number of threads, 1 by default; -1 for all usable cores.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `dot` does, and for complex numbers; the accumulator is left as it was.
+        """
+        cdef Accumulators of_x, of_y, of_xy
+        cdef size_t threads = count_workers(workers)
+        if np.shape(x) != np.shape(y):
+            raise ValueError(f"x and y come in pairs, but have shapes {np.shape(x)} and {np.shape(y)}")
+        x, y, mask = same_shape(x, "x", y, "y", where)
+        if x.dtype.kind == "c" or y.dtype.kind == "c":
+            raise TypeError("a PairAccumulator takes real numbers: add real and imaginary parts to one each")
+        if x.dtype == object:
+            axes = tuple(range(x.ndim))
+            xx, total_x, count = sums_of_ints(x, mask, axes)
+            yy, total_y, _ = sums_of_ints(y, mask, axes)
+            _, xy, _ = sums_of_ints(x * y, mask, axes)
+            new = int(count.item()), 0, tuple((int(each.item()), 0) for each in (total_x, total_y, xx, yy, xy))
+        else:
+            of_x = summed(x, mask, PC_VAR, threads, False)
+            of_y = summed(y, mask, PC_VAR, threads, False)
+            of_xy = summed(x, mask, PC_DOT, threads, False, y)
+            flags = (pc_accumulator_nonfinite(&of_x.at.total) | pc_accumulator_nonfinite(&of_y.at.total) << 3
+                     | pc_accumulator_nonfinite(&of_xy.at.total) << 6)
+            new = of_x.at.total.count, flags, (
+                exact_moment(&of_x.at.total, PC_NUMBERS), exact_moment(&of_y.at.total, PC_NUMBERS),
+                exact_moment(&of_x.at.total, PC_SQUARES), exact_moment(&of_y.at.total, PC_SQUARES),
+                exact_moment(&of_xy.at.total, PC_SQUARES))
+        self.add(new, not (is_integer(x) and is_integer(y)) and x.size > 0)
+
+    def merge(self, other, /):
+        """
+        Add what another accumulator holds.
+
+        Parameters
+        ----------
+        other : PairAccumulator
+            It is left as it was.
+
+        Raises
+        ------
+        TypeError
+            For anything else: arrays are added by `update`.
+        """
+        if not isinstance(other, PairAccumulator):
+            raise TypeError(f"merge takes a PairAccumulator, not {type(other).__name__}: arrays are added by update()")
+        state = (<PairAccumulator>other).state()
+        self.add(state[0], state[1])
+
+    cdef int add(self, tuple new, bint floats) except -1:
+        with cython.critical_section(self):
+            count, flags, sums = self.sums
+            total = tuple(plus(one, other) for one, other in zip(sums, new[2]))
+            self.sums = count + new[0], flags | new[1], total
+            self.floats |= floats
+        return 0
+
+    cdef tuple state(self):
+        with cython.critical_section(self):
+            made = self.sums, self.floats
+        return made
+
+    def __reduce__(self):
+        (count, flags, sums), floats = self.state()
+        return PairAccumulator, (), {"version": 1, "count": count, "special": flags, "floats": bool(floats),
+                                     "sums": tuple(lowest(each) for each in sums)}
+
+    def __setstate__(self, state):
+        sums = sums_of_state(state)
+        with cython.critical_section(self):
+            self.sums = sums
+            self.floats = state["floats"]
+
+    __array_ufunc__ = None      # NumPy leaves `array + accumulator` to __radd__
+
+    def __add__(self, other):
+        made = PairAccumulator()
+        made.merge(self)
+        if isinstance(other, PairAccumulator):
+            made.merge(other)
+        elif not (type(other) is int and other == 0):       # where sum() begins
+            return NotImplemented
+        return made
+
+    def __radd__(self, other):
+        return self + other
+
+    def __iadd__(self, other):
+        if not isinstance(other, PairAccumulator):
+            return NotImplemented
+        self.merge(other)
+        return self
+
+    def __eq__(self, other):
+        if not isinstance(other, PairAccumulator):
+            return NotImplemented
+        return self.__reduce__()[2] == other.__reduce__()[2]
+
+    __hash__ = None
+
+    def __repr__(self):
+        return f"PairAccumulator(count={self.count})"
+
+    @property
+    def count(self):
+        """int: How many pairs have been added."""
+        return self.state()[0][0]
+
+    cdef object special(self, int which):
+        """NaN or an infinity for the sum of x (0), of y (1), or of the products (2); None if it is finite."""
+        flags = self.state()[0][1] >> 3 * which & 7
+        return None if not flags else np.inf if flags == 1 else -np.inf if flags == 2 else np.nan
+
+    cdef object mean(self, int which):
+        count, _, sums = self.state()[0]
+        if count == 0:
+            warnings.warn("mean of no elements is NaN", RuntimeWarning, stacklevel=1)
+            return np.nan
+        special = self.special(which)
+        integer, exponent = sums[which]
+        return quotient(integer, exponent, count, False, PC_FLOAT64) if special is None else special
+
+    cdef tuple centered(self, int one, int other, int products):
+        """count**2 times the covariance, as (integer, exponent)."""
+        count, _, sums = self.state()[0]
+        (x, of_x), (y, of_y), (xy, of_xy) = sums[one], sums[other], sums[products]
+        return plus((count * xy, of_xy), (-x * y, of_x + of_y))
+
+    cdef object spread(self, int one, int other, int products, ddof):
+        count, flags, _ = self.state()[0]
+        if not hasattr(ddof, "__index__"):
+            raise TypeError(f"ddof must be an integer, not {ddof!r}")
+        freedom = count - operator.index(ddof)
+        if freedom <= 0:
+            warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=1)
+        if self.special(one) is not None or self.special(other) is not None:
+            return np.nan
+        integer, exponent = self.centered(one, other, products)
+        if freedom <= 0:
+            return np.nan if integer == 0 else np.inf if integer > 0 else -np.inf
+        return quotient(integer, exponent, count * freedom, False, PC_FLOAT64)
+
+    def dot(self):
+        """
+        Return the sum of the products.
+
+        Returns
+        -------
+        int or float
+            The exact int as long as only integers were added, else the nearest float.
+        """
+        (_, _, sums), floats = self.state()
+        integer, exponent = sums[4]
+        if not floats:
+            return integer >> -exponent
+        special = self.special(2)
+        return quotient(integer, exponent, 1, False, PC_FLOAT64) if special is None else special
+
+    def mean_x(self):
+        """
+        Return the mean of x.
+
+        Returns
+        -------
+        float
+            Correctly rounded; NaN with a RuntimeWarning if nothing was added.
+        """
+        return self.mean(0)
+
+    def mean_y(self):
+        """
+        Return the mean of y.
+
+        Returns
+        -------
+        float
+            Correctly rounded; NaN with a RuntimeWarning if nothing was added.
+        """
+        return self.mean(1)
+
+    def var_x(self, ddof=0):
+        """
+        Return the variance of x.
+
+        Parameters
+        ----------
+        ddof : int, optional
+            The divisor is the count minus this, 0 by default, as for `var`.
+
+        Returns
+        -------
+        float
+            Correctly rounded.
+        """
+        return self.spread(0, 0, 2, ddof)
+
+    def var_y(self, ddof=0):
+        """
+        Return the variance of y.
+
+        Parameters
+        ----------
+        ddof : int, optional
+            The divisor is the count minus this, 0 by default, as for `var`.
+
+        Returns
+        -------
+        float
+            Correctly rounded.
+        """
+        return self.spread(1, 1, 3, ddof)
+
+    def cov(self, ddof=1):
+        """
+        Return the covariance.
+
+        Parameters
+        ----------
+        ddof : int, optional
+            The divisor is the count minus this, 1 by default, as for `numpy.cov`.
+
+        Returns
+        -------
+        float
+            Correctly rounded; NaN or an infinity with a RuntimeWarning if there are no more than `ddof` pairs.
+        """
+        return self.spread(0, 1, 4, ddof)
+
+    cdef object ratio(self, bint correlation, bint intercept):
+        """The correlation, the slope, or the intercept."""
+        count, flags, sums = self.state()[0]
+        if flags:
+            return np.nan
+        xx, of_xx = self.centered(0, 0, 2)
+        yy, of_yy = self.centered(1, 1, 3)
+        xy, of_xy = self.centered(0, 1, 4)
+        if xx == 0 or (correlation and yy == 0):
+            warnings.warn("invalid value encountered in divide: a variance is zero", RuntimeWarning, stacklevel=1)
+            return np.nan
+        if correlation:
+            r = quotient(xy * xy, 2 * of_xy - of_xx - of_yy, xx * yy, True, PC_FLOAT64)
+            return -r if xy < 0 else r
+        if not intercept:
+            return quotient(xy, of_xy - of_xx, xx, False, PC_FLOAT64)
+        (x, of_x), (y, of_y) = sums[0], sums[1]
+        integer, exponent = plus((y * xx, of_y + of_xx), (-xy * x, of_xy + of_x))
+        return quotient(integer, exponent - of_xx, count * xx, False, PC_FLOAT64)
+
+    def corr(self):
+        """
+        Return Pearson's correlation coefficient.
+
+        Returns
+        -------
+        float
+            Correctly rounded, from -1 to 1; NaN with a RuntimeWarning if a variance is zero.
+        """
+        return self.ratio(True, False)
+
+    def slope(self):
+        """
+        Return the slope of the line of least squares, y = slope * x + intercept.
+
+        Returns
+        -------
+        float
+            The covariance divided by the variance of x, rounded once; NaN with a RuntimeWarning if that is zero.
+        """
+        return self.ratio(False, False)
+
+    def intercept(self):
+        """
+        Return the intercept of the line of least squares, y = slope * x + intercept.
+
+        Returns
+        -------
+        float
+            From the exact slope, rounded once; NaN with a RuntimeWarning if the variance of x is zero.
+        """
+        return self.ratio(False, True)
+
+
+cdef tuple lowest(tuple pair):
+    """(integer, exponent) in lowest terms, the same for all that are equal."""
+    integer, exponent = pair
+    if integer == 0:
+        return 0, 0
+    zeros = min((integer & -integer).bit_length() - 1, -exponent)
+    return integer >> zeros, exponent + zeros
+
+
+cdef tuple sums_of_state(state):
+    """What a pickle holds, checked."""
+    try:
+        count, flags, sums = state["count"], state["special"], state["sums"]
+        fits = (state["version"] == 1 and type(count) is int and count >= 0 and type(flags) is int and 0 <= flags < 512
+                and isinstance(state["floats"], bool) and len(sums) == 5
+                and all(type(integer) is int and type(exponent) is int and -2200 <= exponent <= 0 for integer, exponent in sums))
+    except (TypeError, KeyError, ValueError):
+        fits = False
+    if not fits:
+        raise ValueError("this is not the state of a PairAccumulator that this version of pycrust can read")
+    return count, flags, tuple((integer, exponent) for integer, exponent in sums)

@@ -589,9 +589,7 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None, w
     def entry(cross: list[Fraction], own: Fraction, other: Fraction) -> list[Any]:
         if not own or not other:
             return [math.nan] * 2
-        return [
-            (-1 if part < 0 else 1) * nearest_root(part * part / (own * other), dtype or float) for part in cross
-        ]
+        return [(-1 if part < 0 else 1) * nearest_root(part * part / (own * other), dtype or float) for part in cross]
 
     return _matrix(_variables(x, y, rowvar), entry, dtype)
 

@@ -1,5 +1,8 @@
 """Two arrays: dot, vecdot, average, cov and corrcoef, with the bits of the oracle, and their laws."""
 
+import copy
+import pickle
+import warnings
 from fractions import Fraction
 
 import numpy as np
@@ -92,7 +95,12 @@ def test_vecdot_along_any_axis(level, axis, dtype, depth):
     if dtype == "i4":
         x, y = x >> 3, y >> 3
     expected = reference.vecdot(x, y, axis)
-    for a, b in ((x, y), (np.asfortranarray(x), y), (np.asfortranarray(x), np.asfortranarray(y)), (x[::-1, ::-1], y[::-1, ::-1])):
+    for a, b in (
+        (x, y),
+        (np.asfortranarray(x), y),
+        (np.asfortranarray(x), np.asfortranarray(y)),
+        (x[::-1, ::-1], y[::-1, ::-1]),
+    ):
         assert_same(pycrust.vecdot(a, b, axis), expected if a.strides[0] > 0 else reference.vecdot(a, b, axis))
 
 
@@ -142,7 +150,6 @@ def test_cov_and_corrcoef_of_two(level, one, other, length, ddof, wide):
 
 
 def quiet(function, *args, **kwargs):
-    import warnings
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -177,7 +184,9 @@ def test_long_vectors_in_pieces(level):
     n = (1 << 19) + 12345
     x, y = numbers("f8", n, 1), numbers("f4", n, 2)
     scale = 2**1100
-    whole = sum(int(Fraction(u) * scale) * int(Fraction(v) * scale) for u, v in zip(x[:5].tolist(), y[:5].tolist(), strict=True))
+    whole = sum(
+        int(Fraction(u) * scale) * int(Fraction(v) * scale) for u, v in zip(x[:5].tolist(), y[:5].tolist(), strict=True)
+    )
     assert whole  # the numbers are not all zero
     first, rest = pycrust.dot(x[:1000], y[:1000]), pycrust.dot(x[1000:], y[1000:])
     for workers in (1, 2, 3):
@@ -382,7 +391,10 @@ def test_sums_beside_a_midpoint(level, k, sign, at):
 def test_python_ints_of_any_size():
     huge, small = [10**30, -(10**20), 3], [7, 10**15, -(10**30)]
     assert pycrust.dot(huge, small) == 7 * 10**30 - 10**35 - 3 * 10**30
-    assert pycrust.vecdot([huge, small], small, dtype=object).tolist() == [pycrust.dot(huge, small), pycrust.dot(small, small)]
+    assert pycrust.vecdot([huge, small], small, dtype=object).tolist() == [
+        pycrust.dot(huge, small),
+        pycrust.dot(small, small),
+    ]
     assert pycrust.vecdot(huge, small, dtype=float) == float(pycrust.dot(huge, small))
     assert pycrust.average(huge, weights=[1, 1, 1]) == reference.average(huge, weights=[1, 1, 1])
     assert pycrust.average([2**70, 0], weights=[-(2**70), 2**69]) == 2.0**71
@@ -402,3 +414,171 @@ def test_large_integers_times_floats(level):
     u = np.array([2**64 - 1, 2**53 + 1], np.uint64)
     assert_same(pycrust.dot(u, [-1.0, 1.0]), reference.dot(u, [-1.0, 1.0]))
     assert_same(pycrust.average([1.0, 2.0], weights=u), reference.average([1.0, 2.0], weights=u))
+
+
+# ---- squared errors -----------------------------------------------------------------
+
+
+def squared_error(x, y, mean=False):
+    parts = [(x.real, y.real), (x.imag, y.imag)] if "c" in x.dtype.kind + y.dtype.kind else [(x, y)]
+    total = Fraction(0)
+    for u, v in parts:
+        total += sum(
+            ((Fraction(a) - Fraction(b)) ** 2 for a, b in zip(u.tolist(), v.tolist(), strict=True)), Fraction(0)
+        )
+    integers = {x.dtype.kind, y.dtype.kind} <= set("biu")
+    return int(total) if integers and not mean else reference.nearest(total / (len(x) if mean else 1))
+
+
+@all_pairs(one=TYPES, other=TYPES, length=[1, 5, 300, 700], near=[False, True])
+def test_squared_errors(level, one, other, length, near):
+    x, y = numbers(one, length, 1), numbers(other, length, 2)
+    if near and one[0] == other[0] and one[0] not in "?iu":
+        y = (x * (1 + 2.0**-9)).astype(other)
+    assert_same(pycrust.sse(x, layouts(y, length)), squared_error(x, y))
+    assert_same(pycrust.mse(x, y, workers=2), squared_error(x, y, True))
+    where = numbers("?", length, 5)
+    where[0] = True
+    assert_same(pycrust.sse(x, y, where=where), squared_error(x[where], y[where]))
+    assert_same(pycrust.sse(x, x), 0 if one[0] in "?iu" else 0.0)
+
+
+def test_squared_errors_broadcast_and_specials(level):
+    image = numbers("u1", (20, 30, 3), 1)
+    assert pycrust.sse(image, 255) == int(((image.astype(int) - 255) ** 2).sum())
+    assert_same(pycrust.mse([1.0, np.inf], [1.0, 2.0]), np.inf)
+    assert_same(pycrust.mse([1.0, np.inf], [1.0, np.inf]), np.nan)
+    assert_same(pycrust.sse([1.0, np.nan], [1.0, np.inf]), np.nan)
+    assert pycrust.sse([10**30, 1], [0, 1]) == 10**60
+    with pytest.warns(RuntimeWarning, match="no elements"):
+        assert np.isnan(pycrust.mse([], []))
+    with pytest.raises(ValueError, match=r"\(3,\) \(2,\)"):
+        pycrust.sse([1, 2, 3], [1, 2])
+
+
+# ---- pairs in pieces ------------------------------------------------------------------
+
+
+@all_pairs(one=REALS, other=REALS, length=[2, 40, 400], cuts=[1, 3, 7])
+def test_pairs_in_pieces(level, one, other, length, cuts):
+    x, y = numbers(one, length, 1), numbers(other, length, 2)
+    total = pycrust.PairAccumulator()
+    for u, v in zip(np.array_split(x, cuts), np.array_split(y, cuts), strict=True):
+        total = total + pickle.loads(pickle.dumps(pycrust.PairAccumulator(u, layouts(v, cuts) if v.size else v)))
+    whole = pycrust.PairAccumulator(x, y, workers=2)
+    assert total == whole
+    assert total.count == length
+    assert_same(total.dot(), pycrust.dot(x, y))
+    assert_same(total.mean_x(), pycrust.mean(x))
+    assert_same(total.mean_y(), pycrust.mean(y))
+    assert_same(total.var_x(), pycrust.var(x))
+    assert_same(total.var_y(1), pycrust.var(y, ddof=1))
+    assert_same(total.cov(), pycrust.cov(x, y)[0, 1].item())
+    u, v = ([Fraction(each) for each in part.tolist()] for part in (x, y))
+    n, xx, xy = length, sum(a * a for a in u), sum(a * b for a, b in zip(u, v, strict=True))
+    spread = n * xx - sum(u) ** 2
+    if spread and n * sum(b * b for b in v) != sum(v) ** 2:
+        assert_same(total.corr(), pycrust.corrcoef(x, y)[0, 1].item())
+    if spread:
+        slope = (n * xy - sum(u) * sum(v)) / spread
+        assert_same(total.slope(), reference.nearest(slope))
+        assert_same(total.intercept(), reference.nearest((sum(v) - slope * sum(u)) / n))
+
+
+def test_pair_accumulators_hold_together():
+    total = sum([pycrust.PairAccumulator([1], [2]), pycrust.PairAccumulator([3], [4])])
+    assert total.dot() == 14 and type(total.dot()) is int
+    total += pycrust.PairAccumulator([0.5], [2])
+    assert_same(total.dot(), 15.0)
+    before = copy.copy(total)
+    for bad in (
+        lambda: total.update([1, 2], [1]),
+        lambda: total.update([1j], [1]),
+        lambda: total.update(["x"], [1]),
+        lambda: pycrust.PairAccumulator([1]),
+        lambda: total.merge([1]),
+        lambda: total + 1,
+    ):
+        with pytest.raises((TypeError, ValueError)):
+            bad()
+    assert total == before
+    with pytest.raises(ValueError, match="not the state"):
+        total.__setstate__({"version": 2})
+    with pytest.warns(RuntimeWarning):
+        assert np.isnan(pycrust.PairAccumulator().mean_x())
+    with pytest.warns(RuntimeWarning):
+        assert np.isnan(pycrust.PairAccumulator([1, 1], [1, 2]).corr())
+    odd = pycrust.PairAccumulator([1.0, np.inf], [1.0, -2.0])
+    assert (odd.mean_x(), odd.mean_y(), odd.dot()) == (np.inf, -0.5, -np.inf)
+    assert np.isnan([odd.cov(), odd.slope(), odd.var_x()]).all()
+    assert odd.var_y() == 2.25
+
+
+# ---- bad input --------------------------------------------------------------------------
+
+
+def test_bad_input():
+    matrix, vector = np.ones((2, 3)), np.ones(3)
+    with pytest.raises(TypeError, match=r"vecdot.*np\.matmul"):
+        pycrust.dot(matrix, vector)
+    with pytest.raises(TypeError, match=r"vecdot.*np\.matmul"):
+        pycrust.dot(3.0, 4.0)
+    with pytest.raises(ValueError, match=r"shapes \(3,\) and \(4,\) not aligned"):
+        pycrust.dot(vector, np.ones(4))
+    with pytest.raises(ValueError, match=r"vecdot: Input operand 1 has a mismatch.*\(2, 3\).*\(4,\)"):
+        pycrust.vecdot(matrix, np.ones(4))
+    with pytest.raises(ValueError, match=r"could not be broadcast.*\(2, 3\) \(3, 3\)"):
+        pycrust.vecdot(matrix, np.ones((3, 3)))
+    with pytest.raises(ValueError, match="enough dimensions"):
+        pycrust.vecdot(matrix, 2.0)
+    with pytest.raises(np.exceptions.AxisError):
+        pycrust.vecdot(matrix, matrix, axis=2)
+    with pytest.raises(OverflowError, match=r"products at \(1,\).*dtype=object"):
+        pycrust.vecdot([[1, 1], [2**62, 2]], [1, 2**62])
+    with pytest.raises(ZeroDivisionError, match="sum up to zero"):
+        pycrust.average([1.0, 2.0], weights=[1, -1])
+    with pytest.raises(ZeroDivisionError, match="sum up to zero"):
+        pycrust.average(matrix, 1, weights=[1, -1, 0])
+    with pytest.raises(TypeError, match="axis must say"):
+        pycrust.average(matrix, weights=[1, 2, 3])
+    with pytest.raises(ValueError, match="along axis 0"):
+        pycrust.average(matrix, 0, weights=[1, 2, 3])
+    with pytest.raises(TypeError, match="real numbers"):
+        pycrust.average([1.0], weights=[1j])
+    with pytest.raises(ValueError, match="more than 2"):
+        pycrust.cov(np.ones((2, 2, 2)))
+    with pytest.raises(ValueError, match="3 observations of each variable, and y 4"):
+        pycrust.cov(vector, np.ones(4))
+    with pytest.raises(ValueError, match="ddof must be integer"):
+        pycrust.cov(vector, ddof=0.5)
+    with pytest.raises(TypeError, match="does not hold covariances"):
+        pycrust.cov(vector, dtype=np.int64)
+    for function in (pycrust.dot, pycrust.vecdot, pycrust.cov, pycrust.corrcoef, pycrust.sse):
+        with pytest.raises(TypeError, match="masked"):
+            function(np.ma.masked_array(vector, [0, 1, 0]), vector)
+        with pytest.raises(ValueError, match="workers = 0"):
+            function(vector, vector, workers=0)
+        with pytest.raises(TypeError, match="dtype <U1"):
+            function(["a", "b"], ["c", "d"])
+    with pytest.raises(TypeError, match="masked"):
+        pycrust.average(vector, weights=np.ma.masked_array(vector, [0, 1, 0]))
+
+
+def test_masked_arrays_with_the_mask_left_out():
+    a = np.ma.masked_array([1.0, np.nan, 3.0], [0, 1, 0])
+    assert pycrust.dot(a, [2.0, 2.0, 2.0], where=~a.mask) == 8
+    assert pycrust.average(a, weights=[1, 2, 3], where=~a.mask) == 2.5
+    assert pycrust.average([1, 2, 3], weights=a, where=~a.mask) == 2.5
+
+
+def test_out():
+    out = np.zeros(2)
+    assert pycrust.vecdot(np.ones((2, 3)), np.ones(3), out=out) is out
+    assert out.tolist() == [3, 3]
+    single = np.zeros((), np.float32)
+    assert pycrust.dot([0.1, 0.2], [1, 1], out=single) is single
+    assert single == np.float32(0.3)
+    with pytest.raises(ValueError, match=r"out has shape \(3,\)"):
+        pycrust.vecdot(np.ones((2, 3)), np.ones(3), out=np.zeros(3))
+    assert type(pycrust.dot([1, 2], [3, 4], dtype=np.float32)) is float
+    assert pycrust.vecdot(np.array([1, 2], np.uint8), np.array([3, 4], np.uint8)).dtype == np.uint64
