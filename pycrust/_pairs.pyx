@@ -1380,6 +1380,31 @@ cdef class PairAccumulator:
         """
         return self.spread(0, 1, 4, ddof)
 
+    def average(self):
+        """
+        Return the mean of x with the weights y.
+
+        Returns
+        -------
+        float
+            The sum of the products divided by the sum of y, rounded once.
+
+        Raises
+        ------
+        ZeroDivisionError
+            If the sum of y is zero.
+        """
+        sums = self.state()[0][2]
+        products, weights = self.special(2), self.special(1)
+        (integer, exponent), (divisor, of_divisor) = sums[4], sums[1]
+        if weights is not None:
+            return np.nan
+        if divisor == 0:
+            raise ZeroDivisionError("the weights sum up to zero, so there is no average")
+        if products is not None:
+            return products if divisor > 0 else -products
+        return quotient(integer if divisor > 0 else -integer, exponent - of_divisor, abs(divisor), False, PC_FLOAT64)
+
     cdef object ratio(self, bint correlation, bint intercept):
         """The correlation, the slope, or the intercept."""
         count, flags, sums = self.state()[0]
