@@ -566,12 +566,16 @@ cdef class CrossSums:
     """
     cdef dict parts         # pair: (whether it is not finite, real part, imaginary part), Moments
     cdef dict numbers       # vector: (sum, sum of imaginary parts)
+    cdef dict differences   # pair: what `difference` gave
     cdef object count
+    cdef bint complexes
 
-    def __init__(self, vectors, pairs, size_t workers, bint bounded):
+    def __init__(self, vectors, bint complexes, pairs, size_t workers, bint bounded):
         """The sums of some pairs, of which (i, i) comes with each (i, j) and (j, j)."""
         self.parts = {}
         self.numbers = {}
+        self.differences = {}
+        self.complexes = complexes
         self.count = len(vectors[0])
         for first in range(0, len(pairs), MOST_SUMS):
             if vectors[0].dtype == object:
@@ -585,6 +589,7 @@ cdef class CrossSums:
         cdef int components
         cdef Accumulators sums
         cdef pc_accumulator *acc
+        cdef Moment imaginary = None
         rows = bytearray(len(vectors) * sizeof(pc_vector))
         table = bytearray(len(pairs) * sizeof(pc_vector_pair))
         cdef pc_vector *row = <pc_vector *><char *>rows
@@ -626,9 +631,13 @@ cdef class CrossSums:
             nonfinite = pc_accumulator_nonfinite(acc) != 0
             if i == j:
                 self.parts[i, j] = nonfinite, moment_at(acc, PC_SQUARES, bounded), None
-                self.numbers[i] = moment_at(acc, PC_NUMBERS, bounded), moment_at(acc, PC_IMAGINARY, bounded)
+                if self.complexes:
+                    imaginary = moment_at(acc, PC_IMAGINARY, bounded)
+                self.numbers[i] = moment_at(acc, PC_NUMBERS, bounded), imaginary
             else:
-                self.parts[i, j] = nonfinite, moment_at(acc, PC_SQUARES, bounded), moment_at(acc, PC_NUMBERS, bounded)
+                if self.complexes:
+                    imaginary = moment_at(acc, PC_NUMBERS, bounded)
+                self.parts[i, j] = nonfinite, moment_at(acc, PC_SQUARES, bounded), imaginary
         return 0
 
     cdef int add_ints(self, vectors, pairs) except -1:
@@ -654,13 +663,20 @@ cdef class CrossSums:
 
         False if the sums do not tell, None if there is a NaN or an infinity.
         """
-        for pair in ((i, j), (i, i), (j, j)):
-            if pair not in self.parts:
-                return False
-        if self.parts[i, j][0] or self.parts[i, i][0] or self.parts[j, j][0]:
+        if (i, j) not in self.differences:
+            self.differences[i, j] = self.new_difference(i, j)
+        return self.differences[i, j]
+
+    cdef object new_difference(self, i, j):
+        cross, own, other = map(self.parts.get, ((i, j), (i, i), (j, j)))
+        if cross is None or own is None or other is None:
+            return False
+        if cross[0] or own[0] or other[0]:
             return None
         (x, ix), (y, iy) = self.numbers[i], self.numbers[j]
-        _, real, imaginary = self.parts[i, j]
+        _, real, imaginary = cross
+        if not self.complexes:
+            return [scaled_difference(self.count, real, [(1, x, y)])]
         parts = [scaled_difference(self.count, real, [(1, x, y), (1, ix, iy)])]
         if i != j:
             parts.append(scaled_difference(self.count, imaginary, [(1, ix, y), (-1, x, iy)]))
@@ -785,7 +801,7 @@ cdef object square_matrix(vectors, bint complexes, dtype, size_t workers, freedo
         bounded = pc_array_boundable(&one)
     needed = left
     while left:
-        sums = CrossSums(vectors, needed, workers, bounded)
+        sums = CrossSums(vectors, complexes, needed, workers, bounded)
         unknown = []
         for i, j in left:
             made = correlation(sums, i, j, type) if correlations else covariance(sums, i, j, freedom, type)
