@@ -412,7 +412,7 @@ void add_pair_columns(pc_tile_sum *sums, const pc_array *a, pair_data from, pc_a
                       pc_axis across, size_t count)
 {
     /* One cache line more than a column, so that columns do not share cache sets. */
-    enum { COLUMNS = 8, BYTES = 512, PITCH = BYTES + 64 };
+    enum { COLUMNS = 4, BYTES = 512, PITCH = BYTES + 64 };
     const size_t x_size = size_of_type[a->type] * (size_t)a->components,
                  y_size = size_of_type[a->other.type] * (size_t)a->other.components;
     size_t most = BYTES / (x_size > y_size ? x_size : y_size), columns, m;
