@@ -21,7 +21,6 @@ from pycrust._plan cimport (
 from pycrust._threads cimport count_workers, run_pieces
 from pycrust.csrc cimport (
     PC_AVERAGE,
-    PC_BOUND_TOO_WIDE,
     PC_DOT,
     PC_FLOAT32,
     PC_FLOAT64,
@@ -54,6 +53,10 @@ from pycrust.csrc cimport (
     pc_vector,
     pc_vector_pair,
 )
+
+cdef extern from "sums/accumulator.h":
+    enum:
+        PC_BOUND_TOO_WIDE       # a flag of a bounded sum that only the exact one replaces
 
 import operator
 import warnings
@@ -709,8 +712,8 @@ cdef object covariance(CrossSums sums, i, j, freedom, pc_type type):
         return complex(np.nan, np.nan)
     made = []
     for low, high, exponent in parts:
-        if i == j and low < 0:
-            low = 0
+        if i == j:          # not below zero, even if another thread changed the numbers on the way
+            low, high = max(low, 0), max(high, 0)
         if freedom <= 0:
             if low != high and not (low > 0 or high < 0):
                 return None
@@ -732,7 +735,7 @@ cdef object correlation(CrossSums sums, i, j, pc_type type):
     if cross is None or own[0] is None or own[1] is None:
         return complex(np.nan, np.nan)
     (low_x, high_x, of_x), (low_y, high_y, of_y) = own[0][0], own[1][0]
-    if high_x == 0 or high_y == 0:
+    if high_x <= 0 or high_y <= 0:      # below zero: another thread changed the numbers on the way
         return complex(np.nan, np.nan)
     if low_x <= 0 or low_y <= 0:
         return None
@@ -746,7 +749,7 @@ cdef object correlation(CrossSums sums, i, j, pc_type type):
             low, high = -high, -low
         if low < 0:
             return None
-        ends = [quotient(low * low, 2 * of_cross - exponent, most, True, type),
+        ends = [min(quotient(low * low, 2 * of_cross - exponent, most, True, type), 1.0),
                 min(quotient(high * high, 2 * of_cross - exponent, least, True, type), 1.0)]
         if ends[0] != ends[1]:
             return None

@@ -18,7 +18,6 @@ cdef extern from "core.h" nogil:
         PC_NO_WEIGHT
         PC_DOT
         PC_AVERAGE
-        PC_BOUND_TOO_WIDE "512"
 
     const char *const *pc_simd_names
     int pc_simd_usable(const char *name) noexcept

@@ -582,3 +582,68 @@ def test_out():
         pycrust.vecdot(np.ones((2, 3)), np.ones(3), out=np.zeros(3))
     assert type(pycrust.dot([1, 2], [3, 4], dtype=np.float32)) is float
     assert pycrust.vecdot(np.array([1, 2], np.uint8), np.array([3, 4], np.uint8)).dtype == np.uint64
+
+
+# ---- short rows, in lanes ------------------------------------------------------------------
+
+
+def rows_of(kind, shape, rng):
+    """Numbers whose sums of products are ordinary, often ties, cancel, underflow, overflow, or are no numbers."""
+    x = rng.standard_normal(shape)
+    if kind == "whole":
+        return rng.integers(-8, 9, shape) * 2.0 ** rng.integers(24, 28, shape)
+    if kind == "wide":
+        return x * 2.0 ** rng.integers(-300, 300, shape)
+    if kind == "tiny":
+        return x * 2.0 ** rng.integers(-560, -480, shape)
+    if kind == "huge":
+        return x * 2.0 ** rng.integers(480, 520, shape)
+    if kind == "odd":
+        return np.where(rng.random(shape) < 0.1, rng.choice([np.nan, np.inf, -np.inf, 0.0, -0.0, 5e-324], shape), x)
+    if kind in ("f2", "f4"):
+        return x.astype(kind)
+    if kind != "plain":
+        return numbers(kind, shape, int(rng.integers(1 << 30)))
+    return x
+
+
+@all_pairs(
+    kind=["plain", "whole", "wide", "tiny", "huge", "odd", "f2", "f4", "?", "i1", "u2", "i4", "u4"],
+    depth=[1, 2, 3, 4, 7, 8, 16, 33, 128],
+    layout=["rows", "columns", "one vector", "swapped", "masked", "narrow"],
+)
+def test_short_rows(level, kind, depth, layout):
+    rng = np.random.default_rng(depth)
+    x, y = rows_of(kind, (50, depth), rng), rows_of(kind, (50, depth), rng)
+    cancel = rng.random(50) < 0.3
+    if depth > 1 and kind not in ("?", "u2", "u4"):  # where the last product takes back what the first is
+        x[cancel, -1], y[cancel, -1] = x[cancel, 0], -(y[cancel, 0] >> 1) if kind[0] == "i" else -y[cancel, 0]
+    options, keep = {}, np.ones((50, depth), bool)
+    if layout == "columns":
+        x, y = np.asfortranarray(x), np.asfortranarray(y)
+    elif layout == "one vector":
+        y = y[7]
+    elif layout == "swapped":
+        x = x.astype(x.dtype.newbyteorder())
+    elif layout == "masked":
+        keep = rng.random((50, depth)) < 0.7
+        options["where"] = keep
+    elif layout == "narrow" and kind in ("plain", "whole", "f2", "f4", "odd"):
+        options["dtype"] = np.float32
+    elif x.dtype.kind in "biu":
+        options["dtype"] = object if layout == "narrow" else None
+    made = pycrust.vecdot(x, y, **options)
+    ys = np.broadcast_to(y, x.shape)
+    kind_of = {"dtype": options.get("dtype")} if "dtype" in options else {}
+    for k in range(50):
+        expected = pycrust.dot(x[k][keep[k]], ys[k][keep[k]], **kind_of)
+        assert_same(made[k], made.dtype.type(expected) if made.dtype != object else expected)
+
+
+@counts
+@pytest.mark.parametrize("dtype", ["f8", "f4", "i2"])
+def test_short_rows_need_few_exact_sums(level, dtype):
+    x, y = numbers(dtype, (20_000, 3), 1), numbers(dtype, (20_000, 3), 2)
+    before = _rounding_test_failures()
+    pycrust.vecdot(x, y)
+    assert _rounding_test_failures() - before < 20
