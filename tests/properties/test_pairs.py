@@ -615,6 +615,8 @@ def rows_of(kind, shape, rng):
 def test_short_rows(level, kind, depth, layout):
     rng = np.random.default_rng(depth)
     x, y = rows_of(kind, (50, depth), rng), rows_of(kind, (50, depth), rng)
+    if kind in ("i4", "u4"):  # so that the sums of 128 products fit 64 bits
+        x = x >> 7
     cancel = rng.random(50) < 0.3
     if depth > 1 and kind not in ("?", "u2", "u4"):  # where the last product takes back what the first is
         x[cancel, -1], y[cancel, -1] = x[cancel, 0], -(y[cancel, 0] >> 1) if kind[0] == "i" else -y[cancel, 0]
