@@ -116,6 +116,7 @@ setup(
             extension("_threads"),
             extension("_plan"),
             extension("_reductions"),
+            extension("_pairs"),
             extension("_bigint"),
             extension("_accumulator"),
             Extension(

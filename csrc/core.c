@@ -157,5 +157,6 @@ const pc_core_table pc_core = {
     .array_tile = pc_array_tile,
     .add_tile = pc_add_tile,
     .write_tile = pc_write_tile,
+    .add_vector_pairs = pc_add_vector_pairs,
     .reduce = pc_reduce,
 };

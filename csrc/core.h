@@ -59,6 +59,7 @@ static inline int import_core(void)
 #define pc_array_tile core->array_tile
 #define pc_add_tile core->add_tile
 #define pc_write_tile core->write_tile
+#define pc_add_vector_pairs core->add_vector_pairs
 #define pc_reduce core->reduce
 
 #endif

@@ -54,6 +54,8 @@ typedef struct {
                      pc_tile_sum *sums);
     pc_status (*write_tile)(const pc_tile_sum *sums, size_t count, const pc_output_spec *spec,
                             char *out);
+    void (*add_vector_pairs)(const pc_vector_pair *pairs, size_t count, size_t vectors,
+                             size_t start, size_t stop, pc_tile_sum *sums);
     pc_status (*reduce)(const pc_array *array, size_t first, size_t last,
                         const pc_output_spec *spec, char *out, pc_tile_sum *sums);
 } pc_core_table;

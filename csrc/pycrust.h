@@ -12,12 +12,17 @@
 extern "C" {
 #endif
 
+/* What else a pc_statistic may be, in the core alone: the sum of the products of two arrays; the
+ * same divided by the sum of the second. */
+enum { PC_DOT = 64, PC_AVERAGE };
+
 /* What else a pc_status may be, in the core alone. */
 enum {
     PC_UNKNOWN_LEVEL = 64, /* no SIMD level has that name */
     PC_ABSENT_LEVEL,       /* this build, CPU or operating system lacks that level */
     PC_OUT_OF_RANGE,       /* no sum of doubles is that large, or that fine */
-    PC_INCONCLUSIVE        /* the rounding test of a bounded sum failed: sum exactly */
+    PC_INCONCLUSIVE,       /* the rounding test of a bounded sum failed: sum exactly */
+    PC_NO_WEIGHT           /* an average whose weights sum up to zero */
 };
 
 /* The double nearest to *x, ties to even, under any rounding mode. */
@@ -170,8 +175,16 @@ uint64_t pc_rounding_test_failures(void);
 /* One axis of an array. Strides are in bytes, and may be zero or negative. */
 typedef struct {
     size_t length;
-    ptrdiff_t stride, mask_stride, out_stride;
+    ptrdiff_t stride, mask_stride, out_stride, other_stride;
 } pc_axis;
+
+/* The second of two arrays of one shape, whose products are summed. */
+typedef struct {
+    pc_type type;
+    int components, swapped;
+    const char *data; /* NULL: there is none */
+    int conjugate;    /* take the complex conjugate of the first */
+} pc_other;
 
 /* A strided array: first the axes to keep, then the axes to reduce. */
 typedef struct {
@@ -183,6 +196,7 @@ typedef struct {
     int skip_nan;     /* leave out NaN, and complex numbers with a NaN part */
     int kept, reduced;
     uint64_t repeat; /* 1; pc_array_arrange may change it */
+    pc_other other;
     pc_axis axis[PC_MAX_AXES];
 } pc_array;
 
@@ -196,7 +210,7 @@ size_t pc_array_reduction_length(const pc_array *array);
 /* The most outputs that are summed together. */
 #define PC_TILE 256
 
-/* Whether bounded sums are faster than exact ones for this array. */
+/* Whether bounded sums are faster than exact ones for this array, or for these two. */
 int pc_array_boundable(const pc_array *array);
 
 /* The sum at one output, and the offset of its result in `out`. */
@@ -217,6 +231,22 @@ void pc_add_tile(const pc_array *array, size_t first, size_t count, size_t start
  * that is PC_TOO_LARGE or PC_INCONCLUSIVE. */
 pc_status pc_write_tile(const pc_tile_sum *sums, size_t count, const pc_output_spec *spec,
                         char *out);
+
+/* A row of numbers: a variable, of which a covariance matrix has one row and one column. */
+typedef struct {
+    pc_type type;
+    int components, swapped;
+    const char *data;
+    ptrdiff_t stride;
+} pc_vector;
+
+/* For each pair of vectors, of which there are `vectors`, add the elements start to stop - 1 of
+ * x conj(y), for PC_DOT, to a sum; if both are the same, add those of x, for PC_VAR. */
+typedef struct {
+    const pc_vector *x, *y;
+} pc_vector_pair;
+void pc_add_vector_pairs(const pc_vector_pair *pairs, size_t count, size_t vectors, size_t start,
+                         size_t stop, pc_tile_sum *sums);
 
 /* The whole reduction for the outputs first to last - 1. `sums` is working memory for
  * max(PC_MIN_SUMS, min(PC_TILE, last - first)) sums, or for one

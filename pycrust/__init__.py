@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 try:
     from pycrust._accumulator import Accumulator
     from pycrust._core import simd
+    from pycrust._pairs import PairAccumulator, average, corrcoef, cov, dot, mse, sse, vecdot
     from pycrust._range import (
         sum_of_squares,
         sum_of_squares_batch,
@@ -44,8 +45,14 @@ def get_include() -> str:
 
 __all__ = [
     "Accumulator",
+    "PairAccumulator",
+    "average",
+    "corrcoef",
+    "cov",
+    "dot",
     "get_include",
     "mean",
+    "mse",
     "nanmean",
     "nanstd",
     "nansum",
@@ -53,6 +60,7 @@ __all__ = [
     "norm",
     "rms",
     "simd",
+    "sse",
     "std",
     "sum",
     "sum_of_squares",
@@ -60,6 +68,7 @@ __all__ = [
     "sumsq",
     "threadable_sum_of_squares",
     "var",
+    "vecdot",
 ]
 
 # Imported when they are first used: they bring more than NumPy.

@@ -2,7 +2,7 @@
 # import_core() before all else.
 
 from libc.stddef cimport ptrdiff_t
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 from pycrust.types cimport *
 
@@ -15,6 +15,9 @@ cdef extern from "core.h" nogil:
         PC_ABSENT_LEVEL
         PC_OUT_OF_RANGE
         PC_INCONCLUSIVE
+        PC_NO_WEIGHT
+        PC_DOT
+        PC_AVERAGE
 
     const char *const *pc_simd_names
     int pc_simd_usable(const char *name) noexcept
@@ -52,8 +55,15 @@ cdef extern from "core.h" nogil:
         PC_NUMBERS
         PC_IMAGINARY
 
+    ctypedef struct pc_window:
+        uint64_t error_bound
+        uint32_t flags
+        int32_t exponent
+
     ctypedef struct pc_accumulator:
         uint64_t count
+        uint32_t flags
+        pc_window windows[3]
 
     void pc_accumulator_clear(pc_accumulator *acc, pc_statistic statistic) noexcept
     void pc_accumulator_clear_bounded(pc_accumulator *acc, pc_statistic statistic) noexcept
@@ -87,6 +97,14 @@ cdef extern from "core.h" nogil:
         ptrdiff_t stride
         ptrdiff_t mask_stride
         ptrdiff_t out_stride
+        ptrdiff_t other_stride
+
+    ctypedef struct pc_other:
+        pc_type type
+        int components
+        int swapped
+        const char *data
+        int conjugate
 
     ctypedef struct pc_array:
         pc_type type
@@ -98,6 +116,7 @@ cdef extern from "core.h" nogil:
         int kept
         int reduced
         uint64_t repeat
+        pc_other other
         pc_axis axis[PC_MAX_AXES]
 
     void pc_array_arrange(pc_array *array) noexcept
@@ -113,6 +132,19 @@ cdef extern from "core.h" nogil:
     void pc_add_tile(const pc_array *array, size_t first, size_t count, size_t start, size_t stop,
                       pc_tile_sum *sums) noexcept
     pc_status pc_write_tile(const pc_tile_sum *sums, size_t count, const pc_output_spec *spec, char *out) noexcept
+    ctypedef struct pc_vector:
+        pc_type type
+        int components
+        int swapped
+        const char *data
+        ptrdiff_t stride
+
+    ctypedef struct pc_vector_pair:
+        const pc_vector *x
+        const pc_vector *y
+
+    void pc_add_vector_pairs(const pc_vector_pair *pairs, size_t count, size_t vectors, size_t start, size_t stop,
+                             pc_tile_sum *sums) noexcept
     pc_status pc_reduce(const pc_array *array, size_t first, size_t last, const pc_output_spec *spec,
                         char *out, pc_tile_sum *sums) noexcept
     pc_status pc_reduce_contiguous(pc_type type, int components, const char *data, size_t count,

@@ -7,6 +7,7 @@ result is that of `pycrust.sum`, `mean`, `var` and the others on the whole array
 one machine, to the last bit. Nothing is computed until it is asked for.
 """
 
+import builtins
 import inspect
 import warnings
 from functools import partial
@@ -21,6 +22,7 @@ from pycrust._containers import refuse_other_dims
 
 try:
     import dask.array as da
+    from dask import delayed
     from dask.array.utils import validate_axis
 except ImportError as error:
     raise ImportError("pycrust.dask needs dask: pip install 'dask[array]'") from error
@@ -34,7 +36,24 @@ if TYPE_CHECKING:
     _Block: TypeAlias = npt.NDArray[Any]
     _Parts: TypeAlias = npt.NDArray[Any]  # of Accumulators
 
-__all__ = ["mean", "nanmean", "nanstd", "nansum", "nanvar", "norm", "rms", "std", "sum", "sumsq", "var"]
+__all__ = [
+    "average",
+    "corrcoef",
+    "cov",
+    "dot",
+    "mean",
+    "nanmean",
+    "nanstd",
+    "nansum",
+    "nanvar",
+    "norm",
+    "rms",
+    "std",
+    "sum",
+    "sumsq",
+    "var",
+    "vecdot",
+]
 
 
 # ---- the functions ----------------------------------------------------------
@@ -245,6 +264,297 @@ nanstd: _Spread = _function(
     _FLOATS,
     ">>> a = da.from_array(np.array([2.0, np.nan, 4.0]), chunks=2)\n>>> float(pycrust.dask.nanstd(a).compute())\n1.0",
 )
+
+# ---- two arrays: a PairAccumulator for every result of a chunk --------------
+
+
+def dot(a: Any, b: Any) -> da.Array:
+    """
+    Sum of the products of two vectors, lazily: exact or correctly rounded.
+
+    Parameters
+    ----------
+    a, b : dask array
+        Two vectors of one length, of real numbers. Other arrays are taken as one chunk.
+
+    Returns
+    -------
+    dask array
+        What `pycrust.dot` gives for the whole vectors, to the last bit, whatever the chunks; of integers an
+        array of dtype object around a Python int.
+
+    Raises
+    ------
+    TypeError, ValueError
+        At once, as `pycrust.dot` does.
+
+    Examples
+    --------
+    >>> import dask.array as da, numpy as np, pycrust.dask
+    >>> a = da.from_array(np.array([1e20, 1.0, -1e20]), chunks=1)
+    >>> float(pycrust.dask.dot(a, da.from_array(np.array([3.0, 0.1, 3.0]), chunks=2)).compute())
+    0.1
+    """
+    a, b = _reals(a, "a"), _reals(b, "b")
+    pycrust.dot(np.empty((0,) * a.ndim), np.empty((0,) * b.ndim))
+    if a.shape != b.shape:
+        raise ValueError(f"a and b have lengths {a.shape[0]} and {b.shape[0]}: not aligned")
+    exact = a.dtype.kind in "biu" and b.dtype.kind in "biu"
+    return _of_pairs("dot", a, b, (0,), np.dtype(object if exact else float), False)
+
+
+def vecdot(x1: Any, x2: Any, axis: SupportsIndex = -1) -> da.Array:
+    """
+    Sums of the products of two arrays along an axis, lazily: exact or correctly rounded.
+
+    Parameters
+    ----------
+    x1, x2 : dask array
+        Real numbers, in shapes that broadcast, apart from the axis. Other arrays are taken as one chunk.
+    axis : int, optional
+        The axis of both to sum over, the last by default.
+
+    Returns
+    -------
+    dask array
+        What `pycrust.vecdot` gives for the whole arrays, to the last bit, whatever the chunks.
+
+    Raises
+    ------
+    TypeError, ValueError, numpy.exceptions.AxisError
+        At once, as `pycrust.vecdot` does.
+    OverflowError
+        When computed, if a sum does not fit its dtype.
+
+    Examples
+    --------
+    >>> import dask.array as da, pycrust.dask
+    >>> x = da.arange(6, chunks=4).reshape(2, 3)
+    >>> pycrust.dask.vecdot(x, x).compute()
+    array([ 5, 50])
+    """
+    x1, x2 = _reals(x1, "x1"), _reals(x2, "x2")
+    made = pycrust.vecdot(np.empty((1,) * x1.ndim, x1.dtype), np.empty((1,) * x2.ndim, x2.dtype), axis).dtype
+    x, y = (da.moveaxis(each, axis, -1) for each in (x1, x2))
+    if x.shape[-1] != y.shape[-1]:
+        raise ValueError(f"x1 has shape {x1.shape} and x2 {x2.shape}: they differ along axis {axis}")
+    x, y = da.broadcast_arrays(x, y)
+    return _of_pairs("dot", x, y, (x.ndim - 1,), made, False)
+
+
+def average(a: Any, axis: "_Axis" = None, weights: Any = None, *, keepdims: bool = False) -> da.Array:
+    """
+    Weighted mean of a dask array, lazily: correctly rounded.
+
+    Parameters
+    ----------
+    a : dask array
+        Real numbers. Other arrays are taken as one chunk.
+    axis : int or tuple of int, optional
+        The axes to average over; all of them by default.
+    weights : dask array, optional
+        Real numbers in the shape of `a`, or along one axis of it; ones by default.
+    keepdims : bool, optional
+        Leave the axes reduced in the result, with length one.
+
+    Returns
+    -------
+    dask array
+        What `pycrust.average` gives for the whole array, to the last bit, whatever the chunks.
+
+    Raises
+    ------
+    TypeError, ValueError, numpy.exceptions.AxisError
+        At once, as `pycrust.average` does.
+    ZeroDivisionError
+        When computed, if weights sum up to zero.
+
+    Examples
+    --------
+    >>> import dask.array as da, pycrust.dask
+    >>> float(pycrust.dask.average(da.arange(4, chunks=2), weights=da.arange(4, chunks=3)).compute())
+    2.3333333333333335
+    """
+    if weights is None:
+        return mean(a, axis, keepdims=keepdims)
+    a, weights = _reals(a, "a"), _reals(weights, "weights")
+    axes: Any = validate_axis(tuple(range(a.ndim)) if axis is None else axis, a.ndim)
+    axes = axes if isinstance(axes, tuple) else (axes,)
+    if weights.shape != a.shape:
+        if axis is None:
+            raise TypeError(f"weights have shape {weights.shape} and a {a.shape}: axis must say where they lie")
+        if len(axes) != 1 or weights.shape != (a.shape[axes[0]],):
+            raise ValueError(f"weights have shape {weights.shape}, which is not that of a {a.shape} along axis {axis}")
+        weights = da.broadcast_to(weights.reshape(-1, *(1,) * (a.ndim - 1 - axes[0])), a.shape)
+    return _of_pairs("average", a, weights, axes, np.dtype(float), keepdims)
+
+
+def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None) -> da.Array:
+    """
+    Covariance matrix, lazily: correctly rounded.
+
+    Parameters
+    ----------
+    m : dask array
+        Real numbers: a variable, or variables and observations of them, the latter in any chunks.
+    y : dask array, optional
+        More variables, with as many observations.
+    rowvar : bool, optional
+        Each row is a variable: True by default; else each column.
+    bias : bool, optional
+        Divide by the number of observations, not by one less.
+    ddof : int, optional
+        Divide by the number of observations minus this.
+
+    Returns
+    -------
+    dask array
+        What `pycrust.cov` gives for the whole arrays, to the last bit, whatever the chunks.
+
+    Raises
+    ------
+    TypeError, ValueError
+        At once, as `pycrust.cov` does.
+
+    Examples
+    --------
+    >>> import dask.array as da, pycrust.dask
+    >>> float(pycrust.dask.cov(da.arange(10, chunks=3)).compute())
+    9.166666666666666
+    """
+    if ddof is not None and ddof != int(ddof):
+        raise ValueError("ddof must be integer")
+    return _square(m, y, rowvar, partial(_covariance, ddof=int(ddof) if ddof is not None else 0 if bias else 1))
+
+
+def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> da.Array:
+    """
+    Pearson's correlation coefficients, lazily: correctly rounded.
+
+    Parameters
+    ----------
+    x : dask array
+        Real numbers: variables, as for `cov`.
+    y : dask array, optional
+        More variables, with as many observations.
+    rowvar : bool, optional
+        Each row is a variable: True by default; else each column.
+
+    Returns
+    -------
+    dask array
+        What `pycrust.corrcoef` gives for the whole arrays, to the last bit, whatever the chunks.
+
+    Raises
+    ------
+    TypeError, ValueError
+        At once, as `pycrust.corrcoef` does.
+
+    Examples
+    --------
+    >>> import dask.array as da, pycrust.dask
+    >>> x = da.arange(10, chunks=3)
+    >>> pycrust.dask.corrcoef(x, -0.5 * x).compute()
+    array([[ 1., -1.],
+           [-1.,  1.]])
+    """
+    return _square(x, y, rowvar, pycrust.PairAccumulator.corr)
+
+
+def _reals(a: Any, name: str) -> da.Array:
+    made: da.Array = da.asanyarray(a)
+    if made.dtype.kind == "c":
+        raise TypeError(f"{name} is complex: pass its real and its imaginary part one by one")
+    pycrust.sumsq(made._meta)  # refuses what is not a number
+    return made
+
+
+def _covariance(pairs: pycrust.PairAccumulator, ddof: int) -> float:
+    return pairs.cov(ddof)
+
+
+def _of_pairs(
+    figure: str, x: da.Array, y: da.Array, axes: tuple[int, ...], made: np.dtype[Any], keepdims: bool
+) -> da.Array:
+    """A figure of the pairs at each position that is kept; both arrays have one shape."""
+    every = tuple(range(x.ndim))
+    parts = da.blockwise(
+        partial(_accumulate_pairs, axes=axes),
+        every,
+        x,
+        every,
+        y,
+        every,
+        adjust_chunks=dict.fromkeys(axes, 1),
+        dtype=object,
+        meta=np.empty((0,) * x.ndim, object),
+        token=figure,
+    )
+    result: da.Array = da.reduction(
+        parts,
+        chunk=_as_they_are,
+        combine=_merge,
+        aggregate=partial(_round_pairs, figure=figure, made=made),
+        axis=axes,
+        keepdims=keepdims,
+        dtype=made,
+        name=figure,
+        meta=np.empty((0,) * (x.ndim if keepdims else x.ndim - len(axes)), made),
+    )
+    return result
+
+
+def _accumulate_pairs(x: "_Block", y: "_Block", axes: tuple[int, ...]) -> "_Parts":
+    kept = tuple(k for k in range(x.ndim) if k not in axes)
+    x, y = (np.transpose(each, kept + axes) for each in (x, y))
+    parts = np.empty(x.shape[: len(kept)], object)
+    for position in np.ndindex(parts.shape):
+        parts[position] = pycrust.PairAccumulator(x[position], y[position])
+    return np.expand_dims(parts, axes)
+
+
+def _round_pairs(parts: "_Parts", axis: tuple[int, ...], keepdims: bool, *, figure: str, made: np.dtype[Any]) -> Any:
+    parts = _merge(parts, axis, keepdims)
+    values = np.empty(parts.shape, made)
+    for position in np.ndindex(parts.shape):
+        values[position] = getattr(parts[position], figure)()
+    return _block(values, made)
+
+
+def _square(m: Any, y: Any, rowvar: bool, figure: Any) -> da.Array:
+    """The matrix of a figure of all pairs of variables."""
+    arrays = [_reals(each, name) for each, name in ((m, "m"), (y, "y")) if each is not None]
+    for array in arrays:
+        if array.ndim > 2:
+            raise ValueError(f"an array has {array.ndim} dimensions, more than 2")
+    arrays = [array[None, :] if array.ndim < 2 else array if rowvar else array.T for array in arrays]
+    if len({array.shape[1] for array in arrays}) > 1:
+        raise ValueError(f"there are {arrays[0].shape[1]} observations of m, but {arrays[1].shape[1]} of y")
+    arrays = [array.rechunk({0: -1, 1: arrays[0].chunks[1]}) for array in arrays]
+    size = int(np.sum([array.shape[0] for array in arrays]))
+    blocks = [delayed(_cross)(list(some)) for some in zip(*(each.to_delayed()[0] for each in arrays), strict=True)]
+    while len(blocks) > 1:
+        blocks = [delayed(_add)(blocks[k : k + 8]) for k in range(0, len(blocks), 8)]
+    made = delayed(partial(_fill, figure=figure, size=size))(blocks[0] if blocks else {})
+    matrix: da.Array = da.from_delayed(made, (size, size), dtype=float)
+    return matrix[0, 0] if size == 1 else matrix
+
+
+def _cross(blocks: list["_Block"]) -> dict[tuple[int, int], pycrust.PairAccumulator]:
+    rows = [row for block in blocks for row in block]
+    return {(i, j): pycrust.PairAccumulator(rows[i], rows[j]) for i in range(len(rows)) for j in range(i, len(rows))}
+
+
+def _add(parts: list[dict[tuple[int, int], pycrust.PairAccumulator]]) -> dict[tuple[int, int], pycrust.PairAccumulator]:
+    return {pair: builtins.sum([part[pair] for part in parts], pycrust.PairAccumulator()) for pair in parts[0]}
+
+
+def _fill(pairs: dict[tuple[int, int], pycrust.PairAccumulator], *, figure: Any, size: int) -> Any:
+    values = np.empty((size, size))
+    for (i, j), total in pairs.items():
+        values[i, j] = values[j, i] = figure(total)
+    return values
+
 
 # ---- the graph --------------------------------------------------------------
 

@@ -20,9 +20,9 @@ static inline int is_partial(const pc_array *a)
     return a->mask || skips_nan(a);
 }
 
-/* The offsets of an element, of its mask and of its result. */
+/* The offsets of an element, of its mask, of its result and of the element of a second array. */
 typedef struct {
-    ptrdiff_t data, mask, out;
+    ptrdiff_t data, mask, out, other;
 } offsets;
 
 /* Those of element `index` along `count` axes, the last of which varies fastest. */

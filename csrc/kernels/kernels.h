@@ -41,6 +41,14 @@ typedef struct {
 /* The most elements in one call of a kernel. */
 enum { FLOAT_BLOCK = 2048, INTEGER_BLOCK = 1 << 16 };
 
+/* The same for a block of products, in units of 2^product_window_exponent(E); magnitudes of the
+ * rounded products. */
+typedef struct {
+    uint64_t sum[4];
+    magnitude_range magnitudes;
+    int zeros; /* whether any product may have been 0, or rounded to it */
+} product_sums;
+
 /* The most columns in one call of sums_of_columns and of a columns_kernel, and elements in a buffer
  * on the stack: no call uses more than 16 KiB, since a thread may have as little as 32. */
 enum { STRIP = 32, BOUNDED_STRIP = 128, BUFFER = 128 };
@@ -72,6 +80,11 @@ enum { BOUNDED_RUN = 1 << 17 };
 
 typedef size_t bounded_kernel(const char *x, ptrdiff_t stride, size_t n, int k,
                               bounded_sums *partial);
+
+/* The sum of products likewise, `units` in two's complement; y = NULL stands for ones. Where the
+ * sum left its range, `overflow_at` is the sum of the absolute values in a block. */
+typedef size_t products_kernel(const char *x, ptrdiff_t x_stride, const char *y, ptrdiff_t y_stride,
+                               size_t n, int k, bounded_sums *partial);
 
 /* The same for columns, as kernels/bounded.h has it: s and t of the squares, a and b of the
  * numbers, from s = 2^k and a = start_of_numbers(k) on. */
@@ -170,12 +183,23 @@ typedef struct {
     size_t bounded_from; /* from how many numbers on they are faster than the exact kernels */
     bounded_kernel *bounded[2][3], *nanbounded[2][3]; /* `nanbounded` leaves out NaN */
 
+    /* The same of products, in lanes[0] partial sums; exactly (product_sums is what E must fit, and
+     * n <= FLOAT_BLOCK; NULL if the level has no such kernel); of integers, up to 32 bits. */
+    products_kernel *bounded_products[3];
+    int product_range;
+    void (*sums_of_products)(const char *x, const char *y, size_t n, int E, product_sums *sums);
+    void (*products_of_integers[6])(const char *x, const char *y, size_t n, uint64_t sum[4]);
+
     /* The same for each column of a matrix, as sums_of_columns: columns <= BOUNDED_STRIP. */
     columns_kernel *bounded_columns[2][3], *nanbounded_columns[2][3];
 
     /* Many short sums at once, each in a vector lane: [0] without mask, [1] with; by type; [0] of
      * the numbers, [1] of the squares, [2] of both. NULL if the level has no such kernel. */
     void (*lane_sums[2][PC_FLOAT64 + 1][3])(const lane_rows *from, lane_sums *sums);
+
+    /* The sums of the products of two tiles of one type, as those of numbers. NULL if the level, or
+     * the type, has no such kernel. */
+    void (*lane_products[PC_FLOAT64 + 1])(const lane_rows *x, const lane_rows *y, lane_sums *sums);
 
     /* The results of these sums: `value`, or value + rest for integers; correctly rounded where
      * `certain` is all ones. Returns whether all are. */

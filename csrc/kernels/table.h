@@ -5,6 +5,7 @@
 #include "exact.h"
 #include "integers.h"
 #include "lanes.h"
+#include "pairs.h"
 #include "range.h"
 
 #if defined(fused)
@@ -23,6 +24,8 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
                             squares_of_int64_t, squares_of_uint64_t},
     .sum_of_integers = {sum_of_int8_t, sum_of_uint8_t, sum_of_int16_t, sum_of_uint16_t,
                         sum_of_int32_t, sum_of_uint32_t, sum_of_int64_t, sum_of_uint64_t},
+    .products_of_integers = {products_of_int8_t, products_of_uint8_t, products_of_int16_t,
+                             products_of_uint16_t, products_of_int32_t, products_of_uint32_t},
     .bounded_from = CERTIFIED_FROM,
 #ifdef FLOATS
     .lanes = {ROW, ROW / 2},
@@ -32,11 +35,14 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
 #define FOR_FLOATS(name) {NULL, name##float32, name##float64}
 #endif
     .bounded = {FOR_FLOATS(squares_), FOR_FLOATS(moments_)},
+    .bounded_products = FOR_FLOATS(products_of_),
     .nanbounded = {FOR_FLOATS(nansquares_), FOR_FLOATS(nanmoments_)},
     .nanbounded_columns = {FOR_FLOATS(nansquares_columns_of_), FOR_FLOATS(nanmoments_columns_of_)},
     .bounded_columns = {FOR_FLOATS(squares_columns_of_), FOR_FLOATS(moments_columns_of_)},
     .sums_of_float32 = sums_of_float32,
 #ifdef fused
+    .product_range = PRODUCT_RANGE,
+    .sums_of_products = sums_of_products,
     .exponent_range = EXPONENT_RANGE,
     .sums_of_float64 = sums_of_float64,
     .sums_of_columns = sums_of_columns,
@@ -52,6 +58,10 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
      OF_LANES(name, int64),  OF_LANES(name, uint64),  OF_LANES(name, bool),                        \
      OF_FLOAT16(name),       OF_LANES(name, float32), OF_LANES(name, float64)}
     .lane_sums = {OF_TYPES(lanes_of_), OF_TYPES(masked_lanes_of_)},
+    .lane_products = {product_lanes_of_int8, product_lanes_of_uint8, product_lanes_of_int16,
+                      product_lanes_of_uint16, product_lanes_of_int32, product_lanes_of_uint32,
+                      NULL, NULL, product_lanes_of_bool, PRODUCT_LANES_OF_FLOAT16,
+                      product_lanes_of_float32, product_lanes_of_float64},
     .lane_results = finish_lanes,
     .transpose_columns = transpose_columns,
     .transpose_narrow = {transpose_uint8_t, transpose_uint16_t, transpose_uint32_t},

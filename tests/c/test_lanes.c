@@ -192,8 +192,8 @@ static void test_random(pc_type type, size_t outputs, size_t depth)
     a.skip_nan = below(4) == 0;
     a.kept = 1;
     a.reduced = 1;
-    a.axis[0] = (pc_axis){outputs, (ptrdiff_t)size, 1, 8};
-    a.axis[1] = (pc_axis){depth, (ptrdiff_t)(size * outputs), (ptrdiff_t)outputs, 0};
+    a.axis[0] = (pc_axis){outputs, (ptrdiff_t)size, 1, 8, 0};
+    a.axis[1] = (pc_axis){depth, (ptrdiff_t)(size * outputs), (ptrdiff_t)outputs, 0, 0};
     if (layout & 1) {
         a.axis[0].stride = (ptrdiff_t)(size * depth);
         a.axis[0].mask_stride = (ptrdiff_t)depth;
@@ -341,8 +341,8 @@ static void test_counts(void)
                               .data = cells,
                               .kept = 1,
                               .reduced = 1};
-                a.axis[0] = (pc_axis){POSITIONS, (ptrdiff_t)sizes[type], 0, 8};
-                a.axis[1] = (pc_axis){depths[d], (ptrdiff_t)(POSITIONS * sizes[type]), 0, 0};
+                a.axis[0] = (pc_axis){POSITIONS, (ptrdiff_t)sizes[type], 0, 8, 0};
+                a.axis[1] = (pc_axis){depths[d], (ptrdiff_t)(POSITIONS * sizes[type]), 0, 0, 0};
                 for (; all < 20000; all += POSITIONS) {
                     for (size_t k = 0; k < POSITIONS * depths[d]; k++) { /* about normal */
                         double x = 0;

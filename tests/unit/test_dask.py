@@ -403,3 +403,48 @@ def test_a_list_of_python_ints():
     assert int(lazy.sum([2**70, 1])) == 2**70 + 1
     with pytest.raises(TypeError, match="float"):
         lazy.sum(da.from_array(np.array([1.5, 2], dtype=object), chunks=2)).compute()
+
+
+# ---- two arrays ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("chunks", [1, 3, 100])
+def test_two_arrays(chunks):
+    rng = np.random.default_rng(3)
+    x, y = rng.standard_normal((4, 25)), rng.integers(-9, 9, (4, 25))
+    a, b = da.from_array(x, chunks=(2, chunks)), da.from_array(y, chunks=(3, 7))
+    assert lazy.dot(a[0], b[0]).compute() == pycrust.dot(x[0], y[0])
+    assert int(lazy.dot(b[0], b[1]).compute()) == pycrust.dot(y[0], y[1])
+    assert (lazy.vecdot(a, b[1]).compute() == pycrust.vecdot(x, y[1])).all()
+    made = lazy.vecdot(b, b, axis=0)
+    assert made.dtype == np.int64 and (made.compute() == pycrust.vecdot(y, y, axis=0)).all()
+    assert lazy.average(a, weights=abs(b)).compute() == pycrust.average(x, weights=abs(y))
+    for axis in (0, 1):
+        weights = np.arange(1, 1 + x.shape[axis])
+        assert (lazy.average(a, axis, weights).compute() == pycrust.average(x, axis, weights)).all()
+        made = lazy.average(a, axis, abs(b), keepdims=True)
+        assert (made.compute() == pycrust.average(x, axis, abs(y), keepdims=True)).all()
+    assert (lazy.cov(a, b).compute() == pycrust.cov(x, y)).all()
+    assert (lazy.cov(a.T, rowvar=False, bias=True).compute() == pycrust.cov(x, bias=True)).all()
+    assert (lazy.corrcoef(a, b).compute() == pycrust.corrcoef(x, y)).all()
+    assert lazy.cov(a[0]).compute() == pycrust.cov(x[0])
+
+
+def test_two_arrays_that_do_not_fit():
+    a = da.ones((2, 3), chunks=1)
+    with pytest.raises(TypeError, match="vecdot"):
+        lazy.dot(a, a)
+    with pytest.raises(ValueError, match="lengths 3 and 2"):
+        lazy.dot(a[0], a[:, 0])
+    with pytest.raises(ValueError, match="differ along axis"):
+        lazy.vecdot(a, a[:, 0])
+    with pytest.raises(TypeError, match="axis must say"):
+        lazy.average(a, weights=[1, 2, 3])
+    with pytest.raises(TypeError, match="complex"):
+        lazy.dot(a[0] * 1j, a[0])
+    with pytest.raises(ZeroDivisionError):
+        lazy.average(a[0], weights=[1, 0, -1]).compute()
+    with pytest.raises(ValueError, match="2 of y"):
+        lazy.cov(a[0], a[:, 0])
+    with pytest.raises(OverflowError, match="does not fit"):
+        lazy.vecdot(da.from_array(np.array([2**62, 2**62])), da.from_array(np.array([2, 2]))).compute()

@@ -620,6 +620,12 @@ def work():
                 pycrust.var(few, axis, where=few != 0)
                 pycrust.std(few, axis, workers=2)
                 pycrust.sum(few, axis)
+                pycrust.vecdot(few, few[::-1], axis, dtype=object if few.dtype.kind in "biu" else None)
+        for axis in (0, 1):
+            pycrust.vecdot(a, a[::-1], axis, where=a != 0, dtype=object if a.dtype.kind in "biu" else None)
+            if a.dtype.kind != "c":
+                pycrust.average(a, axis, np.arange(1.0, 1 + a.shape[axis]))
+        pycrust.cov(a[:3], a[:2, ::-1])
 
 threading.stack_size(32768)
 for level in ("portable", pycrust.simd()):
