@@ -116,6 +116,7 @@ setup(
             extension("_threads"),
             extension("_plan"),
             extension("_reductions"),
+            extension("_moving"),
             extension("_bigint"),
             extension("_accumulator"),
             Extension(

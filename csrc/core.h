@@ -60,5 +60,8 @@ static inline int import_core(void)
 #define pc_add_tile core->add_tile
 #define pc_write_tile core->write_tile
 #define pc_reduce core->reduce
+#define pc_move_state_size core->move_state_size
+#define pc_move core->move
+#define pc_cumulate core->cumulate
 
 #endif

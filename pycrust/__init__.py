@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 try:
     from pycrust._accumulator import Accumulator
     from pycrust._core import simd
+    from pycrust._moving import cumsum, move_mean, move_std, move_sum, move_var
     from pycrust._range import (
         sum_of_squares,
         sum_of_squares_batch,
@@ -44,8 +45,13 @@ def get_include() -> str:
 
 __all__ = [
     "Accumulator",
+    "cumsum",
     "get_include",
     "mean",
+    "move_mean",
+    "move_std",
+    "move_sum",
+    "move_var",
     "nanmean",
     "nanstd",
     "nansum",

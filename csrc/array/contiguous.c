@@ -222,8 +222,7 @@ static size_t block_of(const pc_accumulator *acc, pc_type type)
                               : INTEGER_BLOCK;
 }
 
-/* float16 to float32, exact. */
-static void widen_float16(char *to, const char *from, size_t n)
+void widen_float16(char *to, const char *from, size_t n)
 {
     const float scale = 5.192296858534828e33f; /* 2^112: the biases differ by 112 */
     for (size_t k = 0; k < n; k++) {

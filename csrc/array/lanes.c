@@ -109,8 +109,8 @@ static uint16_t half_of(double x)
         memcpy(out, &x, sizeof x);                                                                 \
     }
 
-static void write_results(pc_type type, const double *value, const double *rest, size_t count,
-                          char *out, ptrdiff_t stride)
+void write_lane_results(pc_type type, const double *value, const double *rest, size_t count,
+                        char *out, ptrdiff_t stride)
 {
     switch (type) {
     case PC_FLOAT64:
@@ -127,8 +127,7 @@ static void write_results(pc_type type, const double *value, const double *rest,
     }
 }
 
-/* The result to compute, as the kernels take it. */
-static lane_spec lane_spec_of(const pc_output_spec *spec, uint64_t count, int counted)
+lane_spec lane_spec_of(const pc_output_spec *spec, uint64_t count, int counted)
 {
     lane_spec f = {.statistic = spec->statistic, .counted = counted};
     f.integer = spec->type < PC_FLOAT16;
@@ -209,7 +208,7 @@ size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_C
         from.columns = columns;
         job->sum(&from, &sums);
         *all = job->kernels->lane_results(&job->spec, &sums, columns, value, rest, certain);
-        write_results(job->type, value, rest, columns, out + job->out, across->out_stride);
+        write_lane_results(job->type, value, rest, columns, out + job->out, across->out_stride);
         advance(job, columns);
         return columns;
     }
@@ -257,8 +256,8 @@ size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_C
     run[runs].first = count;
     for (size_t k = 0; k < runs; k++) {
         const size_t at = run[k].first;
-        write_results(job->type, value + at, rest + at, run[k + 1].first - at, out + run[k].out,
-                      across->out_stride);
+        write_lane_results(job->type, value + at, rest + at, run[k + 1].first - at,
+                           out + run[k].out, across->out_stride);
     }
     return count;
 }

@@ -5,6 +5,7 @@
 #include "exact.h"
 #include "integers.h"
 #include "lanes.h"
+#include "moving.h"
 #include "range.h"
 
 #if defined(fused)
@@ -53,6 +54,10 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
      OF_FLOAT16(name),       OF_LANES(name, float32), OF_LANES(name, float64)}
     .lane_sums = {OF_TYPES(lanes_of_), OF_TYPES(masked_lanes_of_)},
     .lane_results = finish_lanes,
+    .moving = {{{move_numbers_2, move_numbers_3}, {move_both_2, move_both_3}},
+               {{move_finite_numbers_2, move_finite_numbers_3},
+                {move_finite_both_2, move_finite_both_3}},
+               {{add_numbers_2, add_numbers_3}, {add_both_2, add_both_3}}},
     .transpose_columns = transpose_columns,
 #endif
 #endif

@@ -75,6 +75,9 @@ void accumulator_add(pc_accumulator *acc, pc_moment moment, const uint64_t sum[4
 /* acc += x, as a real or imaginary part, without counting it. Integer arithmetic only. */
 void accumulator_add_number(pc_accumulator *acc, double x, int imaginary);
 
+/* acc += x, or acc -= x, for a finite real x that was added before. */
+void accumulator_add_or_remove(pc_accumulator *acc, double x, int remove);
+
 /* words += (x, sign) * 2^bit: x in two's complement, and `sign` its sign extension.
  * bit < 64 * length; a carry out of the last word is dropped. */
 static inline void add_at(uint64_t *words, size_t length, size_t bit, pc_u128 x, uint64_t sign)
