@@ -14,12 +14,13 @@ enum { BLOCK = LANE_COLUMNS };
  * while one enters and one leaves. */
 enum { STEP_COST = 64 };
 
-/* New units are chosen after window / RESTART results, so that time stays linear; where so many
- * results of a block are uncertain. */
+/* New units are chosen where so many results of a block are uncertain; again only after window /
+ * RESTART results, so that time stays linear. */
 enum { RESTART = 64, MANY = 16 };
 
-/* Windows from this length on have three pieces. */
-enum { LONG_WINDOW = 4096 };
+/* Three pieces are used for windows from this length on, and where two cost more: an uncertain
+ * result takes the time of UNCERTAIN + window others, the third piece half that of one. */
+enum { LONG_WINDOW = 16384, UNCERTAIN = 1024 };
 
 struct pc_move_state {
     const char *data; /* the row; NULL at first */
@@ -28,10 +29,12 @@ struct pc_move_state {
     size_t present, plus, minus, nan; /* nan: where none is left out */
 
     moving_sums sums;
+    int pieces;
     int usable;  /* whether the sums are those of the window */
-    int wanted;  /* new units are */
+    int wanted;  /* new units are; with 3 pieces, if it is 3 */
     int started; /* since `restarted` */
     size_t restarted;
+    uint64_t cost;     /* of uncertain results since */
     double limit;      /* on |x - pivot| */
     double slack[2];   /* of a number, and of a square, whose pieces do not add up */
     size_t inexact[2]; /* behind the last such */
@@ -51,7 +54,7 @@ typedef struct {
     char *out;
     ptrdiff_t stride, mask_stride, out_stride;
     size_t length, window; /* `window` is the length of a cumulative sum */
-    int spread, pieces;
+    int spread;
     const pc_kernels *kernels;
 } row;
 
@@ -130,7 +133,7 @@ static int ceil_log2(size_t n)
 /* Of pieces up to 2^width units, `window` and some more sum up to less than 2^53. */
 static int piece_width(size_t window)
 {
-    return 53 - ceil_log2(window + 32);
+    return 53 - ceil_log2(window + 2 * BLOCK);
 }
 
 /* Units for numbers up to 2^exponent. */
@@ -183,10 +186,10 @@ static int choose_units(const row *r, pc_move_state *s, double least, double mos
         (r->spread && r->window >> 26))
         return 0;
     s->limit = power(exponent);
-    set_units(&s->sums.number, exponent, width, r->pieces);
-    set_units(&s->sums.square, 2 * exponent, width, r->pieces);
-    s->slack[0] = 0.5 * last_unit(&s->sums.number, r->pieces);
-    s->slack[1] = 0.5625 * last_unit(&s->sums.square, r->pieces);
+    set_units(&s->sums.number, exponent, width, s->pieces);
+    set_units(&s->sums.square, 2 * exponent, width, s->pieces);
+    s->slack[0] = 0.5 * last_unit(&s->sums.number, s->pieces);
+    s->slack[1] = 0.5625 * last_unit(&s->sums.square, s->pieces);
     return 1;
 }
 
@@ -223,6 +226,8 @@ static void restart(const row *r, pc_move_state *s, const double *in, size_t cou
     s->present = s->next - start - s->nan;
     s->started = 1;
     s->restarted = s->next;
+    s->cost = 0;
+    s->pieces = s->wanted == 3 ? 3 : s->pieces;
     s->wanted = 0;
     s->usable = same && r->kernels->lane_results && choose_units(r, s, least, most);
     if (!s->usable)
@@ -233,7 +238,7 @@ static void restart(const row *r, pc_move_state *s, const double *in, size_t cou
         const double *x = load(r, (ptrdiff_t)at, n, buffer, &same);
         for (size_t k = n; k < BLOCK; k++)
             buffer[k] = (double)NAN; /* x is buffer */
-        r->kernels->moving[2][r->spread][r->pieces - 2](x, NULL, &s->sums, &ignored);
+        r->kernels->moving[2][r->spread][s->pieces - 2](x, NULL, &s->sums, &ignored);
         if (s->sums.number.inexact)
             s->inexact[0] = s->next;
         if (s->sums.square.inexact)
@@ -366,7 +371,7 @@ static int sum_block(const row *r, pc_move_state *s, const double *in, const dou
     while (s->usable) {
         const moving_sums before = s->sums;
         const int mode = r->m->window == 0 ? 2 : *masked;
-        r->kernels->moving[mode][r->spread][r->pieces - 2](in, out, &s->sums, sums);
+        r->kernels->moving[mode][r->spread][s->pieces - 2](in, out, &s->sums, sums);
         if (s->sums.most <= s->limit && isfinite(s->sums.number.sum[0]))
             return 1;
         if (!*masked && !isfinite(s->sums.number.sum[0])) {
@@ -386,6 +391,37 @@ static void add_slack(double to[BLOCK], double slack)
 {
     for (size_t k = 0; k < BLOCK && slack > 0.0; k++)
         to[k] += slack;
+}
+
+/* The results of a block of full windows at `to`, all of them certain; else 0, and no change. */
+static int slide_block(const row *r, pc_move_state *s, const double *in, const double *out,
+                       const lane_spec *spec, double *to)
+{
+    const int cumulative = r->m->window == 0;
+    const size_t most = cumulative ? s->next + BLOCK : r->window;
+    const moving_sums before = s->sums;
+    const double n = (double)most, floor = 0x1p-900;
+    moving_end end = {spec->count, spec->divisor, spec->inverse, s->limit, {floor, floor}, 0};
+    if (r->spread) {
+        const double number = n * s->slack[0], squares = n * s->slack[1];
+        end.slack[0] = 2.0 * number * (1 + 0x1p-20);
+        end.slack[1] += (spec->count * squares + number * number) * (1 + 0x1p-20);
+    } else if (s->inexact[0] && s->inexact[0] + most > s->next + 1) {
+        end.slack[0] += n * s->slack[0];
+    } else {
+        end.exact = s->pieces == 2;
+    }
+    if (!r->kernels->slide[cumulative ? 0 : spec->statistic][s->pieces - 2](in, out, &s->sums, &end,
+                                                                            to)) {
+        s->sums = before;
+        return 0;
+    }
+    s->next += BLOCK;
+    if (s->sums.number.inexact)
+        s->inexact[0] = s->next;
+    if (s->sums.square.inexact)
+        s->inexact[1] = s->next;
+    return 1;
 }
 
 /* n results from s->next on. */
@@ -411,6 +447,12 @@ static void move_block(const row *r, pc_move_state *s, size_t n, const lane_spec
     int masked = cumulative ? s->nan || s->plus || s->minus
                             : s->present < r->window || s->plus || s->minus,
         any = 0, all = 0;
+    char *to = r->out + (ptrdiff_t)first * r->out_stride;
+    if (n == BLOCK && same && !masked && s->usable && !s->wanted &&
+        slide_block(r, s, in, out, spec, value)) {
+        write_lane_results(r->m->spec.type, value, rest, n, to, r->out_stride);
+        return;
+    }
     double slack = 0.0;
     const int summed = same && sum_block(r, s, in, out, n, &masked, sums);
     masked |= !summed || cumulative;
@@ -428,7 +470,7 @@ static void move_block(const row *r, pc_move_state *s, size_t n, const lane_spec
             slack = (double)most * s->slack[0];
         add_slack(sums->number[2], slack);
         if (r->spread) {
-            const double grid = slack > 0.0 ? 0.0 : last_unit(&s->sums.number, r->pieces);
+            const double grid = slack > 0.0 ? 0.0 : last_unit(&s->sums.number, s->pieces);
             if (s->inexact[1] + most > first + 1 && s->inexact[1])
                 slack = (double)most * s->slack[1];
             add_slack(sums->square[2], slack);
@@ -438,7 +480,6 @@ static void move_block(const row *r, pc_move_state *s, size_t n, const lane_spec
         all = r->kernels->lane_results(&how, sums, BLOCK, value, rest, certain);
     }
     s->next += n;
-    char *to = r->out + (ptrdiff_t)first * r->out_stride;
     if (summed)
         write_lane_results(r->m->spec.type, value, rest, n, to, r->out_stride);
     size_t uncertain = 0;
@@ -453,6 +494,12 @@ static void move_block(const row *r, pc_move_state *s, size_t n, const lane_spec
         }
     }
     s->wanted |= !s->usable || (uncertain >= MANY && slack > 0.0);
+    if (summed && uncertain && slack > 0.0 && s->pieces == 2) {
+        s->cost += uncertain * (uint64_t)(UNCERTAIN + r->window);
+        if (s->cost > 4 * (uint64_t)(s->next - s->restarted + 4 * UNCERTAIN)) {
+            s->wanted = 3;
+        }
+    }
 }
 
 /* ---- rows --------------------------------------------------------------------------- */
@@ -472,7 +519,6 @@ static void set_row(row *r, const pc_moving *m, size_t index)
     r->length = along.length;
     r->window = m->window ? m->window : along.length;
     r->spread = is_spread(m->spec.statistic);
-    r->pieces = r->window >= LONG_WINDOW ? 3 : 2;
     r->kernels = pc_kernels_in_use();
 }
 
@@ -481,6 +527,7 @@ static void begin(const row *r, pc_move_state *s, size_t first)
     s->data = r->data;
     s->next = first;
     s->usable = s->started = s->wanted = 0;
+    s->pieces = r->window >= LONG_WINDOW ? 3 : 2;
     s->exact_end = 0;
 }
 

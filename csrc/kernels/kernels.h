@@ -136,10 +136,23 @@ typedef struct {
     double pivot, most;
 } moving_sums;
 
+/* How results are made: the numbers of a window, what to divide by and 1 / divisor, the error
+ * bounds of the sum, or of n squares - number^2 as slack[0] * |number| + slack[1], both above 0;
+ * `exact`: all that is in the window adds up. No |x - pivot| is above `limit`. */
+typedef struct {
+    double count, divisor, inverse, limit, slack[2];
+    int exact;
+} moving_end;
+
 /* LANE_COLUMNS numbers enter the window, and as many leave it, one after another; the estimates of
  * lane_sums, but for what the pieces are short of. */
 typedef void moving_kernel(const double *in, const double *out, moving_sums *state,
                            lane_sums *sums);
+
+/* The same, and the results themselves. If that returns 0, some are not certain, or some number
+ * was not for this kernel. */
+typedef int slide_kernel(const double *in, const double *out, moving_sums *state,
+                         const moving_end *end, double *value);
 
 /* The sums of one column. */
 static inline bounded_sums column_partial(const column_sums *sums, size_t c, int k, int both)
@@ -204,6 +217,9 @@ typedef struct {
     /* [0] all are finite; [1] others are left out; [2] likewise, and none leaves. [0] of the
      * numbers, [1] of the squares, too. [0] in 2 pieces, [1] in 3. NULL as lane_results. */
     moving_kernel *moving[3][2][2];
+
+    /* Of full windows of finite numbers, by statistic: PC_SUM to PC_STD; and [0] prefix sums. */
+    slide_kernel *slide[PC_STD + 1][2];
 
     /* Copy `count` contiguous columns of `rows` numbers of 8 bytes, `stride` bytes apart, to
      * contiguous rows, `pitch` numbers apart. */

@@ -139,4 +139,202 @@ MOVE(add_numbers_2, 0, 2, 1, 0)
 MOVE(add_numbers_3, 0, 3, 1, 0)
 MOVE(add_both_2, 1, 2, 1, 0)
 MOVE(add_both_3, 1, 3, 1, 0)
+/* ---- results of full windows ------------------------------------------------------ */
+
+static inline vecd exponent_part(vecd x)
+{
+    return select_bits(splat(UINT64_C(0x7ff) << 52), x);
+}
+
+/* high + low of pieces, of which each sum is a multiple of the ulp of the next: Dekker's Fast2Sum
+ * is exact. */
+static inline __attribute__((always_inline)) vecd join(const vecd *piece, int pieces, vecd *low)
+{
+    vecd high = piece[0] + piece[1];
+    *low = piece[1] - (high - piece[0]);
+    if (pieces == 3) {
+        const vecd more = *low + piece[2], sum = high + more;
+        *low = more - (sum - high);
+        high = sum;
+    }
+    return high;
+}
+
+/* (high + low) / divisor, rounded once. *sure: where that is certain, if high + low is known up to
+ * `bound`; `exact`: where it is known, so that ties are, too. *rest is what is left, times divisor.
+ */
+static inline __attribute__((always_inline)) vecd rounded_quotient(vecd high, vecd low,
+                                                                   const moving_end *end,
+                                                                   vecd bound, vec exact,
+                                                                   vecd *rest, vec *sure)
+{
+    const vecd divisor = splatd(end->divisor), inverse = splatd(end->inverse);
+    vecd q = high * inverse;
+    q = fused(fused(-q, divisor, high) + low, inverse, q);
+    const vecd left = fused(-q, divisor, high) + low, size = magnitude(left),
+               /* below a power of two ulps are half as long */
+        binade = exponent_part(q * (1 - 0x1p-53)), half = binade * splatd(end->divisor * 0x1p-53);
+    const vec tie = (vec)(size == half) & exact, odd = 0 - ((vec)q & 1);
+    *sure = (vec)(fused(size, splatd(1 + 0x1p-50), bound) < half) | tie;
+    *rest = left;
+    const vec step = (vec)(binade * 0x1p-52) | ((vec)left & (UINT64_C(1) << 63));
+    return q + select_bits(tie & odd, (vecd)step);
+}
+
+/* The square root of (q + rest / divisor), likewise; bound is that of rest. */
+static inline __attribute__((always_inline)) vecd rounded_root(vecd q, vecd rest,
+                                                               const moving_end *end, vecd bound,
+                                                               vec *sure)
+{
+    const vecd inverse = splatd(end->inverse * (1 + 0x1p-40)), low = rest * inverse,
+               root = vector_sqrt(q), left = fused(-root, root, q) + low, size = magnitude(left),
+               wide = fused(size + magnitude(low), splatd(0x1p-38), bound * inverse),
+               binade = exponent_part(root), below = exponent_part(root * (1 - 0x1p-53)),
+               half = root * (below * 0x1p-52);
+    const vec beyond = (vec)(size - wide > half) & (vec)(binade == below);
+    *sure = (vec)(size + wide < half) | beyond;
+    const vec step = (vec)(binade * 0x1p-52) | ((vec)left & (UINT64_C(1) << 63));
+    return root + select_bits(beyond, (vecd)step);
+}
+
+/* One result from the sums of the pieces. */
+static inline __attribute__((always_inline)) vecd result_of(pc_statistic statistic, int pieces,
+                                                            vecd sum[2][3], const moving_end *end,
+                                                            vec *sure)
+{
+    vecd low, low2, rest;
+    const vecd high = join(sum[0], pieces, &low);
+    const vec exact = splat(end->exact ? UINT64_MAX : 0);
+    if (statistic == PC_SUM) {
+        const vecd half = exponent_part(high * (1 - 0x1p-53)) * 0x1p-53;
+        *sure =
+            (vec)(fused(magnitude(low), splatd(1 + 0x1p-50), splatd(end->slack[0])) < half) | exact;
+        return high;
+    }
+    if (statistic == PC_MEAN)
+        return rounded_quotient(high, low, end, splatd(end->slack[0]), exact, &rest, sure);
+    /* n squares - number^2, as in lanes.h */
+    const vecd high2 = join(sum[1], pieces, &low2), n = splatd(end->count), p = n * high2,
+               k = high * high, difference = p - k;
+    vecd more = (p - difference) - k + (fused(n, high2, -p) - fused(high, high, -k));
+    more = fused(-2.0 * high, low, fused(n, low2, more));
+    const vecd spread = difference + more, left = more - (spread - difference),
+               bound = fused(magnitude(high), splatd(end->slack[0]),
+                             fused(p, splatd(0x1p-99), splatd(end->slack[1])));
+    const vecd q = rounded_quotient(spread, left, end, bound, splat(0), &rest, sure);
+    if (statistic == PC_VAR)
+        return q;
+    return rounded_root(q, rest, end, bound, sure);
+}
+
+/* The results of LANE_COLUMNS windows. Each lane has as many in succession as there are vectors: so
+ * sums need no shuffles, but the numbers do. Returns whether all results are certain; what is in
+ * *state is then valid, too. */
+static inline __attribute__((always_inline)) int slide(const double *in, const double *out,
+                                                       moving_sums *state, const moving_end *end,
+                                                       double *value, pc_statistic statistic,
+                                                       int pieces, int leaving)
+{
+    enum { STEPS = LANE_COLUMNS / LANES };
+    const int squares = statistic == PC_VAR || statistic == PC_STD;
+    const vecd pivot = splatd(state->pivot);
+    vecd kept[STEPS][2][3], sum[2][3], magic[2][3], most = splatd(0.0);
+    vec rest[2] = {splat(0), splat(0)}, sure = splat(UINT64_MAX);
+    for (int s = 0; s < 1 + squares; s++)
+        for (int k = 0; k < pieces; k++) {
+            sum[s][k] = splatd(0.0);
+            magic[s][k] = splatd(s ? state->square.magic[k] : state->number.magic[k]);
+        }
+    for (size_t first = 0; first < STEPS; first += LANES) {
+        vecd x[LANES], y[LANES];
+        UNROLLED
+        for (size_t lane = 0; lane < LANES; lane++) {
+            x[lane] = load_doubles(in + lane * STEPS + first);
+            if (leaving)
+                y[lane] = load_doubles(out + lane * STEPS + first);
+        }
+        transpose(x);
+        if (leaving)
+            transpose(y);
+        UNROLLED
+        for (size_t i = 0; i < LANES; i++) {
+            vecd piece[3], left[3];
+            vec ignored = splat(0);
+            if (squares) {
+                x[i] -= pivot;
+                y[i] -= pivot;
+            }
+            most = vector_max(magnitude(x[i]), most);
+            for (int s = 0; s < 1 + squares; s++) {
+                if (s)
+                    cut_square(x[i], magic[s], pieces, piece, &rest[s]);
+                else
+                    cut_number(x[i], magic[s], pieces, piece, &rest[s]);
+                if (leaving && s)
+                    cut_square(y[i], magic[s], pieces, left, &ignored);
+                else if (leaving)
+                    cut_number(y[i], magic[s], pieces, left, &ignored);
+                for (int k = 0; k < pieces; k++) {
+                    sum[s][k] += leaving ? piece[k] - left[k] : piece[k];
+                    kept[first + i][s][k] = sum[s][k];
+                }
+            }
+        }
+    }
+    vecd offset[2][3];
+    for (int s = 0; s < 1 + squares; s++)
+        for (int k = 0; k < pieces; k++) {
+            double *total = s ? &state->square.sum[k] : &state->number.sum[k];
+            const vecd up_to = prefix_sums(sum[s][k]);
+            offset[s][k] = splatd(*total) + (up_to - sum[s][k]);
+            *total += up_to[LANES - 1];
+        }
+    for (size_t first = 0; first < STEPS; first += LANES) {
+        vecd result[LANES];
+        UNROLLED
+        for (size_t i = 0; i < LANES; i++) {
+            vec one;
+            vecd here[2][3];
+            for (int s = 0; s < 1 + squares; s++)
+                for (int k = 0; k < pieces; k++)
+                    here[s][k] = kept[first + i][s][k] + offset[s][k];
+            result[i] = result_of(statistic, pieces, here, end, &one);
+            sure &= one;
+        }
+        transpose(result);
+        UNROLLED
+        for (size_t lane = 0; lane < LANES; lane++)
+            store_doubles(value + lane * STEPS + first, result[lane]);
+    }
+    uint64_t every = UINT64_MAX, bits[2] = {0, 0};
+    state->most = 0.0;
+    for (int k = 0; k < LANES; k++) {
+        every &= sure[k];
+        state->most = most[k] > state->most ? most[k] : state->most;
+        bits[0] |= rest[0][k] << 1;
+        bits[1] |= rest[1][k] << 1;
+    }
+    state->number.inexact = bits[0] != 0;
+    state->square.inexact = (bits[0] | bits[1]) != 0;
+    return every == UINT64_MAX && state->most <= end->limit &&
+           state->number.sum[0] - state->number.sum[0] == 0.0 &&
+           !(end->exact && state->number.inexact);
+}
+
+#define SLIDE(name, statistic, leaving)                                                            \
+    static int name##_2(const double *in, const double *out, moving_sums *state,                   \
+                        const moving_end *end, double *value)                                      \
+    {                                                                                              \
+        return slide(in, out, state, end, value, statistic, 2, leaving);                           \
+    }                                                                                              \
+    static int name##_3(const double *in, const double *out, moving_sums *state,                   \
+                        const moving_end *end, double *value)                                      \
+    {                                                                                              \
+        return slide(in, out, state, end, value, statistic, 3, leaving);                           \
+    }
+SLIDE(slide_sum, PC_SUM, 1)
+SLIDE(slide_mean, PC_MEAN, 1)
+SLIDE(slide_var, PC_VAR, 1)
+SLIDE(slide_std, PC_STD, 1)
+SLIDE(slide_prefix, PC_SUM, 0)
 #endif
