@@ -157,7 +157,7 @@ cdef object moving(a, window, min_count, axis, workers, pc_statistic statistic, 
     window = integer_of(window, "window")
     least = window if min_count is None else integer_of(min_count, "min_count")
     if not 1 <= window <= length:
-        raise ValueError(f"window is {shown_int(window)}, but must be from 1 to {length}, the length of axis {along}")
+        raise ValueError(f"window is {shown_int(window)}, but must be from 1 to {length}, the length of the axis")
     if not 1 <= least <= window:
         raise ValueError(f"min_count is {shown_int(least)}, but must be from 1 to {window}, the window")
     values = np.empty(array.shape)

@@ -448,7 +448,7 @@ static void move_block(const row *r, pc_move_state *s, size_t n, const lane_spec
                             : s->present < r->window || s->plus || s->minus,
         any = 0, all = 0;
     char *to = r->out + (ptrdiff_t)first * r->out_stride;
-    if (n == BLOCK && same && !masked && s->usable && !s->wanted &&
+    if (n == BLOCK && same && !masked && s->usable && !s->wanted && spec->divisor > 0.0 &&
         slide_block(r, s, in, out, spec, value)) {
         write_lane_results(r->m->spec.type, value, rest, n, to, r->out_stride);
         return;
