@@ -516,7 +516,9 @@ def cumsum(a: Any, axis: Any = None, *, dtype: Any = None, out: Any = None, work
 
 
 def _sum_dtype(a: Any) -> Any:
-    return np.uint64 if a.dtype.kind == "u" else np.int64 if _integers(a) else np.float64
+    if _integers(a):
+        return np.uint64 if a.dtype.kind == "u" else np.int64
+    return np.complex128 if a.dtype.kind == "c" else np.float64
 
 
 def _move(figure: Callable[[Accumulator], Any], a: Any, window: Any, min_count: Any, axis: int) -> Any:

@@ -440,16 +440,16 @@ static void move_block(const row *r, pc_move_state *s, size_t n, const lane_spec
                             : load(r, (ptrdiff_t)first - (ptrdiff_t)r->window, n, leaving, &same);
     for (size_t k = n; k < BLOCK; k++) /* of what enters and leaves at once nothing is left */
         entering[k] = leaving[k] = cumulative ? (double)NAN : in[n - 1];
-    if (!same)
-        s->usable = 0;
     if (!s->started)
         restart(r, s, in, n);
+    if (!same)
+        s->usable = 0;
     int masked = cumulative ? s->nan || s->plus || s->minus
                             : s->present < r->window || s->plus || s->minus,
         any = 0, all = 0;
     char *to = r->out + (ptrdiff_t)first * r->out_stride;
-    if (n == BLOCK && same && !masked && s->usable && !s->wanted && spec->divisor > 0.0 &&
-        slide_block(r, s, in, out, spec, value)) {
+    if (n == BLOCK && same && !masked && s->usable && !s->wanted && !spec->drop &&
+        spec->divisor > 0.0 && slide_block(r, s, in, out, spec, value)) {
         write_lane_results(r->m->spec.type, value, rest, n, to, r->out_stride);
         return;
     }

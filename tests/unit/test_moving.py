@@ -248,7 +248,13 @@ def test_integers_take_part_exactly(name):
         check(name, a.astype(a.dtype.newbyteorder()), 7, 2)
     a = [10**30 + int(x) for x in rng.integers(0, 100, 40)]
     check(name, a, 3, 2)
-    check(name, np.array(a, dtype=object).reshape(4, 10), 3, axis=0)
+    rows = np.array(a, dtype=object).reshape(4, 10)
+    assert_same(getattr(pycrust, name)(rows, 3, axis=0), getattr(reference, name)(rows.tolist(), 3, axis=0))
+    # 64 bits that float64 does not hold come and go.
+    a = np.where(np.arange(400) // 90 % 2, 2**53 + rng.integers(0, 99, 400), rng.integers(0, 99, 400))
+    check(name, a, 10)
+    check(name, a, 150, 3)
+    check(name, np.roll(a, 90), 10)
 
 
 # ---- prefix sums ----------------------------------------------------------------------
