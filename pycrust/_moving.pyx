@@ -249,7 +249,7 @@ def move_sum(a, window, min_count=None, axis=-1, *, workers=1):
     --------
     >>> import numpy as np, pycrust
     >>> pycrust.move_sum([0.1, 1e17, 0.2, 0.3], 2)
-    array([nan, 1.e+17, 1.e+17, 5.e-01])
+    array([   nan, 1.e+17, 1.e+17, 5.e-01])
     """
     return moving(a, window, min_count, axis, workers, PC_SUM, 0)
 

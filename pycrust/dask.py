@@ -530,7 +530,7 @@ move_sum: _Moving = _moving(
     "Sum of each window of adjacent elements of a dask array, correctly rounded",
     ">>> a = da.from_array(np.array([0.1, 1e17, 0.2, 0.3]), chunks=1)\n"
     ">>> pycrust.dask.move_sum(a, 2).compute()\n"
-    "array([nan, 1.e+17, 1.e+17, 5.e-01])",
+    "array([   nan, 1.e+17, 1.e+17, 5.e-01])",
 )
 move_mean: _Moving = _moving(
     _Moving,
