@@ -498,7 +498,9 @@ def _move(name: str, a: Any, window: Any, min_count: Any, axis: Any, **ddof: Any
     axis = validate_axis(operator.index(axis), a.ndim)
     length = a.shape[axis]
     if np.isnan(length):
-        raise ValueError(f"the chunk sizes along axis {axis} are unknown: call compute_chunk_sizes() on the array first")
+        raise ValueError(
+            f"the chunk sizes along axis {axis} are unknown: call compute_chunk_sizes() on the array first"
+        )
     # A call on no rows of that length refuses what a call on `a` would refuse.
     call(np.empty((0, length), np.int64 if a.dtype == object else a.dtype), window, min_count)
     window = operator.index(window)
@@ -511,7 +513,8 @@ def _move(name: str, a: Any, window: Any, min_count: Any, axis: Any, **ddof: Any
         dtype=np.float64,
         meta=np.empty((0,) * a.ndim),
     )
-    return result.rechunk(a.chunks)
+    result = result.rechunk(a.chunks)
+    return result
 
 
 def _move_block(block: "_Block", *, call: Any, window: int, least: int, axis: int, like: _Like) -> "_Block":

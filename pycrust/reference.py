@@ -505,7 +505,7 @@ def cumsum(a: Any, axis: Any = None, *, dtype: Any = None, out: Any = None, work
         total = Accumulator()
         for k in range(moved.shape[-1]):
             total._add(moved[position][k : k + 1], np.array([True]))
-            value = total.sum(dtype)
+            value: Any = total.sum(dtype)
             if result.dtype.kind in "iu" and not np.iinfo(dtype).min <= value <= np.iinfo(dtype).max:
                 raise OverflowError(f"{value} does not fit {dtype}; use dtype=object or dtype=np.float64")
             sums[(*position, k)] = value

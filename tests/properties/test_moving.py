@@ -43,7 +43,9 @@ def test_windows_at_every_level(each_level, dtype, data):
 @given(data=st.data())
 def test_windows_in_every_layout(data):
     dtype = data.draw(st.sampled_from(FLOATS + INTEGERS))
-    a = data.draw(hard_arrays(dtype, sizes=st.just(60))).reshape(data.draw(st.sampled_from([(60,), (12, 5), (3, 4, 5)])))
+    a = data.draw(hard_arrays(dtype, sizes=st.just(60))).reshape(
+        data.draw(st.sampled_from([(60,), (12, 5), (3, 4, 5)]))
+    )
     axis = data.draw(st.integers(-a.ndim, a.ndim - 1))
     window = data.draw(st.integers(1, a.shape[axis]))
     name = data.draw(st.sampled_from(NAMES))

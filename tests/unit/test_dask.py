@@ -420,9 +420,7 @@ def test_moving_windows_in_any_chunks(name):
             expected = getattr(pycrust, name)(a, window, min_count, axis)
             np.testing.assert_array_equal(result.compute(scheduler="sync"), expected, strict=True)
     whole = da.from_array(np.arange(10), chunks=3)
-    np.testing.assert_array_equal(
-        getattr(lazy, name)(whole, 3).compute(), getattr(pycrust, name)(np.arange(10), 3)
-    )
+    np.testing.assert_array_equal(getattr(lazy, name)(whole, 3).compute(), getattr(pycrust, name)(np.arange(10), 3))
 
 
 def test_moving_windows_refuse_at_once():

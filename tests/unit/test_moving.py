@@ -300,24 +300,24 @@ def test_cumsum_of_integers():
 # ---- bad input --------------------------------------------------------------------------
 
 BAD = [
-    (dict(window=0), ValueError, "window is 0, but must be from 1 to 5"),
-    (dict(window=-3), ValueError, "window is -3, but must be from 1 to 5"),
-    (dict(window=6), ValueError, "window is 6, but must be from 1 to 5"),
-    (dict(window=10**5000), ValueError, "an integer of 16610 bits"),
-    (dict(window=2.0), TypeError, "window must be an integer, not 2.0"),
-    (dict(window=True), TypeError, "window must be an integer, not True"),
-    (dict(window=None), TypeError, "window must be an integer, not None"),
-    (dict(window=3, min_count=4), ValueError, "min_count is 4, but must be from 1 to 3"),
-    (dict(window=3, min_count=0), ValueError, "min_count is 0, but must be from 1 to 3"),
-    (dict(window=3, min_count=1.0), TypeError, "min_count must be an integer"),
-    (dict(window=3, axis=1), np.exceptions.AxisError, "axis 1 is out of bounds"),
-    (dict(window=3, axis=None), TypeError, "axis must be an integer"),
-    (dict(window=3, axis=(0,)), TypeError, "axis must be an integer"),
-    (dict(window=3, workers=0), ValueError, "workers = 0"),
-    (dict(a=np.float64(1), window=1), ValueError, "no axis"),
-    (dict(a=np.empty(0), window=1), ValueError, "window is 1, but must be from 1 to 0"),
-    (dict(a=[1j, 2], window=1), TypeError, "complex128 are not taken"),
-    (dict(a=["x"], window=1), TypeError, "convert the text"),
+    ({"window": 0}, ValueError, "window is 0, but must be from 1 to 5"),
+    ({"window": -3}, ValueError, "window is -3, but must be from 1 to 5"),
+    ({"window": 6}, ValueError, "window is 6, but must be from 1 to 5"),
+    ({"window": 10**5000}, ValueError, "an integer of 16610 bits"),
+    ({"window": 2.0}, TypeError, "window must be an integer, not 2.0"),
+    ({"window": True}, TypeError, "window must be an integer, not True"),
+    ({"window": None}, TypeError, "window must be an integer, not None"),
+    ({"window": 3, "min_count": 4}, ValueError, "min_count is 4, but must be from 1 to 3"),
+    ({"window": 3, "min_count": 0}, ValueError, "min_count is 0, but must be from 1 to 3"),
+    ({"window": 3, "min_count": 1.0}, TypeError, "min_count must be an integer"),
+    ({"window": 3, "axis": 1}, np.exceptions.AxisError, "axis 1 is out of bounds"),
+    ({"window": 3, "axis": None}, TypeError, "axis must be an integer"),
+    ({"window": 3, "axis": (0,)}, TypeError, "axis must be an integer"),
+    ({"window": 3, "workers": 0}, ValueError, "workers = 0"),
+    ({"a": np.float64(1), "window": 1}, ValueError, "no axis"),
+    ({"a": np.empty(0), "window": 1}, ValueError, "window is 1, but must be from 1 to 0"),
+    ({"a": [1j, 2], "window": 1}, TypeError, "complex128 are not taken"),
+    ({"a": ["x"], "window": 1}, TypeError, "convert the text"),
 ]
 
 
@@ -338,13 +338,13 @@ def test_bad_ddof():
 
 def test_bad_input_of_cumsum():
     for given, error in (
-        (dict(a=np.arange(3.0), axis=1), np.exceptions.AxisError),
-        (dict(a=np.arange(3.0), out=np.empty(2)), ValueError),
-        (dict(a=np.arange(3.0), out=[0.0] * 3), TypeError),
-        (dict(a=np.arange(3.0), dtype=int), TypeError),
-        (dict(a=np.ma.array([1, 2], mask=[0, 1])), TypeError),
-        (dict(a=np.float64(1), axis=0), np.exceptions.AxisError),
-        (dict(a=np.arange(3.0), axis=(0,)), TypeError),
+        ({"a": np.arange(3.0), "axis": 1}, np.exceptions.AxisError),
+        ({"a": np.arange(3.0), "out": np.empty(2)}, ValueError),
+        ({"a": np.arange(3.0), "out": [0.0] * 3}, TypeError),
+        ({"a": np.arange(3.0), "dtype": int}, TypeError),
+        ({"a": np.ma.array([1, 2], mask=[0, 1])}, TypeError),
+        ({"a": np.float64(1), "axis": 0}, np.exceptions.AxisError),
+        ({"a": np.arange(3.0), "axis": (0,)}, TypeError),
     ):
         with pytest.raises(error):
             pycrust.cumsum(**given)
@@ -366,7 +366,12 @@ def test_empty():
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 @pytest.mark.parametrize(
     "call",
-    ["pycrust.move_std(a, 1000)", "pycrust.move_std(a, 3_000_000, workers=2)", "pycrust.cumsum(a)", "pycrust.move_sum(a.reshape(-1, 64), 3)"],
+    [
+        "pycrust.move_std(a, 1000)",
+        "pycrust.move_std(a, 3_000_000, workers=2)",
+        "pycrust.cumsum(a)",
+        "pycrust.move_sum(a.reshape(-1, 64), 3)",
+    ],
 )
 def test_ctrl_c(call):
     """Prints how long it took to see it (pytest -rP)."""
