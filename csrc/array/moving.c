@@ -54,14 +54,14 @@ typedef struct {
     char *out;
     ptrdiff_t stride, mask_stride, out_stride;
     size_t length, window; /* `window` is the length of a cumulative sum */
-    int spread;
+    int spread, full;      /* full: results of full windows alone */
     const pc_kernels *kernels;
 } row;
 
 /* ---- numbers --------------------------------------------------------------------- */
 
 #define CONVERT(type, expression)                                                                  \
-    for (size_t k = n; k-- > 0;) {                                                                 \
+    for (size_t k = 0; k < n; k++) {                                                               \
         type x;                                                                                    \
         memcpy(&x, raw + k * sizeof x, sizeof x);                                                  \
         to[k] = expression;                                                                        \
@@ -95,8 +95,18 @@ static int convert(pc_type type, const char *raw, double *to, size_t n)
     return same;
 }
 
-/* n numbers from `first` on, which may be negative: before the first there are NaN. They may be in
- * `to`; *same &= convert. */
+static const double *load(const row *r, ptrdiff_t first, size_t n, double *to, int *same);
+
+static double first_number(const row *r)
+{
+    double x[BLOCK];
+    int same = 1;
+    return *load(r, 0, 1, x, &same);
+}
+
+/* n numbers from `first` on, which may be negative: before the first there are NaN, or, where only
+ * results of full windows are asked for, which it does not change, others like the first. They may
+ * be in `to`; *same &= convert. */
 static const double *load(const row *r, ptrdiff_t first, size_t n, double *to, int *same)
 {
     const pc_array *a = &r->m->array;
@@ -106,13 +116,23 @@ static const double *load(const row *r, ptrdiff_t first, size_t n, double *to, i
     if (n == BLOCK && first >= 0 && a->type == PC_FLOAT64 && r->stride == (ptrdiff_t)size &&
         !a->swapped && !r->mask && (uintptr_t)r->data % sizeof(double) == 0)
         return (const double *)(const void *)(r->data + first * r->stride);
+    const double edge = first < 0 && r->full ? first_number(r) : (double)NAN;
     for (; before < n && first < 0; before++, first++)
-        to[before] = (double)NAN;
+        to[before] = edge;
     if (before < n) {
-        gather_columns(raw, 0, r->data + first * r->stride, size, n - before, r->stride, 1, 0);
-        if (a->swapped)
-            swap_bytes(raw, size, n - before);
-        *same &= convert(a->type, raw, to + before, n - before);
+        const char *from = r->data + first * r->stride;
+        if (a->type == PC_FLOAT64 && !a->swapped && r->stride != (ptrdiff_t)size) {
+            for (size_t k = before; k < n; k++, from += r->stride)
+                memcpy(to + k, from, size);
+        } else {
+            if (a->swapped || r->stride != (ptrdiff_t)size) {
+                gather_columns(raw, 0, from, size, n - before, r->stride, 1, 0);
+                if (a->swapped)
+                    swap_bytes(raw, size, n - before);
+                from = raw;
+            }
+            *same &= convert(a->type, from, to + before, n - before);
+        }
         for (size_t k = before; r->mask && k < n; k++, first++)
             if (!r->mask[first * r->mask_stride])
                 to[k] = (double)NAN;
@@ -204,13 +224,16 @@ static void restart(const row *r, pc_move_state *s, const double *in, size_t cou
     double buffer[BLOCK], least = (double)INFINITY, most = -least;
     lane_sums ignored;
     int same = 1;
-    const size_t start = window_start(r, s->next);
+    const ptrdiff_t next = (ptrdiff_t)s->next, start = r->full
+                                                           ? next - (ptrdiff_t)r->window
+                                                           : (ptrdiff_t)window_start(r, s->next);
+    size_t n;
     s->present = s->plus = s->minus = s->nan = 0;
-    for (size_t at = start, n; at < s->next + count; at += n) {
-        const int inside = at < s->next;
-        n = inside ? s->next - at : count;
+    for (ptrdiff_t at = start; at < next + (ptrdiff_t)count; at += (ptrdiff_t)n) {
+        const int inside = at < next;
+        n = inside ? (size_t)(next - at) : count;
         n = n < BLOCK ? n : BLOCK;
-        const double *x = inside ? load(r, (ptrdiff_t)at, n, buffer, &same) : in;
+        const double *x = inside ? load(r, at, n, buffer, &same) : in;
         for (size_t k = 0; k < n; k++) {
             const double size = fabs(x[k]);
             if (size < (double)INFINITY) {
@@ -223,7 +246,7 @@ static void restart(const row *r, pc_move_state *s, const double *in, size_t cou
             }
         }
     }
-    s->present = s->next - start - s->nan;
+    s->present = (size_t)(next - start) - s->nan;
     s->started = 1;
     s->restarted = s->next;
     s->cost = 0;
@@ -233,9 +256,9 @@ static void restart(const row *r, pc_move_state *s, const double *in, size_t cou
     if (!s->usable)
         return;
     s->inexact[0] = s->inexact[1] = 0;
-    for (size_t at = start, n; at < s->next; at += n) {
-        n = s->next - at < BLOCK ? s->next - at : BLOCK;
-        const double *x = load(r, (ptrdiff_t)at, n, buffer, &same);
+    for (ptrdiff_t at = start; at < next; at += (ptrdiff_t)n) {
+        n = next - at < BLOCK ? (size_t)(next - at) : BLOCK;
+        const double *x = load(r, at, n, buffer, &same);
         for (size_t k = n; k < BLOCK; k++)
             buffer[k] = (double)NAN; /* x is buffer */
         r->kernels->moving[2][r->spread][s->pieces - 2](x, NULL, &s->sums, &ignored);
@@ -393,35 +416,67 @@ static void add_slack(double to[BLOCK], double slack)
         to[k] += slack;
 }
 
-/* The results of a block of full windows at `to`, all of them certain; else 0, and no change. */
+/* n results, or more, at `to`, all of them certain, of which `masked`: NaN left out, and none is
+ * infinite; else 0, and no change. */
 static int slide_block(const row *r, pc_move_state *s, const double *in, const double *out,
-                       const lane_spec *spec, double *to)
+                       size_t n, int masked, const lane_spec *spec, double *to)
 {
     const int cumulative = r->m->window == 0;
     const size_t most = cumulative ? s->next + BLOCK : r->window;
     const moving_sums before = s->sums;
-    const double n = (double)most, floor = 0x1p-900;
-    moving_end end = {spec->count, spec->divisor, spec->inverse, s->limit, {floor, floor}, 0};
+    const double size = (double)most, floor = 0x1p-900;
+    moving_end end = {spec->count, spec->divisor,  spec->inverse,
+                      s->limit,    {floor, floor}, (double)r->m->min_count,
+                      spec->ddof,  spec->scale,    0};
     if (r->spread) {
-        const double number = n * s->slack[0], squares = n * s->slack[1];
+        const double number = size * s->slack[0], squares = size * s->slack[1];
         end.slack[0] = 2.0 * number * (1 + 0x1p-20);
         end.slack[1] += (spec->count * squares + number * number) * (1 + 0x1p-20);
     } else if (s->inexact[0] && s->inexact[0] + most > s->next + 1) {
-        end.slack[0] += n * s->slack[0];
+        end.slack[0] += size * s->slack[0];
     } else {
         end.exact = s->pieces == 2;
     }
-    if (!r->kernels->slide[cumulative ? 0 : spec->statistic][s->pieces - 2](in, out, &s->sums, &end,
-                                                                            to)) {
+    s->sums.count = (double)s->present;
+    if (!r->kernels->slide[masked][cumulative ? 0 : spec->statistic][s->pieces - 2](
+            in, out, &s->sums, &end, to)) {
         s->sums = before;
         return 0;
     }
-    s->next += BLOCK;
+    if (masked)
+        s->present = (size_t)s->sums.count;
+    s->next += n;
     if (s->sums.number.inexact)
         s->inexact[0] = s->next;
     if (s->sums.square.inexact)
         s->inexact[1] = s->next;
     return 1;
+}
+
+static int has_nan(const double *x, size_t n)
+{
+    int found = 0;
+    for (size_t k = 0; k < n; k++)
+        found |= x[k] != x[k];
+    return found;
+}
+
+/* Whether the window that ends with number `last` is full of one number. */
+static int is_constant(const row *r, size_t last)
+{
+    double x[BLOCK], value[BLOCK];
+    int same = 1;
+    if (last + 1 < r->window)
+        return 0;
+    const double one = *load(r, (ptrdiff_t)last, 1, value, &same);
+    for (size_t end = last, left = r->window - 1, n; left; end -= n, left -= n) {
+        n = left < 8 ? left : 8;
+        const double *part = load(r, (ptrdiff_t)(end - n), n, x, &same);
+        for (size_t k = n; k-- > 0;)
+            if (part[k] != one)
+                return 0;
+    }
+    return same && fabs(one) < (double)INFINITY;
 }
 
 /* n results from s->next on. */
@@ -439,7 +494,7 @@ static void move_block(const row *r, pc_move_state *s, size_t n, const lane_spec
                             ? in
                             : load(r, (ptrdiff_t)first - (ptrdiff_t)r->window, n, leaving, &same);
     for (size_t k = n; k < BLOCK; k++) /* of what enters and leaves at once nothing is left */
-        entering[k] = leaving[k] = cumulative ? (double)NAN : in[n - 1];
+        entering[k] = leaving[k] = cumulative ? 0.0 : in[n - 1];
     if (!s->started)
         restart(r, s, in, n);
     if (!same)
@@ -448,8 +503,11 @@ static void move_block(const row *r, pc_move_state *s, size_t n, const lane_spec
                             : s->present < r->window || s->plus || s->minus,
         any = 0, all = 0;
     char *to = r->out + (ptrdiff_t)first * r->out_stride;
-    if (n == BLOCK && same && !masked && s->usable && !s->wanted && !spec->drop &&
-        spec->divisor > 0.0 && slide_block(r, s, in, out, spec, value)) {
+    if (same && s->usable && !s->wanted && !spec->drop && spec->divisor > 0.0 && !s->plus &&
+        !s->minus && !(cumulative && masked) &&
+        (slide_block(r, s, in, out, n, masked, spec, value) ||
+         (!masked && !cumulative && has_nan(in, n) &&
+          slide_block(r, s, in, out, n, 1, spec, value)))) {
         write_lane_results(r->m->spec.type, value, rest, n, to, r->out_stride);
         return;
     }
@@ -489,6 +547,11 @@ static void move_block(const row *r, pc_move_state *s, size_t n, const lane_spec
                                   (double)NAN};
             write_lane_results(r->m->spec.type, &odd[kind[k]], rest, 1, to, r->out_stride);
         } else if (!summed || !certain[k]) {
+            const double zero = 0.0;
+            if (r->spread && summed && spec->divisor > 0.0 && is_constant(r, first + k)) {
+                write_lane_results(PC_FLOAT64, &zero, rest, 1, to, r->out_stride);
+                continue;
+            }
             write_exactly(r, s, first + k, to);
             uncertain++;
         }
@@ -519,6 +582,7 @@ static void set_row(row *r, const pc_moving *m, size_t index)
     r->length = along.length;
     r->window = m->window ? m->window : along.length;
     r->spread = is_spread(m->spec.statistic);
+    r->full = m->window && m->min_count == m->window;
     r->kernels = pc_kernels_in_use();
 }
 

@@ -129,18 +129,20 @@ typedef struct {
     int inexact;
 } moving_pieces;
 
-/* Those of x, or of x - pivot if there are squares. `most`: the largest size of what entered last.
- */
+/* Those of x, or of x - pivot if there are squares. `most`: the largest size of what entered last;
+ * `count`: how many are not NaN, where NaN are left out. */
 typedef struct {
     moving_pieces number, square;
-    double pivot, most;
+    double pivot, most, count;
 } moving_sums;
 
 /* How results are made: the numbers of a window, what to divide by and 1 / divisor, the error
  * bounds of the sum, or of n squares - number^2 as slack[0] * |number| + slack[1], both above 0;
- * `exact`: all that is in the window adds up. No |x - pivot| is above `limit`. */
+ * `exact`: all that is in the window adds up. No |x - pivot| is above `limit`. Where NaN are left
+ * out, the count and the divisor are those of each window, and NaN the results of fewer than
+ * min_count. */
 typedef struct {
-    double count, divisor, inverse, limit, slack[2];
+    double count, divisor, inverse, limit, slack[2], min_count, ddof, scale;
     int exact;
 } moving_end;
 
@@ -218,8 +220,9 @@ typedef struct {
      * numbers, [1] of the squares, too. [0] in 2 pieces, [1] in 3. NULL as lane_results. */
     moving_kernel *moving[3][2][2];
 
-    /* Of full windows of finite numbers, by statistic: PC_SUM to PC_STD; and [0] prefix sums. */
-    slide_kernel *slide[PC_STD + 1][2];
+    /* [0] of full windows of finite numbers, [1] NaN left out; by statistic: PC_SUM to PC_STD; and
+     * [0] prefix sums of finite numbers. In 2 pieces, in 3. */
+    slide_kernel *slide[2][PC_STD + 1][2];
 
     /* Copy `count` contiguous columns of `rows` numbers of 8 bytes, `stride` bytes apart, to
      * contiguous rows, `pitch` numbers apart. */

@@ -160,20 +160,25 @@ static inline __attribute__((always_inline)) vecd join(const vecd *piece, int pi
     return high;
 }
 
+/* What a result is divided by. */
+typedef struct {
+    vecd count, divisor, inverse;
+} moving_count;
+
 /* (high + low) / divisor, rounded once. *sure: where that is certain, if high + low is known up to
  * `bound`; `exact`: where it is known, so that ties are, too. *rest is what is left, times divisor.
  */
 static inline __attribute__((always_inline)) vecd rounded_quotient(vecd high, vecd low,
-                                                                   const moving_end *end,
+                                                                   const moving_count *by,
                                                                    vecd bound, vec exact,
                                                                    vecd *rest, vec *sure)
 {
-    const vecd divisor = splatd(end->divisor), inverse = splatd(end->inverse);
+    const vecd divisor = by->divisor, inverse = by->inverse;
     vecd q = high * inverse;
     q = fused(fused(-q, divisor, high) + low, inverse, q);
     const vecd left = fused(-q, divisor, high) + low, size = magnitude(left),
                /* below a power of two ulps are half as long */
-        binade = exponent_part(q * (1 - 0x1p-53)), half = binade * splatd(end->divisor * 0x1p-53);
+        binade = exponent_part(q * (1 - 0x1p-53)), half = binade * (divisor * 0x1p-53);
     const vec tie = (vec)(size == half) & exact, odd = 0 - ((vec)q & 1);
     *sure = (vec)(fused(size, splatd(1 + 0x1p-50), bound) < half) | tie;
     *rest = left;
@@ -183,11 +188,11 @@ static inline __attribute__((always_inline)) vecd rounded_quotient(vecd high, ve
 
 /* The square root of (q + rest / divisor), likewise; bound is that of rest. */
 static inline __attribute__((always_inline)) vecd rounded_root(vecd q, vecd rest,
-                                                               const moving_end *end, vecd bound,
+                                                               const moving_count *by, vecd bound,
                                                                vec *sure)
 {
-    const vecd inverse = splatd(end->inverse * (1 + 0x1p-40)), low = rest * inverse,
-               root = vector_sqrt(q), left = fused(-root, root, q) + low, size = magnitude(left),
+    const vecd inverse = by->inverse * (1 + 0x1p-40), low = rest * inverse, root = vector_sqrt(q),
+               left = fused(-root, root, q) + low, size = magnitude(left),
                wide = fused(size + magnitude(low), splatd(0x1p-38), bound * inverse),
                binade = exponent_part(root), below = exponent_part(root * (1 - 0x1p-53)),
                half = root * (below * 0x1p-52);
@@ -200,7 +205,7 @@ static inline __attribute__((always_inline)) vecd rounded_root(vecd q, vecd rest
 /* One result from the sums of the pieces. */
 static inline __attribute__((always_inline)) vecd result_of(pc_statistic statistic, int pieces,
                                                             vecd sum[2][3], const moving_end *end,
-                                                            vec *sure)
+                                                            const moving_count *by, vec *sure)
 {
     vecd low, low2, rest;
     const vecd high = join(sum[0], pieces, &low);
@@ -212,19 +217,19 @@ static inline __attribute__((always_inline)) vecd result_of(pc_statistic statist
         return high;
     }
     if (statistic == PC_MEAN)
-        return rounded_quotient(high, low, end, splatd(end->slack[0]), exact, &rest, sure);
+        return rounded_quotient(high, low, by, splatd(end->slack[0]), exact, &rest, sure);
     /* n squares - number^2, as in lanes.h */
-    const vecd high2 = join(sum[1], pieces, &low2), n = splatd(end->count), p = n * high2,
-               k = high * high, difference = p - k;
+    const vecd high2 = join(sum[1], pieces, &low2), n = by->count, p = n * high2, k = high * high,
+               difference = p - k;
     vecd more = (p - difference) - k + (fused(n, high2, -p) - fused(high, high, -k));
     more = fused(-2.0 * high, low, fused(n, low2, more));
     const vecd spread = difference + more, left = more - (spread - difference),
                bound = fused(magnitude(high), splatd(end->slack[0]),
                              fused(p, splatd(0x1p-99), splatd(end->slack[1])));
-    const vecd q = rounded_quotient(spread, left, end, bound, splat(0), &rest, sure);
+    const vecd q = rounded_quotient(spread, left, by, bound, splat(0), &rest, sure);
     if (statistic == PC_VAR)
         return q;
-    return rounded_root(q, rest, end, bound, sure);
+    return rounded_root(q, rest, by, bound, sure);
 }
 
 /* The results of LANE_COLUMNS windows. Each lane has as many in succession as there are vectors: so
@@ -233,12 +238,13 @@ static inline __attribute__((always_inline)) vecd result_of(pc_statistic statist
 static inline __attribute__((always_inline)) int slide(const double *in, const double *out,
                                                        moving_sums *state, const moving_end *end,
                                                        double *value, pc_statistic statistic,
-                                                       int pieces, int leaving)
+                                                       int pieces, int leaving, int skip_nan)
 {
     enum { STEPS = LANE_COLUMNS / LANES };
     const int squares = statistic == PC_VAR || statistic == PC_STD;
     const vecd pivot = splatd(state->pivot);
-    vecd kept[STEPS][2][3], sum[2][3], magic[2][3], most = splatd(0.0);
+    vecd kept[STEPS][2][3], counted[STEPS], count = splatd(0.0), sum[2][3], magic[2][3],
+                                            most = splatd(0.0);
     vec rest[2] = {splat(0), splat(0)}, sure = splat(UINT64_MAX);
     for (int s = 0; s < 1 + squares; s++)
         for (int k = 0; k < pieces; k++) {
@@ -250,6 +256,7 @@ static inline __attribute__((always_inline)) int slide(const double *in, const d
         UNROLLED
         for (size_t lane = 0; lane < LANES; lane++) {
             x[lane] = load_doubles(in + lane * STEPS + first);
+            y[lane] = splatd(0.0);
             if (leaving)
                 y[lane] = load_doubles(out + lane * STEPS + first);
         }
@@ -260,9 +267,16 @@ static inline __attribute__((always_inline)) int slide(const double *in, const d
         for (size_t i = 0; i < LANES; i++) {
             vecd piece[3], left[3];
             vec ignored = splat(0);
+            const vec here = (vec)(x[i] == x[i]), gone = (vec)(y[i] == y[i]);
             if (squares) {
                 x[i] -= pivot;
                 y[i] -= pivot;
+            }
+            if (skip_nan) {
+                x[i] = select_bits(here, x[i]);
+                y[i] = select_bits(gone, y[i]);
+                count += select_bits(here, splatd(1.0)) - select_bits(gone, splatd(1.0));
+                counted[first + i] = count;
             }
             most = vector_max(magnitude(x[i]), most);
             for (int s = 0; s < 1 + squares; s++) {
@@ -289,6 +303,12 @@ static inline __attribute__((always_inline)) int slide(const double *in, const d
             offset[s][k] = splatd(*total) + (up_to - sum[s][k]);
             *total += up_to[LANES - 1];
         }
+    moving_count by = {splatd(end->count), splatd(end->divisor), splatd(end->inverse)};
+    if (skip_nan) {
+        const vecd up_to = prefix_sums(count), before = splatd(state->count) + (up_to - count);
+        state->count += up_to[LANES - 1];
+        count = before;
+    }
     for (size_t first = 0; first < STEPS; first += LANES) {
         vecd result[LANES];
         UNROLLED
@@ -298,7 +318,20 @@ static inline __attribute__((always_inline)) int slide(const double *in, const d
             for (int s = 0; s < 1 + squares; s++)
                 for (int k = 0; k < pieces; k++)
                     here[s][k] = kept[first + i][s][k] + offset[s][k];
-            result[i] = result_of(statistic, pieces, here, end, &one);
+            if (skip_nan) {
+                by.count = counted[first + i] + count;
+                by.divisor = squares
+                                 ? by.count * (by.count * splatd(end->scale) - splatd(end->ddof))
+                                 : by.count;
+                by.inverse = 1.0 / by.divisor;
+            }
+            result[i] = result_of(statistic, pieces, here, end, &by, &one);
+            if (skip_nan) {
+                const vec few = (vec)(by.count < splatd(end->min_count));
+                one = (one & (vec)(by.divisor > 0.0)) | few;
+                const vec nan = few & (UINT64_C(0x7ff8) << 48);
+                result[i] = (vecd)((vec)select_bits(~few, result[i]) | nan);
+            }
             sure &= one;
         }
         transpose(result);
@@ -321,20 +354,24 @@ static inline __attribute__((always_inline)) int slide(const double *in, const d
            !(end->exact && state->number.inexact);
 }
 
-#define SLIDE(name, statistic, leaving)                                                            \
+#define SLIDE(name, statistic, leaving, skip_nan)                                                  \
     static int name##_2(const double *in, const double *out, moving_sums *state,                   \
                         const moving_end *end, double *value)                                      \
     {                                                                                              \
-        return slide(in, out, state, end, value, statistic, 2, leaving);                           \
+        return slide(in, out, state, end, value, statistic, 2, leaving, skip_nan);                 \
     }                                                                                              \
     static int name##_3(const double *in, const double *out, moving_sums *state,                   \
                         const moving_end *end, double *value)                                      \
     {                                                                                              \
-        return slide(in, out, state, end, value, statistic, 3, leaving);                           \
+        return slide(in, out, state, end, value, statistic, 3, leaving, skip_nan);                 \
     }
-SLIDE(slide_sum, PC_SUM, 1)
-SLIDE(slide_mean, PC_MEAN, 1)
-SLIDE(slide_var, PC_VAR, 1)
-SLIDE(slide_std, PC_STD, 1)
-SLIDE(slide_prefix, PC_SUM, 0)
+SLIDE(slide_sum, PC_SUM, 1, 0)
+SLIDE(slide_mean, PC_MEAN, 1, 0)
+SLIDE(slide_var, PC_VAR, 1, 0)
+SLIDE(slide_std, PC_STD, 1, 0)
+SLIDE(nanslide_sum, PC_SUM, 1, 1)
+SLIDE(nanslide_mean, PC_MEAN, 1, 1)
+SLIDE(nanslide_var, PC_VAR, 1, 1)
+SLIDE(nanslide_std, PC_STD, 1, 1)
+SLIDE(slide_prefix, PC_SUM, 0, 0)
 #endif
