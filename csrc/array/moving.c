@@ -461,22 +461,21 @@ static int has_nan(const double *x, size_t n)
     return found;
 }
 
-/* Whether the window that ends with number `last` is full of one number. */
-static int is_constant(const row *r, size_t last)
+/* How many numbers before `first` are `value`, `most` at most. */
+static size_t run_before(const row *r, size_t first, double value, size_t most)
 {
-    double x[BLOCK], value[BLOCK];
+    double buffer[BLOCK];
     int same = 1;
-    if (last + 1 < r->window)
-        return 0;
-    const double one = *load(r, (ptrdiff_t)last, 1, value, &same);
-    for (size_t end = last, left = r->window - 1, n; left; end -= n, left -= n) {
-        n = left < 8 ? left : 8;
-        const double *part = load(r, (ptrdiff_t)(end - n), n, x, &same);
-        for (size_t k = n; k-- > 0;)
-            if (part[k] != one)
-                return 0;
+    size_t run = 0;
+    most = most < first ? most : first;
+    while (run < most) {
+        const size_t n = most - run < BLOCK ? most - run : BLOCK;
+        const double *x = load(r, (ptrdiff_t)(first - run - n), n, buffer, &same);
+        for (size_t k = n; k-- > 0; run++)
+            if (x[k] != value)
+                return run;
     }
-    return same && fabs(one) < (double)INFINITY;
+    return run;
 }
 
 /* n results from s->next on. */
@@ -540,7 +539,7 @@ static void move_block(const row *r, pc_move_state *s, size_t n, const lane_spec
     s->next += n;
     if (summed)
         write_lane_results(r->m->spec.type, value, rest, n, to, r->out_stride);
-    size_t uncertain = 0;
+    size_t uncertain = 0, run = 0, counted = 0; /* equal numbers that end with counted - 1 */
     for (size_t k = 0; k < n && !(all && !any); k++, to += r->out_stride) {
         if (any && kind[k] != FINITE) {
             const double odd[] = {0.0, (double)NAN, (double)INFINITY, -(double)INFINITY,
@@ -548,9 +547,15 @@ static void move_block(const row *r, pc_move_state *s, size_t n, const lane_spec
             write_lane_results(r->m->spec.type, &odd[kind[k]], rest, 1, to, r->out_stride);
         } else if (!summed || !certain[k]) {
             const double zero = 0.0;
-            if (r->spread && summed && spec->divisor > 0.0 && is_constant(r, first + k)) {
-                write_lane_results(PC_FLOAT64, &zero, rest, 1, to, r->out_stride);
-                continue;
+            if (r->spread && summed && spec->divisor > 0.0) {
+                for (; counted <= k; counted++)
+                    run = counted && in[counted] == in[counted - 1] ? run + 1
+                          : counted ? 1
+                                    : 1 + run_before(r, first, in[0], r->window);
+                if (run >= r->window) {
+                    write_lane_results(PC_FLOAT64, &zero, rest, 1, to, r->out_stride);
+                    continue;
+                }
             }
             write_exactly(r, s, first + k, to);
             uncertain++;
