@@ -117,6 +117,7 @@ setup(
             extension("_plan"),
             extension("_reductions"),
             extension("_pairs"),
+            extension("_moving"),
             extension("_bigint"),
             extension("_accumulator"),
             Extension(

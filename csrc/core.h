@@ -61,5 +61,8 @@ static inline int import_core(void)
 #define pc_write_tile core->write_tile
 #define pc_add_vector_pairs core->add_vector_pairs
 #define pc_reduce core->reduce
+#define pc_move_state_size core->move_state_size
+#define pc_move core->move
+#define pc_cumulate core->cumulate
 
 #endif

@@ -58,6 +58,11 @@ typedef struct {
                              size_t start, size_t stop, pc_tile_sum *sums);
     pc_status (*reduce)(const pc_array *array, size_t first, size_t last,
                         const pc_output_spec *spec, char *out, pc_tile_sum *sums);
+    size_t (*move_state_size)(void);
+    void (*move)(const pc_moving *moving, size_t row, size_t rows, size_t first, size_t last,
+                 pc_move_state *states);
+    size_t (*cumulate)(const pc_moving *moving, size_t row, size_t first, size_t last,
+                       pc_u128 *sum);
 } pc_core_table;
 
 extern const pc_core_table pc_core;

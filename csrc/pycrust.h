@@ -262,6 +262,33 @@ pc_status pc_reduce_contiguous(pc_type type, int components, const char *data, s
                                int skip_nan, const pc_output_spec *spec, pc_tile_sum *sum,
                                char *out);
 
+/* ---- moving windows (array/moving.c) -------------------------------------------- */
+
+/* A result at each element, of the window that ends there: of its last `window` elements along the
+ * one reduced axis of an array, less those that are NaN; NaN if fewer than min_count are left.
+ * window 0: of all elements up to there, NaN not left out. The axes as given, with the strides of
+ * the results; pc_array_arrange would change them. */
+typedef struct {
+    pc_array array;
+    size_t window, min_count;
+    pc_output_spec spec;
+    char *out;
+} pc_moving;
+
+/* Where a row stands; zeros at first. */
+typedef struct pc_move_state pc_move_state;
+size_t pc_move_state_size(void);
+
+/* Write the results first to last - 1 of adjacent rows, of which each has a state. A row goes on
+ * where the call before with that state ended; elsewhere the window is first summed anew. */
+void pc_move(const pc_moving *moving, size_t row, size_t rows, size_t first, size_t last,
+             pc_move_state *states);
+
+/* Write prefix sums of integers, as spec.type, PC_INT64 or PC_UINT64: those first to last - 1 of a
+ * row, *sum being the one before, 0 at first, and then the last. Returns `last`, or the first that
+ * the type does not hold. No mask. */
+size_t pc_cumulate(const pc_moving *moving, size_t row, size_t first, size_t last, pc_u128 *sum);
+
 #ifdef __cplusplus
 }
 #endif

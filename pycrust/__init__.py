@@ -6,6 +6,7 @@ try:
     from pycrust._accumulator import Accumulator
     from pycrust._core import simd
     from pycrust._pairs import PairAccumulator, average, corrcoef, cov, dot, mse, sse, vecdot
+    from pycrust._moving import cumsum, move_mean, move_std, move_sum, move_var
     from pycrust._range import (
         sum_of_squares,
         sum_of_squares_batch,
@@ -49,9 +50,14 @@ __all__ = [
     "average",
     "corrcoef",
     "cov",
+    "cumsum",
     "dot",
     "get_include",
     "mean",
+    "move_mean",
+    "move_std",
+    "move_sum",
+    "move_var",
     "mse",
     "nanmean",
     "nanstd",

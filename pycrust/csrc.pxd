@@ -149,3 +149,18 @@ cdef extern from "core.h" nogil:
                         char *out, pc_tile_sum *sums) noexcept
     pc_status pc_reduce_contiguous(pc_type type, int components, const char *data, size_t count,
                                    int skip_nan, const pc_output_spec *spec, pc_tile_sum *sum, char *out) noexcept
+
+    ctypedef struct pc_moving:
+        pc_array array
+        size_t window
+        size_t min_count
+        pc_output_spec spec
+        char *out
+
+    ctypedef struct pc_move_state:
+        pass
+
+    size_t pc_move_state_size() noexcept
+    void pc_move(const pc_moving *moving, size_t row, size_t rows, size_t first, size_t last,
+                 pc_move_state *states) noexcept
+    size_t pc_cumulate(const pc_moving *moving, size_t row, size_t first, size_t last, pc_u128 *sum) noexcept

@@ -9,6 +9,7 @@ one machine, to the last bit. Nothing is computed until it is asked for.
 
 import builtins
 import inspect
+import operator
 import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, SupportsIndex, TypeAlias
@@ -42,6 +43,10 @@ __all__ = [
     "cov",
     "dot",
     "mean",
+    "move_mean",
+    "move_std",
+    "move_sum",
+    "move_var",
     "nanmean",
     "nanstd",
     "nansum",
@@ -716,3 +721,133 @@ def _round(
 ) -> Any:
     """The results, from what is left of the accumulators."""
     return _block(_results(_merge(parts, axis, keepdims), figure, made, ddof), made)
+
+
+# ---- moving windows ---------------------------------------------------------
+
+_MOVE_DOC = """
+{summary}, lazily.
+
+Parameters
+----------
+a : dask array
+    Of bool, any integer dtype or float16/32/64, in any chunks. Other arrays are taken as one chunk.
+window, min_count, axis{ddof}
+    As for `pycrust.{name}`.
+
+Returns
+-------
+dask array
+    What `pycrust.{name}` gives for the whole array, to the last bit, in the chunks of `a`, whatever
+    these are; chunks shorter than the window are first merged along `axis`.
+
+Raises
+------
+TypeError, ValueError, numpy.exceptions.AxisError
+    At once, as `pycrust.{name}` does, and for unknown chunk sizes along `axis`.
+
+Examples
+--------
+>>> import dask.array as da, numpy as np, pycrust.dask
+{example}
+"""
+
+
+class _Moving(Protocol):
+    def __call__(
+        self, a: Any, window: SupportsIndex, min_count: SupportsIndex | None = None, axis: SupportsIndex = -1
+    ) -> da.Array: ...
+
+
+class _MovingSpread(Protocol):
+    def __call__(
+        self,
+        a: Any,
+        window: SupportsIndex,
+        min_count: SupportsIndex | None = None,
+        axis: SupportsIndex = -1,
+        ddof: SupportsIndex = 0,
+    ) -> da.Array: ...
+
+
+def _moving(kind: type, name: str, summary: str, example: str) -> Any:
+    """As _function."""
+    signature = inspect.signature(kind.__call__)
+    signature = signature.replace(parameters=list(signature.parameters.values())[1:])
+
+    def function(*args: Any, **kwargs: Any) -> da.Array:
+        given = signature.bind(*args, **kwargs)
+        given.apply_defaults()
+        return _move(name, **given.arguments)
+
+    ddof = ", ddof" if kind is _MovingSpread else ""
+    function.__doc__ = _MOVE_DOC.format(name=name, summary=summary, example=example, ddof=ddof)
+    function.__name__ = function.__qualname__ = name
+    function.__annotations__ = {}
+    function.__signature__ = signature  # type: ignore[attr-defined]
+    return function
+
+
+def _move(name: str, a: Any, window: Any, min_count: Any, axis: Any, **ddof: Any) -> da.Array:
+    a = da.asanyarray(a)
+    call = partial(getattr(pycrust, name), **ddof)
+    if a.ndim == 0:
+        call(np.zeros((), a.dtype), window)  # refuses it
+    axis = validate_axis(operator.index(axis), a.ndim)
+    length = a.shape[axis]
+    if np.isnan(length):
+        raise ValueError(
+            f"the chunk sizes along axis {axis} are unknown: call compute_chunk_sizes() on the array first"
+        )
+    # A call on no rows of that length refuses what a call on `a` would refuse.
+    call(np.empty((0, length), np.int64 if a.dtype == object else a.dtype), window, min_count)
+    window = operator.index(window)
+    least = window if min_count is None else operator.index(min_count)
+    result: da.Array = da.map_overlap(
+        partial(_move_block, call=call, window=window, least=least, axis=axis, like=_Like(a.ndim, a.dtype)),
+        a,
+        depth={axis: (window - 1, 0)},
+        boundary="none",
+        dtype=np.float64,
+        meta=np.empty((0,) * a.ndim),
+    )
+    result = result.rechunk(a.chunks)
+    return result
+
+
+def _move_block(block: "_Block", *, call: Any, window: int, least: int, axis: int, like: _Like) -> "_Block":
+    """The results for a chunk and the elements before it, of which there may be fewer than a window has."""
+    like.check(block)
+    length = np.shape(block)[axis]
+    if length < least or np.size(block) == 0:
+        return np.full(np.shape(block), np.nan)
+    values: _Block = call(block, min(window, length), least, axis)
+    return values
+
+
+move_sum: _Moving = _moving(
+    _Moving,
+    "move_sum",
+    "Sum of each window of adjacent elements of a dask array, correctly rounded",
+    ">>> a = da.from_array(np.array([0.1, 1e17, 0.2, 0.3]), chunks=1)\n"
+    ">>> pycrust.dask.move_sum(a, 2).compute()\n"
+    "array([   nan, 1.e+17, 1.e+17, 5.e-01])",
+)
+move_mean: _Moving = _moving(
+    _Moving,
+    "move_mean",
+    "Mean of each window of adjacent elements of a dask array, correctly rounded",
+    ">>> pycrust.dask.move_mean(da.arange(5, chunks=2), 3).compute()\narray([nan, nan,  1.,  2.,  3.])",
+)
+move_var: _MovingSpread = _moving(
+    _MovingSpread,
+    "move_var",
+    "Variance of each window of adjacent elements of a dask array, correctly rounded",
+    ">>> pycrust.dask.move_var(da.arange(5, chunks=2), 3, ddof=1).compute()\narray([nan, nan,  1.,  1.,  1.])",
+)
+move_std: _MovingSpread = _moving(
+    _MovingSpread,
+    "move_std",
+    "Standard deviation of each window of adjacent elements of a dask array, correctly rounded",
+    ">>> pycrust.dask.move_std(da.arange(5, chunks=2), 3, ddof=1).compute()\narray([nan, nan,  1.,  1.,  1.])",
+)

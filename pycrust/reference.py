@@ -18,8 +18,13 @@ __all__ = [
     "average",
     "corrcoef",
     "cov",
+    "cumsum",
     "dot",
     "mean",
+    "move_mean",
+    "move_std",
+    "move_sum",
+    "move_var",
     "nanmean",
     "nanstd",
     "nansum",
@@ -657,6 +662,96 @@ def _matrix(rows: list[Any], entry: Callable[[list[Fraction], Fraction, Fraction
             if finite[i] and finite[j]:
                 result[i, j] = complex(*entry(centered(x, y), centered(x, x)[0], centered(y, y)[0]))
     return (result if kind is complex else result.real).astype(dtype or kind).squeeze()[()]
+
+
+# ---- moving windows -------------------------------------------------------------
+
+
+def move_sum(
+    a: Any, window: SupportsIndex, min_count: Any = None, axis: int = -1, *, workers: SupportsIndex = 1
+) -> Any:
+    """The sum of the numbers that are not NaN in each window, of the last `window` elements, correctly rounded."""
+    _workers(workers)
+    return _move(lambda total: total.sum(np.float64), a, window, min_count, axis)
+
+
+def move_mean(
+    a: Any, window: SupportsIndex, min_count: Any = None, axis: int = -1, *, workers: SupportsIndex = 1
+) -> Any:
+    """Their exact mean, correctly rounded."""
+    _workers(workers)
+    return _move(Accumulator.mean, a, window, min_count, axis)
+
+
+def move_var(
+    a: Any, window: SupportsIndex, min_count: Any = None, axis: int = -1, ddof: int = 0, *, workers: SupportsIndex = 1
+) -> Any:
+    """Their exact variance, correctly rounded."""
+    _workers(workers)
+    return _move(lambda total: total.var(_ddof(ddof)), a, window, min_count, axis)
+
+
+def move_std(
+    a: Any, window: SupportsIndex, min_count: Any = None, axis: int = -1, ddof: int = 0, *, workers: SupportsIndex = 1
+) -> Any:
+    """The square root of that."""
+    _workers(workers)
+    return _move(lambda total: total.std(_ddof(ddof)), a, window, min_count, axis)
+
+
+def cumsum(a: Any, axis: Any = None, *, dtype: Any = None, out: Any = None, workers: SupportsIndex = 1) -> Any:
+    """The sum up to each element: exact for integers, correctly rounded for floats."""
+    _workers(workers)
+    a = _array(a)
+    a, axis = (a.reshape(-1), 0) if axis is None else (a, axis)
+    if dtype is None:
+        dtype = out.dtype if out is not None else _sum_dtype(a)
+    result = np.empty(a.shape, dtype)
+    moved, sums = np.moveaxis(a, axis, -1), np.moveaxis(result, axis, -1)
+    for position in np.ndindex(moved.shape[:-1]):
+        total = Accumulator()
+        for k in range(moved.shape[-1]):
+            total._add(moved[position][k : k + 1], np.array([True]))
+            value: Any = total.sum(dtype)
+            if result.dtype.kind in "iu" and not np.iinfo(dtype).min <= value <= np.iinfo(dtype).max:
+                raise OverflowError(f"{value} does not fit {dtype}; use dtype=object or dtype=np.float64")
+            sums[(*position, k)] = value
+    if out is not None:
+        out[...] = result
+        return out
+    return result
+
+
+def _sum_dtype(a: Any) -> Any:
+    if _integers(a):
+        return np.uint64 if a.dtype.kind == "u" else np.int64
+    return np.complex128 if a.dtype.kind == "c" else np.float64
+
+
+def _move(figure: Callable[[Accumulator], Any], a: Any, window: Any, min_count: Any, axis: int) -> Any:
+    a = _array(a)
+    window = operator.index(window)
+    least = window if min_count is None else operator.index(min_count)
+    if not 1 <= window <= a.shape[axis]:
+        raise ValueError(f"window is {window}, but must be from 1 to {a.shape[axis]}")
+    if not 1 <= least <= window:
+        raise ValueError(f"min_count is {least}, but must be from 1 to {window}, the window")
+    result = np.full(a.shape, math.nan)
+    moved, results = np.moveaxis(a, axis, -1), np.moveaxis(result, axis, -1)
+    for position in np.ndindex(moved.shape):
+        k = position[-1]
+        part = moved[position[:-1]][max(k + 1 - window, 0) : k + 1]
+        total = Accumulator()
+        total._add(part, ~_nan(part))
+        if total.count >= least:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)
+                results[position] = figure(total)
+    return result
+
+
+def _nan(a: Any) -> Any:
+    return np.zeros(a.shape, bool) if _integers(a) else np.isnan(a)
 
 
 # ---- what is accepted ---------------------------------------------------------

@@ -115,8 +115,8 @@ static uint16_t half_of(double x)
         memcpy(out, &x, sizeof x);                                                                 \
     }
 
-static void write_results(pc_type type, const double *value, const double *rest, size_t count,
-                          char *out, ptrdiff_t stride)
+void write_lane_results(pc_type type, const double *value, const double *rest, size_t count,
+                        char *out, ptrdiff_t stride)
 {
     switch (type) {
     case PC_FLOAT64:
@@ -133,8 +133,7 @@ static void write_results(pc_type type, const double *value, const double *rest,
     }
 }
 
-/* The result to compute, as the kernels take it. */
-static lane_spec lane_spec_of(const pc_output_spec *spec, uint64_t count, int counted)
+lane_spec lane_spec_of(const pc_output_spec *spec, uint64_t count, int counted)
 {
     const int of_products = is_of_products(spec->statistic);
     lane_spec f = {.statistic = of_products ? PC_SUM : spec->statistic,
@@ -270,8 +269,8 @@ size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_C
             sum_columns(job, &from, &other, &sums);
             *all = job->kernels->lane_results(&job->spec, &sums, columns, value, rest, certain);
             memmove(certain, certain + again, count * sizeof *certain);
-            write_results(job->type, value + again, rest + again, count, out + to,
-                          across->out_stride);
+            write_lane_results(job->type, value + again, rest + again, count, out + to,
+                               across->out_stride);
             return count;
         }
     }
@@ -326,8 +325,8 @@ size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_C
     run[runs].first = count;
     for (size_t k = 0; k < runs; k++) {
         const size_t at = run[k].first;
-        write_results(job->type, value + at, rest + at, run[k + 1].first - at, out + run[k].out,
-                      across->out_stride);
+        write_lane_results(job->type, value + at, rest + at, run[k + 1].first - at,
+                           out + run[k].out, across->out_stride);
     }
     return count;
 }

@@ -34,4 +34,11 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
 size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_COLUMNS], int *all,
                   pc_tile_sum *sums);
 
+/* The result to compute, as the kernels take it: of `count` numbers each, or as counted. */
+lane_spec lane_spec_of(const pc_output_spec *spec, uint64_t count, int counted);
+
+/* Write `count` results of the kernels, `stride` bytes apart. */
+void write_lane_results(pc_type type, const double *value, const double *rest, size_t count,
+                        char *out, ptrdiff_t stride);
+
 #endif

@@ -135,6 +135,42 @@ typedef struct {
     double divisor, inverse;   /* divide by it; 1 / divisor, rounded */
 } lane_spec;
 
+/* ---- moving windows (kernels/moving.h) -------------------------------------- */
+
+/* The sums over a window of the pieces of each number, or of each square: multiples of the units
+ * magic / (1.5 * 2^52). `inexact`: whether, of what entered last, some pieces do not add up. */
+typedef struct {
+    double magic[3], sum[3];
+    int inexact;
+} moving_pieces;
+
+/* Those of x, or of x - pivot if there are squares. `most`: the largest size of what entered last;
+ * `count`: how many are not NaN, where NaN are left out. */
+typedef struct {
+    moving_pieces number, square;
+    double pivot, most, count;
+} moving_sums;
+
+/* How results are made: the numbers of a window, what to divide by and 1 / divisor, the error
+ * bounds of the sum, or of n squares - number^2 as slack[0] * |number| + slack[1], both above 0;
+ * `exact`: all that is in the window adds up. No |x - pivot| is above `limit`. Where NaN are left
+ * out, the count and the divisor are those of each window, and NaN the results of fewer than
+ * min_count. */
+typedef struct {
+    double count, divisor, inverse, limit, slack[2], min_count, ddof, scale;
+    int exact;
+} moving_end;
+
+/* LANE_COLUMNS numbers enter the window, and as many leave it, one after another; the estimates of
+ * lane_sums, but for what the pieces are short of. */
+typedef void moving_kernel(const double *in, const double *out, moving_sums *state,
+                           lane_sums *sums);
+
+/* The same, and the results themselves. If that returns 0, some are not certain, or some number
+ * was not for this kernel. */
+typedef int slide_kernel(const double *in, const double *out, moving_sums *state,
+                         const moving_end *end, double *value);
+
 /* The sums of one column. */
 static inline bounded_sums column_partial(const column_sums *sums, size_t c, int k, int both)
 {
@@ -205,6 +241,14 @@ typedef struct {
      * `certain` is all ones. Returns whether all are. */
     int (*lane_results)(const lane_spec *spec, lane_sums *sums, size_t columns, double *value,
                         double *rest, uint64_t *certain);
+
+    /* [0] all are finite; [1] others are left out; [2] likewise, and none leaves. [0] of the
+     * numbers, [1] of the squares, too. [0] in 2 pieces, [1] in 3. NULL as lane_results. */
+    moving_kernel *moving[3][2][2];
+
+    /* [0] of full windows of finite numbers, [1] NaN left out; by statistic: PC_SUM to PC_STD; and
+     * [0] prefix sums of finite numbers. In 2 pieces, in 3. */
+    slide_kernel *slide[2][PC_STD + 1][2];
 
     /* Copy `count` contiguous columns of `rows` numbers of 8 bytes, `stride` bytes apart, to
      * contiguous rows, `pitch` numbers apart. */

@@ -6,6 +6,7 @@
 #include "integers.h"
 #include "lanes.h"
 #include "pairs.h"
+#include "moving.h"
 #include "range.h"
 
 #if defined(fused)
@@ -63,6 +64,19 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
                       NULL, NULL, product_lanes_of_bool, PRODUCT_LANES_OF_FLOAT16,
                       product_lanes_of_float32, product_lanes_of_float64},
     .lane_results = finish_lanes,
+    .moving = {{{move_numbers_2, move_numbers_3}, {move_both_2, move_both_3}},
+               {{move_finite_numbers_2, move_finite_numbers_3},
+                {move_finite_both_2, move_finite_both_3}},
+               {{add_numbers_2, add_numbers_3}, {add_both_2, add_both_3}}},
+    .slide = {{[0] = {slide_prefix_2, slide_prefix_3},
+               [PC_SUM] = {slide_sum_2, slide_sum_3},
+               [PC_MEAN] = {slide_mean_2, slide_mean_3},
+               [PC_VAR] = {slide_var_2, slide_var_3},
+               [PC_STD] = {slide_std_2, slide_std_3}},
+              {[PC_SUM] = {nanslide_sum_2, nanslide_sum_3},
+               [PC_MEAN] = {nanslide_mean_2, nanslide_mean_3},
+               [PC_VAR] = {nanslide_var_2, nanslide_var_3},
+               [PC_STD] = {nanslide_std_2, nanslide_std_3}}},
     .transpose_columns = transpose_columns,
     .transpose_narrow = {transpose_uint8_t, transpose_uint16_t, transpose_uint32_t},
 #endif

@@ -131,7 +131,8 @@ static inline void add_one(pc_accumulator *acc, pc_moment moment, pc_u128 x, uin
         add_one_outside_window(acc, moment, x, sign, exponent, window_exponent);
 }
 
-void accumulator_add_number(pc_accumulator *acc, double x, int imaginary)
+/* `remove` is 0 or, to subtract, UINT64_MAX. */
+static inline void add_signed(pc_accumulator *acc, double x, int imaginary, uint64_t remove)
 {
     uint64_t bits;
     memcpy(&bits, &x, sizeof bits);
@@ -151,10 +152,15 @@ void accumulator_add_number(pc_accumulator *acc, double x, int imaginary)
 
     /* x = fraction * 2^exponent, and its square has 106 bits */
     const int block_exponent = e < 43 ? -980 : e - 1023, exponent = e - 1075;
-    if (acc->flags & PC_WITH_SQUARES)
-        add_one(acc, PC_SQUARES, u128_mul64(fraction, fraction), 0, 2 * exponent,
+    if (acc->flags & PC_WITH_SQUARES) {
+        pc_u128 square = u128_mul64(fraction, fraction);
+        if (remove) /* never 0 */
+            square = (pc_u128){0 - square.lo, ~square.hi + !square.lo};
+        add_one(acc, PC_SQUARES, square, remove, 2 * exponent,
                 square_window_exponent(block_exponent));
+    }
     if (acc->flags & PC_WITH_NUMBERS) {
+        sign ^= remove;
         pc_u128 number = {(fraction ^ sign) - sign, sign};
         add_one(acc, imaginary ? PC_IMAGINARY : PC_NUMBERS, number, sign, exponent,
                 number_window_exponent(block_exponent));
@@ -194,6 +200,16 @@ void accumulator_add_product(pc_accumulator *acc, pc_moment moment, double x, do
         product = (pc_u128){0 - product.lo, ~product.hi + !product.lo};
     const int unit = exponent[0] + exponent[1], window = unit - 99;
     add_one(acc, moment, product, sign, unit, window < LOWEST ? LOWEST : window);
+}
+
+void accumulator_add_number(pc_accumulator *acc, double x, int imaginary)
+{
+    add_signed(acc, x, imaginary, 0);
+}
+
+void accumulator_add_or_remove(pc_accumulator *acc, double x, int remove)
+{
+    add_signed(acc, x, 0, remove ? UINT64_MAX : 0);
 }
 
 pc_status pc_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other)

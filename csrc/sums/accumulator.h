@@ -98,6 +98,8 @@ void accumulator_add_number(pc_accumulator *acc, double x, int imaginary);
 
 /* The sum of a moment += x y, likewise: PC_SQUARES, or PC_NUMBERS for an imaginary part. */
 void accumulator_add_product(pc_accumulator *acc, pc_moment moment, double x, double y);
+/* acc += x, or acc -= x, for a finite real x that was added before. */
+void accumulator_add_or_remove(pc_accumulator *acc, double x, int remove);
 
 /* words += (x, sign) * 2^bit: x in two's complement, and `sign` its sign extension.
  * bit < 64 * length; a carry out of the last word is dropped. */

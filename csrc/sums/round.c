@@ -23,8 +23,8 @@ static uint64_t round_to_format(uint64_t top, int exponent, int sticky, format f
     return bits < infinity_of(f) ? bits : infinity_of(f);
 }
 
-/* The leading 256 bits of v, with bit 255 set, and their exponent; *sticky: whether any bit below is
- * set. */
+/* The leading 256 bits of v, with bit 255 set, and their exponent; *sticky: whether any bit below
+ * is set. */
 static void leading(limbs_view v, uint64_t top[4], int *exponent, int *sticky)
 {
     uint64_t word[5] = {0}; /* the five leading words, most significant first */

@@ -32,6 +32,8 @@ class Case:
         Names of functions of pycrust; of those of `nan` those that it has.
     nan : float
         Which part of the numbers is NaN.
+    window : int
+        Of the functions whose windows move along the axis; of one-dimensional arrays.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Case:
     dtype: str
     operations: tuple[str, ...]
     nan: float = 0.0
+    window: int = 0
 
     @property
     def depth(self) -> int:
@@ -99,6 +102,35 @@ WITHOUT_NAN = (
     Case("no NaN", (10**6,), 0, "float64", ("nanmean", "nanstd")),
     Case("10 % NaN", (12, 10**5), 0, "float64", ("nanmean", "nanstd"), nan=0.1),
 )
+
+
+WINDOWS = (
+    Case("windows of 10", (10**6,), 0, "float64", ("move_mean",), window=10),
+    Case("windows of 1000", (10**6,), 0, "float64", ("move_mean", "move_std"), window=1000),
+)
+
+
+def moving_functions(operation: str, window: int) -> Iterator[tuple[str, Callable[[Array], Any]]]:
+    """The functions that compute it for each window of an array, pycrust's first."""
+    yield f"pycrust.{operation}", partial(getattr(pycrust, operation), window=window)
+    name = operation.removeprefix("move_")
+    ddof = {"ddof": 0} if name in ("var", "std") else {}
+    for module in "bottleneck", "numbagg":
+        options = ddof if module == "bottleneck" else {}
+        try:
+            yield f"{module}.{operation}", partial(getattr(import_module(module), operation), window=window, **options)
+        except (ImportError, AttributeError):
+            pass
+    try:
+        series = import_module("pandas").Series
+        yield f"pandas: rolling.{name}", lambda x: getattr(series(x).rolling(window), name)(**ddof).to_numpy()
+    except ImportError:
+        pass
+    try:
+        column = import_module("polars").Series
+        yield f"polars: rolling_{name}", lambda x: getattr(column(x), f"rolling_{name}")(window, **ddof).to_numpy()
+    except ImportError:
+        pass
 
 
 def functions(operation: str, axis: int) -> Iterator[tuple[str, Callable[[Array], Any]]]:
