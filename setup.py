@@ -117,6 +117,8 @@ setup(
             extension("_plan"),
             extension("_reductions"),
             extension("_bigint"),
+            extension("_states"),
+            extension("_groups"),
             extension("_accumulator"),
             Extension(
                 "pycrust._probe",

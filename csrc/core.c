@@ -158,4 +158,10 @@ const pc_core_table pc_core = {
     .add_tile = pc_add_tile,
     .write_tile = pc_write_tile,
     .reduce = pc_reduce,
+    .states_add = pc_states_add,
+    .states_merge = pc_states_merge,
+    .states_get = pc_states_get,
+    .states_reduce = pc_states_reduce,
+    .states_round = pc_states_round,
+    .states_add_labelled = pc_states_add_labelled,
 };

@@ -56,6 +56,14 @@ typedef struct {
                             char *out);
     pc_status (*reduce)(const pc_array *array, size_t first, size_t last,
                         const pc_output_spec *spec, char *out, pc_tile_sum *sums);
+    pc_status (*states_add)(pc_states *states, size_t index, const pc_accumulator *acc);
+    pc_status (*states_merge)(pc_states *states, const pc_states *other, size_t *done);
+    void (*states_get)(const pc_states *states, size_t index, pc_accumulator *acc);
+    void (*states_reduce)(pc_states *states);
+    pc_status (*states_round)(const pc_states *states, size_t first, size_t last,
+                              const pc_output_spec *spec, char *out, size_t *done);
+    pc_status (*states_add_labelled)(pc_states *states, const pc_labelled *array, size_t *done,
+                                     size_t stop);
 } pc_core_table;
 
 extern const pc_core_table pc_core;

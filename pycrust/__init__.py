@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 try:
     from pycrust._accumulator import Accumulator
     from pycrust._core import simd
+    from pycrust._groups import group_count, group_mean, group_std, group_sum, group_sumsq, group_var
     from pycrust._range import (
         sum_of_squares,
         sum_of_squares_batch,
@@ -45,6 +46,12 @@ def get_include() -> str:
 __all__ = [
     "Accumulator",
     "get_include",
+    "group_count",
+    "group_mean",
+    "group_std",
+    "group_sum",
+    "group_sumsq",
+    "group_var",
     "mean",
     "nanmean",
     "nanstd",

@@ -71,5 +71,6 @@ cdef void add_contiguous(const Contiguous *plain, pc_accumulator *acc, pc_statis
 cdef Accumulators add_all(array, mask, size_t workers, bint skip_nan)
 cdef tuple sums_of_ints(array, mask, tuple axes)
 cdef object checked_int(total, dtype, position, pc_statistic statistic)
+cdef int raise_too_large(position, total, dtype, pc_statistic statistic) except -1
 cdef object reduction(a, axis, dtype, out, bint keepdims, where, workers, pc_statistic statistic, ddof=*, correction=*,
                       bint skip_nan=*)
