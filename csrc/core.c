@@ -159,6 +159,7 @@ const pc_core_table pc_core = {
     .write_tile = pc_write_tile,
     .reduce = pc_reduce,
     .states_add = pc_states_add,
+    .states_add_tile = pc_states_add_tile,
     .states_merge = pc_states_merge,
     .states_get = pc_states_get,
     .states_reduce = pc_states_reduce,

@@ -61,6 +61,7 @@ static inline int import_core(void)
 #define pc_write_tile core->write_tile
 #define pc_reduce core->reduce
 #define pc_states_add core->states_add
+#define pc_states_add_tile core->states_add_tile
 #define pc_states_merge core->states_merge
 #define pc_states_get core->states_get
 #define pc_states_reduce core->states_reduce

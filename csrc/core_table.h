@@ -57,6 +57,8 @@ typedef struct {
     pc_status (*reduce)(const pc_array *array, size_t first, size_t last,
                         const pc_output_spec *spec, char *out, pc_tile_sum *sums);
     pc_status (*states_add)(pc_states *states, size_t index, const pc_accumulator *acc);
+    pc_status (*states_add_tile)(pc_states *states, const pc_tile_sum *sums, size_t count,
+                                 size_t *done);
     pc_status (*states_merge)(pc_states *states, const pc_states *other, size_t *done);
     void (*states_get)(const pc_states *states, size_t index, pc_accumulator *acc);
     void (*states_reduce)(pc_states *states);

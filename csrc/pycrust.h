@@ -268,7 +268,11 @@ typedef struct {
  * pc_accumulator_merge. */
 pc_status pc_states_add(pc_states *states, size_t index, const pc_accumulator *acc);
 
-/* Each += the one of `other`, from *done on; updates it. */
+/* Add each sum of a tile to the state that is its offset, from *done on; updates it. */
+pc_status pc_states_add_tile(pc_states *states, const pc_tile_sum *sums, size_t count,
+                             size_t *done);
+
+/* Each += the one of `other`, which keeps no sums that these do not, from *done on; updates it. */
 pc_status pc_states_merge(pc_states *states, const pc_states *other, size_t *done);
 
 /* *acc = the state. */

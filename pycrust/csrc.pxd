@@ -172,6 +172,7 @@ cdef extern from "core.h" nogil:
         size_t pool_size
 
     pc_status pc_states_add(pc_states *states, size_t index, const pc_accumulator *acc) noexcept
+    pc_status pc_states_add_tile(pc_states *states, const pc_tile_sum *sums, size_t count, size_t *done) noexcept
     pc_status pc_states_merge(pc_states *states, const pc_states *other, size_t *done) noexcept
     void pc_states_get(const pc_states *states, size_t index, pc_accumulator *acc) noexcept
     void pc_states_reduce(pc_states *states) noexcept

@@ -64,7 +64,7 @@ enum { BLOCK = BUFFER };
 typedef struct {
     uint64_t x[BLOCK];
     size_t state[BLOCK];
-    uint8_t element[BLOCK];
+    uint16_t element[BLOCK];
     size_t count;
 } block;
 
@@ -145,53 +145,70 @@ static int is_nan_bits(uint64_t bits)
     return (bits & UINT64_MAX >> 1) > UINT64_C(0x7ff) << 52;
 }
 
+/* Of the n elements behind the last one, append those that are not left out. 0 if one of them has
+ * no state. */
+static inline int keep_some(block *to, const pc_labelled *a, const int64_t *label, const char *mask,
+                            ptrdiff_t mask_stride, size_t parts, size_t n)
+{
+    const int skip_nan = a->skip_nan && is_float(a->type);
+    const size_t end = to->count + n;
+    size_t count = to->count;
+    int beyond = 0;
+    for (size_t from = to->count; from < end; from++, label++, mask += mask_stride) {
+        const uint64_t *x = to->x + from * parts;
+        int keep = *label >= 0;
+        if (mask)
+            keep &= *mask != 0;
+        if (skip_nan)
+            keep &= !is_nan_bits(x[0]) & !is_nan_bits(x[parts - 1]);
+        beyond |= keep & ((uint64_t)*label >= a->label_count);
+        to->state[count] = to->state[from];
+        to->element[count] = to->element[from];
+        for (size_t p = 0; p < parts; p++)
+            to->x[count * parts + p] = x[p];
+        count += (size_t)keep;
+    }
+    to->count = count;
+    return !beyond;
+}
+
 /* Append n elements along the last axis to a block, of which they are the ones from `first` on. 0
  * if there is a label for which there is no state. */
 static int fill(block *to, const pc_labelled *a, const cursor *at, size_t n, size_t first)
 {
     static const pc_label_axis none = {1, 0, 0, 0, 0};
     const pc_label_axis *axis = a->axes ? &a->axis[a->axes - 1] : &none;
-    const size_t parts = (size_t)a->components, size = size_of_type[a->type] * parts;
-    const char *mask = a->mask ? a->mask + at->mask : NULL;
-    const int skip_nan = a->skip_nan && is_float(a->type);
-    int64_t label[BLOCK];
-    uint64_t words[BLOCK];
+    const size_t parts = (size_t)a->components, size = size_of_type[a->type] * parts,
+                 label_size = size_of_type[a->label_type],
+                 labels = axis->label_stride ? n : 1; /* or one for all */
+    const size_t count = to->count, label_step = a->label_step, step = axis->step;
+    const int64_t last = (int64_t)(a->label_count - 1);
+    int64_t label[BLOCK], out_of_range = 0; /* negative if a label is, or is above the last */
     char room[BLOCK * sizeof(double)];
-    int beyond = 0;
 
-    widen_to_words(words, a->type,
+    widen_to_words(to->x + count * parts, a->type,
                    contiguous(room, a->data + at->data, size, axis->stride, n, parts, a->swapped),
                    n * parts);
-    if (axis->label_stride) {
-        const size_t label_size = size_of_type[a->label_type];
-        widen_labels(label, a,
-                     contiguous(room, a->labels + at->label, label_size, axis->label_stride, n, 1,
-                                a->labels_swapped),
-                     n);
-    } else {
-        widen_labels(label, a,
-                     contiguous(room, a->labels + at->label, size_of_type[a->label_type], 0, 1, 1,
-                                a->labels_swapped),
-                     1);
-        for (size_t k = 1; k < n; k++)
-            label[k] = label[0];
+    widen_labels(label, a,
+                 contiguous(room, a->labels + at->label, label_size, axis->label_stride, labels, 1,
+                            a->labels_swapped),
+                 labels);
+    for (size_t k = labels; k < n; k++)
+        label[k] = label[0];
+    for (size_t k = 0; k < n; k++)
+        out_of_range |= label[k] | (last - label[k]);
+    for (size_t k = 0, state = at->state; k < n; k++, state += step)
+        to->state[count + k] = (size_t)label[k] * label_step + state;
+    for (size_t k = 0; k < n; k++)
+        to->element[count + k] = (uint16_t)(first + k);
+    if (out_of_range >= 0 && !a->mask && !(a->skip_nan && is_float(a->type))) {
+        to->count += n;
+        return 1;
     }
-    size_t count = to->count, state = at->state;
-    for (size_t k = 0; k < n; k++, state += axis->step) {
-        int keep = label[k] >= 0;
-        if (mask)
-            keep &= mask[(ptrdiff_t)k * axis->mask_stride] != 0;
-        if (skip_nan)
-            keep &= !is_nan_bits(words[k * parts]) & !is_nan_bits(words[k * parts + parts - 1]);
-        beyond |= keep & ((uint64_t)label[k] >= a->label_count);
-        to->state[count] = (size_t)label[k] * a->label_step + state;
-        to->element[count] = (uint8_t)(first + k);
-        for (size_t p = 0; p < parts; p++)
-            to->x[count * parts + p] = words[k * parts + p];
-        count += (size_t)keep;
-    }
-    to->count = count;
-    return !beyond;
+    const char *mask = a->mask ? a->mask + at->mask : NULL;
+    const ptrdiff_t mask_stride = a->mask ? axis->mask_stride : 0;
+    return parts == 1 ? keep_some(to, a, label, mask, mask_stride, 1, n)
+                      : keep_some(to, a, label, mask, mask_stride, 2, n);
 }
 
 /* ---- add -------------------------------------------------------------------------- */
@@ -199,28 +216,29 @@ static int fill(block *to, const pc_labelled *a, const cursor *at, size_t n, siz
 /* States so far ahead are fetched. */
 enum { STATES_AHEAD = 12 };
 
-static inline void fetch_state(const pc_states *states, const block *from, size_t k)
+/* Element k of a block: its state, and that of a later one fetched. */
+static inline pc_state *state_of(const block *from, char *at, size_t size, size_t k)
 {
-    if (k + STATES_AHEAD < from->count) {
-        const char *at = states->at + from->state[k + STATES_AHEAD] * states->size;
-        prefetch(at, 0);
-        prefetch(at, 64);
-    }
+    const char *later = at + from->state[(k + STATES_AHEAD) % BLOCK] * size;
+    prefetch(later, 0);
+    prefetch(later, size - 1);
+    return (pc_state *)(void *)(at + from->state[k] * size);
 }
 
 /* Add a block, up to the first element for which there is no room; returns how many. One function
  * for each set of sums. */
-static inline size_t add_doubles(pc_states *states, const block *from, uint32_t sums)
+static inline size_t add_doubles(pc_states *states, const block *from, size_t size, uint32_t sums)
 {
-    for (size_t k = 0; k < from->count; k++) {
-        pc_state *state = state_at(states, from->state[k]);
-        fetch_state(states, from, k);
+    char *const at = states->at;
+    const size_t count = from->count;
+    for (size_t k = 0; k < count; k++) {
+        pc_state *state = state_of(from, at, size, k);
         if (!state_add_double(state, state->numbers, from->x[k], sums) &&
             state_add_any_double(states, state, from->x[k], 0) != PC_OK)
             return k;
         state->count++;
     }
-    return from->count;
+    return count;
 }
 
 static size_t add_complexes(pc_states *states, const block *from, uint32_t sums)
@@ -239,32 +257,40 @@ static size_t add_complexes(pc_states *states, const block *from, uint32_t sums)
     return from->count;
 }
 
-static inline size_t add_integers(pc_states *states, const block *from, uint32_t sums,
+static inline size_t add_integers(pc_states *states, const block *from, size_t size, uint32_t sums,
                                   uint64_t sign_bit)
 {
-    for (size_t k = 0; k < from->count; k++) {
-        pc_state *state = state_at(states, from->state[k]);
+    char *const at = states->at;
+    const size_t count = from->count;
+    for (size_t k = 0; k < count; k++) {
+        pc_state *state = state_of(from, at, size, k);
         const uint64_t x = from->x[k], sign = 0 - (x >> 63 & sign_bit);
-        fetch_state(states, from, k);
         if (!state_add_integer(state, x, sign, sums) &&
             state_add_any_integer(states, state, x, sign) != PC_OK)
             return k;
         state->count++;
     }
-    return from->count;
+    return count;
 }
 
 static size_t add_block(pc_states *states, const pc_labelled *a, const block *from)
 {
     const uint32_t both = PC_WITH_NUMBERS | PC_WITH_SQUARES;
-    const int squares = states->size >= PC_STATE_BOTH;
+    const uint64_t sign_bit = !is_unsigned(a->type);
     if (a->components == 2)
         return add_complexes(states, from, both);
-    if (is_float(a->type))
-        return squares ? add_doubles(states, from, both)
-                       : add_doubles(states, from, PC_WITH_NUMBERS);
-    return squares ? add_integers(states, from, both, !is_unsigned(a->type))
-                   : add_integers(states, from, PC_WITH_NUMBERS, !is_unsigned(a->type));
+    switch (states->size) { /* as a constant */
+    case PC_STATE_NUMBERS:
+        return is_float(a->type)
+                   ? add_doubles(states, from, PC_STATE_NUMBERS, PC_WITH_NUMBERS)
+                   : add_integers(states, from, PC_STATE_NUMBERS, PC_WITH_NUMBERS, sign_bit);
+    case PC_STATE_BOTH:
+        return is_float(a->type) ? add_doubles(states, from, PC_STATE_BOTH, both)
+                                 : add_integers(states, from, PC_STATE_BOTH, both, sign_bit);
+    default:
+        return is_float(a->type) ? add_doubles(states, from, states->size, both)
+                                 : add_integers(states, from, states->size, both, sign_bit);
+    }
 }
 
 static pc_status add_elements(pc_states *states, const pc_labelled *a, size_t *done, size_t stop)
@@ -272,6 +298,7 @@ static pc_status add_elements(pc_states *states, const pc_labelled *a, size_t *d
     const size_t most = BLOCK / (size_t)a->components;
     cursor at = cursor_at(a, *done);
     block some;
+    memset(some.state, 0, sizeof some.state); /* state_of looks at some that are not set */
     for (size_t n; *done < stop; *done += n) {
         some.count = n = 0;
         for (size_t run; n < most && *done + n < stop; n += run) {

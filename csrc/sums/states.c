@@ -274,15 +274,43 @@ pc_status pc_states_add(pc_states *states, size_t index, const pc_accumulator *a
     return status;
 }
 
+pc_status pc_states_add_tile(pc_states *states, const pc_tile_sum *sums, size_t count, size_t *done)
+{
+    pc_status status = PC_OK;
+    for (; *done < count && status == PC_OK; *done += status == PC_OK)
+        status = pc_states_add(states, (size_t)sums[*done].offset, &sums[*done].total);
+    return status;
+}
+
 pc_status pc_states_merge(pc_states *states, const pc_states *other, size_t *done)
 {
-    pc_accumulator acc;
     for (; *done < states->count; ++*done) {
         const pc_state *from = state_at(other, *done);
+        pc_state *to = state_at(states, *done);
+        pc_status status;
         if (!from->count)
             continue;
-        pc_states_get(other, *done, &acc);
-        const pc_status status = pc_states_add(states, *done, &acc);
+        if (from->pool) {
+            pc_accumulator acc;
+            pc_states_get(other, *done, &acc);
+            status = pc_states_add(states, *done, &acc);
+        } else if (from->count > UINT64_MAX - to->count) {
+            status = PC_TOO_LARGE;
+        } else if (!to->count && !to->pool) { /* the rest is for what `other` does not keep */
+            const size_t size = states->size < other->size ? states->size : other->size;
+            memcpy(to, from, size);
+            continue;
+        } else {
+            uint64_t scratch[3][SQUARE_WORDS];
+            limbs_view v[3];
+            for (pc_moment moment = PC_SQUARES; moment <= PC_IMAGINARY; moment++)
+                v[moment] = state_view(other, from, moment, scratch[moment]);
+            status = add_views(states, to, v, INT_MIN);
+            if (status == PC_OK) {
+                to->count += from->count;
+                to->flags |= from->flags;
+            }
+        }
         if (status != PC_OK)
             return status;
     }

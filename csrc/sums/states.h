@@ -22,19 +22,33 @@ static inline pc_state *state_at(const pc_states *states, size_t index)
     return (pc_state *)(void *)(states->at + index * states->size);
 }
 
-/* words += (lo, hi, sign) with sign 0 or all ones. */
-static inline void add_three(uint64_t words[3], uint64_t lo, uint64_t hi, uint64_t sign)
+/* *x += y + carry; returns the carry out. Compilers make one instruction of the first alone. */
+static inline uint8_t add_with_carry(uint64_t *x, uint64_t y, uint8_t carry)
 {
-#ifdef PC_INT128
-    pc_uint128 low = (pc_uint128)words[1] << 64 | words[0], sum = low + ((pc_uint128)hi << 64 | lo);
-    words[0] = (uint64_t)sum;
-    words[1] = (uint64_t)(sum >> 64);
-    words[2] += sign + (sum < low);
+#if defined(__x86_64__) && defined(__GNUC__)
+    unsigned long long sum;
+    carry = __builtin_ia32_addcarryx_u64(carry, *x, y, &sum);
+    *x = sum;
+    return carry;
 #else
-    uint64_t carry = add_carry(&words[0], lo, 0);
-    carry = add_carry(&words[1], hi, carry);
-    words[2] += sign + carry;
+    return (uint8_t)add_carry(x, y, carry);
 #endif
+}
+
+/* words += (lo, hi, sign) + carry. */
+static inline void add_three(uint64_t words[3], pc_u128 x, uint64_t sign, uint8_t carry)
+{
+    carry = add_with_carry(&words[0], x.lo, carry);
+    carry = add_with_carry(&words[1], x.hi, carry);
+    add_with_carry(&words[2], sign, carry);
+}
+
+static inline void add_square(uint64_t words[4], pc_u128 x, uint64_t top)
+{
+    uint8_t carry = add_with_carry(&words[0], x.lo, 0);
+    carry = add_with_carry(&words[1], x.hi, carry);
+    carry = add_with_carry(&words[2], top, carry);
+    add_with_carry(&words[3], 0, carry);
 }
 
 /* The sums += x, given by its bits, where the exponent of the state fits; else 0. It is not
@@ -47,25 +61,18 @@ static inline int state_add_double(pc_state *state, uint64_t words[3], uint64_t 
     const uint64_t one = UINT64_C(1) << 52, fraction = (bits & (one - 1)) | one;
     if (sums & PC_WITH_NUMBERS) {
         const uint64_t sign = 0 - (bits >> 63);
-        pc_u128 m = {fraction << shift, fraction >> 1 >> (63 - shift)};
-        m.lo ^= sign;
-        m.hi ^= sign;
-        u128_add(&m, (pc_u128){sign & 1, 0});
-        add_three(words, m.lo, m.hi, sign);
+        const pc_u128 m = {(fraction << shift) ^ sign, (fraction >> 1 >> (63 - shift)) ^ sign};
+        add_three(words, m, sign, sign & 1);
     }
     if (sums & PC_WITH_SQUARES) {
         const unsigned bit = 2 * shift % 64;
         const pc_u128 square = u128_mul64(fraction, fraction);
         const uint64_t top = square.hi >> 1 >> (63 - bit);
         const pc_u128 low = u128_shl(square, bit);
-        if (shift >= 32) {
-            add_three(state->squares + 1, low.lo, low.hi, top);
-        } else {
-            uint64_t carry = add_carry(&state->squares[0], low.lo, 0);
-            carry = add_carry(&state->squares[1], low.hi, carry);
-            carry = add_carry(&state->squares[2], top, carry);
-            state->squares[3] += carry;
-        }
+        if (shift >= 32)
+            add_three(state->squares + 1, low, top, 0);
+        else
+            add_square(state->squares, low, top);
     }
     return 1;
 }
@@ -76,14 +83,10 @@ static inline int state_add_integer(pc_state *state, uint64_t x, uint64_t sign, 
     if (state->exponent || (sums & PC_WITH_SQUARES && state->squares[3] >> 62))
         return 0;
     if (sums & PC_WITH_NUMBERS)
-        add_three(state->numbers, x, sign, sign);
+        add_three(state->numbers, (pc_u128){x, sign}, sign, 0);
     if (sums & PC_WITH_SQUARES) {
         const uint64_t size = (x ^ sign) - sign;
-        const pc_u128 square = u128_mul64(size, size);
-        uint64_t carry = add_carry(&state->squares[0], square.lo, 0);
-        carry = add_carry(&state->squares[1], square.hi, carry);
-        carry = add_carry(&state->squares[2], 0, carry);
-        state->squares[3] += carry;
+        add_square(state->squares, u128_mul64(size, size), 0);
     }
     return 1;
 }
