@@ -11,4 +11,5 @@ cdef pc_status import_int(pc_accumulator *acc, pc_moment moment, integer, int ex
 cdef pc_status write_exact(const pc_output_spec *spec, tuple ddof, count, tuple sums, uint32_t nonfinite,
                            char *out) except *
 cdef tuple centered_square_sum(count, tuple sums)
+cdef tuple lowest_terms(tuple number)
 cdef str shown_int(integer)

@@ -63,7 +63,7 @@ cdef object group(values, labels, axis, num_labels, where, dtype, workers, bint 
 
 cdef object group_ints(array, mask, labels, tuple axes, tuple shape, int place, made, Statistic spec, bint count):
     """The same for Python ints, as Python adds."""
-    cdef size_t k
+    cdef Py_ssize_t k
     cdef bint empty = False
     expand = tuple(slice(None) if k in axes else None for k in range(array.ndim))
     each = np.broadcast_to(labels[expand], array.shape)
@@ -90,7 +90,7 @@ cdef object group_ints(array, mask, labels, tuple axes, tuple shape, int place, 
     for k, at in enumerate(np.ndindex(*shape)):
         if made.kind == "f":
             if write_exact(&spec.c, spec.ddof, counts[at], ((squares[at], 0), (numbers[at], 0), (0, 0)), 0,
-                           <char *>cnp.PyArray_DATA(values) + k * <size_t>values.itemsize) == PC_EMPTY:
+                           <char *>cnp.PyArray_DATA(values) + k * <Py_ssize_t>values.itemsize) == PC_EMPTY:
                 empty = True
         else:
             values[at] = checked_int(totals[at], made, at, spec.c.statistic)

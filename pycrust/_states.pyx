@@ -6,13 +6,14 @@ C allocates nothing: where it needs one more accumulator than there are it stops
 
 cimport numpy as cnp
 from cpython.bytearray cimport PyByteArray_AS_STRING
-from cpython.exc cimport PyErr_CheckSignals
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawRealloc
-from libc.stdint cimport UINT32_MAX, uint64_t
+from libc.stdint cimport UINT32_MAX, uint32_t, uint64_t
+from libc.string cimport memcpy
 
 from pycrust._args cimport array_and_missing, type_of
-from pycrust._bigint cimport exact_int
-from pycrust._plan cimport Statistic, moment_of, raise_too_large, warn_empty, is_spread
+from pycrust._bigint cimport exact_int, exact_moment, import_int, lowest_terms, shown_int
+from pycrust._plan cimport Accumulators, Plan, Statistic, is_spread, moment_of, raise_too_large, warn_empty
 from pycrust._threads cimport run_pieces
 from pycrust.csrc cimport (
     PC_EMPTY,
@@ -23,16 +24,22 @@ from pycrust.csrc cimport (
     PC_STATE_COMPLEX,
     PC_STATE_NUMBERS,
     PC_TOO_LARGE,
+    PC_VAR,
     import_core,
     pc_accumulator,
+    pc_accumulator_clear,
     pc_label_axis,
     pc_labelled,
+    pc_moment,
     pc_output_spec,
     pc_state,
     pc_states,
+    pc_states_add,
     pc_states_add_labelled,
+    pc_states_add_tile,
     pc_states_get,
     pc_states_merge,
+    pc_states_reduce,
     pc_states_round,
     pc_status,
     pc_type,
@@ -51,6 +58,8 @@ cdef enum:
     RELEASE_GIL_FROM = 4096
     # More states than elements in a piece: merging those of another thread takes longer than it saves.
     ELEMENTS_PER_STATE = 8
+    # From so many elements in each sum on, the kernels of blocks pay.
+    DEEP = 64
 
 
 cdef size_t state_size(bint squares, bint complexes) noexcept:
@@ -128,6 +137,48 @@ cdef class States:
         self.c.pool = <pc_accumulator *>pool
         self.c.pool_size = size
 
+    cdef States copy(self, size_t size):
+        """With room for so many bytes in each."""
+        cdef States copy = States(self.shape, max(size, self.c.size))
+        cdef size_t k
+        if copy.c.size == self.c.size:
+            memcpy(copy.c.at, self.c.at, self.c.count * self.c.size)
+        else:
+            for k in range(self.c.count):
+                memcpy(copy.c.at + k * copy.c.size, self.c.at + k * self.c.size, self.c.size)
+        copy.make_room(self.c.pool_used)
+        if self.c.pool_used:
+            memcpy(copy.c.pool, self.c.pool, self.c.pool_used * sizeof(pc_accumulator))
+        copy.c.pool_used = self.c.pool_used
+        return copy
+
+    cdef States select(self, at):
+        """Those of an array of indexes."""
+        cdef States some = States(at.shape, self.c.size)
+        cdef pc_state *state
+        cdef size_t k
+        for k, index in enumerate(at.reshape(-1).tolist()):
+            state = <pc_state *>(some.c.at + k * some.c.size)
+            memcpy(state, self.c.at + <size_t>index * self.c.size, self.c.size)
+            if state.pool:
+                if some.c.pool_used == some.c.pool_size:
+                    some.grow()
+                some.c.pool[some.c.pool_used] = self.c.pool[state.pool - 1]
+                some.c.pool_used += 1
+                state.pool = <uint32_t>some.c.pool_used
+        return some
+
+    cdef int get(self, size_t index, pc_accumulator *acc) except -1:
+        pc_states_get(&self.c, index, acc)
+
+    cdef int add(self, size_t index, const pc_accumulator *acc) except -1:
+        cdef pc_status status = pc_states_add(&self.c, index, acc)
+        if status == PC_NO_ROOM:
+            self.grow()
+            status = pc_states_add(&self.c, index, acc)
+        if status == PC_TOO_LARGE:
+            raise too_many()
+
     cdef int grow(self) except -1:
         self.make_room(min(self.c.count, self.c.pool_size // 2 + 16))
 
@@ -139,13 +190,58 @@ cdef class States:
             with nogil:
                 status = pc_states_merge(&self.c, &other.c, &done)
             if status == PC_TOO_LARGE:
-                raise OverflowError("an Accumulator counts at most 2**64 - 1 elements; this one is left as it was")
+                raise too_many()
             if status == PC_NO_ROOM:
                 self.grow()
 
+    cdef int add_along(self, array, mask, tuple axes, bint skip_nan, size_t workers) except -1:
+        """Add numbers along axes; the others are those of the states. Half done after an exception."""
+        cdef Plan job
+        cdef Accumulators sums
+        cdef size_t first = 0, done
+        cdef pc_status status
+        length = 1
+        for k in axes:
+            length *= array.shape[k]
+        if length < DEEP:
+            self.add_labelled(array, mask, np.broadcast_to(np.int8(0), [array.shape[k] for k in axes]), axes, 1, skip_nan,
+                              workers, False)
+            return 0
+        # Of this array, which is never written to, only the strides count.
+        job = Plan(array, mask, axes, np.empty(self.shape, np.uint8), Statistic(PC_VAR, None, skip_nan), workers)
+        while first < job.state.outputs:
+            sums = job.sums(first, False)
+            first += sums.count
+            done = 0
+            status = PC_NO_ROOM
+            while status == PC_NO_ROOM:
+                with nogil:
+                    status = pc_states_add_tile(&self.c, sums.at, sums.count, &done)
+                if status == PC_TOO_LARGE:
+                    raise too_many()
+                if status == PC_NO_ROOM:
+                    self.grow()
+
+    cdef tuple state(self):
+        """Bytes, and sums that are not in them: the same for all states that are equal."""
+        cdef States copy = self.copy(0)
+        cdef pc_state *state
+        cdef size_t k
+        with nogil:
+            pc_states_reduce(&copy.c)
+        rest = []
+        for k in range(copy.c.count):
+            state = <pc_state *>(copy.c.at + k * copy.c.size)
+            if state.pool:
+                rest.append(tuple(lowest_terms(exact_moment(&copy.c.pool[state.pool - 1], <pc_moment>moment))
+                                  for moment in range(3)))
+                state.pool = 1
+        data = np.frombuffer(PyBytes_FromStringAndSize(copy.c.at, copy.c.count * copy.c.size), layout(copy.c.size, "="))
+        return data.astype(layout(copy.c.size, "<")).tobytes(), tuple(rest)
+
     cdef int add_labelled(self, array, mask, labels, tuple axes, size_t label_count, bint skip_nan,
-                          size_t workers) except -1:
-        """Add numbers by the labels along `axes`; half done after an exception."""
+                          size_t workers, bint labelled=True) except -1:
+        """Add numbers by the labels along `axes`, which the states have in their place if `labelled`; half done after an exception."""
         cdef LabelJob job
         cdef int components, k
         cdef size_t pieces, worker
@@ -156,7 +252,9 @@ cdef class States:
         job.array.swapped = not array.dtype.isnative
         job.array.skip_nan = skip_nan
         job.array.data = <const char *>cnp.PyArray_DATA(array)
-        job.array.mask = NULL if mask is None else <const char *>cnp.PyArray_DATA(mask)
+        job.array.mask = NULL
+        if mask is not None:
+            job.array.mask = <const char *>cnp.PyArray_DATA(mask)
         job.array.label_type = <pc_type>type_of(cnp.PyArray_TYPE(labels), &k)
         job.array.labels_swapped = not labels.dtype.isnative
         job.array.labels = <const char *>cnp.PyArray_DATA(labels)
@@ -164,7 +262,7 @@ cdef class States:
         job.total = cnp.PyArray_SIZE(array)
         if job.total == 0:
             return 0
-        describe_axes(&job.array, array, mask, labels, axes, self.shape)
+        describe_axes(&job.array, array, mask, labels, axes, self.shape, labelled)
         job.step = CHUNK if workers == 1 else min(<size_t>CHUNK, max(<size_t>1 << 14, job.total // (4 * workers)))
         pieces = job.total // job.step + (job.total % job.step != 0)
         workers = min(workers, pieces, 1 + job.total // (ELEMENTS_PER_STATE * (self.c.count + 1)))
@@ -255,6 +353,69 @@ cdef class States:
         return counts
 
 
+cdef object too_many():
+    return OverflowError("an Accumulator counts at most 2**64 - 1 elements; this one is left as it was")
+
+
+cdef object layout(size_t size, str order):
+    """A pc_state as a dtype."""
+    return np.dtype([(name, order + type, *more) for name, type, *more in _FIELDS][:7 if size == PC_STATE_COMPLEX else 6])
+
+
+_FIELDS = [("count", "u8"), ("exponent", "i2"), ("flags", "u2"), ("pool", "u4"), ("numbers", "u8", 3), ("squares", "u8", 4),
+           ("imaginary", "u8", 3)]
+
+
+cdef States states_of(tuple shape, bint complexes, bint integers, data, tuple rest):
+    """States from what state() gave, which may be damaged or forged: then a ValueError."""
+    cdef States made = States(shape, state_size(True, complexes))
+    cdef pc_state *state
+    cdef size_t k, moment
+    if type(data) is not bytes or len(data) != made.c.count * made.c.size:
+        raise ValueError(f"there are not {made.c.size} bytes for each of {made.c.count} states")
+    some = np.frombuffer(data, layout(made.c.size, "<"))
+    if ((some["exponent"] < -1074) | (some["exponent"] > 909) | (some["flags"] >= (64 if complexes else 8)) | (some["pool"] > 1)
+            | (some["squares"][:, 3] >> np.uint64(63) != 0)).any():
+        raise ValueError("a number is out of range")
+    if integers and ((some["exponent"] < 0) | (some["flags"] != 0)).any():
+        raise ValueError("the sums are not those of integers")
+    sums = [name for name in ("numbers", "squares", "imaginary") if name in some.dtype.names]
+    if any(some[name][some["count"] == 0].any() for name in (*sums, "flags", "pool")):
+        raise ValueError("there are sums of no elements")
+    if np.count_nonzero(some["pool"]) != len(rest):
+        raise ValueError(f"there are sums beside {len(rest)} states, not {np.count_nonzero(some['pool'])}")
+    # By Cauchy and Schwarz, as far as floats tell; and no float is 2**1024.
+    squares, numbers = value_of(some["squares"]), np.hypot(*(
+        value_of(some[name]) if name in sums else 0.0 for name in ("numbers", "imaginary")))
+    counts, exponents = some["count"].astype(float), some["exponent"].astype(float)
+    with np.errstate(divide="ignore"):
+        if ((numbers * (1 - 1e-9) > np.sqrt(counts) * np.sqrt(squares))
+                | (np.log2(squares) / 2 + exponents > 1024 + np.log2(counts) / 2 + 1e-9)).any():
+            raise ValueError("no numbers have these sums")
+    memcpy(made.c.at, cnp.PyArray_DATA(some.astype(layout(made.c.size, "="))), made.c.count * made.c.size)
+    made.make_room(len(rest))
+    for k in range(made.c.count):
+        state = <pc_state *>(made.c.at + k * made.c.size)
+        if state.pool:
+            pc_accumulator_clear(&made.c.pool[made.c.pool_used], PC_VAR)
+            for moment, (integer, exponent) in enumerate(rest[made.c.pool_used]):
+                if (integers and exponent < 0) or import_int(&made.c.pool[made.c.pool_used], <pc_moment>moment, integer,
+                                                             exponent) != PC_OK:
+                    raise ValueError(f"{shown_int(integer)} * 2**{exponent} is not a sum of such numbers, nor of their squares")
+            made.c.pool_used += 1
+            state.pool = <uint32_t>made.c.pool_used
+    return made
+
+
+cdef object value_of(words):
+    """The absolute values of integers in two's complement, about."""
+    negative = words[:, -1] >> np.uint64(63) != 0
+    value = np.zeros(len(words))
+    for k in range(words.shape[1] - 1, -1, -1):
+        value = value * 2.0**64 + np.where(negative, ~words[:, k], words[:, k]).astype(float)
+    return value + negative
+
+
 cdef object shown_position(position, tuple labels):
     if not labels:
         return position
@@ -286,19 +447,19 @@ cdef object labels_of(labels):
     return array
 
 
-cdef tuple placed(tuple shape, tuple axes, labels, size_t label_count):
+cdef tuple placed(tuple shape, tuple axes, labels, size_t label_count, str name="values"):
     """The shape of the results, where the labels take the place of the first of `axes`, and which axis that is."""
     if labels.shape != tuple(shape[k] for k in axes):
         hint = "; for one label an element pass axis=None" if labels.shape == shape else ""
-        raise ValueError(f"labels has shape {labels.shape}, but values has shape {shape}, "
+        raise ValueError(f"labels has shape {labels.shape}, but {name} has shape {shape}, "
                          f"{tuple(shape[k] for k in axes)} along the axes of the labels{hint}")
     if not axes:
-        raise ValueError("values has no axis along which there could be labels")
+        raise ValueError(f"{name} has no axis along which there could be labels")
     return (tuple(label_count if k == axes[0] else length for k, length in enumerate(shape)
                   if k == axes[0] or k not in axes), axes[0])
 
 
-cdef int describe_axes(pc_labelled *a, array, mask, labels, tuple axes, tuple results) except -1:
+cdef int describe_axes(pc_labelled *a, array, mask, labels, tuple axes, tuple results, bint labelled) except -1:
     """The axes of `array`, the longest stride first, merged where that is possible."""
     cdef pc_label_axis axis
     cdef pc_label_axis *outer
@@ -306,10 +467,11 @@ cdef int describe_axes(pc_labelled *a, array, mask, labels, tuple axes, tuple re
     steps = np.cumprod((1, *results[:0:-1]), dtype=np.uintp)[::-1]
     described = []
     at = 0
+    a.label_step = 0
     for k in range(array.ndim):
         stride = array.strides[k]
         if k in axes:
-            if k == axes[0]:
+            if k == axes[0] and labelled:
                 a.label_step = steps[at]
                 at += 1
             step, label_stride = 0, labels.strides[axes.index(k)]
