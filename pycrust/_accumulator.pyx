@@ -562,11 +562,19 @@ cdef class Accumulator:
 
 
 def _results(accumulators, str name, dtype, ddof):
-    """What each of an array of Accumulators comes to, as an array of that dtype, rounded once; for pycrust.dask."""
+    """
+    What an Accumulator, or each of an array of these, comes to, as an array of that dtype; for pycrust.dask.
+    """
     cdef Statistic spec = Statistic(_RESULTS[name.removeprefix("nan")], ddof, name.startswith("nan"))
     cdef Accumulator one
     cdef bint empty = False
     cdef size_t k
+    if isinstance(accumulators, Accumulator):
+        one = (<Accumulator>accumulators).copy()
+        if one.many is not None:
+            return one.many.results(spec, np.dtype(dtype), one.kind == INTEGERS, (), 1)
+        accumulators = np.empty((), dtype=object)
+        accumulators[()] = one
     values = np.empty(accumulators.shape, dtype=dtype)
     cdef bint floats = values.dtype.kind in "fc"
     if floats:
