@@ -8,6 +8,7 @@ cimport numpy as cnp
 from cpython.bytearray cimport PyByteArray_AS_STRING
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawRealloc
+from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport UINT32_MAX, uint32_t, uint64_t
 from libc.string cimport memcpy
 
@@ -17,6 +18,7 @@ from pycrust._plan cimport Accumulators, Plan, Statistic, is_spread, moment_of, 
 from pycrust._threads cimport run_pieces
 from pycrust.csrc cimport (
     PC_EMPTY,
+    PC_MAX_AXES,
     PC_NO_LABEL,
     PC_NO_ROOM,
     PC_OK,
@@ -463,40 +465,71 @@ cdef int describe_axes(pc_labelled *a, array, mask, labels, tuple axes, tuple re
     """The axes of `array`, the longest stride first, merged where that is possible."""
     cdef pc_label_axis axis
     cdef pc_label_axis *outer
-    cdef int k
-    steps = np.cumprod((1, *results[:0:-1]), dtype=np.uintp)[::-1]
+    cdef int k, position = 0
+    cdef size_t step = 1, part
+    steps = []
+    for length in results[::-1]:
+        steps.insert(0, step)
+        step *= <size_t>length
     described = []
-    at = 0
     a.label_step = 0
     for k in range(array.ndim):
-        stride = array.strides[k]
+        stride, mask_stride = array.strides[k], 0 if mask is None else mask.strides[k]
         if k in axes:
-            if k == axes[0] and labelled:
-                a.label_step = steps[at]
-                at += 1
-            step, label_stride = 0, labels.strides[axes.index(k)]
+            if labelled and k == axes[0]:
+                a.label_step = steps[position]
+                position += 1
+            described.append((array.shape[k], stride, mask_stride, labels.strides[axes.index(k)], 0))
         else:
-            step, label_stride = int(steps[at]), 0
-            at += 1
-        described.append((array.shape[k], stride, 0 if mask is None else mask.strides[k], label_stride, step))
-    described.sort(key=lambda each: -abs(each[1]))
+            described.append((array.shape[k], stride, mask_stride, 0, steps[position]))
+            position += 1
+    described.sort(key=stride_size, reverse=True)
     a.axes = 0
-    for length, stride, mask_stride, label_stride, step in described:
+    for length, stride, mask_stride, label_stride, state_step in described:
         if length == 1:
             continue
         axis.length = length
         axis.stride = stride
         axis.mask_stride = mask_stride
         axis.label_stride = label_stride
-        axis.step = step
+        axis.step = state_step
         outer = &a.axis[a.axes - 1] if a.axes else NULL
         if (outer != NULL and outer.stride == stride * length and outer.mask_stride == mask_stride * length
-                and outer.label_stride == label_stride * length and outer.step == step * length):
+                and outer.label_stride == label_stride * length and outer.step == axis.step * axis.length):
             axis.length *= outer.length
             outer[0] = axis
         else:
             a.axis[a.axes] = axis
             a.axes += 1
+    # Many states side by side, each of which gets several numbers: part by part, so that they stay in the cache.
+    if not 1 < a.axes < PC_MAX_AXES or a.axis[a.axes - 1].step == 0:
+        return 0
+    axis = a.axis[a.axes - 1]
+    part = largest_divisor(axis.length)
+    if part and any(step == 0 for _, _, _, _, step in described):
+        a.axis[a.axes - 1].length = part
+        for k in range(a.axes, 0, -1):
+            a.axis[k] = a.axis[k - 1]
+        a.axis[0].length = axis.length // part
+        a.axis[0].stride = axis.stride * <ptrdiff_t>part
+        a.axis[0].mask_stride = axis.mask_stride * <ptrdiff_t>part
+        a.axis[0].label_stride = 0
+        a.axis[0].step = axis.step * part
+        a.axes += 1
+
+
+def stride_size(axis):
+    return abs(axis[1])
+
+
+cdef size_t largest_divisor(size_t length) noexcept:
+    """Of a length that is worth it, one from 64 to 256; else 0."""
+    cdef size_t k
+    if length >= 512:
+        for k in range(256, 63, -1):
+            if length % k == 0:
+                return k
+    return 0
 
 
 cdef object no_label(array, mask, labels, tuple axes, size_t label_count, bint skip_nan):

@@ -247,6 +247,14 @@ pc_status state_add_any_double(pc_states *states, pc_state *state, uint64_t bits
     if (!fraction)
         return PC_OK;
     const int exponent = (e ? e : 1) - 1075;
+    if (!state->count && !state->pool && !imaginary && e) { /* the first one */
+        state->exponent = (int16_t)clamped(exponent - BELOW_FIRST, any_exponent);
+        if (keeps(states, PC_SQUARES))
+            state_add_double(state, state->numbers, bits, PC_WITH_NUMBERS | PC_WITH_SQUARES);
+        else
+            state_add_double(state, state->numbers, bits, PC_WITH_NUMBERS);
+        return PC_OK;
+    }
     return add_number(states, state, fraction, negative, exponent, imaginary,
                       exponent - BELOW_FIRST);
 }
@@ -282,6 +290,49 @@ pc_status pc_states_add_tile(pc_states *states, const pc_tile_sum *sums, size_t 
     return status;
 }
 
+/* words << by, 0 <= by < 64; what is shifted out is the sign alone. */
+static inline void shift_up(uint64_t *to, const uint64_t *words, size_t count, unsigned by)
+{
+    for (size_t k = count; k-- > 1;)
+        to[k] = words[k] << by | words[k - 1] >> 1 >> (63 - by);
+    to[0] = words[0] << by;
+}
+
+/* Whether the highest bits of numbers are those of their sign, and those of squares 0: so that both
+ * can be shifted by up to MERGE_REACH, and twice that, and added. */
+enum { MERGE_REACH = 24 };
+
+static inline int is_small(const pc_state *state, int squares)
+{
+    const uint64_t room = UINT64_C(1) << (62 - MERGE_REACH);
+    return state->numbers[2] + room < 2 * room &&
+           !(squares && state->squares[3] >> (62 - 2 * MERGE_REACH));
+}
+
+/* *to += *from for sums of real numbers of about one size: both in units of the lower exponent.
+ * Whether that could be done. */
+static inline int merge_alike(pc_state *to, const pc_state *from, int squares)
+{
+    const int by = from->exponent - to->exponent;
+    if (by < -MERGE_REACH || by > MERGE_REACH || !is_small(to, squares) || !is_small(from, squares))
+        return 0;
+    const pc_state *low = by < 0 ? from : to, *high = by < 0 ? to : from;
+    const unsigned up = (unsigned)(by < 0 ? -by : by);
+    uint64_t numbers[3], words[4];
+    shift_up(numbers, high->numbers, 3, up);
+    uint64_t carry = add_carry(&numbers[0], low->numbers[0], 0);
+    carry = add_carry(&numbers[1], low->numbers[1], carry);
+    add_carry(&numbers[2], low->numbers[2], carry);
+    if (squares) {
+        shift_up(words, high->squares, 4, 2 * up);
+        add_words(words, low->squares);
+        memcpy(to->squares, words, sizeof words);
+    }
+    memcpy(to->numbers, numbers, sizeof numbers);
+    to->exponent = low->exponent;
+    return 1;
+}
+
 pc_status pc_states_merge(pc_states *states, const pc_states *other, size_t *done)
 {
     for (; *done < states->count; ++*done) {
@@ -299,6 +350,11 @@ pc_status pc_states_merge(pc_states *states, const pc_states *other, size_t *don
         } else if (!to->count && !to->pool) { /* the rest is for what `other` does not keep */
             const size_t size = states->size < other->size ? states->size : other->size;
             memcpy(to, from, size);
+            continue;
+        } else if (other->size == states->size && other->size < PC_STATE_COMPLEX &&
+                   merge_alike(to, from, other->size == PC_STATE_BOTH)) {
+            to->count += from->count;
+            to->flags |= from->flags;
             continue;
         } else {
             uint64_t scratch[3][SQUARE_WORDS];
