@@ -392,7 +392,7 @@ cdef States states_of(tuple shape, bint complexes, bint integers, data, tuple re
     counts, exponents = some["count"].astype(float), some["exponent"].astype(float)
     with np.errstate(divide="ignore"):
         if ((numbers * (1 - 1e-9) > np.sqrt(counts) * np.sqrt(squares))
-                | (np.log2(squares) / 2 + exponents > 1024 + np.log2(counts) / 2 + 1e-9)).any():
+                | (np.log2(squares) / 2 + exponents > 1024 + (np.log2(counts) + complexes) / 2 + 1e-9)).any():
             raise ValueError("no numbers have these sums")
     memcpy(made.c.at, cnp.PyArray_DATA(some.astype(layout(made.c.size, "="))), made.c.count * made.c.size)
     made.make_room(len(rest))
