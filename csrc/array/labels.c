@@ -1,5 +1,6 @@
 /* Numbers added to the states that their labels name: block by block, with the bits of each number
  * as a double or as an integer of 64 bits, and the index of its state, side by side. */
+#include "contiguous.h"
 #include "gather.h"
 #include "../base/fpenv.h"
 #include "../sums/states.h"
@@ -293,6 +294,53 @@ static size_t add_block(pc_states *states, const pc_labelled *a, const block *fr
     }
 }
 
+/* From so many numbers with one label on, one after the other, the kernels of blocks pay. */
+enum { LONG_RUN = 64 };
+
+/* How many of the next elements, contiguous and all included, have the same label; 0 if that is
+ * less than LONG_RUN. */
+static size_t equal_labels(const pc_labelled *a, const cursor *at, size_t most)
+{
+    const size_t size = size_of_type[a->label_type];
+    if (!a->axes || a->mask || a->swapped || (a->skip_nan && is_float(a->type)))
+        return 0;
+    const pc_label_axis *axis = &a->axis[a->axes - 1];
+    const size_t left = axis->length - at->index[a->axes - 1];
+    const char *label = a->labels + at->label;
+    most = left < most ? left : most;
+    if (most < LONG_RUN || axis->label_stride != (ptrdiff_t)size || axis->step ||
+        axis->stride != (ptrdiff_t)size_of_type[a->type] * a->components ||
+        memcmp(label, label + (LONG_RUN - 1) * size, size) != 0)
+        return 0;
+    size_t run = 1; /* each label is compared with the one before it */
+    while (run + LONG_RUN <= most &&
+           memcmp(label + (run - 1) * size, label + run * size, LONG_RUN * size) == 0)
+        run += LONG_RUN;
+    while (run < most && memcmp(label, label + run * size, size) == 0)
+        run++;
+    return run < LONG_RUN ? 0 : run;
+}
+
+/* Add so many elements with the same label. */
+static pc_status add_run(pc_states *states, const pc_labelled *a, const cursor *at, size_t run)
+{
+    const char *from = a->labels + at->label;
+    char room[sizeof(uint64_t)];
+    int64_t label;
+    pc_accumulator acc;
+    widen_labels(&label, a,
+                 contiguous(room, from, size_of_type[a->label_type], 0, 1, 1, a->labels_swapped),
+                 1);
+    if (label < 0)
+        return PC_OK;
+    if ((uint64_t)label >= a->label_count)
+        return PC_NO_LABEL;
+    pc_accumulator_clear(&acc, states->size >= PC_STATE_BOTH ? PC_VAR : PC_SUM);
+    acc.count = run;
+    add_reals(&acc, a->type, a->components, a->data + at->data, run * (size_t)a->components);
+    return pc_states_add(states, (size_t)label * a->label_step + at->state, &acc);
+}
+
 static pc_status add_elements(pc_states *states, const pc_labelled *a, size_t *done, size_t stop)
 {
     const size_t most = BLOCK / (size_t)a->components;
@@ -300,7 +348,15 @@ static pc_status add_elements(pc_states *states, const pc_labelled *a, size_t *d
     block some;
     memset(some.state, 0, sizeof some.state); /* state_of looks at some that are not set */
     for (size_t n; *done < stop; *done += n) {
-        some.count = n = 0;
+        n = equal_labels(a, &at, stop - *done);
+        if (n) {
+            const pc_status status = add_run(states, a, &at, n);
+            if (status != PC_OK)
+                return status;
+            advance(&at, a, n);
+            continue;
+        }
+        some.count = 0;
         for (size_t run; n < most && *done + n < stop; n += run) {
             run = a->axes ? a->axis[a->axes - 1].length - at.index[a->axes - 1] : 1;
             run = run < most - n ? run : most - n;

@@ -183,6 +183,25 @@ def test_empty_groups():
     assert_same(pycrust.group_sum(np.ones(3), [-1, -5, -1]), np.zeros(0))
 
 
+@pytest.mark.parametrize("dtype", ["?", "i1", "i8", "u8", "f2", "f4", "f8", ">f8", "c8", "c16"])
+@pytest.mark.parametrize("labels", ["i1", ">i4", "i8"])
+def test_long_runs_of_one_label(level, dtype, labels):
+    """Which go through the kernels of blocks; with numbers of every size among them, into the pool."""
+    lengths = [1, 63, 64, 65, 200, 128, 70, 700, 64]
+    of = np.repeat([0, 1, 2, -1, 3, 1, 2, 4, 0], lengths).astype(labels)
+    values = RNG.normal(size=of.size) * (30 if np.dtype(dtype).kind in "biu" else 2.0 ** RNG.integers(-9, 9, size=of.size))
+    values = (values > 0).astype(dtype) if dtype == "?" else np.abs(values).astype(dtype)
+    compare(values, of, num_labels=6)
+    if dtype == "f8":
+        compare(values * 2.0 ** RNG.integers(-500, 400, size=of.size), of)
+        rows = np.stack([values, -values, values[::-1]])
+        assert_same(pycrust.group_var(rows, of), np.stack([pycrust.group_var(row, of) for row in rows]))
+        compare(np.stack([values, values], axis=1)[:, 0], of)
+        of[300:] = 9
+        with pytest.raises(IndexError, match=r"labels\[300\] is 9"):
+            pycrust.group_sum(values, of, num_labels=9)
+
+
 # ---- what is refused ------------------------------------------------------------
 
 
