@@ -3,7 +3,7 @@ from typing import Any, Protocol, SupportsIndex, overload
 import numpy as np
 import numpy.typing as npt
 
-from pycrust._reductions import _Axis, _Bools, _Complexes, _Ddof, _Integers, _Numbers, _Reals, _T, _Untyped
+from pycrust._reductions import _T, _Axis, _Bools, _Complexes, _Ddof, _Integers, _Numbers, _Reals, _Untyped
 
 class _Sum(Protocol):
     @overload
@@ -180,5 +180,4 @@ def group_count(
     where: _Bools = True,
     workers: SupportsIndex = 1,
     skipna: bool = False,
-) -> npt.NDArray[np.int64]:
-    """How many values there are with each label."""
+) -> npt.NDArray[np.int64]: ...

@@ -290,6 +290,9 @@ pc_status pc_states_add_tile(pc_states *states, const pc_tile_sum *sums, size_t 
     return status;
 }
 
+/* States whose exponents differ by more are merged the long way. */
+enum { MERGE_REACH = 24 };
+
 /* words << by, 0 <= by < 64; what is shifted out is the sign alone. */
 static inline void shift_up(uint64_t *to, const uint64_t *words, size_t count, unsigned by)
 {
@@ -298,15 +301,11 @@ static inline void shift_up(uint64_t *to, const uint64_t *words, size_t count, u
     to[0] = words[0] << by;
 }
 
-/* Whether the highest bits of numbers are those of their sign, and those of squares 0: so that both
- * can be shifted by up to MERGE_REACH, and twice that, and added. */
-enum { MERGE_REACH = 24 };
-
-static inline int is_small(const pc_state *state, int squares)
+/* Whether the sums can be shifted by so many bits, the squares by twice as many, and added. */
+static inline int has_room(const pc_state *state, int squares, unsigned up)
 {
-    const uint64_t room = UINT64_C(1) << (62 - MERGE_REACH);
-    return state->numbers[2] + room < 2 * room &&
-           !(squares && state->squares[3] >> (62 - 2 * MERGE_REACH));
+    const uint64_t room = UINT64_C(1) << (56 - up);
+    return state->numbers[2] + room < 2 * room && !(squares && state->squares[3] >> (62 - 2 * up));
 }
 
 /* *to += *from for sums of real numbers of about one size: both in units of the lower exponent.
@@ -314,10 +313,10 @@ static inline int is_small(const pc_state *state, int squares)
 static inline int merge_alike(pc_state *to, const pc_state *from, int squares)
 {
     const int by = from->exponent - to->exponent;
-    if (by < -MERGE_REACH || by > MERGE_REACH || !is_small(to, squares) || !is_small(from, squares))
-        return 0;
     const pc_state *low = by < 0 ? from : to, *high = by < 0 ? to : from;
     const unsigned up = (unsigned)(by < 0 ? -by : by);
+    if (up > MERGE_REACH || !has_room(low, squares, 0) || !has_room(high, squares, up))
+        return 0;
     uint64_t numbers[3], words[4];
     shift_up(numbers, high->numbers, 3, up);
     uint64_t carry = add_carry(&numbers[0], low->numbers[0], 0);

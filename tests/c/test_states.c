@@ -88,7 +88,8 @@ static void test_numbers(int scales)
     const size_t count = 1 + below(MOST), part = below(count + 1), run = 1 + below(90);
     const int scale = (int)below(1800) - 1000;
     for (size_t k = 0; k < count * (size_t)components; k++)
-        x[k] = random_double(scale + (int)below((uint64_t)scales) * 17);
+        x[k] = scales == 0 ? ldexp((double)(int64_t)random64(), (int)below(9))
+                           : random_double(scale + (int)below((uint64_t)scales) * 17);
     for (size_t k = 0; k < count; k++)
         label[k] = (int32_t)(k / run * 7 % (STATES + 1)) - 1;
     for (size_t k = 0; k < STATES; k++)
@@ -178,7 +179,7 @@ int main(int argc, char **argv)
     const long count = trials(argc, argv);
     FOR_EACH_LEVEL for (long k = 0; k < count; k++)
     {
-        test_numbers(1 + (int)below(6));
+        test_numbers((int)below(7)); /* 0: ordinary numbers, as most data are */
         test_integers();
     }
     return 0;

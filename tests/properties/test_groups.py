@@ -74,7 +74,14 @@ def test_numbers_ever_larger_and_ever_smaller(step):
 
 
 def test_the_ends_of_the_range():
-    for values in ([HUGE] * 70, [HUGE, -HUGE, TINY], [TINY, HUGE], [TINY] * 5, [HUGE, 1.0, -HUGE, 2.0**-1022], [0.0, -0.0]):
+    for values in (
+        [HUGE] * 70,
+        [HUGE, -HUGE, TINY],
+        [TINY, HUGE],
+        [TINY] * 5,
+        [HUGE, 1.0, -HUGE, 2.0**-1022],
+        [0.0, -0.0],
+    ):
         compare(np.array(values), np.zeros(len(values), int))
 
 
@@ -92,9 +99,7 @@ def test_squares_beyond_the_window():
     many = np.broadcast_to(values, (1 << 10, 1 << 16))
     labels = np.zeros(many.shape, np.int8)
     count = many.size - 1024
-    assert_same(
-        pycrust.group_sumsq(many, labels, axis=None), np.array([float(count * large**2 + 1024 * small**2)])
-    )
+    assert_same(pycrust.group_sumsq(many, labels, axis=None), np.array([float(count * large**2 + 1024 * small**2)]))
     assert_same(pycrust.group_sum(many, labels, axis=None), np.array([float(count * large + 1024 * small)]))
 
 
@@ -120,7 +125,11 @@ SHAPES = {"1d": ((40,), -1), "rows": ((3, 40), -1), "columns": ((40, 3), 0), "gr
 )  # fmt: skip
 def test_every_layout(shape, dtype, labels, name, layout, where, workers):
     lengths, axis = SHAPES[shape]
-    values = (100 * RNG.normal(size=lengths)).astype(dtype) if dtype != "u8" else RNG.integers(0, 99, size=lengths).astype(dtype)
+    values = (
+        (100 * RNG.normal(size=lengths)).astype(dtype)
+        if dtype != "u8"
+        else RNG.integers(0, 99, size=lengths).astype(dtype)
+    )
     if layout == "strided":
         values = np.stack([values, values], axis=-1)[..., 1][::-1]
     values = np.asarray(values, order="F" if layout == "F" else None)
@@ -152,14 +161,20 @@ def test_ddof_and_dtype():
                 for dtype in (None, "f8", "f4", "f2"):
                     expected = getattr(reference, name)(values, labels, **more, dtype=dtype)
                     assert_same(getattr(pycrust, name)(values, labels, **more, dtype=dtype), expected)
-                assert_same(getattr(pycrust, name)(values, labels, correction=ddof), getattr(reference, name)(values, labels, **more))
+                assert_same(
+                    getattr(pycrust, name)(values, labels, correction=ddof),
+                    getattr(reference, name)(values, labels, **more),
+                )
 
 
 def test_python_ints():
     values = [2**70, -(2**80), 3, 5, 2**1200]
     labels = [0, 0, 2, -1, 2]
     assert_same(pycrust.group_sum(values, labels, dtype=object), reference.group_sum(values, labels, dtype=object))
-    assert_same(pycrust.group_sumsq(values[:4], labels[:4], dtype=object), reference.group_sumsq(values[:4], labels[:4], dtype=object))
+    assert_same(
+        pycrust.group_sumsq(values[:4], labels[:4], dtype=object),
+        reference.group_sumsq(values[:4], labels[:4], dtype=object),
+    )
     rows = [values[:3], values[1:4]]
     for axis in (0, 1):
         of = labels[: np.shape(rows)[axis]]
@@ -189,7 +204,9 @@ def test_long_runs_of_one_label(level, dtype, labels):
     """Which go through the kernels of blocks; with numbers of every size among them, into the pool."""
     lengths = [1, 63, 64, 65, 200, 128, 70, 700, 64]
     of = np.repeat([0, 1, 2, -1, 3, 1, 2, 4, 0], lengths).astype(labels)
-    values = RNG.normal(size=of.size) * (30 if np.dtype(dtype).kind in "biu" else 2.0 ** RNG.integers(-9, 9, size=of.size))
+    values = RNG.normal(size=of.size) * (
+        30 if np.dtype(dtype).kind in "biu" else 2.0 ** RNG.integers(-9, 9, size=of.size)
+    )
     values = (values > 0).astype(dtype) if dtype == "?" else np.abs(values).astype(dtype)
     compare(values, of, num_labels=6)
     if dtype == "f8":
@@ -247,7 +264,9 @@ def test_shapes_that_do_not_fit():
 
 def test_sums_that_do_not_fit_say_of_which_label():
     x = np.array([2**62, 2**62, 5])
-    with pytest.raises(OverflowError, match=f"the sum of label 1 is {2**63}, which does not fit int64; use dtype=np.uint64"):
+    with pytest.raises(
+        OverflowError, match=f"the sum of label 1 is {2**63}, which does not fit int64; use dtype=np.uint64"
+    ):
         pycrust.group_sum(x, [1, 1, 0])
     assert pycrust.group_sum(x, [1, 1, 0], dtype=np.uint64).tolist() == [5, 2**63]
     with pytest.raises(OverflowError, match=r"the sum of squares at \(1, 0\)"):

@@ -47,8 +47,8 @@ def test_pieces_in_any_order(level, dtype, data):
 
     def made(*updates):
         acc = Accumulator(shape=3)
-        for a, given in updates:
-            acc.update(a, **given)
+        for a, arguments in updates:
+            acc.update(a, **arguments)
         return acc
 
     whole = made((rows, {}))
@@ -125,8 +125,8 @@ def test_ddof_and_empty_states():
     assert len(caught) == 1
     with pytest.warns(RuntimeWarning):
         assert_same(acc.var(ddof=2), np.array([np.inf, np.nan, np.inf]))
+    one = pycrust.std([1.0, 3.0], ddof=0.5)
     with pytest.warns(RuntimeWarning):
-        one = pycrust.std([1.0, 3.0], ddof=0.5)
         assert_same(acc.std(correction=0.5), np.array([one, np.nan, one]))
     assert_same(acc.sum(), np.array([4.0, 0.0, 6.0]))
 
@@ -236,7 +236,7 @@ def test_what_does_not_fit_changes_nothing():
                      ((1,) * 65, ValueError)]
 )  # fmt: skip
 def test_shapes_that_are_none(shape, error):
-    with pytest.raises(error, match="shape|states"):
+    with pytest.raises(error, match=r"shape|states"):
         Accumulator(shape=shape)
 
 
