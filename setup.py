@@ -119,6 +119,8 @@ setup(
             extension("_pairs"),
             extension("_moving"),
             extension("_bigint"),
+            extension("_states"),
+            extension("_groups"),
             extension("_accumulator"),
             Extension(
                 "pycrust._probe",

@@ -162,4 +162,11 @@ const pc_core_table pc_core = {
     .move_state_size = pc_move_state_size,
     .move = pc_move,
     .cumulate = pc_cumulate,
+    .states_add = pc_states_add,
+    .states_add_tile = pc_states_add_tile,
+    .states_merge = pc_states_merge,
+    .states_get = pc_states_get,
+    .states_reduce = pc_states_reduce,
+    .states_round = pc_states_round,
+    .states_add_labelled = pc_states_add_labelled,
 };

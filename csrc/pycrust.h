@@ -22,7 +22,9 @@ enum {
     PC_ABSENT_LEVEL,       /* this build, CPU or operating system lacks that level */
     PC_OUT_OF_RANGE,       /* no sum of doubles is that large, or that fine */
     PC_INCONCLUSIVE,       /* the rounding test of a bounded sum failed: sum exactly */
-    PC_NO_WEIGHT           /* an average whose weights sum up to zero */
+    PC_NO_WEIGHT,          /* an average whose weights sum up to zero */
+    PC_NO_ROOM,            /* the pool of accumulators is used up: make it larger, and go on */
+    PC_NO_LABEL            /* a label is not below the number of labels */
 };
 
 /* The double nearest to *x, ties to even, under any rounding mode. */
@@ -288,6 +290,84 @@ void pc_move(const pc_moving *moving, size_t row, size_t rows, size_t first, siz
  * row, *sum being the one before, 0 at first, and then the last. Returns `last`, or the first that
  * the type does not hold. No mask. */
 size_t pc_cumulate(const pc_moving *moving, size_t row, size_t first, size_t last, pc_u128 *sum);
+
+/* ---- many exact states (sums/states.c, array/labels.c) ------------------------- */
+
+/* The exact sums of many numbers each, in little memory: sums/states.h describes the
+ * representation. All zeros is empty. */
+typedef struct {
+    uint64_t count;
+    int16_t exponent;
+    uint16_t flags; /* as pc_accumulator_nonfinite */
+    uint32_t pool;  /* 1 + the index of the accumulator for what does not fit; or 0 */
+    uint64_t numbers[3], squares[4], imaginary[3];
+} pc_state;
+
+/* How much of a pc_state there is, in bytes: with the sums of real numbers, also of their squares,
+ * also of imaginary components. */
+enum {
+    PC_STATE_NUMBERS = offsetof(pc_state, squares),
+    PC_STATE_BOTH = offsetof(pc_state, imaginary),
+    PC_STATE_COMPLEX = sizeof(pc_state)
+};
+
+/* `count` states of `size` bytes each, and the accumulators that they share: the caller's memory.
+ * What would need one accumulator more changes nothing and returns PC_NO_ROOM: the caller moves the
+ * pool to a larger place, and calls again. */
+typedef struct {
+    char *at;
+    size_t size, count;
+    pc_accumulator *pool;
+    size_t pool_used, pool_size;
+} pc_states;
+
+/* The state += acc, which holds the sums that the states keep. PC_TOO_LARGE as
+ * pc_accumulator_merge. */
+pc_status pc_states_add(pc_states *states, size_t index, const pc_accumulator *acc);
+
+/* Add each sum of a tile to the state that is its offset, from *done on; updates it. */
+pc_status pc_states_add_tile(pc_states *states, const pc_tile_sum *sums, size_t count,
+                             size_t *done);
+
+/* Each += the one of `other`, which keeps no sums that these do not, from *done on; updates it. */
+pc_status pc_states_merge(pc_states *states, const pc_states *other, size_t *done);
+
+/* *acc = the state. */
+void pc_states_get(const pc_states *states, size_t index, pc_accumulator *acc);
+
+/* Make states that hold the same sums the same bytes, but for the order of the pool. */
+void pc_states_reduce(pc_states *states);
+
+/* Write the results of the states first to last - 1 side by side, as pc_accumulator_round; ends at
+ * the first that is PC_TOO_LARGE, that of state *done. */
+pc_status pc_states_round(const pc_states *states, size_t first, size_t last,
+                          const pc_output_spec *spec, char *out, size_t *done);
+
+/* An axis of numbers with labels; a stride of 0 is one label for all. State
+ * label * label_step + the sum of index * step over the axes. */
+typedef struct {
+    size_t length;
+    ptrdiff_t stride, mask_stride, label_stride;
+    size_t step;
+} pc_label_axis;
+
+/* Numbers, as in pc_array, and the label of each; the last axis varies fastest. */
+typedef struct {
+    pc_type type;
+    int components, swapped, skip_nan;
+    const char *data, *mask;
+    pc_type label_type; /* an integer; negative labels leave out */
+    int labels_swapped;
+    const char *labels;
+    size_t label_count, label_step;
+    int axes;
+    pc_label_axis axis[PC_MAX_AXES];
+} pc_labelled;
+
+/* Add the elements *done to stop - 1 to their states; *done are added, unless it returns
+ * PC_NO_LABEL. */
+pc_status pc_states_add_labelled(pc_states *states, const pc_labelled *array, size_t *done,
+                                 size_t stop);
 
 #ifdef __cplusplus
 }

@@ -7,6 +7,7 @@ try:
     from pycrust._core import simd
     from pycrust._pairs import PairAccumulator, average, corrcoef, cov, dot, mse, sse, vecdot
     from pycrust._moving import cumsum, move_mean, move_std, move_sum, move_var
+    from pycrust._groups import group_count, group_mean, group_std, group_sum, group_sumsq, group_var
     from pycrust._range import (
         sum_of_squares,
         sum_of_squares_batch,
@@ -53,6 +54,12 @@ __all__ = [
     "cumsum",
     "dot",
     "get_include",
+    "group_count",
+    "group_mean",
+    "group_std",
+    "group_sum",
+    "group_sumsq",
+    "group_var",
     "mean",
     "move_mean",
     "move_std",

@@ -5,7 +5,7 @@ cdef int type_of(int number, int *components) noexcept
 cdef object array_of(a, str name)
 cdef tuple array_and_missing(a, str name)
 cdef object numbers_of(array)
-cdef tuple data_of(a, where, bint skip_missing)
+cdef tuple data_of(a, where, bint skip_missing, str name=*)
 cdef bint is_integer(array)
 cdef bint is_exact(array, pc_statistic statistic)
 cdef tuple axes_of(axis, int ndim)

@@ -12,4 +12,5 @@ cdef pc_status write_exact(const pc_output_spec *spec, tuple ddof, count, tuple 
                            char *out) except *
 cdef int write_quotient(integer, exponent, divisor, bint root, pc_type type, char *out) except -1
 cdef tuple centered_square_sum(count, tuple sums)
+cdef tuple lowest_terms(tuple number)
 cdef str shown_int(integer)

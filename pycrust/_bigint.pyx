@@ -114,6 +114,13 @@ cdef pc_status import_int(pc_accumulator *acc, pc_moment moment, integer, int ex
                                  integer < 0)
 
 
+cdef tuple lowest_terms(tuple number):
+    """integer * 2**exponent with an odd integer, or exponent 0."""
+    integer, exponent = number
+    zeros = min(-exponent, (integer & -integer).bit_length() - 1) if integer else -exponent
+    return integer >> zeros, exponent + zeros
+
+
 cdef str shown_int(integer):
     """For messages: Python refuses to write more digits than sys.set_int_max_str_digits allows."""
     try:

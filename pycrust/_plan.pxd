@@ -84,5 +84,6 @@ cdef tuple sums_of_ints(array, mask, tuple axes)
 cdef object checked_int(total, dtype, position, pc_statistic statistic)
 cdef int reduce_into(values, array, mask, tuple axes, size_t workers, Statistic spec, other=*,
                      bint conjugate=*) except -1
+cdef int raise_too_large(position, total, dtype, pc_statistic statistic) except -1
 cdef object reduction(a, axis, dtype, out, bint keepdims, where, workers, pc_statistic statistic, ddof=*, correction=*,
                       bint skip_nan=*)

@@ -530,11 +530,14 @@ cdef object checked_int(total, dtype, position, pc_statistic statistic):
 
 
 cdef int raise_too_large(position, total, dtype, pc_statistic statistic) except -1:
-    position = tuple(int(k) for k in position)
+    """`position`: along the axes kept; or in words."""
+    if type(position) is not str:
+        position = tuple(int(k) for k in position)
+        position = f"at {position} along the axes kept " if position else ""
     wider = "dtype=np.uint64, " if dtype == np.int64 and 0 <= total < 2**64 else ""
     raise OverflowError(
         f"the sum {'of squares ' if statistic == PC_SUMSQ else 'of products ' if <int>statistic == PC_DOT else ''}"
-        f"{f'at {position} along the axes kept ' if position else ''}is {shown_int(total)}, which does not fit {dtype}; "
+        f"{position}is {shown_int(total)}, which does not fit {dtype}; "
         f"use {wider}dtype=object (exact) or dtype=np.float64 (rounded)"
     )
 

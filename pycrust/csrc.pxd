@@ -2,7 +2,7 @@
 # import_core() before all else.
 
 from libc.stddef cimport ptrdiff_t
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint16_t, uint32_t, uint64_t
 
 from pycrust.types cimport *
 
@@ -18,6 +18,8 @@ cdef extern from "core.h" nogil:
         PC_NO_WEIGHT
         PC_DOT
         PC_AVERAGE
+        PC_NO_ROOM
+        PC_NO_LABEL
 
     const char *const *pc_simd_names
     int pc_simd_usable(const char *name) noexcept
@@ -164,3 +166,57 @@ cdef extern from "core.h" nogil:
     void pc_move(const pc_moving *moving, size_t row, size_t rows, size_t first, size_t last,
                  pc_move_state *states) noexcept
     size_t pc_cumulate(const pc_moving *moving, size_t row, size_t first, size_t last, pc_u128 *sum) noexcept
+
+    ctypedef struct pc_state:
+        uint64_t count
+        int16_t exponent
+        uint16_t flags
+        uint32_t pool
+        uint64_t[3] numbers
+        uint64_t[4] squares
+        uint64_t[3] imaginary
+
+    enum:
+        PC_STATE_NUMBERS
+        PC_STATE_BOTH
+        PC_STATE_COMPLEX
+
+    ctypedef struct pc_states:
+        char *at
+        size_t size
+        size_t count
+        pc_accumulator *pool
+        size_t pool_used
+        size_t pool_size
+
+    pc_status pc_states_add(pc_states *states, size_t index, const pc_accumulator *acc) noexcept
+    pc_status pc_states_add_tile(pc_states *states, const pc_tile_sum *sums, size_t count, size_t *done) noexcept
+    pc_status pc_states_merge(pc_states *states, const pc_states *other, size_t *done) noexcept
+    void pc_states_get(const pc_states *states, size_t index, pc_accumulator *acc) noexcept
+    void pc_states_reduce(pc_states *states) noexcept
+    pc_status pc_states_round(const pc_states *states, size_t first, size_t last, const pc_output_spec *spec,
+                              char *out, size_t *done) noexcept
+
+    ctypedef struct pc_label_axis:
+        size_t length
+        ptrdiff_t stride
+        ptrdiff_t mask_stride
+        ptrdiff_t label_stride
+        size_t step
+
+    ctypedef struct pc_labelled:
+        pc_type type
+        int components
+        int swapped
+        int skip_nan
+        const char *data
+        const char *mask
+        pc_type label_type
+        int labels_swapped
+        const char *labels
+        size_t label_count
+        size_t label_step
+        int axes
+        pc_label_axis[PC_MAX_AXES] axis
+
+    pc_status pc_states_add_labelled(pc_states *states, const pc_labelled *array, size_t *done, size_t stop) noexcept

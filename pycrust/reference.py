@@ -20,6 +20,12 @@ __all__ = [
     "cov",
     "cumsum",
     "dot",
+    "group_count",
+    "group_mean",
+    "group_std",
+    "group_sum",
+    "group_sumsq",
+    "group_var",
     "mean",
     "move_mean",
     "move_std",
@@ -752,6 +758,77 @@ def _move(figure: Callable[[Accumulator], Any], a: Any, window: Any, min_count: 
 
 def _nan(a: Any) -> Any:
     return np.zeros(a.shape, bool) if _integers(a) else np.isnan(a)
+
+
+# ---- groups -------------------------------------------------------------------
+
+
+def group_sum(values: Any, labels: Any, *, skipna: bool = False, **given: Any) -> Any:
+    """The sum of the values with each label."""
+    return _group(nansum if skipna else sum, values, labels, **given)
+
+
+def group_mean(values: Any, labels: Any, *, skipna: bool = False, **given: Any) -> Any:
+    """The mean of the values with each label."""
+    return _group(nanmean if skipna else mean, values, labels, **given)
+
+
+def group_var(values: Any, labels: Any, *, skipna: bool = False, **given: Any) -> Any:
+    """The variance of the values with each label."""
+    return _group(nanvar if skipna else var, values, labels, **given)
+
+
+def group_std(values: Any, labels: Any, *, skipna: bool = False, **given: Any) -> Any:
+    """The standard deviation of the values with each label."""
+    return _group(nanstd if skipna else std, values, labels, **given)
+
+
+def group_sumsq(values: Any, labels: Any, *, where: Any = True, skipna: bool = False, **given: Any) -> Any:
+    """The sum of the squares of the values with each label."""
+    values, where = _present(values, where) if skipna else (values, where)
+    return _group(sumsq, values, labels, where=where, **given)
+
+
+def group_count(values: Any, labels: Any, *, where: Any = True, skipna: bool = False, **given: Any) -> Any:
+    """How many values there are with each label."""
+    values, where = _present(values, where) if skipna else (_array(values), where)
+    return _group(sum, np.ones(values.shape, int), labels, where=where, **given)
+
+
+def _group(
+    function: Callable[..., Any],
+    values: Any,
+    labels: Any,
+    *,
+    axis: Any = -1,
+    num_labels: int | None = None,
+    where: Any = True,
+    workers: SupportsIndex = 1,
+    **given: Any,
+) -> Any:
+    """The function of what a mask leaves of the values, for one label after another."""
+    _workers(workers)
+    values = values if isinstance(values, list) else _array(values)  # lists of large ints stay such
+    shape, ndim = np.shape(values), np.ndim(values)
+    labels = np.asarray(labels)
+    axes = tuple(range(ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = tuple(sorted(k % ndim for k in axes))
+    labels = labels.reshape([length if k in axes else 1 for k, length in enumerate(shape)])
+    if num_labels is None:
+        num_labels = max(labels.max(initial=-1), -1) + 1
+    if labels.size and labels.max() >= num_labels:
+        raise IndexError(f"labels are from 0 to {num_labels - 1}, not {labels.max()}")
+    mask = np.broadcast_to(np.asarray(where), shape)
+    dtype = (
+        object if given.get("dtype") in (object, np.dtype(object)) else None
+    )  # which NumPy would forget where no axis is kept
+    each = [
+        np.asarray(function(values, axis=axes, where=mask & (labels == k), **given), dtype) for k in range(num_labels)
+    ]
+    if not each:
+        one = np.asarray(function(values, axis=axes, where=False, **given), dtype)
+        return np.empty((*one.shape[: axes[0]], 0, *one.shape[axes[0] :]), one.dtype)
+    return np.stack(each, axis=axes[0])
 
 
 # ---- what is accepted ---------------------------------------------------------
