@@ -6,20 +6,20 @@ from cpython.object cimport PyTypeObject
 from libc.stddef cimport ptrdiff_t
 
 from pycrust._args cimport axes_of, data_of, is_integer
-from pycrust._bigint cimport exact_int, exact_moment, import_int, shown_int, centered_square_sum, write_exact
+from pycrust._bigint cimport centered_square_sum, exact_int, exact_moment, import_int, shown_int, write_exact
 from pycrust._plan cimport (
-    Statistic,
-    Plan,
-    Contiguous,
     Accumulators,
+    Contiguous,
+    Plan,
+    Statistic,
     add_all,
     add_contiguous,
     checked_int,
     is_contiguous,
-    one_ddof,
-    moment_of,
-    sums_of_ints,
     is_spread,
+    moment_of,
+    one_ddof,
+    sums_of_ints,
     warn_empty,
 )
 from pycrust._threads cimport count_workers
@@ -27,11 +27,11 @@ from pycrust.csrc cimport (
     PC_EMPTY,
     PC_FLOAT64,
     PC_MEAN,
+    PC_NONFINITE_BITS,
     PC_NORM,
     PC_NUMBERS,
     PC_OK,
     PC_RMS,
-    PC_NONFINITE_BITS,
     PC_SQUARES,
     PC_STD,
     PC_SUM,
@@ -40,8 +40,8 @@ from pycrust.csrc cimport (
     PC_VAR,
     import_core,
     pc_accumulator,
-    pc_accumulator_clear,
     pc_accumulator_add_nonfinite,
+    pc_accumulator_clear,
     pc_accumulator_merge,
     pc_accumulator_nonfinite,
     pc_moment,
