@@ -261,7 +261,7 @@ static void test_masked(const pc_kernels *kernels)
     const int skip_nan = type >= PC_FLOAT16 && below(2), with_mask = !skip_nan || below(2);
     ptrdiff_t row[ROWS];
     size_t left[LANE_COLUMNS] = {0};
-    lane_rows from = {x, with_mask ? mask : NULL, row, rows, columns, columns, skip_nan, 0};
+    lane_rows from = {x, with_mask ? mask : NULL, row, rows, columns, columns, skip_nan, 0, 0};
     if (!kernels->lane_sums[1][type][0])
         return;
     for (size_t r = 0; r < rows; r++)
