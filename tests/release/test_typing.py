@@ -15,7 +15,7 @@ import pycrust
 TYPING = Path(__file__).parent / "typing"
 CONFIG = Path(__file__).parents[2] / "pyproject.toml"
 HOME = Path(pycrust.__file__).parent.parent
-MODULES = ["pycrust._accumulator", "pycrust._range", "pycrust._reductions"]
+MODULES = ["pycrust._accumulator", "pycrust._pairs", "pycrust._range", "pycrust._reductions"]
 
 pytest.importorskip("mypy")
 
