@@ -1246,23 +1246,23 @@ cdef class PairAccumulator:
 
     __array_ufunc__ = None      # NumPy leaves `array + accumulator` to __radd__
 
-    def __add__(self, other):
-        made = PairAccumulator()
-        made.merge(self)
+    cdef bint add_any(self, other) except -1:
+        """Whether + knows what to do with it: add a PairAccumulator, or the 0 that sum() begins with."""
         if isinstance(other, PairAccumulator):
-            made.merge(other)
-        elif not (type(other) is int and other == 0):       # where sum() begins
-            return NotImplemented
-        return made
+            self.merge(other)
+            return True
+        return isinstance(other, int) and other == 0
+
+    def __add__(self, other):
+        cdef PairAccumulator made = PairAccumulator()
+        made.merge(self)
+        return made if made.add_any(other) else NotImplemented
 
     def __radd__(self, other):
         return self + other
 
     def __iadd__(self, other):
-        if not isinstance(other, PairAccumulator):
-            return NotImplemented
-        self.merge(other)
-        return self
+        return self if self.add_any(other) else NotImplemented
 
     def __eq__(self, other):
         if not isinstance(other, PairAccumulator):

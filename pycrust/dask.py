@@ -23,7 +23,7 @@ from pycrust._containers import refuse_other_dims
 
 try:
     import dask.array as da
-    from dask import delayed
+    from dask.delayed import delayed
     from dask.array.utils import validate_axis
 except ImportError as error:
     raise ImportError("pycrust.dask needs dask: pip install 'dask[array]'") from error

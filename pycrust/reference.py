@@ -473,7 +473,7 @@ def _reduce(
 
 def dot(
     a: Any, b: Any, *, dtype: Any = None, out: Any = None, where: Any = True, workers: SupportsIndex = 1
-) -> int | float | complex:
+) -> Any:
     """The sum of the products of two vectors: exact for integers, correctly rounded for floats."""
     _workers(workers)
     a, b = _array(a), _array(b)
