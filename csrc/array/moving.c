@@ -22,6 +22,13 @@ enum { RESTART = 64, MANY = 16 };
  * result takes the time of UNCERTAIN + window others, the third piece half that of one. */
 enum { LONG_WINDOW = 16384, UNCERTAIN = 1024 };
 
+/* Working memory: here rather than on the stack, which may be small. */
+typedef struct {
+    lane_sums sums;
+    double in[BLOCK], out[BLOCK], value[BLOCK], rest[BLOCK];
+    uint64_t certain[BLOCK];
+} workspace;
+
 struct pc_move_state {
     const char *data; /* the row; NULL at first */
     size_t next;      /* the next result */
@@ -40,6 +47,8 @@ struct pc_move_state {
     size_t inexact[2]; /* behind the last such */
     size_t exact_end;  /* `exact` is of the window that ends before; 0: of none */
     pc_tile_sum exact;
+
+    workspace space; /* of the first of some rows, for all of them */
 };
 
 size_t pc_move_state_size(void)
@@ -56,6 +65,7 @@ typedef struct {
     size_t length, window; /* `window` is the length of a cumulative sum */
     int spread, full;      /* full: results of full windows alone */
     const pc_kernels *kernels;
+    workspace *space;
 } row;
 
 /* ---- numbers --------------------------------------------------------------------- */
@@ -222,7 +232,6 @@ static size_t window_start(const row *r, size_t next)
 static void restart(const row *r, pc_move_state *s, const double *in, size_t count)
 {
     double buffer[BLOCK], least = (double)INFINITY, most = -least;
-    lane_sums ignored;
     int same = 1;
     const ptrdiff_t next = (ptrdiff_t)s->next, start = r->full
                                                            ? next - (ptrdiff_t)r->window
@@ -261,7 +270,7 @@ static void restart(const row *r, pc_move_state *s, const double *in, size_t cou
         const double *x = load(r, at, n, buffer, &same);
         for (size_t k = n; k < BLOCK; k++)
             buffer[k] = (double)NAN; /* x is buffer */
-        r->kernels->moving[2][r->spread][s->pieces - 2](x, NULL, &s->sums, &ignored);
+        r->kernels->moving[2][r->spread][s->pieces - 2](x, NULL, &s->sums, &r->space->sums);
         if (s->sums.number.inexact)
             s->inexact[0] = s->next;
         if (s->sums.square.inexact)
@@ -479,11 +488,12 @@ static size_t run_before(const row *r, size_t first, double value, size_t most)
 }
 
 /* n results from s->next on. */
-static void move_block(const row *r, pc_move_state *s, size_t n, const lane_spec *spec,
-                       lane_sums *sums)
+static void move_block(const row *r, pc_move_state *s, size_t n, const lane_spec *spec)
 {
-    double entering[BLOCK], leaving[BLOCK], value[BLOCK], rest[BLOCK];
-    uint64_t certain[BLOCK];
+    lane_sums *sums = &r->space->sums;
+    double *entering = r->space->in, *leaving = r->space->out, *value = r->space->value,
+           *rest = r->space->rest;
+    uint64_t *certain = r->space->certain;
     unsigned char kind[BLOCK];
     const size_t first = s->next;
     const int cumulative = r->m->window == 0;
@@ -604,13 +614,13 @@ void pc_move(const pc_moving *m, size_t index, size_t rows, size_t first, size_t
              pc_move_state *states)
 {
     fpenv callers = fpenv_enter();
-    lane_sums sums;
     const double nan = (double)NAN;
     row r;
+    r.space = &states->space;
     set_row(&r, m, index);
     const lane_spec spec = lane_spec_of(&m->spec, r.window, 0);
     for (size_t k = 0; k < BLOCK; k++)
-        sums.alike[k] = nan;
+        states->space.sums.alike[k] = nan;
     const size_t skip = m->window ? m->min_count - 1 : 0;
     for (size_t at = first, n; at < last; at += n) {
         n = last - at < BLOCK ? last - at : BLOCK;
@@ -622,7 +632,7 @@ void pc_move(const pc_moving *m, size_t index, size_t rows, size_t first, size_t
             if (s->data != r.data || s->next != at)
                 begin(&r, s, at);
             if (at >= skip) {
-                move_block(&r, s, n, &spec, &sums);
+                move_block(&r, s, n, &spec);
                 continue;
             }
             for (size_t j = at; j < at + n; j++)
