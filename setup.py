@@ -49,7 +49,7 @@ def extension(name: str, *sources: str) -> Extension:
     return Extension(
         f"pycrust.{name}",
         [f"pycrust/{name}.pyx", *sources],
-        include_dirs=["csrc", numpy.get_include()],
+        include_dirs=["csrc", "pycrust/include", numpy.get_include()],
         define_macros=[
             ("NPY_NO_DEPRECATED_API", "NPY_1_25_API_VERSION"),
             ("NPY_TARGET_VERSION", "NPY_1_25_API_VERSION"),

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -19,9 +20,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#ifndef SYS_close_range
+#define SYS_close_range 436 /* since Linux 5.9 */
+#endif
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
+#endif
+
+/* A file of /proc on a thread, kept open; 0: none. */
+typedef struct {
+    int tid, file;
+} pc_kept;
 
 struct pc_watch {
     pc_gil gil;
@@ -46,6 +64,8 @@ struct pc_watch {
     pc_figures figures;
     /* Tracebacks. */
     int signum, in, out;
+    int own_files;                  /* the watcher's descriptors are not the program's */
+    pc_kept state_file, delay_file; /* of the holder, of the beat */
     struct stat pipe;
     struct sigaction before, slot; /* what handled the signal, and the slot */
     int unanswered;                /* the thread that has yet to write one; 0: none */
@@ -162,21 +182,73 @@ static int read_of(int tid, const char *what, char *text, size_t size)
 }
 
 /* R: it runs or waits for a core, S, D: it sleeps; ? if that is not told. */
-static char state_of(int tid)
+static char state_in(const char *stat)
 {
-    char text[512];
-    const char *name_end = read_of(tid, "stat", text, sizeof text) ? strrchr(text, ')') : NULL;
+    const char *name_end = strrchr(stat, ')');
     return name_end != NULL && name_end[1] == ' ' ? name_end[2] : '?';
+}
+
+static double delay_in(const char *schedstat)
+{
+    unsigned long long delay = 0;
+    sscanf(schedstat, "%*u %llu", &delay);
+    return 1e-9 * (double)delay;
 }
 
 double pc_delay_of(int tid)
 {
     char text[128];
-    unsigned long long delay = 0;
-    if (read_of(tid, "schedstat", text, sizeof text)) {
-        sscanf(text, "%*u %llu", &delay);
+    return read_of(tid, "schedstat", text, sizeof text) ? delay_in(text) : 0.0;
+}
+
+/* The same file again and again, for the watcher: it stays open if its descriptors are its own. */
+static int read_again(const pc_watch *watch, pc_kept *kept, int tid, const char *what, char *text,
+                      size_t size)
+{
+    if (!watch->own_files) {
+        return read_of(tid, what, text, size);
     }
-    return 1e-9 * (double)delay;
+    if (kept->tid != tid) {
+        char path[64];
+        if (kept->tid != 0) {
+            close(kept->file);
+        }
+        snprintf(path, sizeof path, "/proc/self/task/%d/%s", tid, what);
+        kept->file = open(path, O_RDONLY | O_CLOEXEC);
+        kept->tid = kept->file < 0 ? 0 : tid;
+    }
+    ssize_t length = kept->tid == 0 ? 0 : pread(kept->file, text, size - 1, 0);
+    if (length <= 0) {
+        if (kept->tid != 0) { /* the thread has ended */
+            close(kept->file);
+            kept->tid = 0;
+        }
+        return 0;
+    }
+    text[length] = '\0';
+    return 1;
+}
+
+/* ---- descriptors
+ * ------------------------------------------------------------------------------------------------
+ */
+
+/* Close all descriptors but two, of this thread alone: it gets a table of its own. False where the
+ * system does not know how. */
+static int keep_only(int one, int other)
+{
+    int low = one < other ? one : other, high = one < other ? other : one;
+    const unsigned unshare = 2; /* CLOSE_RANGE_UNSHARE */
+    if (syscall(SYS_close_range, high + 1, ~0U, unshare) != 0) {
+        return 0;
+    }
+    if (low + 1 < high) {
+        syscall(SYS_close_range, low + 1, high - 1, 0);
+    }
+    if (low > 0) {
+        syscall(SYS_close_range, 0, low - 1, 0);
+    }
+    return 1;
 }
 
 /* ---- tracebacks
@@ -234,16 +306,24 @@ int pc_signal_is_free(int signum)
  * slot, which is never sent. So a program that registers the watch's signal with faulthandler
  * replaces our handler, and we see that it did. */
 static void (*_Atomic dump)(int);
-static volatile sig_atomic_t dump_slot;
+static volatile sig_atomic_t dump_slot, dump_out;
+static struct stat dump_pipe;
+static _Atomic int dump_lost; /* the program closed the pipe: its number may be another file's */
 
 /* It may run after the watch has ended: a program that took the signal gives it back to us. */
 static void write_own_traceback(int signum)
 {
     (void)signum;
+    int error = errno;
     void (*function)(int) = dump;
     if (function != NULL) {
-        function(dump_slot);
+        if (is_file(dump_out, &dump_pipe)) {
+            function(dump_slot);
+        } else {
+            dump_lost = 1;
+        }
     }
+    errno = error;
 }
 
 void pc_watch_keep_slot(pc_watch *watch, int slot, int begin)
@@ -258,6 +338,9 @@ void pc_watch_signal(pc_watch *watch, int signum, int slot)
                      faulthandlers;
     sigaction(slot, NULL, &faulthandlers);
     dump_slot = slot;
+    dump_out = watch->out;
+    dump_pipe = watch->pipe;
+    dump_lost = 0;
     dump = faulthandlers.sa_handler;
     if (sigaction(signum, &ours, &watch->before) == 0) {
         watch->signum = signum;
@@ -273,7 +356,7 @@ static int handles(int signum)
 
 int pc_watch_has_signal(pc_watch *watch)
 {
-    return handles(watch->signum) && is_ours(watch, watch->out) && is_ours(watch, watch->in);
+    return handles(watch->signum) && !dump_lost && is_ours(watch, watch->in);
 }
 
 void pc_watch_give_signal(pc_watch *watch)
@@ -411,7 +494,11 @@ static void look(pc_watch *watch, double now)
     }
     int asked = is_asked(watch, holder);
     int collecting = __atomic_load_n(watch->gil.collecting, __ATOMIC_RELAXED) != 0;
-    char state = asked ? state_of(spell->tid) : '\0';
+    char text[512], state = '\0';
+    if (asked) {
+        int told = read_again(watch, &watch->state_file, spell->tid, "stat", text, sizeof text);
+        state = told ? state_in(text) : '?';
+    }
     if (!pc_is_locked(&watch->gil) || switches_now(watch) != switches) {
         return; /* it gave it away meanwhile: what was read may be true of the time after */
     }
@@ -460,9 +547,12 @@ static void *watcher(void *argument)
         }
         if (wait != watch->watched) {
             watch->watched = wait;
-            watch->spell.ident = watch->longest.ident = watch->ident_of_longest = 0;
+            watch->ident_of_longest = watch->spell.ident = watch->longest.ident = 0;
             watch->late = 0.0;
-            watch->delay_before = pc_delay_of(watch->beat_tid);
+            char text[128];
+            int told = read_again(watch, &watch->delay_file, watch->beat_tid, "schedstat", text,
+                                  sizeof text);
+            watch->delay_before = told ? delay_in(text) : 0.0;
             due = fmax(due, watch->begin);
         }
         watch->late += now - due;
@@ -527,7 +617,7 @@ void pc_watch_judge(pc_watch *watch, pc_stall *stall)
         stall->switches = watch->switches_end - watch->switches;
         stall->late = wait;
         stall->delay = 0.0;
-        stall->direct = stall->spell.length = 0;
+        stall->unmoved = stall->spell.length = 0;
         stall->spell.ident = 0;
         if (watch->watched == watch->waits) {
             drain(watch);
@@ -538,7 +628,10 @@ void pc_watch_judge(pc_watch *watch, pc_stall *stall)
             }
             end_spell(watch);
             stall->spell = watch->longest;
-            stall->direct = watch->switches_end == stall->spell.switches + 1;
+            /* One other thread may have had the GIL in between: that one has not come back to it.
+             */
+            stall->unmoved = watch->switches_end <= stall->spell.switches + 2 &&
+                             stall->spell.ident == watch->ident;
         }
     }
     pthread_mutex_unlock(&watch->lock);
@@ -681,10 +774,11 @@ static void keep(pc_watch *watch, const char *what, const pc_stall *stall)
             const char *name = name_of(stall, text, sizeof text);
             put_string(watch, name, (int)strlen(name));
             put_string(watch, spell->text, spell->length);
-            if (stall->direct && stall->line > 0) {
+            if (stall->unmoved && stall->line > 0) {
                 put_string(watch, stall->file, (int)strlen(stall->file));
                 put(watch, ", %d", stall->line);
                 put_string(watch, stall->function, (int)strlen(stall->function));
+                put(watch, ", %d, %d", stall->end_line, stall->end_column);
             }
         }
         log_record(watch);
@@ -704,10 +798,23 @@ void pc_watch_dump_over(pc_watch *watch, double seconds, double abort_seconds)
     watch->abort_over = abort_seconds;
 }
 
-static void tell(const char *text, size_t length)
+/* To the program's stderr, whatever that is by now. */
+static void tell(const pc_watch *watch, const char *text, size_t length)
 {
-    ssize_t written = write(2, text, length);
+    int file = 2;
+    if (watch->own_files) {
+        int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+        file = (int)syscall(SYS_pidfd_getfd, self, 2, 0);
+        if (file < 0) { /* forbidden in some containers; and sockets cannot be opened like this */
+            file = open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_CLOEXEC);
+        }
+        close(self);
+    }
+    ssize_t written = write(file, text, length);
     (void)written;
+    if (watch->own_files) {
+        close(file);
+    }
 }
 
 /* A hold that lasts is told while it does: it may never end, or end with the process. */
@@ -736,19 +843,19 @@ static void dump_holder(pc_watch *watch, double now)
     stall->spell = *spell;
     keep(watch, "lasting", stall);
     char name[32], text[128];
-    int length = snprintf(text, sizeof text, "pycrust: %s has held the GIL for %.0f s\n",
-                          name_by_system(spell, name, sizeof name), held);
-    tell(text, (size_t)length);
+    int length = snprintf(text, sizeof text, "pycrust: %s has held the GIL for %.*f s\n",
+                          name_by_system(spell, name, sizeof name), held < 9.95, held);
+    tell(watch, text, (size_t)length);
     static const char begin[] = "Stack (most recent call first):\n";
     const size_t size = sizeof begin - 1;
     for (int at = spell->length - (int)size; at >= 0; at--) {
         if (memcmp(spell->text + at, begin, size) == 0) {
-            tell(spell->text + at, (size_t)(spell->length - at));
+            tell(watch, spell->text + at, (size_t)(spell->length - at));
             break;
         }
     }
     if (ends) {
-        tell("pycrust: aborted, as --abort-over asks\n", 39);
+        tell(watch, "pycrust: aborted, as --abort-over asks\n", 39);
         abort();
     }
     watch->next_dump = 2.0 * watch->next_dump;
@@ -810,6 +917,7 @@ pc_watch *pc_watch_new(const pc_gil *gil, double over)
     pthread_condattr_destroy(&attributes);
     pthread_mutex_init(&watch->lock, NULL);
     watch->gil = *gil;
+    watch->in = watch->out = watch->sink = -1;
     watch->over = over;
     watch->pace = fmin(fmax(over / 8.0, 1e-3), 5e-3);
     watch->figures.started = pc_now();
@@ -842,6 +950,24 @@ static void tell_to_stop(pc_watch *watch)
     pthread_mutex_unlock(&watch->lock);
 }
 
+/* The program must not find that a descriptor is taken while a thread of the watch looks into
+ * /proc; nor must what it closes stay open. */
+
+static void *run_watcher(void *argument)
+{
+    pc_watch *watch = argument;
+    watch->own_files = keep_only(watch->in, watch->sink);
+    watch->state_file.tid = watch->delay_file.tid = 0; /* those of the thread before went with it */
+    return watcher(watch);
+}
+
+static void *run_beat(void *argument)
+{
+    pc_watch *watch = argument;
+    keep_only(watch->in, watch->sink);
+    return watch->beats(watch->argument);
+}
+
 static int start(pc_watch *watch)
 {
     /* The program's signals are for the program's threads. */
@@ -849,9 +975,9 @@ static int start(pc_watch *watch)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     watch->stop = watch->beat_tid = 0;
-    int error = pthread_create(&watch->watcher, NULL, watcher, watch);
+    int error = pthread_create(&watch->watcher, NULL, run_watcher, watch);
     if (error == 0) {
-        error = pthread_create(&watch->beat, NULL, watch->beats, watch->argument);
+        error = pthread_create(&watch->beat, NULL, run_beat, watch);
         if (error != 0) {
             tell_to_stop(watch);
             pthread_join(watch->watcher, NULL);
@@ -960,14 +1086,94 @@ void pc_watch_forget(void)
 
 static volatile sig_atomic_t child;        /* 0: not yet */
 static _Atomic uint64_t undelivered;       /* bit n - 1: signal n */
+static uint64_t forwarded;                 /* the same, as all sets of signals here */
 static struct sigaction not_forwarded[64]; /* what handled them before */
+
+/* A signal that is sent to the group of processes reaches the child, too; one that is sent to this
+ * process does not. To tell them apart there is another process in the group, the witness, of which
+ * nobody knows: what reaches it was sent to the group. */
+typedef struct {
+    int signum;
+    double when;
+} pc_note;
+static pid_t witness;
+static int notes = -1;                /* from the witness */
+static double noted[64];              /* when it told of signal n last, and nobody has asked */
+static const int wait_for_notes = 50; /* milliseconds, once, if it tells nothing */
+
+static int has(uint64_t signums, int signum)
+{
+    return (int)(signums >> (signum - 1) & 1);
+}
+
+static sigset_t set_of(uint64_t signums)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (int signum = 1; signum < 64; signum++) {
+        if (has(signums, signum)) {
+            sigaddset(&set, signum);
+        }
+    }
+    return set;
+}
+
+static void tell_of_signals(int file, pid_t parent)
+{
+    sigset_t set = set_of(forwarded);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    keep_only(file, -1);
+    while (getppid() == parent) {
+        pc_note note = {.signum = sigwaitinfo(&set, NULL), .when = pc_now()};
+        if (note.signum > 0 && write(file, &note, sizeof note) != sizeof note) {
+            break;
+        }
+    }
+    _exit(0);
+}
+
+static void start_witness(void)
+{
+    int ends[2];
+    sigset_t all, before;
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        return;
+    }
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pid_t parent = getpid();
+    witness = fork();
+    if (witness == 0) {
+        tell_of_signals(ends[1], parent);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    close(ends[1]);
+    notes = ends[0];
+}
+
+/* Was the signal that just came sent to the group? */
+static int was_for_the_group(int signum)
+{
+    double now = pc_now();
+    struct pollfd ready = {.fd = notes, .events = POLLIN};
+    pc_note note;
+    while (noted[signum - 1] == 0.0 || noted[signum - 1] < now - 1.0) { /* else of another one */
+        if (poll(&ready, 1, wait_for_notes) <= 0 ||
+            read(notes, &note, sizeof note) != sizeof note) {
+            return 0;
+        }
+        noted[note.signum - 1] = note.when;
+    }
+    noted[signum - 1] = 0.0;
+    return 1;
+}
 
 static void deliver(void)
 {
     if (child > 0) {
         uint64_t signums = atomic_exchange(&undelivered, 0);
-        for (int signum = 1; signums != 0; signum++, signums >>= 1) {
-            if (signums & 1) {
+        for (int signum = 1; signum < 64; signum++) {
+            if (has(signums, signum)) {
                 kill((pid_t)child, signum);
             }
         }
@@ -978,21 +1184,27 @@ static void forward(int signum, siginfo_t *info, void *context)
 {
     (void)context;
     int error = errno;
-    /* What the terminal sends goes to all processes in the foreground, and so to the child. */
-    if (info->si_code != SI_KERNEL) {
+    /* What the terminal sends is for the group, as the witness knows, too. */
+    int reached = was_for_the_group(signum) || info->si_code == SI_KERNEL;
+    if (!reached || child == 0) {
         atomic_fetch_or(&undelivered, (uint64_t)1 << (signum - 1));
         deliver();
     }
     errno = error;
 }
 
-void pc_forward_begin(int signum)
+void pc_forward_begin(uint64_t signums)
 {
     struct sigaction action = {.sa_sigaction = forward, .sa_flags = SA_SIGINFO | SA_RESTART};
-    struct sigaction *before = &not_forwarded[signum - 1];
-    sigaction(signum, NULL, before);
-    if (before->sa_handler != SIG_IGN) { /* as under nohup: the child ignores it, too */
-        sigaction(signum, &action, NULL);
+    forwarded = signums;
+    action.sa_mask = set_of(signums); /* one at a time */
+    start_witness();
+    for (int signum = 1; signum < 64; signum++) {
+        struct sigaction *before = &not_forwarded[signum - 1];
+        if (has(signums, signum) && sigaction(signum, NULL, before) == 0 &&
+            before->sa_handler != SIG_IGN) { /* as under nohup: the child ignores it, too */
+            sigaction(signum, &action, NULL);
+        }
     }
 }
 
@@ -1002,9 +1214,20 @@ void pc_forward_to(int pid)
     deliver();
 }
 
-void pc_forward_end(int signum)
+void pc_forward_end(void)
 {
-    sigaction(signum, &not_forwarded[signum - 1], NULL);
+    for (int signum = 1; signum < 64; signum++) {
+        if (has(forwarded, signum)) {
+            sigaction(signum, &not_forwarded[signum - 1], NULL);
+        }
+    }
+    if (witness > 0) {
+        kill(witness, SIGKILL);
+        waitpid(witness, NULL, 0);
+    }
+    close(notes);
+    notes = -1;
+    witness = 0;
 }
 
 #else /* not Linux: pc_gil_find says so, and nothing below is ever called */
@@ -1045,9 +1268,9 @@ ABSENT(void, pc_watch_sink, (pc_watch * watch, int file, const char *path), )
 ABSENT(size_t, pc_watch_log, (pc_watch * watch, char *log, size_t size), 0)
 ABSENT(double, pc_watch_over, (pc_watch * watch), 0.0)
 ABSENT(void, pc_watch_figures, (pc_watch * watch, pc_figures *figures, int reset), )
-ABSENT(void, pc_forward_begin, (int signum), )
+ABSENT(void, pc_forward_begin, (uint64_t signums), )
 ABSENT(void, pc_forward_to, (int pid), )
-ABSENT(void, pc_forward_end, (int signum), )
+ABSENT(void, pc_forward_end, (void), )
 ABSENT(int, pc_readable, (const void *bytes), 0)
 ABSENT(int, pc_gettid, (void), 0)
 ABSENT(int, pc_is_locked, (const pc_gil *gil), 0)

@@ -8,6 +8,8 @@
 
 #include "gil.h"
 
+#include <stdint.h>
+
 enum { PC_TEXT = 16384, PC_RECORD = 131072, PC_MOST_STALLS = 100000 };
 
 /* A time for which one thread had the GIL, as seen while another waited. Times in seconds. */
@@ -39,11 +41,12 @@ typedef struct {
     unsigned long switches; /* of the GIL meanwhile; 1 if there was one holder */
     double late;            /* for which the watcher was kept from looking */
     double delay;           /* for which the beat was ready to run and had no core */
-    int direct;             /* whether the holder of this spell gave the GIL to the beat */
+    int unmoved;            /* whether the last holder seen had this spell, and no other since */
     pc_spell spell;         /* the longest for which a holder ignored the request */
     /* Not told by the watch, but by whoever has the GIL after the wait. */
-    pc_name names[2]; /* of the last holder, and of that spell's if it is another */
-    int line;         /* where the last holder is, if it just made a call; 0: unknown */
+    pc_name names[2];         /* of the last holder, and of that spell's if it is another */
+    int line;                 /* where the last holder is, if it just made a call; 0: unknown */
+    int end_line, end_column; /* where that call ends, in bytes; 0, -1: unknown */
     char file[4096], function[512];
 } pc_stall;
 
@@ -118,11 +121,12 @@ size_t pc_watch_log(pc_watch *watch, char *log, size_t size);
 double pc_watch_over(pc_watch *watch);
 void pc_watch_figures(pc_watch *watch, pc_figures *figures, int reset);
 
-/* Pass a signal of this process on to another, from `pc_forward_to` on; one that comes before is
- * passed on then. 0: to none any more. */
-void pc_forward_begin(int signum);
+/* Pass these signals of this process (bit n - 1: signal n) on to a child, from `pc_forward_to` on;
+ * one that comes before is passed on then. 0: to none any more. What was sent to the whole group of
+ * processes, of which the child is one, is not passed on: it reaches the child by itself. */
+void pc_forward_begin(uint64_t signums);
 void pc_forward_to(int pid);
-void pc_forward_end(int signum);
+void pc_forward_end(void);
 
 /* Can these bytes be read? */
 int pc_readable(const void *bytes);

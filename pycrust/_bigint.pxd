@@ -1,7 +1,7 @@
 from libc.stddef cimport size_t
 from libc.stdint cimport uint32_t, uint64_t
 
-from pycrust.csrc cimport pc_accumulator, pc_output_spec, pc_moment, pc_status
+from pycrust.csrc cimport pc_accumulator, pc_moment, pc_output_spec, pc_status
 
 cdef object int_from_words(uint64_t *words, size_t count)
 cdef object int_from_u128(uint64_t lo, uint64_t hi)

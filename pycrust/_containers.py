@@ -224,7 +224,23 @@ def refuse_other_dims(a: Any, where: Any) -> None:
     raise TypeError(f"where has the dimensions {has} and a has {wanted}: where applies by position; pass {instead}")
 
 
-READERS = {"pandas": of_pandas, "polars": of_polars, "pyarrow": of_arrow, "xarray": of_xarray}
+def of_torch(a: Any, name: str) -> Contents:
+    if a.requires_grad:
+        raise TypeError(f"{name} requires a gradient, which would be lost: pass {name}.detach()")
+    if a.device.type != "cpu":
+        raise TypeError(f"{name} is on the device {a.device}: pass {name}.cpu()")
+    dtype = str(a.dtype).removeprefix("torch.")
+    if dtype.startswith(("bfloat16", "float8")):  # which NumPy has not; float32 holds their numbers
+        a = a.float()
+    elif dtype == "complex32":
+        a = a.cfloat()
+    try:
+        return np.asarray(a.resolve_conj().resolve_neg()), None
+    except (TypeError, RuntimeError) as error:
+        raise TypeError(f"{name}, a tensor of {a.dtype}, cannot be read: {error}") from None
+
+
+READERS = {"pandas": of_pandas, "polars": of_polars, "pyarrow": of_arrow, "torch": of_torch, "xarray": of_xarray}
 
 
 # ---- columns ------------------------------------------------------------------

@@ -12,12 +12,12 @@ from pycrust.csrc cimport (
     PC_OK,
     PC_UNKNOWN_LEVEL,
     import_core,
+    pc_rounding_test_failures,
     pc_simd,
     pc_simd_names,
     pc_simd_usable,
     pc_simd_use,
     pc_status,
-    pc_rounding_test_failures,
 )
 
 cdef extern from "core_table.h":

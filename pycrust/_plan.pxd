@@ -1,7 +1,7 @@
 from libc.stddef cimport ptrdiff_t, size_t
 from libc.stdint cimport uint64_t
 
-from pycrust.csrc cimport pc_accumulator, pc_array, pc_output_spec, pc_moment, pc_statistic, pc_status, pc_tile_sum, pc_type
+from pycrust.csrc cimport pc_accumulator, pc_array, pc_moment, pc_output_spec, pc_statistic, pc_status, pc_tile_sum, pc_type
 
 
 cdef class Statistic:

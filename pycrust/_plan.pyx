@@ -19,42 +19,42 @@ from pycrust.csrc cimport (
     PC_EMPTY,
     PC_FLOAT64,
     PC_IMAGINARY,
-    PC_MIN_SUMS,
+    PC_INCONCLUSIVE,
     PC_MEAN,
+    PC_MIN_SUMS,
     PC_NORM,
     PC_NUMBERS,
     PC_OK,
-    PC_TILE,
     PC_RMS,
     PC_SQUARES,
     PC_STD,
     PC_SUM,
     PC_SUMSQ,
+    PC_TILE,
     PC_TOO_LARGE,
-    PC_INCONCLUSIVE,
     PC_VAR,
     import_core,
     pc_accumulator,
     pc_accumulator_clear,
     pc_accumulator_clear_bounded,
     pc_accumulator_merge,
+    pc_accumulator_nonfinite,
     pc_accumulator_round,
     pc_accumulator_scale,
-    pc_accumulator_nonfinite,
     pc_add_numbers,
     pc_add_tile,
+    pc_array,
     pc_array_arrange,
     pc_array_boundable,
+    pc_array_outputs,
     pc_array_reduction_length,
     pc_array_tile,
-    pc_array_outputs,
-    pc_array,
     pc_axis,
-    pc_output_spec,
     pc_moment,
+    pc_output_spec,
     pc_reduce,
-    pc_statistic,
     pc_reduce_contiguous,
+    pc_statistic,
     pc_status,
     pc_tile_sum,
     pc_type,
@@ -159,9 +159,12 @@ cdef object one_ddof(ddof, correction):
 cdef tuple exact_ddof(ddof):
     """(integer, bits): ddof is integer / 2**bits."""
     whole = hasattr(ddof, "__index__")
-    if not whole and not isinstance(ddof, Real):
-        raise TypeError(f"ddof must be a real number, not {type(ddof).__name__}")
-    number = operator.index(ddof) if whole else float(ddof)
+    try:
+        number = operator.index(ddof) if whole else float(ddof) if isinstance(ddof, Real) else None
+    except TypeError:                       # of an array that is not one integer
+        number = None
+    if number is None:
+        raise TypeError(f"ddof must be one real number, not {type(ddof).__name__}")
     if not number >= 0:
         raise ValueError(f"ddof must not be negative or NaN, but is {shown_int(number) if whole else ddof}")
     if number == np.inf:

@@ -42,6 +42,8 @@ cdef extern from "watch.h" nogil:
     ctypedef struct pc_stall:
         pc_name names[2]
         int line
+        int end_line
+        int end_column
         char file[4096]
         char function[512]
 
@@ -73,9 +75,9 @@ cdef extern from "watch.h" nogil:
     void pc_watch_note(pc_watch *watch, const char *what, int reset)
     size_t pc_watch_log(pc_watch *watch, char *log, size_t size)
     double pc_watch_over(pc_watch *watch)
-    void pc_forward_begin(int signum)
+    void pc_forward_begin(uint64_t signums)
     void pc_forward_to(int pid)
-    void pc_forward_end(int signum)
+    void pc_forward_end()
     int pc_readable(const void *bytes)
     int pc_gettid()
     int pc_is_locked(const pc_gil *gil)
@@ -341,11 +343,15 @@ cdef class Watch:
         program would run in it.
         """
         cdef double mean = BEAT
-        cdef double wait
+        cdef double wait = -1.0
         cdef bint counts = False
         cdef bint alive = True
         while alive:
-            with nogil:
+            with nogil:  # once each time: whoever takes the GIL waits for it, and only the wait from the ask on is timed
+                if wait >= 0.0:
+                    pc_watch_judge(self.watch, &self.stall if counts else NULL)
+                if counts:
+                    pc_watch_keep(self.watch, &self.stall)
                 while True:
                     alive = pc_watch_nap(self.watch, mean)
                     mean = BEAT
@@ -355,13 +361,11 @@ cdef class Watch:
             counts = alive and wait >= pc_watch_over(self.watch)
             if counts:
                 tell(self.watch, &self.stall)  # before the holder goes on
-            with nogil:
-                pc_watch_judge(self.watch, &self.stall if counts else NULL)
-                if counts:
-                    pc_watch_keep(self.watch, &self.stall)
             # Python code, asked for the GIL, gives it after a switch interval. Being asked too often would slow it.
             # But one stall may follow another at once.
             mean = 0.0 if counts else min(max(BEAT, 2.0 * wait), SLOWEST_BEAT)
+        with nogil:
+            pc_watch_judge(self.watch, NULL)
 
 
 MOST_STALLS = PC_MOST_STALLS
@@ -401,6 +405,7 @@ cdef extern from "Python.h":
     int PyFrame_GetLineNumber(PyFrameObject *frame)
     int PyFrame_GetLasti(PyFrameObject *frame)
     PyObject *PyCode_GetCode(PyCodeObject *code)
+    int PyCode_Addr2Location(PyCodeObject *code, int at, int *line, int *column, int *end_line, int *end_column)
     PyObject *PyImport_GetModuleDict()
     PyObject *PyModule_GetDict(PyObject *module)
     PyObject *PyObject_GenericGetDict(PyObject *object, void *context)
@@ -478,7 +483,7 @@ cdef void place_thread(pc_stall *stall, unsigned long ident) noexcept:
     cdef PyCodeObject *code
     cdef PyObject *instructions
     cdef const unsigned char *bytes_
-    cdef int at
+    cdef int at, line, column
     while state != NULL and (<const unsigned long *>(<const char *>state + the_gil.ident_in_state))[0] != ident:
         state = PyThreadState_Next(state)
     frame = NULL if state == NULL else PyThreadState_GetFrame(state)
@@ -498,6 +503,8 @@ cdef void place_thread(pc_stall *stall, unsigned long ident) noexcept:
             and copy(stall.function, sizeof(stall.function), code.co_qualname)
         ):
             stall.line = PyFrame_GetLineNumber(frame)
+            if not PyCode_Addr2Location(code, at, &line, &column, &stall.end_line, &stall.end_column):
+                stall.end_line = 0
         Py_XDECREF(instructions)
     Py_XDECREF(<PyObject *>code)
     Py_XDECREF(<PyObject *>frame)
@@ -554,9 +561,8 @@ def in_child():
 # ---- signals for a child ------------------------------------------------------------
 
 def forward_begin(signums):
-    """From now on these signals are for a child that is about to be started; Ctrl-C in a terminal it gets anyway."""
-    for signum in signums:
-        pc_forward_begin(signum)
+    """From now on these signals are for a child that is about to be started, but for those that reach it anyway."""
+    pc_forward_begin(sum({1 << (signum - 1) for signum in signums}))
 
 
 def forward_to(int pid):
@@ -564,7 +570,6 @@ def forward_to(int pid):
     pc_forward_to(pid)
 
 
-def forward_end(signums):
+def forward_end():
     """They are this process's again."""
-    for signum in signums:
-        pc_forward_end(signum)
+    pc_forward_end()

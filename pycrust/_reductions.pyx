@@ -24,7 +24,8 @@ def sumsq(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, wor
         ints. Other input gives float64, or on request float32 or float16.
     out : ndarray, optional
         Where to write the result, of its shape; its dtype, one of the above,
-        takes the place of `dtype`.
+        takes the place of `dtype`. It is written when all of it is there: an
+        exception leaves it as it was.
     keepdims : bool, optional
         Leave the axes summed over in the result, with length one.
     where : array_like of bool, optional
@@ -603,7 +604,8 @@ _SHARED = {
                  "        unsigned, or on request any of these but complex ones; object holds Python\n"
                  "        ints. Complex numbers give complex128, or complex64; other input gives\n"
                  "        float64, or float32 or float16.",
-    "out": "Where to write the results, of their shape; its dtype takes the place of `dtype`.",
+    "out": "Where to write the results, of their shape; its dtype takes the place of `dtype`.\n"
+           "        It is written when all are there: an exception leaves it as it was.",
     "ddof": "The sum of the squared distances from the mean is divided by the number of\n"
             "        elements minus this: 0 by default, 1 for the unbiased estimate from a sample.",
     "correction": "Another name for `ddof`, that of the array API.",

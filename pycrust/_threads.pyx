@@ -94,7 +94,8 @@ cdef size_t count_workers(workers) except 0:
     if count < 0:
         cores = usable_cores()
         if count < -cores:
-            raise ValueError(f"workers = {count if count > -2**63 else 'less than -2**63'}: this process may use {cores} cores; pass 1 to {cores}, or -1 for all")
+            raise ValueError(f"workers = {count if count > -2**63 else 'less than -2**63'} is no thread at all, counted from "
+                             f"the {cores} usable cores: pass -1 for all of them, or k for k threads")
         count += cores + 1
     if count == 0:
         raise ValueError("workers = 0: pass 1 for none beside the caller's thread, k for k threads, -1 for all cores")

@@ -4,25 +4,19 @@
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int16_t, int64_t, uint16_t, uint32_t, uint64_t
 
+from pycrust.types cimport *
+
 cdef extern from "core.h":
     int import_core() except -1
 
 cdef extern from "core.h" nogil:
-    ctypedef int pc_status
     enum:
-        PC_OK
-        PC_EMPTY
-        PC_TOO_LARGE
         PC_UNKNOWN_LEVEL
         PC_ABSENT_LEVEL
         PC_OUT_OF_RANGE
         PC_INCONCLUSIVE
         PC_NO_ROOM
         PC_NO_LABEL
-
-    ctypedef struct pc_u128:
-        uint64_t lo
-        uint64_t hi
 
     const char *const *pc_simd_names
     int pc_simd_usable(const char *name) noexcept
@@ -47,20 +41,6 @@ cdef extern from "core.h" nogil:
     void pc_formula_many(const int64_t *n, size_t count, uint64_t *lo, uint64_t *hi) noexcept
     void pc_round_many(const uint64_t *lo, const uint64_t *hi, size_t count, double *out) noexcept
 
-    ctypedef enum pc_type:
-        PC_INT8
-        PC_UINT8
-        PC_INT16
-        PC_UINT16
-        PC_INT32
-        PC_UINT32
-        PC_INT64
-        PC_UINT64
-        PC_BOOL
-        PC_FLOAT16
-        PC_FLOAT32
-        PC_FLOAT64
-
     enum:
         PC_LIMBS
         PC_MAX_AXES
@@ -68,15 +48,6 @@ cdef extern from "core.h" nogil:
         PC_MINUS_INF
         PC_NAN
         PC_NONFINITE_BITS
-
-    ctypedef enum pc_statistic:
-        PC_SUMSQ
-        PC_NORM
-        PC_RMS
-        PC_SUM
-        PC_MEAN
-        PC_VAR
-        PC_STD
 
     ctypedef enum pc_moment:
         PC_SQUARES

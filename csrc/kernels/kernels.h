@@ -43,7 +43,7 @@ enum { FLOAT_BLOCK = 2048, INTEGER_BLOCK = 1 << 16 };
 
 /* The most columns in one call of sums_of_columns and of a columns_kernel, and elements in a buffer
  * on the stack: no call uses more than 16 KiB, since a thread may have as little as 32. */
-enum { STRIP = 64, BOUNDED_STRIP = 128, BUFFER = 256 };
+enum { STRIP = 32, BOUNDED_STRIP = 128, BUFFER = 128 };
 
 /* Sums with a bounded error: of the squares, units * 2^(k-52) + residual; of the numbers with even
  * and odd index, likewise with numbers_exponent(k) for k. Valid if `overflow_at` is 0: else the

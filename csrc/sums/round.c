@@ -5,8 +5,8 @@
 #include <string.h>
 
 /* Round (top + f) * 2^exponent, and return the bits of the float: bit 63 of top is set, and
- * 0 <= f < 1, with `more` (the sticky bit) for f > 0. */
-static uint64_t round_to_format(uint64_t top, int exponent, int more, format f)
+ * 0 <= f < 1, `sticky` for f > 0. */
+static uint64_t round_to_format(uint64_t top, int exponent, int sticky, format f)
 {
     int e = exponent + 63; /* of the leading bit */
     int lost = e < f.least ? f.least - e : 0, dropped = 64 - f.digits + lost;
@@ -17,24 +17,24 @@ static uint64_t round_to_format(uint64_t top, int exponent, int more, format f)
         return 0;
     uint64_t kept = dropped == 64 ? 0 : top >> dropped;
     uint64_t rest = top << (64 - dropped), half = UINT64_C(1) << 63;
-    kept += rest > half || (rest == half && (more || (kept & 1)));
+    kept += rest > half || (rest == half && (sticky || (kept & 1)));
     /* A carry out of the fraction raises the exponent by one, as it should. */
     bits = ((uint64_t)(e + lost - f.least) << (f.digits - 1)) + kept;
     return bits < infinity_of(f) ? bits : infinity_of(f);
 }
 
-/* The leading 256 bits of v, with bit 255 set, and their exponent; *more: whether any bit below is
+/* The leading 256 bits of v, with bit 255 set, and their exponent; *sticky: whether any bit below is
  * set. */
-static void leading(limbs_view v, uint64_t top[4], int *exponent, int *more)
+static void leading(limbs_view v, uint64_t top[4], int *exponent, int *sticky)
 {
     uint64_t word[5] = {0}; /* the five leading words, most significant first */
     for (size_t k = 0; k < 5 && k < v.count; k++)
         word[k] = v.word[v.count - 1 - k];
-    *more = v.count > 5; /* the last word is not zero */
+    *sticky = v.count > 5; /* the last word is not zero */
     unsigned shift = leading_zeros(word[0]);
     for (int k = 0; k < 4; k++)
         top[k] = shift ? word[k] << shift | word[k + 1] >> (64 - shift) : word[k];
-    *more |= (word[4] << shift) != 0;
+    *sticky |= (word[4] << shift) != 0;
     *exponent = v.exponent + 64 * ((int)v.count - 4) - (int)shift;
 }
 
@@ -60,8 +60,8 @@ static uint64_t divide(uint64_t *high, uint64_t low, uint64_t divisor)
 #endif
 }
 
-/* The integer square root of n >= 2^126; sets *more if it is not exact. */
-static uint64_t root_of(pc_u128 n, int *more)
+/* The integer square root of n >= 2^126; sets *sticky if it is not exact. */
+static uint64_t root_of(pc_u128 n, int *sticky)
 {
     /* Newton's method from above: the root of the high word, ... */
     uint64_t r = UINT64_C(1) << 32, next;
@@ -77,19 +77,19 @@ static uint64_t root_of(pc_u128 n, int *more)
         pc_u128 square = u128_mul64(r, r);
         uint64_t lo = n.lo - square.lo, borrow = n.lo < square.lo;
         if (n.hi >= square.hi + borrow) {
-            *more |= lo != 0 || n.hi != square.hi;
+            *sticky |= lo != 0 || n.hi != square.hi;
             return r;
         }
     }
 }
 
 /* top / divisor, normalized to bit 255 again: the lowest 64 bits of the quotient are lost. */
-static void divide_leading(uint64_t top[4], uint64_t divisor, int *exponent, int *more)
+static void divide_leading(uint64_t top[4], uint64_t divisor, int *exponent, int *sticky)
 {
     uint64_t rest = 0;
     for (int k = 0; k < 4; k++)
         top[k] = divide(&rest, top[k], divisor);
-    *more |= rest != 0;
+    *sticky |= rest != 0;
     if (!top[0]) {
         top[0] = top[1];
         top[1] = top[2];
@@ -106,34 +106,34 @@ static void divide_leading(uint64_t top[4], uint64_t divisor, int *exponent, int
 uint64_t rounded(limbs_view v, uint64_t divisor, uint64_t other, int root, format f)
 {
     uint64_t top[4];
-    int exponent, more;
+    int exponent, sticky;
     if (v.count == 0)
         return 0;
-    leading(v, top, &exponent, &more);
+    leading(v, top, &exponent, &sticky);
     pc_u128 both = u128_mul64(divisor, other);
     if (!both.hi) {
         divisor = both.lo;
         other = 1;
     }
     if (divisor != 1)
-        divide_leading(top, divisor, &exponent, &more);
+        divide_leading(top, divisor, &exponent, &sticky);
     if (other != 1)
-        divide_leading(top, other, &exponent, &more);
-    more |= (top[2] | top[3]) != 0;
+        divide_leading(top, other, &exponent, &sticky);
+    sticky |= (top[2] | top[3]) != 0;
     if (!root)
-        return round_to_format(top[0], exponent + 192, more || top[1], f);
+        return round_to_format(top[0], exponent + 192, sticky || top[1], f);
 
     /* The leading 128 or 127 bits, so that the exponent is even. */
     pc_u128 n = {top[1], top[0]};
     exponent += 128;
     if (exponent & 1) {
-        more |= (int)(n.lo & 1);
+        sticky |= (int)(n.lo & 1);
         n.lo = n.lo >> 1 | n.hi << 63;
         n.hi >>= 1;
         exponent++;
     }
-    uint64_t root_bits = root_of(n, &more);
-    return round_to_format(root_bits, exponent / 2, more, f);
+    uint64_t root_bits = root_of(n, &sticky);
+    return round_to_format(root_bits, exponent / 2, sticky, f);
 }
 
 void write_bits(char *out, pc_type type, uint64_t bits)

@@ -47,13 +47,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\npycrust: interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # as in `pycrust bench | head`: the rest of the output goes nowhere
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # as in `pycrust bench | head`
+        nowhere(sys.stdout)
         return 141
+
+
+def nowhere(stream: TextIO) -> None:
+    """Where the rest of the output goes."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class UserError(Exception):
     """An error that the user can correct: reported without a traceback."""
+
+
+class HelpOfStalls(argparse.HelpFormatter):
+    def _format_args(self, action: argparse.Action, default_metavar: str) -> str:
+        """Where all that follows is taken, argparse would leave out what it is."""
+        usual = super()._format_args(action, default_metavar)
+        return f"{action.metavar} ..." if usual == "..." else usual
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -127,7 +139,12 @@ def make_parser() -> argparse.ArgumentParser:
     stalled = commands.add_parser(
         "stalls",
         help="run a program and report which of its lines hold the GIL, for how long and how often",
-        usage="pycrust stalls [options] (SCRIPT | -m MODULE) [arguments]",
+        formatter_class=HelpOfStalls,
+        usage="pycrust stalls [-h] [--over MS] [--fail-over MS]\n"
+        "                      [--dump-over S] [--abort-over S]\n"
+        "                      [--signal NAME] [--plot FILE.png]\n"
+        "                      [--json FILE]\n"
+        "                      (SCRIPT | -m MODULE | -c CODE) ...",
         description="Run a program and report which of its lines hold the GIL, so that no other Python thread can run: "
         "for how long and how often. The report goes to stderr; the exit status is the program's.",
     )
@@ -161,6 +178,13 @@ def make_parser() -> argparse.ArgumentParser:
         nargs=argparse.REMAINDER,
         metavar="MODULE",
         help="run a module, with the arguments that follow",
+    )
+    stalled.add_argument(
+        "-c",
+        dest="code",
+        nargs=argparse.REMAINDER,
+        metavar="CODE",
+        help="run this code, with the arguments that follow",
     )
     stalled.add_argument(
         "script", nargs=argparse.REMAINDER, metavar="SCRIPT", help="the script to run, and its arguments"
@@ -257,9 +281,28 @@ def check_outputs(options: argparse.Namespace) -> None:
             raise UserError(f"--plot: {error}") from None
 
 
-def show(result: Result, options: argparse.Namespace, out: TextIO | None = None) -> None:
-    """Print the result, and write the files asked for."""
-    out = out or sys.stdout
+def show(result: Result, options: argparse.Namespace) -> None:
+    """Write the files asked for, and print the result."""
+    save(result, options)
+    print_tables(result, options, sys.stdout)
+
+
+def files(options: argparse.Namespace) -> dict[str, Path]:
+    """Those asked for."""
+    chosen = {"figures": options.json, "plot": options.plot}
+    return {name: path for name, path in chosen.items() if path not in (None, STANDARD_OUTPUT)}
+
+
+def save(result: Result, options: argparse.Namespace) -> None:
+    ways = {"figures": result.save_json, "plot": result.save_plot}
+    for name, path in files(options).items():
+        try:
+            ways[name](path)
+        except OSError as error:
+            raise UserError(f"{path} could not be written: {error.strerror}") from None
+
+
+def print_tables(result: Result, options: argparse.Namespace, out: TextIO) -> None:
     if options.json == STANDARD_OUTPUT:
         print(result.to_json())
         out = sys.stderr
@@ -267,12 +310,8 @@ def show(result: Result, options: argparse.Namespace, out: TextIO | None = None)
         if number:
             print(file=out)
         table.print(out)
-    if options.json not in (None, STANDARD_OUTPUT):
-        result.save_json(options.json)
-        print(f"figures: {options.json}", file=out)
-    if options.plot is not None:
-        result.save_plot(options.plot)
-        print(f"plot:    {options.plot}", file=out)
+    for name, path in files(options).items():
+        print(f"{name + ':':8} {path}", file=out)
 
 
 def run_threadable(options: argparse.Namespace) -> int:
@@ -384,9 +423,14 @@ def run_stalls(options: argparse.Namespace) -> int:
         if getattr(sys, name) is None:  # closed, as with >&-
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
     check_outputs(options)
-    command = ["-m", *options.module] if options.module else options.script
-    if options.module == [] or not command:
-        raise UserError("stalls needs a program: a script and its arguments, or -m and a module and its arguments")
+    command = options.script
+    for option, given in ("-m", options.module), ("-c", options.code):
+        if given is not None:  # from an argument -- on the rest is in `script`
+            command = [option, *given, *options.script] if given else []
+    if not command:
+        raise UserError(
+            "stalls needs a program: a script, or -m and a module, or -c and code, and the arguments of the program"
+        )
     try:
         result, status = stalls_of(
             command,
@@ -398,8 +442,12 @@ def run_stalls(options: argparse.Namespace) -> int:
     except (RuntimeError, ValueError) as error:
         raise UserError(str(error)) from None
     if result is not None:
-        print(file=sys.stderr)
-        show(result, options, sys.stderr)
+        save(result, options)
+        try:
+            print(file=sys.stderr)
+            print_tables(result, options, sys.stderr)
+        except OSError:  # nobody reads it, or the disk is full: the exit status is the program's all the same
+            nowhere(sys.stderr)
     if status < 0:  # a signal ended it: so it does this process, for whoever waits for it
         sys.stdout.flush()
         sys.stderr.flush()

@@ -68,6 +68,8 @@ class Seen(NamedTuple):
         What it wrote itself, by faulthandler.
     file, line, function : str, int, str
         Where it handed the GIL over, if that was the end of a call; else line 0.
+    end_line, end_column : int
+        Where this call ends in the file, as in `ast`; 0, -1 if that is not known.
     """
 
     switches: int
@@ -87,6 +89,8 @@ class Seen(NamedTuple):
     file: str = ""
     line: int = 0
     function: str = ""
+    end_line: int = 0
+    end_column: int = -1
 
 
 class Place(NamedTuple):
@@ -125,6 +129,8 @@ class Stall:
     seen : str
         ``'during'`` the stall, by the holder itself; or just ``'after'`` it: the holder slept, and a signal would
         have woken it.
+    call_ends : tuple of int
+        Line and column, as in `ast`, at which the call ends that held it; empty if that is not known.
     """
 
     begin: float
@@ -133,6 +139,7 @@ class Stall:
     thread: str = ""
     stack: tuple[Place, ...] = ()
     seen: str = ""
+    call_ends: tuple[int, int] | tuple[()] = ()
 
     @property
     def place(self) -> Place | None:
@@ -145,12 +152,15 @@ class Stall:
         missing = max(0.0, seen.watched - seen.cpu - seen.asleep)
         kept = seen.before + seen.watched - missing
         # Python code gives the GIL away as soon as it sees the request: who goes on for so long holds it.
-        if seen.looks and seen.ignored >= over / 4 and kept >= 0.6 * over:
+        if seen.looks and seen.ignored >= over / 4 and kept >= over:
             if seen.collecting > seen.looks / 2:
                 return cls(seen.begin - start, kept, GC)
-            thread = seen.thread or "one that ended"
-            return cls(seen.begin - start, kept, HELD, thread, *stack_of(seen))
-        if max(seen.late, seen.delay + missing) >= seen.seconds / 2:
+            stack, when = stack_of(seen)
+            after = stack and stack[0][:2] == (seen.file, seen.line) and seen.end_line
+            call_ends = (seen.end_line, seen.end_column) if after else ()
+            return cls(seen.begin - start, kept, HELD, seen.thread or "one that ended", stack, when, call_ends)
+        waited_for_cores = seen.delay + missing
+        if max(seen.late, waited_for_cores) >= seen.seconds / 2 or seen.seconds - waited_for_cores < over:
             label = NO_CORE
         else:
             label = CONTENTION if seen.switches > 1 else UNKNOWN
@@ -221,19 +231,33 @@ class Line(NamedTuple):
         return None
 
     def try_threadable(self) -> str | None:
-        """The function called on this line, as MODULE:FUNCTION, if an import of this file gives it."""
-        return next(called_functions(self.place), None)
+        """The function whose call held the GIL, as MODULE:FUNCTION, if an import of this file gives it."""
+        ends = Counter(stall.call_ends for stall in self.stalls if stall.call_ends).most_common(1)
+        return called_function(self.place, ends[0][0] if ends else ())
 
 
 LIBRARY = re.compile(r"[/\\](site-packages|dist-packages|lib[/\\]python3\.\d+)[/\\]")
 
 
-def called_functions(place: Place) -> Iterator[str]:
-    """What a line calls, as far as the imports of its file tell; nothing is imported for it."""
+def called_function(place: Place, ends: tuple[int, int] | tuple[()] = ()) -> str | None:
+    """
+    What a line calls, as far as the imports of its file tell; nothing is imported for it.
+
+    Of several calls, the one that ends there; if that is not known, none.
+    """
     try:
         tree = ast.parse("".join(linecache.getlines(place.file)))
     except (SyntaxError, ValueError):
-        return
+        return None
+    calls = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and node.lineno <= place.line <= (node.end_lineno or 0)
+        and ends in ((), (node.end_lineno, node.end_col_offset))
+    ]
+    if len(calls) != 1:
+        return None
     names: dict[str, tuple[str, list[str]]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -244,17 +268,16 @@ def called_functions(place: Place) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             for alias in node.names:
                 names[alias.asname or alias.name] = (node.module, [alias.name])
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and node.lineno <= place.line <= (node.end_lineno or 0):
-            path: list[str] = []
-            function: ast.expr = node.func
-            while isinstance(function, ast.Attribute):
-                path.insert(0, function.attr)
-                function = function.value
-            if isinstance(function, ast.Name) and function.id in names:
-                module, first = names[function.id]
-                if [*first, *path] and is_importable(module):
-                    yield f"{module}:{'.'.join([*first, *path])}"
+    path: list[str] = []
+    function: ast.expr = calls[0].func
+    while isinstance(function, ast.Attribute):
+        path.insert(0, function.attr)
+        function = function.value
+    if isinstance(function, ast.Name) and function.id in names:
+        module, first = names[function.id]
+        if [*first, *path] and is_importable(module):
+            return f"{module}:{'.'.join([*first, *path])}"
+    return None
 
 
 def is_importable(module: str) -> bool:
@@ -636,7 +659,7 @@ def stalls_of(
     Parameters
     ----------
     command : sequence of str
-        What follows ``python``: a script and its arguments, or ``-m``, a module and its arguments.
+        What follows ``python``: a script, or ``-m`` and a module, or ``-c`` and code; and the program's arguments.
     over : float, optional
     signum : int, optional
         As for `stalls`.
@@ -712,7 +735,7 @@ def run(command: Sequence[str], environment: dict[str, str]) -> int:
             _probe.forward_to(0)  # before the number can be another's
             return child.wait()
     finally:
-        _probe.forward_end(forwarded)
+        _probe.forward_end()
 
 
 def read(log: bytes, result: Stalls) -> bool:

@@ -317,6 +317,40 @@ static void test_what_can_be_read(void)
     munmap(map, 3 * page);
 }
 
+static char state_by_hand(int tid)
+{
+    char text[512];
+    return read_of(tid, "stat", text, sizeof text) ? state_in(text) : '?';
+}
+
+/* What stays open: one file, until its thread ends or another one is asked for. */
+static void test_files_kept_open(void)
+{
+    const int file = lowest_file();
+    char text[8];
+    pc_watch *some = pc_watch_new(&gil, 0.02);
+    pc_kept kept = {0, 0};
+    answer = "1";
+    assert(read_again(some, &kept, mine, "stat", text, sizeof text) && strcmp(text, "1") == 0);
+    assert(kept.tid == 0 && lowest_file() == file); /* not in a table that is the program's, too */
+    some->own_files = 1;
+    for (int k = 0; k < 3; k++) {
+        strcpy(asked_for, "");
+        assert(read_again(some, &kept, mine, "stat", text, sizeof text) && strcmp(text, "1") == 0);
+        assert(kept.tid == mine && kept.file == file && (asked_for[0] == '\0') == (k > 0));
+    }
+    answer = "2345678901";
+    assert(read_again(some, &kept, OTHER, "stat", text, sizeof text));
+    assert(strcmp(text, "2345678") == 0 && kept.tid == OTHER && kept.file == file);
+    assert(ftruncate(kept.file, 0) == 0); /* as of a thread that has ended */
+    assert(!read_again(some, &kept, OTHER, "stat", text, sizeof text) && kept.tid == 0);
+    assert(lowest_file() == file);
+    answer = NULL;
+    assert(!read_again(some, &kept, OTHER, "stat", text, sizeof text) && kept.tid == 0);
+    assert(lowest_file() == file);
+    pc_watch_free(some);
+}
+
 static void test_threads_of_the_system(void)
 {
     char text[8], path[64];
@@ -340,15 +374,15 @@ static void test_threads_of_the_system(void)
     answer = "";
     assert(!read_of(mine, "stat", text, sizeof text));
     answer = NULL;
-    assert(!read_of(mine, "stat", text, sizeof text) && state_of(mine) == '?');
+    assert(!read_of(mine, "stat", text, sizeof text) && state_by_hand(mine) == '?');
     answer = "12 (a) S (b) R 1 2";
-    assert(state_of(mine) == 'R');
+    assert(state_by_hand(mine) == 'R');
     answer = "12 (a) S";
-    assert(state_of(mine) == 'S');
+    assert(state_by_hand(mine) == 'S');
     answer = "12 (a)";
-    assert(state_of(mine) == '?');
+    assert(state_by_hand(mine) == '?');
     answer = "12";
-    assert(state_of(mine) == '?');
+    assert(state_by_hand(mine) == '?');
     assert(lowest_file() == file);
 
     answer = "123 2500000000 7";
@@ -363,12 +397,48 @@ static void test_threads_of_the_system(void)
     const int kept = dup(0);
     close(0);
     answer = "1 (a) D";
-    assert(state_of(mine) == 'D' && lowest_file() == 0);
+    assert(state_by_hand(mine) == 'D' && lowest_file() == 0);
     assert(dup2(kept, 0) == 0);
     close(kept);
 }
 
 /* ---- the pipe and the signal -------------------------------------------------- */
+
+/* Whether the thread's own table has this one. */
+static int has_file(int file)
+{
+    return fcntl(file, F_GETFD) != -1;
+}
+
+static void *keep_two(void *argument)
+{
+    const int *files = argument;
+    assert(keep_only(files[1], files[0]) == 1);
+    for (int k = 0; k < 4; k++) {
+        assert(has_file(files[k]) == (k < 2));
+    }
+    assert(!has_file(0) && !has_file(2) && lowest_file() == -1);
+    assert(keep_only(-1, files[0]) == 1 && has_file(files[0]) && !has_file(files[1]));
+    assert(keep_only(-1, -1) == 1 && !has_file(files[0]));
+    return NULL;
+}
+
+/* A thread's own table of descriptors: the program's stays as it is. */
+static void test_own_files(void)
+{
+    pthread_t thread;
+    int files[4]; /* two that are kept; one between them, one after */
+    for (int k = 0; k < 4; k++) {
+        files[k] = fcntl(2, F_DUPFD, 600 + (int[]){0, 20, 10, 30}[k]);
+    }
+    if (syscall(SYS_close_range, 9999, 9999, 0) == 0) { /* else the system is too old */
+        assert((pthread_create)(&thread, NULL, keep_two, files) == 0);
+        (pthread_join)(thread, NULL);
+    }
+    for (int k = 0; k < 4; k++) {
+        assert(close(files[k]) == 0);
+    }
+}
 
 static void test_pipe(void)
 {
@@ -492,8 +562,20 @@ static void test_signal(void)
     assert(!pc_watch_has_signal(watch));
     end_wait();
     begin_wait();
+    const int theirs = memfd_create("theirs", 0);
+    dup2(theirs,
+         watch->out); /* of the program, to which the thread that is signalled would write */
+    signals = 0;
+    errno = 77;
+    raise(SIGNAL);
+    assert(signals == 0 && errno == 77 && !pc_watch_has_signal(watch));
     close(watch->out);
-    assert(!pc_watch_has_signal(watch));
+    raise(SIGNAL);
+    assert(signals == 0 && !pc_watch_has_signal(watch));
+    close(theirs);
+    end_wait();
+    begin_wait();
+    assert(pc_watch_has_signal(watch));
     end_wait();
 }
 
@@ -846,7 +928,7 @@ static void test_watcher(void)
     pthread_getname_np(pthread_self(), before, sizeof before);
     watch->wait = 0;
     watch->beat_tid = OTHER;
-    watch->spell.ident = watch->longest.ident = watch->ident_of_longest = 99;
+    watch->ident_of_longest = watch->spell.ident = watch->longest.ident = 99;
     turn = 0;
     step = happens;
     assert(watcher(watch) == NULL && turn == 7 && held == 0);
@@ -921,7 +1003,7 @@ static void test_judgement(void)
     assert(watch->end == pc_now() && watch->switches_end == 8);
     memset(&stall, 0x55, sizeof stall);
     pc_watch_judge(watch, &stall);
-    assert(stall.begin == begin && stall.end == watch->end && stall.switches == 1 && stall.direct);
+    assert(stall.begin == begin && stall.end == watch->end && stall.switches == 1 && stall.unmoved);
     assert(stall.late == watch->late && stall.delay == 0.25);
     assert(stall.spell.ident == 77 && stall.spell.looks == 3 && stall.spell.first == first);
     assert(stall.spell.last == watch->end); /* it had the GIL, and slept, until then */
@@ -932,8 +1014,7 @@ static void test_judgement(void)
     assert(watch->figures.longest_wait == wait);
     end_wait();
 
-    /* Of several holders the last has the GIL until then, and gives it to the beat: not the one
-     * with the longest spell. */
+    /* Of several holders the last has the GIL until then: not the one with the longest spell. */
     begin_wait();
     asked = 1;
     for (int k = 0; k < 4; k++) {
@@ -946,12 +1027,13 @@ static void test_judgement(void)
     switches++;
     pc_watch_got(watch);
     pc_watch_judge(watch, &stall);
-    assert(stall.switches == 2 && !stall.direct && stall.spell.ident == 77);
+    assert(stall.switches == 2 && !stall.unmoved && stall.spell.ident == 77);
     assert(stall.spell.last == hour - 3.0 * TICK && stall.spell.switches == 7);
     assert(watch->spell.last == hour);
     end_wait();
 
-    /* The holder gave it to another, who was not seen. */
+    /* The holder gave it to another, who was not seen; or to several: then it may have come back.
+     */
     begin_wait();
     look_after(1, 1);
     const double last = watch->spell.last;
@@ -959,7 +1041,14 @@ static void test_judgement(void)
     switches += 2;
     pc_watch_got(watch);
     pc_watch_judge(watch, &stall);
-    assert(!stall.direct && stall.switches == 2 && stall.spell.last == last);
+    assert(stall.unmoved && stall.switches == 2 && stall.spell.last == last);
+    end_wait();
+    begin_wait();
+    look_after(1, 1);
+    switches += 3;
+    pc_watch_got(watch);
+    pc_watch_judge(watch, &stall);
+    assert(!stall.unmoved && stall.switches == 3 && stall.spell.ident == 77);
     end_wait();
 
     /* None was seen; what there is of a spell is of a wait before. */
@@ -973,7 +1062,7 @@ static void test_judgement(void)
     pc_watch_got(watch);
     memset(&stall, 0x55, sizeof stall);
     pc_watch_judge(watch, &stall);
-    assert(stall.late == 4.0 * TICK && stall.delay == 0.0 && !stall.direct);
+    assert(stall.late == 4.0 * TICK && stall.delay == 0.0 && !stall.unmoved);
     assert(stall.spell.ident == 0 && stall.spell.length == 0 && watch->spell.last == 1.0);
     /* Nobody was seen, though it was looked. */
     pc_watch_ask(watch, 1);
@@ -1106,9 +1195,11 @@ static void test_log(void)
     strcpy(stall.names[1].thread, "w\xc3\xb6 \"1\"");
     stall.names[1].ident = 77;
     stall.line = 12;
+    stall.end_line = 13;
+    stall.end_column = 70;
     strcpy(stall.file, "/a\t.py");
     strcpy(stall.function, "f");
-    stall.direct = 1;
+    stall.unmoved = 1;
     pc_watch_keep(watch, &stall);
     const char *second = log_now() + strlen(nobody);
     assert(strncmp(log_now(), nobody, strlen(nobody)) == 0);
@@ -1116,8 +1207,8 @@ static void test_log(void)
                   "{\"stall\": [3, 64.250000000, 0.500000000, 0.125000000, 0.000000001, "
                   "0.500000000, 2.000000000, 0.250000000, 12.000000000, -0.500000000, 8, 2, "
                   "\"w\xc3\xb6 \\\"1\\\"\", \"l\\u000a\\\"\\\\\x7f\", "
-                  "\"/a\\u0009.py\", 12, \"f\"]}\n") == 0);
-    stall.direct = 0; /* it is where another thread is */
+                  "\"/a\\u0009.py\", 12, \"f\", 13, 70]}\n") == 0);
+    stall.unmoved = 0; /* it is where another thread is */
     stall.spell.length = 0;
     pc_watch_keep(watch, &stall);
     assert(strstr(log_now() + strlen(nobody) + 300, "\"w\xc3\xb6 \\\"1\\\"\", \"\"]}") != NULL);
@@ -1202,6 +1293,7 @@ static void test_a_hold_that_lasts(void)
     const int file = memfd_create("stderr", 0);
     assert(dup2(file, 2) == 2);
     begin_wait();
+    const int few = lowest_file();
     pc_watch_dump_over(watch, 1.0, 0.0);
     traceback = "Stack (most recent call first):\n  a line\n";
     answer = "1 (python) S 1"; /* it is asked though it sleeps */
@@ -1215,12 +1307,17 @@ static void test_a_hold_that_lasts(void)
         look_after(1, 0);
     }
     assert(signals == 2);
-    assert(strcmp(told_of(file), "pycrust: MainThread has held the GIL for 1 s\n"
+    assert(strcmp(told_of(file), "pycrust: MainThread has held the GIL for 1.2 s\n"
                                  "Stack (most recent call first):\n  a line\n") == 0);
     assert(strstr(log_now(), "{\"lasting\": [1, 64.000000000, 1.250000000, ") == logged);
     assert(watch->next_dump == 2.0 && watch->dump_signals == 0);
     look_after(1, 0);
     assert(strcmp(told_of(file), "") == 0 && signals == 2);
+    /* From a thread with a table of its own, which has no stderr: to that of the process. */
+    watch->own_files = 1;
+    tell(watch, "a line\n", 7);
+    assert(strcmp(told_of(file), "a line\n") == 0 && lowest_file() == few);
+    watch->own_files = 0;
     /* Without a traceback, and of another spell: from the start on. */
     begin_spell(watch, holder, switches, hour);
     assert(watch->next_dump == 1.0 && watch->spell.length == 0);
@@ -1229,7 +1326,7 @@ static void test_a_hold_that_lasts(void)
     for (int k = 0; k < 5; k++) {
         look_after(0, 0);
     }
-    assert(strcmp(told_of(file), "pycrust: MainThread has held the GIL for 3 s\n") == 0);
+    assert(strcmp(told_of(file), "pycrust: MainThread has held the GIL for 3.0 s\n") == 0);
     end_wait();
 
     /* Never, unless it is asked for; --abort-over alone tells as well, at its time. */
@@ -1258,7 +1355,7 @@ static void test_a_hold_that_lasts(void)
     }
     int status;
     assert(waitpid(aborts, &status, 0) == aborts && WTERMSIG(status) == SIGABRT);
-    assert(strstr(told_of(file), " for 4 s\npycrust: aborted, as --abort-over asks\n") != NULL);
+    assert(strstr(told_of(file), " for 4.0 s\npycrust: aborted, as --abort-over asks\n") != NULL);
     end_wait();
     traceback = "a line\n";
     assert(dup2(usual, 2) == 2);
@@ -1287,13 +1384,19 @@ static pid_t one_that_waits(void)
     return number;
 }
 
+static uint64_t bit(int signum)
+{
+    return (uint64_t)1 << (signum - 1);
+}
+
 static void test_forwarding(void)
 {
+    const int file = lowest_file();
     handle(SIGTERM, SIG_IGN);
     handle(SIGUSR2, other_handler);
-    pc_forward_begin(SIGTERM);
-    pc_forward_begin(SIGUSR1);
-    pc_forward_begin(SIGUSR2);
+    setpgid(0, 0);
+    pc_forward_begin(bit(SIGTERM) | bit(SIGUSR1) | bit(SIGUSR2));
+    assert(witness > 0 && getpgid(witness) == getpgrp());
     assert(is_handled_by(SIGTERM, SIG_IGN)); /* as under nohup */
     raise(SIGUSR1);                          /* there is no child yet */
     const pid_t waits = one_that_waits();
@@ -1303,19 +1406,32 @@ static void test_forwarding(void)
     pc_forward_to(0);
     const pid_t next = one_that_waits();
     pc_forward_to(next); /* nothing is left over */
+    setpgid(next, next); /* so that what is sent to the group ends it only if it is passed on */
     siginfo_t of_terminal = {.si_signo = SIGUSR1, .si_code = SI_KERNEL};
     errno = 77;
     forward(SIGUSR1, &of_terminal, NULL);
+    kill(0, SIGUSR1);
+    kill(0, SIGUSR2);
+    assert(kill(next, 0) == 0 && waitpid(next, &status, WNOHANG) == 0 && undelivered == 0);
     of_terminal.si_code = SI_USER;
-    assert(kill(next, 0) == 0 && undelivered == 0);
+    noted[SIGUSR2 - 1] = pc_now() - 2.0; /* that was another one */
     forward(SIGUSR2, &of_terminal, NULL);
     assert(errno == 77);
     assert(waitpid(next, &status, 0) == next && WTERMSIG(status) == SIGUSR2);
+    /* Without a witness all is passed on, but for what the terminal sends. */
+    const pid_t last = one_that_waits();
+    pc_forward_to(last);
+    kill(witness, SIGKILL);
+    of_terminal.si_code = SI_KERNEL;
+    forward(SIGUSR1, &of_terminal, NULL);
+    assert(waitpid(last, &status, WNOHANG) == 0);
+    kill(getpid(), SIGUSR1);
+    assert(waitpid(last, &status, 0) == last && WTERMSIG(status) == SIGUSR1);
     pc_forward_to(0);
-    pc_forward_end(SIGTERM);
-    pc_forward_end(SIGUSR1);
-    pc_forward_end(SIGUSR2);
+    const pid_t was = witness;
+    pc_forward_end();
     assert(is_handled_by(SIGUSR1, SIG_DFL) && is_handled_by(SIGUSR2, other_handler));
+    assert(kill(was, 0) != 0 && lowest_file() == file);
     handle(SIGTERM, SIG_DFL);
     handle(SIGUSR2, SIG_DFL);
 }
@@ -1456,6 +1572,8 @@ int main(void)
     test_clock();
     test_what_can_be_read();
     test_threads_of_the_system();
+    test_files_kept_open();
+    test_own_files();
     test_pipe();
     test_signal();
     test_a_holder_that_goes_on();

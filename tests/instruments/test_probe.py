@@ -16,7 +16,7 @@ import sys
 import sysconfig
 import threading
 import time
-from ctypes import CFUNCTYPE, POINTER, c_char, c_char_p, c_double, c_int, c_size_t, c_ulong, c_void_p
+from ctypes import CFUNCTYPE, POINTER, c_char, c_char_p, c_double, c_int, c_size_t, c_uint64, c_ulong, c_void_p
 from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from pathlib import Path
 from types import SimpleNamespace
@@ -70,8 +70,8 @@ class Name(ctypes.Structure):
 class CStall(ctypes.Structure):
     _fields_ = [
         ("begin", c_double), ("end", c_double), ("switches", c_ulong), ("late", c_double), ("delay", c_double),
-        ("direct", c_int), ("spell", Spell), ("names", Name * 2), ("line", c_int), ("file", c_char * 4096),
-        ("function", c_char * 512),
+        ("unmoved", c_int), ("spell", Spell), ("names", Name * 2), ("line", c_int), ("end_line", c_int),
+        ("end_column", c_int), ("file", c_char * 4096), ("function", c_char * 512),
     ]  # fmt: skip
 
 
@@ -101,9 +101,9 @@ TYPES = {
     "pc_watch_note": (None, c_void_p, c_char_p, c_int),
     "pc_watch_log": (c_size_t, c_void_p, c_void_p, c_size_t),
     "pc_watch_over": (c_double, c_void_p),
-    "pc_forward_begin": (None, c_int),
+    "pc_forward_begin": (None, c_uint64),
     "pc_forward_to": (None, c_int),
-    "pc_forward_end": (None, c_int),
+    "pc_forward_end": (None,),
     "pc_readable": (c_int, c_void_p),
     "pc_gettid": (c_int,),
     "pc_is_locked": (c_int, POINTER(Gil)),
@@ -547,11 +547,11 @@ def test_two_threads_stop_it_at_once(hand):
 @needs_the_gil_by_hand
 def test_signals_for_a_child(hand):
     for name in "begin", "to", "end":
-        hand.put(**{f"pc_forward_{name}": lambda number, name=name: hand.calls.append((name, number))})
-    hand.module.forward_begin([2, 15])
+        hand.put(**{f"pc_forward_{name}": lambda *number, name=name: hand.calls.append((name, *number))})
+    hand.module.forward_begin([2, 15, 2])
     hand.module.forward_to(77)
-    hand.module.forward_end([2, 15])
-    assert hand.taken() == [("begin", 2), ("begin", 15), ("to", 77), ("end", 2), ("end", 15)]
+    hand.module.forward_end()
+    assert hand.taken() == [("begin", 1 << 1 | 1 << 14), ("to", 77), ("end",)]
 
 
 # ---- the beat -------------------------------------------------------------------------
@@ -662,6 +662,8 @@ def test_a_stall_is_kept(hand):
     assert stall.names[1].thread == b""
     # Whoever had the GIL was at the end of a call.
     assert Path(stall.file.decode()) == Path(__file__) and stall.line > 0
+    source = Path(__file__).read_text().splitlines()
+    assert stall.end_line == stall.line and stall.end_column == source[stall.line - 1].rindex(")") + 1
     assert stall.function == b"ByHand.start.<locals>.<lambda>"
     assert stalled(hand, [0.24999]) == []
     assert len(stalled(hand, [0.3, 0.25])) == 2

@@ -19,7 +19,7 @@ from cases import slow
 import pycrust
 from pycrust import _probe
 from pycrust.bench import stalls
-from pycrust.bench.stalls import Place, Seen, Stall, called_functions, read, stack_of
+from pycrust.bench.stalls import Place, Seen, Stall, called_function, read, stack_of
 
 pytestmark = pytest.mark.measures
 
@@ -66,6 +66,9 @@ def test_who_goes_on_though_asked_holds_the_gil():
         ({"ignored": 0.001}, "unknown"),  # it gave the GIL away when asked
         ({"ignored": 0.001, "switches": 5}, "contention"),
         ({"switches": 5}, "held"),  # the last of several held it
+        ({"seconds": 0.021, "watched": 0.019, "cpu": 0.019}, "held"),
+        ({"seconds": 0.025, "watched": 0.018, "cpu": 0.012}, "no core"),  # with a core it would not have counted
+        ({"switches": 2, "seconds": 0.03, "watched": 0.013, "cpu": 0.013}, "contention"),
         ({"collecting": 40}, "gc"),
         ({"collecting": 3}, "held"),
         ({"cpu": 0.008, "ignored": 0.001}, "no core"),  # the holder did not run
@@ -121,9 +124,34 @@ def test_what_to_try_comes_from_the_imports(tmp_path):
     path.write_text(
         "import json as j\nfrom zlib import crc32\nimport nowhere_at_all\nj.dumps(1)\ncrc32(b'')\nnowhere_at_all.f()\nj\n"
     )
-    assert [list(called_functions(Place(str(path), line, "f"))) for line in (4, 5, 6, 7)] == [
-        ["json:dumps"], ["zlib:crc32"], [], [],
+    assert [called_function(Place(str(path), line, "f")) for line in (4, 5, 6, 7)] == [
+        "json:dumps", "zlib:crc32", None, None,
     ]  # fmt: skip
+
+
+def test_of_several_calls_the_guilty_one_is_named(tmp_path):
+    path = tmp_path / "app.py"
+    path.write_text("import json, zlib\nname = 'ü'; print(zlib.crc32(json.dumps(name)\n    .encode()))\n")
+    place = Place(str(path), 2, "f")
+    line = path.read_bytes().splitlines()[1]
+    assert called_function(place, (2, line.index(b"dumps(name)") + len(b"dumps(name)"))) == "json:dumps"
+    assert called_function(place, (3, len("    .encode())"))) == "zlib:crc32"
+    assert called_function(place, (3, len("    .encode()))"))) is None  # of print
+    assert called_function(place, (3, len("    .encode()"))) is None
+    assert called_function(place) is None  # which of them is not known
+
+
+@watches_this_process
+def test_the_call_that_held(until, tmp_path):
+    path = tmp_path / "app.py"
+    path.write_text("import math, pycrust\ndef f(): return math.sqrt(pycrust.sum_of_squares(3 * 10**9)) + abs(-1)\n")
+    names = {}
+    exec(compile(path.read_text(), path, "exec"), names)
+
+    def look():
+        return [line.try_threadable() for line in watched(names["f"]).lines if line.place.file == str(path)]
+
+    assert until(bool, look) == ["pycrust:sum_of_squares"]
 
 
 # ---- lines that hold the GIL ------------------------------------------------------
@@ -458,11 +486,12 @@ HOLDER = """
 def test_command_end_to_end(script, tmp_path, until):
     path = script(HOLDER)
     options = ["--json", "out.json", "--plot", "out.png", "--over", "25"]
+    arguments = ["-x", "--json", "its own", "--", "-m"]
 
     def watched_run():
-        done = run(path, "-x", "--json", "its own", options=options, cwd=tmp_path)
+        done = run(path, *arguments, options=options, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
-        assert done.stdout == f"{[path, '-x', '--json', 'its own']} __main__\n"
+        assert done.stdout == f"{[path, *arguments]} __main__\n"
         return done
 
     done = until(lambda done: "program.py:5 handler" in done.stderr, watched_run)
@@ -542,6 +571,42 @@ def test_python_itself_answers(command):
 
 
 @needs_watch
+@pytest.mark.parametrize(
+    "code", ["import sys; print(sys.argv)", "def f(:", slow("1 / 0"), slow("import sys; sys.exit(3)")]
+)
+def test_code_on_the_command_line(code):
+    command = ["-c", code, "-c", "--json", "-m", "x", "--", "--over", "--"]
+    plain = subprocess.run([sys.executable, *command], capture_output=True, text=True)
+    done = run(*command)
+    assert same(done, plain), (done, plain)
+    assert ("of the time covered" in done.stderr) == (code != "def f(:")
+
+
+@needs_watch
+@pytest.mark.parametrize("status", [0, 3])
+def test_a_report_that_cannot_be_written(tmp_path, status):
+    """The exit status is the program's all the same; and the files are written."""
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no full disk here")
+    command = f"{sys.executable} -m pycrust stalls --json {tmp_path / 'out.json'} -c 'raise SystemExit({status})'"
+    assert subprocess.run(["sh", "-c", f"exec {command} 2> /dev/full"]).returncode == status
+    assert json.loads((tmp_path / "out.json").read_text())["schema"] == "pycrust.bench.stalls"
+    end, other = os.pipe()
+    os.close(end)
+    assert subprocess.run(["sh", "-c", f"exec {command}"], stderr=other).returncode == status
+    os.close(other)
+
+
+@needs_watch
+def test_figures_that_cannot_be_written():
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no full disk here")
+    done = run("-c", "pass", options=["--json", "/dev/full"])
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert "/dev/full could not be written" in done.stderr
+
+
+@needs_watch
 def test_the_programs_own_sitecustomize_runs(script, tmp_path):
     script("import sys; print('customized', 'numpy' in sys.modules)", "sitecustomize.py")
     path = script("import sitecustomize; print(sitecustomize.__file__)")
@@ -585,6 +650,7 @@ def test_ctrl_c_is_the_programs(script):
     [
         ([], "needs a program"),
         (["-m"], "needs a program"),
+        (["-c"], "needs a program"),
         (["--over", "nothing", "x.py"], "not a time in milliseconds"),
         (["--over", "1", "x.py"], "twice the switch interval"),
         (["--signal", "SIGNOTHING", "x.py"], "there is no signal 'SIGNOTHING'"),
@@ -941,6 +1007,80 @@ def test_kill_int_ends_the_program(script):
 
 
 @needs_watch
+@pytest.mark.parametrize("name", ["SIGINT", slow("SIGTERM"), slow("SIGUSR1")])
+@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["process", "group"])
+def test_the_program_gets_each_signal_once(script, name, send):
+    """Whether it is sent to the command alone, or to all processes of its group."""
+    path = script(
+        f"""
+        import os, select, signal, time
+        signal.signal(signal.{name}, lambda *_: None)
+        ends = os.pipe()
+        for end in ends:
+            os.set_blocking(end, False)
+        signal.set_wakeup_fd(ends[1])  # gets a byte each time
+        print("ready", flush=True)
+        for _ in range(20):
+            got = []
+            while select.select(ends[:1], [], [], 0.1 if got else 60)[0]:
+                got += os.read(ends[0], 10)
+            print(len(got), flush=True)
+        """
+    )
+    command = [sys.executable, "-m", "pycrust", "stalls", path]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stdout.readline() == "ready\n"
+    for _ in range(20):
+        send(process.pid, getattr(signal, name))
+        assert process.stdout.readline() == "1\n"
+    out, err = process.communicate(timeout=100)
+    assert (process.returncode, out) == (0, ""), err
+
+
+@needs_watch
+def test_the_descriptors_of_the_program_are_its_own(script, until):
+    """While the watch looks into /proc, no number is taken; and what the program closes is closed."""
+    CLOSE_RANGE = 436
+    if ctypes.CDLL(None).syscall(CLOSE_RANGE, 9999, 9999, 0) != 0:
+        pytest.skip("a thread cannot have a table of its own: that needs Linux 5.9")
+    path = script(
+        """
+        import os, pycrust
+        ends = os.pipe()
+        os.set_blocking(ends[0], False)
+        print("ready", flush=True)
+        for _ in range(3):
+            pycrust.sum_of_squares(10**9)
+        os.close(ends[1])
+        end_of_file = os.read(ends[0], 1)
+        print(end_of_file)
+        """
+    )
+    command = [sys.executable, "-m", "pycrust", "stalls", path]
+
+    def look():
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert process.stdout.readline() == "ready\n"
+        (pid,) = [
+            child for task in os.listdir(f"/proc/{process.pid}/task")
+            for child in Path(f"/proc/{process.pid}/task/{task}/children").read_text().split()
+            if path in Path(f"/proc/{child}/cmdline").read_text().split("\0")
+            and "pycrust" not in Path(f"/proc/{child}/cmdline").read_text().split("\0")
+        ]  # fmt: skip
+        seen = set()
+        end = time.monotonic() + 0.5
+        while time.monotonic() < end:
+            seen.add(frozenset(os.listdir(f"/proc/{pid}/fd")))
+        out, err = process.communicate(timeout=60)
+        assert out == "b''\n" and len(seen) == 1, (out, seen)
+        return err
+
+    until(lambda err: "program.py:7" in err, look)
+
+
+@needs_watch
 def test_a_signal_before_the_program_has_started(python):
     """It reaches the program as soon as it is there."""
     done = python(
@@ -1012,6 +1152,62 @@ def test_a_stall_right_after_another_is_not_lost(script, until):
     until(lambda done: count(done) >= 8, lambda: run(path, options=["--json", "-"]))
 
 
+@needs_watch
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("hold", ["libc.usleep(400_000)", "pycrust.sum_of_squares(n)"], ids=["asleep", "running"])
+def test_none_of_fifty_stalls_is_lost(script, tmp_path, hold):
+    """What they come to is known from a thread of the program whose heart stands still meanwhile, and from the holder."""
+    path = script(
+        f"""
+        import ctypes, json, threading, time, pycrust
+        libc = ctypes.PyDLL(None)
+
+        def ran(n):
+            start = time.thread_time()
+            pycrust.threadable_sum_of_squares(n)
+            return time.thread_time() - start
+        n = int(0.4 / ran(2 * 10**8) * 2 * 10**8)
+
+        gaps, ended = [], []
+        def heart():
+            before = time.perf_counter()
+            while not ended:
+                time.sleep(0.001)
+                now = time.perf_counter()
+                if now - before > 0.3:
+                    gaps.append((before, now))
+                before = now
+        thread = threading.Thread(target=heart)
+        thread.start()
+        holds = []
+        for k in range(50):
+            time.sleep(0.02 * (k % 4))
+            start = (time.perf_counter(), time.thread_time())
+            {hold}
+            holds.append((*start, time.perf_counter(), time.thread_time()))
+        time.sleep(0.05)
+        ended.append(True)
+        thread.join()
+        stood_still = [any(a < end and b > start for a, b in gaps) for start, _, end, _ in holds]
+        print(json.dumps([sum(stood_still), sum(after - before for _, before, _, after in holds)]))
+        """
+    )
+    done = run(path, options=["--json", "out.json"], cwd=tmp_path, timeout=500)
+    stood_still, ran = json.loads(done.stdout)
+    assert stood_still == 50
+    written = json.loads((tmp_path / "out.json").read_text())
+    if written["watch"]["coverage"] < 0.9:  # the report says so itself
+        pytest.skip("the machine is so busy that some of them cannot be told from a lack of cores")
+    held = [stall for stall in written["stalls"] if stall["label"] == "held" and stall["seconds"] > 0.1]
+    assert len(held) == 50, done.stderr
+    expected = next(k for k, line in enumerate(Path(path).read_text().splitlines(), 1) if line.strip() == hold)
+    lines = {(stall["stack"][0]["file"], stall["stack"][0]["line"]) for stall in held if stall["stack"]}
+    assert lines == {(path, expected)}, done.stderr
+    truth = ran if "sum" in hold else 50 * 0.4
+    assert sum(stall["seconds"] for stall in held) >= 0.8 * truth * written["watch"]["coverage"], done.stderr
+
+
 # ---- a hold that lasts -------------------------------------------------------------------
 
 
@@ -1038,7 +1234,7 @@ def test_a_hold_that_never_ends_is_told_while_it_lasts(script, end):
     while "in handler" not in "".join(told):
         told.append(process.stderr.readline())
         assert told[-1], told
-    assert re.search(r"pycrust: MainThread has held the GIL for \d+ s", "".join(told))
+    assert re.search(r"pycrust: MainThread has held the GIL for [0-9.]+ s", "".join(told))
     if end == "killed":
         process.send_signal(signal.SIGQUIT)  # of which Python has no handler
     rest = process.communicate(timeout=60)[1]

@@ -411,7 +411,7 @@ def test_threads_share_data_and_accumulators_that_none_changes(guest):
 def test_the_cython_declarations_and_the_page_have_every_function_and_constant():
     include = ROOT / "pycrust" / "include"
     header, types = ((include / name).read_text() for name in ("pycrust_capi.h", "pycrust_types.h"))
-    pxd = (ROOT / "pycrust" / "capi.pxd").read_text()
+    pxd, types_pxd = ((ROOT / "pycrust" / name).read_text() for name in ("capi.pxd", "types.pxd"))
     page = (ROOT / "docs" / "reference" / "capi.md").read_text()
     functions = {
         f"{result}pycrust_{name}({'' if arguments == 'void' else arguments})"
@@ -425,4 +425,4 @@ def test_the_cython_declarations_and_the_page_have_every_function_and_constant()
     assert {name.replace("(void)", "()") for name in re.findall(r"`([\w ]+ \*?pycrust_\w+\(.*?\))`", page)} == functions
     constants = set(re.findall(r"\bPC_[A-Z0-9]+\b", re.sub(r"/\*.*?\*/", "", types, flags=re.S)))
     constants |= {"PC_TOO_LARGE"}
-    assert constants - {"PC_TOO"} == set(re.findall(r"^        (PC_\w+)$", pxd, re.M))
+    assert constants - {"PC_TOO"} == set(re.findall(r"^        (PC_\w+)$", types_pxd, re.M))

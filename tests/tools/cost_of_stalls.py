@@ -1,7 +1,8 @@
 """
 What `stalls` costs: a script, for a quiet machine.
 
-Each work is done with the watch and without, in turns; it prints medians of the ratios. Switches are measured once more
+Each work is done with the watch and without, in turns; it prints medians of the ratios, of the time that passes and of the
+processor time of all threads, those of the watch included, which other work on the machine disturbs less. Switches are measured once more
 while no core sleeps: to wake one takes longer than the switch itself, and the watch, too, wakes one each millisecond.
 """
 
@@ -77,25 +78,30 @@ def cores_awake():
 
 
 def seconds(work, watched):
+    """What passes on the clock, and of processor time."""
     with stalls() if watched else nullcontext():
-        start = time.perf_counter()
+        start = time.perf_counter(), time.process_time()
         work()
-        return time.perf_counter() - start
+        return time.perf_counter() - start[0], time.process_time() - start[1]
 
 
 def compare(name, work, rounds):
     seconds(work, False)
     ratios, control = [], []
     for round_ in range(rounds):
-        pair = [seconds(work, watched) for watched in ((False, True, False) if round_ % 2 else (True, False, False))]
-        watched = pair.pop(1 if round_ % 2 else 0)
-        ratios.append(watched / pair[0])
-        control.append(pair[1] / pair[0])
-    print(
-        f"{name:21} {statistics.median(ratios) - 1:+7.2%} with the watch, "
-        f"{statistics.median(control) - 1:+7.2%} for the same without it once more",
-        flush=True,
-    )
+        first, second, third = [seconds(work, watched) for watched in ORDERS[round_ % 2]]
+        watched, plain, again = (second, first, third) if round_ % 2 else (first, second, third)
+        ratios.append([watched[kind] / plain[kind] - 1 for kind in range(2)])
+        control.append([again[kind] / plain[kind] - 1 for kind in range(2)])
+    for kind, what in enumerate(("time", "processor time")):
+        with_it, without = (statistics.median(each[kind] for each in every) for every in (ratios, control))
+        print(
+            f"{name:21} {with_it:+7.2%} {what} with the watch, {without:+7.2%} for the same without it once more",
+            flush=True,
+        )
+
+
+ORDERS = ((True, False, False), (False, True, False))
 
 
 def main(rounds):

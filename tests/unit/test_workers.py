@@ -381,7 +381,7 @@ def test_all_cores_are_those_that_may_be_used():
         try:
             pycrust.sumsq(a, workers=-2)
         except ValueError as error:
-            assert "this process may use 1 cores" in str(error)
+            assert "from the 1 usable cores" in str(error)
             print("right")
         """
     )

@@ -31,10 +31,12 @@ def watch_the_program():
     sys.modules[name] = module = spec.loader.create_module(spec)
     spec.loader.exec_module(module)
 
+    is_code = sys.argv[0] == "-c"
+
     def note_if_nothing_ran():
         """No such file or module, or one that does not compile: Python's message is all there is to say."""
         main = sys.modules.get("__main__")
-        found = main is None or main.__spec__ is not None or main.__loader__ is not BuiltinImporter
+        found = is_code or main is None or main.__spec__ is not None or main.__loader__ is not BuiltinImporter
         error = getattr(sys, "last_value", None)
         if watch.running and (not found or (isinstance(error, SyntaxError) and error.__traceback__ is None)):
             watch.note(b"not started")
