@@ -314,7 +314,7 @@ def test_command(option, schema, tmp_path, capsys):
 def test_command_of_some_functions(tmp_path, capsys):
     out = tmp_path / "out.json"
     assert main(["bench", "--quick", "-n", "10", "--json", str(out), "--peers", "var", "sum"]) == 0
-    assert {entry["operation"] for entry in json.loads(out.read_text())["entries"]} == {"var", "sum"}
+    assert {entry["operation"] for entry in json.loads(out.read_text())["entries"]} == {"var", "sum", "group_var", "group_sum"}
     printed = capsys.readouterr().out
     assert printed.index("var of float64") < printed.index("sum of float64")
 
