@@ -517,7 +517,9 @@ def _group(
     if labels.size and labels.max() >= num_labels:
         raise IndexError(f"labels are from 0 to {num_labels - 1}, not {labels.max()}")
     mask = np.broadcast_to(np.asarray(where), shape)
-    dtype = object if given.get("dtype") in (object, np.dtype(object)) else None  # which NumPy would forget where no axis is kept
+    dtype = (
+        object if given.get("dtype") in (object, np.dtype(object)) else None
+    )  # which NumPy would forget where no axis is kept
     each = [
         np.asarray(function(values, axis=axes, where=mask & (labels == k), **given), dtype) for k in range(num_labels)
     ]

@@ -162,7 +162,9 @@ def test_short_axes_are_measured(result):
 
 
 def test_groups_are_measured(result):
-    measured = {(entry.data.split(",")[0], entry.peer) for entry in result.along_axes if entry.operation.startswith("group_")}
+    measured = {
+        (entry.data.split(",")[0], entry.peer) for entry in result.along_axes if entry.operation.startswith("group_")
+    }
     names = {f"pycrust.{operation}" for operation in ("group_sum", "group_mean", "group_var")} | {"np.bincount"}
     assert measured >= {(case.name, name) for case in GROUPS for name in names}
 
@@ -314,7 +316,12 @@ def test_command(option, schema, tmp_path, capsys):
 def test_command_of_some_functions(tmp_path, capsys):
     out = tmp_path / "out.json"
     assert main(["bench", "--quick", "-n", "10", "--json", str(out), "--peers", "var", "sum"]) == 0
-    assert {entry["operation"] for entry in json.loads(out.read_text())["entries"]} == {"var", "sum", "group_var", "group_sum"}
+    assert {entry["operation"] for entry in json.loads(out.read_text())["entries"]} == {
+        "var",
+        "sum",
+        "group_var",
+        "group_sum",
+    }
     printed = capsys.readouterr().out
     assert printed.index("var of float64") < printed.index("sum of float64")
 
