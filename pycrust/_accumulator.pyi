@@ -53,5 +53,5 @@ def _accumulators(
     array: npt.NDArray[Any], axes: tuple[int, ...], where: _Bools, skipna: bool = False
 ) -> npt.NDArray[Any]: ...
 def _results(
-    parts: Accumulator | npt.NDArray[Any], name: str, dtype: npt.DTypeLike, ddof: _Ddof | None
+    accumulators: Accumulator | npt.NDArray[Any], name: str, dtype: npt.DTypeLike, ddof: _Ddof | None
 ) -> npt.NDArray[Any]: ...

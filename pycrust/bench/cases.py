@@ -103,6 +103,40 @@ WITHOUT_NAN = (
     Case("10 % NaN", (12, 10**5), 0, "float64", ("nanmean", "nanstd"), nan=0.1),
 )
 
+GROUPS = (
+    Case("rows of labelled numbers", (10**5, 10), 0, "float64", ("group_sum", "group_mean", "group_var")),
+    Case("rows of labelled numbers", (10**3, 1000), 0, "float64", ("group_sum", "group_mean", "group_var")),
+)
+
+
+def by_labels(function: Callable[[Array, Array], Any]) -> Callable[[Array], Any]:
+    """A function of numbers and of the label of each, of all numbers of an array: their columns are the labels."""
+    labels: dict[tuple[int, ...], Array] = {}
+
+    def call(x: Array) -> Any:
+        if x.shape not in labels:
+            labels[x.shape] = np.broadcast_to(np.arange(x.shape[1]), x.shape).reshape(-1)
+        return function(x.reshape(-1), labels[x.shape])
+
+    return call
+
+
+def functions_of_groups(operation: str) -> Iterator[tuple[str, Callable[[Array], Any]]]:
+    """The functions that compute it for each label."""
+    yield f"pycrust.{operation}", by_labels(getattr(pycrust, operation))
+    method = operation.removeprefix("group_")
+    if method == "sum":
+        yield "np.bincount", by_labels(lambda x, labels: np.bincount(labels, x))
+    try:
+        series = import_module("pandas").Series
+        options = {"ddof": 0} if method == "var" else {}
+        yield (
+            f"pandas groupby.{method}",
+            by_labels(lambda x, labels: getattr(series(x).groupby(labels), method)(**options).to_numpy()),
+        )
+    except ImportError:
+        pass
+
 
 WINDOWS = (
     Case("windows of 10", (10**6,), 0, "float64", ("move_mean",), window=10),
@@ -136,6 +170,9 @@ def moving_functions(operation: str, window: int) -> Iterator[tuple[str, Callabl
 def functions(operation: str, axis: int) -> Iterator[tuple[str, Callable[[Array], Any]]]:
     """The functions that compute it along an axis, pycrust's first; nothing if pycrust has none."""
     if not hasattr(pycrust, operation):
+        return
+    if operation.startswith("group_"):
+        yield from functions_of_groups(operation)
         return
     yield f"pycrust.{operation}", partial(getattr(pycrust, operation), axis=axis)
     numpy = "linalg.norm" if operation == "norm" else operation

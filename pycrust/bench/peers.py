@@ -21,7 +21,7 @@ import pycrust
 from pycrust import reference
 from pycrust._core import _rounding_test_failures
 from pycrust.bench import plots
-from pycrust.bench.cases import SHORT_AXES, WINDOWS, WITHOUT_NAN, Case, functions, moving_functions, short
+from pycrust.bench.cases import GROUPS, SHORT_AXES, WINDOWS, WITHOUT_NAN, Case, functions, moving_functions, short
 from pycrust.bench.machine import Machine
 from pycrust.bench.report import Cell, Progress, Result, Table, no_progress, now, three_digits
 from pycrust.bench.timing import Timing, calibrate, repeated, row_task, rows_of, take_turns
@@ -229,7 +229,7 @@ def error_of_one(exact: dict[str, Fraction], operation: str, answer: Any) -> flo
 
 def error_of_many(exacts: Sequence[dict[str, Fraction]], operation: str, answers: Any) -> float:
     """The largest error of many answers, which repeat; the best ones are the nearest that their type can hold."""
-    operation = operation.removeprefix("nan")
+    operation = operation.removeprefix("nan").removeprefix("group_")
     exact = [each[operation] for each in exacts]
     answers = np.asarray(answers).ravel()
     if answers.dtype.kind == "f":
@@ -482,7 +482,7 @@ class Peers(Result):
 
 def prefix_of(operation: str) -> str:
     """What comes before the name of a statistic."""
-    return operation.removesuffix(operation.removeprefix("nan").removeprefix("move_"))
+    return operation.removesuffix(operation.removeprefix("nan").removeprefix("move_").removeprefix("group_"))
 
 
 def table_of(title: str, entries: Sequence[Entry]) -> Table:
@@ -541,7 +541,7 @@ def compare_peers(
     The arrays repeat a block of 1009 values, so that the right answer is known exactly at
     every size, from Python's fractions. Functions take turns on the same array. One whose call
     would take more than half a second is left out at that size. The same functions are also timed on
-    points, pixels and frames, along a short axis, and on numbers some of which are NaN: arrays of at
+    points, pixels and frames, along a short axis, on numbers some of which are NaN, and on groups by labels: arrays of at
     most ten million numbers, and of no more than the largest of `sizes`, unless that is one result. Each function has one thread; for
     BLAS, which brings its own, that takes the package threadpoolctl.
     """
@@ -562,7 +562,7 @@ def compare_peers(
         skipped.append("numbagg may use several threads.")
     peers = [peer for peer in installed_peers() if peer.operation in operations]
     groups = [(dtype, size) for dtype in dtypes for size in fits[dtype]]
-    cases = [case.within(max(sizes)) for case in (*SHORT_AXES, *WITHOUT_NAN, *WINDOWS)]
+    cases = [case.within(max(sizes)) for case in (*SHORT_AXES, *WITHOUT_NAN, *GROUPS, *WINDOWS)]
     cases = [case for case in cases if case.window <= case.depth]
     skipped += [f"no memory for {case.in_words()}" for case in cases if 2 * case.nbytes > room]
     of_case = {
