@@ -501,7 +501,7 @@ def _of_pairs(
     result: da.Array = da.reduction(
         parts,
         chunk=_as_they_are,
-        combine=_merge,
+        combine=_merge_pairs,
         aggregate=partial(_round_pairs, figure=figure, made=made),
         axis=axes,
         keepdims=keepdims,
@@ -512,7 +512,7 @@ def _of_pairs(
     return result
 
 
-def _accumulate_pairs(x: "_Block", y: "_Block", axes: tuple[int, ...]) -> "_Parts":
+def _accumulate_pairs(x: "_Block", y: "_Block", axes: tuple[int, ...]) -> "npt.NDArray[Any]":
     kept = tuple(k for k in range(x.ndim) if k not in axes)
     x, y = (np.transpose(each, kept + axes) for each in (x, y))
     parts = np.empty(x.shape[: len(kept)], object)
@@ -521,8 +521,14 @@ def _accumulate_pairs(x: "_Block", y: "_Block", axes: tuple[int, ...]) -> "_Part
     return np.expand_dims(parts, axes)
 
 
-def _round_pairs(parts: "_Parts", axis: tuple[int, ...], keepdims: bool, *, figure: str, made: np.dtype[Any]) -> Any:
-    parts = _merge(parts, axis, keepdims)
+def _merge_pairs(parts: "npt.NDArray[Any]", axis: tuple[int, ...], keepdims: bool) -> "npt.NDArray[Any]":
+    """The accumulators added along the axes."""
+    merged = np.asarray(np.sum(parts, axis=axis, keepdims=True), dtype=object)  # one + after another
+    return merged if keepdims else merged.squeeze(axis)
+
+
+def _round_pairs(parts: "npt.NDArray[Any]", axis: tuple[int, ...], keepdims: bool, *, figure: str, made: np.dtype[Any]) -> Any:
+    parts = _merge_pairs(parts, axis, keepdims)
     values = np.empty(parts.shape, made)
     for position in np.ndindex(parts.shape):
         values[position] = getattr(parts[position], figure)()
