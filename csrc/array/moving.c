@@ -283,17 +283,13 @@ static void restart(const row *r, pc_move_state *s, const double *in, size_t cou
 /* Add the numbers first to last - 1 that are not NaN. */
 static void add_exactly(const row *r, pc_move_state *s, size_t first, size_t last)
 {
-    pc_array a; /* without axes to keep */
-    a.type = r->m->array.type;
-    a.components = 1;
+    pc_array a;
+    set_run(&a, r->m->array.type, 1, r->data + (ptrdiff_t)first * r->stride, last - first,
+            r->stride);
     a.swapped = r->m->array.swapped;
-    a.data = r->data + (ptrdiff_t)first * r->stride;
-    a.mask = r->mask ? r->mask + (ptrdiff_t)first * r->mask_stride : NULL;
     a.skip_nan = 1;
-    a.kept = 0;
-    a.reduced = 1;
-    a.repeat = 1;
-    a.axis[0] = (pc_axis){last - first, r->stride, r->mask_stride, 0};
+    a.mask = r->mask ? r->mask + (ptrdiff_t)first * r->mask_stride : NULL;
+    a.axis[0].mask_stride = r->mask_stride;
     pc_add_tile(&a, 0, 1, 0, last - first, &s->exact);
 }
 

@@ -272,17 +272,9 @@ pc_status pc_reduce_contiguous(pc_type type, int components, const char *data, s
         pc_add_numbers(&sum->total, type, components, data, count);
         return pc_accumulator_round(&sum->total, spec, out);
     }
-    pc_array array; /* without axes to keep */
-    array.type = type;
-    array.components = components;
-    array.swapped = array.kept = 0;
+    pc_array array;
+    set_run(&array, type, components, data, count, (ptrdiff_t)size_of_type[type] * components);
     array.skip_nan = skip_nan;
-    array.data = data;
-    array.mask = NULL;
-    array.other.data = NULL;
-    array.reduced = 1;
-    array.repeat = 1;
-    array.axis[0] = (pc_axis){count, (ptrdiff_t)size_of_type[type] * components, 0, 0, 0};
     fpenv callers = fpenv_enter();
     const pc_status status = reduce_tile(&array, 0, 1, count, spec, bounded, out, sum);
     fpenv_leave(callers);
