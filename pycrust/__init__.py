@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 try:
     from pycrust._accumulator import Accumulator
     from pycrust._core import simd
-    from pycrust._pairs import PairAccumulator, average, corrcoef, cov, dot, mse, sse, vecdot
-    from pycrust._moving import cumsum, move_mean, move_std, move_sum, move_var
     from pycrust._groups import group_count, group_mean, group_std, group_sum, group_sumsq, group_var
+    from pycrust._moving import cumsum, move_mean, move_std, move_sum, move_var
+    from pycrust._pairs import PairAccumulator, average, corrcoef, cov, dot, mse, sse, vecdot
     from pycrust._range import (
         sum_of_squares,
         sum_of_squares_batch,

@@ -373,7 +373,7 @@ cdef States states_of(tuple shape, bint complexes, bint integers, data, tuple re
     cdef States made = States(shape, state_size(True, complexes))
     cdef pc_state *state
     cdef size_t k, moment
-    if type(data) is not bytes or len(data) != made.c.count * made.c.size:
+    if type(data) is not bytes or <size_t>len(data) != made.c.count * made.c.size:
         raise ValueError(f"there are not {made.c.size} bytes for each of {made.c.count} states")
     some = np.frombuffer(data, layout(made.c.size, "<"))
     if ((some["exponent"] < -1074) | (some["exponent"] > 909) | (some["flags"] >= (64 if complexes else 8)) | (some["pool"] > 1)

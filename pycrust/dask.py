@@ -23,8 +23,8 @@ from pycrust._containers import refuse_other_dims
 
 try:
     import dask.array as da
-    from dask.delayed import delayed
     from dask.array.utils import validate_axis
+    from dask.delayed import delayed
 except ImportError as error:
     raise ImportError("pycrust.dask needs dask: pip install 'dask[array]'") from error
 
@@ -527,11 +527,19 @@ def _merge_pairs(parts: "npt.NDArray[Any]", axis: tuple[int, ...], keepdims: boo
     return merged if keepdims else merged.squeeze(axis)
 
 
-def _round_pairs(parts: "npt.NDArray[Any]", axis: tuple[int, ...], keepdims: bool, *, figure: str, made: np.dtype[Any]) -> Any:
+def _round_pairs(
+    parts: "npt.NDArray[Any]", axis: tuple[int, ...], keepdims: bool, *, figure: str, made: np.dtype[Any]
+) -> Any:
     parts = _merge_pairs(parts, axis, keepdims)
     values = np.empty(parts.shape, made)
     for position in np.ndindex(parts.shape):
-        values[position] = getattr(parts[position], figure)()
+        value = getattr(parts[position], figure)()
+        if made.kind in "iu" and not np.iinfo(made).min <= value <= np.iinfo(made).max:
+            raise OverflowError(
+                f"the sum of products at {position} is {value}, which does not fit {made}; "
+                "pass one of the arrays as floats: their products are summed exactly, and rounded once"
+            )
+        values[position] = value
     return _block(values, made)
 
 

@@ -471,9 +471,7 @@ def _reduce(
 # ---- two arrays -----------------------------------------------------------------
 
 
-def dot(
-    a: Any, b: Any, *, dtype: Any = None, out: Any = None, where: Any = True, workers: SupportsIndex = 1
-) -> Any:
+def dot(a: Any, b: Any, *, dtype: Any = None, out: Any = None, where: Any = True, workers: SupportsIndex = 1) -> Any:
     """The sum of the products of two vectors: exact for integers, correctly rounded for floats."""
     _workers(workers)
     a, b = _array(a), _array(b)
