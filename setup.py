@@ -116,7 +116,11 @@ setup(
             extension("_threads"),
             extension("_plan"),
             extension("_reductions"),
+            extension("_pairs"),
+            extension("_moving"),
             extension("_bigint"),
+            extension("_states"),
+            extension("_groups"),
             extension("_accumulator"),
             Extension(
                 "pycrust._probe",

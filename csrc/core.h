@@ -59,6 +59,17 @@ static inline int import_core(void)
 #define pc_array_tile core->array_tile
 #define pc_add_tile core->add_tile
 #define pc_write_tile core->write_tile
+#define pc_add_vector_pairs core->add_vector_pairs
 #define pc_reduce core->reduce
+#define pc_move_state_size core->move_state_size
+#define pc_move core->move
+#define pc_cumulate core->cumulate
+#define pc_states_add core->states_add
+#define pc_states_add_tile core->states_add_tile
+#define pc_states_merge core->states_merge
+#define pc_states_get core->states_get
+#define pc_states_reduce core->states_reduce
+#define pc_states_round core->states_round
+#define pc_states_add_labelled core->states_add_labelled
 
 #endif

@@ -54,8 +54,25 @@ typedef struct {
                      pc_tile_sum *sums);
     pc_status (*write_tile)(const pc_tile_sum *sums, size_t count, const pc_output_spec *spec,
                             char *out);
+    void (*add_vector_pairs)(const pc_vector_pair *pairs, size_t count, size_t vectors,
+                             size_t start, size_t stop, pc_tile_sum *sums);
     pc_status (*reduce)(const pc_array *array, size_t first, size_t last,
                         const pc_output_spec *spec, char *out, pc_tile_sum *sums);
+    size_t (*move_state_size)(void);
+    void (*move)(const pc_moving *moving, size_t row, size_t rows, size_t first, size_t last,
+                 pc_move_state *states);
+    size_t (*cumulate)(const pc_moving *moving, size_t row, size_t first, size_t last,
+                       pc_u128 *sum);
+    pc_status (*states_add)(pc_states *states, size_t index, const pc_accumulator *acc);
+    pc_status (*states_add_tile)(pc_states *states, const pc_tile_sum *sums, size_t count,
+                                 size_t *done);
+    pc_status (*states_merge)(pc_states *states, const pc_states *other, size_t *done);
+    void (*states_get)(const pc_states *states, size_t index, pc_accumulator *acc);
+    void (*states_reduce)(pc_states *states);
+    pc_status (*states_round)(const pc_states *states, size_t first, size_t last,
+                              const pc_output_spec *spec, char *out, size_t *done);
+    pc_status (*states_add_labelled)(pc_states *states, const pc_labelled *array, size_t *done,
+                                     size_t stop);
 } pc_core_table;
 
 extern const pc_core_table pc_core;

@@ -12,12 +12,19 @@
 extern "C" {
 #endif
 
+/* What else a pc_statistic may be, in the core alone: the sum of the products of two arrays; the
+ * same divided by the sum of the second. */
+enum { PC_DOT = 64, PC_AVERAGE };
+
 /* What else a pc_status may be, in the core alone. */
 enum {
     PC_UNKNOWN_LEVEL = 64, /* no SIMD level has that name */
     PC_ABSENT_LEVEL,       /* this build, CPU or operating system lacks that level */
     PC_OUT_OF_RANGE,       /* no sum of doubles is that large, or that fine */
-    PC_INCONCLUSIVE        /* the rounding test of a bounded sum failed: sum exactly */
+    PC_INCONCLUSIVE,       /* the rounding test of a bounded sum failed: sum exactly */
+    PC_NO_WEIGHT,          /* an average whose weights sum up to zero */
+    PC_NO_ROOM,            /* the pool of accumulators is used up: make it larger, and go on */
+    PC_NO_LABEL            /* a label is not below the number of labels */
 };
 
 /* The double nearest to *x, ties to even, under any rounding mode. */
@@ -170,8 +177,16 @@ uint64_t pc_rounding_test_failures(void);
 /* One axis of an array. Strides are in bytes, and may be zero or negative. */
 typedef struct {
     size_t length;
-    ptrdiff_t stride, mask_stride, out_stride;
+    ptrdiff_t stride, mask_stride, out_stride, other_stride;
 } pc_axis;
+
+/* The second of two arrays of one shape, whose products are summed. */
+typedef struct {
+    pc_type type;
+    int components, swapped;
+    const char *data; /* NULL: there is none */
+    int conjugate;    /* take the complex conjugate of the first */
+} pc_other;
 
 /* A strided array: first the axes to keep, then the axes to reduce. */
 typedef struct {
@@ -183,6 +198,7 @@ typedef struct {
     int skip_nan;     /* leave out NaN, and complex numbers with a NaN part */
     int kept, reduced;
     uint64_t repeat; /* 1; pc_array_arrange may change it */
+    pc_other other;
     pc_axis axis[PC_MAX_AXES];
 } pc_array;
 
@@ -196,7 +212,7 @@ size_t pc_array_reduction_length(const pc_array *array);
 /* The most outputs that are summed together. */
 #define PC_TILE 256
 
-/* Whether bounded sums are faster than exact ones for this array. */
+/* Whether bounded sums are faster than exact ones for this array, or for these two. */
 int pc_array_boundable(const pc_array *array);
 
 /* The sum at one output, and the offset of its result in `out`. */
@@ -218,6 +234,22 @@ void pc_add_tile(const pc_array *array, size_t first, size_t count, size_t start
 pc_status pc_write_tile(const pc_tile_sum *sums, size_t count, const pc_output_spec *spec,
                         char *out);
 
+/* A row of numbers: a variable, of which a covariance matrix has one row and one column. */
+typedef struct {
+    pc_type type;
+    int components, swapped;
+    const char *data;
+    ptrdiff_t stride;
+} pc_vector;
+
+/* For each pair of vectors, of which there are `vectors`, add the elements start to stop - 1 of
+ * x conj(y), for PC_DOT, to a sum; if both are the same, add those of x, for PC_VAR. */
+typedef struct {
+    const pc_vector *x, *y;
+} pc_vector_pair;
+void pc_add_vector_pairs(const pc_vector_pair *pairs, size_t count, size_t vectors, size_t start,
+                         size_t stop, pc_tile_sum *sums);
+
 /* The whole reduction for the outputs first to last - 1. `sums` is working memory for
  * max(PC_MIN_SUMS, min(PC_TILE, last - first)) sums, or for one
  * if there is one output; after PC_TOO_LARGE it holds those of the
@@ -231,6 +263,111 @@ pc_status pc_reduce(const pc_array *array, size_t first, size_t last, const pc_o
 pc_status pc_reduce_contiguous(pc_type type, int components, const char *data, size_t count,
                                int skip_nan, const pc_output_spec *spec, pc_tile_sum *sum,
                                char *out);
+
+/* ---- moving windows (array/moving.c) -------------------------------------------- */
+
+/* A result at each element, of the window that ends there: of its last `window` elements along the
+ * one reduced axis of an array, less those that are NaN; NaN if fewer than min_count are left.
+ * window 0: of all elements up to there, NaN not left out. The axes as given, with the strides of
+ * the results; pc_array_arrange would change them. */
+typedef struct {
+    pc_array array;
+    size_t window, min_count;
+    pc_output_spec spec;
+    char *out;
+} pc_moving;
+
+/* Where a row stands; zeros at first. */
+typedef struct pc_move_state pc_move_state;
+size_t pc_move_state_size(void);
+
+/* Write the results first to last - 1 of adjacent rows, of which each has a state. A row goes on
+ * where the call before with that state ended; elsewhere the window is first summed anew. */
+void pc_move(const pc_moving *moving, size_t row, size_t rows, size_t first, size_t last,
+             pc_move_state *states);
+
+/* Write prefix sums of integers, as spec.type, PC_INT64 or PC_UINT64: those first to last - 1 of a
+ * row, *sum being the one before, 0 at first, and then the last. Returns `last`, or the first that
+ * the type does not hold. No mask. */
+size_t pc_cumulate(const pc_moving *moving, size_t row, size_t first, size_t last, pc_u128 *sum);
+
+/* ---- many exact states (sums/states.c, array/labels.c) ------------------------- */
+
+/* The exact sums of many numbers each, in little memory: sums/states.h describes the
+ * representation. All zeros is empty. */
+typedef struct {
+    uint64_t count;
+    int16_t exponent;
+    uint16_t flags; /* as pc_accumulator_nonfinite */
+    uint32_t pool;  /* 1 + the index of the accumulator for what does not fit; or 0 */
+    uint64_t numbers[3], squares[4], imaginary[3];
+} pc_state;
+
+/* How much of a pc_state there is, in bytes: with the sums of real numbers, also of their squares,
+ * also of imaginary components. */
+enum {
+    PC_STATE_NUMBERS = offsetof(pc_state, squares),
+    PC_STATE_BOTH = offsetof(pc_state, imaginary),
+    PC_STATE_COMPLEX = sizeof(pc_state)
+};
+
+/* `count` states of `size` bytes each, and the accumulators that they share: the caller's memory.
+ * What would need one accumulator more changes nothing and returns PC_NO_ROOM: the caller moves the
+ * pool to a larger place, and calls again. */
+typedef struct {
+    char *at;
+    size_t size, count;
+    pc_accumulator *pool;
+    size_t pool_used, pool_size;
+} pc_states;
+
+/* The state += acc, which holds the sums that the states keep. PC_TOO_LARGE as
+ * pc_accumulator_merge. */
+pc_status pc_states_add(pc_states *states, size_t index, const pc_accumulator *acc);
+
+/* Add each sum of a tile to the state that is its offset, from *done on; updates it. */
+pc_status pc_states_add_tile(pc_states *states, const pc_tile_sum *sums, size_t count,
+                             size_t *done);
+
+/* Each += the one of `other`, which keeps no sums that these do not, from *done on; updates it. */
+pc_status pc_states_merge(pc_states *states, const pc_states *other, size_t *done);
+
+/* *acc = the state. */
+void pc_states_get(const pc_states *states, size_t index, pc_accumulator *acc);
+
+/* Make states that hold the same sums the same bytes, but for the order of the pool. */
+void pc_states_reduce(pc_states *states);
+
+/* Write the results of the states first to last - 1 side by side, as pc_accumulator_round; ends at
+ * the first that is PC_TOO_LARGE, that of state *done. */
+pc_status pc_states_round(const pc_states *states, size_t first, size_t last,
+                          const pc_output_spec *spec, char *out, size_t *done);
+
+/* An axis of numbers with labels; a stride of 0 is one label for all. State
+ * label * label_step + the sum of index * step over the axes. */
+typedef struct {
+    size_t length;
+    ptrdiff_t stride, mask_stride, label_stride;
+    size_t step;
+} pc_label_axis;
+
+/* Numbers, as in pc_array, and the label of each; the last axis varies fastest. */
+typedef struct {
+    pc_type type;
+    int components, swapped, skip_nan;
+    const char *data, *mask;
+    pc_type label_type; /* an integer; negative labels leave out */
+    int labels_swapped;
+    const char *labels;
+    size_t label_count, label_step;
+    int axes;
+    pc_label_axis axis[PC_MAX_AXES];
+} pc_labelled;
+
+/* Add the elements *done to stop - 1 to their states; *done are added, unless it returns
+ * PC_NO_LABEL. */
+pc_status pc_states_add_labelled(pc_states *states, const pc_labelled *array, size_t *done,
+                                 size_t stop);
 
 #ifdef __cplusplus
 }

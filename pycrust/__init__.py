@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING
 try:
     from pycrust._accumulator import Accumulator
     from pycrust._core import simd
+    from pycrust._groups import group_count, group_mean, group_std, group_sum, group_sumsq, group_var
+    from pycrust._moving import cumsum, move_mean, move_std, move_sum, move_var
+    from pycrust._pairs import PairAccumulator, average, corrcoef, cov, dot, mse, sse, vecdot
     from pycrust._range import (
         sum_of_squares,
         sum_of_squares_batch,
@@ -44,8 +47,25 @@ def get_include() -> str:
 
 __all__ = [
     "Accumulator",
+    "PairAccumulator",
+    "average",
+    "corrcoef",
+    "cov",
+    "cumsum",
+    "dot",
     "get_include",
+    "group_count",
+    "group_mean",
+    "group_std",
+    "group_sum",
+    "group_sumsq",
+    "group_var",
     "mean",
+    "move_mean",
+    "move_std",
+    "move_sum",
+    "move_var",
+    "mse",
     "nanmean",
     "nanstd",
     "nansum",
@@ -53,6 +73,7 @@ __all__ = [
     "norm",
     "rms",
     "simd",
+    "sse",
     "std",
     "sum",
     "sum_of_squares",
@@ -60,6 +81,7 @@ __all__ = [
     "sumsq",
     "threadable_sum_of_squares",
     "var",
+    "vecdot",
 ]
 
 # Imported when they are first used: they bring more than NumPy.

@@ -6,7 +6,15 @@ from cpython.object cimport PyTypeObject
 from libc.stddef cimport ptrdiff_t
 
 from pycrust._args cimport axes_of, data_of, is_integer
-from pycrust._bigint cimport centered_square_sum, exact_int, exact_moment, import_int, shown_int, write_exact
+from pycrust._bigint cimport (
+    centered_square_sum,
+    exact_int,
+    exact_moment,
+    import_int,
+    lowest_terms,
+    shown_int,
+    write_exact,
+)
 from pycrust._plan cimport (
     Accumulators,
     Contiguous,
@@ -22,10 +30,12 @@ from pycrust._plan cimport (
     sums_of_ints,
     warn_empty,
 )
+from pycrust._states cimport States, labels_of, placed, state_size, states_of
 from pycrust._threads cimport count_workers
 from pycrust.csrc cimport (
     PC_EMPTY,
     PC_FLOAT64,
+    PC_MAX_AXES,
     PC_MEAN,
     PC_NONFINITE_BITS,
     PC_NORM,
@@ -49,6 +59,7 @@ from pycrust.csrc cimport (
     pc_status,
 )
 
+from operator import index
 from reprlib import repr as short_repr
 
 import numpy as np
@@ -83,19 +94,23 @@ cdef tuple sum_of(tuple x, tuple y):
 
 @cython.final
 cdef class Accumulator:
-    """Accumulator(a=None, /, *, where=True, workers=1)\n--\n
-    The exact sums of data, and of their squares, that come in pieces.
+    """Accumulator(a=None, /, *, shape=(), where=True, workers=1)\n--\n
+    The exact sums of data, and of their squares, that come in pieces; or, with `shape`, those of many data side by side.
 
     Add arrays with `update`, and other accumulators with `merge` or ``+``. All of
     it is exact: any cutting of the data, any order, and any tree of merges gives
     the same bits as `sum`, `mean`, `var`, `std`, `sumsq`, `norm` and `rms` of the
     whole. It takes some 1300 bytes whatever it holds, and pickles to fewer, so it
-    serves files larger than memory, processes and clusters.
+    serves files larger than memory, processes and clusters. With `shape` it holds
+    the sums for each position (feature, grid point, group) in some 72 bytes, and
+    all results are arrays of that shape.
 
     Parameters
     ----------
     a : array_like, optional
         What to `update` it with at once.
+    shape : int or tuple of int, optional
+        One state for each position of this shape: () by default, a single one.
     where : array_like of bool, optional
         The elements to include; must broadcast to the shape of `a`.
     workers : int, optional
@@ -103,8 +118,10 @@ cdef class Accumulator:
 
     Attributes
     ----------
-    count : int
+    count : int or ndarray
         How many elements have been added (a complex number is one).
+    shape : tuple of int
+        The shape it was made with.
 
     Notes
     -----
@@ -127,27 +144,50 @@ cdef class Accumulator:
     (1000, 332833500)
     >>> total.rms() == pycrust.rms(np.arange(1000)), total.mean(), total.var()
     (True, 499.5, 83333.25)
+
+    A state for each feature:
+
+    >>> each = pycrust.Accumulator(shape=(3,))
+    >>> each.update([[1.0, 5.0, 0.1], [3.0, 5.0, 0.2]], axis=0)
+    >>> each.update([2.0, 8.0, 0.3])
+    >>> each.mean(), each.count
+    (array([2. , 6. , 0.2]), array([3, 3, 3]))
+    >>> each[1].var()
+    2.0
     """
     cdef pc_accumulator acc
     cdef Kind kind          # the widest of what was added
     cdef tuple beyond       # what of its three sums does not go there: integers; or None
+    cdef States many        # with a shape, in the place of acc: never changed, but replaced by others; else None
 
     def __cinit__(self):
         pc_accumulator_clear(&self.acc, PC_VAR)
 
-    def __init__(self, a=None, /, *, where=True, workers=1):
+    def __init__(self, a=None, /, *, shape=(), where=True, workers=1):
+        shape = shape_of(shape)
+        if shape:
+            self.many = States(shape, state_size(True, False))
         if a is not None:
             self.update(a, where=where, workers=workers)
 
-    def update(self, a, /, *, where=True, workers=1, skipna=False):
+    def update(self, a, /, *, axis=None, labels=None, where=True, workers=1, skipna=False):
         """
         Add all elements of an array.
+
+        With a shape: add those along `axis`, each to the state of its position along the
+        other axes; or with `labels` each to the state that its label names.
 
         Parameters
         ----------
         a : array_like
             Numbers of bool, any integer dtype, float16/32/64 or complex64/128: an array in any layout, which is
             not copied, or nested lists.
+        axis : int or tuple of int, optional
+            With a shape: the axes summed over; those that are left must have this shape. By default the first ones,
+            as many as there are more than in the shape. With `labels`: the axes that have labels, by default the last.
+        labels : array_like of int, optional
+            With a shape: the position along the axis in the place of `axis`, for each element along it. Negative
+            ones leave it out.
         where : array_like of bool, optional
             The elements to include; must broadcast to the shape of `a`.
         workers : int, optional
@@ -159,12 +199,19 @@ cdef class Accumulator:
         Raises
         ------
         TypeError, ValueError
-            As `sumsq` does; the accumulator is left as it was.
+            As `sumsq` does, and for what does not fit the shape; the accumulator is left as it was.
+        IndexError
+            For a label that is too large, with its position.
         """
         cdef pc_accumulator acc
         cdef Accumulators sums
         cdef Kind kind
         cdef Contiguous plain
+        if self.many is not None:
+            self.update_many(a, axis, labels, where, workers, skipna)
+            return
+        if axis is not None or labels is not None:
+            raise TypeError("axis and labels are for Accumulators with a shape: pycrust.Accumulator(shape=...)")
         if where is True and workers is 1 and not skipna and is_contiguous(a, &plain):
             add_contiguous(&plain, &acc, PC_VAR)
             self.add(&acc, kind_of(a), None)
@@ -207,7 +254,58 @@ cdef class Accumulator:
             raise TypeError(f"merge takes an Accumulator, not {type(other).__name__}: pass several one by one, or add "
                             "them with sum(); arrays are added by update()")
         copy = (<Accumulator>other).copy()
-        self.add(&copy.acc, copy.kind, copy.beyond)
+        if self.shape_of_all() != copy.shape_of_all():
+            raise ValueError(f"an Accumulator of shape {copy.shape_of_all()} cannot be merged into one of shape {self.shape_of_all()}")
+        if copy.many is not None:
+            self.add_many(copy.many, copy.kind)
+        else:
+            self.add(&copy.acc, copy.kind, copy.beyond)
+
+    cdef tuple shape_of_all(self):
+        return () if self.many is None else self.many.shape
+
+    cdef int update_many(self, a, axis, labels, where, workers, bint skipna) except -1:
+        cdef States before = self.many, total
+        cdef size_t threads = count_workers(workers), count
+        array, mask = data_of(a, where, skipna)
+        cdef Kind kind = INTEGERS if array.size == 0 and isinstance(a, (list, tuple)) else kind_of(array)
+        if labels is not None:
+            labels = labels_of(labels)
+            if axis is None:
+                axis = None if labels.ndim == array.ndim else -1
+            axes = axes_of(axis, array.ndim)
+            count = before.shape[axes[0]] if axes and axes[0] < len(before.shape) else 0
+            left, _ = placed(array.shape, axes, labels, count, "a")
+        else:
+            axes = tuple(range(array.ndim - len(before.shape))) if axis is None else axes_of(axis, array.ndim)
+            left = tuple(length for k, length in enumerate(array.shape) if k not in axes)
+        if left != before.shape:
+            raise ValueError(f"a has shape {array.shape}, which is {left} {'without the axes' if labels is None else 'with labels along'} "
+                             f"{axes}; this Accumulator has shape {before.shape}")
+        if array.size < 4 * before.c.count:         # the states are copied, and replaced if nobody else was faster
+            total = before.copy(state_size(True, kind == COMPLEX))
+            add_to_states(total, array, mask, labels, axes, skipna, threads)
+            with cython.critical_section(self):
+                if self.many is before:
+                    self.many = total
+                    self.kind = max(self.kind, kind)
+                    return 0
+        total = States(before.shape, state_size(True, kind == COMPLEX))
+        add_to_states(total, array, mask, labels, axes, skipna, threads)
+        self.add_many(total, kind)
+
+    cdef int add_many(self, States other, Kind kind) except -1:
+        cdef States before, total
+        cdef bint done = False
+        while not done:
+            before = self.copy().many
+            total = before.copy(other.c.size)
+            total.merge(other)
+            with cython.critical_section(self):
+                if self.many is before:
+                    self.many = total
+                    self.kind = max(self.kind, kind)
+                    done = True
 
     cdef int add(self, const pc_accumulator *acc, Kind kind, tuple beyond) except -1:
         cdef pc_status status
@@ -226,6 +324,7 @@ cdef class Accumulator:
             copy.acc = self.acc
             copy.kind = self.kind
             copy.beyond = self.beyond
+            copy.many = self.many
         return copy
 
     cdef tuple sums(self):
@@ -258,6 +357,10 @@ cdef class Accumulator:
         cdef Accumulator copy = self.copy()
         cdef Statistic spec = Statistic(statistic, ddof)
         cdef double[2] made
+        if copy.many is not None:
+            exact = (statistic == PC_SUMSQ or statistic == PC_SUM) and copy.kind == INTEGERS
+            return copy.many.results(spec, object if exact else complex if copy.kind == COMPLEX and
+                                     moment_of(statistic) == PC_NUMBERS else float, copy.kind == INTEGERS, (), 1)
         if (statistic == PC_SUMSQ or statistic == PC_SUM) and copy.kind == INTEGERS:
             return copy.integer(moment_of(statistic))
         if copy.kind == COMPLEX and moment_of(statistic) == PC_NUMBERS:
@@ -268,8 +371,34 @@ cdef class Accumulator:
 
     @property
     def count(self):
-        """int: How many elements have been added; a complex number is one."""
-        return self.copy().acc.count
+        """int or ndarray: How many elements have been added; a complex number is one."""
+        cdef Accumulator copy = self.copy()
+        return copy.acc.count if copy.many is None else copy.many.counts()
+
+    @property
+    def shape(self):
+        """tuple of int: The shape it was made with; () for a single state."""
+        return self.copy().shape_of_all()
+
+    def __getitem__(self, key):
+        cdef Accumulator some = self.copy()
+        cdef States many = some.many
+        if many is None:
+            raise TypeError("an Accumulator has items if it has a shape: pycrust.Accumulator(shape=...)")
+        at = np.arange(many.c.count).reshape(many.shape)[key]
+        some.many = None
+        if at.ndim:
+            some.many = many.select(at)
+        else:
+            many.get(at, &some.acc)
+        return some
+
+    def __sizeof__(self):
+        cdef Accumulator copy = self.copy()
+        cdef size_t size = type(self).__basicsize__
+        if copy.many is not None:
+            size += copy.many.c.count * copy.many.c.size + copy.many.c.pool_size * sizeof(pc_accumulator)
+        return size
 
     def sumsq(self):
         """
@@ -366,6 +495,9 @@ cdef class Accumulator:
     cdef dict state(self):
         """What it holds, the same for all that are equal; each sum is integer * 2**exponent, in lowest terms."""
         cdef Accumulator copy = self.copy()
+        if copy.many is not None:
+            states, rest = copy.many.state()
+            return {"version": 2, "shape": copy.many.shape, "kind": _KINDS[copy.kind], "states": states, "rest": rest}
         nonfinite = pc_accumulator_nonfinite(&copy.acc)
         squares, real, imaginary = copy.sums()
         return {
@@ -387,6 +519,7 @@ cdef class Accumulator:
             self.acc = made.acc
             self.kind = made.kind
             self.beyond = made.beyond
+            self.many = made.many
 
     # So that NumPy leaves `array + accumulator` to __radd__, and does not try it element by element.
     __array_ufunc__ = None
@@ -421,17 +554,27 @@ cdef class Accumulator:
 
     def __repr__(self):
         cdef Accumulator copy = self.copy()         # all of one moment
+        if copy.many is not None:
+            return f"Accumulator(shape={copy.many.shape}, count={int(copy.many.counts().sum())})"
         if copy.acc.count == 0:
             return "Accumulator(count=0)"
         return f"Accumulator(count={copy.count}, mean={copy.mean()!r}, std={copy.std()!r})"
 
 
 def _results(accumulators, str name, dtype, ddof):
-    """What each of an array of Accumulators comes to, as an array of that dtype, rounded once; for pycrust.dask."""
+    """
+    What an Accumulator, or each of an array of these, comes to, as an array of that dtype; for pycrust.dask.
+    """
     cdef Statistic spec = Statistic(_RESULTS[name.removeprefix("nan")], ddof, name.startswith("nan"))
     cdef Accumulator one
     cdef bint empty = False
     cdef size_t k
+    if isinstance(accumulators, Accumulator):
+        one = (<Accumulator>accumulators).copy()
+        if one.many is not None:
+            return one.many.results(spec, np.dtype(dtype), one.kind == INTEGERS, (), 1)
+        accumulators = np.empty((), dtype=object)
+        accumulators[()] = one
     values = np.empty(accumulators.shape, dtype=dtype)
     cdef bint floats = values.dtype.kind in "fc"
     if floats:
@@ -463,11 +606,56 @@ _SPECIAL = ("inf", "-inf", "nan", "infj", "-infj", "nanj")
 _RESULTS = {name: result for result, name in _NAMES.items()}
 
 
-cdef tuple lowest_terms(tuple number):
-    """integer * 2**exponent with an odd integer, or exponent 0."""
-    integer, exponent = number
-    zeros = min(-exponent, (integer & -integer).bit_length() - 1) if integer else -exponent
-    return integer >> zeros, exponent + zeros
+cdef tuple shape_of(shape):
+    """shape= as a tuple."""
+    try:
+        lengths = tuple(index(length) for length in (shape if isinstance(shape, (tuple, list)) else (shape,)))
+    except TypeError:
+        raise TypeError(f"shape must be an integer or a tuple of integers, not {shape!r}") from None
+    if min(lengths, default=0) < 0:
+        raise ValueError(f"shape must not be negative, but is {shape!r}")
+    if len(lengths) > PC_MAX_AXES:
+        raise ValueError(f"shape has {len(lengths)} axes: NumPy knows {PC_MAX_AXES}")
+    return lengths
+
+
+cdef int add_to_states(States states, array, mask, labels, tuple axes, bint skipna, size_t workers) except -1:
+    """Half done after an exception."""
+    cdef pc_accumulator acc
+    cdef size_t k
+    if array.dtype != object:
+        if labels is None:
+            states.add_along(array, mask, axes, skipna, workers)
+        else:
+            states.add_labelled(array, mask, labels, axes, states.shape[axes[0]], skipna, workers)
+        return 0
+    if labels is not None:
+        raise TypeError("labels are for numbers of NumPy's dtypes, not for Python ints beyond 64 bits")
+    if max(map(int.bit_length, array.reshape(-1)), default=0) > LARGEST_BITS:
+        raise OverflowError(f"an Accumulator with a shape takes integers up to 2**{LARGEST_BITS}; one without takes any")
+    for k, (squares, numbers, count) in enumerate(zip(*(np.reshape(each, -1) for each in sums_of_ints(array, mask, axes)))):
+        pc_accumulator_clear(&acc, PC_VAR)
+        acc.count = int(count)
+        import_int(&acc, PC_SQUARES, int(squares), 0)
+        import_int(&acc, PC_NUMBERS, int(numbers), 0)
+        states.add(k, &acc)
+
+
+cdef Accumulator accumulator_of_many(state):
+    """An Accumulator with a shape from its state."""
+    cdef Accumulator made = Accumulator()
+    shape, kind, data, rest = state["shape"], state["kind"], state["states"], state["rest"]
+    if not (type(shape) is tuple and 0 < len(shape) <= PC_MAX_AXES
+            and all(type(length) is int and 0 <= length < 2**48 for length in shape)):
+        raise ValueError("its shape is not one")
+    if not (type(kind) is str and kind in _KINDS):
+        raise ValueError(f"numbers cannot be {short_repr(kind)}")
+    if type(rest) is not tuple or not all(type(sums) is tuple and len(sums) == 3 for sums in rest):
+        raise ValueError("its sums are not three for each state")
+    rest = tuple(tuple(pair_of(each) for each in sums) for sums in rest)
+    made.many = states_of(shape, kind == "complex", kind == "int", data, rest)
+    made.kind = <Kind><int>_KINDS.index(kind)
+    return made
 
 
 cdef tuple pair_of(number):
@@ -487,8 +675,10 @@ cdef Accumulator accumulator_of(state):
     cdef Accumulator made = Accumulator()
     cdef pc_moment moment
     try:
-        if type(state["version"]) is not int or state["version"] != 1:
-            raise ValueError(f"it is of version {short_repr(state['version'])}, and this pycrust knows version 1 alone")
+        if type(state["version"]) is not int or state["version"] not in (1, 2):
+            raise ValueError(f"it is of version {short_repr(state['version'])}, and this pycrust knows versions 1 and 2")
+        if state["version"] == 2:
+            return accumulator_of_many(state)
         count, kind, nonfinite = state["count"], state["kind"], state["special"]
         sums = tuple(pair_of(state[key]) for key in ("sumsq", "sum", "sumj"))
         (squares, exponent), _, (imaginary, _) = sums

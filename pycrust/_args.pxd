@@ -3,7 +3,9 @@ from pycrust.csrc cimport pc_statistic
 
 cdef int type_of(int number, int *components) noexcept
 cdef object array_of(a, str name)
-cdef tuple data_of(a, where, bint skip_missing)
+cdef tuple array_and_missing(a, str name)
+cdef object numbers_of(array)
+cdef tuple data_of(a, where, bint skip_missing, str name=*)
 cdef bint is_integer(array)
 cdef bint is_exact(array, pc_statistic statistic)
 cdef tuple axes_of(axis, int ndim)

@@ -212,9 +212,9 @@ cdef object list_of_floats(array):
         return np.empty(0, wide)
 
 
-cdef tuple data_of(a, where, bint skip_missing):
+cdef tuple data_of(a, where, bint skip_missing, str name="a"):
     """The input as an ndarray of a dtype that we take, and as mask_of gives it what of it to include: nothing missing."""
-    array, missing = array_and_missing(a, "a")
+    array, missing = array_and_missing(a, name)
     if where is not True and not cnp.PyArray_CheckExact(a):
         refuse_other_dims(a, where)
     if missing is None:
@@ -224,7 +224,7 @@ cdef tuple data_of(a, where, bint skip_missing):
     if skip_missing:
         mask = ~missing.at if mask is None else mask & ~missing.at
     elif mask is None or np.any(missing.at & mask):
-        raise missing.error("a")
+        raise missing.error(name)
     return numbers_of(array), mask
 
 

@@ -29,6 +29,7 @@ from pycrust.csrc cimport (
     pc_output_spec,
     pc_round_words,
     pc_status,
+    pc_type,
 )
 
 import numpy as np
@@ -113,6 +114,13 @@ cdef pc_status import_int(pc_accumulator *acc, pc_moment moment, integer, int ex
                                  integer < 0)
 
 
+cdef tuple lowest_terms(tuple number):
+    """integer * 2**exponent with an odd integer, or exponent 0."""
+    integer, exponent = number
+    zeros = min(-exponent, (integer & -integer).bit_length() - 1) if integer else -exponent
+    return integer >> zeros, exponent + zeros
+
+
 cdef str shown_int(integer):
     """For messages: Python refuses to write more digits than sys.set_int_max_str_digits allows."""
     try:
@@ -165,6 +173,12 @@ cdef pc_status write_exact(const pc_output_spec *spec, tuple ddof, count, tuple 
         nothing.count = 1
         pc_accumulator_round(&nothing, &one, out)
         return PC_EMPTY if divisor == 0 else PC_OK
+    write_quotient(integer, exponent, divisor, root, spec.type, out)
+    return PC_OK
+
+
+cdef int write_quotient(integer, exponent, divisor, bint root, pc_type type, char *out) except -1:
+    """The float nearest to integer * 2**exponent / divisor, or to its root; divisor > 0."""
     # More bits than any float has, and one that says whether there was a rest.
     size = abs(integer)
     shift = 132 + divisor.bit_length() - size.bit_length()
@@ -175,5 +189,5 @@ cdef pc_status write_exact(const pc_output_spec *spec, tuple ddof, count, tuple 
         rest = rest or size & (1 << -shift) - 1
     words = words_of(quotient << 1 | (rest != 0))
     pc_round_words(<const uint64_t *>cnp.PyArray_DATA(words), <size_t>len(words), min(exponent - shift - 1, BEYOND),
-                   integer < 0, root, spec.type, out)
-    return PC_OK
+                   integer < 0, root, type, out)
+    return 0

@@ -4,6 +4,16 @@ from libc.stdint cimport uint64_t
 from pycrust.csrc cimport pc_accumulator, pc_array, pc_moment, pc_output_spec, pc_statistic, pc_status, pc_tile_sum, pc_type
 
 
+cdef enum:
+    # Below this many elements a call takes so little time that releasing the
+    # GIL and taking it back (some 40 ns) would cost more than it gives.
+    RELEASE_GIL_FROM = 4096
+    # A piece of a long job: milliseconds, some tens of them where elements lie worst.
+    CHUNK = 1 << 19
+    # A piece worth handing to another thread.
+    SMALLEST_CHUNK = 1 << 16
+
+
 cdef class Statistic:
     cdef pc_output_spec c
     cdef tuple ddof             # (integer, bits): integer / 2**bits, which C may not take
@@ -62,6 +72,7 @@ cdef struct Contiguous:
     const char *data
 
 
+cdef pc_output_spec default_spec(pc_statistic statistic) noexcept
 cdef object one_ddof(ddof, correction)
 cdef bint is_spread(pc_statistic statistic) noexcept
 cdef int warn_empty(pc_statistic statistic, bint skip_nan) except -1
@@ -71,5 +82,8 @@ cdef void add_contiguous(const Contiguous *plain, pc_accumulator *acc, pc_statis
 cdef Accumulators add_all(array, mask, size_t workers, bint skip_nan)
 cdef tuple sums_of_ints(array, mask, tuple axes)
 cdef object checked_int(total, dtype, position, pc_statistic statistic)
+cdef int reduce_into(values, array, mask, tuple axes, size_t workers, Statistic spec, other=*,
+                     bint conjugate=*) except -1
+cdef int raise_too_large(position, total, dtype, pc_statistic statistic) except -1
 cdef object reduction(a, axis, dtype, out, bint keepdims, where, workers, pc_statistic statistic, ddof=*, correction=*,
                       bint skip_nan=*)

@@ -16,6 +16,8 @@ from pycrust._args cimport axes_of, check_out, data_of, dtype_of, is_exact, is_i
 from pycrust._bigint cimport exact_int, exact_moment, shown_int, write_exact
 from pycrust._threads cimport count_workers, run_pieces
 from pycrust.csrc cimport (
+    PC_AVERAGE,
+    PC_DOT,
     PC_EMPTY,
     PC_FLOAT64,
     PC_IMAGINARY,
@@ -23,6 +25,7 @@ from pycrust.csrc cimport (
     PC_MEAN,
     PC_MIN_SUMS,
     PC_NORM,
+    PC_NO_WEIGHT,
     PC_NUMBERS,
     PC_OK,
     PC_RMS,
@@ -72,13 +75,6 @@ import_core()
 
 
 cdef enum:
-    # Below this many elements a call takes so little time that releasing the
-    # GIL and taking it back (some 40 ns) would cost more than it gives.
-    RELEASE_GIL_FROM = 4096
-    # A piece of a long job: milliseconds, some tens of them where elements lie worst.
-    CHUNK = 1 << 19
-    # A piece worth handing to another thread.
-    SMALLEST_CHUNK = 1 << 16
     # What a position costs beside its elements, in elements.
     OUTPUT_COST = 32
     # So many outputs side by side are still as fast as a whole tile.
@@ -90,7 +86,7 @@ cdef enum:
 # ---- what is asked for ------------------------------------------------------
 
 _NAMES = {PC_SUMSQ: "sumsq", PC_NORM: "norm", PC_RMS: "rms", PC_SUM: "sum", PC_MEAN: "mean", PC_VAR: "var",
-          PC_STD: "std"}
+          PC_STD: "std", PC_DOT: "dot", PC_AVERAGE: "average"}
 
 
 cdef pc_output_spec default_spec(pc_statistic statistic) noexcept:
@@ -217,15 +213,16 @@ cdef int add_piece(void *job, size_t piece, size_t worker) noexcept nogil:
 
 cdef class Plan:
     """
-    A reduction, cut into pieces that any thread may take.
+    A reduction of an array, or of the products of two, cut into pieces that any thread may take.
 
     Many positions: each piece is a range of them, and C writes the results.
     Few positions of many elements: each piece is a part of the elements, from
     anywhere among the reduced axes, and gives sums to be merged.
     """
 
-    def __init__(self, array, mask, tuple axes, out, Statistic spec not None, size_t workers):
-        """Sum over `axes`; `out` is contiguous, with the shape of the other axes."""
+    def __init__(self, array, mask, tuple axes, out, Statistic spec not None, size_t workers, other=None,
+                 bint conjugate=False):
+        """Sum over `axes`; `out` is contiguous, with the shape of the other axes. `other` is of one shape with `array`."""
         cdef int k, components, ndim = cnp.PyArray_NDIM(array), position = 0
         cdef pc_axis axis
         cdef PlanState *s = &self.state
@@ -234,7 +231,7 @@ cdef class Plan:
                 raise ValueError(f"axes {axes} are not ascending ones of {ndim}")
             position = k + 1
         position = 0
-        self.keepalive = (array, mask, out)
+        self.keepalive = (array, mask, out, other)
         self.spec = spec
         self.workers = workers
         s.array.type = <pc_type>type_of(cnp.PyArray_TYPE(array), &components)
@@ -244,6 +241,14 @@ cdef class Plan:
         s.array.data = <const char *>cnp.PyArray_DATA(array)
         if mask is not None:
             s.array.mask = <const char *>cnp.PyArray_DATA(mask)
+        if other is not None:
+            if other.shape != array.shape:
+                raise ValueError(f"shapes {array.shape} and {other.shape} are not one")
+            s.array.other.type = <pc_type>type_of(cnp.PyArray_TYPE(other), &components)
+            s.array.other.components = components
+            s.array.other.swapped = not other.dtype.isnative
+            s.array.other.data = <const char *>cnp.PyArray_DATA(other)
+            s.array.other.conjugate = conjugate
         s.array.kept = ndim - <int>len(axes)
         s.array.reduced = <int>len(axes)
         s.array.repeat = 1
@@ -251,6 +256,7 @@ cdef class Plan:
             axis.length = <size_t>cnp.PyArray_DIM(array, k)
             axis.stride = cnp.PyArray_STRIDE(array, k)
             axis.mask_stride = 0 if mask is None else cnp.PyArray_STRIDE(mask, k)
+            axis.other_stride = 0 if other is None else cnp.PyArray_STRIDE(other, k)
             axis.out_stride = 0 if position >= s.array.kept else cnp.PyArray_STRIDE(out, position)
             s.array.axis[position] = axis
             position += 1
@@ -462,14 +468,15 @@ cdef Accumulators add_all(array, mask, size_t workers, bint skip_nan):
 
 # ---- along axes -------------------------------------------------------------
 
-cdef int reduce_into(values, array, mask, tuple axes, size_t workers, Statistic spec) except -1:
+cdef int reduce_into(values, array, mask, tuple axes, size_t workers, Statistic spec, other=None,
+                     bint conjugate=False) except -1:
     """Write the results to values; the place where a C status becomes an exception."""
     cdef Plan job
     cdef pc_status status
     if array.dtype == object:
-        status = reduce_ints_into(values, array, mask, axes, spec)
+        status = reduce_ints_into(values, array, mask, axes, spec)      # of two arrays: their product
     else:
-        job = Plan(array, mask, axes, values, spec, workers)
+        job = Plan(array, mask, axes, values, spec, workers, other, conjugate)
         status = job.run()
     if status == PC_EMPTY:
         warn_empty(spec.c.statistic, spec.skip_nan)
@@ -479,6 +486,8 @@ cdef int reduce_into(values, array, mask, tuple axes, size_t workers, Statistic 
         offset, total = job.too_large
         position = np.unravel_index(offset // values.itemsize, values.shape)
         raise_too_large(position, total, values.dtype, spec.c.statistic)
+    elif status == PC_NO_WEIGHT:
+        raise ZeroDivisionError("the weights sum up to zero, so there is no average")
     elif status != PC_OK:
         raise SystemError(f"pycrust: unknown C status {<int>status}")
 
@@ -500,11 +509,12 @@ cdef pc_status reduce_ints_into(values, array, mask, tuple axes, Statistic spec)
     if floats:
         spec.set_dtype(values.dtype)
     squares, numbers, counts = sums_of_ints(array, mask, axes)
-    totals = numbers if moment_of(spec.c.statistic) == PC_NUMBERS else squares
+    totals = squares if spec.c.statistic == PC_SUMSQ else numbers
     for k, position in enumerate(np.ndindex(values.shape)):
         if floats:
             done = write_exact(&spec.c, spec.ddof, counts[position],
-                               ((squares[position], 0), (numbers[position], 0), (0, 0)), 0,
+                               ((totals[position] if <int>spec.c.statistic == PC_DOT else squares[position], 0),
+                                (numbers[position], 0), (0, 0)), 0,
                                <char *>cnp.PyArray_DATA(values) + k * <size_t>values.itemsize)
             status = status if done == PC_OK else done
         else:
@@ -520,11 +530,14 @@ cdef object checked_int(total, dtype, position, pc_statistic statistic):
 
 
 cdef int raise_too_large(position, total, dtype, pc_statistic statistic) except -1:
-    position = tuple(int(k) for k in position)
+    """`position`: along the axes kept; or in words."""
+    if type(position) is not str:
+        position = tuple(int(k) for k in position)
+        position = f"at {position} along the axes kept " if position else ""
     wider = "dtype=np.uint64, " if dtype == np.int64 and 0 <= total < 2**64 else ""
     raise OverflowError(
-        f"the sum {'of squares ' if statistic == PC_SUMSQ else ''}"
-        f"{f'at {position} along the axes kept ' if position else ''}is {shown_int(total)}, which does not fit {dtype}; "
+        f"the sum {'of squares ' if statistic == PC_SUMSQ else 'of products ' if <int>statistic == PC_DOT else ''}"
+        f"{position}is {shown_int(total)}, which does not fit {dtype}; "
         f"use {wider}dtype=object (exact) or dtype=np.float64 (rounded)"
     )
 

@@ -2,7 +2,7 @@
 # import_core() before all else.
 
 from libc.stddef cimport ptrdiff_t
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint16_t, uint32_t, uint64_t
 
 from pycrust.types cimport *
 
@@ -15,6 +15,11 @@ cdef extern from "core.h" nogil:
         PC_ABSENT_LEVEL
         PC_OUT_OF_RANGE
         PC_INCONCLUSIVE
+        PC_NO_WEIGHT
+        PC_DOT
+        PC_AVERAGE
+        PC_NO_ROOM
+        PC_NO_LABEL
 
     const char *const *pc_simd_names
     int pc_simd_usable(const char *name) noexcept
@@ -52,8 +57,15 @@ cdef extern from "core.h" nogil:
         PC_NUMBERS
         PC_IMAGINARY
 
+    ctypedef struct pc_window:
+        uint64_t error_bound
+        uint32_t flags
+        int32_t exponent
+
     ctypedef struct pc_accumulator:
         uint64_t count
+        uint32_t flags
+        pc_window windows[3]
 
     void pc_accumulator_clear(pc_accumulator *acc, pc_statistic statistic) noexcept
     void pc_accumulator_clear_bounded(pc_accumulator *acc, pc_statistic statistic) noexcept
@@ -87,6 +99,14 @@ cdef extern from "core.h" nogil:
         ptrdiff_t stride
         ptrdiff_t mask_stride
         ptrdiff_t out_stride
+        ptrdiff_t other_stride
+
+    ctypedef struct pc_other:
+        pc_type type
+        int components
+        int swapped
+        const char *data
+        int conjugate
 
     ctypedef struct pc_array:
         pc_type type
@@ -98,6 +118,7 @@ cdef extern from "core.h" nogil:
         int kept
         int reduced
         uint64_t repeat
+        pc_other other
         pc_axis axis[PC_MAX_AXES]
 
     void pc_array_arrange(pc_array *array) noexcept
@@ -113,7 +134,89 @@ cdef extern from "core.h" nogil:
     void pc_add_tile(const pc_array *array, size_t first, size_t count, size_t start, size_t stop,
                       pc_tile_sum *sums) noexcept
     pc_status pc_write_tile(const pc_tile_sum *sums, size_t count, const pc_output_spec *spec, char *out) noexcept
+    ctypedef struct pc_vector:
+        pc_type type
+        int components
+        int swapped
+        const char *data
+        ptrdiff_t stride
+
+    ctypedef struct pc_vector_pair:
+        const pc_vector *x
+        const pc_vector *y
+
+    void pc_add_vector_pairs(const pc_vector_pair *pairs, size_t count, size_t vectors, size_t start, size_t stop,
+                             pc_tile_sum *sums) noexcept
     pc_status pc_reduce(const pc_array *array, size_t first, size_t last, const pc_output_spec *spec,
                         char *out, pc_tile_sum *sums) noexcept
     pc_status pc_reduce_contiguous(pc_type type, int components, const char *data, size_t count,
                                    int skip_nan, const pc_output_spec *spec, pc_tile_sum *sum, char *out) noexcept
+
+    ctypedef struct pc_moving:
+        pc_array array
+        size_t window
+        size_t min_count
+        pc_output_spec spec
+        char *out
+
+    ctypedef struct pc_move_state:
+        pass
+
+    size_t pc_move_state_size() noexcept
+    void pc_move(const pc_moving *moving, size_t row, size_t rows, size_t first, size_t last,
+                 pc_move_state *states) noexcept
+    size_t pc_cumulate(const pc_moving *moving, size_t row, size_t first, size_t last, pc_u128 *sum) noexcept
+
+    ctypedef struct pc_state:
+        uint64_t count
+        int16_t exponent
+        uint16_t flags
+        uint32_t pool
+        uint64_t[3] numbers
+        uint64_t[4] squares
+        uint64_t[3] imaginary
+
+    enum:
+        PC_STATE_NUMBERS
+        PC_STATE_BOTH
+        PC_STATE_COMPLEX
+
+    ctypedef struct pc_states:
+        char *at
+        size_t size
+        size_t count
+        pc_accumulator *pool
+        size_t pool_used
+        size_t pool_size
+
+    pc_status pc_states_add(pc_states *states, size_t index, const pc_accumulator *acc) noexcept
+    pc_status pc_states_add_tile(pc_states *states, const pc_tile_sum *sums, size_t count, size_t *done) noexcept
+    pc_status pc_states_merge(pc_states *states, const pc_states *other, size_t *done) noexcept
+    void pc_states_get(const pc_states *states, size_t index, pc_accumulator *acc) noexcept
+    void pc_states_reduce(pc_states *states) noexcept
+    pc_status pc_states_round(const pc_states *states, size_t first, size_t last, const pc_output_spec *spec,
+                              char *out, size_t *done) noexcept
+
+    ctypedef struct pc_label_axis:
+        size_t length
+        ptrdiff_t stride
+        ptrdiff_t mask_stride
+        ptrdiff_t label_stride
+        size_t step
+
+    ctypedef struct pc_labelled:
+        pc_type type
+        int components
+        int swapped
+        int skip_nan
+        const char *data
+        const char *mask
+        pc_type label_type
+        int labels_swapped
+        const char *labels
+        size_t label_count
+        size_t label_step
+        int axes
+        pc_label_axis[PC_MAX_AXES] axis
+
+    pc_status pc_states_add_labelled(pc_states *states, const pc_labelled *array, size_t *done, size_t stop) noexcept

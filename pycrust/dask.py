@@ -1,15 +1,17 @@
 """
 The data family over dask arrays: lazy, along any axes, the same bits for every chunking.
 
-Each chunk gives an `~pycrust.Accumulator` for every position that is kept; the
-accumulators are merged along a tree, exactly, and rounded once at its end. So the
+Each chunk gives an `~pycrust.Accumulator` with a state for every position that is kept;
+these are merged along a tree, exactly, and rounded once at its end. So the
 result is that of `pycrust.sum`, `mean`, `var` and the others on the whole array on
 one machine, to the last bit. Nothing is computed until it is asked for.
 """
 
+import builtins
 import inspect
+import operator
 import warnings
-from functools import partial
+from functools import partial, reduce
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, SupportsIndex, TypeAlias
 
 import numpy as np
@@ -22,19 +24,44 @@ from pycrust._containers import refuse_other_dims
 try:
     import dask.array as da
     from dask.array.utils import validate_axis
+    from dask.delayed import delayed
 except ImportError as error:
     raise ImportError("pycrust.dask needs dask: pip install 'dask[array]'") from error
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     _Axis: TypeAlias = SupportsIndex | tuple[SupportsIndex, ...] | None
     _Figure: TypeAlias = Literal[
         "sumsq", "norm", "rms", "sum", "mean", "var", "std", "nansum", "nanmean", "nanvar", "nanstd"
     ]
     _Ddof: TypeAlias = float | None
     _Block: TypeAlias = npt.NDArray[Any]
-    _Parts: TypeAlias = npt.NDArray[Any]  # of Accumulators
+    # The exact sums of a chunk at each position kept; of Python ints: an array of single Accumulators.
+    _Parts: TypeAlias = pycrust.Accumulator | npt.NDArray[Any]
 
-__all__ = ["mean", "nanmean", "nanstd", "nansum", "nanvar", "norm", "rms", "std", "sum", "sumsq", "var"]
+__all__ = [
+    "average",
+    "corrcoef",
+    "cov",
+    "dot",
+    "mean",
+    "move_mean",
+    "move_std",
+    "move_sum",
+    "move_var",
+    "nanmean",
+    "nanstd",
+    "nansum",
+    "nanvar",
+    "norm",
+    "rms",
+    "std",
+    "sum",
+    "sumsq",
+    "var",
+    "vecdot",
+]
 
 
 # ---- the functions ----------------------------------------------------------
@@ -71,8 +98,8 @@ TypeError, ValueError, numpy.exceptions.AxisError
 Notes
 -----
 If every reduced axis lies in one chunk, each chunk costs one call. Else every
-chunk gives an accumulator of some 1300 bytes for every position kept: if there
-are millions of these, ``a.rechunk({{axis: -1}})`` first.
+chunk gives some 72 bytes for every position kept, and 1300 more where numbers
+differ by more than 2**60 in size.
 
 Examples
 --------
@@ -246,6 +273,311 @@ nanstd: _Spread = _function(
     ">>> a = da.from_array(np.array([2.0, np.nan, 4.0]), chunks=2)\n>>> float(pycrust.dask.nanstd(a).compute())\n1.0",
 )
 
+# ---- two arrays: a PairAccumulator for every result of a chunk --------------
+
+
+def dot(a: Any, b: Any) -> da.Array:
+    """
+    Sum of the products of two vectors, lazily: exact or correctly rounded.
+
+    Parameters
+    ----------
+    a, b : dask array
+        Two vectors of one length, of real numbers. Other arrays are taken as one chunk.
+
+    Returns
+    -------
+    dask array
+        What `pycrust.dot` gives for the whole vectors, to the last bit, whatever the chunks; of integers an
+        array of dtype object around a Python int.
+
+    Raises
+    ------
+    TypeError, ValueError
+        At once, as `pycrust.dot` does.
+
+    Examples
+    --------
+    >>> import dask.array as da, numpy as np, pycrust.dask
+    >>> a = da.from_array(np.array([1e20, 1.0, -1e20]), chunks=1)
+    >>> float(pycrust.dask.dot(a, da.from_array(np.array([3.0, 0.1, 3.0]), chunks=2)).compute())
+    0.1
+    """
+    a, b = _reals(a, "a"), _reals(b, "b")
+    pycrust.dot(np.empty((0,) * a.ndim), np.empty((0,) * b.ndim))
+    if a.shape != b.shape:
+        raise ValueError(f"a and b have lengths {a.shape[0]} and {b.shape[0]}: not aligned")
+    exact = a.dtype.kind in "biu" and b.dtype.kind in "biu"
+    return _of_pairs("dot", a, b, (0,), np.dtype(object if exact else float), False)
+
+
+def vecdot(x1: Any, x2: Any, axis: SupportsIndex = -1) -> da.Array:
+    """
+    Sums of the products of two arrays along an axis, lazily: exact or correctly rounded.
+
+    Parameters
+    ----------
+    x1, x2 : dask array
+        Real numbers, in shapes that broadcast, apart from the axis. Other arrays are taken as one chunk.
+    axis : int, optional
+        The axis of both to sum over, the last by default.
+
+    Returns
+    -------
+    dask array
+        What `pycrust.vecdot` gives for the whole arrays, to the last bit, whatever the chunks.
+
+    Raises
+    ------
+    TypeError, ValueError, numpy.exceptions.AxisError
+        At once, as `pycrust.vecdot` does.
+    OverflowError
+        When computed, if a sum does not fit its dtype.
+
+    Examples
+    --------
+    >>> import dask.array as da, pycrust.dask
+    >>> x = da.arange(6, chunks=4).reshape(2, 3)
+    >>> pycrust.dask.vecdot(x, x).compute()
+    array([ 5, 50])
+    """
+    x1, x2 = _reals(x1, "x1"), _reals(x2, "x2")
+    made = pycrust.vecdot(np.empty((1,) * x1.ndim, x1.dtype), np.empty((1,) * x2.ndim, x2.dtype), axis).dtype
+    x, y = (da.moveaxis(each, axis, -1) for each in (x1, x2))
+    if x.shape[-1] != y.shape[-1]:
+        raise ValueError(f"x1 has shape {x1.shape} and x2 {x2.shape}: they differ along axis {axis}")
+    x, y = da.broadcast_arrays(x, y)
+    return _of_pairs("dot", x, y, (x.ndim - 1,), made, False)
+
+
+def average(a: Any, axis: "_Axis" = None, weights: Any = None, *, keepdims: bool = False) -> da.Array:
+    """
+    Weighted mean of a dask array, lazily: correctly rounded.
+
+    Parameters
+    ----------
+    a : dask array
+        Real numbers. Other arrays are taken as one chunk.
+    axis : int or tuple of int, optional
+        The axes to average over; all of them by default.
+    weights : dask array, optional
+        Real numbers in the shape of `a`, or along one axis of it; ones by default.
+    keepdims : bool, optional
+        Leave the axes reduced in the result, with length one.
+
+    Returns
+    -------
+    dask array
+        What `pycrust.average` gives for the whole array, to the last bit, whatever the chunks.
+
+    Raises
+    ------
+    TypeError, ValueError, numpy.exceptions.AxisError
+        At once, as `pycrust.average` does.
+    ZeroDivisionError
+        When computed, if weights sum up to zero.
+
+    Examples
+    --------
+    >>> import dask.array as da, pycrust.dask
+    >>> float(pycrust.dask.average(da.arange(4, chunks=2), weights=da.arange(4, chunks=3)).compute())
+    2.3333333333333335
+    """
+    if weights is None:
+        return mean(a, axis, keepdims=keepdims)
+    a, weights = _reals(a, "a"), _reals(weights, "weights")
+    axes: Any = validate_axis(tuple(range(a.ndim)) if axis is None else axis, a.ndim)
+    axes = axes if isinstance(axes, tuple) else (axes,)
+    if weights.shape != a.shape:
+        if axis is None:
+            raise TypeError(f"weights have shape {weights.shape} and a {a.shape}: axis must say where they lie")
+        if len(axes) != 1 or weights.shape != (a.shape[axes[0]],):
+            raise ValueError(f"weights have shape {weights.shape}, which is not that of a {a.shape} along axis {axis}")
+        weights = da.broadcast_to(weights.reshape(-1, *(1,) * (a.ndim - 1 - axes[0])), a.shape)
+    return _of_pairs("average", a, weights, axes, np.dtype(float), keepdims)
+
+
+def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None) -> da.Array:
+    """
+    Covariance matrix, lazily: correctly rounded.
+
+    Parameters
+    ----------
+    m : dask array
+        Real numbers: a variable, or variables and observations of them, the latter in any chunks.
+    y : dask array, optional
+        More variables, with as many observations.
+    rowvar : bool, optional
+        Each row is a variable: True by default; else each column.
+    bias : bool, optional
+        Divide by the number of observations, not by one less.
+    ddof : int, optional
+        Divide by the number of observations minus this.
+
+    Returns
+    -------
+    dask array
+        What `pycrust.cov` gives for the whole arrays, to the last bit, whatever the chunks.
+
+    Raises
+    ------
+    TypeError, ValueError
+        At once, as `pycrust.cov` does.
+
+    Examples
+    --------
+    >>> import dask.array as da, pycrust.dask
+    >>> float(pycrust.dask.cov(da.arange(10, chunks=3)).compute())
+    9.166666666666666
+    """
+    if ddof is not None and ddof != int(ddof):
+        raise ValueError("ddof must be integer")
+    return _square(m, y, rowvar, partial(_covariance, ddof=int(ddof) if ddof is not None else 0 if bias else 1))
+
+
+def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> da.Array:
+    """
+    Pearson's correlation coefficients, lazily: correctly rounded.
+
+    Parameters
+    ----------
+    x : dask array
+        Real numbers: variables, as for `cov`.
+    y : dask array, optional
+        More variables, with as many observations.
+    rowvar : bool, optional
+        Each row is a variable: True by default; else each column.
+
+    Returns
+    -------
+    dask array
+        What `pycrust.corrcoef` gives for the whole arrays, to the last bit, whatever the chunks.
+
+    Raises
+    ------
+    TypeError, ValueError
+        At once, as `pycrust.corrcoef` does.
+
+    Examples
+    --------
+    >>> import dask.array as da, pycrust.dask
+    >>> x = da.arange(10, chunks=3)
+    >>> pycrust.dask.corrcoef(x, -0.5 * x).compute()
+    array([[ 1., -1.],
+           [-1.,  1.]])
+    """
+    return _square(x, y, rowvar, pycrust.PairAccumulator.corr)
+
+
+def _reals(a: Any, name: str) -> da.Array:
+    made: da.Array = da.asanyarray(a)
+    if made.dtype.kind == "c":
+        raise TypeError(f"{name} is complex: pass its real and its imaginary part one by one")
+    pycrust.sumsq(made._meta)  # refuses what is not a number
+    return made
+
+
+def _covariance(pairs: pycrust.PairAccumulator, ddof: int) -> float:
+    return pairs.cov(ddof)
+
+
+def _of_pairs(
+    figure: str, x: da.Array, y: da.Array, axes: tuple[int, ...], made: np.dtype[Any], keepdims: bool
+) -> da.Array:
+    """A figure of the pairs at each position that is kept; both arrays have one shape."""
+    every = tuple(range(x.ndim))
+    parts = da.blockwise(
+        partial(_accumulate_pairs, axes=axes),
+        every,
+        x,
+        every,
+        y,
+        every,
+        adjust_chunks=dict.fromkeys(axes, 1),
+        dtype=object,
+        meta=np.empty((0,) * x.ndim, object),
+        token=figure,
+    )
+    result: da.Array = da.reduction(
+        parts,
+        chunk=_as_they_are,
+        combine=_merge_pairs,
+        aggregate=partial(_round_pairs, figure=figure, made=made),
+        axis=axes,
+        keepdims=keepdims,
+        dtype=made,
+        name=figure,
+        meta=np.empty((0,) * (x.ndim if keepdims else x.ndim - len(axes)), made),
+    )
+    return result
+
+
+def _accumulate_pairs(x: "_Block", y: "_Block", axes: tuple[int, ...]) -> "npt.NDArray[Any]":
+    kept = tuple(k for k in range(x.ndim) if k not in axes)
+    x, y = (np.transpose(each, kept + axes) for each in (x, y))
+    parts = np.empty(x.shape[: len(kept)], object)
+    for position in np.ndindex(parts.shape):
+        parts[position] = pycrust.PairAccumulator(x[position], y[position])
+    return np.expand_dims(parts, axes)
+
+
+def _merge_pairs(parts: "npt.NDArray[Any]", axis: tuple[int, ...], keepdims: bool) -> "npt.NDArray[Any]":
+    """The accumulators added along the axes."""
+    merged = np.asarray(np.sum(parts, axis=axis, keepdims=True), dtype=object)  # one + after another
+    return merged if keepdims else merged.squeeze(axis)
+
+
+def _round_pairs(
+    parts: "npt.NDArray[Any]", axis: tuple[int, ...], keepdims: bool, *, figure: str, made: np.dtype[Any]
+) -> Any:
+    parts = _merge_pairs(parts, axis, keepdims)
+    values = np.empty(parts.shape, made)
+    for position in np.ndindex(parts.shape):
+        value = getattr(parts[position], figure)()
+        if made.kind in "iu" and not np.iinfo(made).min <= value <= np.iinfo(made).max:
+            raise OverflowError(
+                f"the sum of products at {position} is {value}, which does not fit {made}; "
+                "pass one of the arrays as floats: their products are summed exactly, and rounded once"
+            )
+        values[position] = value
+    return _block(values, made)
+
+
+def _square(m: Any, y: Any, rowvar: bool, figure: Any) -> da.Array:
+    """The matrix of a figure of all pairs of variables."""
+    arrays = [_reals(each, name) for each, name in ((m, "m"), (y, "y")) if each is not None]
+    for array in arrays:
+        if array.ndim > 2:
+            raise ValueError(f"an array has {array.ndim} dimensions, more than 2")
+    arrays = [array[None, :] if array.ndim < 2 else array if rowvar else array.T for array in arrays]
+    if len({array.shape[1] for array in arrays}) > 1:
+        raise ValueError(f"there are {arrays[0].shape[1]} observations of m, but {arrays[1].shape[1]} of y")
+    arrays = [array.rechunk({0: -1, 1: arrays[0].chunks[1]}) for array in arrays]
+    size = int(np.sum([array.shape[0] for array in arrays]))
+    blocks = [delayed(_cross)(list(some)) for some in zip(*(each.to_delayed()[0] for each in arrays), strict=True)]
+    while len(blocks) > 1:
+        blocks = [delayed(_add)(blocks[k : k + 8]) for k in range(0, len(blocks), 8)]
+    made = delayed(partial(_fill, figure=figure, size=size))(blocks[0] if blocks else {})
+    matrix: da.Array = da.from_delayed(made, (size, size), dtype=float)
+    return matrix[0, 0] if size == 1 else matrix
+
+
+def _cross(blocks: list["_Block"]) -> dict[tuple[int, int], pycrust.PairAccumulator]:
+    rows = [row for block in blocks for row in block]
+    return {(i, j): pycrust.PairAccumulator(rows[i], rows[j]) for i in range(len(rows)) for j in range(i, len(rows))}
+
+
+def _add(parts: list[dict[tuple[int, int], pycrust.PairAccumulator]]) -> dict[tuple[int, int], pycrust.PairAccumulator]:
+    return {pair: builtins.sum([part[pair] for part in parts], pycrust.PairAccumulator()) for pair in parts[0]}
+
+
+def _fill(pairs: dict[tuple[int, int], pycrust.PairAccumulator], *, figure: Any, size: int) -> Any:
+    values = np.empty((size, size))
+    for (i, j), total in pairs.items():
+        values[i, j] = values[j, i] = figure(total)
+    return values
+
+
 # ---- the graph --------------------------------------------------------------
 
 
@@ -311,6 +643,7 @@ def _reduce(
             chunk=_as_they_are,
             combine=_merge,
             aggregate=partial(_round, figure=figure, made=made, ddof=ddof),
+            concatenate=False,
             axis=axes,
             keepdims=keepdims,
             dtype=made,
@@ -386,23 +719,171 @@ def _call(
 
 
 def _accumulate(block: "_Block", where: Any = True, *, like: _Like, axis: tuple[int, ...], skipna: bool) -> "_Parts":
-    """One Accumulator for every position of a chunk that is kept; the other axes have length 1."""
+    """The exact sums of a chunk, for every position that is kept."""
     like.check(block)
-    return np.expand_dims(_accumulators(block, axis, where, skipna), axis)
+    if block.dtype == object:
+        return _accumulators(block, axis, where, skipna)[()]
+    sums = pycrust.Accumulator(shape=tuple(length for k, length in enumerate(block.shape) if k not in axis))
+    sums.update(block, axis=axis if sums.shape else None, where=where, skipna=skipna)
+    return sums
 
 
 def _as_they_are(parts: "_Parts", axis: tuple[int, ...], keepdims: bool) -> "_Parts":
     return parts
 
 
-def _merge(parts: "_Parts", axis: tuple[int, ...], keepdims: bool) -> "_Parts":
-    """The accumulators added along the axes."""
-    merged = np.asarray(np.sum(parts, axis=axis, keepdims=True), dtype=object)  # one + after another
-    return merged if keepdims else merged.squeeze(axis)
+def _flat(parts: Any) -> "Iterator[_Parts]":
+    """The sums in nested lists, of which dask makes one for each axis; what a worker gives may be anything."""
+    if isinstance(parts, list):
+        for each in parts:
+            yield from _flat(each)
+    elif isinstance(parts, pycrust.Accumulator) or (isinstance(parts, np.ndarray) and parts.dtype == object):
+        yield parts
+    else:
+        raise TypeError(
+            f"the sums of a chunk came back as {type(parts).__name__}, not as an Accumulator: "
+            "the worker that made them is at fault"
+        )
+
+
+def _merge(parts: Any, axis: tuple[int, ...], keepdims: bool) -> "_Parts":
+    """The sums of several chunks."""
+    return reduce(operator.add, _flat(parts))
 
 
 def _round(
-    parts: "_Parts", axis: tuple[int, ...], keepdims: bool, *, figure: "_Figure", made: np.dtype[Any], ddof: "_Ddof"
+    parts: Any, axis: tuple[int, ...], keepdims: bool, *, figure: "_Figure", made: np.dtype[Any], ddof: "_Ddof"
 ) -> Any:
-    """The results, from what is left of the accumulators."""
-    return _block(_results(_merge(parts, axis, keepdims), figure, made, ddof), made)
+    """The results, from what is left of the sums."""
+    values = _results(_merge(parts, axis, keepdims), figure, made, ddof)
+    return _block(np.expand_dims(values, axis) if keepdims else values, made)
+
+
+# ---- moving windows ---------------------------------------------------------
+
+_MOVE_DOC = """
+{summary}, lazily.
+
+Parameters
+----------
+a : dask array
+    Of bool, any integer dtype or float16/32/64, in any chunks. Other arrays are taken as one chunk.
+window, min_count, axis{ddof}
+    As for `pycrust.{name}`.
+
+Returns
+-------
+dask array
+    What `pycrust.{name}` gives for the whole array, to the last bit, in the chunks of `a`, whatever
+    these are; chunks shorter than the window are first merged along `axis`.
+
+Raises
+------
+TypeError, ValueError, numpy.exceptions.AxisError
+    At once, as `pycrust.{name}` does, and for unknown chunk sizes along `axis`.
+
+Examples
+--------
+>>> import dask.array as da, numpy as np, pycrust.dask
+{example}
+"""
+
+
+class _Moving(Protocol):
+    def __call__(
+        self, a: Any, window: SupportsIndex, min_count: SupportsIndex | None = None, axis: SupportsIndex = -1
+    ) -> da.Array: ...
+
+
+class _MovingSpread(Protocol):
+    def __call__(
+        self,
+        a: Any,
+        window: SupportsIndex,
+        min_count: SupportsIndex | None = None,
+        axis: SupportsIndex = -1,
+        ddof: SupportsIndex = 0,
+    ) -> da.Array: ...
+
+
+def _moving(kind: type, name: str, summary: str, example: str) -> Any:
+    """As _function."""
+    signature = inspect.signature(kind.__call__)
+    signature = signature.replace(parameters=list(signature.parameters.values())[1:])
+
+    def function(*args: Any, **kwargs: Any) -> da.Array:
+        given = signature.bind(*args, **kwargs)
+        given.apply_defaults()
+        return _move(name, **given.arguments)
+
+    ddof = ", ddof" if kind is _MovingSpread else ""
+    function.__doc__ = _MOVE_DOC.format(name=name, summary=summary, example=example, ddof=ddof)
+    function.__name__ = function.__qualname__ = name
+    function.__annotations__ = {}
+    function.__signature__ = signature  # type: ignore[attr-defined]
+    return function
+
+
+def _move(name: str, a: Any, window: Any, min_count: Any, axis: Any, **ddof: Any) -> da.Array:
+    a = da.asanyarray(a)
+    call = partial(getattr(pycrust, name), **ddof)
+    if a.ndim == 0:
+        call(np.zeros((), a.dtype), window)  # refuses it
+    axis = validate_axis(operator.index(axis), a.ndim)
+    length = a.shape[axis]
+    if np.isnan(length):
+        raise ValueError(
+            f"the chunk sizes along axis {axis} are unknown: call compute_chunk_sizes() on the array first"
+        )
+    # A call on no rows of that length refuses what a call on `a` would refuse.
+    call(np.empty((0, length), np.int64 if a.dtype == object else a.dtype), window, min_count)
+    window = operator.index(window)
+    least = window if min_count is None else operator.index(min_count)
+    result: da.Array = da.map_overlap(
+        partial(_move_block, call=call, window=window, least=least, axis=axis, like=_Like(a.ndim, a.dtype)),
+        a,
+        depth={axis: (window - 1, 0)},
+        boundary="none",
+        dtype=np.float64,
+        meta=np.empty((0,) * a.ndim),
+    )
+    result = result.rechunk(a.chunks)
+    return result
+
+
+def _move_block(block: "_Block", *, call: Any, window: int, least: int, axis: int, like: _Like) -> "_Block":
+    """The results for a chunk and the elements before it, of which there may be fewer than a window has."""
+    like.check(block)
+    length = np.shape(block)[axis]
+    if length < least or np.size(block) == 0:
+        return np.full(np.shape(block), np.nan)
+    values: _Block = call(block, min(window, length), least, axis)
+    return values
+
+
+move_sum: _Moving = _moving(
+    _Moving,
+    "move_sum",
+    "Sum of each window of adjacent elements of a dask array, correctly rounded",
+    ">>> a = da.from_array(np.array([0.1, 1e17, 0.2, 0.3]), chunks=1)\n"
+    ">>> pycrust.dask.move_sum(a, 2).compute()\n"
+    "array([   nan, 1.e+17, 1.e+17, 5.e-01])",
+)
+move_mean: _Moving = _moving(
+    _Moving,
+    "move_mean",
+    "Mean of each window of adjacent elements of a dask array, correctly rounded",
+    ">>> pycrust.dask.move_mean(da.arange(5, chunks=2), 3).compute()\narray([nan, nan,  1.,  2.,  3.])",
+)
+move_var: _MovingSpread = _moving(
+    _MovingSpread,
+    "move_var",
+    "Variance of each window of adjacent elements of a dask array, correctly rounded",
+    ">>> pycrust.dask.move_var(da.arange(5, chunks=2), 3, ddof=1).compute()\narray([nan, nan,  1.,  1.,  1.])",
+)
+move_std: _MovingSpread = _moving(
+    _MovingSpread,
+    "move_std",
+    "Standard deviation of each window of adjacent elements of a dask array, correctly rounded",
+    ">>> pycrust.dask.move_std(da.arange(5, chunks=2), 3, ddof=1).compute()\narray([nan, nan,  1.,  1.,  1.])",
+)

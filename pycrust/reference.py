@@ -15,7 +15,22 @@ import numpy as np
 
 __all__ = [
     "Accumulator",
+    "average",
+    "corrcoef",
+    "cov",
+    "cumsum",
+    "dot",
+    "group_count",
+    "group_mean",
+    "group_std",
+    "group_sum",
+    "group_sumsq",
+    "group_var",
     "mean",
+    "move_mean",
+    "move_std",
+    "move_sum",
+    "move_var",
     "nanmean",
     "nanstd",
     "nansum",
@@ -30,6 +45,7 @@ __all__ = [
     "sum_of_squares_batch",
     "sumsq",
     "var",
+    "vecdot",
 ]
 
 # ---- range ---------------------------------------------------------------------
@@ -450,6 +466,367 @@ def _reduce(
         raise ValueError(f"out has shape {out.shape}, the result {result.shape}; or it is read-only")
     out[...] = result
     return out
+
+
+# ---- two arrays -----------------------------------------------------------------
+
+
+def dot(a: Any, b: Any, *, dtype: Any = None, out: Any = None, where: Any = True, workers: SupportsIndex = 1) -> Any:
+    """The sum of the products of two vectors: exact for integers, correctly rounded for floats."""
+    _workers(workers)
+    a, b = _array(a), _array(b)
+    if a.ndim != 1 or b.ndim != 1:
+        raise TypeError(f"dot takes vectors, not arrays of {a.ndim} and {b.ndim} axes; see vecdot and np.matmul")
+    where = _mask(where, a)
+    exact = _integers(a) and _integers(b)
+    kind = object if exact else complex if "c" in a.dtype.kind + b.dtype.kind else float
+    result = _contract(a, b, where, np.dtype(dtype or kind if out is None else out.dtype))
+    if out is None:
+        return result.item()
+    out[...] = result
+    return out
+
+
+def vecdot(
+    x1: Any,
+    x2: Any,
+    axis: SupportsIndex = -1,
+    *,
+    dtype: Any = None,
+    out: Any = None,
+    where: Any = True,
+    workers: SupportsIndex = 1,
+) -> Any:
+    """The sums of the products along an axis of two arrays, of which the first is conjugated."""
+    _workers(workers)
+    axis = operator.index(axis)
+    x, y = (np.moveaxis(_array(each), axis, -1) for each in (x1, x2))
+    if x.shape[-1] != y.shape[-1]:
+        raise ValueError(f"x1 and x2 have {x.shape[-1]} and {y.shape[-1]} numbers along axis {axis}")
+    x, y = np.broadcast_arrays(x, y)
+    where = np.moveaxis(_mask(where, np.moveaxis(x, -1, axis)), axis, -1)
+    exact = _integers(x) and _integers(y)
+    if dtype is None and out is None:
+        kinds = x.dtype.kind + y.dtype.kind
+        dtype = complex if "c" in kinds else float
+        if exact:
+            dtype = np.uint64 if "u" in kinds and not set("iO") & set(kinds) else np.int64
+    result = _contract(np.conjugate(x), y, where, np.dtype(dtype if out is None else out.dtype))
+    if out is None:
+        return result[()]
+    out[...] = result
+    return out
+
+
+def average(
+    a: Any,
+    axis: Any = None,
+    weights: Any = None,
+    *,
+    returned: bool = False,
+    keepdims: bool = False,
+    where: Any = True,
+    workers: SupportsIndex = 1,
+) -> Any:
+    """The sum of the products with the weights, divided by the sum of the weights."""
+    _workers(workers)
+    a = _array(a)
+    weights = np.ones(a.shape, int) if weights is None else _array(weights)
+    if weights.shape != a.shape:
+        if axis is None:
+            raise TypeError("which axis do the weights lie along?")
+        given = [k % a.ndim for k in (axis if isinstance(axis, tuple) else (axis,))]
+        if weights.shape != tuple(a.shape[k] for k in given):
+            raise ValueError(f"weights have shape {weights.shape}, a {a.shape}")
+        order = sorted(range(len(given)), key=given.__getitem__)
+        weights = np.expand_dims(weights.transpose(order), [k for k in range(a.ndim) if k not in given])
+        weights = np.broadcast_to(weights, a.shape)
+    where = _mask(where, a)
+    axes = tuple(range(a.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    last = range(-len(axes), 0)
+    x, w, keep = (np.moveaxis(each, axes, last) for each in (a, weights, where))
+    shape = x.shape[: a.ndim - len(axes)]
+    result, totals = np.empty(shape, complex if a.dtype.kind == "c" else float), np.empty(shape)
+    for position in np.ndindex(shape):
+        total = Accumulator()
+        total._add(w[position], keep[position])
+        if not total._nonfinite() and not total._sums[0]:
+            raise ZeroDivisionError("weights that sum up to zero")
+        totals[position] = total.sum(float)
+        products = _Products(x[position][keep[position]], w[position][keep[position]])
+        parts = [
+            (math.nan if total._nonfinite() else special * (1 if total._sums[0] > 0 else -1))
+            if special
+            else nearest(exact / total._sums[0])
+            for special, exact in zip(products.specials(), products.sums, strict=True)
+        ]
+        result[position] = complex(*parts) if a.dtype.kind == "c" else parts[0]
+    if keepdims:
+        result, totals = np.expand_dims(result, axes), np.expand_dims(totals, axes)
+    alone = axis is None and not keepdims
+    made = [each.item() if alone else each[()] for each in (result, totals)]
+    return tuple(made) if returned else made[0]
+
+
+def cov(
+    m: Any,
+    y: Any = None,
+    rowvar: bool = True,
+    bias: bool = False,
+    ddof: int | None = None,
+    *,
+    dtype: Any = None,
+    workers: SupportsIndex = 1,
+) -> Any:
+    """The exact covariances, correctly rounded."""
+    _workers(workers)
+    rows = _variables(m, y, rowvar)
+    freedom = len(rows[0]) - (ddof if ddof is not None else 0 if bias else 1)
+
+    def entry(cross: list[Fraction], own: Fraction, other: Fraction) -> list[Any]:
+        if freedom <= 0:
+            return [math.inf if part > 0 else -math.inf if part < 0 else math.nan for part in cross]
+        return [nearest(part / (len(rows[0]) * freedom), dtype or float) for part in cross]
+
+    return _matrix(rows, entry, dtype)
+
+
+def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None, workers: SupportsIndex = 1) -> Any:
+    """The exact correlations, correctly rounded."""
+    _workers(workers)
+
+    def entry(cross: list[Fraction], own: Fraction, other: Fraction) -> list[Any]:
+        if not own or not other:
+            return [math.nan] * 2
+        return [(-1 if part < 0 else 1) * nearest_root(part * part / (own * other), dtype or float) for part in cross]
+
+    return _matrix(_variables(x, y, rowvar), entry, dtype)
+
+
+class _Products:
+    """The exact sum of the products of two vectors, as real and imaginary part."""
+
+    def __init__(self, x: Any, y: Any) -> None:
+        self.sums = [Fraction(0), Fraction(0)]
+        self._specials: list[set[str]] = [set(), set()]
+        parts = [[each.real, each.imag] if each.dtype.kind == "c" else [each] for each in (x, y)]
+        for i, one in enumerate(parts[0]):
+            for j, other in enumerate(parts[1]):
+                for u, v in zip(one.tolist(), other.tolist(), strict=True):
+                    if math.isfinite(u) and math.isfinite(v):
+                        self.sums[i ^ j] += Fraction(u) * Fraction(v) * (-1 if i and j else 1)
+                    else:
+                        self._specials[i ^ j].add(repr(float(u) * float(v) * (-1 if i and j else 1)))
+
+    def specials(self) -> list[float]:
+        """The sums of the products that are not finite; 0 if there are none."""
+        return [builtins.sum(map(float, each)) for each in self._specials]
+
+
+def _contract(x: Any, y: Any, where: Any, dtype: np.dtype[Any]) -> Any:
+    result = np.empty(x.shape[:-1], dtype)
+    for position in np.ndindex(result.shape):
+        products = _Products(x[position][where[position]], y[position][where[position]])
+        if dtype.kind in "iuO":
+            value: Any = int(products.sums[0])
+            if dtype.kind != "O" and not np.iinfo(dtype).min <= value <= np.iinfo(dtype).max:
+                raise OverflowError(f"{value} does not fit {dtype}")
+        else:
+            pairs = zip(products.specials(), products.sums, strict=True)
+            parts = [special or nearest(exact, dtype) for special, exact in pairs]
+            value = complex(*parts) if dtype.kind == "c" else parts[0]
+        result[position] = value
+    return result
+
+
+def _variables(m: Any, y: Any, rowvar: bool) -> list[Any]:
+    arrays = [_array(each) for each in (m, y) if each is not None]
+    if any(array.ndim > 2 for array in arrays):
+        raise ValueError("more than 2 dimensions")
+    arrays = [array.reshape(1, -1) if array.ndim < 2 else array if rowvar else array.T for array in arrays]
+    if len({array.shape[1] for array in arrays}) > 1:
+        raise ValueError("different numbers of observations")
+    return [row for array in arrays for row in array]
+
+
+def _matrix(rows: list[Any], entry: Callable[[list[Fraction], Fraction, Fraction], list[Any]], dtype: Any) -> Any:
+    """Of what `entry` gives for count**2 times the covariance, and for those of each variable with itself."""
+    count, kind = len(rows[0]), complex if any(row.dtype.kind == "c" for row in rows) else float
+    result = np.full((len(rows), len(rows)), complex(math.nan, math.nan))
+
+    def centered(x: Any, y: Any) -> list[Fraction]:
+        """Of x and the conjugate of y."""
+        (a, b), (c, d) = _Products(x, np.ones(count, int)).sums, _Products(y, np.ones(count, int)).sums
+        real, imaginary = _Products(x, np.conjugate(y)).sums
+        return [count * real - (a * c + b * d), count * imaginary - (b * c - a * d)]
+
+    finite = [not any(_Products(row, np.ones(count, int))._specials) for row in rows]
+    for i, x in enumerate(rows):
+        for j, y in enumerate(rows):
+            if finite[i] and finite[j]:
+                result[i, j] = complex(*entry(centered(x, y), centered(x, x)[0], centered(y, y)[0]))
+    return (result if kind is complex else result.real).astype(dtype or kind).squeeze()[()]
+
+
+# ---- moving windows -------------------------------------------------------------
+
+
+def move_sum(
+    a: Any, window: SupportsIndex, min_count: Any = None, axis: int = -1, *, workers: SupportsIndex = 1
+) -> Any:
+    """The sum of the numbers that are not NaN in each window, of the last `window` elements, correctly rounded."""
+    _workers(workers)
+    return _move(lambda total: total.sum(np.float64), a, window, min_count, axis)
+
+
+def move_mean(
+    a: Any, window: SupportsIndex, min_count: Any = None, axis: int = -1, *, workers: SupportsIndex = 1
+) -> Any:
+    """Their exact mean, correctly rounded."""
+    _workers(workers)
+    return _move(Accumulator.mean, a, window, min_count, axis)
+
+
+def move_var(
+    a: Any, window: SupportsIndex, min_count: Any = None, axis: int = -1, ddof: int = 0, *, workers: SupportsIndex = 1
+) -> Any:
+    """Their exact variance, correctly rounded."""
+    _workers(workers)
+    return _move(lambda total: total.var(_ddof(ddof)), a, window, min_count, axis)
+
+
+def move_std(
+    a: Any, window: SupportsIndex, min_count: Any = None, axis: int = -1, ddof: int = 0, *, workers: SupportsIndex = 1
+) -> Any:
+    """The square root of that."""
+    _workers(workers)
+    return _move(lambda total: total.std(_ddof(ddof)), a, window, min_count, axis)
+
+
+def cumsum(a: Any, axis: Any = None, *, dtype: Any = None, out: Any = None, workers: SupportsIndex = 1) -> Any:
+    """The sum up to each element: exact for integers, correctly rounded for floats."""
+    _workers(workers)
+    a = _array(a)
+    a, axis = (a.reshape(-1), 0) if axis is None else (a, axis)
+    if dtype is None:
+        dtype = out.dtype if out is not None else _sum_dtype(a)
+    result = np.empty(a.shape, dtype)
+    moved, sums = np.moveaxis(a, axis, -1), np.moveaxis(result, axis, -1)
+    for position in np.ndindex(moved.shape[:-1]):
+        total = Accumulator()
+        for k in range(moved.shape[-1]):
+            total._add(moved[position][k : k + 1], np.array([True]))
+            value: Any = total.sum(dtype)
+            if result.dtype.kind in "iu" and not np.iinfo(dtype).min <= value <= np.iinfo(dtype).max:
+                raise OverflowError(f"{value} does not fit {dtype}; use dtype=object or dtype=np.float64")
+            sums[(*position, k)] = value
+    if out is not None:
+        out[...] = result
+        return out
+    return result
+
+
+def _sum_dtype(a: Any) -> Any:
+    if _integers(a):
+        return np.uint64 if a.dtype.kind == "u" else np.int64
+    return np.complex128 if a.dtype.kind == "c" else np.float64
+
+
+def _move(figure: Callable[[Accumulator], Any], a: Any, window: Any, min_count: Any, axis: int) -> Any:
+    a = _array(a)
+    window = operator.index(window)
+    least = window if min_count is None else operator.index(min_count)
+    if not 1 <= window <= a.shape[axis]:
+        raise ValueError(f"window is {window}, but must be from 1 to {a.shape[axis]}")
+    if not 1 <= least <= window:
+        raise ValueError(f"min_count is {least}, but must be from 1 to {window}, the window")
+    result = np.full(a.shape, math.nan)
+    moved, results = np.moveaxis(a, axis, -1), np.moveaxis(result, axis, -1)
+    for position in np.ndindex(moved.shape):
+        k = position[-1]
+        part = moved[position[:-1]][max(k + 1 - window, 0) : k + 1]
+        total = Accumulator()
+        total._add(part, ~_nan(part))
+        if total.count >= least:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)
+                results[position] = figure(total)
+    return result
+
+
+def _nan(a: Any) -> Any:
+    return np.zeros(a.shape, bool) if _integers(a) else np.isnan(a)
+
+
+# ---- groups -------------------------------------------------------------------
+
+
+def group_sum(values: Any, labels: Any, *, skipna: bool = False, **given: Any) -> Any:
+    """The sum of the values with each label."""
+    return _group(nansum if skipna else sum, values, labels, **given)
+
+
+def group_mean(values: Any, labels: Any, *, skipna: bool = False, **given: Any) -> Any:
+    """The mean of the values with each label."""
+    return _group(nanmean if skipna else mean, values, labels, **given)
+
+
+def group_var(values: Any, labels: Any, *, skipna: bool = False, **given: Any) -> Any:
+    """The variance of the values with each label."""
+    return _group(nanvar if skipna else var, values, labels, **given)
+
+
+def group_std(values: Any, labels: Any, *, skipna: bool = False, **given: Any) -> Any:
+    """The standard deviation of the values with each label."""
+    return _group(nanstd if skipna else std, values, labels, **given)
+
+
+def group_sumsq(values: Any, labels: Any, *, where: Any = True, skipna: bool = False, **given: Any) -> Any:
+    """The sum of the squares of the values with each label."""
+    values, where = _present(values, where) if skipna else (values, where)
+    return _group(sumsq, values, labels, where=where, **given)
+
+
+def group_count(values: Any, labels: Any, *, where: Any = True, skipna: bool = False, **given: Any) -> Any:
+    """How many values there are with each label."""
+    values, where = _present(values, where) if skipna else (_array(values), where)
+    return _group(sum, np.ones(values.shape, int), labels, where=where, **given)
+
+
+def _group(
+    function: Callable[..., Any],
+    values: Any,
+    labels: Any,
+    *,
+    axis: Any = -1,
+    num_labels: int | None = None,
+    where: Any = True,
+    workers: SupportsIndex = 1,
+    **given: Any,
+) -> Any:
+    """The function of what a mask leaves of the values, for one label after another."""
+    _workers(workers)
+    values = values if isinstance(values, list) else _array(values)  # lists of large ints stay such
+    shape, ndim = np.shape(values), np.ndim(values)
+    labels = np.asarray(labels)
+    axes = tuple(range(ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = tuple(sorted(k % ndim for k in axes))
+    labels = labels.reshape([length if k in axes else 1 for k, length in enumerate(shape)])
+    if num_labels is None:
+        num_labels = max(labels.max(initial=-1), -1) + 1
+    if labels.size and labels.max() >= num_labels:
+        raise IndexError(f"labels are from 0 to {num_labels - 1}, not {labels.max()}")
+    mask = np.broadcast_to(np.asarray(where), shape)
+    dtype = (
+        object if given.get("dtype") in (object, np.dtype(object)) else None
+    )  # which NumPy would forget where no axis is kept
+    each = [
+        np.asarray(function(values, axis=axes, where=mask & (labels == k), **given), dtype) for k in range(num_labels)
+    ]
+    if not each:
+        one = np.asarray(function(values, axis=axes, where=False, **given), dtype)
+        return np.empty((*one.shape[: axes[0]], 0, *one.shape[axes[0] :]), one.dtype)
+    return np.stack(each, axis=axes[0])
 
 
 # ---- what is accepted ---------------------------------------------------------

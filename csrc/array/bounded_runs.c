@@ -158,6 +158,59 @@ size_t add_bounded(pc_accumulator *acc, pc_type type, int components, const char
     return missing;
 }
 
+/* Make one window coarse enough for a lane exponent; returns 0 if the kernels do not take that. */
+static int widen_window(pc_accumulator *acc, pc_moment moment, int lane_exponent)
+{
+    if (lane_exponent > LANE_EXPONENT_MAX) {
+        mark_inconclusive(acc);
+        return 0;
+    }
+    bounded_coarsen(&acc->windows[moment], exponent_of(lane_exponent));
+    return 1;
+}
+
+/* Each moment has its own lane exponent here, that of its window. */
+void add_bounded_products(pc_accumulator *acc, pc_moment moment, pc_type type, const char *x,
+                          ptrdiff_t x_stride, const char *y, ptrdiff_t y_stride, size_t n)
+{
+    const pc_kernels *kernels = pc_kernels_in_use();
+    products_kernel *const kernel = kernels->bounded_products[type - PC_FLOAT16];
+    const pc_window *window = &acc->windows[moment];
+    bounded_sums partial;
+    if (!kernel) /* another thread has just switched to a level without it */
+        mark_inconclusive(acc);
+    if (is_inconclusive(acc) || !n)
+        return;
+    if (!(window->flags & PC_WINDOW_USED)) {
+        kernel(x, x_stride, y, y_stride, n < SAMPLE ? n : SAMPLE, LANE_EXPONENT_MIN, &partial);
+        if (!widen_window(acc, moment, lane_exponent_above(partial.overflow_at, HEADROOM_BITS)))
+            return;
+    }
+    for (size_t some, done; n; n -= done, x += (ptrdiff_t)done * x_stride) {
+        const int lane_exponent = window->exponent + 52 + GUARD_BITS;
+        some = n < BOUNDED_RUN ? n : BOUNDED_RUN;
+        done = kernel(x, x_stride, y, y_stride, some, lane_exponent, &partial);
+        if (partial.residual != partial.residual) { /* Dekker's product overflowed */
+            mark_inconclusive(acc);
+            return;
+        }
+        if (done)
+            add_partial_moment(acc, moment, partial.units, sign_of_word(partial.units),
+                               partial.residual, lane_exponent, done, kernels->lanes[0]);
+        if (y)
+            y += (ptrdiff_t)done * y_stride;
+        if (done == some)
+            continue;
+        const int higher = lane_exponent_above(partial.overflow_at, 2);
+        if (higher <= lane_exponent) {
+            mark_inconclusive(acc);
+            return;
+        }
+        if (!widen_window(acc, moment, higher))
+            return;
+    }
+}
+
 /* Add the columns; returns 0, with the sums unusable, if one is inconclusive. */
 static int columns_added(columns_kernel *plain, columns_kernel *skipping, pc_tile_sum *sums,
                          const char *x, ptrdiff_t stride, size_t n, size_t columns, int both)

@@ -15,6 +15,11 @@ static inline int has_bounded(pc_type type)
 size_t add_bounded(pc_accumulator *acc, pc_type type, int components, const char *x,
                    ptrdiff_t stride, size_t count, int skip_nan);
 
+/* The sum of a moment += the sum of n products x y, or of n numbers x if y is NULL, `x_stride` and
+ * `y_stride` bytes apart. */
+void add_bounded_products(pc_accumulator *acc, pc_moment moment, pc_type type, const char *x,
+                          ptrdiff_t x_stride, const char *y, ptrdiff_t y_stride, size_t n);
+
 /* Add and count adjacent columns, n rows `stride` bytes apart: column c to sums[c]. `columns` is a
  * multiple of 8, at most PC_TILE. NaN are left out, and not counted, if skip_nan. */
 void add_bounded_columns(pc_tile_sum *sums, pc_type type, const char *x, ptrdiff_t stride, size_t n,

@@ -43,7 +43,7 @@ static int exact32(magnitude_range range, int block_exponent, int finest)
 static int guess_block_exponent(const pc_accumulator *acc, double first)
 {
     uint64_t bits;
-    if (acc->windows[PC_SQUARES].flags & PC_WINDOW_USED)
+    if (acc->flags & PC_WITH_SQUARES && acc->windows[PC_SQUARES].flags & PC_WINDOW_USED)
         return (acc->windows[PC_SQUARES].exponent - square_window_exponent(0)) / 2;
     if (acc->windows[PC_NUMBERS].flags & PC_WINDOW_USED)
         return acc->windows[PC_NUMBERS].exponent - number_window_exponent(0);
@@ -222,8 +222,7 @@ static size_t block_of(const pc_accumulator *acc, pc_type type)
                               : INTEGER_BLOCK;
 }
 
-/* float16 to float32, exact. */
-static void widen_float16(char *to, const char *from, size_t n)
+void widen_float16(char *to, const char *from, size_t n)
 {
     const float scale = 5.192296858534828e33f; /* 2^112: the biases differ by 112 */
     for (size_t k = 0; k < n; k++) {

@@ -8,6 +8,9 @@
  * components is 2), without counting them. The caller has called fpenv_enter. */
 void add_reals(pc_accumulator *acc, pc_type type, int components, const char *x, size_t count);
 
+/* float16 to float32, exact: n contiguous ones. */
+void widen_float16(char *to, const char *from, size_t n);
+
 /* Add and count adjacent columns of floats, n rows `stride` bytes apart; NaN are left out
  * if skip_nan. Returns how many of the
  * columns were added: the caller adds the others, which may be all. */

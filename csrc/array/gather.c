@@ -74,10 +74,11 @@ KEEP_OF(uint16_t, 0x7c00)
 KEEP_OF(uint32_t, 0x7f800000)
 KEEP_OF(uint64_t, UINT64_C(0x7ff) << 52)
 
-size_t leave_out(const pc_array *a, char *x, size_t n, const char *mask, ptrdiff_t mask_stride)
+size_t leave_out_of(pc_type type, int components, int skip_nan, char *x, size_t n, const char *mask,
+                    ptrdiff_t mask_stride)
 {
-    const int skip_nan = skips_nan(a), two = a->components == 2;
-    switch (size_of_type[a->type]) {
+    const int two = components == 2;
+    switch (size_of_type[type]) {
     case 1: return keep_uint8_t(x, 1, n, mask, mask_stride, 0);
     case 2: return keep_uint16_t(x, 1, n, mask, mask_stride, skip_nan);
     case 4:
@@ -88,4 +89,9 @@ size_t leave_out(const pc_array *a, char *x, size_t n, const char *mask, ptrdiff
                : skip_nan ? keep_uint64_t(x, 1, n, mask, mask_stride, 1)
                           : keep_uint64_t(x, 1, n, mask, mask_stride, 0);
     }
+}
+
+size_t leave_out(const pc_array *a, char *x, size_t n, const char *mask, ptrdiff_t mask_stride)
+{
+    return leave_out_of(a->type, a->components, skips_nan(a), x, n, mask, mask_stride);
 }

@@ -12,8 +12,12 @@ void gather_columns(char *to, size_t pitch, const char *from, size_t size, size_
 /* Reverse the bytes of each of n numbers. */
 void swap_bytes(char *x, size_t size, size_t n);
 
-/* Put 0 in the place of those of n contiguous elements that the mask or `skip_nan` of the array
- * leaves out; returns how many are left. */
+/* Put 0 in the place of those of n contiguous elements that the mask (or NULL) leaves out, and of
+ * NaN if skip_nan; returns how many are left. */
+size_t leave_out_of(pc_type type, int components, int skip_nan, char *x, size_t n, const char *mask,
+                    ptrdiff_t mask_stride);
+
+/* The same of the elements of an array, with its `skip_nan`. */
 size_t leave_out(const pc_array *a, char *x, size_t n, const char *mask, ptrdiff_t mask_stride);
 
 #endif

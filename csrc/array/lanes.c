@@ -15,19 +15,21 @@ static void advance(lane_job *job, size_t count)
         job->data += (ptrdiff_t)count * axis[k].stride;
         job->mask += (ptrdiff_t)count * axis[k].mask_stride;
         job->out += (ptrdiff_t)count * axis[k].out_stride;
+        job->other += (ptrdiff_t)count * axis[k].other_stride;
         job->index[k] += count;
         if (job->index[k] < axis[k].length)
             return;
         job->data -= (ptrdiff_t)axis[k].length * axis[k].stride;
         job->mask -= (ptrdiff_t)axis[k].length * axis[k].mask_stride;
         job->out -= (ptrdiff_t)axis[k].length * axis[k].out_stride;
+        job->other -= (ptrdiff_t)axis[k].length * axis[k].other_stride;
         job->index[k] = 0;
     }
 }
 
 static void go_to(lane_job *job, size_t output)
 {
-    job->data = job->mask = job->out = 0;
+    job->data = job->mask = job->out = job->other = 0;
     for (int k = job->array->kept - 1; k >= 0; k--) {
         const pc_axis *axis = &job->array->axis[k];
         job->index[k] = output % axis->length;
@@ -35,6 +37,7 @@ static void go_to(lane_job *job, size_t output)
         job->data += (ptrdiff_t)job->index[k] * axis->stride;
         job->mask += (ptrdiff_t)job->index[k] * axis->mask_stride;
         job->out += (ptrdiff_t)job->index[k] * axis->out_stride;
+        job->other += (ptrdiff_t)job->index[k] * axis->other_stride;
     }
 }
 
@@ -43,7 +46,7 @@ static void find_rows(lane_job *job)
 {
     const pc_array *a = job->array;
     size_t rows = 1;
-    job->row[0] = job->mask_row[0] = 0;
+    job->row[0] = job->mask_row[0] = job->other_row[0] = 0;
     for (int k = a->kept; k < a->kept + a->reduced; k++) {
         const pc_axis *axis = &a->axis[k];
         for (size_t r = rows; r-- > 0;) /* expand in place, from the end */
@@ -51,6 +54,7 @@ static void find_rows(lane_job *job)
                 const size_t to = r * axis->length + i;
                 job->row[to] = job->row[r] + (ptrdiff_t)i * axis->stride;
                 job->mask_row[to] = job->mask_row[r] + (ptrdiff_t)i * axis->mask_stride;
+                job->other_row[to] = job->other_row[r] + (ptrdiff_t)i * axis->other_stride;
             }
         rows *= axis->length;
     }
@@ -59,20 +63,22 @@ static void find_rows(lane_job *job)
 
 /* ---- tiles ----------------------------------------------------------------------- */
 
-/* Numbers in a tile, unless it has the least number of columns. */
-enum { TILE = 2048, NARROWEST = 8, MOST_IN_TILE = NARROWEST * LANE_ROWS };
+/* Bytes of a tile and its mask: the longest sums have LANE_STEP columns of 8 bytes. */
+enum { TILE = LANE_STEP * LANE_ROWS * (sizeof(double) + 1) };
 
-/* A tile and its mask fit the workspace. */
-typedef char
-    tile_fits[PC_MIN_SUMS * sizeof(pc_tile_sum) >= MOST_IN_TILE * (sizeof(double) + 1) ? 1 : -1];
+/* It fits the workspace. */
+typedef char tile_fits[PC_MIN_SUMS * sizeof(pc_tile_sum) >= TILE ? 1 : -1];
 
-/* The longest sums for which outputs that are not adjacent are copied to a tile: for longer ones
- * a bounded sum of each is faster. */
-enum { MOST_COPIED = 128 };
+/* Longer sums are faster one by one: floats in bounded sums, and integers that would have to be
+ * copied to a tile. Measured with each type on Zen 3 (AVX2). */
+static size_t most_rows(const pc_array *a, int side_by_side)
+{
+    return side_by_side || is_float(a->type) ? LANE_ROWS : LANE_ROWS / 2;
+}
 
 /* `count` columns of `rows` elements, `stride` bytes apart, into one of `pitch` columns. */
 #define GATHER(type)                                                                               \
-    if (stride == (ptrdiff_t)sizeof(type))                                                         \
+    if (stride == (ptrdiff_t)sizeof(type) && count >= 8)                                           \
         for (size_t r = 0; r < rows; r++)                                                          \
             memcpy(to + r * pitch * sizeof(type), from + row[r], count * sizeof(type));            \
     else                                                                                           \
@@ -109,8 +115,8 @@ static uint16_t half_of(double x)
         memcpy(out, &x, sizeof x);                                                                 \
     }
 
-static void write_results(pc_type type, const double *value, const double *rest, size_t count,
-                          char *out, ptrdiff_t stride)
+void write_lane_results(pc_type type, const double *value, const double *rest, size_t count,
+                        char *out, ptrdiff_t stride)
 {
     switch (type) {
     case PC_FLOAT64:
@@ -127,10 +133,11 @@ static void write_results(pc_type type, const double *value, const double *rest,
     }
 }
 
-/* The result to compute, as the kernels take it. */
-static lane_spec lane_spec_of(const pc_output_spec *spec, uint64_t count, int counted)
+lane_spec lane_spec_of(const pc_output_spec *spec, uint64_t count, int counted)
 {
-    lane_spec f = {.statistic = spec->statistic, .counted = counted};
+    const int of_products = is_of_products(spec->statistic);
+    lane_spec f = {.statistic = of_products ? PC_SUM : spec->statistic,
+                   .counted = counted && !of_products};
     f.integer = spec->type < PC_FLOAT16;
     f.drop = spec->type == PC_FLOAT32 ? 29 : spec->type == PC_FLOAT16 ? 42 : 0;
     f.least = spec->type == PC_FLOAT32   ? 0x1p-125
@@ -164,8 +171,17 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
     job->array = array;
     job->kernels = pc_kernels_in_use();
     job->sum = job->kernels->lane_sums[masked][array->type][sums];
+    job->products = NULL;
+    if (array->other.data) {
+        if ((int)spec->statistic != PC_DOT || array->other.type != array->type ||
+            array->other.components != 1 || length > LANE_ROWS / 2)
+            return 0;
+        job->products = job->kernels->lane_products[array->type];
+        if (!job->products)
+            return 0;
+    }
     if (!job->sum || array->components != 1 || array->repeat != 1 || length < 1 ||
-        length > (side_by_side ? LANE_ROWS : MOST_COPIED) || outputs < 2 || spec->ddof_bits > 16 ||
+        length > most_rows(array, side_by_side) || outputs < 2 || spec->ddof_bits > 16 ||
         spec->ddof >> 40)
         return 0;
     job->spec = lane_spec_of(spec, length, masked);
@@ -183,56 +199,101 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
     job->type = spec->type;
     job->from.row = job->row;
     job->from.mask = NULL;
+    job->from.ahead = 0;
     find_rows(job);
-    job->contiguous = array->reduced == 1 && size_of_type[array->type] == sizeof(double) &&
-                      array->axis[array->kept].stride == (ptrdiff_t)sizeof(double);
+    if (array->reduced == 1) {
+        const ptrdiff_t size = (ptrdiff_t)size_of_type[array->type];
+        job->contiguous = array->axis[array->kept].stride == size;
+        job->other_contiguous = array->axis[array->kept].other_stride == size;
+    } else {
+        job->contiguous = job->other_contiguous = 0;
+    }
     go_to(job, first);
     return 1;
 }
 
+static void sum_columns(const lane_job *job, const lane_rows *from, const lane_rows *other,
+                        lane_sums *sums)
+{
+    if (job->products)
+        job->products(from, other, sums);
+    else
+        job->sum(from, sums);
+}
+
+/* `count` columns, whose elements are contiguous or at the offsets `row`, to a tile. */
+static void fill_tile(const lane_job *job, char *to, size_t pitch, const char *from,
+                      ptrdiff_t stride, size_t count, const ptrdiff_t *row, int contiguous)
+{
+    const size_t size = size_of_type[job->array->type], rows = job->from.rows;
+    if (!contiguous)
+        gather(to, pitch, from, stride, count, row, rows, size);
+    else if (size == sizeof(double))
+        job->kernels->transpose_columns(to, pitch, from, stride, count, rows);
+    else
+        job->kernels->transpose_narrow[size / 2](to, pitch, from, stride, count, rows);
+}
+
+/* From so many rows on hardware no longer fetches ahead in all of them: measured on Zen 3. */
+enum { FETCHED_FROM = 17 };
+
 size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_COLUMNS], int *all,
                   pc_tile_sum *workspace)
 {
-    static const pc_axis none = {1, 0, 0, 0};
+    static const pc_axis none = {1, 0, 0, 0, 0};
     const pc_array *a = job->array;
     const pc_axis *across = a->kept ? &a->axis[a->kept - 1] : &none;
     const size_t size = size_of_type[a->type], width = LANE_STEP;
     double value[LANE_COLUMNS], rest[LANE_COLUMNS];
-    lane_rows from = job->from;
+    lane_rows from = job->from, other = {.row = job->other_row, .rows = from.rows};
     lane_sums sums;
     size_t left = a->kept ? across->length - job->index[a->kept - 1] : 1;
     left = left < most ? left : most;
 
-    if (across->stride == (ptrdiff_t)size && !a->swapped && !a->mask && left >= 2 * width) {
-        size_t columns = left < LANE_COLUMNS ? left - left % width : LANE_COLUMNS;
-        from.x = a->data + job->data;
-        from.columns = columns;
-        job->sum(&from, &sums);
-        *all = job->kernels->lane_results(&job->spec, &sums, columns, value, rest, certain);
-        write_results(job->type, value, rest, columns, out + job->out, across->out_stride);
-        advance(job, columns);
-        return columns;
+    if (across->stride == (ptrdiff_t)size && !a->swapped && !a->mask &&
+        (!job->products || (across->other_stride == (ptrdiff_t)size && !a->other.swapped))) {
+        /* As they lie. The last ones of an axis are made a multiple of LANE_STEP by those before.
+         */
+        const size_t tiles = (left + LANE_COLUMNS - 1) / LANE_COLUMNS,
+                     columns = ((left + tiles - 1) / tiles + width - 1) / width * width,
+                     again = columns > left ? columns - left : 0, count = columns - again;
+        if (again <= job->index[a->kept - 1]) {
+            const ptrdiff_t back = (ptrdiff_t)(again * size), data = job->data - back,
+                            to = job->out;
+            if (job->products)
+                other.x = a->other.data + job->other - back;
+            advance(job, count);
+            from.x = a->data + data;
+            from.columns = columns;
+            from.ahead = from.rows >= FETCHED_FROM ? job->data - data : 0;
+            sum_columns(job, &from, &other, &sums);
+            *all = job->kernels->lane_results(&job->spec, &sums, columns, value, rest, certain);
+            memmove(certain, certain + again, count * sizeof *certain);
+            write_lane_results(job->type, value + again, rest + again, count, out + to,
+                               across->out_stride);
+            return count;
+        }
     }
 
-    char *tile = (char *)workspace, *mask = tile + MOST_IN_TILE * sizeof(double);
     struct {
         ptrdiff_t out;
         size_t first;
     } run[LANE_COLUMNS + 1];
     ptrdiff_t tile_row[LANE_ROWS];
-    const size_t rows = from.rows;
-    size_t pitch = TILE / rows, runs = 0, count = 0;
-    pitch = pitch > LANE_COLUMNS ? LANE_COLUMNS : pitch < NARROWEST ? NARROWEST : pitch - pitch % 8;
+    const size_t rows = from.rows, operands = job->products ? 2 : 1;
+    size_t pitch = TILE / (operands * size + 1) / rows, runs = 0, count = 0;
+    pitch = pitch > LANE_COLUMNS ? LANE_COLUMNS : pitch - pitch % width;
+    char *tile = (char *)workspace, *other_tile = tile + pitch * rows * size,
+         *mask = tile + operands * pitch * rows * size;
     most = most < pitch ? most : pitch;
     for (size_t n; count < most; count += n) {
         left = a->kept ? across->length - job->index[a->kept - 1] : 1;
         n = most - count < left ? most - count : left;
-        if (job->contiguous)
-            job->kernels->transpose_columns(tile + count * size, pitch, a->data + job->data,
-                                            across->stride, n, rows);
-        else
-            gather(tile + count * size, pitch, a->data + job->data, across->stride, n, job->row,
-                   rows, size);
+        fill_tile(job, tile + count * size, pitch, a->data + job->data, across->stride, n, job->row,
+                  job->contiguous);
+        if (job->products)
+            fill_tile(job, other_tile + count * size, pitch, a->other.data + job->other,
+                      across->other_stride, n, job->other_row, job->other_contiguous);
         if (a->mask)
             gather(mask + count, pitch, a->mask + job->mask, across->mask_stride, n, job->mask_row,
                    rows, 1);
@@ -241,24 +302,31 @@ size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_C
         advance(job, n);
     }
     from.columns = (count + width - 1) / width * width;
-    for (size_t r = 0; r < rows; r++) {
-        memset(tile + (r * pitch + count) * size, 0, (from.columns - count) * size);
-        memset(mask + r * pitch + count, 1, from.columns - count);
+    const size_t padding = from.columns - count;
+    for (size_t r = 0; r < rows; r++)
         tile_row[r] = (ptrdiff_t)(r * pitch * size);
+    for (size_t r = 0; padding && r < rows; r++) {
+        memset(tile + (r * pitch + count) * size, 0, padding * size);
+        if (job->products)
+            memset(other_tile + (r * pitch + count) * size, 0, padding * size);
+        memset(mask + r * pitch + count, 1, padding);
     }
     if (a->swapped)
         swap_bytes(tile, size, (rows - 1) * pitch + count);
+    if (job->products && a->other.swapped)
+        swap_bytes(other_tile, size, (rows - 1) * pitch + count);
     from.x = tile;
-    from.row = tile_row;
+    other.x = other_tile;
+    from.row = other.row = tile_row;
     from.mask = a->mask ? mask : NULL;
     from.mask_pitch = pitch;
-    job->sum(&from, &sums);
+    sum_columns(job, &from, &other, &sums);
     *all = job->kernels->lane_results(&job->spec, &sums, from.columns, value, rest, certain);
     run[runs].first = count;
     for (size_t k = 0; k < runs; k++) {
         const size_t at = run[k].first;
-        write_results(job->type, value + at, rest + at, run[k + 1].first - at, out + run[k].out,
-                      across->out_stride);
+        write_lane_results(job->type, value + at, rest + at, run[k + 1].first - at,
+                           out + run[k].out, across->out_stride);
     }
     return count;
 }

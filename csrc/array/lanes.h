@@ -11,11 +11,16 @@ typedef struct {
     void (*sum)(const lane_rows *, lane_sums *);
     lane_spec spec;
     pc_type type;   /* of the results */
-    int contiguous; /* the elements of one output: 8 bytes each */
+    int contiguous; /* the elements of one output */
     lane_rows from;
     ptrdiff_t row[LANE_ROWS], mask_row[LANE_ROWS]; /* offsets of the elements of an output */
     size_t index[PC_MAX_AXES];                     /* of the next output, along the kept axes */
-    ptrdiff_t data, mask, out;                     /* its offsets */
+    ptrdiff_t data, mask, out, other;              /* its offsets */
+
+    /* Of two arrays the sums of products: what is said of the first above, for the second. */
+    void (*products)(const lane_rows *, const lane_rows *, lane_sums *);
+    int other_contiguous;
+    ptrdiff_t other_row[LANE_ROWS];
 } lane_job;
 
 /* Set up a reduction of `outputs` outputs from `first` on; 0 if it is not suited to lanes. */
@@ -28,5 +33,12 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
  * `sums`. The caller has called fpenv_enter. */
 size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_COLUMNS], int *all,
                   pc_tile_sum *sums);
+
+/* The result to compute, as the kernels take it: of `count` numbers each, or as counted. */
+lane_spec lane_spec_of(const pc_output_spec *spec, uint64_t count, int counted);
+
+/* Write `count` results of the kernels, `stride` bytes apart. */
+void write_lane_results(pc_type type, const double *value, const double *rest, size_t count,
+                        char *out, ptrdiff_t stride);
 
 #endif

@@ -45,7 +45,8 @@ static int merge_axes(pc_axis *axis, int count)
             continue;
         if (outer && outer->stride == axis[k].stride * n &&
             outer->mask_stride == axis[k].mask_stride * n &&
-            outer->out_stride == axis[k].out_stride * n) {
+            outer->out_stride == axis[k].out_stride * n &&
+            outer->other_stride == axis[k].other_stride * n) {
             axis[k].length *= outer->length;
             *outer = axis[k];
         } else {
@@ -62,7 +63,7 @@ void pc_array_arrange(pc_array *a)
     if (pc_array_outputs(a) == 0 || pc_array_reduction_length(a) == 0) {
         for (int k = 0; k < a->kept + a->reduced;
              k++) /* the strides of an empty array may be anything */
-            a->axis[k].stride = a->axis[k].mask_stride = 0;
+            a->axis[k].stride = a->axis[k].mask_stride = a->axis[k].other_stride = 0;
         return;
     }
     for (int k = 0; k < a->reduced; k++) {
@@ -74,8 +75,11 @@ void pc_array_arrange(pc_array *a)
             if (a->mask)
                 a->mask += last * axis.mask_stride;
             axis.mask_stride = -axis.mask_stride;
+            if (a->other.data)
+                a->other.data += last * axis.other_stride;
+            axis.other_stride = -axis.other_stride;
         }
-        if (axis.stride == 0 && (!a->mask || axis.mask_stride == 0))
+        if (axis.stride == 0 && axis.other_stride == 0 && (!a->mask || axis.mask_stride == 0))
             a->repeat *= axis.length; /* broadcast: the same elements again */
         else
             reduced[count++] = axis;
@@ -102,13 +106,14 @@ size_t pc_array_tile(const pc_array *a, size_t first, size_t last)
 
 offsets offsets_of(const pc_axis *axis, int count, size_t index)
 {
-    offsets at = {0, 0, 0};
+    offsets at = {0, 0, 0, 0};
     for (int k = count - 1; k >= 0; k--) {
         ptrdiff_t i = (ptrdiff_t)(index % axis[k].length);
         index /= axis[k].length;
         at.data += i * axis[k].stride;
         at.mask += i * axis[k].mask_stride;
         at.out += i * axis[k].out_stride;
+        at.other += i * axis[k].other_stride;
     }
     return at;
 }

@@ -20,9 +20,24 @@ static inline int is_partial(const pc_array *a)
     return a->mask || skips_nan(a);
 }
 
-/* The offsets of an element, of its mask and of its result. */
+/* Make *a an array of one axis, to be reduced. (All of a pc_array takes long to initialize.) */
+static inline void set_run(pc_array *a, pc_type type, int components, const char *data,
+                           size_t length, ptrdiff_t stride)
+{
+    a->type = type;
+    a->components = components;
+    a->swapped = a->skip_nan = a->kept = 0;
+    a->data = data;
+    a->mask = NULL;
+    a->other.data = NULL;
+    a->reduced = 1;
+    a->repeat = 1;
+    a->axis[0] = (pc_axis){length, stride, 0, 0, 0};
+}
+
+/* The offsets of an element, of its mask, of its result and of the element of a second array. */
 typedef struct {
-    ptrdiff_t data, mask, out;
+    ptrdiff_t data, mask, out, other;
 } offsets;
 
 /* Those of element `index` along `count` axes, the last of which varies fastest. */

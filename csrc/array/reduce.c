@@ -3,6 +3,7 @@
 #include "contiguous.h"
 #include "gather.h"
 #include "lanes.h"
+#include "pairs.h"
 #include "../sums/bounded.h"
 
 #include <string.h>
@@ -71,10 +72,27 @@ static void add_tiles(pc_tile_sum *sums, const pc_array *a, const char *data, co
     }
 }
 
+/* n pairs along one axis, for each of `count` outputs along another. */
+static void add_pairs(const pc_array *a, pc_tile_sum *sums, pair_data from, pc_axis along, size_t n,
+                      pc_axis across, size_t count, int across_first)
+{
+    if (across_first) {
+        add_pair_columns(sums, a, from, along, n, across, count);
+        return;
+    }
+    for (size_t c = 0; c < count; c++) {
+        add_pair_run(&sums[c].total, a, from, along, n);
+        from.x += across.stride;
+        from.y += across.other_stride;
+        if (from.mask)
+            from.mask += across.mask_stride;
+    }
+}
+
 static void add_to_tile(const pc_array *a, size_t first, size_t count, size_t start, size_t stop,
                         pc_tile_sum *sums)
 {
-    static const pc_axis none = {1, 0, 0, 0};
+    static const pc_axis none = {1, 0, 0, 0, 0};
     pc_axis across = a->kept ? a->axis[a->kept - 1] : none;
     pc_axis along = a->reduced ? a->axis[a->kept + a->reduced - 1] : none;
     int outer_axes = a->reduced ? a->reduced - 1 : 0;
@@ -91,6 +109,12 @@ static void add_to_tile(const pc_array *a, size_t first, size_t count, size_t st
             mask = a->mask + origin.mask + at.mask + row * along.mask_stride;
         rows = along.length - (size_t)row;
         rows = stop - start < rows ? stop - start : rows;
+        if (a->other.data) {
+            const pair_data pairs = {
+                data, a->other.data + origin.other + at.other + row * along.other_stride, mask};
+            add_pairs(a, sums, pairs, along, rows, across, count, across_first);
+            continue;
+        }
         if (across_first) {
             size_t done = 0;
             if (is_float(a->type) && a->components == 1 && !a->swapped && !a->mask &&
@@ -113,9 +137,41 @@ void pc_add_tile(const pc_array *a, size_t first, size_t count, size_t start, si
     fpenv_leave(callers);
 }
 
+void pc_add_vector_pairs(const pc_vector_pair *pairs, size_t count, size_t vectors, size_t start,
+                         size_t stop, pc_tile_sum *sums)
+{
+    /* All vectors, so many elements at a time, stay in the cache. */
+    size_t most = (1 << 15) / (vectors + 1), n;
+    most = most < 512 ? 512 : most - most % 512;
+    pc_array a;
+    a.kept = a.skip_nan = 0;
+    a.reduced = 1;
+    a.mask = NULL;
+    a.other.conjugate = 1;
+    fpenv callers = fpenv_enter();
+    for (; start < stop; start += n) {
+        n = stop - start < most ? stop - start : most;
+        for (size_t k = 0; k < count; k++) {
+            const pc_vector *x = pairs[k].x, *y = pairs[k].y; /* the first one is conjugated */
+            a.type = y->type;
+            a.components = y->components;
+            a.swapped = y->swapped;
+            a.data = y->data;
+            a.other.type = x->type;
+            a.other.components = x->components;
+            a.other.swapped = x->swapped;
+            a.other.data = x == y ? NULL : x->data;
+            a.axis[0] = (pc_axis){stop, y->stride, 0, 0, x->stride};
+            add_to_tile(&a, 0, 1, start, start + n, sums + k);
+        }
+    }
+    fpenv_leave(callers);
+}
+
 int pc_array_boundable(const pc_array *a)
 {
-    return is_float(a->type) && pc_array_reduction_length(a) >= pc_kernels_in_use()->bounded_from;
+    const int floats = a->other.data ? products_are_floats(a) : is_float(a->type);
+    return floats && pc_array_reduction_length(a) >= pc_kernels_in_use()->bounded_from;
 }
 
 static void sum_tile(const pc_array *a, size_t first, size_t count, size_t length,
@@ -216,16 +272,9 @@ pc_status pc_reduce_contiguous(pc_type type, int components, const char *data, s
         pc_add_numbers(&sum->total, type, components, data, count);
         return pc_accumulator_round(&sum->total, spec, out);
     }
-    pc_array array; /* without axes to keep */
-    array.type = type;
-    array.components = components;
-    array.swapped = array.kept = 0;
+    pc_array array;
+    set_run(&array, type, components, data, count, (ptrdiff_t)size_of_type[type] * components);
     array.skip_nan = skip_nan;
-    array.data = data;
-    array.mask = NULL;
-    array.reduced = 1;
-    array.repeat = 1;
-    array.axis[0] = (pc_axis){count, (ptrdiff_t)size_of_type[type] * components, 0, 0};
     fpenv callers = fpenv_enter();
     const pc_status status = reduce_tile(&array, 0, 1, count, spec, bounded, out, sum);
     fpenv_leave(callers);

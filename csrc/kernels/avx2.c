@@ -50,6 +50,22 @@ static inline __m128i load_4_bytes(const char *x)
         (v)[3] = (vecd)_mm256_permute2f128_pd(b, d, 0x31);                                         \
     } while (0)
 
+static inline __m256d prefix_sums_of(__m256d v)
+{
+    v = _mm256_add_pd(v, _mm256_unpacklo_pd(_mm256_setzero_pd(), v));
+    const __m256d odd = _mm256_unpackhi_pd(v, v);
+    return _mm256_add_pd(v, _mm256_permute2f128_pd(odd, odd, 0x08));
+}
+
+static inline __m256d last_lane_of(__m256d v)
+{
+    const __m256d odd = _mm256_unpackhi_pd(v, v);
+    return _mm256_permute2f128_pd(odd, odd, 0x11);
+}
+
+#define prefix_sums(v) ((vecd)prefix_sums_of((__m256d)(v)))
+#define last_lane(v) ((vecd)last_lane_of((__m256d)(v)))
+
 #include "table.h"
 
 #ifdef __clang__

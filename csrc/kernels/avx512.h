@@ -48,3 +48,25 @@
             (v)[k + 4] = (vecd)_mm512_shuffle_f64x2(four[k], four[k + 4], 0xdd);                   \
         }                                                                                          \
     } while (0)
+
+static inline __m512d prefix_sums_of(__m512d v)
+{
+    typedef uint64_t words __attribute__((vector_size(64)));
+    const __m512d zero = (__m512d)(words){0};
+    const words pairs = {0, 0, UINT64_MAX, UINT64_MAX, 0, 0, UINT64_MAX, UINT64_MAX};
+    typedef double doubles __attribute__((vector_size(64)));
+    doubles sums = (doubles)v + (doubles)_mm512_unpacklo_pd(zero, v);
+    __m512d odd = _mm512_unpackhi_pd((__m512d)sums, (__m512d)sums);
+    sums += (doubles)((words)_mm512_shuffle_f64x2(odd, odd, 0xa0) & pairs);
+    odd = _mm512_unpackhi_pd((__m512d)sums, (__m512d)sums);
+    return (__m512d)(sums + (doubles)_mm512_shuffle_f64x2(zero, odd, 0x50));
+}
+
+static inline __m512d last_lane_of(__m512d v)
+{
+    const __m512d odd = _mm512_unpackhi_pd(v, v);
+    return _mm512_shuffle_f64x2(odd, odd, 0xff);
+}
+
+#define prefix_sums(v) ((vecd)prefix_sums_of((__m512d)(v)))
+#define last_lane(v) ((vecd)last_lane_of((__m512d)(v)))

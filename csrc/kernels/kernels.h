@@ -41,6 +41,14 @@ typedef struct {
 /* The most elements in one call of a kernel. */
 enum { FLOAT_BLOCK = 2048, INTEGER_BLOCK = 1 << 16 };
 
+/* The same for a block of products, in units of 2^product_window_exponent(E); magnitudes of the
+ * rounded products. */
+typedef struct {
+    uint64_t sum[4];
+    magnitude_range magnitudes;
+    int zeros; /* whether any product may have been 0, or rounded to it */
+} product_sums;
+
 /* The most columns in one call of sums_of_columns and of a columns_kernel, and elements in a buffer
  * on the stack: no call uses more than 16 KiB, since a thread may have as little as 32. */
 enum { STRIP = 32, BOUNDED_STRIP = 128, BUFFER = 128 };
@@ -73,6 +81,11 @@ enum { BOUNDED_RUN = 1 << 17 };
 typedef size_t bounded_kernel(const char *x, ptrdiff_t stride, size_t n, int k,
                               bounded_sums *partial);
 
+/* The sum of products likewise, `units` in two's complement; y = NULL stands for ones. Where the
+ * sum left its range, `overflow_at` is the sum of the absolute values in a block. */
+typedef size_t products_kernel(const char *x, ptrdiff_t x_stride, const char *y, ptrdiff_t y_stride,
+                               size_t n, int k, bounded_sums *partial);
+
 /* The same for columns, as kernels/bounded.h has it: s and t of the squares, a and b of the
  * numbers, from s = 2^k and a = start_of_numbers(k) on. */
 typedef struct {
@@ -91,12 +104,14 @@ enum { LANE_COLUMNS = 64, LANE_STEP = 8, LANE_ROWS = 256 };
 
 /* Columns of numbers, a multiple of LANE_STEP; row r begins at x + row[r]. If there is a mask, one
  * byte per number and `mask_pitch` bytes per row, numbers with 0 are left out; and NaN if skip_nan.
- * `difference`: subtract all rows but the first (without mask and squares). */
+ * `difference`: subtract all rows but the first (without mask and squares). `ahead`: how many bytes
+ * beyond each row to prefetch, or 0. */
 typedef struct {
     const char *x, *mask;
     const ptrdiff_t *row;
     size_t rows, columns, mask_pitch;
     int skip_nan, difference;
+    ptrdiff_t ahead;
 } lane_rows;
 
 /* For each column the sums of the numbers and of the squares, as high + low ([0] + [1]), with an
@@ -119,6 +134,42 @@ typedef struct {
     double count, ddof, scale; /* scale: 2^ddof_bits */
     double divisor, inverse;   /* divide by it; 1 / divisor, rounded */
 } lane_spec;
+
+/* ---- moving windows (kernels/moving.h) -------------------------------------- */
+
+/* The sums over a window of the pieces of each number, or of each square: multiples of the units
+ * magic / (1.5 * 2^52). `inexact`: whether, of what entered last, some pieces do not add up. */
+typedef struct {
+    double magic[3], sum[3];
+    int inexact;
+} moving_pieces;
+
+/* Those of x, or of x - pivot if there are squares. `most`: the largest size of what entered last;
+ * `count`: how many are not NaN, where NaN are left out. */
+typedef struct {
+    moving_pieces number, square;
+    double pivot, most, count;
+} moving_sums;
+
+/* How results are made: the numbers of a window, what to divide by and 1 / divisor, the error
+ * bounds of the sum, or of n squares - number^2 as slack[0] * |number| + slack[1], both above 0;
+ * `exact`: all that is in the window adds up. No |x - pivot| is above `limit`. Where NaN are left
+ * out, the count and the divisor are those of each window, and NaN the results of fewer than
+ * min_count. */
+typedef struct {
+    double count, divisor, inverse, limit, slack[2], min_count, ddof, scale;
+    int exact;
+} moving_end;
+
+/* LANE_COLUMNS numbers enter the window, and as many leave it, one after another; the estimates of
+ * lane_sums, but for what the pieces are short of. */
+typedef void moving_kernel(const double *in, const double *out, moving_sums *state,
+                           lane_sums *sums);
+
+/* The same, and the results themselves. If that returns 0, some are not certain, or some number
+ * was not for this kernel. */
+typedef int slide_kernel(const double *in, const double *out, moving_sums *state,
+                         const moving_end *end, double *value);
 
 /* The sums of one column. */
 static inline bounded_sums column_partial(const column_sums *sums, size_t c, int k, int both)
@@ -168,6 +219,13 @@ typedef struct {
     size_t bounded_from; /* from how many numbers on they are faster than the exact kernels */
     bounded_kernel *bounded[2][3], *nanbounded[2][3]; /* `nanbounded` leaves out NaN */
 
+    /* The same of products, in lanes[0] partial sums; exactly (product_sums is what E must fit, and
+     * n <= FLOAT_BLOCK; NULL if the level has no such kernel); of integers, up to 32 bits. */
+    products_kernel *bounded_products[3];
+    int product_range;
+    void (*sums_of_products)(const char *x, const char *y, size_t n, int E, product_sums *sums);
+    void (*products_of_integers[6])(const char *x, const char *y, size_t n, uint64_t sum[4]);
+
     /* The same for each column of a matrix, as sums_of_columns: columns <= BOUNDED_STRIP. */
     columns_kernel *bounded_columns[2][3], *nanbounded_columns[2][3];
 
@@ -175,15 +233,31 @@ typedef struct {
      * the numbers, [1] of the squares, [2] of both. NULL if the level has no such kernel. */
     void (*lane_sums[2][PC_FLOAT64 + 1][3])(const lane_rows *from, lane_sums *sums);
 
+    /* The sums of the products of two tiles of one type, as those of numbers. NULL if the level, or
+     * the type, has no such kernel. */
+    void (*lane_products[PC_FLOAT64 + 1])(const lane_rows *x, const lane_rows *y, lane_sums *sums);
+
     /* The results of these sums: `value`, or value + rest for integers; correctly rounded where
      * `certain` is all ones. Returns whether all are. */
     int (*lane_results)(const lane_spec *spec, lane_sums *sums, size_t columns, double *value,
                         double *rest, uint64_t *certain);
 
+    /* [0] all are finite; [1] others are left out; [2] likewise, and none leaves. [0] of the
+     * numbers, [1] of the squares, too. [0] in 2 pieces, [1] in 3. NULL as lane_results. */
+    moving_kernel *moving[3][2][2];
+
+    /* [0] of full windows of finite numbers, [1] NaN left out; by statistic: PC_SUM to PC_STD; and
+     * [0] prefix sums of finite numbers. In 2 pieces, in 3. */
+    slide_kernel *slide[2][PC_STD + 1][2];
+
     /* Copy `count` contiguous columns of `rows` numbers of 8 bytes, `stride` bytes apart, to
      * contiguous rows, `pitch` numbers apart. */
     void (*transpose_columns)(char *to, size_t pitch, const char *from, ptrdiff_t stride,
                               size_t count, size_t rows);
+
+    /* The same for numbers of 1, 2 and 4 bytes. */
+    void (*transpose_narrow[3])(char *to, size_t pitch, const char *from, ptrdiff_t stride,
+                                size_t count, size_t rows);
 } pc_kernels;
 
 extern const pc_kernels pc_kernels_portable;

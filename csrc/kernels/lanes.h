@@ -98,6 +98,23 @@ static inline __attribute__((always_inline)) void add_square(estimate *to, vecd 
     to->low += exact == SHORT ? error : error + fused(x, x, -square);
 }
 
+/* FEW numbers or fewer: what `low` loses is found as it is lost, which takes less time than to know
+ * the extent of the numbers. */
+enum { FEW = 3 };
+
+/* to += x; `second`: to->low is 0. */
+static inline __attribute__((always_inline)) void add_one_of_few(estimate *to, vecd x, int second)
+{
+    vecd error, rest;
+    to->high = two_sum(to->high, x, &error);
+    if (second) {
+        to->low = error;
+        return;
+    }
+    to->low = two_sum(to->low, error, &rest);
+    to->lost += magnitude(rest);
+}
+
 static inline __attribute__((always_inline)) void add_number(estimate *to, vecd x, vecd low,
                                                              exactness exact)
 {
@@ -224,7 +241,7 @@ enum { BESIDE = LANE_STEP / LANES };
 /* Add one vector of row r; row 0 starts the sums. */
 static inline __attribute__((always_inline)) void add_row(const lane_rows *from, size_t r, size_t c,
                                                           size_t size, int numbers, int squares,
-                                                          int masked, exactness exact,
+                                                          int masked, int few, exactness exact,
                                                           lane_loader *load, estimate *number,
                                                           estimate *square, extent *all, vec *count)
 {
@@ -244,9 +261,11 @@ static inline __attribute__((always_inline)) void add_row(const lane_rows *from,
         low = select_bits(keep, low);
         *count -= keep;
     }
-    if (!of_integers)
+    if (!of_integers && !few)
         extend(all, x);
-    if (numbers && r) {
+    if (few && r) {
+        add_one_of_few(number, x, r == 1);
+    } else if (numbers && r) {
         add_number(number, x, low, one_part && exact == LONG ? ANY : exact);
     } else if (numbers) {
         number->high = x + 0.0; /* -0 is 0 */
@@ -264,7 +283,7 @@ static inline __attribute__((always_inline)) void add_row(const lane_rows *from,
 /* Sum the rows of each column. */
 static inline __attribute__((always_inline)) void sum_lanes(const lane_rows *from, lane_sums *sums,
                                                             size_t size, int numbers, int squares,
-                                                            int masked, exactness exact,
+                                                            int masked, int few, exactness exact,
                                                             lane_loader *load)
 {
     const int one_part = exact != LONG || squares,
@@ -280,13 +299,24 @@ static inline __attribute__((always_inline)) void sum_lanes(const lane_rows *fro
             all[k] = (extent){splat(0), splatd(0x1p400), splatd(0.0)};
             count[k] = splat(0);
         }
-        for (size_t k = 0; k < BESIDE; k++)
-            add_row(from, 0, first + k * LANES, size, numbers, squares, masked, exact, load,
-                    &number[k], &square[k], &all[k], &count[k]);
-        for (size_t r = 1; r < from->rows; r++)
-            for (size_t k = 0; k < BESIDE; k++)
-                add_row(from, r, first + k * LANES, size, numbers, squares, masked, exact, load,
-                        &number[k], &square[k], &all[k], &count[k]);
+        size_t r = 0;
+#define ADD_ROW(r)                                                                                 \
+    for (size_t k = 0; k < BESIDE; k++)                                                            \
+    add_row(from, r, first + k * LANES, size, numbers, squares, masked, few, exact, load,          \
+            &number[k], &square[k], &all[k], &count[k])
+        ADD_ROW(0);
+        if (few && from->rows > 1) {
+            ADD_ROW(1);
+            r = 1;
+        }
+        if (from->ahead && first * size % 64 == 0) /* once a cache line */
+            for (r++; r < from->rows; r++) {
+                prefetch(from->x + from->row[r] + first * size, from->ahead);
+                ADD_ROW(r);
+            }
+        else
+            for (r++; r < from->rows; r++)
+                ADD_ROW(r);
         for (size_t k = 0; k < BESIDE; k++) {
             const size_t c = first + k * LANES;
             const vecd grid = of_integers ? splatd(1.0) : grid_of(&all[k], digits),
@@ -297,7 +327,7 @@ static inline __attribute__((always_inline)) void sum_lanes(const lane_rows *fro
                 store_doubles(sums->alike + c, (vecd)((vec)most | ~one));
             }
             if (numbers) {
-                if (!of_integers)
+                if (!of_integers && !few)
                     number[k].lost =
                         lost_of(most * (n * n * unit), grid, most * (n * n * n * unit));
                 store_estimate(sums->number, c, number[k]);
@@ -316,30 +346,42 @@ static inline __attribute__((always_inline)) void sum_lanes(const lane_rows *fro
     }
 }
 
+/* The sums of numbers alone. */
+static inline __attribute__((always_inline)) void sum_numbers(const lane_rows *from,
+                                                              lane_sums *sums, size_t size,
+                                                              int masked, exactness exact,
+                                                              lane_loader *load)
+{
+    if ((exact == ANY || exact == SHORT) && from->rows <= FEW)
+        sum_lanes(from, sums, size, 1, 0, masked, 1, exact, load);
+    else
+        sum_lanes(from, sums, size, 1, 0, masked, 0, exact, load);
+}
+
 #define SUM_LANES(type, size, exact)                                                               \
     static void lanes_of_##type##_numbers(const lane_rows *from, lane_sums *sums)                  \
     {                                                                                              \
-        sum_lanes(from, sums, size, 1, 0, 0, exact, load_lanes_of_##type);                         \
+        sum_numbers(from, sums, size, 0, exact, load_lanes_of_##type);                             \
     }                                                                                              \
     static void lanes_of_##type##_squares(const lane_rows *from, lane_sums *sums)                  \
     {                                                                                              \
-        sum_lanes(from, sums, size, 0, 1, 0, exact, load_lanes_of_##type);                         \
+        sum_lanes(from, sums, size, 0, 1, 0, 0, exact, load_lanes_of_##type);                      \
     }                                                                                              \
     static void lanes_of_##type##_both(const lane_rows *from, lane_sums *sums)                     \
     {                                                                                              \
-        sum_lanes(from, sums, size, 1, 1, 0, exact, load_lanes_of_##type);                         \
+        sum_lanes(from, sums, size, 1, 1, 0, 0, exact, load_lanes_of_##type);                      \
     }                                                                                              \
     static void masked_lanes_of_##type##_numbers(const lane_rows *from, lane_sums *sums)           \
     {                                                                                              \
-        sum_lanes(from, sums, size, 1, 0, 1, exact, load_lanes_of_##type);                         \
+        sum_numbers(from, sums, size, 1, exact, load_lanes_of_##type);                             \
     }                                                                                              \
     static void masked_lanes_of_##type##_squares(const lane_rows *from, lane_sums *sums)           \
     {                                                                                              \
-        sum_lanes(from, sums, size, 0, 1, 1, exact, load_lanes_of_##type);                         \
+        sum_lanes(from, sums, size, 0, 1, 1, 0, exact, load_lanes_of_##type);                      \
     }                                                                                              \
     static void masked_lanes_of_##type##_both(const lane_rows *from, lane_sums *sums)              \
     {                                                                                              \
-        sum_lanes(from, sums, size, 1, 1, 1, exact, load_lanes_of_##type);                         \
+        sum_lanes(from, sums, size, 1, 1, 1, 0, exact, load_lanes_of_##type);                      \
     }
 SUM_LANES(int8, 1, HALFWORD)
 SUM_LANES(uint8, 1, HALFWORD)
@@ -393,6 +435,59 @@ static void transpose_columns(char *to, size_t pitch, const char *from, ptrdiff_
             memcpy(to + (r * pitch + c) * sizeof(double), from + r * sizeof(double),
                    sizeof(double));
 }
+
+/* The same for narrower numbers, in blocks as wide as 16 bytes: to interleave each vector with the
+ * one half the block after it, once for each bit of the width, is to transpose. Where the columns
+ * run on as one, a block may reach into the next column; else the last one begins further back. */
+#ifdef __clang__
+#define LIST(...) __VA_ARGS__
+#define SHUFFLE(type, x, y, order) __builtin_shufflevector(x, y, LIST order)
+#else
+#define LIST(...) __VA_ARGS__
+#define SHUFFLE(type, x, y, order) __builtin_shuffle(x, y, (type){LIST order})
+#endif
+
+#define TRANSPOSE(number, UPPER, LOWER)                                                            \
+    static void transpose_##number(char *to, size_t pitch, const char *from, ptrdiff_t stride,     \
+                                   size_t count, size_t rows)                                      \
+    {                                                                                              \
+        typedef number block __attribute__((vector_size(16)));                                     \
+        enum { SIZE = sizeof(number), SIDE = 16 / SIZE };                                          \
+        const int run_on = stride == (ptrdiff_t)rows * SIZE;                                       \
+        size_t c = 0;                                                                              \
+        for (; c + SIDE <= count; c += SIDE, from += SIDE * stride) {                              \
+            const size_t readable = run_on ? (count - c - SIDE + 1) * rows : rows;                 \
+            size_t r = 0;                                                                          \
+            for (; r < rows && readable >= SIDE; r += SIDE) {                                      \
+                r = r + SIDE <= readable ? r : readable - SIDE;                                    \
+                block v[SIDE], w[SIDE];                                                            \
+                UNROLLED                                                                           \
+                for (int k = 0; k < SIDE; k++)                                                     \
+                    memcpy(&v[k], from + k * stride + r * SIZE, sizeof *v);                        \
+                for (int side = SIDE; side > 1; side /= 2) {                                       \
+                    UNROLLED                                                                       \
+                    for (int k = 0; k < SIDE / 2; k++) {                                           \
+                        w[2 * k] = SHUFFLE(block, v[k], v[k + SIDE / 2], UPPER);                   \
+                        w[2 * k + 1] = SHUFFLE(block, v[k], v[k + SIDE / 2], LOWER);               \
+                    }                                                                              \
+                    memcpy(v, w, sizeof v);                                                        \
+                }                                                                                  \
+                for (size_t k = 0; k < SIDE && r + k < rows; k++)                                  \
+                    memcpy(to + ((r + k) * pitch + c) * SIZE, &v[k], sizeof *v);                   \
+            }                                                                                      \
+            for (; r < rows; r++)                                                                  \
+                for (size_t k = 0; k < SIDE; k++)                                                  \
+                    memcpy(to + (r * pitch + c + k) * SIZE,                                        \
+                           from + (ptrdiff_t)k * stride + r * SIZE, SIZE);                         \
+        }                                                                                          \
+        for (; c < count; c++, from += stride)                                                     \
+            for (size_t r = 0; r < rows; r++)                                                      \
+                memcpy(to + (r * pitch + c) * SIZE, from + r * SIZE, SIZE);                        \
+    }
+TRANSPOSE(uint8_t, (0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23),
+          (8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31))
+TRANSPOSE(uint16_t, (0, 8, 1, 9, 2, 10, 3, 11), (4, 12, 5, 13, 6, 14, 7, 15))
+TRANSPOSE(uint32_t, (0, 4, 1, 5), (2, 6, 3, 7))
 
 /* ---- results --------------------------------------------------------------------- */
 
@@ -503,73 +598,78 @@ static inline vec shortens_alike(vecd x, vecd high, vecd end, unsigned drop)
     return (vec)(((vec)x & ones) != half) | (vec)(end - (x - high) == 0.0);
 }
 
-static inline __attribute__((always_inline)) estimate part_of_lanes(const lane_spec *spec,
-                                                                    pc_statistic statistic,
-                                                                    lane_sums *sums, size_t c,
-                                                                    vecd n, vecd divisor,
-                                                                    vecd inverse, vec *certain)
+/* The result in its type, and whether it is certain; an integer as two doubles that add up. */
+static inline __attribute__((always_inline)) vecd rounded(const lane_spec *spec, const estimate *x,
+                                                          vec *sure, double *rest)
 {
-    estimate x;
-    if (statistic == PC_VAR || statistic == PC_STD)
-        x = spread(n, settled(sums->square, c), settled(sums->number, c),
-                   load_doubles(sums->grid + c), load_doubles(sums->alike + c),
-                   splatd(spec->scale));
-    else
-        x = settled(statistic == PC_SUM || statistic == PC_MEAN ? sums->number : sums->square, c);
-    *certain = in_range(x) & (vec)(divisor > 0.0);
-    if (statistic == PC_VAR || statistic == PC_STD)
-        *certain &= (vec)(x.high >= 0.0);
-    if (statistic == PC_MEAN || statistic == PC_RMS || statistic == PC_VAR || statistic == PC_STD)
-        x = quotient(x, divisor, inverse);
-    if (statistic == PC_NORM || statistic == PC_RMS || statistic == PC_STD)
-        x = root(x);
-    return x;
+    if (spec->integer) {
+        *sure &= (vec)(x->lost == 0.0) & (vec)(x->high >= spec->least) & (vec)(x->high < 0x1p62);
+        store_doubles(rest, x->low);
+        return x->high;
+    }
+    const vecd wide = fused(magnitude(x->low), select_bits((vec)(x->lost > 0.0), splatd(0x1p-51)),
+                            x->lost),
+               lower = x->low - wide, upper = x->low + wide;
+    vecd high = x->high + upper, low = x->high + lower;
+    if (spec->drop) {
+        const vecd size = magnitude(low);
+        *sure &= shortens_alike(low, x->high, lower, spec->drop) &
+                 shortens_alike(high, x->high, upper, spec->drop) &
+                 ((vec)(size >= spec->least) | (vec)(low == 0.0));
+        low = shorten(low, spec->drop);
+        high = shorten(high, spec->drop);
+    }
+    *sure &= (vec)(low == high);
+    return low;
 }
 
-/* The results, in place of the sums of numbers: value and certain[]. Those of integers as two
- * doubles that add up. Returns whether all are certain. */
+/* The results of all columns, and which are certain; returns whether all are. Vectors that lie
+ * side by side go through each stage together: each is a long chain of operations. */
 static inline __attribute__((always_inline)) int finish(const lane_spec *spec,
                                                         pc_statistic statistic, lane_sums *sums,
                                                         size_t columns, double *value, double *rest,
                                                         uint64_t *certain)
 {
+    const int is_var = statistic == PC_VAR || statistic == PC_STD,
+              of_numbers = statistic == PC_SUM || statistic == PC_MEAN,
+              divided = is_var || statistic == PC_MEAN || statistic == PC_RMS;
     vec all = splat(UINT64_MAX);
-    for (size_t c = 0; c < columns; c += LANES) {
-        vecd n = splatd(spec->count), divisor = splatd(spec->divisor),
-             inverse = splatd(spec->inverse);
-        vec sure;
-        if (spec->counted) {
-            n = load_doubles(sums->count + c);
-            divisor = statistic == PC_VAR || statistic == PC_STD
-                          ? n * (n * spec->scale - spec->ddof)
-                      : statistic == PC_MEAN || statistic == PC_RMS ? n
-                                                                    : divisor;
-            inverse = 1.0 / divisor;
-        }
-        const estimate x = part_of_lanes(spec, statistic, sums, c, n, divisor, inverse, &sure);
-        vecd low = x.high;
-        if (spec->integer) {
-            sure &= (vec)(x.lost == 0.0) & (vec)(x.high >= spec->least) & (vec)(x.high < 0x1p62);
-            store_doubles(rest + c, x.low);
-        } else {
-            const vecd wide = fused(magnitude(x.low),
-                                    select_bits((vec)(x.lost > 0.0), splatd(0x1p-51)), x.lost),
-                       lower = x.low - wide, upper = x.low + wide;
-            vecd high = x.high + upper;
-            low = x.high + lower;
-            if (spec->drop) {
-                const vecd size = magnitude(low);
-                sure &= shortens_alike(low, x.high, lower, spec->drop) &
-                        shortens_alike(high, x.high, upper, spec->drop) &
-                        ((vec)(size >= spec->least) | (vec)(low == 0.0));
-                low = shorten(low, spec->drop);
-                high = shorten(high, spec->drop);
+    for (size_t first = 0; first < columns; first += LANE_STEP) {
+        estimate x[BESIDE];
+        vecd n[BESIDE], divisor[BESIDE], inverse[BESIDE];
+        vec sure[BESIDE];
+#define EACH UNROLLED for (size_t k = 0, c = first; k < BESIDE; k++, c += LANES)
+        EACH
+        {
+            n[k] = spec->counted ? load_doubles(sums->count + c) : splatd(spec->count);
+            divisor[k] = splatd(spec->divisor);
+            inverse[k] = splatd(spec->inverse);
+            if (spec->counted && divided) {
+                divisor[k] = is_var ? n[k] * (n[k] * spec->scale - spec->ddof) : n[k];
+                inverse[k] = 1.0 / divisor[k];
             }
-            sure &= (vec)(low == high);
         }
-        store_doubles(value + c, spec->absolute ? magnitude(low) : low);
-        memcpy(certain + c, &sure, sizeof sure);
-        all &= sure;
+        EACH x[k] = is_var ? spread(n[k], settled(sums->square, c), settled(sums->number, c),
+                                    load_doubles(sums->grid + c), load_doubles(sums->alike + c),
+                                    splatd(spec->scale))
+                           : settled(of_numbers ? sums->number : sums->square, c);
+        EACH
+        {
+            sure[k] = in_range(x[k]) & (vec)(divisor[k] > 0.0);
+            if (is_var)
+                sure[k] &= (vec)(x[k].high >= 0.0);
+        }
+        if (divided)
+            EACH x[k] = quotient(x[k], divisor[k], inverse[k]);
+        if (statistic == PC_NORM || statistic == PC_RMS || statistic == PC_STD)
+            EACH x[k] = root(x[k]);
+        EACH
+        {
+            vecd low = rounded(spec, &x[k], &sure[k], rest + c);
+            store_doubles(value + c, spec->absolute ? magnitude(low) : low);
+            memcpy(certain + c, &sure[k], sizeof sure[k]);
+            all &= sure[k];
+        }
     }
     uint64_t every = UINT64_MAX;
     for (int k = 0; k < LANES; k++)

@@ -46,4 +46,7 @@
         (v)[1][0] = moved;                                                                         \
     } while (0)
 
+#define prefix_sums(v) ((v) + (vecd){0.0, (v)[0]})
+#define last_lane(v) ((vecd){(v)[1], (v)[1]})
+
 #include "table.h"

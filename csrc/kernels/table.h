@@ -5,6 +5,8 @@
 #include "exact.h"
 #include "integers.h"
 #include "lanes.h"
+#include "pairs.h"
+#include "moving.h"
 #include "range.h"
 
 #if defined(fused)
@@ -23,6 +25,8 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
                             squares_of_int64_t, squares_of_uint64_t},
     .sum_of_integers = {sum_of_int8_t, sum_of_uint8_t, sum_of_int16_t, sum_of_uint16_t,
                         sum_of_int32_t, sum_of_uint32_t, sum_of_int64_t, sum_of_uint64_t},
+    .products_of_integers = {products_of_int8_t, products_of_uint8_t, products_of_int16_t,
+                             products_of_uint16_t, products_of_int32_t, products_of_uint32_t},
     .bounded_from = CERTIFIED_FROM,
 #ifdef FLOATS
     .lanes = {ROW, ROW / 2},
@@ -32,11 +36,14 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
 #define FOR_FLOATS(name) {NULL, name##float32, name##float64}
 #endif
     .bounded = {FOR_FLOATS(squares_), FOR_FLOATS(moments_)},
+    .bounded_products = FOR_FLOATS(products_of_),
     .nanbounded = {FOR_FLOATS(nansquares_), FOR_FLOATS(nanmoments_)},
     .nanbounded_columns = {FOR_FLOATS(nansquares_columns_of_), FOR_FLOATS(nanmoments_columns_of_)},
     .bounded_columns = {FOR_FLOATS(squares_columns_of_), FOR_FLOATS(moments_columns_of_)},
     .sums_of_float32 = sums_of_float32,
 #ifdef fused
+    .product_range = PRODUCT_RANGE,
+    .sums_of_products = sums_of_products,
     .exponent_range = EXPONENT_RANGE,
     .sums_of_float64 = sums_of_float64,
     .sums_of_columns = sums_of_columns,
@@ -52,8 +59,26 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
      OF_LANES(name, int64),  OF_LANES(name, uint64),  OF_LANES(name, bool),                        \
      OF_FLOAT16(name),       OF_LANES(name, float32), OF_LANES(name, float64)}
     .lane_sums = {OF_TYPES(lanes_of_), OF_TYPES(masked_lanes_of_)},
+    .lane_products = {product_lanes_of_int8, product_lanes_of_uint8, product_lanes_of_int16,
+                      product_lanes_of_uint16, product_lanes_of_int32, product_lanes_of_uint32,
+                      NULL, NULL, product_lanes_of_bool, PRODUCT_LANES_OF_FLOAT16,
+                      product_lanes_of_float32, product_lanes_of_float64},
     .lane_results = finish_lanes,
+    .moving = {{{move_numbers_2, move_numbers_3}, {move_both_2, move_both_3}},
+               {{move_finite_numbers_2, move_finite_numbers_3},
+                {move_finite_both_2, move_finite_both_3}},
+               {{add_numbers_2, add_numbers_3}, {add_both_2, add_both_3}}},
+    .slide = {{[0] = {slide_prefix_2, slide_prefix_3},
+               [PC_SUM] = {slide_sum_2, slide_sum_3},
+               [PC_MEAN] = {slide_mean_2, slide_mean_3},
+               [PC_VAR] = {slide_var_2, slide_var_3},
+               [PC_STD] = {slide_std_2, slide_std_3}},
+              {[PC_SUM] = {nanslide_sum_2, nanslide_sum_3},
+               [PC_MEAN] = {nanslide_mean_2, nanslide_mean_3},
+               [PC_VAR] = {nanslide_var_2, nanslide_var_3},
+               [PC_STD] = {nanslide_std_2, nanslide_std_3}}},
     .transpose_columns = transpose_columns,
+    .transpose_narrow = {transpose_uint8_t, transpose_uint16_t, transpose_uint32_t},
 #endif
 #endif
 };

@@ -31,14 +31,15 @@ typedef struct {
     int lowest;
 } limbs;
 
-static limbs limbs_of(pc_moment moment)
+static limbs limbs_of(const pc_accumulator *acc, pc_moment moment)
 {
     static const limbs of[] = {
         [PC_SQUARES] = {0, PC_LIMBS, LOWEST},
         [PC_NUMBERS] = {PC_LIMBS, PC_LIMBS / 2, LOWEST_NUMBER},
         [PC_IMAGINARY] = {PC_LIMBS + PC_LIMBS / 2, PC_LIMBS / 2, LOWEST_NUMBER},
     };
-    return of[moment];
+    static const limbs imaginary_products = {PC_LIMBS, PC_LIMBS, LOWEST};
+    return moment == PC_NUMBERS && has_complex_products(acc) ? imaginary_products : of[moment];
 }
 
 /* ---- add ----------------------------------------------------------------- */
@@ -60,7 +61,7 @@ static void add_long(uint64_t *to, size_t length, size_t bit, const uint64_t *wo
 static void add_to_limbs(pc_accumulator *acc, pc_moment moment, const uint64_t *words, size_t count,
                          int exponent, uint64_t sign)
 {
-    const limbs of = limbs_of(moment);
+    const limbs of = limbs_of(acc, moment);
     uint64_t *limb = acc->limb + of.first;
     if (!(acc->windows[moment].flags & PC_LIMBS_USED)) {
         memset(limb, 0, of.count * sizeof *limb);
@@ -130,7 +131,8 @@ static inline void add_one(pc_accumulator *acc, pc_moment moment, pc_u128 x, uin
         add_one_outside_window(acc, moment, x, sign, exponent, window_exponent);
 }
 
-void accumulator_add_number(pc_accumulator *acc, double x, int imaginary)
+/* `remove` is 0 or, to subtract, UINT64_MAX. */
+static inline void add_signed(pc_accumulator *acc, double x, int imaginary, uint64_t remove)
 {
     uint64_t bits;
     memcpy(&bits, &x, sizeof bits);
@@ -150,14 +152,64 @@ void accumulator_add_number(pc_accumulator *acc, double x, int imaginary)
 
     /* x = fraction * 2^exponent, and its square has 106 bits */
     const int block_exponent = e < 43 ? -980 : e - 1023, exponent = e - 1075;
-    if (acc->flags & PC_WITH_SQUARES)
-        add_one(acc, PC_SQUARES, u128_mul64(fraction, fraction), 0, 2 * exponent,
+    if (acc->flags & PC_WITH_SQUARES) {
+        pc_u128 square = u128_mul64(fraction, fraction);
+        if (remove) /* never 0 */
+            square = (pc_u128){0 - square.lo, ~square.hi + !square.lo};
+        add_one(acc, PC_SQUARES, square, remove, 2 * exponent,
                 square_window_exponent(block_exponent));
+    }
     if (acc->flags & PC_WITH_NUMBERS) {
+        sign ^= remove;
         pc_u128 number = {(fraction ^ sign) - sign, sign};
         add_one(acc, imaginary ? PC_IMAGINARY : PC_NUMBERS, number, sign, exponent,
                 number_window_exponent(block_exponent));
     }
+}
+
+/* x = *fraction * 2^*exponent in absolute value; 0 for NaN and Inf. */
+static int take_apart(double x, uint64_t *fraction, int *exponent)
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    const int e = (int)(bits >> 52 & 0x7ff);
+    *fraction = (bits & ((UINT64_C(1) << 52) - 1)) | (uint64_t)(e != 0) << 52;
+    *exponent = (e ? e : 1) - 1075;
+    return e != 0x7ff;
+}
+
+void accumulator_add_product(pc_accumulator *acc, pc_moment moment, double x, double y)
+{
+    uint64_t fraction[2], bits;
+    int exponent[2];
+    const double rounded = x * y;
+    memcpy(&bits, &rounded, sizeof bits);
+    if (!take_apart(x, &fraction[0], &exponent[0]) | !take_apart(y, &fraction[1], &exponent[1])) {
+        const uint32_t nonfinite = rounded != rounded ? PC_NAN
+                                   : bits >> 63       ? PC_MINUS_INF
+                                                      : PC_PLUS_INF;
+        const int second = moment == PC_NUMBERS || acc->flags & PC_WITH_NUMBERS;
+        acc->flags |= nonfinite << (second ? PC_NONFINITE_BITS : 0);
+        return;
+    }
+    pc_u128 product = u128_mul64(fraction[0], fraction[1]);
+    if (!(product.lo | product.hi))
+        return;
+    const uint64_t sign = sign_of_word(bits);
+    if (sign)
+        product = (pc_u128){0 - product.lo, ~product.hi + !product.lo};
+    const int unit = exponent[0] + exponent[1], window = unit - 99;
+    add_one(acc, moment, product, sign, unit, window < LOWEST ? LOWEST : window);
+}
+
+void accumulator_add_number(pc_accumulator *acc, double x, int imaginary)
+{
+    add_signed(acc, x, imaginary, 0);
+}
+
+void accumulator_add_or_remove(pc_accumulator *acc, double x, int remove)
+{
+    add_signed(acc, x, 0, remove ? UINT64_MAX : 0);
 }
 
 pc_status pc_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other)
@@ -172,7 +224,7 @@ pc_status pc_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other)
     acc->flags |= pc_accumulator_nonfinite(other);
     for (pc_moment moment = PC_SQUARES; moment <= PC_IMAGINARY; moment++) {
         const pc_window *window = &other->windows[moment];
-        const limbs of = limbs_of(moment);
+        const limbs of = limbs_of(other, moment);
         const uint64_t *limb = other->limb + of.first;
         if (window->flags & PC_LIMBS_USED)
             add_to_limbs(acc, moment, limb, of.count, of.lowest, 0);
@@ -191,7 +243,7 @@ void pc_accumulator_scale(pc_accumulator *acc, uint64_t factor)
         return;
     }
     for (pc_moment moment = PC_SQUARES; moment <= PC_IMAGINARY; moment++) {
-        const limbs of = limbs_of(moment);
+        const limbs of = limbs_of(acc, moment);
         close_window(acc, moment);
         if (acc->windows[moment].flags & PC_LIMBS_USED)
             multiply_words(acc->limb + of.first, of.count, factor);
@@ -228,7 +280,7 @@ limbs_view accumulator_limbs(const pc_accumulator *acc, pc_moment moment,
                              uint64_t scratch[PC_LIMBS])
 {
     const pc_window *window = &acc->windows[moment];
-    const limbs of = limbs_of(moment);
+    const limbs of = limbs_of(acc, moment);
     if (!(window->flags & (PC_LIMBS_USED | PC_WINDOW_USED)))
         return limbs_view_of(scratch, 0, 0, 0);
     if (!(window->flags & PC_LIMBS_USED))
@@ -264,7 +316,7 @@ size_t pc_accumulator_export(const pc_accumulator *acc, pc_moment moment, uint64
 pc_status pc_accumulator_import(pc_accumulator *acc, pc_moment moment, const uint64_t *words,
                                 size_t count, int exponent, int negative)
 {
-    const limbs of = limbs_of(moment);
+    const limbs of = limbs_of(acc, moment);
     /* 2^64 of the largest doubles, or of their squares, are below 2 to this power. */
     const int highest = moment == PC_SQUARES ? 2112 : 1088;
     uint64_t own[PC_LIMBS];

@@ -39,6 +39,12 @@ static inline int number_window_exponent(int block_exponent)
     return block_exponent - 101;
 }
 
+/* And for products below 2^E. */
+static inline int product_window_exponent(int E)
+{
+    return E - 205;
+}
+
 /* Flags of a pc_window. */
 enum { PC_LIMBS_USED = 1, PC_WINDOW_USED = 2 };
 
@@ -46,9 +52,16 @@ enum { PC_LIMBS_USED = 1, PC_WINDOW_USED = 2 };
 enum {
     PC_WITH_SQUARES = 64, /* what is summed */
     PC_WITH_NUMBERS = 128,
-    PC_BOUNDED = 256,       /* the sums have an error bound: bounded.h */
-    PC_BOUND_TOO_WIDE = 512 /* inconclusive: the exact sums are needed */
+    PC_BOUNDED = 256,        /* the sums have an error bound: bounded.h */
+    PC_BOUND_TOO_WIDE = 512, /* inconclusive: the exact sums are needed */
+    PC_WITH_PRODUCTS = 1024  /* sums of products, where else the squares are */
 };
+
+/* Whether the sum of the imaginary parts of products is where else the numbers are. */
+static inline int has_complex_products(const pc_accumulator *acc)
+{
+    return (acc->flags & (PC_WITH_PRODUCTS | PC_WITH_NUMBERS)) == PC_WITH_PRODUCTS;
+}
 
 /* Statistics of the numbers alone, and of both sums; the others are of the squares alone. */
 static inline int is_linear(pc_statistic statistic)
@@ -61,10 +74,18 @@ static inline int is_spread(pc_statistic statistic)
     return statistic == PC_VAR || statistic == PC_STD;
 }
 
+/* A statistic of the products of two arrays. */
+static inline int is_of_products(pc_statistic statistic)
+{
+    return (int)statistic >= PC_DOT;
+}
+
 /* The sums that a statistic needs, as flags. */
 static inline uint32_t sums_for(pc_statistic statistic)
 {
-    return is_linear(statistic)   ? PC_WITH_NUMBERS
+    return is_of_products(statistic)
+               ? PC_WITH_PRODUCTS | ((int)statistic == PC_AVERAGE ? PC_WITH_NUMBERS : 0)
+           : is_linear(statistic) ? PC_WITH_NUMBERS
            : is_spread(statistic) ? PC_WITH_NUMBERS | PC_WITH_SQUARES
                                   : PC_WITH_SQUARES;
 }
@@ -74,6 +95,11 @@ void accumulator_add(pc_accumulator *acc, pc_moment moment, const uint64_t sum[4
 
 /* acc += x, as a real or imaginary part, without counting it. Integer arithmetic only. */
 void accumulator_add_number(pc_accumulator *acc, double x, int imaginary);
+
+/* The sum of a moment += x y, likewise: PC_SQUARES, or PC_NUMBERS for an imaginary part. */
+void accumulator_add_product(pc_accumulator *acc, pc_moment moment, double x, double y);
+/* acc += x, or acc -= x, for a finite real x that was added before. */
+void accumulator_add_or_remove(pc_accumulator *acc, double x, int remove);
 
 /* words += (x, sign) * 2^bit: x in two's complement, and `sign` its sign extension.
  * bit < 64 * length; a carry out of the last word is dropped. */

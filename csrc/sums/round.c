@@ -23,8 +23,8 @@ static uint64_t round_to_format(uint64_t top, int exponent, int sticky, format f
     return bits < infinity_of(f) ? bits : infinity_of(f);
 }
 
-/* The leading 256 bits of v, with bit 255 set, and their exponent; *sticky: whether any bit below is
- * set. */
+/* The leading 256 bits of v, with bit 255 set, and their exponent; *sticky: whether any bit below
+ * is set. */
 static void leading(limbs_view v, uint64_t top[4], int *exponent, int *sticky)
 {
     uint64_t word[5] = {0}; /* the five leading words, most significant first */
@@ -134,6 +134,69 @@ uint64_t rounded(limbs_view v, uint64_t divisor, uint64_t other, int root, forma
     }
     uint64_t root_bits = root_of(n, &sticky);
     return round_to_format(root_bits, exponent / 2, sticky, f);
+}
+
+/* n -= w * factor in count + 1 words; 1 if the difference is negative. */
+static uint64_t subtract_multiple(uint64_t *n, const uint64_t *w, size_t count, uint64_t factor)
+{
+    uint64_t over = 0, borrow = 0;
+    for (size_t k = 0; k <= count; k++) {
+        pc_u128 product = {0, 0};
+        if (k < count)
+            product = u128_mul64(w[k], factor);
+        const uint64_t take = product.lo + over, less = n[k] - take;
+        over = product.hi + (take < product.lo);
+        const uint64_t under = n[k] < take;
+        n[k] = less - borrow;
+        borrow = under | (less < borrow);
+    }
+    return borrow;
+}
+
+/* Long division (Knuth, TAOCP 2, algorithm D), for two words of the quotient and whether there is a
+ * rest. */
+uint64_t rounded_ratio(limbs_view v, limbs_view w, format f)
+{
+    enum { WORDS = PC_LIMBS + 1 };
+    uint64_t n[WORDS + 3] = {0}, d[WORDS] = {0}, top[4] = {0};
+    if (v.count == 0)
+        return 0;
+    /* d is w, shifted to have its highest bit set. */
+    const unsigned shift = leading_zeros(w.word[w.count - 1]);
+    for (size_t k = 0; k < w.count; k++)
+        d[k] = shift ? w.word[k] << shift | (k ? w.word[k - 1] >> (64 - shift) : 0) : w.word[k];
+    int more = 0, exponent = v.exponent - w.exponent + (int)shift;
+    const size_t length = w.count + 2; /* of the words of v that matter */
+    size_t skip = v.count > length ? v.count - length : 0;
+    for (size_t k = 0; k < skip; k++)
+        more |= v.word[k] != 0;
+    for (size_t k = skip; k < v.count; k++)
+        n[k - skip + length - (v.count - skip)] = v.word[k];
+    /* n is v at the top of `length` words: three words of quotient, of which the first is 0 or 1.
+     */
+    exponent += 64 * ((int)v.count - (int)length);
+    for (int k = 2; k >= 0; k--) {
+        uint64_t *at = n + k, high = at[w.count], guess = UINT64_MAX;
+        if (high < d[w.count - 1]) {
+            uint64_t rest = high;
+            guess = divide(&rest, at[w.count - 1], d[w.count - 1]);
+        }
+        for (uint64_t negative = subtract_multiple(at, d, w.count, guess); negative; guess--) {
+            uint64_t carry = 0;
+            for (size_t j = 0; j < w.count; j++)
+                carry = add_carry(&at[j], d[j], carry);
+            negative -= add_carry(&at[w.count], 0, carry);
+        }
+        top[k] = guess;
+    }
+    for (size_t k = 0; k < w.count; k++)
+        more |= n[k] != 0;
+    limbs_view quotient = limbs_view_of(top, 3, exponent, 0);
+    uint64_t leading_words[4];
+    int also;
+    leading(quotient, leading_words, &exponent, &also);
+    more |= also | ((leading_words[1] | leading_words[2] | leading_words[3]) != 0);
+    return round_to_format(leading_words[0], exponent + 192, more, f);
 }
 
 void write_bits(char *out, pc_type type, uint64_t bits)

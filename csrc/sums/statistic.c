@@ -88,7 +88,32 @@ static uint64_t bits_at(const pc_accumulator *acc, const pc_output_spec *spec, p
     if (spec->statistic != PC_RMS && spec->statistic != PC_MEAN)
         count = 1;
     limbs_view v = moment_end(acc, moment, upper, scratch[0]);
+    if ((int)spec->statistic == PC_AVERAGE) {
+        const limbs_view w = moment_end(acc, PC_NUMBERS, !upper, scratch[1]);
+        return rounded_ratio(v, w, f) | (uint64_t)(v.negative ^ w.negative) * sign_bit_of(f);
+    }
     return rounded(v, count, 1, root, f) | (uint64_t)v.negative * sign_bit_of(f);
+}
+
+/* The sum that a result is made of, or its real part. */
+static pc_moment first_moment(pc_statistic statistic)
+{
+    return is_linear(statistic) ? PC_NUMBERS : PC_SQUARES;
+}
+
+/* The bits of an average if there were NaN or infinities; else 0. */
+static uint64_t nonfinite_average(const pc_accumulator *acc, format f)
+{
+    const uint32_t nonfinite = pc_accumulator_nonfinite(acc),
+                   weights = nonfinite & ((1 << PC_NONFINITE_BITS) - 1),
+                   products = nonfinite >> PC_NONFINITE_BITS;
+    uint64_t scratch[PC_LIMBS];
+    if (!nonfinite)
+        return 0;
+    if (weights || (products != PC_PLUS_INF && products != PC_MINUS_INF))
+        return nan_of(f);
+    const int negative = accumulator_limbs(acc, PC_NUMBERS, scratch).negative;
+    return infinity_of(f) | (uint64_t)(negative ^ (products == PC_MINUS_INF)) * sign_bit_of(f);
 }
 
 /* The bits of the result if there were NaN or infinities; else 0. */
@@ -96,16 +121,18 @@ static uint64_t nonfinite_bits(const pc_accumulator *acc, const pc_output_spec *
                                pc_moment moment)
 {
     const format f = format_of(spec->type);
+    if ((int)spec->statistic == PC_AVERAGE)
+        return nonfinite_average(acc, f);
     uint32_t nonfinite = pc_accumulator_nonfinite(acc);
     const uint32_t real = nonfinite & ((1 << PC_NONFINITE_BITS) - 1),
                    imaginary = nonfinite >> PC_NONFINITE_BITS;
-    if (moment == PC_SQUARES) {
+    if (moment == PC_SQUARES && (int)spec->statistic != PC_DOT) {
         nonfinite = real | imaginary;
         if (nonfinite & PC_NAN || (nonfinite && is_spread(spec->statistic)))
             return nan_of(f);
         return nonfinite ? infinity_of(f) : 0;
     }
-    nonfinite = moment == PC_NUMBERS ? real : imaginary;
+    nonfinite = moment == first_moment(spec->statistic) ? real : imaginary;
     if (nonfinite == PC_PLUS_INF || nonfinite == 0)
         return nonfinite ? infinity_of(f) : 0;
     return nonfinite == PC_MINUS_INF ? infinity_of(f) | sign_bit_of(f) : nan_of(f);
@@ -128,11 +155,27 @@ static pc_status write_word(const pc_accumulator *acc, pc_moment moment, pc_type
     return PC_OK;
 }
 
+/* Whether the weights of an average have a sum to divide by. */
+static pc_status weigh(const pc_accumulator *acc)
+{
+    uint64_t scratch[PC_LIMBS];
+    if (acc->flags & PC_BOUNDED) {
+        const pc_window *weights = &acc->windows[PC_NUMBERS];
+        if (!is_inconclusive(acc) && weights->flags & PC_WINDOW_USED &&
+            !bounded_spans_zero(weights))
+            return PC_OK;
+        count_rounding_test_failure();
+        return PC_INCONCLUSIVE;
+    }
+    const uint32_t nonfinite = pc_accumulator_nonfinite(acc) & ((1 << PC_NONFINITE_BITS) - 1);
+    return nonfinite || accumulator_limbs(acc, PC_NUMBERS, scratch).count ? PC_OK : PC_NO_WEIGHT;
+}
+
 pc_status pc_accumulator_round(const pc_accumulator *acc, const pc_output_spec *spec, char *out)
 {
     const format f = format_of(spec->type);
-    const int of_numbers = spec->statistic == PC_SUM || spec->statistic == PC_MEAN;
-    const pc_moment first = of_numbers ? PC_NUMBERS : PC_SQUARES;
+    const int either_sign = is_linear(spec->statistic) || is_of_products(spec->statistic);
+    const pc_moment first = first_moment(spec->statistic);
     uint64_t bits[2];
     if (!is_float(spec->type))
         return write_word(acc, first, spec->type, out);
@@ -141,6 +184,11 @@ pc_status pc_accumulator_round(const pc_accumulator *acc, const pc_output_spec *
         is_spread(spec->statistic)
             ? degrees_of_freedom(acc, spec) == 0
             : acc->count == 0 && (spec->statistic == PC_RMS || spec->statistic == PC_MEAN);
+    if ((int)spec->statistic == PC_AVERAGE) {
+        const pc_status status = weigh(acc);
+        if (status != PC_OK)
+            return status;
+    }
     for (int p = 0; p < spec->components; p++) {
         const pc_moment moment = first + (pc_moment)p;
         bits[p] = too_few && !acc->count ? nan_of(f) : nonfinite_bits(acc, spec, moment);
@@ -149,7 +197,7 @@ pc_status pc_accumulator_round(const pc_accumulator *acc, const pc_output_spec *
         bits[p] = bits_at(acc, spec, moment, 0);
         if (acc->flags & PC_BOUNDED && /* no numbers sum up to 0 */
             (is_inconclusive(acc) ||
-             (acc->count && ((of_numbers && bounded_spans_zero(&acc->windows[moment])) ||
+             (acc->count && ((either_sign && bounded_spans_zero(&acc->windows[moment])) ||
                              bits[p] != bits_at(acc, spec, moment, 1))))) {
             count_rounding_test_failure();
             return PC_INCONCLUSIVE;

@@ -32,6 +32,8 @@ class Case:
         Names of functions of pycrust; of those of `nan` those that it has.
     nan : float
         Which part of the numbers is NaN.
+    window : int
+        Of the functions whose windows move along the axis; of one-dimensional arrays.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Case:
     dtype: str
     operations: tuple[str, ...]
     nan: float = 0.0
+    window: int = 0
 
     @property
     def depth(self) -> int:
@@ -100,10 +103,76 @@ WITHOUT_NAN = (
     Case("10 % NaN", (12, 10**5), 0, "float64", ("nanmean", "nanstd"), nan=0.1),
 )
 
+GROUPS = (
+    Case("rows of labelled numbers", (10**5, 10), 0, "float64", ("group_sum", "group_mean", "group_var")),
+    Case("rows of labelled numbers", (10**3, 1000), 0, "float64", ("group_sum", "group_mean", "group_var")),
+)
+
+
+def by_labels(function: Callable[[Array, Array], Any]) -> Callable[[Array], Any]:
+    """A function of numbers and of the label of each, of all numbers of an array: their columns are the labels."""
+    labels: dict[tuple[int, ...], Array] = {}
+
+    def call(x: Array) -> Any:
+        if x.shape not in labels:
+            labels[x.shape] = np.broadcast_to(np.arange(x.shape[1]), x.shape).reshape(-1)
+        return function(x.reshape(-1), labels[x.shape])
+
+    return call
+
+
+def functions_of_groups(operation: str) -> Iterator[tuple[str, Callable[[Array], Any]]]:
+    """The functions that compute it for each label."""
+    yield f"pycrust.{operation}", by_labels(getattr(pycrust, operation))
+    method = operation.removeprefix("group_")
+    if method == "sum":
+        yield "np.bincount", by_labels(lambda x, labels: np.bincount(labels, x))
+    try:
+        series = import_module("pandas").Series
+        options = {"ddof": 0} if method == "var" else {}
+        yield (
+            f"pandas groupby.{method}",
+            by_labels(lambda x, labels: getattr(series(x).groupby(labels), method)(**options).to_numpy()),
+        )
+    except ImportError:
+        pass
+
+
+WINDOWS = (
+    Case("windows of 10", (10**6,), 0, "float64", ("move_mean",), window=10),
+    Case("windows of 1000", (10**6,), 0, "float64", ("move_mean", "move_std"), window=1000),
+)
+
+
+def moving_functions(operation: str, window: int) -> Iterator[tuple[str, Callable[[Array], Any]]]:
+    """The functions that compute it for each window of an array, pycrust's first."""
+    yield f"pycrust.{operation}", partial(getattr(pycrust, operation), window=window)
+    name = operation.removeprefix("move_")
+    ddof = {"ddof": 0} if name in ("var", "std") else {}
+    for module in "bottleneck", "numbagg":
+        options = ddof if module == "bottleneck" else {}
+        try:
+            yield f"{module}.{operation}", partial(getattr(import_module(module), operation), window=window, **options)
+        except (ImportError, AttributeError):
+            pass
+    try:
+        series = import_module("pandas").Series
+        yield f"pandas: rolling.{name}", lambda x: getattr(series(x).rolling(window), name)(**ddof).to_numpy()
+    except ImportError:
+        pass
+    try:
+        column = import_module("polars").Series
+        yield f"polars: rolling_{name}", lambda x: getattr(column(x), f"rolling_{name}")(window, **ddof).to_numpy()
+    except ImportError:
+        pass
+
 
 def functions(operation: str, axis: int) -> Iterator[tuple[str, Callable[[Array], Any]]]:
     """The functions that compute it along an axis, pycrust's first; nothing if pycrust has none."""
     if not hasattr(pycrust, operation):
+        return
+    if operation.startswith("group_"):
+        yield from functions_of_groups(operation)
         return
     yield f"pycrust.{operation}", partial(getattr(pycrust, operation), axis=axis)
     numpy = "linalg.norm" if operation == "norm" else operation

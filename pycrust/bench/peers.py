@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import pycrust
+from pycrust import reference
 from pycrust._core import _rounding_test_failures
 from pycrust.bench import plots
-from pycrust.bench.cases import SHORT_AXES, WITHOUT_NAN, functions, short
+from pycrust.bench.cases import GROUPS, SHORT_AXES, WINDOWS, WITHOUT_NAN, Case, functions, moving_functions, short
 from pycrust.bench.machine import Machine
 from pycrust.bench.report import Cell, Progress, Result, Table, no_progress, now, three_digits
 from pycrust.bench.timing import Timing, calibrate, repeated, row_task, rows_of, take_turns
@@ -228,7 +229,7 @@ def error_of_one(exact: dict[str, Fraction], operation: str, answer: Any) -> flo
 
 def error_of_many(exacts: Sequence[dict[str, Fraction]], operation: str, answers: Any) -> float:
     """The largest error of many answers, which repeat; the best ones are the nearest that their type can hold."""
-    operation = operation.removeprefix("nan")
+    operation = operation.removeprefix("nan").removeprefix("group_")
     exact = [each[operation] for each in exacts]
     answers = np.asarray(answers).ravel()
     if answers.dtype.kind == "f":
@@ -244,6 +245,18 @@ def error_of_many(exacts: Sequence[dict[str, Fraction]], operation: str, answers
     with np.errstate(all="ignore"):
         errors = np.abs(answers / best - 1)
     return math.inf if np.isnan(errors).any() else float(errors.max())
+
+
+def error_of_windows(case: Case, block: Array, operation: str, answers: Any) -> float:
+    """The largest error of the results of all windows: as the block repeats, so do they."""
+    period, skip = len(block), case.window - 1
+    x = np.resize(block.ravel(), skip + min(period, case.size))
+    best = getattr(reference, operation)(x, case.window)[skip:]
+    answers = np.asarray(answers)[skip:]
+    with np.errstate(all="ignore"):
+        errors = np.abs(answers / np.resize(best, answers.shape) - 1)
+    errors[answers == np.resize(best, answers.shape)] = 0.0
+    return math.inf if np.isnan(errors).any() else float(errors.max(initial=0.0))
 
 
 def error_in_words(error: float) -> str:
@@ -367,8 +380,8 @@ class Peers(Result):
                     rows=rows,
                 )
             )
-        for title, nan in ("Short axes", False), ("Without NaN", True):
-            entries_of = [entry for entry in self.along_axes if entry.operation.startswith("nan") == nan]
+        for title, prefix in ("Short axes", ""), ("Without NaN", "nan"), ("Moving windows", "move_"):
+            entries_of = [entry for entry in self.along_axes if prefix_of(entry.operation) == prefix]
             if entries_of:
                 tables.append(table_of(title, entries_of))
         tables[-1].notes = [
@@ -467,6 +480,11 @@ class Peers(Result):
         )
 
 
+def prefix_of(operation: str) -> str:
+    """What comes before the name of a statistic."""
+    return operation.removesuffix(operation.removeprefix("nan").removeprefix("move_").removeprefix("group_"))
+
+
 def table_of(title: str, entries: Sequence[Entry]) -> Table:
     """For each array and operation a row per function, the first of which is ours."""
     rows: list[list[Cell | str]] = []
@@ -523,7 +541,7 @@ def compare_peers(
     The arrays repeat a block of 1009 values, so that the right answer is known exactly at
     every size, from Python's fractions. Functions take turns on the same array. One whose call
     would take more than half a second is left out at that size. The same functions are also timed on
-    points, pixels and frames, along a short axis, and on numbers some of which are NaN: arrays of at
+    points, pixels and frames, along a short axis, on numbers some of which are NaN, and on groups by labels: arrays of at
     most ten million numbers, and of no more than the largest of `sizes`, unless that is one result. Each function has one thread; for
     BLAS, which brings its own, that takes the package threadpoolctl.
     """
@@ -544,14 +562,17 @@ def compare_peers(
         skipped.append("numbagg may use several threads.")
     peers = [peer for peer in installed_peers() if peer.operation in operations]
     groups = [(dtype, size) for dtype in dtypes for size in fits[dtype]]
-    cases = [case.within(max(sizes)) for case in (*SHORT_AXES, *WITHOUT_NAN)]
+    cases = [case.within(max(sizes)) for case in (*SHORT_AXES, *WITHOUT_NAN, *GROUPS, *WINDOWS)]
+    cases = [case for case in cases if case.window <= case.depth]
     skipped += [f"no memory for {case.in_words()}" for case in cases if 2 * case.nbytes > room]
     of_case = {
         case: [
             Peer(name, operation, lambda x, call=call: partial(call, x))  # type: ignore[misc]
             for operation in case.operations
-            if operation.removeprefix("nan") in operations
-            for name, call in functions(operation, case.axis)
+            if operation.removeprefix(prefix_of(operation)) in operations
+            for name, call in (
+                moving_functions(operation, case.window) if case.window else functions(operation, case.axis)
+            )
         ]
         for case in cases
         if 2 * case.nbytes <= room
@@ -584,7 +605,10 @@ def compare_peers(
     for case, cost in costs_of_cases.items():
         if of_case[case]:
             block = case.block()
-            error = partial(error_of_many, [exact_results(column, case.depth) for column in block.T])
+            if case.window:
+                error = partial(error_of_windows, case, block)
+            else:
+                error = partial(error_of_many, [exact_results(column, case.depth) for column in block.T])
             found = compared(cost, f"{case.in_words()}, {case.dtype}", of_case[case], case.array(block), error, {})
             along_axes += [replace(entry, data=case.in_words()) for entry in found]
     return Peers(entries, read_bandwidth(), machine, skipped, along_axes)

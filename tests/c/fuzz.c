@@ -44,6 +44,62 @@ static void sums(const uint8_t *bytes, size_t size)
     }
 }
 
+/* Short sums: an array of these bytes along one axis or another, with a mask, without NaN or with
+ * it, whatever their order: every position as the portable level sums it alone. */
+static void arrays(const uint8_t *bytes, size_t size)
+{
+    enum { MOST = 64 };
+    static pc_tile_sum sums[PC_TILE];
+    static uint64_t made[MOST], alone[MOST];
+    const pc_type type = (pc_type)(bytes[0] % (PC_FLOAT64 + 1));
+    const size_t item = sizes[type], depth = 1 + bytes[1] % 40u, count = (size - 4) / item / depth,
+                 outputs = count < MOST ? count : MOST;
+    const pc_type types[] = {PC_FLOAT64, PC_FLOAT32, PC_FLOAT16,
+                             type >= PC_FLOAT16 ? PC_FLOAT64 : PC_INT64};
+    pc_array a = {.type = type,
+                  .components = 1,
+                  .swapped = bytes[0] / 16 % 8 == 7,
+                  .skip_nan = bytes[0] >> 7,
+                  .data = (const char *)bytes + 4,
+                  .mask = bytes[2] & 1 ? (const char *)bytes + 4 : NULL, /* any bytes */
+                  .kept = 1,
+                  .reduced = 1,
+                  .repeat = 1,
+                  .axis = {{outputs, (ptrdiff_t)item, 1, 8},
+                           {depth, (ptrdiff_t)(item * outputs), (ptrdiff_t)outputs, 0}}};
+    if (bytes[2] & 2) {
+        a.axis[0].stride = (ptrdiff_t)(item * depth);
+        a.axis[0].mask_stride = (ptrdiff_t)depth;
+        a.axis[1].stride = (ptrdiff_t)item;
+        a.axis[1].mask_stride = 1;
+    }
+    if (!outputs)
+        return;
+    pc_array_arrange(&a);
+    for (int result = PC_SUMSQ; result < RESULTS; result++) {
+        pc_output_spec spec = spec_of((pc_statistic)result, types[bytes[3] % 4]);
+        pc_status right = PC_OK;
+        if (spec.type == PC_INT64 && result != PC_SUM && result != PC_SUMSQ)
+            spec.type = PC_FLOAT64;
+        spec.ddof = result >= PC_VAR ? bytes[3] / 4 % 4 : 0;
+        spec.ddof_bits = bytes[3] / 64;
+        CHECK(pc_simd_use("portable") == PC_OK);
+        memset(alone, 0, sizeof alone);
+        for (size_t p = 0; p < outputs && right != PC_TOO_LARGE; p++) {
+            pc_accumulator_clear(&sums[0].total, (pc_statistic)result);
+            pc_add_tile(&a, p, 1, 0, depth, sums);
+            const pc_status one = pc_write_tile(sums, 1, &spec, (char *)alone);
+            right = one == PC_OK ? right : one;
+        }
+        FOR_EACH_LEVEL
+        {
+            memset(made, 0, sizeof made);
+            CHECK(pc_reduce(&a, 0, outputs, &spec, (char *)made, sums) == right);
+            CHECK(right == PC_TOO_LARGE || memcmp(made, alone, sizeof made) == 0);
+        }
+    }
+}
+
 /* Any words and exponent, of any part: taken in exactly, or refused. */
 static void words(const uint8_t *bytes, size_t size)
 {
@@ -94,6 +150,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         return 0;
     switch (bytes[0] % 8) {
     case 0: walks(bytes + 1, size - 1); break;
+    case 2:
+    case 3:
+    case 4:
+        if (size > 5)
+            arrays(bytes + 1, size - 1);
+        break;
     case 1:
         if (size > 4)
             words(bytes + 1, size - 1);

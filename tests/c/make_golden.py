@@ -162,6 +162,40 @@ def named():
         yield "float64", [(bits64(-(2.0**54)), 2), (bits64(-2.0), k)]
 
 
+def short(generator):
+    """Few numbers at a time, where the rounding test of a lane has least room: ties, and what decides them."""
+
+    def floats(*values):
+        return "float64", [(bits64(x), 1) for x in values]
+
+    for _ in range(20):
+        high = generator.choice((1.0, 2.0**-30, 2.0**300)) * generator.randrange(2**52, 2**53) * 2.0**-52
+        half = math.ulp(high) / 2
+        far = generator.choice((-1, 1)) * half * 2.0 ** -generator.choice((1, 2, 50, 53, 54, 90, 400))
+        yield floats(high, half)  # a sum halfway between two doubles, ...
+        yield floats(high, half, far)  # ... and a third number, too small to be seen beside the half, that decides
+        yield floats(-high, -half, 0.0, far)
+        yield floats(3 * high, 3 * half, 0.0)  # a mean halfway, likewise
+        yield floats(3 * high, 3 * half, far)
+        yield floats(high, high + 2 * half)  # a standard deviation of half an ulp; a mean that is a tie
+        yield floats(-high - half * 2, high)  # half the distance of two: a tie
+        yield floats(high, high + 2 * half, high + 4 * half, high + far)
+    for _ in range(20):  # squares halfway: (1 + odd 2^-27)^2 has 54 bits and more; less than half an ulp beside it
+        x = 1.0 + (2 * generator.randrange(2**20) + 1) * 2.0**-27
+        yield floats(x, 2.0**-27)
+        yield floats(x, 2.0**-27, 2.0 ** -generator.choice((28, 40, 54, 60)))
+        whole = generator.randrange(2**52, 2**53)  # norms: one root halfway between two, and next to one
+        yield floats(float(whole), float(generator.randrange(2**26, 2**27)), 1.0)
+    for _ in range(10):  # variances: n * squares - sum^2 far smaller than either, and halfway
+        a, b = generator.randrange(2**30), generator.randrange(2**20)
+        yield floats(float(a), float(a + b), float(a + 2 * b))
+        yield floats(float(a), float(a + b), float(a - b), float(a + 7))
+        yield "float32", [(generator.randrange(0x3F000000, 0x40000000), 1) for _ in range(3)]
+        yield "float16", [(generator.randrange(0x3800, 0x4000), 1) for _ in range(4)]
+        yield "uint8", [(generator.randrange(256), 1) for _ in range(3)]
+        yield "int64", [(generator.getrandbits(64), 1) for _ in range(3)]
+
+
 def random_items(generator, kind):
     count = generator.choice((1, 2, 5, 19, 20, 21, 40))
     if kind not in FORMATS:
@@ -196,6 +230,8 @@ def main():
     for kind in (*INTEGERS, "bool", *FORMATS):
         for _ in range(150 if kind == "float64" else 40):
             print(line(kind, random_items(generator, kind)))
+    for kind, items in short(generator):
+        print(line(kind, items))
 
 
 if __name__ == "__main__":

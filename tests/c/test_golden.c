@@ -45,6 +45,57 @@ static void check_range(void)
     CHECK(sum.lo == walk.sum.lo && sum.hi == walk.sum.hi);
 }
 
+static const pc_output_spec specs[] = {
+    {PC_SUMSQ, PC_FLOAT64, 1, 0, 0}, {PC_NORM, PC_FLOAT64, 1, 0, 0}, {PC_RMS, PC_FLOAT64, 1, 0, 0},
+    {PC_SUM, PC_FLOAT64, 1, 0, 0},   {PC_MEAN, PC_FLOAT64, 1, 0, 0}, {PC_VAR, PC_FLOAT64, 1, 0, 0},
+    {PC_STD, PC_FLOAT64, 1, 0, 0},   {PC_VAR, PC_FLOAT64, 1, 1, 0},  {PC_STD, PC_FLOAT64, 1, 3, 1},
+};
+enum { SPECS = sizeof specs / sizeof *specs };
+
+/* The same numbers, in another order at each of some positions, so that they go through lanes;
+ * side by side and apart, and with NaN or masked elements between them that are left out. */
+static void check_lanes(pc_type type, const char *numbers, size_t count, int has_nan,
+                        const uint64_t nearest[SPECS])
+{
+    enum { POSITIONS = 9, MOST = 64, ROWS = MOST + 2 };
+    static char cells[ROWS * POSITIONS * 8], mask[ROWS * POSITIONS];
+    static pc_tile_sum sums[PC_TILE];
+    const size_t size = sizes[type];
+    if (count > MOST)
+        return;
+    for (int left_out = 0; left_out < (type >= PC_FLOAT16 && !has_nan ? 3 : 2); left_out++)
+        for (int apart = 0; apart < 2; apart++) {
+            const size_t rows = count + (left_out ? 2 : 0), across = apart ? rows : 1,
+                         along = apart ? 1 : POSITIONS;
+            for (size_t p = 0; p < POSITIONS; p++)
+                for (size_t r = 0, k = p; r < rows; r++) {
+                    const size_t at = p * across + r * along;
+                    const int out = left_out && (r == p % rows || r == (p + count / 2 + 1) % rows);
+                    mask[at] = (char)!out;
+                    if (out)
+                        store_bits(cells + at * size, size, left_out == 2 ? UINT64_MAX : 3);
+                    else
+                        memcpy(cells + at * size, numbers + k++ % count * size, size);
+                }
+            pc_array a = {.type = type,
+                          .components = 1,
+                          .data = cells,
+                          .mask = left_out == 1 ? mask : NULL,
+                          .skip_nan = left_out == 2,
+                          .kept = 1,
+                          .reduced = 1,
+                          .repeat = 1,
+                          .axis = {{POSITIONS, (ptrdiff_t)(across * size), (ptrdiff_t)across, 8},
+                                   {rows, (ptrdiff_t)(along * size), (ptrdiff_t)along, 0}}};
+            for (int k = 0; k < SPECS; k++) {
+                double value[POSITIONS];
+                (void)pc_reduce(&a, 0, POSITIONS, &specs[k], (char *)value, sums);
+                for (int p = 0; p < POSITIONS; p++)
+                    CHECK(bits_of(value[p]) == nearest[k]);
+            }
+        }
+}
+
 static void check_sum(pc_type type, char *memory)
 {
     char *end = memory, *word;
@@ -74,15 +125,9 @@ static void check_sum(pc_type type, char *memory)
     }
     CHECK(slow_all_equal(&expected, &acc) && slow_all_equal(&expected, &pieces));
 
-    static const pc_output_spec specs[] = {
-        {PC_SUMSQ, PC_FLOAT64, 1, 0, 0}, {PC_NORM, PC_FLOAT64, 1, 0, 0},
-        {PC_RMS, PC_FLOAT64, 1, 0, 0},   {PC_SUM, PC_FLOAT64, 1, 0, 0},
-        {PC_MEAN, PC_FLOAT64, 1, 0, 0},  {PC_VAR, PC_FLOAT64, 1, 0, 0},
-        {PC_STD, PC_FLOAT64, 1, 0, 0},   {PC_VAR, PC_FLOAT64, 1, 1, 0},
-        {PC_STD, PC_FLOAT64, 1, 3, 1},
-    };
-    for (size_t k = 0; k < sizeof specs / sizeof *specs; k++) {
-        const uint64_t nearest = read_bits(strtok(NULL, " \n"));
+    uint64_t all[SPECS];
+    for (int k = 0; k < SPECS; k++) {
+        const uint64_t nearest = all[k] = read_bits(strtok(NULL, " \n"));
         uint64_t bits[2];
         pc_tile_sum work;
         double value;
@@ -93,6 +138,7 @@ static void check_sum(pc_type type, char *memory)
         (void)pc_reduce_contiguous(type, 1, memory, count, 0, &specs[k], &work, (char *)&value);
         CHECK(bits_of(value) == nearest);
     }
+    check_lanes(type, memory, count, (expected.special & PC_NAN) != 0, all);
 }
 
 int main(int argc, char **argv)

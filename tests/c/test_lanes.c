@@ -108,7 +108,9 @@ static void put_number(char *to, pc_type type, double x)
 
 enum { POSITIONS = 150, CELLS = POSITIONS * LANE_ROWS };
 
-static char cells[CELLS * 8], mask[CELLS], made[2][POSITIONS * 8];
+/* Each either ends where memory ends or begins where it begins. */
+static guarded cells_at[2], mask_at[2];
+static char made[2][POSITIONS * 8];
 
 static const pc_type result_types[] = {PC_FLOAT64, PC_FLOAT32, PC_FLOAT16, PC_INT64, PC_UINT64};
 
@@ -180,6 +182,9 @@ static void test_random(pc_type type, size_t outputs, size_t depth)
 {
     const size_t size = sizes[type];
     const int kind = (int)below(KINDS), scale = random_scale(), layout = (int)below(4);
+    const int at_end = (int)below(2);
+    char *cells = cells_at[at_end].data + (at_end ? (CELLS * 8 - outputs * depth * size) : 0),
+         *mask = mask_at[at_end].data + (at_end ? CELLS - outputs * depth : 0);
     pc_array a = {.type = type, .components = 1, .repeat = 1, .data = cells};
     double row[LANE_ROWS];
     a.swapped = below(4) == 0;
@@ -187,8 +192,8 @@ static void test_random(pc_type type, size_t outputs, size_t depth)
     a.skip_nan = below(4) == 0;
     a.kept = 1;
     a.reduced = 1;
-    a.axis[0] = (pc_axis){outputs, (ptrdiff_t)size, 1, 8};
-    a.axis[1] = (pc_axis){depth, (ptrdiff_t)(size * outputs), (ptrdiff_t)outputs, 0};
+    a.axis[0] = (pc_axis){outputs, (ptrdiff_t)size, 1, 8, 0};
+    a.axis[1] = (pc_axis){depth, (ptrdiff_t)(size * outputs), (ptrdiff_t)outputs, 0, 0};
     if (layout & 1) {
         a.axis[0].stride = (ptrdiff_t)(size * depth);
         a.axis[0].mask_stride = (ptrdiff_t)depth;
@@ -232,6 +237,81 @@ static void test_random(pc_type type, size_t outputs, size_t depth)
     compare(a);
 }
 
+/* Every length up to 70, and those where another way begins. */
+static void test_depths(void)
+{
+    for (size_t depth = 0; depth <= LANE_ROWS; depth += depth == 70 ? 50 : depth == 132 ? 118 : 1)
+        for (pc_type type = PC_INT64; type <= PC_FLOAT64; type += 2)
+            test_random(type, 2 + (size_t)below(18), depth);
+}
+
+/* What a mask or skip_nan leaves out counts as 0: the same sums of lanes to the last bit as with 0
+ * in its place, and a count of what is left. */
+static void test_masked(const pc_kernels *kernels)
+{
+    enum { ROWS = 9 };
+    static lane_sums sums[2];
+    static char zeroed[ROWS * LANE_COLUMNS * 8];
+    const pc_type type = (pc_type)below(PC_FLOAT64 + 1);
+    const size_t size = sizes[type], rows = 1 + (size_t)below(ROWS),
+                 columns = LANE_STEP * (1 + (size_t)below(LANE_COLUMNS / LANE_STEP)),
+                 numbers = rows * columns;
+    char *x = cells_at[1].data + CELLS * 8 - numbers * size,
+         *mask = mask_at[1].data + CELLS - numbers;
+    const int skip_nan = type >= PC_FLOAT16 && below(2), with_mask = !skip_nan || below(2);
+    ptrdiff_t row[ROWS];
+    size_t left[LANE_COLUMNS] = {0};
+    lane_rows from = {x, with_mask ? mask : NULL, row, rows, columns, columns, skip_nan, 0, 0};
+    if (!kernels->lane_sums[1][type][0])
+        return;
+    for (size_t r = 0; r < rows; r++)
+        row[r] = (ptrdiff_t)(r * columns * size);
+    for (size_t k = 0; k < numbers; k++) {
+        const int nan = skip_nan && below(4) == 0;
+        put_number(x + k * size, type, nan ? (double)NAN : number_of(53, (int)below(40) - 60));
+        mask[k] = (char)(below(3) ? 1 + below(255) : 0);
+        memcpy(zeroed + k * size, x + k * size, size);
+        if (nan || (with_mask && !mask[k]))
+            memset(zeroed + k * size, 0, size);
+        else
+            left[k % columns]++;
+    }
+    for (int which = 0; which < 3; which++) {
+        memset(sums, 0x55, sizeof sums);
+        from.x = x;
+        kernels->lane_sums[1][type][which](&from, &sums[0]);
+        from.x = zeroed;
+        kernels->lane_sums[0][type][which](&from, &sums[1]);
+        for (size_t c = 0; c < columns; c++)
+            CHECK(sums[0].count[c] == (double)left[c]);
+        memset(sums[0].count, 0x55, sizeof sums[0].count);
+        CHECK(memcmp(&sums[0], &sums[1], sizeof sums[0]) == 0);
+    }
+}
+
+/* Columns as they are and no farther, of numbers of each size. */
+static void test_transpose(const pc_kernels *kernels)
+{
+    enum { MOST = 40 };
+    static char to[MOST * MOST * 8];
+    const size_t size = (size_t)1 << below(4), count = (size_t)below(MOST - 3),
+                 rows = 1 + (size_t)below(below(2) ? MOST : 5), pitch = count + (size_t)below(4),
+                 apart = rows + (size_t)(below(2) * below(3)),
+                 items = count ? (count - 1) * apart + rows : 0;
+    const int at_end = (int)below(2);
+    char *x = cells_at[at_end].data + (at_end ? CELLS * 8 - items * size : 0);
+    for (size_t k = 0; k < items; k++)
+        store_bits(x + size * k, size, random64());
+    memset(to, 0x55, sizeof to);
+    (size == 8 ? kernels->transpose_columns : kernels->transpose_narrow[size / 2])(
+        to, pitch, x, (ptrdiff_t)(size * apart), count, rows);
+    for (size_t r = 0; r < MOST; r++)
+        for (size_t c = 0; c < pitch && r * pitch + c < MOST * MOST; c++)
+            CHECK(load_bits(to + (r * pitch + c) * size, size) ==
+                  (r < rows && c < count ? load_bits(x + size * (c * apart + r), size)
+                                         : UINT64_C(0x5555555555555555) >> (64 - 8 * size)));
+}
+
 static size_t random_depth(void)
 {
     switch (below(16)) {
@@ -253,6 +333,7 @@ static void test_counts(void)
         for (size_t d = 0; d < sizeof depths / sizeof *depths; d++)
             for (int result = 0; result < RESULTS; result++) {
                 const uint64_t before = pc_rounding_test_failures();
+                char *cells = cells_at[0].data;
                 size_t all = 0;
                 pc_array a = {.type = type,
                               .components = 1,
@@ -260,8 +341,8 @@ static void test_counts(void)
                               .data = cells,
                               .kept = 1,
                               .reduced = 1};
-                a.axis[0] = (pc_axis){POSITIONS, (ptrdiff_t)sizes[type], 0, 8};
-                a.axis[1] = (pc_axis){depths[d], (ptrdiff_t)(POSITIONS * sizes[type]), 0, 0};
+                a.axis[0] = (pc_axis){POSITIONS, (ptrdiff_t)sizes[type], 0, 8, 0};
+                a.axis[1] = (pc_axis){depths[d], (ptrdiff_t)(POSITIONS * sizes[type]), 0, 0, 0};
                 for (; all < 20000; all += POSITIONS) {
                     for (size_t k = 0; k < POSITIONS * depths[d]; k++) { /* about normal */
                         double x = 0;
@@ -283,10 +364,20 @@ static void test_counts(void)
 int main(int argc, char **argv)
 {
     long count = trials(argc, argv);
+    for (int at_end = 0; at_end < 2; at_end++) {
+        cells_at[at_end] = guarded_buffer(CELLS * 8, at_end);
+        mask_at[at_end] = guarded_buffer(CELLS, at_end);
+    }
     FOR_EACH_LEVEL
     {
-        if (!pc_kernels_in_use()->lane_results)
+        const pc_kernels *kernels = pc_kernels_in_use();
+        if (!kernels->lane_results)
             continue;
+        for (long k = 0; k < 10 * count; k++) {
+            test_masked(kernels);
+            test_transpose(kernels);
+        }
+        test_depths();
         for (long k = 0; k < count; k++)
             for (pc_type type = PC_INT8; type <= PC_FLOAT64; type++) {
                 if (type < PC_FLOAT16 && below(4))

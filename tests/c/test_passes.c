@@ -6,7 +6,7 @@
 /* ---- what is counted --------------------------------------------------------- */
 
 static struct {
-    size_t squares, integers, float32, float64, columns, single, bounded[2];
+    size_t squares, integers, float32, float64, columns, single, bounded[2], skipping[2], lanes[2];
 } passed;
 
 const pc_kernels *__real_pc_kernels_in_use(void);
@@ -65,37 +65,75 @@ static void count_columns(const char *x, ptrdiff_t stride, size_t rows, size_t c
     real->sums_of_columns(x, stride, rows, columns, E, sums);
 }
 
-#define COUNT_BOUNDED(both, which)                                                                 \
-    static size_t bounded_##both##which(const char *x, ptrdiff_t stride, size_t n, int k,          \
-                                        bounded_sums *found)                                       \
+#define COUNT_BOUNDED_OF(name, counter, both, which)                                               \
+    static size_t name##_##both##which(const char *x, ptrdiff_t stride, size_t n, int k,           \
+                                       bounded_sums *found)                                        \
     {                                                                                              \
         CHECK(n <= BOUNDED_RUN && k >= -900 && k <= 1000);                                         \
-        passed.bounded[both] += n;                                                                 \
-        return real->bounded[both][which](x, stride, n, k, found);                                 \
+        passed.counter[both] += n;                                                                 \
+        return real->name[both][which](x, stride, n, k, found);                                    \
     }                                                                                              \
-    static void columns_##both##which(const char *x, ptrdiff_t stride, size_t rows,                \
-                                      size_t columns, const int *k, column_sums *sums)             \
+    static void name##_columns_##both##which(const char *x, ptrdiff_t stride, size_t rows,         \
+                                             size_t columns, const int *k, column_sums *sums)      \
     {                                                                                              \
-        CHECK(rows <= FLOAT_BLOCK && columns <= PC_TILE && columns % 8 == 0);                      \
-        passed.bounded[both] += rows * columns;                                                    \
-        real->bounded_columns[both][which](x, stride, rows, columns, k, sums);                     \
+        CHECK(rows <= FLOAT_BLOCK && columns <= BOUNDED_STRIP && columns % 8 == 0);                \
+        passed.counter[both] += rows * columns;                                                    \
+        real->name##_columns[both][which](x, stride, rows, columns, k, sums);                      \
     }
+#define COUNT_BOUNDED(both, which)                                                                 \
+    COUNT_BOUNDED_OF(bounded, bounded, both, which)                                                \
+    COUNT_BOUNDED_OF(nanbounded, skipping, both, which)
 COUNT_BOUNDED(0, 0)
 COUNT_BOUNDED(0, 1)
 COUNT_BOUNDED(0, 2)
 COUNT_BOUNDED(1, 0)
 COUNT_BOUNDED(1, 1)
 COUNT_BOUNDED(1, 2)
+#define OF_BOUNDED(name)                                                                           \
+    {                                                                                              \
+        {name##_00, name##_01, name##_02},                                                         \
+        {                                                                                          \
+            name##_10, name##_11, name##_12                                                        \
+        }                                                                                          \
+    }
+
+/* Of numbers alone, squares, both. */
+#define COUNT_LANES_OF(masked, type, which)                                                        \
+    static void lanes_##masked##type##which(const lane_rows *from, lane_sums *sums)                \
+    {                                                                                              \
+        CHECK(from->rows <= LANE_ROWS && from->columns <= LANE_COLUMNS &&                          \
+              from->columns % LANE_STEP == 0);                                                     \
+        passed.lanes[masked] += from->rows * from->columns;                                        \
+        real->lane_sums[masked][type][which](from, sums);                                          \
+    }
+#define COUNT_LANES(type)                                                                          \
+    COUNT_LANES_OF(0, type, 0)                                                                     \
+    COUNT_LANES_OF(0, type, 1)                                                                     \
+    COUNT_LANES_OF(0, type, 2)                                                                     \
+    COUNT_LANES_OF(1, type, 0)                                                                     \
+    COUNT_LANES_OF(1, type, 1)                                                                     \
+    COUNT_LANES_OF(1, type, 2)
+COUNT_LANES(PC_INT16)
+COUNT_LANES(PC_FLOAT32)
+COUNT_LANES(PC_FLOAT64)
+#define OF_LANES(masked, type)                                                                     \
+    {lanes_##masked##type##0, lanes_##masked##type##1, lanes_##masked##type##2}
 
 const pc_kernels *__wrap_pc_kernels_in_use(void)
 {
     static pc_kernels counting;
-    static const pc_kernels all = {
-        .squares_of_integers = OF_INTEGERS(squares_of_),
-        .sum_of_integers = OF_INTEGERS(sum_of_),
-        .bounded = {{bounded_00, bounded_01, bounded_02}, {bounded_10, bounded_11, bounded_12}},
-        .bounded_columns = {{columns_00, columns_01, columns_02},
-                            {columns_10, columns_11, columns_12}}};
+    static const pc_kernels all = {.squares_of_integers = OF_INTEGERS(squares_of_),
+                                   .sum_of_integers = OF_INTEGERS(sum_of_),
+                                   .bounded = OF_BOUNDED(bounded),
+                                   .nanbounded = OF_BOUNDED(nanbounded),
+                                   .bounded_columns = OF_BOUNDED(bounded_columns),
+                                   .nanbounded_columns = OF_BOUNDED(nanbounded_columns),
+                                   .lane_sums = {{[PC_INT16] = OF_LANES(0, PC_INT16),
+                                                  [PC_FLOAT32] = OF_LANES(0, PC_FLOAT32),
+                                                  [PC_FLOAT64] = OF_LANES(0, PC_FLOAT64)},
+                                                 {[PC_INT16] = OF_LANES(1, PC_INT16),
+                                                  [PC_FLOAT32] = OF_LANES(1, PC_FLOAT32),
+                                                  [PC_FLOAT64] = OF_LANES(1, PC_FLOAT64)}}};
     real = __real_pc_kernels_in_use();
     counting = *real;
     memcpy(counting.squares_of_integers, all.squares_of_integers, sizeof all.squares_of_integers);
@@ -105,7 +143,14 @@ const pc_kernels *__wrap_pc_kernels_in_use(void)
             if (real->bounded[both][type]) {
                 counting.bounded[both][type] = all.bounded[both][type];
                 counting.bounded_columns[both][type] = all.bounded_columns[both][type];
+                counting.nanbounded[both][type] = all.nanbounded[both][type];
+                counting.nanbounded_columns[both][type] = all.nanbounded_columns[both][type];
             }
+    for (int masked = 0; masked < 2; masked++)
+        for (pc_type type = PC_INT8; type <= PC_FLOAT64; type++)
+            if (real->lane_sums[masked][type][0] && all.lane_sums[masked][type][0])
+                memcpy(counting.lane_sums[masked][type], all.lane_sums[masked][type],
+                       sizeof all.lane_sums[masked][type]);
     counting.sums_of_float32 = real->sums_of_float32 ? count_float32 : NULL;
     counting.sums_of_float64 = real->sums_of_float64 ? count_float64 : NULL;
     counting.sums_of_columns = real->sums_of_columns ? count_columns : NULL;
@@ -505,6 +550,95 @@ static void test_bounded_columns(void)
     }
 }
 
+/* Where NaN is left out, the sample goes through the kernel that looks for it, then a run that met
+ * one, once more from there, and every run after that until one has none: that next after it, too.
+ */
+static void test_skipping(void)
+{
+    enum { LOOKED = 64, RUN = BOUNDED_RUN, ALL = 4 * RUN + 100 };
+    static double x[ALL];
+    static const struct {
+        size_t nan[2]; /* where they are; ALL: none */
+        size_t plain, skipping;
+    } cases[] = {
+        {{ALL, ALL}, ALL, 0},
+        {{0, ALL}, RUN + 2 * RUN + 100, 2 * RUN},
+        {{RUN + 5, ALL}, 2 * RUN + RUN + 100, 2 * RUN},
+        {{RUN + 5, 2 * RUN + 5}, 2 * RUN + 100, 3 * RUN},
+        {{ALL - 100, ALL}, ALL, 100},
+    };
+    for (size_t k = 0; k < ALL; k++)
+        x[k] = above((int)(k % 4096), -((int)k % 3));
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
+        for (int result = PC_SUMSQ; result < RESULTS; result++) {
+            const pc_output_spec spec = spec_of((pc_statistic)result, PC_FLOAT64);
+            const int both = result >= PC_SUM;
+            double kept[2] = {0}, out;
+            size_t missing = 0;
+            pc_tile_sum sum;
+            for (int k = 0; k < 2; k++)
+                if (cases[c].nan[k] < ALL) {
+                    kept[k] = x[cases[c].nan[k]];
+                    x[cases[c].nan[k]] = (double)NAN;
+                    missing++;
+                }
+            memset(&passed, 0, sizeof passed);
+            CHECK(pc_reduce_contiguous(PC_FLOAT64, 1, (const char *)x, ALL, 1, &spec, &sum,
+                                       (char *)&out) == PC_OK);
+            CHECK(sum.total.count == ALL - missing && passed_exactly() == 0);
+            CHECK(passed.bounded[both] == cases[c].plain &&
+                  passed.skipping[both] == (size_t)(1 + both) * LOOKED + cases[c].skipping);
+            CHECK(passed.bounded[!both] + passed.skipping[!both] == 0);
+            for (int k = 0; k < 2; k++)
+                if (cases[c].nan[k] < ALL)
+                    x[cases[c].nan[k]] = kept[k];
+        }
+}
+
+/* Of columns all go the way of one that met NaN, from that block of rows on. */
+static void test_skipping_columns(void)
+{
+    enum { LOOKED = 64, ROWS = 3 * FLOAT_BLOCK + 10, COLUMNS = 8 };
+    static double matrix[ROWS][COLUMNS];
+    static pc_tile_sum sums[PC_TILE];
+    static const struct {
+        int nan;
+        size_t plain, skipping;
+    } cases[] = {
+        {-1, ROWS, 0},
+        {5, FLOAT_BLOCK + FLOAT_BLOCK + 10, 2 * FLOAT_BLOCK},
+        {FLOAT_BLOCK + 5, 2 * FLOAT_BLOCK + 10, 2 * FLOAT_BLOCK},
+        {3 * FLOAT_BLOCK, ROWS, 10},
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
+        for (int result = PC_SUMSQ; result < RESULTS; result++) {
+            const pc_output_spec spec = spec_of((pc_statistic)result, PC_FLOAT64);
+            const int both = result >= PC_SUM;
+            double out[COLUMNS];
+            pc_array a = {.type = PC_FLOAT64,
+                          .components = 1,
+                          .data = (const char *)matrix,
+                          .skip_nan = 1,
+                          .kept = 1,
+                          .reduced = 1,
+                          .repeat = 1,
+                          .axis = {{COLUMNS, sizeof(double), 0, sizeof(double)},
+                                   {ROWS, sizeof matrix[0], 0, 0}}};
+            for (int r = 0; r < ROWS; r++)
+                for (int k = 0; k < COLUMNS; k++)
+                    matrix[r][k] =
+                        r == cases[c].nan && k == 3 ? (double)NAN : above(r + k, -((r + k) % 3));
+            memset(&passed, 0, sizeof passed);
+            CHECK(pc_reduce(&a, 0, COLUMNS, &spec, (char *)out, sums) == PC_OK);
+            for (int k = 0; k < COLUMNS; k++)
+                CHECK(sums[k].total.count + (k == 3 && cases[c].nan >= 0) == ROWS);
+            CHECK(passed_exactly() == 0 && passed.bounded[!both] + passed.skipping[!both] == 0);
+            CHECK(passed.bounded[both] == COLUMNS * cases[c].plain);
+            CHECK(passed.skipping[both] ==
+                  COLUMNS * ((size_t)(1 + both) * LOOKED + cases[c].skipping));
+        }
+}
+
 /* Where a sum lies halfway between two doubles the exact way follows. */
 static void test_tie(const pc_kernels *kernels)
 {
@@ -567,6 +701,8 @@ int main(void)
         if (kernels->lanes[0]) {
             test_bounded(kernels);
             test_bounded_columns();
+            test_skipping();
+            test_skipping_columns();
             test_tie(kernels);
             test_cancels();
         }

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 import pycrust
 from pycrust.bench import break_even, compare_peers, peers
 from pycrust.bench.breakeven import BreakEven
-from pycrust.bench.cases import SHORT_AXES, WITHOUT_NAN, Case, short
+from pycrust.bench.cases import GROUPS, SHORT_AXES, WITHOUT_NAN, Case, short
 from pycrust.bench.cli import main, up_to
 from pycrust.bench.compare import timings
 from pycrust.bench.machine import Machine
@@ -67,7 +67,7 @@ def test_short():
 # ---- arrays reduced along an axis -------------------------------------------
 
 
-@pytest.mark.parametrize("case", [*SHORT_AXES, *WITHOUT_NAN], ids=str)
+@pytest.mark.parametrize("case", [*SHORT_AXES, *WITHOUT_NAN, *GROUPS], ids=str)
 @pytest.mark.parametrize("largest", [1, 2500])
 def test_the_exact_answers_are_those_of_the_array(case, largest):
     case = case.within(largest)
@@ -159,6 +159,14 @@ def test_short_axes_are_measured(result):
     assert max(entry.error for entry in result.along_axes) > 0
     leave_nan_out = {entry.operation for entry in result.along_axes if entry.operation.startswith("nan")}
     assert leave_nan_out == {name for name in ("nanmean", "nanstd") if hasattr(pycrust, name)}
+
+
+def test_groups_are_measured(result):
+    measured = {
+        (entry.data.split(",")[0], entry.peer) for entry in result.along_axes if entry.operation.startswith("group_")
+    }
+    names = {f"pycrust.{operation}" for operation in ("group_sum", "group_mean", "group_var")} | {"np.bincount"}
+    assert measured >= {(case.name, name) for case in GROUPS for name in names}
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
@@ -308,7 +316,12 @@ def test_command(option, schema, tmp_path, capsys):
 def test_command_of_some_functions(tmp_path, capsys):
     out = tmp_path / "out.json"
     assert main(["bench", "--quick", "-n", "10", "--json", str(out), "--peers", "var", "sum"]) == 0
-    assert {entry["operation"] for entry in json.loads(out.read_text())["entries"]} == {"var", "sum"}
+    assert {entry["operation"] for entry in json.loads(out.read_text())["entries"]} == {
+        "var",
+        "sum",
+        "group_var",
+        "group_sum",
+    }
     printed = capsys.readouterr().out
     assert printed.index("var of float64") < printed.index("sum of float64")
 

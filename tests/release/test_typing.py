@@ -15,7 +15,7 @@ import pycrust
 TYPING = Path(__file__).parent / "typing"
 CONFIG = Path(__file__).parents[2] / "pyproject.toml"
 HOME = Path(pycrust.__file__).parent.parent
-MODULES = ["pycrust._accumulator", "pycrust._range", "pycrust._reductions"]
+MODULES = [f"pycrust.{name}" for name in ("_accumulator", "_groups", "_moving", "_pairs", "_range", "_reductions")]
 
 pytest.importorskip("mypy")
 

@@ -80,7 +80,7 @@ def test_made_with_data():
         assert_equals(Accumulator(a), expected_of(a))
     assert Accumulator(None) == Accumulator()
     assert_same(Accumulator([1, 2, 3], where=[True, False, True], workers=2).sumsq(), 10)
-    assert str(inspect.signature(Accumulator)) == "(a=None, /, *, where=True, workers=1)"
+    assert str(inspect.signature(Accumulator)) == "(a=None, /, *, shape=(), where=True, workers=1)"
     with pytest.raises(TypeError, match="masked"):
         Accumulator(np.ma.masked_array([1.0]))
 

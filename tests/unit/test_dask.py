@@ -403,3 +403,85 @@ def test_a_list_of_python_ints():
     assert int(lazy.sum([2**70, 1])) == 2**70 + 1
     with pytest.raises(TypeError, match="float"):
         lazy.sum(da.from_array(np.array([1.5, 2], dtype=object), chunks=2)).compute()
+
+
+# ---- two arrays ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("chunks", [1, 3, 100])
+def test_two_arrays(chunks):
+    rng = np.random.default_rng(3)
+    x, y = rng.standard_normal((4, 25)), rng.integers(-9, 9, (4, 25))
+    a, b = da.from_array(x, chunks=(2, chunks)), da.from_array(y, chunks=(3, 7))
+    assert lazy.dot(a[0], b[0]).compute() == pycrust.dot(x[0], y[0])
+    assert int(lazy.dot(b[0], b[1]).compute()) == pycrust.dot(y[0], y[1])
+    assert (lazy.vecdot(a, b[1]).compute() == pycrust.vecdot(x, y[1])).all()
+    made = lazy.vecdot(b, b, axis=0)
+    assert made.dtype == np.int64 and (made.compute() == pycrust.vecdot(y, y, axis=0)).all()
+    assert lazy.average(a, weights=abs(b)).compute() == pycrust.average(x, weights=abs(y))
+    for axis in (0, 1):
+        weights = np.arange(1, 1 + x.shape[axis])
+        assert (lazy.average(a, axis, weights).compute() == pycrust.average(x, axis, weights)).all()
+        made = lazy.average(a, axis, abs(b), keepdims=True)
+        assert (made.compute() == pycrust.average(x, axis, abs(y), keepdims=True)).all()
+    assert (lazy.cov(a, b).compute() == pycrust.cov(x, y)).all()
+    assert (lazy.cov(a.T, rowvar=False, bias=True).compute() == pycrust.cov(x, bias=True)).all()
+    assert (lazy.corrcoef(a, b).compute() == pycrust.corrcoef(x, y)).all()
+    assert lazy.cov(a[0]).compute() == pycrust.cov(x[0])
+
+
+def test_two_arrays_that_do_not_fit():
+    a = da.ones((2, 3), chunks=1)
+    with pytest.raises(TypeError, match="vecdot"):
+        lazy.dot(a, a)
+    with pytest.raises(ValueError, match="lengths 3 and 2"):
+        lazy.dot(a[0], a[:, 0])
+    with pytest.raises(ValueError, match="differ along axis"):
+        lazy.vecdot(a, a[:, 0])
+    with pytest.raises(TypeError, match="axis must say"):
+        lazy.average(a, weights=[1, 2, 3])
+    with pytest.raises(TypeError, match="complex"):
+        lazy.dot(a[0] * 1j, a[0])
+    with pytest.raises(ZeroDivisionError):
+        lazy.average(a[0], weights=[1, 0, -1]).compute()
+    with pytest.raises(ValueError, match="2 of y"):
+        lazy.cov(a[0], a[:, 0])
+    with pytest.raises(OverflowError, match="does not fit"):
+        lazy.vecdot(da.from_array(np.array([2**62, 2**62])), da.from_array(np.array([2, 2]))).compute()
+
+
+# ---- moving windows -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["move_sum", "move_mean", "move_var", "move_std"])
+def test_moving_windows_in_any_chunks(name):
+    rng = np.random.default_rng(0)
+    a = np.where(rng.random((5, 60)) < 0.05, 1e17, rng.normal(size=(5, 60)))
+    a[2, 20:30] = np.nan
+    for chunks in (60, 1, 7, (2, 13), ((5,), (1, 2, 50, 7))):
+        for window, min_count, axis in ((1, None, 1), (4, None, -1), (20, 3, 1), (60, 1, 1), (3, 2, 0)):
+            result = getattr(lazy, name)(da.from_array(a, chunks=chunks), window, min_count, axis)
+            assert result.dtype == np.float64 and result.shape == a.shape
+            expected = getattr(pycrust, name)(a, window, min_count, axis)
+            np.testing.assert_array_equal(result.compute(scheduler="sync"), expected, strict=True)
+    whole = da.from_array(np.arange(10), chunks=3)
+    np.testing.assert_array_equal(getattr(lazy, name)(whole, 3).compute(), getattr(pycrust, name)(np.arange(10), 3))
+
+
+def test_moving_windows_refuse_at_once():
+    a = da.ones((4, 6), chunks=2)
+    for given, error, message in (
+        ({"window": 7}, ValueError, "from 1 to 6"),
+        ({"window": 5, "axis": 0}, ValueError, "from 1 to 4"),
+        ({"window": 2.0}, TypeError, "integer"),
+        ({"window": 3, "min_count": 4}, ValueError, "min_count is 4"),
+        ({"window": 3, "axis": 2}, ValueError, "Axis 2 is out of bounds"),
+    ):
+        with pytest.raises(error, match=message):
+            lazy.move_mean(a, **given)
+    with pytest.raises(ValueError, match="no axis"):
+        lazy.move_sum(da.ones(()), 1)
+    with pytest.raises(TypeError, match="complex128"):
+        lazy.move_sum(a * 1j, 1)
+    with pytest.raises(ValueError, match="compute_chunk_sizes"):
+        lazy.move_sum(a[a > 0], 2)

@@ -214,6 +214,12 @@ while time.monotonic() < end or rounds < 2:
             f(b, workers=2, where=mask[: b.size] if b.size <= mask.size else True)
         f(a.reshape(200, -1), axis=0, workers=2)
         f(a.reshape(20, -1), axis=1, where=mask.reshape(20, -1))
+    for b in a, a.view("f4"), a.view("i4"):
+        pycrust.dot(b, b[::-1], where=mask if b.size == mask.size else True)
+        pycrust.vecdot(b.reshape(-1, 5), b[:5], dtype=object if b.dtype.kind == "i" else None)
+        pycrust.cov(b, b[::-1])
+        pycrust.corrcoef(b, b, workers=2)
+        pycrust.mse(b, b)
     assert not pycrust.var(a) < 0
     pycrust.Accumulator(a).merge(pycrust.Accumulator(a, where=mask))
 done.set()

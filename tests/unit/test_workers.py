@@ -591,11 +591,12 @@ for k in range(20):
 def test_threads_of_32_kib(python):
     """The least that `threading.stack_size` takes; NumPy works there."""
     script = """
-import os, threading, warnings
+import os, pickle, threading, warnings
 import numpy as np, pycrust
 from pycrust import _core
 
 warnings.simplefilter("error")
+warnings.filterwarnings("ignore", "(mean|std) of no")
 rng = np.random.default_rng(0)
 exponents = rng.integers(-12, 13, (600, 600))
 cases = []
@@ -615,11 +616,24 @@ def work():
             pycrust.var(a, axis, where=np.broadcast_to(a[:1] != 0, a.shape), workers=3)
             pycrust.var(a, axis, ddof=0.1)
         pycrust.Accumulator(a).std()
+        for labels in (np.arange(600) % 7, np.arange(600) // 100, -np.ones(600, "b")):
+            pycrust.group_sum(a, labels, dtype=None if a.dtype.kind in "fc" else float)
+            pycrust.group_std(a, labels, axis=0, workers=2)
+        features = pycrust.Accumulator(a, shape=600)
+        features.update(a[:3])
+        (features + features).std()
+        features == pickle.loads(pickle.dumps(features))
         for few in (a[:, :3], a[:3], a[:, :200], a[:200], a[:60, ::7], a[:, :3].T.copy()):      # in lanes
             for axis in (0, 1):
                 pycrust.var(few, axis, where=few != 0)
                 pycrust.std(few, axis, workers=2)
                 pycrust.sum(few, axis)
+                pycrust.vecdot(few, few[::-1], axis, dtype=object if few.dtype.kind in "biu" else None)
+        for axis in (0, 1):
+            pycrust.vecdot(a, a[::-1], axis, where=a != 0, dtype=object if a.dtype.kind in "biu" else None)
+            if a.dtype.kind != "c":
+                pycrust.average(a, axis, np.arange(1.0, 1 + a.shape[axis]))
+        pycrust.cov(a[:3], a[:2, ::-1])
 
 threading.stack_size(32768)
 for level in ("portable", pycrust.simd()):

@@ -144,3 +144,19 @@ total.merge(3)  # type: ignore[arg-type]
 pycrust.Accumulator([3, 4], where=[True, False])
 pycrust.Accumulator(object())  # type: ignore[arg-type]
 assert_type(total + 0, Accumulator)
+
+# Two arrays.
+assert_type(pycrust.dot(samples[0], [1, 2]), int)
+assert_type(pycrust.dot(field[0], samples[0]), float)
+assert_type(pycrust.average(field, weights=samples), float)
+assert_type(pycrust.average(waves, weights=field), complex)
+assert_type(pycrust.sse(samples, samples), int)
+assert_type(pycrust.mse(field, samples), float)
+pycrust.vecdot(field, field, axis=0, where=mask, workers=-1)
+pycrust.cov(field, rowvar=False)
+pycrust.corrcoef(field[0], field[1])
+pycrust.average(field, weights=[1j])  # type: ignore[call-overload]
+pairs = pycrust.PairAccumulator(field, samples)
+pairs += pycrust.PairAccumulator()
+assert_type(pairs + pairs, pycrust.PairAccumulator)
+assert_type(pairs.slope(), float)

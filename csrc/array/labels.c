@@ -1,0 +1,384 @@
+/* Numbers added to the states that their labels name: block by block, with the bits of each number
+ * as a double or as an integer of 64 bits, and the index of its state, side by side. */
+#include "contiguous.h"
+#include "gather.h"
+#include "../base/fpenv.h"
+#include "../sums/states.h"
+
+#include <string.h>
+
+/* ---- where the elements lie ----------------------------------------------------- */
+
+/* The next element: its index along each axis, its offsets, and the part of the index of its state
+ * that does not depend on its label. */
+typedef struct {
+    size_t index[PC_MAX_AXES];
+    ptrdiff_t data, mask, label;
+    size_t state;
+} cursor;
+
+static cursor cursor_at(const pc_labelled *a, size_t element)
+{
+    cursor at;
+    at.data = at.mask = at.label = 0;
+    at.state = 0;
+    for (int k = a->axes - 1; k >= 0; k--) {
+        const pc_label_axis *axis = &a->axis[k];
+        const size_t i = element % axis->length;
+        element /= axis->length;
+        at.index[k] = i;
+        at.data += (ptrdiff_t)i * axis->stride;
+        at.mask += (ptrdiff_t)i * axis->mask_stride;
+        at.label += (ptrdiff_t)i * axis->label_stride;
+        at.state += i * axis->step;
+    }
+    return at;
+}
+
+/* By `count` elements, at most to the end of the last axis. */
+static void advance(cursor *at, const pc_labelled *a, size_t count)
+{
+    for (int k = a->axes - 1; k >= 0; k--, count = 1) {
+        const pc_label_axis *axis = &a->axis[k];
+        const ptrdiff_t by = (ptrdiff_t)count, back = (ptrdiff_t)axis->length;
+        at->index[k] += count;
+        at->data += by * axis->stride;
+        at->mask += by * axis->mask_stride;
+        at->label += by * axis->label_stride;
+        at->state += count * axis->step;
+        if (at->index[k] < axis->length)
+            return;
+        at->index[k] = 0;
+        at->data -= back * axis->stride;
+        at->mask -= back * axis->mask_stride;
+        at->label -= back * axis->label_stride;
+        at->state -= axis->length * axis->step;
+    }
+}
+
+/* ---- blocks ----------------------------------------------------------------------- */
+
+/* Real numbers in a block: a complex one is two. */
+enum { BLOCK = BUFFER };
+
+/* Those of its elements that are not left out, the state of each, and which of them it is. */
+typedef struct {
+    uint64_t x[BLOCK];
+    size_t state[BLOCK];
+    uint16_t element[BLOCK];
+    size_t count;
+} block;
+
+/* Elements of `size` bytes as contiguous native ones, where they lie or in `room`. */
+static const char *contiguous(char *room, const char *from, size_t size, ptrdiff_t stride, size_t n,
+                              size_t parts, int swapped)
+{
+    if (stride == (ptrdiff_t)size && !swapped)
+        return from;
+    gather_columns(room, 0, from, size, n, stride, 1, 0);
+    if (swapped)
+        swap_bytes(room, size / parts, n * parts);
+    return room;
+}
+
+/* The bits of the double that is this float16. */
+static uint64_t widened_half(uint16_t half)
+{
+    const uint64_t sign = (uint64_t)(half & 0x8000u) << 48, size = half & 0x7fffu;
+    const uint64_t bias = (uint64_t)(1023 - 15) << 52;
+    if (size >= 0x7c00)
+        return sign | size << 42 | UINT64_C(0x7ff) << 52;
+    return sign | (size >= 0x400 ? (size << 42) + bias : bits_of((double)size * 0x1p-24));
+}
+
+static uint64_t widened_float(float x)
+{
+    return bits_of(x);
+}
+
+static uint64_t truth(uint8_t x)
+{
+    return x != 0;
+}
+
+#define WIDEN(number, expression)                                                                  \
+    for (size_t k = 0; k < n; k++) {                                                               \
+        number v;                                                                                  \
+        memcpy(&v, from + k * sizeof v, sizeof v);                                                 \
+        to[k] = (uint64_t)(expression);                                                            \
+    }                                                                                              \
+    break
+
+/* Integers to 64 bits, floats to the bits of doubles. */
+static void widen_to_words(uint64_t *to, pc_type type, const char *from, size_t n)
+{
+    switch (type) {
+    case PC_INT8: WIDEN(int8_t, v);
+    case PC_UINT8: WIDEN(uint8_t, v);
+    case PC_INT16: WIDEN(int16_t, v);
+    case PC_UINT16: WIDEN(uint16_t, v);
+    case PC_INT32: WIDEN(int32_t, v);
+    case PC_UINT32: WIDEN(uint32_t, v);
+    case PC_BOOL: WIDEN(uint8_t, truth(v));
+    case PC_FLOAT16: WIDEN(uint16_t, widened_half(v));
+    case PC_FLOAT32: WIDEN(float, widened_float(v));
+    default: memcpy(to, from, n * sizeof *to);
+    }
+}
+
+static int is_unsigned(pc_type type)
+{
+    return type == PC_BOOL || (type < PC_BOOL && (type == PC_UINT8 || type == PC_UINT16 ||
+                                                  type == PC_UINT32 || type == PC_UINT64));
+}
+
+/* Labels as int64; those of uint64 beyond become the largest. */
+static void widen_labels(int64_t *to, const pc_labelled *a, const char *from, size_t n)
+{
+    uint64_t *words = (uint64_t *)to;
+    widen_to_words(words, a->label_type, from, n);
+    for (size_t k = 0; a->label_type == PC_UINT64 && k < n; k++)
+        words[k] = words[k] > INT64_MAX ? INT64_MAX : words[k];
+}
+
+static int is_nan_bits(uint64_t bits)
+{
+    return (bits & UINT64_MAX >> 1) > UINT64_C(0x7ff) << 52;
+}
+
+/* Of the n elements behind the last one, append those that are not left out. 0 if one of them has
+ * no state. */
+static inline int keep_some(block *to, const pc_labelled *a, const int64_t *label, const char *mask,
+                            ptrdiff_t mask_stride, size_t parts, size_t n)
+{
+    const int skip_nan = a->skip_nan && is_float(a->type);
+    const size_t end = to->count + n;
+    size_t count = to->count;
+    int beyond = 0;
+    for (size_t from = to->count; from < end; from++, label++, mask += mask_stride) {
+        const uint64_t *x = to->x + from * parts;
+        int keep = *label >= 0;
+        if (mask)
+            keep &= *mask != 0;
+        if (skip_nan)
+            keep &= !is_nan_bits(x[0]) & !is_nan_bits(x[parts - 1]);
+        beyond |= keep & ((uint64_t)*label >= a->label_count);
+        to->state[count] = to->state[from];
+        to->element[count] = to->element[from];
+        for (size_t p = 0; p < parts; p++)
+            to->x[count * parts + p] = x[p];
+        count += (size_t)keep;
+    }
+    to->count = count;
+    return !beyond;
+}
+
+/* Append n elements along the last axis to a block, of which they are the ones from `first` on. 0
+ * if there is a label for which there is no state. */
+static int fill(block *to, const pc_labelled *a, const cursor *at, size_t n, size_t first)
+{
+    static const pc_label_axis none = {1, 0, 0, 0, 0};
+    const pc_label_axis *axis = a->axes ? &a->axis[a->axes - 1] : &none;
+    const size_t parts = (size_t)a->components, size = size_of_type[a->type] * parts,
+                 label_size = size_of_type[a->label_type],
+                 labels = axis->label_stride ? n : 1; /* or one for all */
+    const size_t count = to->count, label_step = a->label_step, step = axis->step;
+    const int64_t last = (int64_t)(a->label_count - 1);
+    int64_t label[BLOCK], out_of_range = 0; /* negative if a label is, or is above the last */
+    char room[BLOCK * sizeof(double)];
+
+    widen_to_words(to->x + count * parts, a->type,
+                   contiguous(room, a->data + at->data, size, axis->stride, n, parts, a->swapped),
+                   n * parts);
+    widen_labels(label, a,
+                 contiguous(room, a->labels + at->label, label_size, axis->label_stride, labels, 1,
+                            a->labels_swapped),
+                 labels);
+    for (size_t k = labels; k < n; k++)
+        label[k] = label[0];
+    for (size_t k = 0; k < n; k++)
+        out_of_range |= label[k] | (last - label[k]);
+    for (size_t k = 0, state = at->state; k < n; k++, state += step)
+        to->state[count + k] = (size_t)label[k] * label_step + state;
+    for (size_t k = 0; k < n; k++)
+        to->element[count + k] = (uint16_t)(first + k);
+    if (out_of_range >= 0 && !a->mask && !(a->skip_nan && is_float(a->type))) {
+        to->count += n;
+        return 1;
+    }
+    const char *mask = a->mask ? a->mask + at->mask : NULL;
+    const ptrdiff_t mask_stride = a->mask ? axis->mask_stride : 0;
+    return parts == 1 ? keep_some(to, a, label, mask, mask_stride, 1, n)
+                      : keep_some(to, a, label, mask, mask_stride, 2, n);
+}
+
+/* ---- add -------------------------------------------------------------------------- */
+
+/* States so far ahead are fetched. */
+enum { STATES_AHEAD = 12 };
+
+/* Element k of a block: its state, and that of a later one fetched. */
+static inline pc_state *state_of(const block *from, char *at, size_t size, size_t k)
+{
+    const char *later = at + from->state[(k + STATES_AHEAD) % BLOCK] * size;
+    prefetch(later, 0);
+    prefetch(later, size - 1);
+    return (pc_state *)(void *)(at + from->state[k] * size);
+}
+
+/* Add a block, up to the first element for which there is no room; returns how many. One function
+ * for each set of sums. */
+static inline size_t add_doubles(pc_states *states, const block *from, size_t size, uint32_t sums)
+{
+    char *const at = states->at;
+    const size_t count = from->count;
+    for (size_t k = 0; k < count; k++) {
+        pc_state *state = state_of(from, at, size, k);
+        if (!state_add_double(state, state->numbers, from->x[k], sums) &&
+            state_add_any_double(states, state, from->x[k], 0) != PC_OK)
+            return k;
+        state->count++;
+    }
+    return count;
+}
+
+static size_t add_complexes(pc_states *states, const block *from, uint32_t sums)
+{
+    for (size_t k = 0; k < from->count; k++) {
+        pc_state *state = state_at(states, from->state[k]);
+        if (!state->pool && states->pool_used == states->pool_size)
+            return k; /* both components or none */
+        for (int p = 0; p < 2; p++) {
+            const uint64_t bits = from->x[2 * k + (size_t)p];
+            if (!state_add_double(state, p ? state->imaginary : state->numbers, bits, sums))
+                state_add_any_double(states, state, bits, p);
+        }
+        state->count++;
+    }
+    return from->count;
+}
+
+static inline size_t add_integers(pc_states *states, const block *from, size_t size, uint32_t sums,
+                                  uint64_t sign_bit)
+{
+    char *const at = states->at;
+    const size_t count = from->count;
+    for (size_t k = 0; k < count; k++) {
+        pc_state *state = state_of(from, at, size, k);
+        const uint64_t x = from->x[k], sign = 0 - (x >> 63 & sign_bit);
+        if (!state_add_integer(state, x, sign, sums) &&
+            state_add_any_integer(states, state, x, sign) != PC_OK)
+            return k;
+        state->count++;
+    }
+    return count;
+}
+
+static size_t add_block(pc_states *states, const pc_labelled *a, const block *from)
+{
+    const uint32_t both = PC_WITH_NUMBERS | PC_WITH_SQUARES;
+    const uint64_t sign_bit = !is_unsigned(a->type);
+    if (a->components == 2)
+        return add_complexes(states, from, both);
+    switch (states->size) { /* as a constant */
+    case PC_STATE_NUMBERS:
+        return is_float(a->type)
+                   ? add_doubles(states, from, PC_STATE_NUMBERS, PC_WITH_NUMBERS)
+                   : add_integers(states, from, PC_STATE_NUMBERS, PC_WITH_NUMBERS, sign_bit);
+    case PC_STATE_BOTH:
+        return is_float(a->type) ? add_doubles(states, from, PC_STATE_BOTH, both)
+                                 : add_integers(states, from, PC_STATE_BOTH, both, sign_bit);
+    default:
+        return is_float(a->type) ? add_doubles(states, from, states->size, both)
+                                 : add_integers(states, from, states->size, both, sign_bit);
+    }
+}
+
+/* From so many numbers with one label on, one after the other, the kernels of blocks pay. */
+enum { LONG_RUN = 64 };
+
+/* How many of the next elements, contiguous and all included, have the same label; 0 if that is
+ * less than LONG_RUN. */
+static size_t equal_labels(const pc_labelled *a, const cursor *at, size_t most)
+{
+    const size_t size = size_of_type[a->label_type];
+    if (!a->axes || a->mask || a->swapped || (a->skip_nan && is_float(a->type)))
+        return 0;
+    const pc_label_axis *axis = &a->axis[a->axes - 1];
+    const size_t left = axis->length - at->index[a->axes - 1];
+    const char *label = a->labels + at->label;
+    most = left < most ? left : most;
+    if (most < LONG_RUN || axis->label_stride != (ptrdiff_t)size || axis->step ||
+        axis->stride != (ptrdiff_t)size_of_type[a->type] * a->components ||
+        memcmp(label, label + (LONG_RUN - 1) * size, size) != 0)
+        return 0;
+    size_t run = 1; /* each label is compared with the one before it */
+    while (run + LONG_RUN <= most &&
+           memcmp(label + (run - 1) * size, label + run * size, LONG_RUN * size) == 0)
+        run += LONG_RUN;
+    while (run < most && memcmp(label, label + run * size, size) == 0)
+        run++;
+    return run < LONG_RUN ? 0 : run;
+}
+
+/* Add so many elements with the same label. */
+static pc_status add_run(pc_states *states, const pc_labelled *a, const cursor *at, size_t run)
+{
+    const char *from = a->labels + at->label;
+    char room[sizeof(uint64_t)];
+    int64_t label;
+    pc_accumulator acc;
+    widen_labels(&label, a,
+                 contiguous(room, from, size_of_type[a->label_type], 0, 1, 1, a->labels_swapped),
+                 1);
+    if (label < 0)
+        return PC_OK;
+    if ((uint64_t)label >= a->label_count)
+        return PC_NO_LABEL;
+    pc_accumulator_clear(&acc, states->size >= PC_STATE_BOTH ? PC_VAR : PC_SUM);
+    acc.count = run;
+    add_reals(&acc, a->type, a->components, a->data + at->data, run * (size_t)a->components);
+    return pc_states_add(states, (size_t)label * a->label_step + at->state, &acc);
+}
+
+static pc_status add_elements(pc_states *states, const pc_labelled *a, size_t *done, size_t stop)
+{
+    const size_t most = BLOCK / (size_t)a->components;
+    cursor at = cursor_at(a, *done);
+    block some;
+    memset(some.state, 0, sizeof some.state); /* state_of looks at some that are not set */
+    for (size_t n; *done < stop; *done += n) {
+        n = equal_labels(a, &at, stop - *done);
+        if (n) {
+            const pc_status status = add_run(states, a, &at, n);
+            if (status != PC_OK)
+                return status;
+            advance(&at, a, n);
+            continue;
+        }
+        some.count = 0;
+        for (size_t run; n < most && *done + n < stop; n += run) {
+            run = a->axes ? a->axis[a->axes - 1].length - at.index[a->axes - 1] : 1;
+            run = run < most - n ? run : most - n;
+            run = run < stop - *done - n ? run : stop - *done - n;
+            if (!fill(&some, a, &at, run, n))
+                return PC_NO_LABEL;
+            advance(&at, a, run);
+        }
+        const size_t added = add_block(states, a, &some);
+        if (added < some.count) {
+            *done += some.element[added];
+            return PC_NO_ROOM;
+        }
+    }
+    return PC_OK;
+}
+
+pc_status pc_states_add_labelled(pc_states *states, const pc_labelled *array, size_t *done,
+                                 size_t stop)
+{
+    fpenv callers = fpenv_enter();
+    const pc_status status = add_elements(states, array, done, stop);
+    fpenv_leave(callers);
+    return status;
+}

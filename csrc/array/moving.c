@@ -1,0 +1,682 @@
+/* Moving windows: block by block, the kernels of kernels/moving.h sum what enters less what leaves,
+ * in pieces that add up exactly, and lane_results rounds. Windows that fail the rounding test are
+ * summed exactly. Bounds: docs/design/moving.md. */
+#include "contiguous.h"
+#include "gather.h"
+#include "lanes.h"
+#include "../sums/bounded.h"
+
+#include <math.h>
+
+enum { BLOCK = LANE_COLUMNS };
+
+/* The exact sum moves on, or is started anew, whichever is faster: so many numbers are summed anew
+ * while one enters and one leaves. */
+enum { STEP_COST = 64 };
+
+/* New units are chosen where so many results of a block are uncertain; again only after window /
+ * RESTART results, so that time stays linear. */
+enum { RESTART = 64, MANY = 16 };
+
+/* Three pieces are used for windows from this length on, and where two cost more: an uncertain
+ * result takes the time of UNCERTAIN + window others, the third piece half that of one. */
+enum { LONG_WINDOW = 16384, UNCERTAIN = 1024 };
+
+/* Working memory: here rather than on the stack, which may be small. */
+typedef struct {
+    lane_sums sums;
+    double in[BLOCK], out[BLOCK], value[BLOCK], rest[BLOCK];
+    uint64_t certain[BLOCK];
+} workspace;
+
+struct pc_move_state {
+    const char *data; /* the row; NULL at first */
+    size_t next;      /* the next result */
+    /* Of the window before it: how many numbers that are not NaN, infinities among them. */
+    size_t present, plus, minus, nan; /* nan: where none is left out */
+
+    moving_sums sums;
+    int pieces;
+    int usable;  /* whether the sums are those of the window */
+    int wanted;  /* new units are; with 3 pieces, if it is 3 */
+    int started; /* since `restarted` */
+    size_t restarted;
+    uint64_t cost;     /* of uncertain results since */
+    double limit;      /* on |x - pivot| */
+    double slack[2];   /* of a number, and of a square, whose pieces do not add up */
+    size_t inexact[2]; /* behind the last such */
+    size_t exact_end;  /* `exact` is of the window that ends before; 0: of none */
+    pc_tile_sum exact;
+
+    workspace space; /* of the first of some rows, for all of them */
+};
+
+size_t pc_move_state_size(void)
+{
+    return sizeof(pc_move_state);
+}
+
+/* One row of a job: where it is, and what comes out. */
+typedef struct {
+    const pc_moving *m;
+    const char *data, *mask;
+    char *out;
+    ptrdiff_t stride, mask_stride, out_stride;
+    size_t length, window; /* `window` is the length of a cumulative sum */
+    int spread, full;      /* full: results of full windows alone */
+    const pc_kernels *kernels;
+    workspace *space;
+} row;
+
+/* ---- numbers --------------------------------------------------------------------- */
+
+#define CONVERT(type, expression)                                                                  \
+    for (size_t k = 0; k < n; k++) {                                                               \
+        type x;                                                                                    \
+        memcpy(&x, raw + k * sizeof x, sizeof x);                                                  \
+        to[k] = expression;                                                                        \
+    }                                                                                              \
+    break
+
+/* n numbers as doubles; returns whether those are the same, as integers beyond 2^53 may not be. */
+static int convert(pc_type type, const char *raw, double *to, size_t n)
+{
+    const uint64_t most = UINT64_C(1) << 53;
+    int same = 1;
+    switch (type) {
+    case PC_INT8: CONVERT(int8_t, x);
+    case PC_UINT8: CONVERT(uint8_t, x);
+    case PC_BOOL: CONVERT(uint8_t, x != 0);
+    case PC_INT16: CONVERT(int16_t, x);
+    case PC_UINT16: CONVERT(uint16_t, x);
+    case PC_INT32: CONVERT(int32_t, x);
+    case PC_UINT32: CONVERT(uint32_t, x);
+    case PC_INT64: CONVERT(int64_t, (same &= (uint64_t)x + most <= 2 * most, (double)x));
+    case PC_UINT64: CONVERT(uint64_t, (same &= x <= most, (double)x));
+    case PC_FLOAT16: {
+        char wide[BLOCK * sizeof(float)];
+        widen_float16(wide, raw, n);
+        raw = wide;
+        CONVERT(float, x);
+    }
+    case PC_FLOAT32: CONVERT(float, x);
+    default: CONVERT(double, x);
+    }
+    return same;
+}
+
+static const double *load(const row *r, ptrdiff_t first, size_t n, double *to, int *same);
+
+static double first_number(const row *r)
+{
+    double x[BLOCK];
+    int same = 1;
+    return *load(r, 0, 1, x, &same);
+}
+
+/* n numbers from `first` on, which may be negative: before the first there are NaN, or, where only
+ * results of full windows are asked for, which it does not change, others like the first. They may
+ * be in `to`; *same &= convert. */
+static const double *load(const row *r, ptrdiff_t first, size_t n, double *to, int *same)
+{
+    const pc_array *a = &r->m->array;
+    const size_t size = size_of_type[a->type];
+    char raw[BLOCK * sizeof(double)];
+    size_t before = 0;
+    if (n == BLOCK && first >= 0 && a->type == PC_FLOAT64 && r->stride == (ptrdiff_t)size &&
+        !a->swapped && !r->mask && (uintptr_t)r->data % sizeof(double) == 0)
+        return (const double *)(const void *)(r->data + first * r->stride);
+    const double edge = first < 0 && r->full ? first_number(r) : (double)NAN;
+    for (; before < n && first < 0; before++, first++)
+        to[before] = edge;
+    if (before < n) {
+        const char *from = r->data + first * r->stride;
+        if (a->type == PC_FLOAT64 && !a->swapped && r->stride != (ptrdiff_t)size) {
+            for (size_t k = before; k < n; k++, from += r->stride)
+                memcpy(to + k, from, size);
+        } else {
+            if (a->swapped || r->stride != (ptrdiff_t)size) {
+                gather_columns(raw, 0, from, size, n - before, r->stride, 1, 0);
+                if (a->swapped)
+                    swap_bytes(raw, size, n - before);
+                from = raw;
+            }
+            *same &= convert(a->type, from, to + before, n - before);
+        }
+        for (size_t k = before; r->mask && k < n; k++, first++)
+            if (!r->mask[first * r->mask_stride])
+                to[k] = (double)NAN;
+    }
+    return to;
+}
+
+/* ---- the sums in pieces ------------------------------------------------------------- */
+
+static int ceil_log2(size_t n)
+{
+    int bits = 0;
+    while (n > (size_t)1 << bits && bits < 63)
+        bits++;
+    return bits;
+}
+
+/* Of pieces up to 2^width units, `window` and some more sum up to less than 2^53. */
+static int piece_width(size_t window)
+{
+    return 53 - ceil_log2(window + 2 * BLOCK);
+}
+
+/* Units for numbers up to 2^exponent. */
+static void set_units(moving_pieces *to, int exponent, int width, int pieces)
+{
+    int unit = exponent - width;
+    for (int k = 0; k < pieces; k++, unit -= width + 1) {
+        to->magic[k] = 1.5 * power(unit + 52);
+        to->sum[k] = 0.0;
+    }
+}
+
+static double last_unit(const moving_pieces *of, int pieces)
+{
+    return of->magic[pieces - 1] * (0x1p-52 / 1.5);
+}
+
+/* Numbers up to 8 times as large as those at hand fit. */
+enum { ROOM = 3 };
+
+/* The least e for which size < 2^(e - ROOM). */
+static int exponent_for(double size)
+{
+    int exponent;
+    frexp(size, &exponent);
+    return exponent + ROOM;
+}
+
+/* Choose units, and a pivot, for finite numbers from `least` to `most`; whether there are any. */
+static int choose_units(const row *r, pc_move_state *s, double least, double most)
+{
+    const int width = piece_width(r->window);
+    const double half = most / 2 - least / 2, middle = least + half,
+                 size = fabs(least) > fabs(most) ? fabs(least) : fabs(most);
+    int exponent = exponent_for(least <= most ? size : 0.0);
+    s->sums.pivot = 0.0;
+    if (r->spread && least <= most && middle != 0.0) {
+        /* What is within 2^exponent <= |middle| / 2 of it differs from it by a double. */
+        const double tiny = fabs(middle) * 0x1p-40;
+        const int nearer = exponent_for(half > tiny ? half * 1.5 : tiny);
+        if (nearer < exponent_for(fabs(middle)) - ROOM - 1) {
+            s->sums.pivot = middle;
+            exponent = nearer;
+        }
+    }
+    const int lowest = r->spread ? -480 + 3 * width + 2 : -850;
+    exponent = exponent < lowest ? lowest : exponent;
+    if (exponent > (r->spread ? 440 : 980) ||
+        (s->sums.pivot != 0.0 && power(exponent) > fabs(s->sums.pivot) / 2) ||
+        (r->spread && r->window >> 26))
+        return 0;
+    s->limit = power(exponent);
+    set_units(&s->sums.number, exponent, width, s->pieces);
+    set_units(&s->sums.square, 2 * exponent, width, s->pieces);
+    s->slack[0] = 0.5 * last_unit(&s->sums.number, s->pieces);
+    s->slack[1] = 0.5625 * last_unit(&s->sums.square, s->pieces);
+    return 1;
+}
+
+static size_t window_start(const row *r, size_t next)
+{
+    return next > r->window ? next - r->window : 0;
+}
+
+/* Count and sum the window before `next` anew, in units that suit it and the n numbers `in`. */
+static void restart(const row *r, pc_move_state *s, const double *in, size_t count)
+{
+    double buffer[BLOCK], least = (double)INFINITY, most = -least;
+    int same = 1;
+    const ptrdiff_t next = (ptrdiff_t)s->next, start = r->full
+                                                           ? next - (ptrdiff_t)r->window
+                                                           : (ptrdiff_t)window_start(r, s->next);
+    size_t n;
+    s->present = s->plus = s->minus = s->nan = 0;
+    for (ptrdiff_t at = start; at < next + (ptrdiff_t)count; at += (ptrdiff_t)n) {
+        const int inside = at < next;
+        n = inside ? (size_t)(next - at) : count;
+        n = n < BLOCK ? n : BLOCK;
+        const double *x = inside ? load(r, at, n, buffer, &same) : in;
+        for (size_t k = 0; k < n; k++) {
+            const double size = fabs(x[k]);
+            if (size < (double)INFINITY) {
+                least = x[k] < least ? x[k] : least;
+                most = x[k] > most ? x[k] : most;
+            } else if (inside) {
+                s->nan += x[k] != x[k];
+                s->plus += x[k] == (double)INFINITY;
+                s->minus += x[k] == -(double)INFINITY;
+            }
+        }
+    }
+    s->present = (size_t)(next - start) - s->nan;
+    s->started = 1;
+    s->restarted = s->next;
+    s->cost = 0;
+    s->pieces = s->wanted == 3 ? 3 : s->pieces;
+    s->wanted = 0;
+    s->usable = same && r->kernels->lane_results && choose_units(r, s, least, most);
+    if (!s->usable)
+        return;
+    s->inexact[0] = s->inexact[1] = 0;
+    for (ptrdiff_t at = start; at < next; at += (ptrdiff_t)n) {
+        n = next - at < BLOCK ? (size_t)(next - at) : BLOCK;
+        const double *x = load(r, at, n, buffer, &same);
+        for (size_t k = n; k < BLOCK; k++)
+            buffer[k] = (double)NAN; /* x is buffer */
+        r->kernels->moving[2][r->spread][s->pieces - 2](x, NULL, &s->sums, &r->space->sums);
+        if (s->sums.number.inexact)
+            s->inexact[0] = s->next;
+        if (s->sums.square.inexact)
+            s->inexact[1] = s->next;
+    }
+}
+
+/* ---- the exact sums ------------------------------------------------------------------- */
+
+/* Add the numbers first to last - 1 that are not NaN. */
+static void add_exactly(const row *r, pc_move_state *s, size_t first, size_t last)
+{
+    pc_array a;
+    set_run(&a, r->m->array.type, 1, r->data + (ptrdiff_t)first * r->stride, last - first,
+            r->stride);
+    a.swapped = r->m->array.swapped;
+    a.skip_nan = 1;
+    a.mask = r->mask ? r->mask + (ptrdiff_t)first * r->mask_stride : NULL;
+    a.axis[0].mask_stride = r->mask_stride;
+    pc_add_tile(&a, 0, 1, 0, last - first, &s->exact);
+}
+
+/* Add one number, or take it out again. NaN and infinities are neither. */
+static void step(const row *r, pc_move_state *s, size_t at, int remove)
+{
+    pc_accumulator *acc = &s->exact.total;
+    const pc_type type = r->m->array.type;
+    double x[BLOCK];
+    int same = 1;
+    load(r, (ptrdiff_t)at, 1, x, &same);
+    if (x[0] != x[0])
+        return;
+    acc->count += remove ? UINT64_MAX : 1;
+    if (same) {
+        if (fabs(x[0]) < (double)INFINITY)
+            accumulator_add_or_remove(acc, x[0], remove);
+        return;
+    }
+    uint64_t bits;
+    char *raw = (char *)&bits;
+    memcpy(raw, r->data + (ptrdiff_t)at * r->stride, sizeof bits);
+    if (r->m->array.swapped)
+        swap_bytes(raw, sizeof bits, 1);
+    const uint64_t sign = type == PC_INT64 ? sign_of_word(bits) : 0, size = (bits ^ sign) - sign;
+    const pc_u128 square = u128_mul64(size, size);
+    uint64_t number[4] = {bits, sign, sign, sign}, squared[4] = {square.lo, square.hi, 0, 0};
+    if (remove) {
+        negate_words(number, 4);
+        negate_words(squared, 4);
+    }
+    if (acc->flags & PC_WITH_NUMBERS)
+        accumulator_add(acc, PC_NUMBERS, number, 0);
+    if (acc->flags & PC_WITH_SQUARES)
+        accumulator_add(acc, PC_SQUARES, squared, 0);
+}
+
+/* The result of the window that ends with number `last`, in which no number is infinite. */
+static void write_exactly(const row *r, pc_move_state *s, size_t last, char *out)
+{
+    const size_t end = last + 1, first = window_start(r, end);
+    if (s->exact_end && end > s->exact_end && r->m->window == 0) {
+        add_exactly(r, s, s->exact_end, end);
+    } else if (s->exact_end && end > s->exact_end &&
+               (end - s->exact_end) * STEP_COST <= end - first) {
+        for (size_t k = s->exact_end; k < end; k++) {
+            step(r, s, k, 0);
+            if (k >= r->window)
+                step(r, s, k - r->window, 1);
+        }
+    } else {
+        pc_accumulator_clear(&s->exact.total, r->m->spec.statistic);
+        add_exactly(r, s, first, end);
+    }
+    s->exact_end = end;
+    count_rounding_test_failure();
+    pc_accumulator_round(&s->exact.total, &r->m->spec, out);
+}
+
+/* ---- blocks ------------------------------------------------------------------------- */
+
+/* Why a result is none of a finite sum. */
+enum { FINITE, TOO_FEW, PLUS_INF, MINUS_INF, NOT_A_NUMBER };
+
+/* Count what enters and leaves at each result; whether any is not FINITE. */
+static int count_block(const row *r, pc_move_state *s, const double *in, const double *out,
+                       size_t n, double *count, unsigned char *kind)
+{
+    const int cumulative = r->m->window == 0;
+    int any = 0;
+    for (size_t k = 0; k < n; k++) {
+        const double x = in[k];
+        s->present += x == x;
+        s->nan += x != x;
+        s->plus += x == (double)INFINITY;
+        s->minus += x == -(double)INFINITY;
+        if (!cumulative) {
+            const double y = out[k];
+            s->present -= y == y;
+            s->plus -= y == (double)INFINITY;
+            s->minus -= y == -(double)INFINITY;
+        }
+        count[k] = (double)s->present;
+        kind[k] = cumulative && s->nan                 ? NOT_A_NUMBER
+                  : s->present < r->m->min_count       ? TOO_FEW
+                  : s->plus + s->minus == 0            ? FINITE
+                  : r->spread || (s->plus && s->minus) ? NOT_A_NUMBER
+                  : s->plus                            ? PLUS_INF
+                                                       : MINUS_INF;
+        any |= kind[k];
+    }
+    for (size_t k = n; k < BLOCK; k++)
+        count[k] = 1.0;
+    return any;
+}
+
+/* Sum a block in pieces; whether it was possible. *masked becomes 1 if not all is finite. */
+static int sum_block(const row *r, pc_move_state *s, const double *in, const double *out, size_t n,
+                     int *masked, lane_sums *sums)
+{
+    const size_t since = s->next - s->restarted;
+    int may_restart = !s->started || since * RESTART >= r->window;
+    if (may_restart && (!s->usable || s->wanted)) {
+        restart(r, s, in, n);
+        may_restart = 0;
+    }
+    while (s->usable) {
+        const moving_sums before = s->sums;
+        const int mode = r->m->window == 0 ? 2 : *masked;
+        r->kernels->moving[mode][r->spread][s->pieces - 2](in, out, &s->sums, sums);
+        if (s->sums.most <= s->limit && isfinite(s->sums.number.sum[0]))
+            return 1;
+        if (!*masked && !isfinite(s->sums.number.sum[0])) {
+            *masked = 1;
+            s->sums = before;
+        } else if (may_restart) {
+            restart(r, s, in, n);
+            may_restart = 0;
+        } else {
+            s->usable = 0;
+        }
+    }
+    return 0;
+}
+
+static void add_slack(double to[BLOCK], double slack)
+{
+    for (size_t k = 0; k < BLOCK && slack > 0.0; k++)
+        to[k] += slack;
+}
+
+/* n results, or more, at `to`, all of them certain, of which `masked`: NaN left out, and none is
+ * infinite; else 0, and no change. */
+static int slide_block(const row *r, pc_move_state *s, const double *in, const double *out,
+                       size_t n, int masked, const lane_spec *spec, double *to)
+{
+    const int cumulative = r->m->window == 0;
+    const size_t most = cumulative ? s->next + BLOCK : r->window;
+    const moving_sums before = s->sums;
+    const double size = (double)most, floor = 0x1p-900;
+    moving_end end = {spec->count, spec->divisor,  spec->inverse,
+                      s->limit,    {floor, floor}, (double)r->m->min_count,
+                      spec->ddof,  spec->scale,    0};
+    if (r->spread) {
+        const double number = size * s->slack[0], squares = size * s->slack[1];
+        end.slack[0] = 2.0 * number * (1 + 0x1p-20);
+        end.slack[1] += (spec->count * squares + number * number) * (1 + 0x1p-20);
+    } else if (s->inexact[0] && s->inexact[0] + most > s->next + 1) {
+        end.slack[0] += size * s->slack[0];
+    } else {
+        end.exact = s->pieces == 2;
+    }
+    s->sums.count = (double)s->present;
+    if (!r->kernels->slide[masked][cumulative ? 0 : spec->statistic][s->pieces - 2](
+            in, out, &s->sums, &end, to)) {
+        s->sums = before;
+        return 0;
+    }
+    if (masked)
+        s->present = (size_t)s->sums.count;
+    s->next += n;
+    if (s->sums.number.inexact)
+        s->inexact[0] = s->next;
+    if (s->sums.square.inexact)
+        s->inexact[1] = s->next;
+    return 1;
+}
+
+static int has_nan(const double *x, size_t n)
+{
+    int found = 0;
+    for (size_t k = 0; k < n; k++)
+        found |= x[k] != x[k];
+    return found;
+}
+
+/* How many numbers before `first` are `value`, `most` at most. */
+static size_t run_before(const row *r, size_t first, double value, size_t most)
+{
+    double buffer[BLOCK];
+    int same = 1;
+    size_t run = 0;
+    most = most < first ? most : first;
+    while (run < most) {
+        const size_t n = most - run < BLOCK ? most - run : BLOCK;
+        const double *x = load(r, (ptrdiff_t)(first - run - n), n, buffer, &same);
+        for (size_t k = n; k-- > 0; run++)
+            if (x[k] != value)
+                return run;
+    }
+    return run;
+}
+
+/* n results from s->next on. */
+static void move_block(const row *r, pc_move_state *s, size_t n, const lane_spec *spec)
+{
+    lane_sums *sums = &r->space->sums;
+    double *entering = r->space->in, *leaving = r->space->out, *value = r->space->value,
+           *rest = r->space->rest;
+    uint64_t *certain = r->space->certain;
+    unsigned char kind[BLOCK];
+    const size_t first = s->next;
+    const int cumulative = r->m->window == 0;
+    int same = 1;
+    const double *in = load(r, (ptrdiff_t)first, n, entering, &same),
+                 *out = cumulative
+                            ? in
+                            : load(r, (ptrdiff_t)first - (ptrdiff_t)r->window, n, leaving, &same);
+    for (size_t k = n; k < BLOCK; k++) /* of what enters and leaves at once nothing is left */
+        entering[k] = leaving[k] = cumulative ? 0.0 : in[n - 1];
+    if (!s->started)
+        restart(r, s, in, n);
+    if (!same)
+        s->usable = 0;
+    int masked = cumulative ? s->nan || s->plus || s->minus
+                            : s->present < r->window || s->plus || s->minus,
+        any = 0, all = 0;
+    char *to = r->out + (ptrdiff_t)first * r->out_stride;
+    if (same && s->usable && !s->wanted && !spec->drop && spec->divisor > 0.0 && !s->plus &&
+        !s->minus && !(cumulative && masked) &&
+        (slide_block(r, s, in, out, n, masked, spec, value) ||
+         (!masked && !cumulative && has_nan(in, n) &&
+          slide_block(r, s, in, out, n, 1, spec, value)))) {
+        write_lane_results(r->m->spec.type, value, rest, n, to, r->out_stride);
+        return;
+    }
+    double slack = 0.0;
+    const int summed = same && sum_block(r, s, in, out, n, &masked, sums);
+    masked |= !summed || cumulative;
+    if (masked)
+        any = count_block(r, s, in, out, n, sums->count, kind);
+    if (summed) {
+        lane_spec how = *spec;
+        how.counted = masked;
+        const size_t most = cumulative ? first + n : r->window;
+        if (s->sums.number.inexact)
+            s->inexact[0] = first + n;
+        if (s->sums.square.inexact)
+            s->inexact[1] = first + n;
+        if (s->inexact[0] + most > first + 1 && s->inexact[0])
+            slack = (double)most * s->slack[0];
+        add_slack(sums->number[2], slack);
+        if (r->spread) {
+            const double grid = slack > 0.0 ? 0.0 : last_unit(&s->sums.number, s->pieces);
+            if (s->inexact[1] + most > first + 1 && s->inexact[1])
+                slack = (double)most * s->slack[1];
+            add_slack(sums->square[2], slack);
+            for (size_t k = 0; k < BLOCK; k++)
+                sums->grid[k] = grid;
+        }
+        all = r->kernels->lane_results(&how, sums, BLOCK, value, rest, certain);
+    }
+    s->next += n;
+    if (summed)
+        write_lane_results(r->m->spec.type, value, rest, n, to, r->out_stride);
+    size_t uncertain = 0, run = 0, counted = 0; /* equal numbers that end with counted - 1 */
+    for (size_t k = 0; k < n && !(all && !any); k++, to += r->out_stride) {
+        if (any && kind[k] != FINITE) {
+            const double odd[] = {0.0, (double)NAN, (double)INFINITY, -(double)INFINITY,
+                                  (double)NAN};
+            write_lane_results(r->m->spec.type, &odd[kind[k]], rest, 1, to, r->out_stride);
+        } else if (!summed || !certain[k]) {
+            const double zero = 0.0;
+            if (r->spread && summed && spec->divisor > 0.0) {
+                for (; counted <= k; counted++)
+                    run = counted && in[counted] == in[counted - 1] ? run + 1
+                          : counted ? 1
+                                    : 1 + run_before(r, first, in[0], r->window);
+                if (run >= r->window) {
+                    write_lane_results(PC_FLOAT64, &zero, rest, 1, to, r->out_stride);
+                    continue;
+                }
+            }
+            write_exactly(r, s, first + k, to);
+            uncertain++;
+        }
+    }
+    s->wanted |= !s->usable || (uncertain >= MANY && slack > 0.0);
+    if (summed && uncertain && slack > 0.0 && s->pieces == 2) {
+        s->cost += uncertain * (uint64_t)(UNCERTAIN + r->window);
+        if (s->cost > 4 * (uint64_t)(s->next - s->restarted + 4 * UNCERTAIN)) {
+            s->wanted = 3;
+        }
+    }
+}
+
+/* ---- rows --------------------------------------------------------------------------- */
+
+static void set_row(row *r, const pc_moving *m, size_t index)
+{
+    const pc_array *a = &m->array;
+    const pc_axis along = a->axis[a->kept];
+    const offsets at = offsets_of(a->axis, a->kept, index);
+    r->m = m;
+    r->data = a->data + at.data;
+    r->mask = a->mask ? a->mask + at.mask : NULL;
+    r->out = m->out + at.out;
+    r->stride = along.stride;
+    r->mask_stride = along.mask_stride;
+    r->out_stride = along.out_stride;
+    r->length = along.length;
+    r->window = m->window ? m->window : along.length;
+    r->spread = is_spread(m->spec.statistic);
+    r->full = m->window && m->min_count == m->window;
+    r->kernels = pc_kernels_in_use();
+}
+
+static void begin(const row *r, pc_move_state *s, size_t first)
+{
+    s->data = r->data;
+    s->next = first;
+    s->usable = s->started = s->wanted = 0;
+    s->pieces = r->window >= LONG_WINDOW ? 3 : 2;
+    s->exact_end = 0;
+}
+
+void pc_move(const pc_moving *m, size_t index, size_t rows, size_t first, size_t last,
+             pc_move_state *states)
+{
+    fpenv callers = fpenv_enter();
+    const double nan = (double)NAN;
+    row r;
+    r.space = &states->space;
+    set_row(&r, m, index);
+    const lane_spec spec = lane_spec_of(&m->spec, r.window, 0);
+    for (size_t k = 0; k < BLOCK; k++)
+        states->space.sums.alike[k] = nan;
+    const size_t skip = m->window ? m->min_count - 1 : 0;
+    for (size_t at = first, n; at < last; at += n) {
+        n = last - at < BLOCK ? last - at : BLOCK;
+        n = at < skip && n > skip - at ? skip - at : n;
+        for (size_t k = 0; k < rows; k++) {
+            pc_move_state *s = &states[k];
+            if (rows > 1)
+                set_row(&r, m, index + k);
+            if (s->data != r.data || s->next != at)
+                begin(&r, s, at);
+            if (at >= skip) {
+                move_block(&r, s, n, &spec);
+                continue;
+            }
+            for (size_t j = at; j < at + n; j++)
+                write_lane_results(m->spec.type, &nan, &nan, 1, r.out + (ptrdiff_t)j * r.out_stride,
+                                   r.out_stride);
+            begin(&r, s, at + n);
+        }
+    }
+    fpenv_leave(callers);
+}
+
+/* ---- prefix sums of integers ---------------------------------------------------------- */
+
+#define CUMULATE(type, expression)                                                                 \
+    for (; first < last; first++, from += stride, to += along.out_stride) {                        \
+        type x;                                                                                    \
+        memcpy(&x, from, sizeof x);                                                                \
+        if (swapped)                                                                               \
+            swap_bytes((char *)&x, sizeof x, 1);                                                   \
+        const int64_t word = (int64_t)(expression);                                                \
+        const uint64_t sign = sign_of_word((uint64_t)word) & has_sign;                             \
+        u128_add(sum, (pc_u128){(uint64_t)word, sign});                                            \
+        if (sum->hi != (is_signed ? sign_of_word(sum->lo) : 0))                                    \
+            break;                                                                                 \
+        memcpy(to, &sum->lo, sizeof sum->lo);                                                      \
+    }                                                                                              \
+    break
+
+size_t pc_cumulate(const pc_moving *m, size_t index, size_t first, size_t last, pc_u128 *sum)
+{
+    const pc_array *a = &m->array;
+    const pc_axis along = a->axis[a->kept];
+    const offsets at = offsets_of(a->axis, a->kept, index);
+    const ptrdiff_t stride = along.stride;
+    const char *from = a->data + at.data + (ptrdiff_t)first * stride;
+    char *to = m->out + at.out + (ptrdiff_t)first * along.out_stride;
+    const uint64_t has_sign = a->type == PC_UINT64 ? 0 : UINT64_MAX;
+    const int swapped = a->swapped, is_signed = m->spec.type == PC_INT64;
+    switch (a->type) {
+    case PC_INT8: CUMULATE(int8_t, x);
+    case PC_UINT8: CUMULATE(uint8_t, x);
+    case PC_INT16: CUMULATE(int16_t, x);
+    case PC_UINT16: CUMULATE(uint16_t, x);
+    case PC_INT32: CUMULATE(int32_t, x);
+    case PC_UINT32: CUMULATE(uint32_t, x);
+    case PC_INT64: CUMULATE(int64_t, x);
+    case PC_UINT64: CUMULATE(uint64_t, x);
+    default: CUMULATE(uint8_t, x != 0);
+    }
+    return first;
+}

@@ -1,0 +1,423 @@
+"""Statistics of groups, which labels make: signatures and docstrings; _states.pyx does the work."""
+
+cimport numpy as cnp
+
+from pycrust._args cimport axes_of, data_of, dtype_of, is_exact, is_integer
+from pycrust._bigint cimport write_exact
+from pycrust._plan cimport Statistic, checked_int, is_spread, moment_of, one_ddof, warn_empty
+from pycrust._states cimport States, labels_of, placed, state_size
+from pycrust._threads cimport count_workers
+from pycrust.csrc cimport (
+    PC_EMPTY,
+    PC_MEAN,
+    PC_NUMBERS,
+    PC_STD,
+    PC_SUM,
+    PC_SUMSQ,
+    PC_VAR,
+    import_core,
+    pc_statistic,
+)
+
+import operator
+
+import numpy as np
+
+cnp.import_array()
+import_core()
+
+
+cdef object label_count_of(num_labels, labels):
+    if num_labels is None:
+        return max(int(labels.max()), -1) + 1 if labels.size else 0
+    try:
+        count = operator.index(num_labels)
+    except TypeError:
+        raise TypeError(f"num_labels must be an integer, not {num_labels!r}") from None
+    if count < 0:
+        raise ValueError(f"num_labels must not be negative, but is {count}")
+    return count
+
+
+cdef object group(values, labels, axis, num_labels, where, dtype, workers, bint skipna, int statistic, ddof=None,
+                  correction=None):
+    """`statistic` -1: the counts."""
+    cdef pc_statistic wanted = PC_SUM if statistic < 0 else <pc_statistic>statistic
+    cdef Statistic spec = Statistic(wanted, one_ddof(ddof, correction), skipna)
+    cdef States states
+    cdef size_t threads = count_workers(workers)
+    array, mask = data_of(values, where, skipna, "values")
+    labels = labels_of(labels)
+    axes = axes_of(axis, array.ndim)
+    made = None if statistic < 0 else dtype_of(dtype, None, array, wanted)
+    count = label_count_of(num_labels, labels)
+    shape, place = placed(array.shape, axes, labels, count)
+    if array.dtype == object:
+        return group_ints(array, mask, labels, axes, shape, place, made, spec, statistic < 0)
+    states = States(shape, state_size(moment_of(wanted) != PC_NUMBERS, cnp.PyArray_ISCOMPLEX(array)))
+    states.add_labelled(array, mask, labels, axes, count, skipna, threads)
+    if statistic < 0:
+        return states.counts()
+    return states.results(spec, made, is_integer(array), (place,), threads)
+
+
+cdef object group_ints(array, mask, labels, tuple axes, tuple shape, int place, made, Statistic spec, bint count):
+    """The same for Python ints, as Python adds."""
+    cdef Py_ssize_t k
+    cdef bint empty = False
+    expand = tuple(slice(None) if k in axes else None for k in range(array.ndim))
+    each = np.broadcast_to(labels[expand], array.shape)
+    included = each >= 0
+    if mask is not None:
+        included = included & mask
+    if (each[included] >= shape[place]).any():
+        position = tuple(int(k) for k in np.argwhere(included & (each >= shape[place]))[0])
+        raise IndexError(f"the label of values[{', '.join(map(str, position))}] is {each[position]}, "
+                         f"but num_labels is {shape[place]}")
+    position = [at for k, at in enumerate(np.nonzero(included)) if k == place or k not in axes]
+    position[place] = each[included]
+    position = tuple(position)
+    sums = [np.full(shape, 0, dtype=object) for _ in range(3)]
+    for total, numbers in zip(sums, (array * array, array, np.ones(array.shape, dtype=object))):
+        np.add.at(total, position, np.asarray(numbers, dtype=object)[included])
+    squares, numbers, counts = sums
+    if count:
+        return counts.astype(np.int64)
+    values = np.empty(shape, dtype=made)
+    totals = numbers if moment_of(spec.c.statistic) == PC_NUMBERS else squares
+    if made.kind == "f":
+        spec.set_dtype(made)
+    for k, at in enumerate(np.ndindex(*shape)):
+        if made.kind == "f":
+            if write_exact(&spec.c, spec.ddof, counts[at], ((squares[at], 0), (numbers[at], 0), (0, 0)), 0,
+                           <char *>cnp.PyArray_DATA(values) + k * <Py_ssize_t>values.itemsize) == PC_EMPTY:
+                empty = True
+        else:
+            values[at] = checked_int(totals[at], made, at, spec.c.statistic)
+    if empty:
+        warn_empty(spec.c.statistic, spec.skip_nan)
+    return values
+
+
+def group_sum(values, labels, *, axis=-1, num_labels=None, where=True, dtype=None, workers=1, skipna=False):
+    """
+    Sum of the values with each label, exact or correctly rounded.
+
+    Parameters
+    ----------
+    values : array_like
+        %(values)s
+    labels : array_like of int
+        %(labels)s
+    axis : int, tuple of int or None, optional
+        %(axis)s
+    num_labels : int, optional
+        %(num_labels)s
+    where : array_like of bool, optional
+        %(where)s
+    dtype : {int64, uint64, float64, float32, float16, object, complex128, complex64}, optional
+        %(sum_dtype)s
+    workers : int, optional
+        %(workers)s
+    skipna : bool, optional
+        %(skipna)s
+
+    Returns
+    -------
+    ndarray
+        The shape of `values`, with `num_labels` in the place of `axis`. What `sum`
+        gives for the values of each group alone, to the last bit; 0 where there are none.
+
+    Raises
+    ------
+    TypeError
+        For labels that are not integers, and values that `sum` does not take.
+    IndexError
+        For a label that is not below `num_labels`, with its position.
+    ValueError, numpy.exceptions.AxisError
+        For `labels` that do not fit the shape of `values` along `axis`, and an `axis`, `where` or `workers` that
+        does not fit.
+    OverflowError
+        If a sum of integers does not fit the dtype, with its label: pass ``dtype=object``.
+    MemoryError
+        For more labels than there is memory for.
+
+    See Also
+    --------
+    Accumulator : With `shape`, the same for data that come in pieces.
+
+    Notes
+    -----
+    Each group takes 40 bytes for sums and means, 72 for the others, 96 for complex numbers: a count, and exact
+    sums of integers, relative to an exponent of the group [1]_. Groups whose numbers differ by more than 2**60 in
+    size take 1300 bytes more. Integer additions may be made in any order, so neither that of the values nor
+    `workers` changes a bit.
+
+    References
+    ----------
+    .. [1] R. M. Neal, "Fast exact summation using small and large superaccumulators", arXiv:1505.05571 (2015).
+
+    Examples
+    --------
+    >>> import numpy as np, pycrust
+    >>> pycrust.group_sum([0.1, 1e100, 0.2, 5.0, -1e100], [1, 0, 1, 0, 0])
+    array([5. , 0.3])
+    >>> days = np.array([[3, 1, 4, 1], [5, 9, 2, 6]])
+    >>> pycrust.group_sum(days, [0, 0, 1, -1])
+    array([[ 4,  4],
+           [14,  2]])
+    """
+    return group(values, labels, axis, num_labels, where, dtype, workers, skipna, PC_SUM)
+
+
+def group_mean(values, labels, *, axis=-1, num_labels=None, where=True, dtype=None, workers=1, skipna=False):
+    """
+    Arithmetic mean of the values with each label, correctly rounded.
+
+    Parameters
+    ----------
+    values : array_like
+        %(values)s
+    labels : array_like of int
+        %(labels)s
+    axis : int, tuple of int or None, optional
+        %(axis)s
+    num_labels : int, optional
+        %(num_labels)s
+    where : array_like of bool, optional
+        %(where)s
+    dtype : {float64, float32, float16, complex128, complex64}, optional
+        %(dtype)s
+    workers : int, optional
+        %(workers)s
+    skipna : bool, optional
+        %(skipna)s
+
+    Returns
+    -------
+    ndarray
+        The shape of `values`, with `num_labels` in the place of `axis`. What `mean`
+        gives for the values of each group alone. NaN where there are none, with one RuntimeWarning.
+
+    Raises
+    ------
+    TypeError, ValueError, IndexError
+        As `group_sum` does.
+
+    Examples
+    --------
+    >>> import numpy as np, pycrust
+    >>> pycrust.group_mean([0.1, 7.0, 0.1, 0.1], [1, 0, 1, 1])
+    array([7. , 0.1])
+    """
+    return group(values, labels, axis, num_labels, where, dtype, workers, skipna, PC_MEAN)
+
+
+def group_var(values, labels, *, axis=-1, num_labels=None, ddof=None, where=True, dtype=None, workers=1,
+              skipna=False, correction=None):
+    """
+    Variance of the values with each label, correctly rounded.
+
+    Parameters
+    ----------
+    values : array_like
+        %(values)s
+    labels : array_like of int
+        %(labels)s
+    axis : int, tuple of int or None, optional
+        %(axis)s
+    num_labels : int, optional
+        %(num_labels)s
+    ddof : int or float, optional
+        %(ddof)s
+    where : array_like of bool, optional
+        %(where)s
+    dtype : {float64, float32, float16}, optional
+        %(dtype)s
+    workers : int, optional
+        %(workers)s
+    skipna : bool, optional
+        %(skipna)s
+    correction : int or float, optional
+        Another name for `ddof`.
+
+    Returns
+    -------
+    ndarray
+        The shape of `values`, with `num_labels` in the place of `axis`. What `var`
+        gives for the values of each group alone. NaN (or Inf, as `var`) where there are no more than `ddof`,
+        with one RuntimeWarning.
+
+    Raises
+    ------
+    TypeError, ValueError, IndexError
+        As `group_sum` does.
+
+    Examples
+    --------
+    >>> import numpy as np, pycrust
+    >>> x = 1e9 + np.array([4.0, 7.0, 13.0, 16.0, 3.0, 3.0])
+    >>> pycrust.group_var(x, [1, 1, 1, 1, 0, 0])
+    array([ 0. , 22.5])
+    """
+    return group(values, labels, axis, num_labels, where, dtype, workers, skipna, PC_VAR, ddof, correction)
+
+
+def group_std(values, labels, *, axis=-1, num_labels=None, ddof=None, where=True, dtype=None, workers=1,
+              skipna=False, correction=None):
+    """
+    Standard deviation of the values with each label, correctly rounded.
+
+    Parameters
+    ----------
+    values : array_like
+        %(values)s
+    labels : array_like of int
+        %(labels)s
+    axis : int, tuple of int or None, optional
+        %(axis)s
+    num_labels : int, optional
+        %(num_labels)s
+    ddof : int or float, optional
+        %(ddof)s
+    where : array_like of bool, optional
+        %(where)s
+    dtype : {float64, float32, float16}, optional
+        %(dtype)s
+    workers : int, optional
+        %(workers)s
+    skipna : bool, optional
+        %(skipna)s
+    correction : int or float, optional
+        Another name for `ddof`.
+
+    Returns
+    -------
+    ndarray
+        The shape of `values`, with `num_labels` in the place of `axis`. The float nearest
+        to the root of the *exact* variance of each group. Else as `group_var`.
+
+    Raises
+    ------
+    TypeError, ValueError, IndexError
+        As `group_sum` does.
+
+    Examples
+    --------
+    >>> import numpy as np, pycrust
+    >>> pycrust.group_std([2.0, 5.0, 4.0, 9.0], [0, 1, 0, 1])
+    array([1., 2.])
+    """
+    return group(values, labels, axis, num_labels, where, dtype, workers, skipna, PC_STD, ddof, correction)
+
+
+def group_sumsq(values, labels, *, axis=-1, num_labels=None, where=True, dtype=None, workers=1, skipna=False):
+    """
+    Sum of the squares of the values with each label, exact or correctly rounded.
+
+    Parameters
+    ----------
+    values : array_like
+        %(values)s
+    labels : array_like of int
+        %(labels)s
+    axis : int, tuple of int or None, optional
+        %(axis)s
+    num_labels : int, optional
+        %(num_labels)s
+    where : array_like of bool, optional
+        %(where)s
+    dtype : {int64, uint64, float64, float32, float16, object}, optional
+        %(sum_dtype)s
+    workers : int, optional
+        %(workers)s
+    skipna : bool, optional
+        %(skipna)s
+
+    Returns
+    -------
+    ndarray
+        The shape of `values`, with `num_labels` in the place of `axis`. What `sumsq`
+        gives for the values of each group alone; 0 where there are none.
+
+    Raises
+    ------
+    TypeError, ValueError, IndexError, OverflowError
+        As `group_sum` does.
+
+    Examples
+    --------
+    >>> import numpy as np, pycrust
+    >>> pycrust.group_sumsq(np.array([3, 200, 4], np.uint8), [0, 1, 0])
+    array([   25, 40000], dtype=uint64)
+    """
+    return group(values, labels, axis, num_labels, where, dtype, workers, skipna, PC_SUMSQ)
+
+
+def group_count(values, labels, *, axis=-1, num_labels=None, where=True, workers=1, skipna=False):
+    """
+    How many values there are with each label.
+
+    Parameters
+    ----------
+    values : array_like
+        %(values)s
+    labels : array_like of int
+        %(labels)s
+    axis : int, tuple of int or None, optional
+        %(axis)s
+    num_labels : int, optional
+        %(num_labels)s
+    where : array_like of bool, optional
+        %(where)s
+    workers : int, optional
+        %(workers)s
+    skipna : bool, optional
+        %(skipna)s
+
+    Returns
+    -------
+    ndarray
+        The shape of `values`, with `num_labels` in the place of `axis`. Of int64. NaN
+        counts, unless `skipna`.
+
+    Raises
+    ------
+    TypeError, ValueError, IndexError
+        As `group_sum` does.
+
+    Examples
+    --------
+    >>> import numpy as np, pycrust
+    >>> pycrust.group_count([2.0, np.nan, 4.0], [0, 1, 0], num_labels=3)
+    array([2, 1, 0])
+    >>> pycrust.group_count([2.0, np.nan, 4.0], [0, 1, 0], num_labels=3, skipna=True)
+    array([2, 0, 0])
+    """
+    return group(values, labels, axis, num_labels, where, None, workers, skipna, -1)
+
+
+# ---- what the docstrings share ----------------------------------------------
+
+_SHARED = {
+    "values": "Numbers of bool, any integer dtype, float16/32/64 or complex64/128: an array in any\n"
+              "        layout, which is not copied, nested lists, or a container of pandas, Arrow, polars or xarray.",
+    "labels": "The group of each element along `axis`: integers of any dtype, from 0 to `num_labels` - 1. Elements\n"
+              "        whose label is negative or missing are left out, as pandas' codes have it.",
+    "axis": "The axis along which there are labels, -1 by default; with None, or several axes, `labels` has their\n"
+            "        shape, and the results are along the first of them.",
+    "num_labels": "How many groups there are; by default one more than the largest label.",
+    "where": "The elements to include; must broadcast to the shape of `values`.",
+    "sum_dtype": "The type of the results. Integers give int64 by default, and uint64 if they are unsigned; object\n"
+                 "        holds Python ints. Other input gives float64, or complex128, or on request shorter ones.",
+    "dtype": "The type of the results: float64 by default, complex128 for complex means.",
+    "ddof": "The sum of the squared distances from the mean is divided by the number of elements of the group minus\n"
+            "        this: 0 by default, as in NumPy; pandas has 1.",
+    "workers": "Number of threads, 1 by default; -1 for all usable cores. It does not change a bit of the result.",
+    "skipna": "Leave out what is missing: NaN, nulls and masked elements. False by default: NaN is a value, which makes\n"
+              "        the result of its group NaN, and nulls and masked elements are a TypeError.",
+}
+
+for _function in (group_sum, group_mean, group_var, group_std, group_sumsq, group_count):
+    _function.__doc__ %= _SHARED
+del _function

@@ -1,0 +1,571 @@
+"""
+Moving windows and prefix sums: what is asked for, and how the rows are cut into pieces.
+
+Check, convert, release the GIL, call C once a piece, raise.
+"""
+
+cimport numpy as cnp
+from cpython.bytearray cimport PyByteArray_AS_STRING
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from libc.stddef cimport ptrdiff_t, size_t
+from libc.stdint cimport uint64_t
+from libc.string cimport memset
+
+from pycrust._args cimport axes_of, check_out, data_of, dtype_of, type_of
+from pycrust._bigint cimport int_from_u128, shown_int, write_exact
+from pycrust._plan cimport Statistic
+from pycrust._threads cimport count_workers, run_pieces
+from pycrust.csrc cimport (
+    PC_MEAN,
+    PC_STD,
+    PC_SUM,
+    PC_VAR,
+    import_core,
+    pc_axis,
+    pc_cumulate,
+    pc_move,
+    pc_move_state,
+    pc_move_state_size,
+    pc_moving,
+    pc_statistic,
+    pc_type,
+    pc_u128,
+)
+
+from operator import index
+
+import numpy as np
+
+cnp.import_array()
+import_core()
+
+
+cdef enum:
+    # Results of a piece: a millisecond, 50 where each is summed exactly. Fewer are not worth a thread.
+    PIECE = 1 << 17
+    SMALLEST_PIECE = 1 << 13
+    # A piece that does not go on where its worker stood sums a window first: of so many results' length at most.
+    LONGEST_START = 8
+    # Rows that are moved along together where the next row is nearer than the next element.
+    TOGETHER = 8
+    RELEASE_GIL_FROM = 1024
+
+
+# ---- the job ----------------------------------------------------------------
+
+cdef struct MoveState:
+    pc_moving c
+    size_t rows, length
+    size_t together             # rows of one call
+    size_t piece_rows, part     # of a piece: a multiple of `together`, and results of each row
+    size_t parts                # in which each row is cut
+    char *states                # of each worker `together`
+    size_t state_size
+
+
+cdef int move_piece(void *job, size_t piece, size_t worker) noexcept nogil:
+    cdef MoveState *s = <MoveState *>job
+    cdef size_t row = piece // s.parts * s.piece_rows, first = piece % s.parts * s.part
+    cdef size_t last_row = min(row + s.piece_rows, s.rows), last = min(first + s.part, s.length)
+    cdef pc_move_state *states = <pc_move_state *>(s.states + worker * s.together * s.state_size)
+    while row < last_row:
+        pc_move(&s.c, row, min(s.together, last_row - row), first, last, states)
+        row += s.together
+    return 0
+
+
+cdef int describe(pc_moving *c, array, mask, int axis, values, Statistic spec) except -1:
+    """Fill all of *c but the window; the kept axes with the shortest stride last."""
+    cdef int components, position = 0, k
+    cdef pc_axis each
+    memset(c, 0, sizeof(c[0]))
+    c.array.type = <pc_type>type_of(cnp.PyArray_TYPE(array), &components)
+    c.array.components = 1
+    c.array.swapped = not array.dtype.isnative
+    c.array.data = <const char *>cnp.PyArray_DATA(array)
+    if mask is not None:
+        c.array.mask = <const char *>cnp.PyArray_DATA(mask)
+    c.array.kept = array.ndim - 1
+    c.array.reduced = 1
+    c.array.repeat = 1
+    kept = sorted((k for k in range(array.ndim) if k != axis), key=lambda k: -abs(array.strides[k]))
+    for k in (*kept, axis):
+        each.length = <size_t>cnp.PyArray_DIM(array, k)
+        each.stride = cnp.PyArray_STRIDE(array, k)
+        each.mask_stride = 0 if mask is None else cnp.PyArray_STRIDE(mask, k)
+        each.out_stride = cnp.PyArray_STRIDE(values, k)
+        c.array.axis[position] = each
+        position += 1
+    spec.set_dtype(values.dtype)
+    c.spec = spec.c
+    c.out = <char *>cnp.PyArray_DATA(values)
+    return 0
+
+
+cdef int move(array, mask, int axis, values, Statistic spec, size_t window, size_t min_count,
+              size_t workers) except -1:
+    """Write the results to `values`; window 0 for prefix sums, each row of which is one piece."""
+    cdef MoveState s
+    cdef size_t total = values.size, step, groups
+    if total == 0:
+        return 0
+    describe(&s.c, array, mask, axis, values, spec)
+    s.c.window = window
+    s.c.min_count = min_count
+    s.length = s.c.array.axis[s.c.array.kept].length
+    s.rows = total // s.length
+    s.together = 1
+    if s.rows > 1 and abs(s.c.array.axis[s.c.array.kept - 1].stride) < abs(s.c.array.axis[s.c.array.kept].stride):
+        s.together = min(<size_t>TOGETHER, s.rows)
+    step = PIECE
+    if workers > 1:
+        step = min(step, max(<size_t>SMALLEST_PIECE, total // (4 * workers)))
+    s.part = max(<size_t>1, step // s.together)
+    if workers > 1:
+        s.part = max(s.part, window // LONGEST_START)
+    s.part = min(s.part, s.length)
+    s.parts = (s.length - 1) // s.part + 1
+    groups = max(<size_t>1, step // (s.length * s.together)) if s.parts == 1 else 1
+    s.piece_rows = groups * s.together
+    pieces = ((s.rows - 1) // s.piece_rows + 1) * s.parts
+    workers = min(workers, <size_t>pieces)
+    if window == 0 and s.parts > 1:     # a row goes on where it stood
+        workers = 1
+    s.state_size = pc_move_state_size()
+    s.states = <char *>PyMem_Calloc(workers * s.together, s.state_size)
+    if s.states == NULL:
+        raise MemoryError
+    try:
+        run_pieces(move_piece, &s, pieces, workers, total < RELEASE_GIL_FROM)
+    finally:
+        PyMem_Free(s.states)
+    return 0
+
+
+# ---- moving windows ---------------------------------------------------------
+
+cdef object moving(a, window, min_count, axis, workers, pc_statistic statistic, ddof):
+    cdef size_t threads = count_workers(workers)
+    cdef Statistic spec = Statistic(statistic, integer_of(ddof, "ddof"))
+    array, mask = data_of(a, True, True)
+    if array.ndim == 0:
+        raise ValueError("a has no axis along which a window could move: pass an array of one dimension or more")
+    if array.dtype.kind == "c":
+        raise TypeError(f"moving windows of {array.dtype} are not taken: pass a.real and a.imag")
+    along = one_axis(axis, array.ndim)
+    length = array.shape[along]
+    window = integer_of(window, "window")
+    least = window if min_count is None else integer_of(min_count, "min_count")
+    if not 1 <= window <= length:
+        raise ValueError(f"window is {shown_int(window)}, but must be from 1 to {length}, the length of the axis")
+    if not 1 <= least <= window:
+        raise ValueError(f"min_count is {shown_int(least)}, but must be from 1 to {window}, the window")
+    values = np.empty(array.shape)
+    if array.dtype == object:
+        move_ints(array, mask, along, values, spec, window, least)
+    else:
+        move(array, mask, along, values, spec, window, least, threads)
+    return values
+
+
+cdef object integer_of(number, str name):
+    if isinstance(number, (bool, np.bool_)) or not hasattr(number, "__index__"):
+        raise TypeError(f"{name} must be an integer, not {number!r}")
+    return index(number)
+
+
+cdef int one_axis(axis, int ndim) except -1:
+    integer_of(axis, "axis")
+    return axes_of(axis, ndim)[0]
+
+
+cdef int move_ints(array, mask, int axis, values, Statistic spec, window, least) except -1:
+    """The same for Python ints."""
+    cdef double made
+    rows, results = np.moveaxis(array, axis, -1), np.moveaxis(values, axis, -1)
+    masks = None if mask is None else np.moveaxis(mask, axis, -1)
+    for position in np.ndindex(rows.shape[:array.ndim - 1]):
+        row = rows[position].tolist()
+        if masks is not None:
+            row = [x if there else None for x, there in zip(row, masks[position])]
+        numbers = squares = count = 0
+        for k, x in enumerate(row):
+            gone = row[k - window] if k >= window else None
+            if x is not None:
+                numbers, squares, count = numbers + x, squares + x * x, count + 1
+            if gone is not None:
+                numbers, squares, count = numbers - gone, squares - gone * gone, count - 1
+            made = np.nan
+            if count >= least:
+                write_exact(&spec.c, spec.ddof, count, ((squares, 0), (numbers, 0), (0, 0)), 0, <char *>&made)
+            results[(*position, k)] = made
+    return 0
+
+
+def move_sum(a, window, min_count=None, axis=-1, *, workers=1):
+    """
+    Sum of each window of adjacent elements, correctly rounded.
+
+    Parameters
+    ----------
+    a : array_like
+        %(a)s
+    window : int
+        %(window)s
+    min_count : int, optional
+        %(min_count)s
+    axis : int, optional
+        %(axis)s
+    workers : int, optional
+        %(workers)s
+
+    Returns
+    -------
+    ndarray
+        Float64, of the shape of `a`: at each position the float nearest to the exact
+        sum of the numbers in the window that ends there, less those that are missing.
+        %(spoiled)s
+
+    Raises
+    ------
+    ValueError
+        %(value_error)s
+    TypeError, numpy.exceptions.AxisError
+        %(type_error)s
+
+    See Also
+    --------
+    sum, nansum : The same for one window.
+    cumsum : Of all elements up to each.
+
+    Notes
+    -----
+    The interface is that of `bottleneck.move_sum`. What enters the window is added,
+    and what leaves is subtracted, as integer multiples of fixed units: without
+    rounding, so that nothing of a large number stays behind. The time does not depend
+    on `window`.
+
+    Examples
+    --------
+    >>> import numpy as np, pycrust
+    >>> pycrust.move_sum([0.1, 1e17, 0.2, 0.3], 2)
+    array([   nan, 1.e+17, 1.e+17, 5.e-01])
+    """
+    return moving(a, window, min_count, axis, workers, PC_SUM, 0)
+
+
+def move_mean(a, window, min_count=None, axis=-1, *, workers=1):
+    """
+    Mean of each window of adjacent elements, correctly rounded.
+
+    Parameters
+    ----------
+    a : array_like
+        %(a)s
+    window : int
+        %(window)s
+    min_count : int, optional
+        %(min_count)s
+    axis : int, optional
+        %(axis)s
+    workers : int, optional
+        %(workers)s
+
+    Returns
+    -------
+    ndarray
+        Float64, of the shape of `a`: at each position what `mean` gives for the numbers
+        in the window that ends there, less those that are missing. So it lies between
+        the least and the largest of them.
+        %(spoiled)s
+
+    Raises
+    ------
+    ValueError
+        %(value_error)s
+    TypeError, numpy.exceptions.AxisError
+        %(type_error)s
+
+    Notes
+    -----
+    As for `move_sum`.
+
+    Examples
+    --------
+    >>> import numpy as np, pycrust
+    >>> pycrust.move_mean([1.0, np.nan, 2.0, 4.0], 2, min_count=1)
+    array([1., 1., 2., 3.])
+    """
+    return moving(a, window, min_count, axis, workers, PC_MEAN, 0)
+
+
+def move_var(a, window, min_count=None, axis=-1, ddof=0, *, workers=1):
+    """
+    Variance of each window of adjacent elements, correctly rounded.
+
+    Parameters
+    ----------
+    a : array_like
+        %(a)s
+    window : int
+        %(window)s
+    min_count : int, optional
+        %(min_count)s
+    axis : int, optional
+        %(axis)s
+    ddof : int, optional
+        %(ddof)s
+    workers : int, optional
+        %(workers)s
+
+    Returns
+    -------
+    ndarray
+        Float64, of the shape of `a`: at each position what `var` gives for the numbers
+        in the window that ends there, less those that are missing. Never negative, and
+        0.0 if all are equal; NaN or Inf if there are no more than `ddof`, and NaN if
+        one is infinite. NaN where fewer than `min_count` are left.
+
+    Raises
+    ------
+    ValueError
+        %(value_error)s
+    TypeError, numpy.exceptions.AxisError
+        %(type_error)s
+
+    Notes
+    -----
+    As for `move_sum`; likewise with the squares. Where all numbers are near to one
+    another, one of about their size is first subtracted from each, exactly.
+
+    Examples
+    --------
+    >>> import numpy as np, pycrust
+    >>> pycrust.move_var(1e8 + np.arange(5.0), 3, ddof=1)
+    array([nan, nan,  1.,  1.,  1.])
+    """
+    return moving(a, window, min_count, axis, workers, PC_VAR, ddof)
+
+
+def move_std(a, window, min_count=None, axis=-1, ddof=0, *, workers=1):
+    """
+    Standard deviation of each window of adjacent elements, correctly rounded.
+
+    Parameters
+    ----------
+    a : array_like
+        %(a)s
+    window : int
+        %(window)s
+    min_count : int, optional
+        %(min_count)s
+    axis : int, optional
+        %(axis)s
+    ddof : int, optional
+        %(ddof)s
+    workers : int, optional
+        %(workers)s
+
+    Returns
+    -------
+    ndarray
+        Float64, of the shape of `a`: at each position what `std` gives for the numbers
+        in the window that ends there, less those that are missing: the float nearest
+        to the root of the exact variance. Else as `move_var`.
+
+    Raises
+    ------
+    ValueError
+        %(value_error)s
+    TypeError, numpy.exceptions.AxisError
+        %(type_error)s
+
+    Notes
+    -----
+    As for `move_var`.
+
+    Examples
+    --------
+    >>> import numpy as np, pycrust
+    >>> pycrust.move_std([5.0, 1e17, 1.0, 3.0, 5.0], 2)[3:]
+    array([1., 1.])
+    """
+    return moving(a, window, min_count, axis, workers, PC_STD, ddof)
+
+
+# ---- prefix sums ------------------------------------------------------------
+
+cdef struct CumulateState:
+    pc_moving c
+    size_t rows, length, parts
+    pc_u128 *sums           # of each row
+    size_t *ends            # of each row: what is done
+
+
+cdef int cumulate_piece(void *job, size_t piece, size_t worker) noexcept nogil:
+    """PIECE results of a row, behind those before."""
+    cdef CumulateState *s = <CumulateState *>job
+    cdef size_t row = piece // s.parts, first = piece % s.parts * PIECE, last = min(first + PIECE, s.length)
+    if s.ends[row] == first:
+        s.ends[row] = pc_cumulate(&s.c, row, first, last, &s.sums[row])
+    return 0
+
+
+cdef int cumulate(array, int axis, values, size_t workers) except -1:
+    """Prefix sums of integers as integers."""
+    cdef CumulateState s
+    cdef size_t row, total = values.size
+    if total == 0:
+        return 0
+    describe(&s.c, array, None, axis, values, Statistic(PC_SUM))
+    s.length = s.c.array.axis[s.c.array.kept].length
+    s.rows = total // s.length
+    s.parts = (s.length - 1) // PIECE + 1
+    memory = np.zeros((s.rows, 3), np.uint64)
+    s.sums = <pc_u128 *>cnp.PyArray_DATA(memory)
+    s.ends = <size_t *>(s.sums + s.rows)
+    run_pieces(cumulate_piece, &s, s.rows * s.parts, workers if s.parts == 1 else 1, total < RELEASE_GIL_FROM)
+    for row in range(s.rows):
+        if s.ends[row] < s.length:
+            raise_at(array, axis, &s, row, values.dtype)
+    return 0
+
+
+cdef int raise_at(array, int axis, const CumulateState *s, size_t row, dtype) except -1:
+    """OverflowError: where, and the sum."""
+    cdef int k
+    kept = sorted((k for k in range(array.ndim) if k != axis), key=lambda k: -abs(array.strides[k]))
+    position = [0] * array.ndim
+    for k, at in zip(kept, np.unravel_index(row, [array.shape[k] for k in kept]) if kept else ()):
+        position[k] = int(at)
+    position[axis] = s.ends[row]
+    total = int_from_u128(s.sums[row].lo, s.sums[row].hi)
+    if array.dtype.kind == "i" and total >> 127:
+        total -= 1 << 128
+    return raise_prefix(total, position, dtype)
+
+
+cdef int raise_prefix(total, position, dtype) except -1:
+    wider = "dtype=np.uint64, " if dtype == np.int64 and 0 <= total < 2**64 else ""
+    raise OverflowError(f"the sum up to {position[0] if len(position) == 1 else tuple(position)} is {shown_int(total)}, "
+                        f"which does not fit {dtype}; use {wider}dtype=object (exact) or dtype=np.float64 (rounded)")
+
+
+cdef int cumulate_ints(array, int axis, values) except -1:
+    """Prefix sums of integers as Python ints, or of Python ints."""
+    cdef double made
+    cdef Statistic spec = Statistic(PC_SUM)
+    rows, results = np.moveaxis(array, axis, -1), np.moveaxis(values, axis, -1)
+    floats = values.dtype.kind == "f"
+    if floats:
+        spec.set_dtype(values.dtype)
+    single = np.empty(1, values.dtype)
+    for position in np.ndindex(rows.shape[:array.ndim - 1]):
+        total = 0
+        for k, x in enumerate(rows[position].tolist()):
+            total += x
+            if floats:
+                write_exact(&spec.c, spec.ddof, 1, ((0, 0), (total, 0), (0, 0)), 0, <char *>cnp.PyArray_DATA(single))
+                results[(*position, k)] = single[0]
+                continue
+            if values.dtype != object and not np.iinfo(values.dtype).min <= total <= np.iinfo(values.dtype).max:
+                where = list(position)
+                where.insert(axis, k)
+                raise_prefix(total, where, values.dtype)
+            results[(*position, k)] = total
+    return 0
+
+
+def cumsum(a, axis=None, *, dtype=None, out=None, workers=1):
+    """
+    Sum of all elements up to each, exact or correctly rounded.
+
+    Parameters
+    ----------
+    a : array_like
+        Numbers of bool, any integer dtype, float16/32/64 or complex64/128: an array in any
+        layout, which is not copied, or nested lists.
+    axis : int, optional
+        The axis along which to sum; by default all elements are, in C order.
+    dtype : {int64, uint64, float64, float32, float16, object, complex128, complex64}, optional
+        The type of the results, as for `sum`.
+    out : ndarray, optional
+        Where to write the results, of their shape; its dtype takes the place of `dtype`.
+    workers : int, optional
+        Number of threads among which the rows along `axis` are divided, 1 by default;
+        -1 for all usable cores. It does not change a bit of the result.
+
+    Returns
+    -------
+    ndarray
+        Of the shape of `a`, or of one dimension without `axis`; `out`, if it was given. Each
+        element is what `sum` gives for those up to it; the last is the sum of all.
+
+    Raises
+    ------
+    OverflowError
+        If a sum does not fit the integer dtype, with its position: pass ``dtype=object``.
+    TypeError, ValueError, numpy.exceptions.AxisError
+        As `sum` does, and for arrays without an axis if one is given.
+
+    See Also
+    --------
+    numpy.cumsum : The same, rounded at every addition; integers wrap.
+    move_sum : Of the last elements alone.
+
+    Examples
+    --------
+    >>> import numpy as np, pycrust
+    >>> pycrust.cumsum([0.1] * 10)[-1], np.cumsum([0.1] * 10)[-1] == 1
+    (np.float64(1.0), np.False_)
+    >>> pycrust.cumsum(np.array([100, 100, 100], dtype=np.int8))
+    array([100, 200, 300])
+    """
+    cdef size_t threads = count_workers(workers)
+    array, _ = data_of(a, True, False)
+    if axis is None:
+        array = array.reshape(-1)
+        axis = 0
+    along = one_axis(axis, array.ndim)
+    if out is not None:
+        check_out(out, array.shape)
+    values = np.empty(array.shape, dtype_of(dtype, out, array, PC_SUM))
+    if array.dtype == object or values.dtype == object:
+        cumulate_ints(array, along, values)
+    elif values.dtype.kind in "iu":
+        cumulate(array, along, values, threads)
+    elif array.dtype.kind == "c":
+        for part, result in ((array.real, values.real), (array.imag, values.imag)):
+            move(part, None, along, result, Statistic(PC_SUM), 0, 1, threads)
+    else:
+        move(array, None, along, values, Statistic(PC_SUM), 0, 1, threads)
+    if out is not None:
+        np.copyto(out, values)
+        return out
+    return values
+
+
+# ---- what the docstrings share ----------------------------------------------
+
+_SHARED = {
+    "a": "Numbers of bool, any integer dtype or float16/32/64: an array in any layout, which\n"
+         "        is not copied, nested lists, or a container of pandas, Arrow, polars or xarray.\n"
+         "        NaN, masked elements and nulls are missing.",
+    "window": "How many elements a window has, the last of them at the position of its result:\n"
+              "        from 1 to the length of the axis.",
+    "min_count": "The fewest numbers for a result, from 1 to `window`, the default: where there are\n"
+                 "        fewer that are not missing, at the start too, the result is NaN.",
+    "axis": "The axis along which the window moves, by default the last.",
+    "ddof": "What is subtracted from the number of elements to give the divisor: 0 by default.",
+    "workers": "Number of threads, 1 by default; -1 for all usable cores. It does not change a\n"
+               "        bit of the result.",
+    "spoiled": "NaN where fewer than `min_count` are left. An infinity makes infinite or NaN the\n"
+               "        results of those windows that hold it, and no others.",
+    "value_error": "For a `window` below 1 or above the length of the axis, a `min_count` below 1 or\n"
+                   "        above `window`, an array without axes, a negative `ddof`, or bad `workers`.",
+    "type_error": "As `sum` does, for complex numbers, and for arguments that are not integers.",
+}
+
+for _function in (move_sum, move_mean, move_var, move_std):
+    _function.__doc__ %= _SHARED
+del _function

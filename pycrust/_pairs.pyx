@@ -1,0 +1,1501 @@
+"""Two arrays: products of their elements, weighted means, covariances, correlations."""
+
+cimport cython
+cimport numpy as cnp
+from libc.stdint cimport uint64_t
+
+from pycrust._args cimport array_and_missing, axes_of, check_out, dtype_of, is_integer, mask_of, numbers_of, type_of
+from pycrust._bigint cimport exact_int, exact_moment, shown_int, write_quotient
+from pycrust._plan cimport (
+    CHUNK,
+    Plan,
+    RELEASE_GIL_FROM,
+    SMALLEST_CHUNK,
+    Accumulators,
+    Statistic,
+    default_spec,
+    reduce_into,
+    reduction,
+    sums_of_ints,
+)
+from pycrust._threads cimport count_workers, run_pieces
+from pycrust.csrc cimport (
+    PC_AVERAGE,
+    PC_DOT,
+    PC_FLOAT32,
+    PC_FLOAT64,
+    PC_IMAGINARY,
+    PC_MEAN,
+    PC_NO_WEIGHT,
+    PC_NUMBERS,
+    PC_OK,
+    PC_SQUARES,
+    PC_SUM,
+    PC_SUMSQ,
+    PC_VAR,
+    import_core,
+    pc_accumulator,
+    pc_accumulator_clear,
+    pc_accumulator_clear_bounded,
+    pc_accumulator_merge,
+    pc_accumulator_nonfinite,
+    pc_add_tile,
+    pc_add_vector_pairs,
+    pc_array,
+    pc_array_boundable,
+    pc_moment,
+    pc_output_spec,
+    pc_reduce,
+    pc_statistic,
+    pc_status,
+    pc_tile_sum,
+    pc_type,
+    pc_vector,
+    pc_vector_pair,
+)
+
+cdef extern from "sums/accumulator.h":
+    enum:
+        PC_BOUND_TOO_WIDE       # a flag of a bounded sum that only the exact one replaces
+
+import operator
+import warnings
+
+import numpy as np
+from numpy.exceptions import AxisError
+
+cnp.import_array()
+import_core()
+
+_FLOATS = tuple(map(np.dtype, (np.float64, np.float32, np.float16)))
+_COMPLEXES = tuple(map(np.dtype, (np.complex128, np.complex64)))
+
+
+# ---- arguments --------------------------------------------------------------
+
+cdef tuple operand(a, str name):
+    """An array of numbers, and a _containers.Missing if there is a mask or a null in it."""
+    array, missing = array_and_missing(a, name)
+    return numbers_of(array), missing
+
+
+cdef int refuse_missing(missing, str name, mask) except -1:
+    """Unless the mask leaves out what is missing."""
+    if missing is not None and (mask is None or np.any(missing.at & mask)):
+        raise missing.error(name)
+    return 0
+
+
+cdef tuple of_one_kind(x, str x_name, y, str y_name):
+    """Both as objects where one is of Python ints and the other of integers, else neither."""
+    if x.dtype != object and y.dtype != object:
+        return x, y
+    if is_integer(x) and is_integer(y):
+        return x.astype(object), y.astype(object)
+    return machine_integers(x, x_name), machine_integers(y, y_name)
+
+
+cdef object machine_integers(array, str name):
+    """Python ints as integers of 64 bits, to be multiplied by floats."""
+    if array.dtype != object:
+        return array
+    for wide in (np.int64, np.uint64):
+        try:
+            return array.astype(wide)
+        except OverflowError:
+            continue
+    raise TypeError(f"{name} has integers beyond 64 bits, which are multiplied by integers alone: "
+                    f"pass np.asarray({name}, dtype=np.float64) if they may be rounded")
+
+
+cdef object products_like(x, y):
+    """An empty array of a dtype that stands for those of the products."""
+    if x.dtype.kind == "c" or y.dtype.kind == "c":
+        return np.empty(0, np.complex128)
+    if not (is_integer(x) and is_integer(y)):
+        return np.empty(0, np.float64)
+    kinds = {x.dtype.kind, y.dtype.kind}
+    return np.empty(0, object if "O" in kinds else np.uint64 if "u" in kinds and "i" not in kinds else np.int64)
+
+
+# ---- two short vectors --------------------------------------------------------
+
+cdef bint is_vector_pair(a, b, pc_array *pair) noexcept:
+    """Whether both are plain arrays of one axis and one length that takes no time worth cutting up: then what C needs."""
+    cdef int type, other
+    if not (cnp.PyArray_CheckExact(a) and cnp.PyArray_CheckExact(b)):
+        return False
+    if not (cnp.PyArray_NDIM(a) == 1 == cnp.PyArray_NDIM(b) and cnp.PyArray_DIM(a, 0) == cnp.PyArray_DIM(b, 0) < CHUNK):
+        return False
+    type = type_of(cnp.PyArray_TYPE(a), &pair.components)
+    other = type_of(cnp.PyArray_TYPE(b), &pair.other.components)
+    if type < 0 or other < 0:
+        return False
+    pair.type = <pc_type>type
+    pair.swapped = cnp.PyArray_ISBYTESWAPPED(a)
+    pair.data = <const char *>cnp.PyArray_DATA(a)
+    pair.mask = NULL
+    pair.skip_nan = pair.kept = 0
+    pair.reduced = 1
+    pair.repeat = 1
+    pair.axis[0].length = <size_t>cnp.PyArray_DIM(a, 0)
+    pair.axis[0].stride = cnp.PyArray_STRIDE(a, 0)
+    pair.axis[0].mask_stride = pair.axis[0].out_stride = 0
+    pair.axis[0].other_stride = cnp.PyArray_STRIDE(b, 0)
+    pair.other.type = <pc_type>other
+    pair.other.swapped = cnp.PyArray_ISBYTESWAPPED(b)
+    pair.other.data = <const char *>cnp.PyArray_DATA(b)
+    pair.other.conjugate = False
+    return True
+
+
+cdef pc_status reduce_vectors(const pc_array *pair, int statistic, int components, double *made) noexcept:
+    cdef pc_output_spec spec = default_spec(<pc_statistic>statistic)
+    cdef pc_tile_sum sum
+    spec.components = components
+    if pair.axis[0].length < RELEASE_GIL_FROM:
+        return pc_reduce(pair, 0, 1, &spec, <char *>made, &sum)
+    with nogil:
+        return pc_reduce(pair, 0, 1, &spec, <char *>made, &sum)
+
+
+cdef object dot_of_integers(const pc_array *pair):
+    cdef pc_tile_sum sum
+    pc_accumulator_clear(&sum.total, <pc_statistic>PC_DOT)
+    if pair.axis[0].length < RELEASE_GIL_FROM:
+        pc_add_tile(pair, 0, 1, 0, pair.axis[0].length, &sum)
+    else:
+        with nogil:
+            pc_add_tile(pair, 0, 1, 0, pair.axis[0].length, &sum)
+    return exact_int(&sum.total, PC_SQUARES)
+
+
+# ---- dot, vecdot ----------------------------------------------------------------
+
+cdef object contracted(x, y, tuple missing, int axis, dtype, out, where, size_t workers, bint conjugate, bint exact):
+    """The sums of the products along the last axis of both, which have one shape; `where` has it at `axis`."""
+    like = products_like(x, y)
+    mask = mask_of(where, np.moveaxis(x, -1, axis)) if where is not True else None
+    if mask is not None:
+        mask = np.moveaxis(mask, axis, -1)
+    for each, name in missing:
+        refuse_missing(each, name, mask)
+    kept = x.shape[:x.ndim - 1]
+    if out is not None:
+        check_out(out, kept)
+    if exact and dtype is None and out is None and is_integer(like):
+        dtype = object
+    values = np.empty(kept, dtype_of(dtype, out, like, PC_SUM))
+    if like.dtype == object:
+        reduce_into(values, x * y, mask, (x.ndim - 1,), workers, Statistic(PC_DOT))
+    else:
+        reduce_into(values, x, mask, (x.ndim - 1,), workers, Statistic(PC_DOT), y, conjugate)
+    if out is not None:
+        np.copyto(out, values)
+        return out
+    return values.item() if exact else values[()]
+
+
+def dot(a, b, *, dtype=None, out=None, where=True, workers=1):
+    """
+    Sum of the products of two vectors, exact or correctly rounded.
+
+    Parameters
+    ----------
+    a, b : array_like
+        Two vectors of one length, of bool, any integer dtype, float16/32/64 or
+        complex64/128, each in any layout and byte order: arrays, which are not copied,
+        lists, or what else `sum` takes. Lists of Python ints may hold any of them.
+    dtype : {int64, uint64, float64, float32, float16, object, complex128, complex64}, optional
+        The type that the result is rounded to, or must fit.
+    out : ndarray, optional
+        An array of no axes to write the result to; its dtype takes the place of `dtype`.
+    where : array_like of bool, optional
+        The pairs to include.
+    workers : int, optional
+        Number of threads, 1 by default; -1 for all usable cores. It does not change a
+        bit of the result.
+
+    Returns
+    -------
+    int, float or complex
+        Of integers the exact int. Else the float nearest to the sum of the exact
+        products (ties to even), or a complex number with both parts nearest: no vector is
+        conjugated. 0 for no elements; NaN and Inf as IEEE arithmetic has them.
+
+    Raises
+    ------
+    TypeError
+        If `a` or `b` does not have one axis: `numpy.dot` multiplies matrices then, and
+        so does `numpy.matmul`; `vecdot` takes stacks of vectors. Else as `sum` raises it.
+    ValueError
+        If the lengths differ, or `where` does not fit.
+    OverflowError
+        If a sum of integers does not fit the integer `dtype`.
+
+    See Also
+    --------
+    vecdot : Along an axis, with broadcasting.
+
+    Notes
+    -----
+    The GIL is released for 4096 elements and more. One pass gives a sum with a proven
+    error bound; where it does not decide how the exact sum rounds, the products are
+    summed exactly [1]_.
+
+    References
+    ----------
+    .. [1] T. Ogita, S. M. Rump, S. Oishi, "Accurate sum and dot product", SIAM J. Sci.
+       Comput. 26 (2005).
+
+    Examples
+    --------
+    >>> import numpy as np, pycrust
+    >>> pycrust.dot([1e20, 1.0, -1e20], [3.0, 0.1, 3.0])
+    0.1
+    >>> x = np.full(3, 100, dtype=np.int8)
+    >>> int(np.dot(x, x)), pycrust.dot(x, x)
+    (48, 30000)
+    """
+    cdef pc_array pair
+    cdef double[2] made
+    cdef int components
+    if where is True and workers is 1 and dtype is None and out is None and is_vector_pair(a, b, &pair):
+        if is_integer(a) and is_integer(b):
+            return dot_of_integers(&pair)
+        components = max(pair.components, pair.other.components)
+        reduce_vectors(&pair, PC_DOT, components, made)
+        return made[0] if components == 1 else complex(made[0], made[1])
+    cdef size_t threads = count_workers(workers)
+    x, missing_x = operand(a, "a")
+    y, missing_y = operand(b, "b")
+    if x.ndim != 1 or y.ndim != 1:
+        raise TypeError(f"dot takes two vectors, but a has {x.ndim} axes and b {y.ndim}: for products along an axis use "
+                        "pycrust.vecdot, for products of matrices np.matmul (which rounds)")
+    if x.shape != y.shape:
+        raise ValueError(f"a and b have lengths {x.shape[0]} and {y.shape[0]}: shapes {x.shape} and {y.shape} not aligned")
+    x, y = of_one_kind(x, "a", y, "b")
+    missing = (missing_x, "a"), (missing_y, "b")
+    return contracted(x, y, missing, -1, dtype, out, where, threads, False, True)
+
+
+cdef object with_axis_last(array, str name, int number, axis):
+    """A view with the axis of the products at its end."""
+    if array.ndim == 0:
+        raise ValueError(f"vecdot: Input operand {number} does not have enough dimensions (has 0, gufunc core with signature "
+                         f"(n),(n)->() requires 1): {name} is a number")
+    if isinstance(axis, (bool, np.bool_)) or not hasattr(axis, "__index__"):
+        raise TypeError(f"axis must be an integer, not {axis!r}")
+    k = operator.index(axis)
+    if not -array.ndim <= k < array.ndim:
+        raise AxisError(f"axis {shown_int(k)} is out of bounds for {name}, which has {array.ndim} dimensions")
+    return np.moveaxis(array, k, -1)
+
+
+def vecdot(x1, x2, axis=-1, *, dtype=None, out=None, where=True, workers=1):
+    """
+    Sums of the products of two arrays along an axis, exact or correctly rounded.
+
+    Parameters
+    ----------
+    x1, x2 : array_like
+        As for `dot`, in any shapes that broadcast, apart from the axis: `x1` is
+        conjugated if it is complex.
+    axis : int, optional
+        The axis of both to sum over, the last by default.
+    dtype : {int64, uint64, float64, float32, float16, object, complex128, complex64}, optional
+        The type of the results. Integers give int64 by default, and uint64 if both are
+        unsigned, or on request any of these but complex ones; object holds Python ints.
+        Complex numbers give complex128, or complex64; other input gives float64, or
+        float32 or float16.
+    out : ndarray, optional
+        Where to write the results, of their shape; its dtype takes the place of `dtype`.
+    where : array_like of bool, optional
+        The pairs to include; must broadcast to the shape that `x1` and `x2` have in
+        common, with `axis` where it is in them.
+    workers : int, optional
+        Number of threads, 1 by default; -1 for all usable cores. It does not change a
+        bit of the result.
+
+    Returns
+    -------
+    ndarray or NumPy scalar
+        The exact integers, or the floats nearest to the exact sums.
+
+    Raises
+    ------
+    ValueError, numpy.exceptions.AxisError
+        If the shapes do not fit, as `numpy.vecdot` raises it.
+    OverflowError
+        If a sum does not fit the integer dtype; says where. Pass ``dtype=object``.
+    TypeError
+        As `sum` raises it.
+
+    See Also
+    --------
+    dot : Of two vectors, as a number of Python's.
+
+    Examples
+    --------
+    >>> import numpy as np, pycrust
+    >>> pycrust.vecdot([[1.0, 2.0], [3.0, 4.0]], [10.0, 1.0])
+    array([12., 34.])
+    >>> pycrust.vecdot(np.array([1j, 2]), np.array([1j, 3]))
+    np.complex128(7+0j)
+    """
+    cdef size_t threads = count_workers(workers)
+    x, missing_x = operand(x1, "x1")
+    y, missing_y = operand(x2, "x2")
+    shapes = x.shape, y.shape
+    x, y = of_one_kind(x, "x1", y, "x2")
+    x = with_axis_last(x, "x1", 0, axis)
+    y = with_axis_last(y, "x2", 1, axis)
+    *outer, length = x.shape
+    *other_outer, other = y.shape
+    if length != other:
+        raise ValueError("vecdot: Input operand 1 has a mismatch in its core dimension 0, with gufunc signature (n),(n)->() "
+                         f"(size {other} is different from {length}): x1 has shape {shapes[0]}, x2 {shapes[1]}")
+    try:
+        loops = np.broadcast_shapes(tuple(outer), tuple(other_outer))
+    except ValueError:
+        raise ValueError(f"operands could not be broadcast together with shapes {shapes[0]} {shapes[1]} "
+                         f"apart from axis {axis}") from None
+    missing = tuple((each and each._replace(at=np.moveaxis(each.at, axis, -1)), name)
+                    for each, name in ((missing_x, "x1"), (missing_y, "x2")))
+    shape = (*loops, length)
+    x, y = np.broadcast_to(x, shape), np.broadcast_to(y, shape)
+    return contracted(x, y, missing, operator.index(axis), dtype, out, where, threads, True, False)
+
+
+# ---- average ------------------------------------------------------------------
+
+cdef object weights_like(array, weights, axis):
+    """The weights in the shape of the array, as numpy.average takes them."""
+    if weights.shape == array.shape:
+        return weights
+    if axis is None:
+        raise TypeError(f"weights have shape {weights.shape} and a {array.shape}: axis must say along which axis they lie")
+    axes_of(axis, array.ndim)           # refuses what is not one
+    given = tuple(operator.index(k) % array.ndim for k in (axis if isinstance(axis, tuple) else (axis,)))
+    wanted = tuple(array.shape[k] for k in given)
+    if weights.shape != wanted:
+        raise ValueError(f"weights have shape {weights.shape}, but a has {wanted} along axis {axis}")
+    weights = weights.transpose(np.argsort(given))
+    weights = weights.reshape([length if k in given else 1 for k, length in enumerate(array.shape)])
+    return np.broadcast_to(weights, array.shape)
+
+
+cdef object averages_of_ints(array, weights, mask, tuple axes):
+    """The same of Python ints."""
+    cdef double made
+    _, totals, _ = sums_of_ints(array * weights, mask, axes)
+    _, divisors, _ = sums_of_ints(weights, mask, axes)
+    values = np.empty(totals.shape)
+    for position in np.ndindex(values.shape):
+        total, divisor = totals[position], divisors[position]
+        if divisor == 0:
+            raise ZeroDivisionError("the weights sum up to zero, so there is no average")
+        write_quotient(total if divisor > 0 else -total, 0, abs(divisor), False, PC_FLOAT64, <char *>&made)
+        values[position] = made
+    return values
+
+
+def average(a, axis=None, weights=None, *, returned=False, keepdims=False, where=True, workers=1):
+    """
+    Weighted mean, correctly rounded.
+
+    Parameters
+    ----------
+    a : array_like
+        Numbers of bool, any integer dtype, float16/32/64 or complex64/128: an array in any
+        layout, which is not copied, nested lists, or what else `sum` takes.
+    axis : int or tuple of int, optional
+        The axes to average over; all of them by default.
+    weights : array_like, optional
+        Real numbers in the shape of `a`, or in that of `axis`; ones by default. They may be
+        negative.
+    returned : bool, optional
+        Return the sum of the weights, too.
+    keepdims : bool, optional
+        Keep the reduced axes in the result, with length one.
+    where : array_like of bool, optional
+        The elements to include; must broadcast to the shape of `a`.
+    workers : int, optional
+        Number of threads, 1 by default; -1 for all usable cores. It does not change a bit
+        of the result.
+
+    Returns
+    -------
+    average : float, complex or ndarray
+        The float nearest to the exact sum of ``weights * a`` divided by the exact sum of
+        `weights`, rounded once; complex numbers have both parts nearest.
+    sum_of_weights : float or ndarray
+        Correctly rounded, in the same shape; with `returned` alone.
+
+    Raises
+    ------
+    ZeroDivisionError
+        If weights sum up to exactly zero.
+    TypeError, ValueError, numpy.exceptions.AxisError
+        If the shapes do not fit, as `numpy.average` raises it; as `mean` does.
+
+    See Also
+    --------
+    mean : Without weights.
+
+    Examples
+    --------
+    >>> import numpy as np, pycrust
+    >>> pycrust.average([1.0, 2.0, 4.0], weights=[1, 1, 2])
+    2.75
+    >>> pycrust.average(np.full(3, 0.1), weights=[0.1, 0.2, 0.3]), np.average(np.full(3, 0.1), weights=[0.1, 0.2, 0.3])
+    (0.1, np.float64(0.09999999999999999))
+    """
+    cdef pc_array pair
+    cdef double made
+    cdef pc_status status
+    if weights is None:
+        mean = reduction(a, axis, None, None, keepdims, where, workers, PC_MEAN)
+        if not returned:
+            return mean
+        weights = np.broadcast_to(np.uint8(1), np.shape(a))
+        return mean, reduction(weights, axis, np.float64, None, keepdims, where, workers, PC_SUM)
+    if (where is True and workers is 1 and axis is None and not returned and not keepdims
+            and is_vector_pair(a, weights, &pair) and pair.components == 1 == pair.other.components):
+        status = reduce_vectors(&pair, PC_AVERAGE, 1, &made)
+        if status == PC_NO_WEIGHT:
+            raise ZeroDivisionError("the weights sum up to zero, so there is no average")
+        return made
+    cdef size_t threads = count_workers(workers)
+    array, missing = operand(a, "a")
+    factors, missing_weights = operand(weights, "weights")
+    if factors.dtype.kind == "c":
+        raise TypeError("weights must be real numbers: pass the real and the imaginary parts, and combine what they give")
+    mask = mask_of(where, array)
+    factors = weights_like(array, factors, axis)
+    refuse_missing(missing, "a", mask)
+    if missing_weights is not None:
+        refuse_missing(missing_weights._replace(at=weights_like(array, missing_weights.at, axis)), "weights", mask)
+    array, factors = of_one_kind(array, "a", factors, "weights")
+    axes = axes_of(axis, array.ndim)
+    if array.dtype == object:
+        values = averages_of_ints(array, factors, mask, axes)
+    else:
+        kept = tuple(length for k, length in enumerate(array.shape) if k not in axes)
+        parts = []
+        for part in (array.real, array.imag) if array.dtype.kind == "c" else (array,):
+            values = np.empty(kept)
+            reduce_into(values, part, mask, axes, threads, Statistic(PC_AVERAGE), factors)
+            parts.append(values)
+        if len(parts) == 2:
+            values = np.empty(kept, np.complex128)
+            values.real, values.imag = parts
+    if keepdims:
+        values = values.reshape([1 if k in axes else length for k, length in enumerate(array.shape)])
+    result = values.item() if axis is None and not keepdims else values[()]
+    if not returned:
+        return result
+    return result, reduction(factors, axis, np.float64, None, keepdims, where, workers, PC_SUM)
+
+
+# ---- covariances --------------------------------------------------------------
+
+# What the threads of a covariance matrix see.
+cdef struct CrossState:
+    const pc_vector_pair *pairs
+    size_t count, vectors, length, step
+    pc_tile_sum *sums           # of each worker `count`
+
+
+cdef int add_cross_piece(void *job, size_t piece, size_t worker) noexcept nogil:
+    cdef CrossState *s = <CrossState *>job
+    cdef size_t start = piece * s.step
+    pc_add_vector_pairs(s.pairs, s.count, s.vectors, start, min(start + s.step, s.length), s.sums + worker * s.count)
+    return 0
+
+
+cdef enum:
+    # Sums of one pass, so that they take megabytes, not gigabytes.
+    MOST_SUMS = 4096
+
+
+cdef class Moment:
+    """A sum of numbers or products: within `error` of `total`, both in units of 2**exponent; exact if error is 0."""
+    cdef object total, error
+    cdef int exponent
+
+
+cdef Moment moment_at(const pc_accumulator *acc, pc_moment moment, bint bounded):
+    cdef Moment made = Moment.__new__(Moment)
+    cdef int exponent
+    made.total, made.exponent = exact_moment(acc, moment)
+    made.error = 0
+    if bounded and acc.windows[<int>moment].error_bound:
+        made.error = acc.windows[<int>moment].error_bound
+        exponent = acc.windows[<int>moment].exponent
+        if exponent > made.exponent:
+            made.error <<= exponent - made.exponent
+        else:
+            made.total <<= made.exponent - exponent
+            made.exponent = exponent
+    return made
+
+
+cdef tuple scaled_difference(count, Moment products, list factors):
+    """
+    (low, high, exponent): ends of count * products - sum(sign * x * y), in units of 2**exponent.
+
+    `factors` has (sign, x, y), the sums of numbers.
+    """
+    cdef Moment x, y
+    cdef int exponent = products.exponent
+    for _, x, y in factors:
+        exponent = min(exponent, x.exponent + y.exponent)
+    total = count * products.total << products.exponent - exponent
+    error = count * products.error << products.exponent - exponent
+    for sign, x, y in factors:
+        shift = x.exponent + y.exponent - exponent
+        total -= sign * x.total * y.total << shift
+        if x.error or y.error:
+            error += abs(x.total) * y.error + abs(y.total) * x.error + x.error * y.error << shift
+    return total - error, total + error, exponent
+
+
+cdef class CrossSums:
+    """
+    The sums that covariances of some vectors need: exact, or with error bounds.
+
+    Of pair (i, j) those of products x_i conj(x_j); of pair (i, i) those of the numbers and squares of x_i.
+    """
+    cdef dict parts         # pair: (whether it is not finite, real part, imaginary part), Moments
+    cdef dict numbers       # vector: (sum, sum of imaginary parts)
+    cdef dict differences   # pair: what `difference` gave
+    cdef object count
+    cdef bint complexes
+
+    def __init__(self, vectors, bint complexes, pairs, size_t workers, bint bounded):
+        """The sums of some pairs, of which (i, i) comes with each (i, j) and (j, j)."""
+        self.parts = {}
+        self.numbers = {}
+        self.differences = {}
+        self.complexes = complexes
+        self.count = len(vectors[0])
+        for first in range(0, len(pairs), MOST_SUMS):
+            if vectors[0].dtype == object:
+                self.add_ints(vectors, pairs[first:first + MOST_SUMS])
+            else:
+                self.add(vectors, pairs[first:first + MOST_SUMS], workers, bounded)
+
+    cdef int add(self, vectors, pairs, size_t workers, bint bounded) except -1:
+        cdef CrossState s
+        cdef size_t k, j, pieces
+        cdef int components
+        cdef Accumulators sums
+        cdef pc_accumulator *acc
+        cdef Moment imaginary = None
+        rows = bytearray(len(vectors) * sizeof(pc_vector))
+        table = bytearray(len(pairs) * sizeof(pc_vector_pair))
+        cdef pc_vector *row = <pc_vector *><char *>rows
+        cdef pc_vector_pair *entry = <pc_vector_pair *><char *>table
+        for k, vector in enumerate(vectors):
+            row[k].type = <pc_type>type_of(cnp.PyArray_TYPE(vector), &components)
+            row[k].components = components
+            row[k].swapped = not vector.dtype.isnative
+            row[k].data = <const char *>cnp.PyArray_DATA(vector)
+            row[k].stride = cnp.PyArray_STRIDE(vector, 0)
+        for k, (i, j) in enumerate(pairs):
+            entry[k].x = &row[<size_t>i]
+            entry[k].y = &row[j]
+        s.pairs = entry
+        s.count = len(pairs)
+        s.vectors = len(vectors)
+        s.length = self.count
+        s.step = max(<size_t>1, CHUNK // s.count)
+        if workers > 1:
+            s.step = max(<size_t>1, min(s.step, max(<size_t>SMALLEST_CHUNK // s.count, s.length // (4 * workers) + 1)))
+        pieces = s.length // s.step + (s.length % s.step != 0)
+        workers = min(workers, pieces) or <size_t>1
+        sums = Accumulators(workers * s.count, bounded, PC_VAR)
+        for k in range(workers * s.count):
+            i, j = pairs[k % s.count]
+            if i != j and bounded:
+                pc_accumulator_clear_bounded(&sums.at[k].total, <pc_statistic>PC_DOT)
+            elif i != j:
+                pc_accumulator_clear(&sums.at[k].total, <pc_statistic>PC_DOT)
+        s.sums = sums.at
+        run_pieces(add_cross_piece, &s, pieces, workers, s.length * s.count < RELEASE_GIL_FROM)
+        for k in range(s.count):
+            acc = &sums.at[k].total
+            for j in range(1, workers):
+                pc_accumulator_merge(acc, &sums.at[j * s.count + k].total)
+            i, j = pairs[k]
+            if bounded and acc.flags & PC_BOUND_TOO_WIDE:
+                continue
+            nonfinite = pc_accumulator_nonfinite(acc) != 0
+            if i == j:
+                self.parts[i, j] = nonfinite, moment_at(acc, PC_SQUARES, bounded), None
+                if self.complexes:
+                    imaginary = moment_at(acc, PC_IMAGINARY, bounded)
+                self.numbers[i] = moment_at(acc, PC_NUMBERS, bounded), imaginary
+            else:
+                if self.complexes:
+                    imaginary = moment_at(acc, PC_NUMBERS, bounded)
+                self.parts[i, j] = nonfinite, moment_at(acc, PC_SQUARES, bounded), imaginary
+        return 0
+
+    cdef int add_ints(self, vectors, pairs) except -1:
+        cdef Moment products, numbers, nothing = Moment.__new__(Moment)
+        nothing.total = nothing.error = 0
+        for i, j in pairs:
+            products = Moment.__new__(Moment)
+            products.error = 0
+            _, total, _ = sums_of_ints(vectors[i] * vectors[j], None, (0,))
+            products.total = total.item()
+            self.parts[i, j] = False, products, nothing
+            if i == j:
+                numbers = Moment.__new__(Moment)
+                numbers.error = 0
+                _, total, _ = sums_of_ints(vectors[i], None, (0,))
+                numbers.total = total.item()
+                self.numbers[i] = numbers, nothing
+        return 0
+
+    cdef object difference(self, i, j):
+        """
+        Ends of count**2 times the covariance of two vectors: a list of (low, high, exponent), one for each part.
+
+        False if the sums do not tell, None if there is a NaN or an infinity.
+        """
+        if (i, j) not in self.differences:
+            self.differences[i, j] = self.new_difference(i, j)
+        return self.differences[i, j]
+
+    cdef object new_difference(self, i, j):
+        cross, own, other = map(self.parts.get, ((i, j), (i, i), (j, j)))
+        if cross is None or own is None or other is None:
+            return False
+        if cross[0] or own[0] or other[0]:
+            return None
+        (x, ix), (y, iy) = self.numbers[i], self.numbers[j]
+        _, real, imaginary = cross
+        if not self.complexes:
+            return [scaled_difference(self.count, real, [(1, x, y)])]
+        parts = [scaled_difference(self.count, real, [(1, x, y), (1, ix, iy)])]
+        if i != j:
+            parts.append(scaled_difference(self.count, imaginary, [(1, ix, y), (-1, x, iy)]))
+        return parts
+
+
+cdef double quotient(integer, int exponent, divisor, bint root, pc_type type) except? -1:
+    """The number of that type nearest to integer * 2**exponent / divisor, or to the root of that."""
+    cdef double made = 0.0
+
+    if type == PC_FLOAT64 and not root:
+        try:
+            return (integer << exponent) / divisor if exponent >= 0 else integer / (divisor << -exponent)
+        except OverflowError:
+            return np.inf if integer > 0 else -np.inf
+    if type == PC_FLOAT64:
+        write_quotient(integer, exponent, divisor, root, type, <char *>&made)
+        return made
+    value = np.empty((), _FLOATS[1] if type == PC_FLOAT32 else _FLOATS[2])
+    write_quotient(integer, exponent, divisor, root, type, <char *>cnp.PyArray_DATA(value))
+    return value.item()
+
+
+cdef object covariance(CrossSums sums, i, j, freedom, pc_type type):
+    """That of two vectors, divided by count * freedom; None if the sums do not tell."""
+    parts = sums.difference(i, j)
+    if parts is False:
+        return None
+    if parts is None:
+        return complex(np.nan, np.nan)
+    made = []
+    for low, high, exponent in parts:
+        if i == j:          # not below zero, even if another thread changed the numbers on the way
+            low, high = max(low, 0), max(high, 0)
+        if freedom <= 0:
+            if low != high and not (low > 0 or high < 0):
+                return None
+            made.append(np.nan if low == high == 0 else np.inf if low > 0 else -np.inf)
+            continue
+        ends = [quotient(end, exponent, sums.count * freedom, False, type) for end in (low, high)]
+        if ends[0] != ends[1] or low < 0 < high:
+            return None
+        made.append(ends[0])
+    return complex(*made)
+
+
+cdef object correlation(CrossSums sums, i, j, pc_type type):
+    """That of two vectors; None if the sums do not tell."""
+    cross = sums.difference(i, j)
+    own = sums.difference(i, i), sums.difference(j, j)
+    if cross is False or own[0] is False or own[1] is False:
+        return None
+    if cross is None or own[0] is None or own[1] is None:
+        return complex(np.nan, np.nan)
+    (low_x, high_x, of_x), (low_y, high_y, of_y) = own[0][0], own[1][0]
+    if high_x <= 0 or high_y <= 0:      # below zero: another thread changed the numbers on the way
+        return complex(np.nan, np.nan)
+    if low_x <= 0 or low_y <= 0:
+        return None
+    if i == j:
+        return 1 + 0j
+    most, least, exponent = high_x * high_y, low_x * low_y, of_x + of_y
+    made = []
+    for low, high, of_cross in cross:
+        negative = high < 0
+        if negative:
+            low, high = -high, -low
+        if low < 0:
+            return None
+        ends = [min(quotient(low * low, 2 * of_cross - exponent, most, True, type), 1.0),
+                min(quotient(high * high, 2 * of_cross - exponent, least, True, type), 1.0)]
+        if ends[0] != ends[1]:
+            return None
+        made.append(-ends[0] if negative else ends[0])
+    return complex(*made)
+
+
+cdef tuple observations(m, y, rowvar):
+    """The variables, as a list of vectors; and whether there is but one array of one axis."""
+    arrays = []
+    for each, name in ((m, "m"), (y, "y")):
+        if each is None and name == "y":
+            continue
+        array, missing = operand(each, name)
+        refuse_missing(missing, name, None)
+        if array.ndim > 2:
+            raise ValueError(f"{name} has {array.ndim} dimensions, more than 2")
+        flat = array.ndim < 2
+        array = array.reshape(1, -1) if flat else array
+        arrays.append(array if rowvar or flat else array.T)
+    if len(arrays) == 2 and arrays[0].shape[1] != arrays[1].shape[1]:
+        raise ValueError(f"m has {arrays[0].shape[1]} observations of each variable, and y {arrays[1].shape[1]}; "
+                         f"rowvar={bool(rowvar)} takes each {'row' if rowvar else 'column'} for a variable")
+    kinds = {array.dtype for array in arrays}
+    if len(arrays) == 2 and np.dtype(object) in kinds:
+        arrays = list(of_one_kind(arrays[0], "m", arrays[1], "y"))
+    return [row for array in arrays for row in array], any(array.dtype.kind == "c" for array in arrays)
+
+
+cdef object square_matrix(vectors, bint complexes, dtype, size_t workers, freedom, bint correlations):
+    """The matrix of covariances, or of correlations."""
+    cdef pc_type type
+    cdef int components
+    cdef CrossSums sums
+    size = len(vectors)
+    allowed = _COMPLEXES if complexes else _FLOATS
+    dtype = allowed[0] if dtype is None else np.dtype(dtype).newbyteorder("=")
+    if dtype not in allowed:
+        raise TypeError(f"dtype {dtype} does not hold {'correlations' if correlations else 'covariances'} of these numbers: "
+                        f"use {', '.join(each.name for each in allowed)}")
+    type = <pc_type>type_of(dtype.num, &components)
+    values = np.empty((size, size), np.complex128)
+    left = [(i, j) for i in range(size) for j in range(i, size)]
+    cdef pc_array one                   # whether bounded sums pay
+    cdef bint bounded = False
+    if size and vectors[0].dtype != object and all(vector.dtype.kind in "fc" for vector in vectors):
+        one.type = PC_FLOAT64
+        one.kept = 0
+        one.reduced = 1
+        one.other.data = NULL
+        one.axis[0].length = len(vectors[0])
+        bounded = pc_array_boundable(&one)
+    needed = left
+    while left:
+        sums = CrossSums(vectors, complexes, needed, workers, bounded)
+        unknown = []
+        for i, j in left:
+            made = correlation(sums, i, j, type) if correlations else covariance(sums, i, j, freedom, type)
+            if made is None:
+                unknown.append((i, j))
+            else:
+                values[i, j] = made
+                values[j, i] = complex(made.real, 0.0 - made.imag)      # never -0
+        if unknown and not bounded:
+            raise SystemError("pycrust: exact sums that do not tell a covariance")
+        left = unknown
+        needed = sorted({pair for i, j in unknown for pair in ((i, j), (i, i), (j, j))})
+        bounded = False
+    return (values if complexes else values.real).astype(dtype)
+
+
+def cov(m, y=None, rowvar=True, bias=False, ddof=None, *, dtype=None, workers=1):
+    """
+    Covariance matrix, correctly rounded.
+
+    Parameters
+    ----------
+    m : array_like
+        A variable (one axis), or variables and observations of them (two axes), of bool, any
+        integer dtype, float16/32/64 or complex64/128, in any layout.
+    y : array_like, optional
+        More variables, with as many observations.
+    rowvar : bool, optional
+        Each row is a variable: True by default; else each column.
+    bias : bool, optional
+        Divide by the number of observations, not by one less.
+    ddof : int, optional
+        Divide by the number of observations minus this; takes the place of `bias`.
+    dtype : {float64, float32, float16, complex128, complex64}, optional
+        The type of the result.
+    workers : int, optional
+        Number of threads, 1 by default; -1 for all usable cores. It does not change a bit of
+        the result.
+
+    Returns
+    -------
+    ndarray
+        Each entry is the float nearest to the exact covariance; so the matrix is
+        symmetric (Hermitian), and its diagonal that of `var`. A number for one variable.
+        NaN where there is a NaN or an infinity.
+
+    Raises
+    ------
+    ValueError
+        For more than two axes, different numbers of observations, a `ddof` that is no integer.
+    TypeError
+        As `var` does.
+
+    Warns
+    -----
+    RuntimeWarning
+        If there are no more observations than `ddof`: NaN or Inf.
+
+    Notes
+    -----
+    (n Sxy - Sx Sy) / (n (n - ddof)), from sums that are exact, or whose error bounds do not
+    matter. Every pair of variables costs one pass over both; NumPy's BLAS is faster from
+    some variables on.
+
+    Examples
+    --------
+    >>> import numpy as np, pycrust
+    >>> pycrust.cov([1.0, 2.0, 4.0], [1.0, 3.0, 2.0])
+    array([[2.33333333, 0.5       ],
+           [0.5       , 1.        ]])
+    """
+    cdef size_t threads = count_workers(workers)
+    if ddof is not None and ddof != int(ddof):
+        raise ValueError("ddof must be integer")
+    vectors, complexes = observations(m, y, rowvar)
+    if not vectors:
+        return np.empty((0, 0))
+    count = len(vectors[0])
+    freedom = count - (int(ddof) if ddof is not None else 0 if bias else 1)
+    if freedom <= 0:
+        warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=1)
+    return square_matrix(vectors, complexes, dtype, threads, freedom, False).squeeze()[()]
+
+
+def corrcoef(x, y=None, rowvar=True, *, dtype=None, workers=1):
+    """
+    Pearson's correlation coefficients, correctly rounded.
+
+    Parameters
+    ----------
+    x : array_like
+        Variables, as for `cov`.
+    y : array_like, optional
+        More variables, with as many observations.
+    rowvar : bool, optional
+        Each row is a variable: True by default; else each column.
+    dtype : {float64, float32, float16, complex128, complex64}, optional
+        The type of the result.
+    workers : int, optional
+        Number of threads, 1 by default; -1 for all usable cores. It does not change a bit of
+        the result.
+
+    Returns
+    -------
+    ndarray
+        Each entry is the float nearest to the exact correlation: never above 1 in size, and
+        exactly 1 or -1 for numbers on a line. The matrix is symmetric (Hermitian), with
+        ones on its diagonal. A number for one variable. NaN exactly where a variance is zero
+        or where there is a NaN or an infinity.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `cov` does.
+
+    Warns
+    -----
+    RuntimeWarning
+        If a variance is zero, as it is for one observation.
+
+    Notes
+    -----
+    Nxy / sqrt(Nxx Nyy) with Nxy = n Sxy - Sx Sy: the root of a quotient of integers, rounded
+    once.
+
+    Examples
+    --------
+    >>> import numpy as np, pycrust
+    >>> x, y = [0.1, 0.2, 0.3], [1.0, 2.0, 3.5]
+    >>> pycrust.corrcoef(x, y)[0, 1]
+    np.float64(0.9933992677987828)
+    >>> pycrust.corrcoef([1e9, 1e9 + 1, 1e9 + 2], [5.0, 3.0, 1.0])
+    array([[ 1., -1.],
+           [-1.,  1.]])
+    """
+    cdef size_t threads = count_workers(workers)
+    vectors, complexes = observations(x, y, rowvar)
+    if not vectors:
+        return np.empty((0, 0))
+    made = square_matrix(vectors, complexes, dtype, threads, 1, True)
+    if len(vectors[0]) < 2:
+        warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=1)
+    elif np.isnan(made.diagonal()).any():
+        warnings.warn("invalid value encountered in divide: a variance is zero or not finite", RuntimeWarning, stacklevel=1)
+    return made.squeeze()[()]
+
+
+# ---- squared errors -----------------------------------------------------------
+
+cdef Accumulators summed(array, mask, int statistic, size_t workers, bint bounded, other=None):
+    """All elements, or all products with the conjugates of others."""
+    cdef Plan job = Plan(array, mask, tuple(range(array.ndim)), None, Statistic(statistic), workers, other, True)
+    return job.sums(0, bounded)
+
+
+cdef tuple same_shape(a, str a_name, b, str b_name, where):
+    """Both as arrays of one shape and of kinds that go together, with the mask."""
+    x, missing_x = operand(a, a_name)
+    y, missing_y = operand(b, b_name)
+    try:
+        x, y = np.broadcast_arrays(x, y)
+    except ValueError:
+        raise ValueError(f"operands could not be broadcast together with shapes {x.shape} {y.shape}: "
+                         f"those of {a_name} and {b_name}") from None
+    mask = mask_of(where, x)
+    refuse_missing(missing_x, a_name, mask)
+    refuse_missing(missing_y, b_name, mask)
+    x, y = of_one_kind(x, a_name, y, b_name)
+    return x, y, mask
+
+
+cdef object squared_error(a, b, where, workers, bint mean):
+    """The sum of abs(a - b)**2, or its mean."""
+    cdef size_t threads = count_workers(workers)
+    cdef Accumulators xx, yy, xy
+    cdef Moment own, other, both
+    cdef int exponent
+    cdef bint bounded
+    x, y, mask = same_shape(a, "a", b, "b", where)
+    integers = is_integer(x) and is_integer(y)
+    if x.dtype == object:
+        total, _, count = sums_of_ints(x - y, mask, tuple(range(x.ndim)))
+        low = high = total.item()
+        count = count.item()
+        exponent = 0
+    else:
+        for bounded in (not integers and x.size >= 256, False):
+            xx = summed(x, mask, PC_SUMSQ, threads, bounded and not is_integer(x))
+            yy = summed(y, mask, PC_SUMSQ, threads, bounded and not is_integer(y))
+            xy = summed(x, mask, PC_DOT, threads, bounded, y)
+            count = xx.at.total.count
+            if (xx.at.total.flags | yy.at.total.flags | xy.at.total.flags) & PC_BOUND_TOO_WIDE:
+                continue
+            if (pc_accumulator_nonfinite(&xx.at.total) or pc_accumulator_nonfinite(&yy.at.total)):
+                kept = slice(None) if mask is None else mask
+                with np.errstate(all="ignore"):
+                    apart = np.abs(x[kept].astype(np.complex128) - y[kept])
+                    return float(np.sum(apart[~np.isfinite(apart)]))     # NaN or Inf
+            own = moment_at(&xx.at.total, PC_SQUARES, bounded and not is_integer(x))
+            other = moment_at(&yy.at.total, PC_SQUARES, bounded and not is_integer(y))
+            both = moment_at(&xy.at.total, PC_SQUARES, bounded)
+            exponent = min(own.exponent, other.exponent, both.exponent)
+            total = ((own.total << own.exponent - exponent) + (other.total << other.exponent - exponent)
+                     - (both.total << both.exponent - exponent + 1))
+            error = ((own.error << own.exponent - exponent) + (other.error << other.exponent - exponent)
+                     + (both.error << both.exponent - exponent + 1))
+            low, high = max(total - error, 0), total + error
+            divisor = count if mean and count else 1
+            if not error or quotient(low, exponent, divisor, False, PC_FLOAT64) == quotient(high, exponent, divisor, False, PC_FLOAT64):
+                break
+    if mean and count == 0:
+        warnings.warn("mse of no elements is NaN", RuntimeWarning, stacklevel=1)
+        return float("nan")
+    if integers and not mean:
+        return low >> -exponent
+    return quotient(low, exponent, count if mean else 1, False, PC_FLOAT64)
+
+
+def sse(a, b, *, where=True, workers=1):
+    """
+    Sum of the squared differences of two arrays (sum of squared errors), exact or correctly rounded.
+
+    Parameters
+    ----------
+    a, b : array_like
+        Numbers of bool, any integer dtype, float16/32/64 or complex64/128, in shapes that
+        broadcast. Neither is copied, and no array of differences is made.
+    where : array_like of bool, optional
+        The elements to include; must broadcast to the shape that they have in common.
+    workers : int, optional
+        Number of threads, 1 by default; -1 for all usable cores. It does not change a bit of
+        the result.
+
+    Returns
+    -------
+    int or float
+        Of integers the exact int: nothing wraps, as differences of uint8 do. Else the float
+        nearest to the exact sum of ``abs(a - b)**2``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the shapes do not fit; as `sum` raises them.
+
+    See Also
+    --------
+    mse : Divided by the number of elements.
+
+    Examples
+    --------
+    >>> import numpy as np, pycrust
+    >>> dark, bright = np.array([1, 2], np.uint8), np.array([255, 254], np.uint8)
+    >>> int(np.sum((dark - bright) ** 2)), pycrust.sse(dark, bright)
+    (20, 128020)
+    """
+    return squared_error(a, b, where, workers, False)
+
+
+def mse(a, b, *, where=True, workers=1):
+    """
+    Mean squared error: the mean of the squared differences of two arrays, correctly rounded.
+
+    Parameters
+    ----------
+    a, b : array_like
+        As for `sse`.
+    where : array_like of bool, optional
+        The elements to include; must broadcast to the shape that they have in common.
+    workers : int, optional
+        Number of threads, 1 by default; -1 for all usable cores. It does not change a bit of
+        the result.
+
+    Returns
+    -------
+    float
+        The float nearest to the exact mean of ``abs(a - b)**2``. NaN with a RuntimeWarning for
+        no elements.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the shapes do not fit; as `sum` raises them.
+
+    Examples
+    --------
+    >>> import numpy as np, pycrust
+    >>> pycrust.mse(np.array([1, 2], np.uint8), np.array([255, 254], np.uint8))
+    64010.0
+    """
+    return squared_error(a, b, where, workers, True)
+
+
+# ---- pairs that come in pieces --------------------------------------------------
+
+_NO_SUMS = (0, 0, ((0, 0),) * 5)
+
+
+cdef tuple plus(tuple x, tuple y):
+    """The sum of two integers times powers of two."""
+    unit = min(x[1], y[1])
+    return (x[0] << x[1] - unit) + (y[0] << y[1] - unit), unit
+
+
+@cython.final
+cdef class PairAccumulator:
+    """PairAccumulator(x=None, y=None, /, *, where=True, workers=1)\n--\n
+    The exact sums of two variables, of their squares and of their products, of data that come in pieces.
+
+    Add arrays with `update`, and other accumulators with `merge` or ``+``: any cutting of the
+    data, any order, and any tree of merges gives the same bits as `cov`, `corrcoef`, `mean`,
+    `var` and `dot` of the whole. It pickles to few bytes, for files, processes and clusters.
+
+    Parameters
+    ----------
+    x, y : array_like, optional
+        What to `update` it with at once.
+    where : array_like of bool, optional
+        The pairs to include; must broadcast to the shape of `x` and `y`.
+    workers : int, optional
+        Number of threads, 1 by default; -1 for all usable cores.
+
+    Attributes
+    ----------
+    count : int
+        How many pairs have been added.
+
+    Notes
+    -----
+    Threads may share one: each `update` sums outside any lock, and adds its sums in one step.
+
+    Examples
+    --------
+    >>> import numpy as np, pycrust
+    >>> left = pycrust.PairAccumulator([1.0, 2.0], [2.5, 4.5])
+    >>> total = left + pycrust.PairAccumulator([3.0, 4.0], [6.5, 8.5])
+    >>> total.count, total.slope(), total.intercept()
+    (4, 2.0, 0.5)
+    >>> total.corr(), total.cov() == pycrust.cov([1, 2, 3, 4], [2.5, 4.5, 6.5, 8.5])[0, 1].item()
+    (1.0, True)
+    """
+    # (count, flags of what is not finite, the sums of x, y, x**2, y**2, x y: each (integer, exponent <= 0))
+    cdef tuple sums
+    cdef bint floats        # whether any floats were added: the sums of integers are ints
+
+    def __cinit__(self):
+        self.sums = _NO_SUMS
+
+    def __init__(self, x=None, y=None, /, *, where=True, workers=1):
+        if (x is None) != (y is None):
+            raise TypeError("x and y come in pairs: pass both or none")
+        if x is not None:
+            self.update(x, y, where=where, workers=workers)
+
+    def update(self, x, y, /, *, where=True, workers=1):
+        """
+        Add all pairs of two arrays.
+
+        Parameters
+        ----------
+        x, y : array_like
+            Real numbers of any type that `sum` takes, in one shape.
+        where : array_like of bool, optional
+            The pairs to include; must broadcast to that shape.
+        workers : int, optional
+            Number of threads, 1 by default; -1 for all usable cores.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `dot` does, and for complex numbers; the accumulator is left as it was.
+        """
+        cdef Accumulators of_x, of_y, of_xy
+        cdef size_t threads = count_workers(workers)
+        if np.shape(x) != np.shape(y):
+            raise ValueError(f"x and y come in pairs, but have shapes {np.shape(x)} and {np.shape(y)}")
+        x, y, mask = same_shape(x, "x", y, "y", where)
+        if x.dtype.kind == "c" or y.dtype.kind == "c":
+            raise TypeError("a PairAccumulator takes real numbers: add real and imaginary parts to one each")
+        if x.dtype == object:
+            axes = tuple(range(x.ndim))
+            xx, total_x, count = sums_of_ints(x, mask, axes)
+            yy, total_y, _ = sums_of_ints(y, mask, axes)
+            _, xy, _ = sums_of_ints(x * y, mask, axes)
+            new = int(count.item()), 0, tuple((int(each.item()), 0) for each in (total_x, total_y, xx, yy, xy))
+        else:
+            of_x = summed(x, mask, PC_VAR, threads, False)
+            of_y = summed(y, mask, PC_VAR, threads, False)
+            of_xy = summed(x, mask, PC_DOT, threads, False, y)
+            flags = (pc_accumulator_nonfinite(&of_x.at.total) | pc_accumulator_nonfinite(&of_y.at.total) << 3
+                     | pc_accumulator_nonfinite(&of_xy.at.total) << 6)
+            new = of_x.at.total.count, flags, (
+                exact_moment(&of_x.at.total, PC_NUMBERS), exact_moment(&of_y.at.total, PC_NUMBERS),
+                exact_moment(&of_x.at.total, PC_SQUARES), exact_moment(&of_y.at.total, PC_SQUARES),
+                exact_moment(&of_xy.at.total, PC_SQUARES))
+        self.add(new, not (is_integer(x) and is_integer(y)) and x.size > 0)
+
+    def merge(self, other, /):
+        """
+        Add what another accumulator holds.
+
+        Parameters
+        ----------
+        other : PairAccumulator
+            It is left as it was.
+
+        Raises
+        ------
+        TypeError
+            For anything else: arrays are added by `update`.
+        """
+        if not isinstance(other, PairAccumulator):
+            raise TypeError(f"merge takes a PairAccumulator, not {type(other).__name__}: arrays are added by update()")
+        state = (<PairAccumulator>other).state()
+        self.add(state[0], state[1])
+
+    cdef int add(self, tuple new, bint floats) except -1:
+        with cython.critical_section(self):
+            count, flags, sums = self.sums
+            total = tuple(plus(one, other) for one, other in zip(sums, new[2]))
+            self.sums = count + new[0], flags | new[1], total
+            self.floats |= floats
+        return 0
+
+    cdef tuple state(self):
+        with cython.critical_section(self):
+            made = self.sums, self.floats
+        return made
+
+    def __reduce__(self):
+        (count, flags, sums), floats = self.state()
+        return PairAccumulator, (), {"version": 1, "count": count, "special": flags, "floats": bool(floats),
+                                     "sums": tuple(lowest(each) for each in sums)}
+
+    def __setstate__(self, state):
+        sums = sums_of_state(state)
+        with cython.critical_section(self):
+            self.sums = sums
+            self.floats = state["floats"]
+
+    __array_ufunc__ = None      # NumPy leaves `array + accumulator` to __radd__
+
+    cdef bint add_any(self, other) except -1:
+        """Whether + knows what to do with it: add a PairAccumulator, or the 0 that sum() begins with."""
+        if isinstance(other, PairAccumulator):
+            self.merge(other)
+            return True
+        return isinstance(other, int) and other == 0
+
+    def __add__(self, other):
+        cdef PairAccumulator made = PairAccumulator()
+        made.merge(self)
+        return made if made.add_any(other) else NotImplemented
+
+    def __radd__(self, other):
+        return self + other
+
+    def __iadd__(self, other):
+        return self if self.add_any(other) else NotImplemented
+
+    def __eq__(self, other):
+        if not isinstance(other, PairAccumulator):
+            return NotImplemented
+        return self.__reduce__()[2] == other.__reduce__()[2]
+
+    __hash__ = None
+
+    def __repr__(self):
+        return f"PairAccumulator(count={self.count})"
+
+    @property
+    def count(self):
+        """int: How many pairs have been added."""
+        return self.state()[0][0]
+
+    cdef object special(self, int which):
+        """NaN or an infinity for the sum of x (0), of y (1), or of the products (2); None if it is finite."""
+        flags = self.state()[0][1] >> 3 * which & 7
+        return None if not flags else np.inf if flags == 1 else -np.inf if flags == 2 else np.nan
+
+    cdef object mean(self, int which):
+        count, _, sums = self.state()[0]
+        if count == 0:
+            warnings.warn("mean of no elements is NaN", RuntimeWarning, stacklevel=1)
+            return np.nan
+        special = self.special(which)
+        integer, exponent = sums[which]
+        return quotient(integer, exponent, count, False, PC_FLOAT64) if special is None else special
+
+    cdef tuple centered(self, int one, int other, int products):
+        """count**2 times the covariance, as (integer, exponent)."""
+        count, _, sums = self.state()[0]
+        (x, of_x), (y, of_y), (xy, of_xy) = sums[one], sums[other], sums[products]
+        return plus((count * xy, of_xy), (-x * y, of_x + of_y))
+
+    cdef object spread(self, int one, int other, int products, ddof):
+        count, flags, _ = self.state()[0]
+        if not hasattr(ddof, "__index__"):
+            raise TypeError(f"ddof must be an integer, not {ddof!r}")
+        freedom = count - operator.index(ddof)
+        if freedom <= 0:
+            warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=1)
+        if self.special(one) is not None or self.special(other) is not None:
+            return np.nan
+        integer, exponent = self.centered(one, other, products)
+        if freedom <= 0:
+            return np.nan if integer == 0 else np.inf if integer > 0 else -np.inf
+        return quotient(integer, exponent, count * freedom, False, PC_FLOAT64)
+
+    def dot(self):
+        """
+        Return the sum of the products.
+
+        Returns
+        -------
+        int or float
+            The exact int as long as only integers were added, else the nearest float.
+        """
+        (_, _, sums), floats = self.state()
+        integer, exponent = sums[4]
+        if not floats:
+            return integer >> -exponent
+        special = self.special(2)
+        return quotient(integer, exponent, 1, False, PC_FLOAT64) if special is None else special
+
+    def mean_x(self):
+        """
+        Return the mean of x.
+
+        Returns
+        -------
+        float
+            Correctly rounded; NaN with a RuntimeWarning if nothing was added.
+        """
+        return self.mean(0)
+
+    def mean_y(self):
+        """
+        Return the mean of y.
+
+        Returns
+        -------
+        float
+            Correctly rounded; NaN with a RuntimeWarning if nothing was added.
+        """
+        return self.mean(1)
+
+    def var_x(self, ddof=0):
+        """
+        Return the variance of x.
+
+        Parameters
+        ----------
+        ddof : int, optional
+            The divisor is the count minus this, 0 by default, as for `var`.
+
+        Returns
+        -------
+        float
+            Correctly rounded.
+        """
+        return self.spread(0, 0, 2, ddof)
+
+    def var_y(self, ddof=0):
+        """
+        Return the variance of y.
+
+        Parameters
+        ----------
+        ddof : int, optional
+            The divisor is the count minus this, 0 by default, as for `var`.
+
+        Returns
+        -------
+        float
+            Correctly rounded.
+        """
+        return self.spread(1, 1, 3, ddof)
+
+    def cov(self, ddof=1):
+        """
+        Return the covariance.
+
+        Parameters
+        ----------
+        ddof : int, optional
+            The divisor is the count minus this, 1 by default, as for `numpy.cov`.
+
+        Returns
+        -------
+        float
+            Correctly rounded; NaN or an infinity with a RuntimeWarning if there are no more than `ddof` pairs.
+        """
+        return self.spread(0, 1, 4, ddof)
+
+    def average(self):
+        """
+        Return the mean of x with the weights y.
+
+        Returns
+        -------
+        float
+            The sum of the products divided by the sum of y, rounded once.
+
+        Raises
+        ------
+        ZeroDivisionError
+            If the sum of y is zero.
+        """
+        sums = self.state()[0][2]
+        products, weights = self.special(2), self.special(1)
+        (integer, exponent), (divisor, of_divisor) = sums[4], sums[1]
+        if weights is not None:
+            return np.nan
+        if divisor == 0:
+            raise ZeroDivisionError("the weights sum up to zero, so there is no average")
+        if products is not None:
+            return products if divisor > 0 else -products
+        return quotient(integer if divisor > 0 else -integer, exponent - of_divisor, abs(divisor), False, PC_FLOAT64)
+
+    cdef object ratio(self, bint correlation, bint intercept):
+        """The correlation, the slope, or the intercept."""
+        count, flags, sums = self.state()[0]
+        if flags:
+            return np.nan
+        xx, of_xx = self.centered(0, 0, 2)
+        yy, of_yy = self.centered(1, 1, 3)
+        xy, of_xy = self.centered(0, 1, 4)
+        if xx == 0 or (correlation and yy == 0):
+            warnings.warn("invalid value encountered in divide: a variance is zero", RuntimeWarning, stacklevel=1)
+            return np.nan
+        if correlation:
+            r = quotient(xy * xy, 2 * of_xy - of_xx - of_yy, xx * yy, True, PC_FLOAT64)
+            return -r if xy < 0 else r
+        if not intercept:
+            return quotient(xy, of_xy - of_xx, xx, False, PC_FLOAT64)
+        (x, of_x), (y, of_y) = sums[0], sums[1]
+        integer, exponent = plus((y * xx, of_y + of_xx), (-xy * x, of_xy + of_x))
+        return quotient(integer, exponent - of_xx, count * xx, False, PC_FLOAT64)
+
+    def corr(self):
+        """
+        Return Pearson's correlation coefficient.
+
+        Returns
+        -------
+        float
+            Correctly rounded, from -1 to 1; NaN with a RuntimeWarning if a variance is zero.
+        """
+        return self.ratio(True, False)
+
+    def slope(self):
+        """
+        Return the slope of the line of least squares, y = slope * x + intercept.
+
+        Returns
+        -------
+        float
+            The covariance divided by the variance of x, rounded once; NaN with a RuntimeWarning if that is zero.
+        """
+        return self.ratio(False, False)
+
+    def intercept(self):
+        """
+        Return the intercept of the line of least squares, y = slope * x + intercept.
+
+        Returns
+        -------
+        float
+            From the exact slope, rounded once; NaN with a RuntimeWarning if the variance of x is zero.
+        """
+        return self.ratio(False, True)
+
+
+cdef tuple lowest(tuple pair):
+    """(integer, exponent) in lowest terms, the same for all that are equal."""
+    integer, exponent = pair
+    if integer == 0:
+        return 0, 0
+    zeros = min((integer & -integer).bit_length() - 1, -exponent)
+    return integer >> zeros, exponent + zeros
+
+
+cdef tuple sums_of_state(state):
+    """What a pickle holds, checked."""
+    try:
+        count, flags, sums = state["count"], state["special"], state["sums"]
+        fits = (state["version"] == 1 and type(count) is int and count >= 0 and type(flags) is int and 0 <= flags < 512
+                and isinstance(state["floats"], bool) and len(sums) == 5
+                and all(type(integer) is int and type(exponent) is int and -2200 <= exponent <= 0 for integer, exponent in sums))
+    except (TypeError, KeyError, ValueError):
+        fits = False
+    if not fits:
+        raise ValueError("this is not the state of a PairAccumulator that this version of pycrust can read")
+    return count, flags, tuple((integer, exponent) for integer, exponent in sums)

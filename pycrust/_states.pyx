@@ -1,0 +1,545 @@
+"""
+Many exact states: their memory, numbers added by labels, results.
+
+C allocates nothing: where it needs one more accumulator than there are it stops, and goes on in a larger pool.
+"""
+
+cimport numpy as cnp
+from cpython.bytearray cimport PyByteArray_AS_STRING
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawRealloc
+from libc.stddef cimport ptrdiff_t
+from libc.stdint cimport UINT32_MAX, uint32_t, uint64_t
+from libc.string cimport memcpy
+
+from pycrust._args cimport array_and_missing, type_of
+from pycrust._bigint cimport exact_int, exact_moment, import_int, lowest_terms, shown_int
+from pycrust._plan cimport Accumulators, Plan, Statistic, is_spread, moment_of, raise_too_large, warn_empty
+from pycrust._threads cimport run_pieces
+from pycrust.csrc cimport (
+    PC_EMPTY,
+    PC_MAX_AXES,
+    PC_NO_LABEL,
+    PC_NO_ROOM,
+    PC_OK,
+    PC_STATE_BOTH,
+    PC_STATE_COMPLEX,
+    PC_STATE_NUMBERS,
+    PC_TOO_LARGE,
+    PC_VAR,
+    import_core,
+    pc_accumulator,
+    pc_accumulator_clear,
+    pc_label_axis,
+    pc_labelled,
+    pc_moment,
+    pc_output_spec,
+    pc_state,
+    pc_states,
+    pc_states_add,
+    pc_states_add_labelled,
+    pc_states_add_tile,
+    pc_states_get,
+    pc_states_merge,
+    pc_states_reduce,
+    pc_states_round,
+    pc_status,
+    pc_type,
+)
+
+import numpy as np
+
+cnp.import_array()
+import_core()
+
+cdef enum:
+    # Elements, and results, in a piece: a millisecond or more.
+    CHUNK = 1 << 18
+    RESULTS = 1 << 12
+    # Below this many elements a call takes so little time that releasing the GIL does not pay.
+    RELEASE_GIL_FROM = 4096
+    # More states than elements in a piece: merging those of another thread takes longer than it saves.
+    ELEMENTS_PER_STATE = 8
+    # From so many elements in each sum on, the kernels of blocks pay.
+    DEEP = 64
+
+
+cdef size_t state_size(bint squares, bint complexes) noexcept:
+    return PC_STATE_COMPLEX if complexes else PC_STATE_BOTH if squares else PC_STATE_NUMBERS
+
+
+# ---- jobs -----------------------------------------------------------------------
+
+# What threads see: pieces that may stop amid their elements, and be taken up again by any thread.
+cdef struct LabelJob:
+    pc_labelled array
+    pc_states *states       # of each worker
+    pc_status *statuses     # likewise
+    size_t *done            # of each piece: the element to go on with
+    size_t step, total
+
+
+cdef int add_piece(void *job, size_t piece, size_t worker) noexcept nogil:
+    cdef LabelJob *s = <LabelJob *>job
+    cdef size_t stop = min((piece + 1) * s.step, s.total)
+    if s.done[piece] < stop:
+        s.statuses[worker] = pc_states_add_labelled(&s.states[worker], &s.array, &s.done[piece], stop)
+    return s.statuses[worker] != PC_OK
+
+
+cdef struct RoundJob:
+    const pc_states *states
+    pc_output_spec spec
+    char *out
+    size_t size             # of a result, in bytes
+    pc_status *statuses     # of each piece
+    size_t *done
+
+
+cdef int round_piece(void *job, size_t piece, size_t worker) noexcept nogil:
+    cdef RoundJob *s = <RoundJob *>job
+    cdef size_t first = piece * RESULTS
+    s.statuses[piece] = pc_states_round(s.states, first, min(first + RESULTS, s.states.count), &s.spec,
+                                        s.out + first * s.size, &s.done[piece])
+    return s.statuses[piece] == PC_TOO_LARGE
+
+
+# ---- states ---------------------------------------------------------------------
+
+cdef class States:
+    """Exact states, empty at first, for each position of a shape."""
+
+    def __cinit__(self, tuple shape, size_t size):
+        count = 1
+        for length in shape:
+            count *= length
+        if count >= 2**48:
+            raise MemoryError(f"{count} states of {size} bytes each")
+        self.shape = shape
+        self.c.size = size
+        self.c.count = count
+        self.c.at = <char *>PyMem_RawCalloc(self.c.count + 1, size)     # one more: C may fetch ahead, and 0 is NULL
+        if self.c.at == NULL:
+            raise MemoryError(f"{count} states of {size} bytes each")
+
+    def __dealloc__(self):
+        PyMem_RawFree(self.c.at)
+        PyMem_RawFree(self.c.pool)
+
+    cdef int make_room(self, size_t more) except -1:
+        """Move the pool to a place with room for so many more."""
+        cdef size_t size = self.c.pool_used + more
+        if size <= self.c.pool_size:
+            return 0
+        if size > UINT32_MAX:
+            raise MemoryError(f"{size} accumulators of {sizeof(pc_accumulator)} bytes each")
+        cdef void *pool = PyMem_RawRealloc(self.c.pool, size * sizeof(pc_accumulator))
+        if pool == NULL:
+            raise MemoryError(f"{size} accumulators of {sizeof(pc_accumulator)} bytes each")
+        self.c.pool = <pc_accumulator *>pool
+        self.c.pool_size = size
+
+    cdef States copy(self, size_t size):
+        """With room for so many bytes in each."""
+        cdef States copy = States(self.shape, max(size, self.c.size))
+        cdef size_t k
+        if copy.c.size == self.c.size:
+            memcpy(copy.c.at, self.c.at, self.c.count * self.c.size)
+        else:
+            for k in range(self.c.count):
+                memcpy(copy.c.at + k * copy.c.size, self.c.at + k * self.c.size, self.c.size)
+        copy.make_room(self.c.pool_used)
+        if self.c.pool_used:
+            memcpy(copy.c.pool, self.c.pool, self.c.pool_used * sizeof(pc_accumulator))
+        copy.c.pool_used = self.c.pool_used
+        return copy
+
+    cdef States select(self, at):
+        """Those of an array of indexes."""
+        cdef States some = States(at.shape, self.c.size)
+        cdef pc_state *state
+        cdef size_t k
+        for k, index in enumerate(at.reshape(-1).tolist()):
+            state = <pc_state *>(some.c.at + k * some.c.size)
+            memcpy(state, self.c.at + <size_t>index * self.c.size, self.c.size)
+            if state.pool:
+                if some.c.pool_used == some.c.pool_size:
+                    some.grow()
+                some.c.pool[some.c.pool_used] = self.c.pool[state.pool - 1]
+                some.c.pool_used += 1
+                state.pool = <uint32_t>some.c.pool_used
+        return some
+
+    cdef int get(self, size_t index, pc_accumulator *acc) except -1:
+        pc_states_get(&self.c, index, acc)
+
+    cdef int add(self, size_t index, const pc_accumulator *acc) except -1:
+        cdef pc_status status = pc_states_add(&self.c, index, acc)
+        if status == PC_NO_ROOM:
+            self.grow()
+            status = pc_states_add(&self.c, index, acc)
+        if status == PC_TOO_LARGE:
+            raise too_many()
+
+    cdef int grow(self) except -1:
+        self.make_room(min(self.c.count, self.c.pool_size // 2 + 16))
+
+    cdef int merge(self, States other) except -1:
+        """Add the states of the same shape; half done after an exception."""
+        cdef size_t done = 0
+        cdef pc_status status = PC_NO_ROOM
+        while status == PC_NO_ROOM:
+            with nogil:
+                status = pc_states_merge(&self.c, &other.c, &done)
+            if status == PC_TOO_LARGE:
+                raise too_many()
+            if status == PC_NO_ROOM:
+                self.grow()
+
+    cdef int add_along(self, array, mask, tuple axes, bint skip_nan, size_t workers) except -1:
+        """Add numbers along axes; the others are those of the states. Half done after an exception."""
+        cdef Plan job
+        cdef Accumulators sums
+        cdef size_t first = 0, done
+        cdef pc_status status
+        length = 1
+        for k in axes:
+            length *= array.shape[k]
+        if length < DEEP:
+            self.add_labelled(array, mask, np.broadcast_to(np.int8(0), [array.shape[k] for k in axes]), axes, 1, skip_nan,
+                              workers, False)
+            return 0
+        # Of this array, which is never written to, only the strides count.
+        job = Plan(array, mask, axes, np.empty(self.shape, np.uint8), Statistic(PC_VAR, None, skip_nan), workers)
+        while first < job.state.outputs:
+            sums = job.sums(first, False)
+            first += sums.count
+            done = 0
+            status = PC_NO_ROOM
+            while status == PC_NO_ROOM:
+                with nogil:
+                    status = pc_states_add_tile(&self.c, sums.at, sums.count, &done)
+                if status == PC_TOO_LARGE:
+                    raise too_many()
+                if status == PC_NO_ROOM:
+                    self.grow()
+
+    cdef tuple state(self):
+        """Bytes, and sums that are not in them: the same for all states that are equal."""
+        cdef States copy = self.copy(0)
+        cdef pc_state *state
+        cdef size_t k
+        with nogil:
+            pc_states_reduce(&copy.c)
+        rest = []
+        for k in range(copy.c.count):
+            state = <pc_state *>(copy.c.at + k * copy.c.size)
+            if state.pool:
+                rest.append(tuple(lowest_terms(exact_moment(&copy.c.pool[state.pool - 1], <pc_moment>moment))
+                                  for moment in range(3)))
+                state.pool = 1
+        data = np.frombuffer(PyBytes_FromStringAndSize(copy.c.at, copy.c.count * copy.c.size), layout(copy.c.size, "="))
+        return data.astype(layout(copy.c.size, "<")).tobytes(), tuple(rest)
+
+    cdef int add_labelled(self, array, mask, labels, tuple axes, size_t label_count, bint skip_nan,
+                          size_t workers, bint labelled=True) except -1:
+        """Add numbers by the labels along `axes`, which the states have in their place if `labelled`; half done after an exception."""
+        cdef LabelJob job
+        cdef int components, k
+        cdef size_t pieces, worker
+        cdef bint again = True
+        cdef States own
+        job.array.type = <pc_type>type_of(cnp.PyArray_TYPE(array), &components)
+        job.array.components = components
+        job.array.swapped = not array.dtype.isnative
+        job.array.skip_nan = skip_nan
+        job.array.data = <const char *>cnp.PyArray_DATA(array)
+        job.array.mask = NULL
+        if mask is not None:
+            job.array.mask = <const char *>cnp.PyArray_DATA(mask)
+        job.array.label_type = <pc_type>type_of(cnp.PyArray_TYPE(labels), &k)
+        job.array.labels_swapped = not labels.dtype.isnative
+        job.array.labels = <const char *>cnp.PyArray_DATA(labels)
+        job.array.label_count = label_count
+        job.total = cnp.PyArray_SIZE(array)
+        if job.total == 0:
+            return 0
+        describe_axes(&job.array, array, mask, labels, axes, self.shape, labelled)
+        job.step = CHUNK if workers == 1 else min(<size_t>CHUNK, max(<size_t>1 << 14, job.total // (4 * workers)))
+        pieces = job.total // job.step + (job.total % job.step != 0)
+        workers = min(workers, pieces, 1 + job.total // (ELEMENTS_PER_STATE * (self.c.count + 1)))
+        others = [States(self.shape, self.c.size) for worker in range(1, workers)]
+        each = [self, *others]
+        if components == 2:
+            for own in each:
+                own.make_room(1)
+        states = bytearray(workers * sizeof(pc_states))
+        statuses = bytearray(workers * sizeof(pc_status))
+        done = np.arange(pieces, dtype=np.uintp) * job.step
+        job.states = <pc_states *>PyByteArray_AS_STRING(states)
+        job.statuses = <pc_status *>PyByteArray_AS_STRING(statuses)
+        job.done = <size_t *>cnp.PyArray_DATA(done)
+        while again:
+            again = False
+            for worker in range(workers):
+                job.states[worker] = (<States>each[worker]).c
+                job.statuses[worker] = PC_OK
+            run_pieces(add_piece, &job, pieces, workers, job.total < RELEASE_GIL_FROM)
+            for worker in range(workers):
+                own = each[worker]
+                own.c = job.states[worker]
+                if job.statuses[worker] == PC_NO_LABEL:
+                    raise no_label(array, mask, labels, axes, label_count, skip_nan)
+                if job.statuses[worker] == PC_NO_ROOM:
+                    own.grow()
+                    again = True
+        for own in others:
+            self.merge(own)
+
+    cdef object results(self, Statistic spec, dtype, bint integers, tuple labels, size_t workers):
+        """
+        Each rounded once to an array of this dtype.
+
+        `integers`: they are the sums of integers alone; `labels` is (axis,) if a position along it is a label, or ().
+        """
+        cdef RoundJob job
+        cdef pc_accumulator acc
+        cdef pc_status status = PC_OK
+        cdef size_t piece, pieces, k
+        cdef uint64_t most = 0
+        values = np.empty(self.shape, dtype=dtype)
+        if values.dtype == object:
+            flat = values.reshape(-1)
+            for k in range(self.c.count):
+                pc_states_get(&self.c, k, &acc)
+                flat[k] = exact_int(&acc, moment_of(spec.c.statistic))
+            return values
+        spec.set_dtype(values.dtype)
+        for k in range(self.c.count):
+            most = max(most, (<pc_state *>(self.c.at + k * self.c.size)).count)
+        if not spec.is_for_c(most):
+            for k in range(self.c.count):
+                pc_states_get(&self.c, k, &acc)
+                if spec.write(&acc, <char *>cnp.PyArray_DATA(values) + k * <size_t>values.itemsize) == PC_EMPTY:
+                    status = PC_EMPTY
+        else:
+            pieces = self.c.count // RESULTS + (self.c.count % RESULTS != 0)
+            statuses = np.zeros(pieces, dtype=np.intc)
+            done = np.zeros(pieces, dtype=np.uintp)
+            job.states = &self.c
+            job.spec = spec.c
+            job.out = <char *>cnp.PyArray_DATA(values)
+            job.size = values.itemsize
+            job.statuses = <pc_status *>cnp.PyArray_DATA(statuses)
+            job.done = <size_t *>cnp.PyArray_DATA(done)
+            run_pieces(round_piece, &job, pieces, min(workers, pieces) or <size_t>1, self.c.count < 16)
+            for piece in range(pieces):
+                if job.statuses[piece] == PC_TOO_LARGE:
+                    pc_states_get(&self.c, job.done[piece], &acc)
+                    raise_too_large(shown_position(np.unravel_index(job.done[piece], self.shape), labels),
+                                    exact_int(&acc, moment_of(spec.c.statistic)), values.dtype, spec.c.statistic)
+                if job.statuses[piece] == PC_EMPTY:
+                    status = PC_EMPTY
+        if status == PC_EMPTY:
+            warn_empty(spec.c.statistic, spec.skip_nan)
+            if spec.skip_nan and not integers and is_spread(spec.c.statistic) and np.isinf(values).any():
+                integer, bits = spec.ddof
+                values[(self.counts().astype(object) << bits) <= integer] = np.nan
+        return values
+
+    cdef object counts(self):
+        cdef size_t k
+        counts = np.empty(self.shape, dtype=np.int64)
+        for k in range(self.c.count):
+            (<uint64_t *>cnp.PyArray_DATA(counts))[k] = (<pc_state *>(self.c.at + k * self.c.size)).count
+        return counts
+
+
+cdef object too_many():
+    return OverflowError("an Accumulator counts at most 2**64 - 1 elements; this one is left as it was")
+
+
+cdef object layout(size_t size, str order):
+    """A pc_state as a dtype."""
+    return np.dtype([(name, order + type, *more) for name, type, *more in _FIELDS][:7 if size == PC_STATE_COMPLEX else 6])
+
+
+_FIELDS = [("count", "u8"), ("exponent", "i2"), ("flags", "u2"), ("pool", "u4"), ("numbers", "u8", 3), ("squares", "u8", 4),
+           ("imaginary", "u8", 3)]
+
+
+cdef States states_of(tuple shape, bint complexes, bint integers, data, tuple rest):
+    """States from what state() gave, which may be damaged or forged: then a ValueError."""
+    cdef States made = States(shape, state_size(True, complexes))
+    cdef pc_state *state
+    cdef size_t k, moment
+    if type(data) is not bytes or <size_t>len(data) != made.c.count * made.c.size:
+        raise ValueError(f"there are not {made.c.size} bytes for each of {made.c.count} states")
+    some = np.frombuffer(data, layout(made.c.size, "<"))
+    if ((some["exponent"] < -1074) | (some["exponent"] > 909) | (some["flags"] >= (64 if complexes else 8)) | (some["pool"] > 1)
+            | (some["squares"][:, 3] >> np.uint64(63) != 0)).any():
+        raise ValueError("a number is out of range")
+    if integers and ((some["exponent"] < 0) | (some["flags"] != 0)).any():
+        raise ValueError("the sums are not those of integers")
+    sums = [name for name in ("numbers", "squares", "imaginary") if name in some.dtype.names]
+    if any(some[name][some["count"] == 0].any() for name in (*sums, "flags", "pool")):
+        raise ValueError("there are sums of no elements")
+    if np.count_nonzero(some["pool"]) != len(rest):
+        raise ValueError(f"there are sums beside {len(rest)} states, not {np.count_nonzero(some['pool'])}")
+    # By Cauchy and Schwarz, as far as floats tell; and no float is 2**1024.
+    squares, numbers = value_of(some["squares"]), np.hypot(*(
+        value_of(some[name]) if name in sums else 0.0 for name in ("numbers", "imaginary")))
+    counts, exponents = some["count"].astype(float), some["exponent"].astype(float)
+    with np.errstate(divide="ignore"):
+        if ((numbers * (1 - 1e-9) > np.sqrt(counts) * np.sqrt(squares))
+                | (np.log2(squares) / 2 + exponents > 1024 + (np.log2(counts) + complexes) / 2 + 1e-9)).any():
+            raise ValueError("no numbers have these sums")
+    memcpy(made.c.at, cnp.PyArray_DATA(some.astype(layout(made.c.size, "="))), made.c.count * made.c.size)
+    made.make_room(len(rest))
+    for k in range(made.c.count):
+        state = <pc_state *>(made.c.at + k * made.c.size)
+        if state.pool:
+            pc_accumulator_clear(&made.c.pool[made.c.pool_used], PC_VAR)
+            for moment, (integer, exponent) in enumerate(rest[made.c.pool_used]):
+                if (integers and exponent < 0) or import_int(&made.c.pool[made.c.pool_used], <pc_moment>moment, integer,
+                                                             exponent) != PC_OK:
+                    raise ValueError(f"{shown_int(integer)} * 2**{exponent} is not a sum of such numbers, nor of their squares")
+            made.c.pool_used += 1
+            state.pool = <uint32_t>made.c.pool_used
+    return made
+
+
+cdef object value_of(words):
+    """The absolute values of integers in two's complement, about."""
+    negative = words[:, -1] >> np.uint64(63) != 0
+    value = np.zeros(len(words))
+    for k in range(words.shape[1] - 1, -1, -1):
+        value = value * 2.0**64 + np.where(negative, ~words[:, k], words[:, k]).astype(float)
+    return value + negative
+
+
+cdef object shown_position(position, tuple labels):
+    if not labels:
+        return position
+    (axis,) = labels
+    label = int(position[axis])
+    if len(position) == 1:
+        return f"of label {label} "
+    return f"at {tuple(int(k) for k in position)}, where axis {axis} has the labels, "
+
+
+# ---- labels -----------------------------------------------------------------------
+
+cdef object labels_of(labels):
+    """labels= as an array of integers; those that are missing as -1."""
+    cdef int components
+    array, missing = array_and_missing(labels, "labels")
+    if array.size == 0 and array.dtype == np.float64 and isinstance(labels, (list, tuple)):
+        array = array.astype(np.int64)
+    if array.dtype.kind not in "iu" or type_of(array.dtype.num, &components) < 0:
+        ways = {
+            "b": "pass labels.astype(np.int8) for the groups 0 and 1",
+            "f": "pass labels.astype(np.int64), with -1 in the place of NaN",
+            "O": "pass labels, names = pandas.factorize(labels)" if array.ndim else "pass one for each element",
+        }
+        raise TypeError(f"labels must be integers from 0 on, not {array.dtype}: "
+                        + ways.get(array.dtype.kind, "pass names, labels = np.unique(labels, return_inverse=True)"))
+    if missing is not None:
+        array = np.where(missing.at, np.int64(-1), np.minimum(array, np.iinfo(np.int64).max).astype(np.int64))
+    return array
+
+
+cdef tuple placed(tuple shape, tuple axes, labels, size_t label_count, str name="values"):
+    """The shape of the results, where the labels take the place of the first of `axes`, and which axis that is."""
+    if labels.shape != tuple(shape[k] for k in axes):
+        hint = "; for one label an element pass axis=None" if labels.shape == shape else ""
+        raise ValueError(f"labels has shape {labels.shape}, but {name} has shape {shape}, "
+                         f"{tuple(shape[k] for k in axes)} along the axes of the labels{hint}")
+    if not axes:
+        raise ValueError(f"{name} has no axis along which there could be labels")
+    return (tuple(label_count if k == axes[0] else length for k, length in enumerate(shape)
+                  if k == axes[0] or k not in axes), axes[0])
+
+
+cdef int describe_axes(pc_labelled *a, array, mask, labels, tuple axes, tuple results, bint labelled) except -1:
+    """The axes of `array`, the longest stride first, merged where that is possible."""
+    cdef pc_label_axis axis
+    cdef pc_label_axis *outer
+    cdef int k, position = 0
+    cdef size_t step = 1, part
+    steps = []
+    for length in results[::-1]:
+        steps.insert(0, step)
+        step *= <size_t>length
+    described = []
+    a.label_step = 0
+    for k in range(array.ndim):
+        stride, mask_stride = array.strides[k], 0 if mask is None else mask.strides[k]
+        if k in axes:
+            if labelled and k == axes[0]:
+                a.label_step = steps[position]
+                position += 1
+            described.append((array.shape[k], stride, mask_stride, labels.strides[axes.index(k)], 0))
+        else:
+            described.append((array.shape[k], stride, mask_stride, 0, steps[position]))
+            position += 1
+    described.sort(key=stride_size, reverse=True)
+    a.axes = 0
+    for length, stride, mask_stride, label_stride, state_step in described:
+        if length == 1:
+            continue
+        axis.length = length
+        axis.stride = stride
+        axis.mask_stride = mask_stride
+        axis.label_stride = label_stride
+        axis.step = state_step
+        outer = &a.axis[a.axes - 1] if a.axes else NULL
+        if (outer != NULL and outer.stride == stride * length and outer.mask_stride == mask_stride * length
+                and outer.label_stride == label_stride * length and outer.step == axis.step * axis.length):
+            axis.length *= outer.length
+            outer[0] = axis
+        else:
+            a.axis[a.axes] = axis
+            a.axes += 1
+    # Many states side by side, each of which gets several numbers: part by part, so that they stay in the cache.
+    if not 1 < a.axes < PC_MAX_AXES or a.axis[a.axes - 1].step == 0:
+        return 0
+    axis = a.axis[a.axes - 1]
+    part = largest_divisor(axis.length)
+    if part and any(step == 0 for _, _, _, _, step in described):
+        a.axis[a.axes - 1].length = part
+        for k in range(a.axes, 0, -1):
+            a.axis[k] = a.axis[k - 1]
+        a.axis[0].length = axis.length // part
+        a.axis[0].stride = axis.stride * <ptrdiff_t>part
+        a.axis[0].mask_stride = axis.mask_stride * <ptrdiff_t>part
+        a.axis[0].label_stride = 0
+        a.axis[0].step = axis.step * part
+        a.axes += 1
+
+
+def stride_size(axis):
+    return abs(axis[1])
+
+
+cdef size_t largest_divisor(size_t length) noexcept:
+    """Of a length that is worth it, one from 64 to 256; else 0."""
+    cdef size_t k
+    if length >= 512:
+        for k in range(256, 63, -1):
+            if length % k == 0:
+                return k
+    return 0
+
+
+cdef object no_label(array, mask, labels, tuple axes, size_t label_count, bint skip_nan):
+    """The error for the first label that is too large."""
+    at = labels >= label_count
+    if at.ndim == array.ndim and mask is not None:
+        at = at & mask
+    if not at.any():
+        return RuntimeError("labels were written to by another thread meanwhile")
+    position = np.unravel_index(int(np.argmax(at)), at.shape)
+    shown = ", ".join(str(int(k)) for k in position)
+    return IndexError(f"labels[{shown}] is {int(labels[position])}, but num_labels is {label_count}: labels are from 0 to "
+                      "num_labels - 1, or negative to leave out an element")

@@ -1,0 +1,402 @@
+"""move_sum, move_mean, move_var, move_std, cumsum: each result is that of its window alone, to the last bit."""
+
+import math
+import signal
+import subprocess
+import sys
+import time
+import warnings
+
+import numpy as np
+import pytest
+from hard_arrays import assert_same, layouts
+
+import pycrust
+from pycrust import reference
+from pycrust._core import _rounding_test_failures
+
+NAMES = ("move_sum", "move_mean", "move_var", "move_std")
+ALONE = {"move_sum": "nansum", "move_mean": "nanmean", "move_var": "var", "move_std": "std"}
+FLOATS = ("f2", "f4", "f8")
+INTEGERS = ("?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8")
+NAN, INF = math.nan, math.inf
+
+
+def alone(name, part, ddof=0):
+    """What the function for a single window gives for its numbers."""
+    part = np.asarray(part)
+    if part.dtype.kind == "f":
+        part = part[~np.isnan(part)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        if name in ("move_var", "move_std"):
+            return getattr(pycrust, ALONE[name])(part, ddof=ddof)
+        return float(getattr(pycrust, ALONE[name])(part))
+
+
+def check(name, a, window, min_count=None, axis=-1, **given):
+    expected = getattr(reference, name)(a, window, min_count, axis, **given)
+    for workers in (1, 3):
+        assert_same(getattr(pycrust, name)(a, window, min_count, axis, **given, workers=workers), expected)
+    return expected
+
+
+def numbers(dtype, shape, missing=0.05, seed=0):
+    rng = np.random.default_rng(seed)
+    dtype = np.dtype(dtype)
+    if dtype.kind == "b":
+        return rng.random(shape) < 0.5
+    if dtype.kind in "iu":
+        info = np.iinfo(dtype)
+        return rng.integers(info.min, info.max, shape, dtype, endpoint=True)
+    a = (100 * rng.normal(size=shape)).astype(dtype)
+    a[rng.random(shape) < missing] = NAN
+    return a
+
+
+# ---- against the oracle -----------------------------------------------------------
+
+
+def test_the_oracle_by_hand():
+    a = [1.0, NAN, 2.0, INF, 4.0, 6.0]
+    assert_same(reference.move_sum(a, 2), np.array([NAN, NAN, NAN, INF, INF, 10.0]))
+    assert_same(reference.move_mean(a, 2, 1), np.array([1.0, 1.0, 2.0, INF, INF, 5.0]))
+    assert_same(reference.move_var(a, 2, 1, ddof=1), np.array([NAN, NAN, NAN, NAN, NAN, 2.0]))
+    assert_same(reference.move_std(a, 2), np.array([NAN, NAN, NAN, NAN, NAN, 1.0]))
+    assert_same(reference.cumsum(a[2:]), np.array([2.0, INF, INF, INF]))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("dtype", FLOATS + INTEGERS)
+def test_every_dtype_along_every_axis(name, dtype):
+    a = numbers(dtype, (5, 17, 9))
+    for axis, window, min_count in ((0, 2, None), (1, 16, 3), (2, 9, 1), (-1, 4, 2), (1, 17, None), (-3, 1, None)):
+        check(name, a, window, min_count, axis)
+    long = numbers(dtype, 200)
+    for window, min_count in ((7, None), (64, 5), (65, 60)):
+        check(name, long, window, min_count)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_layouts(name, tmp_path):
+    for dtype in ("f8", "f4", "i8", "u2"):
+        a = numbers(dtype, (70, 11), seed=1)
+        for axis in (0, 1):
+            expected = getattr(reference, name)(a, 5, 3, axis)
+            for layout, b in layouts(a, tmp_path):
+                result = getattr(pycrust, name)(b, 5, 3, axis)
+                assert result.flags.c_contiguous, layout
+                assert_same(result, expected)
+    row = np.broadcast_to(np.arange(20.0), (3, 20))
+    check(name, row, 4)
+    check(name, row, 2, axis=0)
+
+
+@pytest.mark.parametrize("ddof", [0, 1, 2, 5, 2**45, 2**70])
+@pytest.mark.parametrize("name", ["move_var", "move_std"])
+def test_ddof(name, ddof):
+    check(name, numbers("f8", 150), 5, 1, ddof=ddof)
+    check(name, np.full(150, 0.1), 5, ddof=ddof)
+
+
+def test_every_window_around_the_blocks():
+    a = numbers("f8", 200, missing=0)
+    for window in (*range(1, 10), *range(60, 70), *range(126, 131), 191, 192, 193, 199, 200):
+        for name in NAMES:
+            check(name, a, window)
+    b = a.copy()
+    b[[3, 64, 130]] = NAN
+    for window in (1, 2, 63, 64, 65, 128, 200):
+        for name in NAMES:
+            check(name, b, window, max(1, window - 2))
+
+
+@pytest.mark.parametrize("n", [1, 2, 63, 64, 65, 127, 128, 129, 192])
+def test_every_length_around_the_blocks(n):
+    a = numbers("f8", n, missing=0, seed=n)
+    for name in NAMES:
+        for window in {1, (n + 1) // 2, n}:
+            check(name, a, window)
+    assert_same(pycrust.cumsum(a), reference.cumsum(a))
+
+
+HARD = {
+    "spikes": lambda rng, n: np.where(rng.random(n) < 0.02, 1e17, rng.normal(size=n)),
+    "spikes of 1e300": lambda rng, n: np.where(rng.random(n) < 0.01, -1e300, rng.normal(size=n)),
+    "tiny": lambda rng, n: rng.normal(size=n) * 1e-300,
+    "subnormal": lambda rng, n: rng.integers(-5, 6, n) * 5e-324,
+    "huge": lambda rng, n: rng.choice([1.7e308, -1.7e308, 1e308], n),
+    "drift": lambda rng, n: 1e6 * np.arange(n) + rng.normal(size=n),
+    "far from 0": lambda rng, n: 1e9 + rng.normal(size=n),
+    "next to each other": lambda rng, n: 1e8 + np.spacing(1e8) * rng.integers(-3, 4, n),
+    "walk": lambda rng, n: np.cumsum(rng.normal(size=n)),
+    "steps": lambda rng, n: np.repeat(rng.normal(size=n // 20 + 1), 20)[:n],
+    "constant": lambda rng, n: np.full(n, 0.1),
+    "zeros": lambda rng, n: rng.choice([0.0, -0.0], n),
+    "small integers": lambda rng, n: rng.integers(0, 4, n).astype(float),
+    "cents": lambda rng, n: rng.integers(0, 10**6, n) / 100,
+    "ties": lambda rng, n: rng.choice([1.0, 2.0**-53, 2.0**-52, 1 + 2.0**-52], n),
+    "any exponent": lambda rng, n: np.ldexp(rng.normal(size=n), rng.integers(-1000, 1000, n)),
+    "wide": lambda rng, n: np.ldexp(rng.normal(size=n), rng.integers(-40, 40, n)),
+    "growing": lambda rng, n: 1.1 ** np.arange(n) * rng.normal(size=n),
+    "shrinking": lambda rng, n: 0.9 ** np.arange(n) * rng.normal(size=n),
+    "infinities": lambda rng, n: np.where(rng.random(n) < 0.03, rng.choice([INF, -INF], n), rng.normal(size=n)),
+    "NaN": lambda rng, n: np.where(rng.random(n) < 0.1, NAN, rng.normal(size=n)),
+    "NaN and infinities": lambda rng, n: np.where(
+        rng.random(n) < 0.1, rng.choice([NAN, INF, -INF], n), rng.normal(size=n)
+    ),
+    "NaN at the start": lambda rng, n: np.where(np.arange(n) < 100, NAN, rng.normal(size=n)),
+    "nothing but NaN": lambda rng, n: np.full(n, NAN),
+    "spike and then near": lambda rng, n: np.where(np.arange(n) == 70, 1e17, 1e6 + rng.normal(size=n)),
+}
+
+
+@pytest.mark.parametrize("kind", HARD)
+def test_hard_data_at_every_level(each_level, kind):
+    a = HARD[kind](np.random.default_rng(7), 300)
+    cases = [(name, window, min_count) for name in NAMES for window, min_count in ((3, None), (10, 2), (100, 30))]
+    expected = [getattr(reference, name)(a, window, min_count) for name, window, min_count in cases]
+    sums = reference.cumsum(a)
+    for _ in each_level():
+        for (name, window, min_count), values in zip(cases, expected):
+            assert_same(getattr(pycrust, name)(a, window, min_count), values)
+        assert_same(pycrust.cumsum(a), sums)
+
+
+@pytest.mark.parametrize("kind", ["spikes", "wide", "NaN", "far from 0", "spikes of 1e300", "steps"])
+@pytest.mark.parametrize("window", [10, 1000, 20_000])
+def test_long_rows(kind, window):
+    """More than one piece, and three parts of each number; results here and there are those of their windows."""
+    rng = np.random.default_rng(window)
+    a = HARD[kind](rng, 150_000)
+    for name in NAMES:
+        values = getattr(pycrust, name)(a, window, 1)
+        for workers in (2, 5):
+            assert_same(getattr(pycrust, name)(a, window, 1, workers=workers), values)
+        for k in (*rng.integers(0, a.size, 40), window - 1, window, 131_071, 131_072, a.size - 1):
+            assert_same(np.array(values[k]), np.array(alone(name, a[max(k + 1 - window, 0) : k + 1])))
+    sums = pycrust.cumsum(a)
+    for k in rng.integers(0, a.size, 20):
+        assert_same(np.array(sums[k]), np.array(float(pycrust.sum(a[: k + 1]))))
+
+
+# ---- laws ---------------------------------------------------------------------------
+
+
+def test_laws():
+    a = np.random.default_rng(0).normal(size=1000) * 10.0 ** np.random.default_rng(1).integers(-9, 9, 1000)
+    assert pycrust.move_sum(a, 1000)[-1] == pycrust.sum(a) == pycrust.cumsum(a)[-1]
+    assert pycrust.move_std(a, 1000, ddof=1)[-1] == pycrust.std(a, ddof=1)
+    assert_same(pycrust.move_sum(a, 1), a)
+    assert_same(pycrust.move_var(a, 1), np.zeros(1000))
+    assert_same(pycrust.move_sum(a, 1000, 1), pycrust.cumsum(a))
+    assert_same(pycrust.move_mean(a[::-1], 20)[19:], pycrust.move_mean(a, 20)[19:][::-1])
+    assert_same(pycrust.move_mean(4 * a, 20), 4 * pycrust.move_mean(a, 20))
+
+
+def test_nothing_is_left_of_a_spike():
+    quiet = np.random.default_rng(0).random(500)
+    for spike in (1e17, 1e300, -1e300, INF, NAN):
+        loud = quiet.copy()
+        loud[100] = spike
+        for name in NAMES:
+            before, after = (getattr(pycrust, name)(x, 20) for x in (quiet, loud))
+            assert_same(after[120:], before[120:])
+            assert_same(after[:100], before[:100])
+    assert (pycrust.move_mean(loud, 20)[120:] >= 0).all()
+
+
+def test_few_windows_go_the_exact_way():
+    a = np.random.default_rng(0).normal(size=65_536)
+    for name in NAMES:
+        for window in (10, 100, 1000, 10_000):
+            for shift in (0, 1e6):
+                before = _rounding_test_failures()
+                getattr(pycrust, name)(a + shift, window)
+                if pycrust.simd() != "portable":
+                    assert _rounding_test_failures() - before < 10
+
+
+# ---- containers, integers of any size --------------------------------------------------
+
+
+def test_lists_and_containers():
+    pandas = pytest.importorskip("pandas")
+    expected = np.array([NAN, 3.0, 5.0])
+    assert_same(pycrust.move_sum([1, 2, 3], 2), expected)
+    assert_same(pycrust.move_sum((1.0, 2.0, 3.0), 2), expected)
+    assert_same(pycrust.move_sum(pandas.Series([1.0, 2.0, 3.0]), 2), expected)
+    missing = np.array([1.0, 1.0, 3.0])
+    assert_same(pycrust.move_sum(np.ma.array([1, 2, 3], mask=[0, 1, 0]), 2, 1), np.array([1.0, 1.0, 3.0]))
+    assert_same(pycrust.move_sum(pandas.Series([1, None, 3], dtype="Int64"), 2, 1), missing)
+    wide = np.ma.array([2**62, 2**62 + 1, 1, 2**62 + 3] * 30, mask=[0, 1, 0, 0] * 30)
+    for name in NAMES:
+        exact = [int(x) if x is not np.ma.masked else None for x in wide]
+        values = getattr(pycrust, name)(wide, 5, 2)
+        for k, value in enumerate(values[1:], 1):
+            part = [x for x in exact[max(0, k - 4) : k + 1] if x is not None]
+            if len(part) > 1:
+                assert_same(np.array(value), np.array(alone(name, np.array(part))))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_integers_take_part_exactly(name):
+    rng = np.random.default_rng(3)
+    for a in (2**53 + rng.integers(0, 3, 150), rng.integers(-(2**63), 2**63 - 1, 150), np.full(150, 2**64 - 1, "u8")):
+        check(name, a, 7, 2)
+        check(name, a, 130)
+        check(name, a.astype(a.dtype.newbyteorder()), 7, 2)
+    a = [10**30 + int(x) for x in rng.integers(0, 100, 40)]
+    check(name, a, 3, 2)
+    rows = np.array(a, dtype=object).reshape(4, 10)
+    assert_same(getattr(pycrust, name)(rows, 3, axis=0), getattr(reference, name)(rows.tolist(), 3, axis=0))
+    # 64 bits that float64 does not hold come and go.
+    a = np.where(np.arange(400) // 90 % 2, 2**53 + rng.integers(0, 99, 400), rng.integers(0, 99, 400))
+    check(name, a, 10)
+    check(name, a, 150, 3)
+    check(name, np.roll(a, 90), 10)
+
+
+# ---- prefix sums ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", FLOATS + INTEGERS + ("c8", "c16"))
+def test_cumsum(dtype):
+    a = numbers(dtype, (6, 90), 0) if dtype[0] != "c" else numbers("f8", (6, 180), 0).view("c16").astype(dtype)
+    if dtype in ("i8", "u8"):
+        a //= 1000
+    for axis in (None, 0, 1, -1):
+        expected = reference.cumsum(a, axis)
+        for workers in (1, 3):
+            assert_same(pycrust.cumsum(a, axis, workers=workers), expected)
+        for _, b in layouts(a):
+            assert_same(pycrust.cumsum(b, axis), expected)
+    out = np.zeros(a.shape, reference.cumsum(a, 0).dtype)
+    assert pycrust.cumsum(a, 0, out=out) is out
+    assert_same(out, reference.cumsum(a, 0))
+    if dtype[0] != "c":
+        for other in ("f8", "f4", "f2"):
+            assert_same(pycrust.cumsum(a, 1, dtype=other), reference.cumsum(a, 1, dtype=other))
+
+
+def test_cumsum_of_integers():
+    assert_same(pycrust.cumsum([1, 2, 3]), np.array([1, 3, 6]))
+    assert pycrust.cumsum([10**30, 1], dtype=object).tolist() == [10**30, 10**30 + 1]
+    assert pycrust.cumsum(np.full(5, 2**62), dtype=object).tolist() == [2**62 * k for k in range(1, 6)]
+    a = np.array([[0, 2**62, 2**62 - 1], [2**62, 2**62, 1]])
+    with pytest.raises(OverflowError, match=r"up to \(1, 1\) is 9223372036854775808, .* dtype=np.uint64"):
+        pycrust.cumsum(a, 1)
+    with pytest.raises(OverflowError, match=r"up to \(1, 1\)"):
+        pycrust.cumsum(np.asfortranarray(a), 0)
+    with pytest.raises(OverflowError, match="up to 1 is -1,"):
+        pycrust.cumsum([1, -2], dtype=np.uint64)
+    with pytest.raises(OverflowError, match="up to 2 is 18446744073709551616,"):
+        pycrust.cumsum(np.array([2**63, 2**62, 2**62], np.uint64))
+    assert_same(pycrust.cumsum(a, 1, dtype=float), reference.cumsum(a, 1, dtype=float))
+    long = np.random.default_rng(0).integers(-100, 100, 300_000)
+    assert_same(pycrust.cumsum(long, workers=3), np.cumsum(long))
+
+
+# ---- bad input --------------------------------------------------------------------------
+
+BAD = [
+    ({"window": 0}, ValueError, "window is 0, but must be from 1 to 5"),
+    ({"window": -3}, ValueError, "window is -3, but must be from 1 to 5"),
+    ({"window": 6}, ValueError, "window is 6, but must be from 1 to 5"),
+    ({"window": 10**5000}, ValueError, "an integer of 16610 bits"),
+    ({"window": 2.0}, TypeError, "window must be an integer, not 2.0"),
+    ({"window": True}, TypeError, "window must be an integer, not True"),
+    ({"window": None}, TypeError, "window must be an integer, not None"),
+    ({"window": 3, "min_count": 4}, ValueError, "min_count is 4, but must be from 1 to 3"),
+    ({"window": 3, "min_count": 0}, ValueError, "min_count is 0, but must be from 1 to 3"),
+    ({"window": 3, "min_count": 1.0}, TypeError, "min_count must be an integer"),
+    ({"window": 3, "axis": 1}, np.exceptions.AxisError, "axis 1 is out of bounds"),
+    ({"window": 3, "axis": None}, TypeError, "axis must be an integer"),
+    ({"window": 3, "axis": (0,)}, TypeError, "axis must be an integer"),
+    ({"window": 3, "workers": 0}, ValueError, "workers = 0"),
+    ({"a": np.float64(1), "window": 1}, ValueError, "no axis"),
+    ({"a": np.empty(0), "window": 1}, ValueError, "window is 1, but must be from 1 to 0"),
+    ({"a": [1j, 2], "window": 1}, TypeError, "complex128 are not taken"),
+    ({"a": ["x"], "window": 1}, TypeError, "convert the text"),
+]
+
+
+@pytest.mark.parametrize(("given", "error", "message"), BAD)
+@pytest.mark.parametrize("name", NAMES)
+def test_bad_input(name, given, error, message):
+    given = {"a": np.arange(5.0), **given}
+    with pytest.raises(error, match=message):
+        getattr(pycrust, name)(**given)
+
+
+def test_bad_ddof():
+    with pytest.raises(ValueError, match="ddof must not be negative"):
+        pycrust.move_var([1.0], 1, ddof=-1)
+    with pytest.raises(TypeError, match="ddof must be an integer"):
+        pycrust.move_std([1.0], 1, ddof=0.5)
+
+
+def test_bad_input_of_cumsum():
+    for given, error in (
+        ({"a": np.arange(3.0), "axis": 1}, np.exceptions.AxisError),
+        ({"a": np.arange(3.0), "out": np.empty(2)}, ValueError),
+        ({"a": np.arange(3.0), "out": [0.0] * 3}, TypeError),
+        ({"a": np.arange(3.0), "dtype": int}, TypeError),
+        ({"a": np.ma.array([1, 2], mask=[0, 1])}, TypeError),
+        ({"a": np.float64(1), "axis": 0}, np.exceptions.AxisError),
+        ({"a": np.arange(3.0), "axis": (0,)}, TypeError),
+    ):
+        with pytest.raises(error):
+            pycrust.cumsum(**given)
+    assert_same(pycrust.cumsum(np.float64(2)), np.array([2.0]))
+
+
+def test_empty():
+    for name in NAMES:
+        assert_same(getattr(pycrust, name)(np.empty((0, 3)), 2), np.empty((0, 3)))
+        assert_same(getattr(pycrust, name)(np.empty((3, 0), int), 2, axis=0), np.empty((3, 0)))
+    assert_same(pycrust.cumsum([]), np.empty(0))
+    assert_same(pycrust.cumsum(np.empty((0, 2), int), 1), np.empty((0, 2), int))
+
+
+# ---- interrupts -----------------------------------------------------------------------
+
+
+@pytest.mark.measures
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+@pytest.mark.parametrize(
+    "call",
+    [
+        "pycrust.move_std(a, 1000)",
+        "pycrust.move_std(a, 3_000_000, workers=2)",
+        "pycrust.cumsum(a)",
+        "pycrust.move_sum(a.reshape(-1, 64), 3)",
+    ],
+)
+def test_ctrl_c(call):
+    """Prints how long it took to see it (pytest -rP)."""
+    script = f"""
+import time
+import numpy as np
+import pycrust
+a = np.random.default_rng(0).normal(size=2**23)
+print("ready", flush=True)
+try:
+    while True:
+        {call}
+except KeyboardInterrupt:
+    print(time.monotonic(), flush=True)
+    assert pycrust.move_sum([1.0, 2.0], 2)[1] == 3
+"""
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(0.3)
+        sent = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0
+    print(f"{1000 * (float(out) - sent):.0f} ms")
