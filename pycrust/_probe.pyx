@@ -555,7 +555,8 @@ cdef void place_thread(pc_stall *stall, unsigned long ident) noexcept:
             stall.line = PyFrame_GetLineNumber(frame)
             if not PyCode_Addr2Location(code, at, &line, &column, &stall.end_line, &stall.end_column):
                 stall.end_line = 0
-            name_callee(stall, frame)
+            if bytes_[at] == CALL_WITH_ANY:
+                name_callee(stall, frame)
         Py_XDECREF(instructions)
     Py_XDECREF(<PyObject *>code)
     Py_XDECREF(<PyObject *>frame)
@@ -604,34 +605,40 @@ CONTEXTS = {"Context", "_contextvars.Context"}
 
 
 cdef void name_callee(pc_stall *stall, PyFrameObject *frame) noexcept:
-    """What a pool, or a thread, calls on the very line on which it calls what it was given."""
-    cdef PyObject *variables = NULL
+    """What a pool, or a thread, calls on the very line on which it calls what it was given: with any arguments."""
+    cdef PyObject *variables
+    cdef PyObject *attributes = NULL
+    file = stall.file.decode("utf-8", "replace")
+    where = (file.rpartition("/")[2], stall.function.decode("utf-8", "replace"))
+    names = GIVEN.get(where)
+    if names is None:
+        return
+    variables = PyFrame_GetLocals(frame)
     try:
-        file = stall.file.decode("utf-8", "replace")
-        function = stall.function.decode("utf-8", "replace")
-        if not (
-            (function == "_WorkItem.run" and file.endswith("/concurrent/futures/thread.py"))
-            or (function == "Thread.run" and file.endswith("/threading.py"))
-        ):
-            return
-        variables = PyFrame_GetLocals(frame)
-        if variables == NULL:
-            PyErr_Clear()
-            return
-        owner = (<object>variables)["self"]
-        attributes = <object>PyObject_GenericGetDict(<PyObject *>owner, NULL)
-        Py_DECREF(attributes)  # it came as a new reference
-        if function == "Thread.run":
-            called = attributes["_target"]
+        if variables != NULL and names == ("fn",):
+            called = (<object>variables)["fn"]
         else:
-            called = attributes["fn"] if "fn" in attributes else attributes["task"][0]
+            if variables != NULL:
+                attributes = PyObject_GenericGetDict(<PyObject *>(<object>variables)["self"], NULL)
+            if attributes == NULL:
+                PyErr_Clear()
+                return
+            called = (<object>attributes)[names[1]]
         name = function_name(called)
         if name is not None:
             copy_object(stall.callee, sizeof(stall.callee), name)
     except Exception:
         pass
     finally:
+        Py_XDECREF(attributes)
         Py_XDECREF(variables)
+
+
+GIVEN = {
+    ("thread.py", "_WorkItem.run"): ("self", "fn"),
+    ("thread.py", "WorkerContext.run"): ("fn",),  # from Python 3.14 on
+    ("threading.py", "Thread.run"): ("self", "_target"),
+}
 
 
 cdef void name_task(pc_stall *stall, unsigned long ident) noexcept:
@@ -652,11 +659,14 @@ cdef void name_task(pc_stall *stall, unsigned long ident) noexcept:
 
 
 cdef bint[256] IS_CALL
+cdef int CALL_WITH_ANY  # f(*args, **kwargs)
 
 
 def _find_calls():
+    global CALL_WITH_ANY
     from opcode import opmap
 
+    CALL_WITH_ANY = opmap["CALL_FUNCTION_EX"]
     for name, code in opmap.items():
         if code < 256 and name.startswith(("CALL", "PRECALL")):
             IS_CALL[code] = True
