@@ -529,7 +529,7 @@ cdef class Accumulator:
         return total if total.add_any(other) else NotImplemented
 
     def __radd__(self, other):
-        return self + other
+        return self.__add__(other)
 
     def __iadd__(self, other):
         return self if self.add_any(other) else NotImplemented
