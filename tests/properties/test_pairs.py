@@ -649,3 +649,46 @@ def test_short_rows_need_few_exact_sums(level, dtype):
     before = _rounding_test_failures()
     pycrust.vecdot(x, y)
     assert _rounding_test_failures() - before < 20
+
+
+@pytest.mark.parametrize("other", [pycrust.Accumulator(), pycrust.Accumulator(shape=2), "text", 1.5, [1], np.ones(2)])
+def test_only_pair_accumulators_are_added(other):
+    pairs = pycrust.PairAccumulator([1], [2])
+    with pytest.raises(TypeError):
+        pairs + other
+    with pytest.raises(TypeError):
+        other + pairs
+    with pytest.raises(TypeError):
+        pairs += other
+    assert pairs.count == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"count": 0},
+        {"sums": ((3, -10), (7, 0), (5, 0), (25, 0), (11, 0))},
+        {"sums": ((1, 0), (1, 0), (0, 0), (1, 0), (1, 0))},
+        {"sums": ((1, 0), (1, 0), (1, 0), (1, 0), (9, 0))},
+        {"special": 1},
+    ],
+)
+def test_forged_states_of_pairs(change):
+    state = pycrust.PairAccumulator([1, 2], [3, 4]).__reduce__()[2]
+    pairs = pycrust.PairAccumulator([5], [6])
+    with pytest.raises(ValueError, match="not the state"):
+        pairs.__setstate__(state | change)
+    assert pairs == pycrust.PairAccumulator([5], [6])
+    pairs.__setstate__(state)
+    assert pairs == pycrust.PairAccumulator([1, 2], [3, 4])
+
+
+def test_a_result_of_pairs_is_of_one_state():
+    pairs = pycrust.PairAccumulator([1, 2, 3], [4, 6, 9])
+
+    class Adding:
+        def __index__(self):
+            pairs.update([100], [1000])
+            return 1
+
+    assert pairs.cov(Adding()) == pycrust.cov([1, 2, 3], [4, 6, 9])[0, 1]

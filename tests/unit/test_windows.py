@@ -400,3 +400,12 @@ except KeyboardInterrupt:
         process.wait()
     assert process.returncode == 0
     print(f"{1000 * (float(out) - sent):.0f} ms")
+
+
+@pytest.mark.parametrize("last", [0.1, 3.3])
+@pytest.mark.parametrize("exponent", range(80, 135, 7))
+def test_what_left_before_a_block_in_three_pieces(last, exponent):
+    x = np.zeros(143)
+    x[59], x[65], x[141] = 1, 2.0**exponent, last
+    assert pycrust.move_sum(x, 14)[141] == last
+    assert pycrust.move_mean(x, 14)[141] == pycrust.mean(x[128:142])
