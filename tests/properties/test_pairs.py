@@ -159,7 +159,8 @@ def quiet(function, *args, **kwargs):
 @pytest.mark.parametrize("dtype", ["f8", "f4", "i4", "c16", "u1"])
 @pytest.mark.parametrize("rowvar", [True, False])
 def test_matrices_of_several_variables(level, dtype, rowvar):
-    m, y = numbers(dtype, (4, 300), 1), numbers("f4", (2, 300), 2)
+    count = 300 if dtype == "f8" else 40  # bounded sums, or exact ones
+    m, y = numbers(dtype, (4, count), 1), numbers("f4", (2, count), 2)
     if not rowvar:
         m, y = np.asfortranarray(m.T), y.T
     for function, oracle in ((pycrust.cov, reference.cov), (pycrust.corrcoef, reference.corrcoef)):
@@ -226,7 +227,7 @@ def test_dot_of_any_floats(level, pair, long):
 def test_average_and_matrices_of_any_floats(level, pair, long):
     x, y = pair
     if long:
-        x, y = np.resize(x, 300), np.resize(y, 300)
+        x, y = np.resize(x, 260), np.resize(y, 260)
     if any(y):
         try:
             expected = reference.average(x, weights=y)
