@@ -163,10 +163,9 @@ def test_hard_data_at_every_level(level, kind):
     cases = [(name, window, min_count) for name in NAMES for window, min_count in ((3, None), (10, 2), (100, 30))]
     expected = [getattr(reference, name)(a, window, min_count) for name, window, min_count in cases]
     sums = reference.cumsum(a)
-    for _ in each_level():
-        for (name, window, min_count), values in zip(cases, expected):
-            assert_same(getattr(pycrust, name)(a, window, min_count), values)
-        assert_same(pycrust.cumsum(a), sums)
+    for (name, window, min_count), values in zip(cases, expected):
+        assert_same(getattr(pycrust, name)(a, window, min_count), values)
+    assert_same(pycrust.cumsum(a), sums)
 
 
 @pytest.mark.parametrize("kind", ["spikes", "wide", "NaN", "far from 0", "spikes of 1e300", "steps"])
