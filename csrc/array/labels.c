@@ -161,7 +161,7 @@ static inline int keep_some(block *to, const pc_labelled *a, const int64_t *labe
         if (mask)
             keep &= *mask != 0;
         if (skip_nan)
-            keep &= !is_nan_bits(x[0]) & !is_nan_bits(x[parts - 1]);
+            keep &= (is_nan_bits(x[0]) | is_nan_bits(x[parts - 1])) == 0;
         beyond |= keep & ((uint64_t)*label >= a->label_count);
         to->state[count] = to->state[from];
         to->element[count] = to->element[from];

@@ -41,12 +41,18 @@ static void go_to(lane_job *job, size_t output)
     }
 }
 
+/* The longest sums of products. */
+enum { MOST_PRODUCTS = LANE_ROWS / 2 };
+
 /* The offsets of the elements of one output; the last reduced axis varies fastest. */
 static void find_rows(lane_job *job)
 {
     const pc_array *a = job->array;
     size_t rows = 1;
-    job->row[0] = job->mask_row[0] = job->other_row[0] = 0;
+    job->other_row = job->products ? job->row + MOST_PRODUCTS : NULL;
+    job->row[0] = job->mask_row[0] = 0;
+    if (job->products)
+        job->other_row[0] = 0;
     for (int k = a->kept; k < a->kept + a->reduced; k++) {
         const pc_axis *axis = &a->axis[k];
         for (size_t r = rows; r-- > 0;) /* expand in place, from the end */
@@ -54,7 +60,8 @@ static void find_rows(lane_job *job)
                 const size_t to = r * axis->length + i;
                 job->row[to] = job->row[r] + (ptrdiff_t)i * axis->stride;
                 job->mask_row[to] = job->mask_row[r] + (ptrdiff_t)i * axis->mask_stride;
-                job->other_row[to] = job->other_row[r] + (ptrdiff_t)i * axis->other_stride;
+                if (job->products)
+                    job->other_row[to] = job->other_row[r] + (ptrdiff_t)i * axis->other_stride;
             }
         rows *= axis->length;
     }
@@ -174,7 +181,7 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
     job->products = NULL;
     if (array->other.data) {
         if ((int)spec->statistic != PC_DOT || array->other.type != array->type ||
-            array->other.components != 1 || length > LANE_ROWS / 2)
+            array->other.components != 1 || length > MOST_PRODUCTS)
             return 0;
         job->products = job->kernels->lane_products[array->type];
         if (!job->products)

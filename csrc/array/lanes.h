@@ -14,13 +14,13 @@ typedef struct {
     int contiguous; /* the elements of one output */
     lane_rows from;
     ptrdiff_t row[LANE_ROWS], mask_row[LANE_ROWS]; /* offsets of the elements of an output */
-    size_t index[PC_MAX_AXES];                     /* of the next output, along the kept axes */
-    ptrdiff_t data, mask, out, other;              /* its offsets */
+    ptrdiff_t *other_row; /* of two arrays: the second half of row[], as the sums are shorter */
+    size_t index[PC_MAX_AXES];        /* of the next output, along the kept axes */
+    ptrdiff_t data, mask, out, other; /* its offsets */
 
     /* Of two arrays the sums of products: what is said of the first above, for the second. */
     void (*products)(const lane_rows *, const lane_rows *, lane_sums *);
     int other_contiguous;
-    ptrdiff_t other_row[LANE_ROWS];
 } lane_job;
 
 /* Set up a reduction of `outputs` outputs from `first` on; 0 if it is not suited to lanes. */

@@ -8,6 +8,13 @@
 
 #include <string.h>
 
+/* Keeps what a function has on the stack from the frame of its caller, which calls others too. */
+#ifdef _MSC_VER
+#define NOT_INLINED __declspec(noinline)
+#else
+#define NOT_INLINED __attribute__((noinline))
+#endif
+
 /* Add a column of n elements made by gather_columns, at most 2 * BUFFER reals. */
 static void add_copied(pc_accumulator *acc, const pc_array *a, char *x, size_t n, const char *mask,
                        ptrdiff_t mask_stride)
@@ -226,37 +233,41 @@ static pc_status reduce_tiles(const pc_array *a, size_t first, size_t last,
     return status;
 }
 
-/* The same in lanes; only outputs that fail their rounding test are summed exactly. */
-static pc_status reduce_lanes(lane_job *job, size_t first, size_t last, const pc_output_spec *spec,
-                              char *out, pc_tile_sum *sums)
+/* The same in lanes; only outputs that fail their rounding test are summed exactly. Returns 0 if
+ * not suited to lanes. */
+static NOT_INLINED int reduce_lanes(const pc_array *a, size_t first, size_t last,
+                                    const pc_output_spec *spec, char *out, pc_tile_sum *sums,
+                                    pc_status *result)
 {
     pc_status status = PC_OK;
     uint64_t certain[LANE_COLUMNS];
+    lane_job job;
     int all;
+    if (!lanes_start(&job, a, spec, first, last - first))
+        return 0;
     for (size_t count; first < last && status != PC_TOO_LARGE; first += count) {
-        count = lanes_next(job, last - first, out, certain, &all, sums);
+        count = lanes_next(&job, last - first, out, certain, &all, sums);
         for (size_t k = 0, next; !all && k < count && status != PC_TOO_LARGE; k = next) {
             next = k + 1;
             if (certain[k])
                 continue;
             for (count_rounding_test_failure(); next < count && !certain[next]; next++)
                 count_rounding_test_failure();
-            pc_status some = reduce_tiles(job->array, first + k, first + next, spec, 0, out, sums);
+            pc_status some = reduce_tiles(a, first + k, first + next, spec, 0, out, sums);
             status = some == PC_OK ? status : some;
         }
     }
-    return status;
+    *result = status;
+    return 1;
 }
 
 pc_status pc_reduce(const pc_array *a, size_t first, size_t last, const pc_output_spec *spec,
                     char *out, pc_tile_sum *sums)
 {
-    lane_job job;
+    pc_status status;
     fpenv callers = fpenv_enter();
-    const pc_status status =
-        lanes_start(&job, a, spec, first, last - first)
-            ? reduce_lanes(&job, first, last, spec, out, sums)
-            : reduce_tiles(a, first, last, spec, pc_array_boundable(a), out, sums);
+    if (!reduce_lanes(a, first, last, spec, out, sums, &status))
+        status = reduce_tiles(a, first, last, spec, pc_array_boundable(a), out, sums);
     fpenv_leave(callers);
     return status;
 }

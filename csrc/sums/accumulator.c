@@ -184,7 +184,9 @@ void accumulator_add_product(pc_accumulator *acc, pc_moment moment, double x, do
     int exponent[2];
     const double rounded = x * y;
     memcpy(&bits, &rounded, sizeof bits);
-    if (!take_apart(x, &fraction[0], &exponent[0]) | !take_apart(y, &fraction[1], &exponent[1])) {
+    const int x_is_finite = take_apart(x, &fraction[0], &exponent[0]),
+              y_is_finite = take_apart(y, &fraction[1], &exponent[1]);
+    if (!x_is_finite || !y_is_finite) {
         const uint32_t nonfinite = rounded != rounded ? PC_NAN
                                    : bits >> 63       ? PC_MINUS_INF
                                                       : PC_PLUS_INF;

@@ -65,8 +65,8 @@ static void arrays(const uint8_t *bytes, size_t size)
                   .kept = 1,
                   .reduced = 1,
                   .repeat = 1,
-                  .axis = {{outputs, (ptrdiff_t)item, 1, 8},
-                           {depth, (ptrdiff_t)(item * outputs), (ptrdiff_t)outputs, 0}}};
+                  .axis = {{outputs, (ptrdiff_t)item, 1, 8, 0},
+                           {depth, (ptrdiff_t)(item * outputs), (ptrdiff_t)outputs, 0, 0}}};
     if (bytes[2] & 2) {
         a.axis[0].stride = (ptrdiff_t)(item * depth);
         a.axis[0].mask_stride = (ptrdiff_t)depth;

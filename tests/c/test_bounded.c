@@ -268,7 +268,7 @@ static void test_strides(long count)
                       .data = x,
                       .reduced = 1,
                       .repeat = 1,
-                      .axis = {{n, (ptrdiff_t)stride, 0, 0}}};
+                      .axis = {{n, (ptrdiff_t)stride, 0, 0, 0}}};
         if (below(2) && n) {
             a.data = x + (n - 1) * stride;
             a.axis[0].stride = -a.axis[0].stride;
@@ -291,8 +291,8 @@ static pc_array matrix_of(pc_type type, const char *x, size_t rows, size_t colum
                   .kept = 1,
                   .reduced = 1,
                   .repeat = 1,
-                  .axis = {{columns, (ptrdiff_t)sizes[type], 0, 0},
-                           {rows, (ptrdiff_t)(width * sizes[type]), 0, 0}}};
+                  .axis = {{columns, (ptrdiff_t)sizes[type], 0, 0, 0},
+                           {rows, (ptrdiff_t)(width * sizes[type]), 0, 0, 0}}};
     return a;
 }
 

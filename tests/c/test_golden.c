@@ -85,8 +85,8 @@ static void check_lanes(pc_type type, const char *numbers, size_t count, int has
                           .kept = 1,
                           .reduced = 1,
                           .repeat = 1,
-                          .axis = {{POSITIONS, (ptrdiff_t)(across * size), (ptrdiff_t)across, 8},
-                                   {rows, (ptrdiff_t)(along * size), (ptrdiff_t)along, 0}}};
+                          .axis = {{POSITIONS, (ptrdiff_t)(across * size), (ptrdiff_t)across, 8, 0},
+                                   {rows, (ptrdiff_t)(along * size), (ptrdiff_t)along, 0, 0}}};
             for (int k = 0; k < SPECS; k++) {
                 double value[POSITIONS];
                 (void)pc_reduce(&a, 0, POSITIONS, &specs[k], (char *)value, sums);

@@ -129,9 +129,10 @@ static pc_tile_sum sums[PC_TILE];
 static void compare(pc_array a)
 {
     const size_t outputs = pc_array_outputs(&a);
+    const int first = a.other.data ? PC_DOT : 0, last = a.other.data ? PC_DOT : RESULTS - 1;
     pc_array_arrange(&a);
     for (int t = 0; t < 5; t++)
-        for (int result = 0; result < RESULTS; result++) {
+        for (int result = first; result <= last; result++) {
             pc_output_spec spec = spec_of((pc_statistic)result, result_types[t]);
             const size_t size = sizes[spec.type];
             if (t >= 3 && (a.type >= PC_FLOAT16 || (result != PC_SUM && result != PC_SUMSQ)))
@@ -237,12 +238,59 @@ static void test_random(pc_type type, size_t outputs, size_t depth)
     compare(a);
 }
 
+/* The sums of products of two arrays, each in either order, with a gap or none. */
+static void test_products(pc_type type, size_t outputs, size_t depth)
+{
+    const ptrdiff_t size = (ptrdiff_t)sizes[type];
+    const int kind = (int)below(KINDS), scale = random_scale() / 2;
+    const size_t gap = 1 + (size_t)below(2), numbers = gap * outputs * depth;
+    char *x = cells_at[1].data + CELLS * 8 - numbers * (size_t)size, *y = cells_at[0].data;
+    pc_array a = {.type = type, .components = 1, .repeat = 1, .data = x, .kept = 1, .reduced = 1};
+    ptrdiff_t step[3][2]; /* of x, y, and the mask: to the next output, and the next element */
+    double row[LANE_ROWS];
+    a.other = (pc_other){type, 1, below(4) == 0, y, 0};
+    a.swapped = below(4) == 0;
+    a.mask = below(3) == 0 ? mask_at[0].data : NULL;
+    for (int k = 0; k < 3; k++) {
+        const int by_columns = (int)below(2);
+        const size_t apart = k < 2 ? gap * (size_t)size : 1;
+        step[k][0] = (ptrdiff_t)(apart * (by_columns ? 1 : depth));
+        step[k][1] = (ptrdiff_t)(apart * (by_columns ? outputs : 1));
+    }
+    a.axis[0] = (pc_axis){outputs, step[0][0], step[2][0], 8, step[1][0]};
+    a.axis[1] = (pc_axis){depth, step[0][1], step[2][1], 0, step[1][1]};
+    for (size_t k = 0; k < numbers; k++)
+        for (int other = 0; other < 2; other++) {
+            char number[8];
+            row[k % LANE_ROWS] = number_of_kind(below(40) ? kind : 0, scale, k % LANE_ROWS, row);
+            put_number(number, type, row[k % LANE_ROWS]);
+            for (ptrdiff_t b = 0; b < size; b++)
+                (other ? y : x)[(ptrdiff_t)k * size + b] =
+                    number[(other ? a.other.swapped : a.swapped) ? size - 1 - b : b];
+        }
+    for (size_t k = 0; k < outputs * depth; k++)
+        mask_at[0].data[k] = below(4) != 0;
+    if (depth % 2 == 0 && depth > 2 && below(2)) { /* two reduced axes that do not run on as one */
+        a.reduced = 2;
+        a.axis[2] = a.axis[1];
+        a.axis[1].length = 2;
+        a.axis[1].stride *= (ptrdiff_t)depth / 2;
+        a.axis[1].other_stride *= (ptrdiff_t)depth / 2;
+        a.axis[1].mask_stride *= (ptrdiff_t)depth / 2;
+        a.axis[2].length = depth / 2 - 1;
+    }
+    compare(a);
+}
+
 /* Every length up to 70, and those where another way begins. */
 static void test_depths(void)
 {
     for (size_t depth = 0; depth <= LANE_ROWS; depth += depth == 70 ? 50 : depth == 132 ? 118 : 1)
         for (pc_type type = PC_INT64; type <= PC_FLOAT64; type += 2)
             test_random(type, 2 + (size_t)below(18), depth);
+    for (size_t depth = 1; depth <= LANE_ROWS / 2 + 2; depth++) /* too long from 129 on */
+        for (pc_type type = PC_FLOAT16; type <= PC_FLOAT64; type++)
+            test_products(type, 2 + (size_t)below(30), depth);
 }
 
 /* What a mask or skip_nan leaves out counts as 0: the same sums of lanes to the last bit as with 0
@@ -384,6 +432,7 @@ int main(int argc, char **argv)
                     continue;
                 for (int again = type == PC_FLOAT64 ? 3 : 1; again; again--)
                     test_random(type, 2 + below(below(8) ? 20 : POSITIONS - 2), random_depth());
+                test_products(type, 2 + below(below(8) ? 20 : POSITIONS / 2 - 2), random_depth());
             }
         test_counts();
         printf("%s ", pc_simd());

@@ -67,7 +67,7 @@ static void test_row(void)
     m.array.reduced = 1;
     m.array.repeat = 1;
     m.array.data = memory.data;
-    m.array.axis[0] = (pc_axis){n, 8, 0, 8};
+    m.array.axis[0] = (pc_axis){n, 8, 0, 8, 0};
     m.spec.statistic = (pc_statistic)(PC_SUM + below(4));
     m.spec.type = PC_FLOAT64;
     m.spec.components = 1;

@@ -461,14 +461,14 @@ static void test_columns(int depth)
             for (size_t k = 0; k < columns; k++)
                 matrix[r * COLUMNS + k] = number((int)r, cases[c].low, cases[c].high) *
                                           ldexp(1.0, r < LOOKED ? 0 : cases[c].later);
-        pc_array a = {
-            .type = PC_FLOAT64,
-            .components = 1,
-            .data = (const char *)matrix,
-            .kept = 1,
-            .reduced = 1,
-            .repeat = 1,
-            .axis = {{columns, sizeof(double), 0, 0}, {rows, COLUMNS * sizeof(double), 0, 0}}};
+        pc_array a = {.type = PC_FLOAT64,
+                      .components = 1,
+                      .data = (const char *)matrix,
+                      .kept = 1,
+                      .reduced = 1,
+                      .repeat = 1,
+                      .axis = {{columns, sizeof(double), 0, 0, 0},
+                               {rows, COLUMNS * sizeof(double), 0, 0, 0}}};
         for (size_t k = 0; k < columns; k++)
             pc_accumulator_clear(&sums[k].total, needed);
         memset(&passed, 0, sizeof passed);
@@ -533,14 +533,14 @@ static void test_bounded_columns(void)
         const pc_output_spec spec = spec_of((pc_statistic)result, PC_FLOAT64);
         const int both = result >= PC_SUM;
         double out[COLUMNS];
-        pc_array a = {
-            .type = PC_FLOAT64,
-            .components = 1,
-            .data = (const char *)matrix,
-            .kept = 1,
-            .reduced = 1,
-            .repeat = 1,
-            .axis = {{COLUMNS, sizeof(double), 0, sizeof(double)}, {ROWS, sizeof matrix[0], 0, 0}}};
+        pc_array a = {.type = PC_FLOAT64,
+                      .components = 1,
+                      .data = (const char *)matrix,
+                      .kept = 1,
+                      .reduced = 1,
+                      .repeat = 1,
+                      .axis = {{COLUMNS, sizeof(double), 0, sizeof(double), 0},
+                               {ROWS, sizeof matrix[0], 0, 0, 0}}};
         memset(&passed, 0, sizeof passed);
         CHECK(pc_reduce(&a, 0, COLUMNS, &spec, (char *)out, sums) == PC_OK);
         CHECK(passed_exactly() == 0 && passed.bounded[!both] == 0);
@@ -622,8 +622,8 @@ static void test_skipping_columns(void)
                           .kept = 1,
                           .reduced = 1,
                           .repeat = 1,
-                          .axis = {{COLUMNS, sizeof(double), 0, sizeof(double)},
-                                   {ROWS, sizeof matrix[0], 0, 0}}};
+                          .axis = {{COLUMNS, sizeof(double), 0, sizeof(double), 0},
+                                   {ROWS, sizeof matrix[0], 0, 0, 0}}};
             for (int r = 0; r < ROWS; r++)
                 for (int k = 0; k < COLUMNS; k++)
                     matrix[r][k] =
