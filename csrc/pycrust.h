@@ -156,10 +156,10 @@ typedef struct {
  * written. */
 pc_status pc_accumulator_round(const pc_accumulator *acc, const pc_output_spec *spec, char *out);
 
-/* Write the covariance of x and y, divided by `freedom` (> 0) in the place of count - ddof: from the
- * sums of their products, for PC_DOT, and of each, for PC_VAR, of which `products` is one if x and y
- * are the same. All three exact or all bounded; of as many real numbers, more than 0. PC_OK or
- * PC_INCONCLUSIVE. NaN if one is not finite. */
+/* Write the covariance of x and y, divided by `freedom` (> 0) in the place of count - ddof: from
+ * the sums of their products, for PC_DOT, and of each, for PC_VAR, of which `products` is one if x
+ * and y are the same. All three exact or all bounded; of as many real numbers, more than 0. PC_OK
+ * or PC_INCONCLUSIVE. NaN if one is not finite. */
 pc_status pc_round_covariance(const pc_accumulator *products, const pc_accumulator *x,
                               const pc_accumulator *y, uint64_t freedom, pc_type type, char *out);
 

@@ -17,8 +17,8 @@ static void add_multiple(uint64_t *sum, size_t count, int unit, limbs_view v, ui
                          int take)
 {
     for (size_t k = 0; k < v.count; k++)
-        add_or_take(sum, count, (size_t)(v.exponent - unit) + 64 * k,
-                    u128_mul64(v.word[k], factor), take);
+        add_or_take(sum, count, (size_t)(v.exponent - unit) + 64 * k, u128_mul64(v.word[k], factor),
+                    take);
 }
 
 /* sum -= v w */
