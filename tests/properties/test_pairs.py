@@ -162,9 +162,22 @@ def test_covariances_of_many_variables(level, workers, ddof):
     many[7] = 0.1
     many[8] = rng.integers(0, 3, 300)
     for dtype in np.float64, np.float32, np.float16:
-        assert_same(pycrust.cov(many, ddof=ddof, dtype=dtype, workers=workers), reference.cov(many, ddof=ddof, dtype=dtype))
+        assert_same(
+            pycrust.cov(many, ddof=ddof, dtype=dtype, workers=workers), reference.cov(many, ddof=ddof, dtype=dtype)
+        )
     many[2, 5], many[1, 7] = np.inf, np.nan
     assert_same(pycrust.cov(many, ddof=ddof), reference.cov(many, ddof=ddof))
+
+
+@pytest.mark.parametrize(("odd", "tiny", "nearest"), [(1, 2.0**-70, 2), (3, -(2.0**-70), 2), (1, 0, 0), (3, 0, 4)])
+def test_a_covariance_beside_a_tie(level, odd, tiny, nearest):
+    """Sums of which an error bound alone says that they may lie on either side."""
+    x, y = np.zeros(300), np.zeros(300)
+    x[:3] = 1, -1, 2.0**-35
+    x[3] = -x[2]
+    y[:3] = 2.0**52, -(2.0**52) - odd, tiny * 2.0**35
+    for sign in 1, -1:
+        assert pycrust.cov(x, sign * y, ddof=299)[0, 1] == sign * (2.0**53 + nearest)
 
 
 def quiet(function, *args, **kwargs):
