@@ -148,7 +148,7 @@ typedef struct {
     unsigned ddof_bits;
 } pc_output_spec;
 
-/* ---- results (sums/round.c) -------------------------------------------------- */
+/* ---- results (sums/statistic.c, sums/round.c) -------------------------------- */
 
 /* Write the number nearest to the exact result, ties to even; NaN takes precedence over Inf.
  * PC_EMPTY if there were too few numbers: the result is NaN or Inf. PC_TOO_LARGE if an integer

@@ -75,7 +75,7 @@ struct pc_watch {
     /* A hold that lasts: seconds from which on it is told, and ends the process; 0: never. */
     double dump_over, abort_over, next_dump;
     int dump_signals; /* sent for the next */
-    pc_stall lasting;
+    pc_stall scratch; /* for what the watcher logs */
     /* The log: written to the sink if there is one, else kept in memory. */
     int sink, kept;
     struct stat sink_stat;
@@ -84,6 +84,7 @@ struct pc_watch {
     size_t record_length;
     char *log;
     size_t log_length, log_size;
+    int ended; /* for good, not for a fork */
     /* The wait: written by the beat, read by the watcher. */
     _Atomic uint64_t wait; /* its number; 0: none */
     _Atomic double begin;
@@ -91,6 +92,9 @@ struct pc_watch {
     /* Of the holder, and of the one before it that ignored the request for longest in this wait:
      * written by the watcher, read by the beat. */
     _Atomic unsigned long ident, ident_of_longest;
+    /* And of those whose holds were logged in this wait, before their names were known. */
+    _Atomic unsigned long unnamed[PC_NAMES - 2];
+    _Atomic int unnamed_count;
     /* The beat's own. */
     uint64_t waits;
     double end;
@@ -309,6 +313,18 @@ static void (*_Atomic dump)(int);
 static volatile sig_atomic_t dump_slot, dump_out;
 static struct stat dump_pipe;
 static _Atomic int dump_lost; /* the program closed the pipe: its number may be another file's */
+static pc_gil dump_gil;
+static _Atomic unsigned long dump_switches; /* of the spell in which the signal was sent */
+
+/* Has the calling thread the GIL still, as when it was signalled? Else it would name an innocent
+ * line: that on which it is by now. */
+static int still_has_it(void)
+{
+    const char *holder = __atomic_load_n(dump_gil.holder, __ATOMIC_ACQUIRE);
+    return pc_is_locked(&dump_gil) &&
+           __atomic_load_n(dump_gil.switches, __ATOMIC_ACQUIRE) == dump_switches &&
+           (int)member(holder, dump_gil.tid_in_state) == pc_gettid();
+}
 
 /* It may run after the watch has ended: a program that took the signal gives it back to us. */
 static void write_own_traceback(int signum)
@@ -317,10 +333,13 @@ static void write_own_traceback(int signum)
     int error = errno;
     void (*function)(int) = dump;
     if (function != NULL) {
-        if (is_file(dump_out, &dump_pipe)) {
-            function(dump_slot);
-        } else {
+        if (!is_file(dump_out, &dump_pipe)) {
             dump_lost = 1;
+        } else if (still_has_it()) {
+            function(dump_slot);
+        } else { /* an answer all the same */
+            ssize_t written = write(dump_out, "\n", 1);
+            (void)written;
         }
     }
     errno = error;
@@ -341,6 +360,7 @@ void pc_watch_signal(pc_watch *watch, int signum, int slot)
     dump_out = watch->out;
     dump_pipe = watch->pipe;
     dump_lost = 0;
+    dump_gil = watch->gil;
     dump = faulthandlers.sa_handler;
     if (sigaction(signum, &ours, &watch->before) == 0) {
         watch->signum = signum;
@@ -390,6 +410,7 @@ static void drain(pc_watch *watch)
 }
 
 static void dump_holder(pc_watch *watch, double now);
+static void keep(pc_watch *watch, const char *what, const pc_stall *stall);
 
 static void signal_holder(pc_watch *watch, double now)
 {
@@ -406,7 +427,7 @@ static void signal_holder(pc_watch *watch, double now)
     }
     watch->unanswered = spell->tid;
     watch->wait_signalled = watch->watched;
-    watch->switches_signalled = spell->switches;
+    watch->switches_signalled = dump_switches = spell->switches;
     syscall(SYS_tgkill, getpid(), spell->tid, watch->signum);
     spell->signals++;
     /* Often at first, rarely in a long spell. */
@@ -418,12 +439,46 @@ static void signal_holder(pc_watch *watch, double now)
  * ------------------------------------------------------------------------------------------------
  */
 
+/* Did a holder keep the GIL for so long, though asked, that it counts by itself? */
+static int is_hold(const pc_watch *watch, const pc_spell *spell)
+{
+    double missing = fmax(spell->last - spell->first - spell->cpu - spell->asleep, 0.0);
+    return spell->ident != 0 && spell->ignored >= watch->over / 4.0 &&
+           spell->last - spell->since - missing >= watch->over;
+}
+
+/* One of several holds within a wait: to the log, its thread's name follows. */
+static void keep_also(pc_watch *watch, const pc_spell *spell)
+{
+    pc_stall *stall = &watch->scratch;
+    int count = watch->unnamed_count, k = 0;
+    stall->switches = 1;
+    stall->begin = spell->since;
+    stall->end = spell->last;
+    stall->late = 0.0;
+    stall->spell = *spell;
+    keep(watch, "also", stall);
+    while (k < count && watch->unnamed[k] != spell->ident) {
+        k++;
+    }
+    if (k == count && count < PC_NAMES - 2) {
+        watch->unnamed[k] = spell->ident;
+        watch->unnamed_count = count + 1;
+    }
+}
+
+/* The one that ignored the request for longest is told with the wait, any other now. */
 static void end_spell(pc_watch *watch)
 {
-    if (watch->spell.ident != 0 &&
-        (watch->longest.ident == 0 || watch->spell.ignored > watch->longest.ignored)) {
-        watch->longest = watch->spell;
-        watch->ident_of_longest = watch->longest.ident;
+    const pc_spell *spell = &watch->spell;
+    int longer = watch->longest.ident == 0 || spell->ignored > watch->longest.ignored;
+    const pc_spell *other = longer ? &watch->longest : spell;
+    if (is_hold(watch, other)) {
+        keep_also(watch, other);
+    }
+    if (spell->ident != 0 && longer) {
+        watch->longest = *spell;
+        watch->ident_of_longest = spell->ident;
     }
 }
 
@@ -549,6 +604,7 @@ static void *watcher(void *argument)
             watch->watched = wait;
             watch->ident_of_longest = watch->spell.ident = watch->longest.ident = 0;
             watch->late = 0.0;
+            watch->unnamed_count = 0;
             char text[128];
             int told = read_again(watch, &watch->delay_file, watch->beat_tid, "schedstat", text,
                                   sizeof text);
@@ -599,9 +655,12 @@ double pc_watch_got(pc_watch *watch)
     return watch->end - watch->begin;
 }
 
-unsigned long pc_watch_holder(pc_watch *watch, int longest)
+unsigned long pc_watch_holder(pc_watch *watch, int which)
 {
-    return longest ? watch->ident_of_longest : watch->ident;
+    if (which < 2) {
+        return which == 0 ? watch->ident : watch->ident_of_longest;
+    }
+    return which - 2 < watch->unnamed_count ? watch->unnamed[which - 2] : 0;
 }
 
 void pc_watch_judge(pc_watch *watch, pc_stall *stall)
@@ -695,7 +754,7 @@ static void put_string(pc_watch *watch, const char *text, int length)
 /* As a line of its own; with the lock. */
 static void log_record(pc_watch *watch)
 {
-    put(watch, "]}\n");
+    put(watch, "], \"pid\": %d}\n", getpid());
     size_t length = watch->record_length, need = watch->log_length + length;
     const char *record = watch->record;
     watch->record_length = 0;
@@ -721,6 +780,7 @@ static void log_record(pc_watch *watch)
     }
     memcpy(watch->log + watch->log_length, record, length);
     watch->log_length = need;
+    pthread_cond_broadcast(&watch->changed);
 }
 
 /* The name of the thread as the system has it, if it is not just that of the process. */
@@ -744,7 +804,7 @@ static const char *name_by_system(const pc_spell *spell, char *text, size_t size
 /* As threading has it, or else the system. */
 static const char *name_of(const pc_stall *stall, char *text, size_t size)
 {
-    for (int k = 0; k < 2; k++) {
+    for (int k = 0; k < PC_NAMES; k++) {
         if (stall->names[k].ident == stall->spell.ident && stall->names[k].thread[0] != '\0') {
             return stall->names[k].thread;
         }
@@ -765,12 +825,13 @@ static void keep(pc_watch *watch, const char *what, const pc_stall *stall)
         put_seconds(watch, stall->late);
         put_seconds(watch, stall->delay);
         if (spell->ident != 0) {
+            put_seconds(watch, spell->since - stall->begin);
             put_seconds(watch, spell->first - spell->since);
             put_seconds(watch, spell->last - spell->first);
             put_seconds(watch, spell->cpu);
             put_seconds(watch, spell->asleep);
             put_seconds(watch, spell->ignored);
-            put(watch, ", %d, %d", spell->looks, spell->collecting);
+            put(watch, ", %d, %d, %lu", spell->looks, spell->collecting, spell->ident);
             const char *name = name_of(stall, text, sizeof text);
             put_string(watch, name, (int)strlen(name));
             put_string(watch, spell->text, spell->length);
@@ -779,6 +840,8 @@ static void keep(pc_watch *watch, const char *what, const pc_stall *stall)
                 put(watch, ", %d", stall->line);
                 put_string(watch, stall->function, (int)strlen(stall->function));
                 put(watch, ", %d, %d", stall->end_line, stall->end_column);
+                put_string(watch, stall->task, (int)strlen(stall->task));
+                put_string(watch, stall->callee, (int)strlen(stall->callee));
             }
         }
         log_record(watch);
@@ -788,6 +851,17 @@ static void keep(pc_watch *watch, const char *what, const pc_stall *stall)
 void pc_watch_keep(pc_watch *watch, const pc_stall *stall)
 {
     pthread_mutex_lock(&watch->lock);
+    if (watch->unnamed_count > 0) {
+        put(watch, "{\"names\": [0, \"\"");
+        for (int k = 0; k < PC_NAMES; k++) {
+            const char *name = stall->names[k].thread;
+            if (stall->names[k].ident != 0 && name[0] != '\0') {
+                put(watch, ", %lu", stall->names[k].ident);
+                put_string(watch, name, (int)strlen(name));
+            }
+        }
+        log_record(watch);
+    }
     keep(watch, "stall", stall);
     pthread_mutex_unlock(&watch->lock);
 }
@@ -835,7 +909,7 @@ static void dump_holder(pc_watch *watch, double now)
         return;
     }
     /* To the log first: whoever reads stderr may end the process. */
-    pc_stall *stall = &watch->lasting;
+    pc_stall *stall = &watch->scratch;
     stall->switches = switches_now(watch) - watch->switches + 1;
     stall->begin = watch->begin;
     stall->end = now;
@@ -880,29 +954,68 @@ void pc_watch_note(pc_watch *watch, const char *what, int reset)
     pthread_mutex_unlock(&watch->lock);
 }
 
+void pc_watch_fork(pc_watch *watch, double begin, double seconds, const char *thread,
+                   const char *stack)
+{
+    pthread_mutex_lock(&watch->lock);
+    if (seconds >= watch->over && watch->kept < PC_MOST_STALLS) {
+        watch->kept++;
+        put(watch, "{\"fork\": [1");
+        put_seconds(watch, begin);
+        put_seconds(watch, seconds);
+        put_string(watch, thread, (int)strlen(thread));
+        put_string(watch, stack, (int)strnlen(stack, PC_TEXT));
+        log_record(watch);
+    }
+    pthread_mutex_unlock(&watch->lock);
+}
+
 void pc_watch_sink(pc_watch *watch, int file, const char *path)
 {
+    if (file < 0) {
+        file = moved_far(open(path, O_WRONLY | O_APPEND | O_CLOEXEC), 2);
+    }
     watch->sink = file;
     fstat(file, &watch->sink_stat);
     fcntl(file, F_SETFD, FD_CLOEXEC);
     snprintf(watch->sink_path, sizeof watch->sink_path, "%s", path);
 }
 
-size_t pc_watch_log(pc_watch *watch, char *log, size_t size)
+size_t pc_watch_log(pc_watch *watch, size_t start, char *log, size_t size)
 {
     pthread_mutex_lock(&watch->lock);
-    size_t length = watch->log_length < size ? watch->log_length : size;
-    if (length > 0) {
-        memcpy(log, watch->log, length);
+    size_t length = watch->log_length > start ? watch->log_length - start : 0;
+    if (size > 0 && length > 0) {
+        memcpy(log, watch->log + start, length < size ? length : size);
     }
-    length = watch->log_length;
     pthread_mutex_unlock(&watch->lock);
     return length;
+}
+
+int pc_watch_await(pc_watch *watch, size_t start)
+{
+    pthread_mutex_lock(&watch->lock);
+    while (watch->log_length <= start && !watch->ended) {
+        pthread_cond_wait(&watch->changed, &watch->lock);
+    }
+    int more = watch->log_length > start;
+    pthread_mutex_unlock(&watch->lock);
+    return more;
 }
 
 /* ---- begin and end
  * ------------------------------------------------------------------------------------------------
  */
+
+static void make_lock(pc_watch *watch)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&watch->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&watch->lock, NULL);
+}
 
 pc_watch *pc_watch_new(const pc_gil *gil, double over)
 {
@@ -910,12 +1023,7 @@ pc_watch *pc_watch_new(const pc_gil *gil, double over)
     if (watch == NULL) {
         return NULL;
     }
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&watch->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
-    pthread_mutex_init(&watch->lock, NULL);
+    make_lock(watch);
     watch->gil = *gil;
     watch->in = watch->out = watch->sink = -1;
     watch->over = over;
@@ -1032,6 +1140,7 @@ int pc_watch_start(pc_watch *watch, void *(*beat)(void *), void *argument)
     if (current == NULL) {
         watch->beats = beat;
         watch->argument = argument;
+        watch->ended = 0;
         error = pauses > 0 ? 0 : start(watch);
         current = error == 0 ? watch : NULL;
     }
@@ -1045,6 +1154,10 @@ void pc_watch_stop(pc_watch *watch)
     if (current == watch) {
         stop(watch);
         current = NULL;
+        pthread_mutex_lock(&watch->lock);
+        watch->ended = 1;
+        pthread_cond_broadcast(&watch->changed);
+        pthread_mutex_unlock(&watch->lock);
     }
     pthread_mutex_unlock(&forks);
 }
@@ -1073,8 +1186,9 @@ void pc_watch_forget(void)
     /* Another thread of the parent may have had the locks. */
     pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
     forks = fresh;
-    if (current != NULL) {
-        current->lock = fresh;
+    if (current != NULL) { /* and may have waited for the log */
+        make_lock(current);
+        current->ended = 1;
     }
     current = NULL;
     pauses = 0;
@@ -1230,6 +1344,39 @@ void pc_forward_end(void)
     witness = 0;
 }
 
+/* ---- a crash
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+static const int fatal[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+enum { FATAL = sizeof fatal / sizeof fatal[0] };
+static struct sigaction before_fatal[FATAL];
+static const char *_Atomic last_words;
+
+static void say_last_words(int signum)
+{
+    const char *text = last_words;
+    if (text != NULL) {
+        ssize_t written = write(2, text, strlen(text));
+        (void)written;
+    }
+    for (int k = 0; k < FATAL; k++) { /* then as it would have died without */
+        sigaction(fatal[k], &before_fatal[k], NULL);
+    }
+    raise(signum);
+}
+
+void pc_last_words(const char *text)
+{
+    struct sigaction action = {.sa_handler = say_last_words, .sa_flags = SA_ONSTACK | SA_NODEFER};
+    int was = last_words != NULL;
+    last_words = text;
+    for (int k = 0; k < FATAL && was != (text != NULL); k++) {
+        sigaction(fatal[k], text != NULL ? &action : &before_fatal[k],
+                  text != NULL ? &before_fatal[k] : NULL);
+    }
+}
+
 #else /* not Linux: pc_gil_find says so, and nothing below is ever called */
 
 pc_watch *pc_watch_new(const pc_gil *gil, double over)
@@ -1259,18 +1406,22 @@ ABSENT(void, pc_watch_forget, (void), )
 ABSENT(int, pc_watch_nap, (pc_watch * watch, double mean), 0)
 ABSENT(int, pc_watch_ask, (pc_watch * watch, int always), 0)
 ABSENT(double, pc_watch_got, (pc_watch * watch), 0.0)
-ABSENT(unsigned long, pc_watch_holder, (pc_watch * watch, int longest), 0)
+ABSENT(unsigned long, pc_watch_holder, (pc_watch * watch, int which), 0)
 ABSENT(void, pc_watch_judge, (pc_watch * watch, pc_stall *stall), )
 ABSENT(void, pc_watch_keep, (pc_watch * watch, const pc_stall *stall), )
 ABSENT(void, pc_watch_dump_over, (pc_watch * watch, double seconds, double abort_seconds), )
 ABSENT(void, pc_watch_note, (pc_watch * watch, const char *what, int reset), )
 ABSENT(void, pc_watch_sink, (pc_watch * watch, int file, const char *path), )
-ABSENT(size_t, pc_watch_log, (pc_watch * watch, char *log, size_t size), 0)
+ABSENT(size_t, pc_watch_log, (pc_watch * watch, size_t start, char *log, size_t size), 0)
+ABSENT(int, pc_watch_await, (pc_watch * watch, size_t start), 0)
+ABSENT(void, pc_watch_fork,
+       (pc_watch * watch, double begin, double seconds, const char *thread, const char *stack), )
 ABSENT(double, pc_watch_over, (pc_watch * watch), 0.0)
 ABSENT(void, pc_watch_figures, (pc_watch * watch, pc_figures *figures, int reset), )
 ABSENT(void, pc_forward_begin, (uint64_t signums), )
 ABSENT(void, pc_forward_to, (int pid), )
 ABSENT(void, pc_forward_end, (void), )
+ABSENT(void, pc_last_words, (const char *text), )
 ABSENT(int, pc_readable, (const void *bytes), 0)
 ABSENT(int, pc_gettid, (void), 0)
 ABSENT(int, pc_is_locked, (const pc_gil *gil), 0)

@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-enum { PC_TEXT = 16384, PC_RECORD = 131072, PC_MOST_STALLS = 100000 };
+enum { PC_TEXT = 16384, PC_RECORD = 131072, PC_MOST_STALLS = 100000, PC_NAMES = 18 };
 
 /* A time for which one thread had the GIL, as seen while another waited. Times in seconds. */
 typedef struct {
@@ -44,10 +44,11 @@ typedef struct {
     int unmoved;            /* whether the last holder seen had this spell, and no other since */
     pc_spell spell;         /* the longest for which a holder ignored the request */
     /* Not told by the watch, but by whoever has the GIL after the wait. */
-    pc_name names[2];         /* of the last holder, and of that spell's if it is another */
+    pc_name names[PC_NAMES];  /* of the last holder, that spell's, and others that held it */
     int line;                 /* where the last holder is, if it just made a call; 0: unknown */
     int end_line, end_column; /* where that call ends, in bytes; 0, -1: unknown */
     char file[4096], function[512];
+    char task[256], callee[256]; /* of asyncio; the function that a pool or a thread runs there */
 } pc_stall;
 
 typedef struct {
@@ -81,8 +82,8 @@ void pc_watch_give_signal(pc_watch *watch);
  * seconds, and again after twice as many each time; abort the process after so many. 0: never. */
 void pc_watch_dump_over(pc_watch *watch, double seconds, double abort_seconds);
 
-/* Write the log to this file instead of to memory; opened again by its path, of less than 64
- * bytes, if the program closes it. */
+/* Write the log to this file instead of to memory; opened (-1) and opened again, if the program
+ * closes it, by its path, of less than 64 bytes. */
 void pc_watch_sink(pc_watch *watch, int file, const char *path);
 
 /* Start both threads, unless a fork is under way: then they are started after it. Gives 0, or an
@@ -105,17 +106,23 @@ int pc_watch_nap(pc_watch *watch, double mean);
 int pc_watch_ask(pc_watch *watch, int always);
 /* It has it; gives what it waited. */
 double pc_watch_got(pc_watch *watch);
-/* Who was seen to have the GIL last, or to ignore the request for longest before, by threading's
- * ident; 0 if nobody was. */
-unsigned long pc_watch_holder(pc_watch *watch, int longest);
+/* By threading's ident: 0: who was seen to have the GIL last; 1: who ignored the request for
+ * longest before; from 2 on: who else held it in this wait. 0 if nobody was. */
+unsigned long pc_watch_holder(pc_watch *watch, int which);
 /* Without the GIL: what was seen of the last wait. */
 void pc_watch_judge(pc_watch *watch, pc_stall *stall);
 /* Without the GIL: write it to the log. The first PC_MOST_STALLS are kept. */
 void pc_watch_keep(pc_watch *watch, const pc_stall *stall);
 /* Without the GIL: write the figures to the log, under this name. */
 void pc_watch_note(pc_watch *watch, const char *what, int reset);
-/* Copy the log from memory, as far as it fits; gives its length. A line is a record in JSON. */
-size_t pc_watch_log(pc_watch *watch, char *log, size_t size);
+/* Without the GIL: a fork stopped all threads for so long. */
+void pc_watch_fork(pc_watch *watch, double begin, double seconds, const char *thread,
+                   const char *stack);
+/* Without the GIL: copy the log in memory, from there on, as far as it fits; gives the length of
+ * the rest. A line is a record in JSON. */
+size_t pc_watch_log(pc_watch *watch, size_t start, char *log, size_t size);
+/* Without the GIL: wait until there is more of it; false: the watch has ended, and there is not. */
+int pc_watch_await(pc_watch *watch, size_t start);
 
 /* The shortest wait that counts, at this moment's switch interval. */
 double pc_watch_over(pc_watch *watch);
@@ -127,6 +134,10 @@ void pc_watch_figures(pc_watch *watch, pc_figures *figures, int reset);
 void pc_forward_begin(uint64_t signums);
 void pc_forward_to(int pid);
 void pc_forward_end(void);
+
+/* Should the process die of a fault, or by abort, write this to stderr before; NULL: no longer. The
+ * text stays where it is. */
+void pc_last_words(const char *text);
 
 /* Can these bytes be read? */
 int pc_readable(const void *bytes);

@@ -30,7 +30,7 @@ from pycrust._plan cimport (
     sums_of_ints,
     warn_empty,
 )
-from pycrust._states cimport States, labels_of, placed, state_size, states_of
+from pycrust._states cimport States, in_order, labels_of, placed, state_size, states_of
 from pycrust._threads cimport count_workers
 from pycrust.csrc cimport (
     PC_EMPTY,
@@ -274,6 +274,7 @@ cdef class Accumulator:
             if axis is None:
                 axis = None if labels.ndim == array.ndim else -1
             axes = axes_of(axis, array.ndim)
+            labels = in_order(labels, axis, array.ndim)
             count = before.shape[axes[0]] if axes and axes[0] < len(before.shape) else 0
             left, _ = placed(array.shape, axes, labels, count, "a")
         else:
@@ -529,7 +530,7 @@ cdef class Accumulator:
         return total if total.add_any(other) else NotImplemented
 
     def __radd__(self, other):
-        return self + other
+        return self.__add__(other)
 
     def __iadd__(self, other):
         return self if self.add_any(other) else NotImplemented

@@ -30,6 +30,7 @@ from pycrust.csrc cimport (
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from itertools import islice
 from numbers import Number
 from operator import index
 
@@ -148,9 +149,14 @@ cdef object plain_list(a, str name, int depth, bint *wide):
     A list with none of these is returned itself. `wide` becomes true if there are integers that float64 may not hold.
     """
     cdef Py_ssize_t k
-    made = None if isinstance(a, (list, tuple)) else list(a)
-    if made is not None:
-        a = made
+    cdef bint changed = False
+    made = None
+    if not isinstance(a, (list, tuple)):
+        length = len(a)
+        a = made = list(islice(a, length + 1))
+        if len(made) != length:
+            raise TypeError(f"{name} has {length} elements by len(), but {'more' if len(made) > length else len(made)} "
+                            "when iterated over")
     if depth == 64:                             # NumPy goes no deeper
         return a
     for k, each in enumerate(a):
@@ -164,8 +170,10 @@ cdef object plain_list(a, str name, int depth, bint *wide):
             plain = each
             wide[0] |= each.dtype.kind in "iu" and each.dtype.itemsize == 8
         elif is_sequence(each):
+            made = list(a) if made is None else made        # other code may now change `a`
             plain = plain_list(each, f"{name}[{k}]", depth + 1, wide)
         elif is_array_like(each):
+            made = list(a) if made is None else made
             plain, missing = contents(each, f"{name}[{k}]")
             if missing is not None:
                 raise missing.error(name.partition("[")[0], f"{name}[{k}]")
@@ -173,10 +181,13 @@ cdef object plain_list(a, str name, int depth, bint *wide):
         else:
             continue
         if plain is not each:
-            if made is None:
-                made = list(a)
-            made[k] = plain
-    return a if made is None else made
+            made = list(a) if made is None else made
+            if k < len(made):
+                made[k] = plain
+                changed = True
+    if made is not None and len(a) != len(made):
+        raise RuntimeError(f"{name} was changed while it was read")
+    return made if changed else a
 
 
 cdef int refuse_rounding(a, str name) except -1:

@@ -3,9 +3,9 @@
 cimport numpy as cnp
 
 from pycrust._args cimport axes_of, data_of, dtype_of, is_exact, is_integer
-from pycrust._bigint cimport write_exact
+from pycrust._bigint cimport shown_int, write_exact
 from pycrust._plan cimport Statistic, checked_int, is_spread, moment_of, one_ddof, warn_empty
-from pycrust._states cimport States, labels_of, placed, state_size
+from pycrust._states cimport States, in_order, labels_of, placed, state_size
 from pycrust._threads cimport count_workers
 from pycrust.csrc cimport (
     PC_EMPTY,
@@ -20,6 +20,7 @@ from pycrust.csrc cimport (
 )
 
 import operator
+import sys
 
 import numpy as np
 
@@ -29,13 +30,16 @@ import_core()
 
 cdef object label_count_of(num_labels, labels):
     if num_labels is None:
-        return max(int(labels.max()), -1) + 1 if labels.size else 0
-    try:
-        count = operator.index(num_labels)
-    except TypeError:
-        raise TypeError(f"num_labels must be an integer, not {num_labels!r}") from None
+        count = max(int(labels.max()), -1) + 1 if labels.size else 0
+    else:
+        try:
+            count = operator.index(num_labels)
+        except TypeError:
+            raise TypeError(f"num_labels must be an integer, not {num_labels!r}") from None
     if count < 0:
         raise ValueError(f"num_labels must not be negative, but is {count}")
+    if count > sys.maxsize:
+        raise MemoryError(f"there is no memory for {shown_int(count)} groups")
     return count
 
 
@@ -49,6 +53,7 @@ cdef object group(values, labels, axis, num_labels, where, dtype, workers, bint 
     array, mask = data_of(values, where, skipna, "values")
     labels = labels_of(labels)
     axes = axes_of(axis, array.ndim)
+    labels = in_order(labels, axis, array.ndim)
     made = None if statistic < 0 else dtype_of(dtype, None, array, wanted)
     count = label_count_of(num_labels, labels)
     shape, place = placed(array.shape, axes, labels, count)

@@ -2,6 +2,7 @@
 
 cimport cython
 cimport numpy as cnp
+from cpython.object cimport PyTypeObject
 from libc.stdint cimport uint64_t
 
 from pycrust._args cimport array_and_missing, axes_of, check_out, dtype_of, is_integer, mask_of, numbers_of, type_of
@@ -61,6 +62,8 @@ cdef extern from "sums/accumulator.h":
 
 import operator
 import warnings
+
+from fractions import Fraction
 
 import numpy as np
 from numpy.exceptions import AxisError
@@ -1271,6 +1274,12 @@ cdef class PairAccumulator:
             made = self.sums, self.floats
         return made
 
+    cdef PairAccumulator copy(self):
+        """One that no other thread changes, for results that need several readings."""
+        cdef PairAccumulator made = PairAccumulator()
+        made.sums, made.floats = self.state()
+        return made
+
     def __reduce__(self):
         (count, flags, sums), floats = self.state()
         return PairAccumulator, (), {"version": 1, "count": count, "special": flags, "floats": bool(floats),
@@ -1289,7 +1298,11 @@ cdef class PairAccumulator:
         if isinstance(other, PairAccumulator):
             self.merge(other)
             return True
-        return isinstance(other, int) and other == 0
+        if isinstance(other, int) and other == 0:
+            return True
+        if hasattr(type(other), "__array__") or isinstance(other, (int, float, complex, list, tuple)):
+            raise TypeError(f"+ adds PairAccumulators, not {type(other).__name__}: add numbers with update()")
+        return False
 
     def __add__(self, other):
         cdef PairAccumulator made = PairAccumulator()
@@ -1297,7 +1310,7 @@ cdef class PairAccumulator:
         return made if made.add_any(other) else NotImplemented
 
     def __radd__(self, other):
-        return self + other
+        return self.__add__(other)
 
     def __iadd__(self, other):
         return self if self.add_any(other) else NotImplemented
@@ -1360,11 +1373,12 @@ cdef class PairAccumulator:
         int or float
             The exact int as long as only integers were added, else the nearest float.
         """
-        (_, _, sums), floats = self.state()
+        cdef PairAccumulator copy = self.copy()
+        (_, _, sums), floats = copy.state()
         integer, exponent = sums[4]
         if not floats:
             return integer >> -exponent
-        special = self.special(2)
+        special = copy.special(2)
         return quotient(integer, exponent, 1, False, PC_FLOAT64) if special is None else special
 
     def mean_x(self):
@@ -1376,7 +1390,7 @@ cdef class PairAccumulator:
         float
             Correctly rounded; NaN with a RuntimeWarning if nothing was added.
         """
-        return self.mean(0)
+        return self.copy().mean(0)
 
     def mean_y(self):
         """
@@ -1387,7 +1401,7 @@ cdef class PairAccumulator:
         float
             Correctly rounded; NaN with a RuntimeWarning if nothing was added.
         """
-        return self.mean(1)
+        return self.copy().mean(1)
 
     def var_x(self, ddof=0):
         """
@@ -1403,7 +1417,7 @@ cdef class PairAccumulator:
         float
             Correctly rounded.
         """
-        return self.spread(0, 0, 2, ddof)
+        return self.copy().spread(0, 0, 2, ddof)
 
     def var_y(self, ddof=0):
         """
@@ -1419,7 +1433,7 @@ cdef class PairAccumulator:
         float
             Correctly rounded.
         """
-        return self.spread(1, 1, 3, ddof)
+        return self.copy().spread(1, 1, 3, ddof)
 
     def cov(self, ddof=1):
         """
@@ -1435,7 +1449,7 @@ cdef class PairAccumulator:
         float
             Correctly rounded; NaN or an infinity with a RuntimeWarning if there are no more than `ddof` pairs.
         """
-        return self.spread(0, 1, 4, ddof)
+        return self.copy().spread(0, 1, 4, ddof)
 
     def average(self):
         """
@@ -1451,8 +1465,9 @@ cdef class PairAccumulator:
         ZeroDivisionError
             If the sum of y is zero.
         """
-        sums = self.state()[0][2]
-        products, weights = self.special(2), self.special(1)
+        cdef PairAccumulator copy = self.copy()
+        sums = copy.state()[0][2]
+        products, weights = copy.special(2), copy.special(1)
         (integer, exponent), (divisor, of_divisor) = sums[4], sums[1]
         if weights is not None:
             return np.nan
@@ -1491,7 +1506,7 @@ cdef class PairAccumulator:
         float
             Correctly rounded, from -1 to 1; NaN with a RuntimeWarning if a variance is zero.
         """
-        return self.ratio(True, False)
+        return self.copy().ratio(True, False)
 
     def slope(self):
         """
@@ -1502,7 +1517,7 @@ cdef class PairAccumulator:
         float
             The covariance divided by the variance of x, rounded once; NaN with a RuntimeWarning if that is zero.
         """
-        return self.ratio(False, False)
+        return self.copy().ratio(False, False)
 
     def intercept(self):
         """
@@ -1513,7 +1528,7 @@ cdef class PairAccumulator:
         float
             From the exact slope, rounded once; NaN with a RuntimeWarning if the variance of x is zero.
         """
-        return self.ratio(False, True)
+        return self.copy().ratio(False, True)
 
 
 cdef tuple lowest(tuple pair):
@@ -1525,6 +1540,18 @@ cdef tuple lowest(tuple pair):
     return integer >> zeros, exponent + zeros
 
 
+cdef bint is_possible(count, flags, bint floats, sums):
+    """Whether some numbers have these sums."""
+    if count == 0 and (flags or any(integer for integer, _ in sums)):
+        return False
+    if not floats and (flags or any(exponent < 0 and integer & (1 << -exponent) - 1 for integer, exponent in sums)):
+        return False
+    exact = [Fraction(integer, 1 << -exponent) for integer, exponent in sums]
+    x, y, xx, yy, xy = exact
+    of_x, of_y, of_xy = count * xx - x * x, count * yy - y * y, count * xy - x * y
+    return of_x >= 0 and of_y >= 0 and of_xy * of_xy <= of_x * of_y
+
+
 cdef tuple sums_of_state(state):
     """What a pickle holds, checked."""
     try:
@@ -1532,8 +1559,13 @@ cdef tuple sums_of_state(state):
         fits = (state["version"] == 1 and type(count) is int and count >= 0 and type(flags) is int and 0 <= flags < 512
                 and isinstance(state["floats"], bool) and len(sums) == 5
                 and all(type(integer) is int and type(exponent) is int and -2200 <= exponent <= 0 for integer, exponent in sums))
+        fits = fits and is_possible(count, flags, state["floats"], sums)
     except (TypeError, KeyError, ValueError):
         fits = False
     if not fits:
         raise ValueError("this is not the state of a PairAccumulator that this version of pycrust can read")
     return count, flags, tuple((integer, exponent) for integer, exponent in sums)
+
+
+# Under which name it is pickled, for ever, and shown: not that of this module.
+(<PyTypeObject *>PairAccumulator).tp_name = b"pycrust.PairAccumulator"

@@ -25,6 +25,7 @@ cdef extern from "Python.h":
 cdef extern from "watch.h" nogil:
     enum:
         PC_MOST_STALLS
+        PC_NAMES
 
     ctypedef struct pc_gil:
         const char **holder
@@ -40,12 +41,14 @@ cdef extern from "watch.h" nogil:
         char thread[256]
 
     ctypedef struct pc_stall:
-        pc_name names[2]
+        pc_name names[PC_NAMES]
         int line
         int end_line
         int end_column
         char file[4096]
         char function[512]
+        char task[256]
+        char callee[256]
 
     ctypedef struct pc_watch:
         pass
@@ -69,15 +72,18 @@ cdef extern from "watch.h" nogil:
     int pc_watch_nap(pc_watch *watch, double mean)
     int pc_watch_ask(pc_watch *watch, int always)
     double pc_watch_got(pc_watch *watch)
-    unsigned long pc_watch_holder(pc_watch *watch, int longest)
+    unsigned long pc_watch_holder(pc_watch *watch, int which)
     void pc_watch_judge(pc_watch *watch, pc_stall *stall)
     void pc_watch_keep(pc_watch *watch, const pc_stall *stall)
     void pc_watch_note(pc_watch *watch, const char *what, int reset)
-    size_t pc_watch_log(pc_watch *watch, char *log, size_t size)
+    void pc_watch_fork(pc_watch *watch, double begin, double seconds, const char *thread, const char *stack)
+    size_t pc_watch_log(pc_watch *watch, size_t start, char *log, size_t size)
+    int pc_watch_await(pc_watch *watch, size_t start)
     double pc_watch_over(pc_watch *watch)
     void pc_forward_begin(uint64_t signums)
     void pc_forward_to(int pid)
     void pc_forward_end()
+    void pc_last_words(const char *text)
     int pc_readable(const void *bytes)
     int pc_gettid()
     int pc_is_locked(const pc_gil *gil)
@@ -228,7 +234,9 @@ cdef class Watch:
     sink : int, optional
         A file to write the log to, as it comes.
     path : bytes, optional
-        What opens the sink again if the program closes it.
+        What opens the sink if none is given, and again if the program closes it.
+    follow : bool, optional
+        Whether a child that is forked is watched, too, with a log in the same sink.
     """
 
     cdef pc_watch *watch
@@ -236,8 +244,10 @@ cdef class Watch:
     cdef int signum
     cdef bint has_signal
     cdef bint always
+    cdef tuple settings
+    cdef double[2] dumps
 
-    def __cinit__(self, double over, int signum, int sink=-1, bytes path=b""):
+    def __cinit__(self, double over, int signum, int sink=-1, bytes path=b"", bint follow=False):
         reason = why_not()
         if reason:
             raise RuntimeError(f"the GIL cannot be watched here: {reason}")
@@ -245,8 +255,9 @@ cdef class Watch:
         if self.watch == NULL:
             raise MemoryError
         self.signum = signum
-        if sink >= 0:
+        if path:
             pc_watch_sink(self.watch, sink, path)
+        self.settings = (over, signum, path) if follow else ()
 
     def __dealloc__(self):
         if self.watch != NULL:
@@ -314,12 +325,25 @@ cdef class Watch:
         the_watch = None
         Py_DECREF(self)
 
-    def log(self):
-        """What was seen, a line of JSON each: see probe/watch.c. Empty with a sink."""
-        cdef size_t size = pc_watch_log(self.watch, NULL, 0)
-        cdef bytearray log = bytearray(size)
-        pc_watch_log(self.watch, log, size)
+    def log(self, size_t start=0):
+        """What was seen, a line of JSON each, from this byte on: see probe/watch.c. Empty with a sink."""
+        cdef size_t size
+        cdef bytearray log
+        cdef char *bytes_
+        with nogil:
+            size = pc_watch_log(self.watch, start, NULL, 0)
+        log = bytearray(size)
+        bytes_ = log
+        with nogil:
+            pc_watch_log(self.watch, start, bytes_, size)
         return bytes(log)
+
+    def more(self, size_t start):
+        """Wait until the log is longer than so many bytes; false: the watch has ended, and it is not."""
+        cdef int more
+        with nogil:
+            more = pc_watch_await(self.watch, start)
+        return bool(more)
 
     def note(self, bytes what, bint reset=False):
         """Write how the watch went, since the start or the last reset, to the log."""
@@ -327,8 +351,28 @@ cdef class Watch:
         with nogil:
             pc_watch_note(self.watch, name, reset)
 
+    cdef note_fork(self, double begin, double seconds):
+        cdef pc_name name
+        cdef bytes stack = stack_of_caller().encode("utf-8", "surrogateescape")
+        cdef const char *text = stack
+        name.ident = PyThread_get_thread_ident()
+        name_thread(&name)
+        with nogil:
+            pc_watch_fork(self.watch, begin, seconds, name.thread, text)
+
+    cdef again(self):
+        """In a forked child: watch it, too, if that is asked for."""
+        if self.settings:
+            over, signum, path = self.settings
+            watch = Watch(over, signum, -1, path, True)
+            watch.dumps = self.dumps
+            pc_watch_dump_over(watch.watch, self.dumps[0], self.dumps[1])
+            watch.start()
+            watch.note(b"begin", True)
+
     def dump_over(self, double seconds, double abort_seconds):
         """Before `start`: tell of a hold while it lasts, from so long on, or abort the process; 0: never."""
+        self.dumps[:] = [seconds, abort_seconds]
         pc_watch_dump_over(self.watch, seconds, abort_seconds)
 
     def ask_always(self, bint always):
@@ -390,7 +434,8 @@ cdef void *beat(void *watch) noexcept with gil:
 
 cdef extern from "Python.h":
     ctypedef struct PyObject
-    ctypedef struct PyTypeObject
+    ctypedef struct PyTypeObject:
+        const char *tp_name
     ctypedef struct PyThreadState
     ctypedef struct PyInterpreterState
     ctypedef struct PyFrameObject
@@ -404,6 +449,8 @@ cdef extern from "Python.h":
     PyCodeObject *PyFrame_GetCode(PyFrameObject *frame)
     int PyFrame_GetLineNumber(PyFrameObject *frame)
     int PyFrame_GetLasti(PyFrameObject *frame)
+    PyObject *PyFrame_GetLocals(PyFrameObject *frame)
+    PyTypeObject *Py_TYPE(object value)
     PyObject *PyCode_GetCode(PyCodeObject *code)
     int PyCode_Addr2Location(PyCodeObject *code, int at, int *line, int *column, int *end_line, int *end_column)
     PyObject *PyImport_GetModuleDict()
@@ -425,11 +472,14 @@ cdef void tell(pc_watch *watch, pc_stall *stall) noexcept:
     """Name the threads that had the GIL, and say where the last is."""
     cdef int was = PyGC_Disable()
     cdef int which
-    for which in range(2):
+    for which in range(PC_NAMES):
         stall.names[which].ident = pc_watch_holder(watch, which)
-        name_thread(&stall.names[which])
-    stall.line = 0
+        if stall.names[which].ident:
+            name_thread(&stall.names[which])
+    stall.line = stall.task[0] = stall.callee[0] = 0
     place_thread(stall, stall.names[0].ident)
+    if stall.line:
+        name_task(stall, stall.names[0].ident)
     if was:
         PyGC_Enable()
 
@@ -505,17 +555,118 @@ cdef void place_thread(pc_stall *stall, unsigned long ident) noexcept:
             stall.line = PyFrame_GetLineNumber(frame)
             if not PyCode_Addr2Location(code, at, &line, &column, &stall.end_line, &stall.end_column):
                 stall.end_line = 0
+            if bytes_[at] == CALL_WITH_ANY:
+                name_callee(stall, frame)
         Py_XDECREF(instructions)
     Py_XDECREF(<PyObject *>code)
     Py_XDECREF(<PyObject *>frame)
 
 
+cdef void copy_object(char *to, Py_ssize_t size, object text) noexcept:
+    copy(to, size, <PyObject *>text)
+
+
+# With Python's objects, but no code of the program: attributes are read of types whose own they are. What is taken here
+# is not the last reference to anything.
+
+NAMED_IN_C = {
+    "builtin_function_or_method", "function", "method", "method_descriptor", "cython_function_or_method",
+    "_cython_3_0.cython_function_or_method", "numpy.ufunc", "type",
+}  # fmt: skip
+
+
+cdef object type_name(object value):
+    return (<const char *>(<PyTypeObject *>Py_TYPE(value)).tp_name).decode("utf-8", "replace")
+
+
+cdef object function_name(object function):
+    """MODULE:FUNCTION, of a function that tells it without code of the program; or None."""
+    cdef int depth
+    for depth in range(10):
+        name = type_name(function)
+        if name == "functools.partial":
+            arguments = function.args
+            function = function.func
+            if arguments and function.__class__ is BUILTIN and type_name(function.__self__) in CONTEXTS:
+                function = arguments[0]  # asyncio.to_thread: Context.run of it
+        elif name == "method":
+            function = function.__func__
+        else:
+            break
+    if name in NAMED_IN_C or name.endswith(".cython_function_or_method"):
+        module = None if name == "method_descriptor" else function.__module__
+        shown = function.__name__ if name == "numpy.ufunc" else function.__qualname__
+        return f"{module}:{shown}" if type(module) is str else shown
+    return None
+
+
+BUILTIN = type(len)
+CONTEXTS = {"Context", "_contextvars.Context"}
+
+
+cdef void name_callee(pc_stall *stall, PyFrameObject *frame) noexcept:
+    """What a pool, or a thread, calls on the very line on which it calls what it was given: with any arguments."""
+    cdef PyObject *variables
+    cdef PyObject *attributes = NULL
+    file = stall.file.decode("utf-8", "replace")
+    where = (file.rpartition("/")[2], stall.function.decode("utf-8", "replace"))
+    names = GIVEN.get(where)
+    if names is None:
+        return
+    variables = PyFrame_GetLocals(frame)
+    try:
+        if variables != NULL and names == ("fn",):
+            called = (<object>variables)["fn"]
+        else:
+            if variables != NULL:
+                attributes = PyObject_GenericGetDict(<PyObject *>(<object>variables)["self"], NULL)
+            if attributes == NULL:
+                PyErr_Clear()
+                return
+            called = (<object>attributes)[names[1]]
+        name = function_name(called)
+        if name is not None:
+            copy_object(stall.callee, sizeof(stall.callee), name)
+    except Exception:
+        pass
+    finally:
+        Py_XDECREF(attributes)
+        Py_XDECREF(variables)
+
+
+GIVEN = {
+    ("thread.py", "_WorkItem.run"): ("self", "fn"),
+    ("thread.py", "WorkerContext.run"): ("fn",),  # from Python 3.14 on
+    ("threading.py", "Thread.run"): ("self", "_target"),
+}
+
+
+cdef void name_task(pc_stall *stall, unsigned long ident) noexcept:
+    """The task of asyncio that this thread runs."""
+    try:
+        tasks = sys.modules.get("asyncio.tasks")
+        if tasks is None:
+            return
+        for loop, task in dict(tasks.__dict__["_current_tasks"]).items():
+            if type_name(task) == "_asyncio.Task" and loop.__dict__.get("_thread_id") == ident:
+                name = task.get_name()
+                coroutine = task.get_coro()
+                if name.startswith("Task-") and type_name(coroutine) == "coroutine":  # nobody gave it a name
+                    name = coroutine.__qualname__
+                copy_object(stall.task, sizeof(stall.task), name)
+    except Exception:
+        pass
+
+
 cdef bint[256] IS_CALL
+cdef int CALL_WITH_ANY  # f(*args, **kwargs)
 
 
 def _find_calls():
+    global CALL_WITH_ANY
     from opcode import opmap
 
+    CALL_WITH_ANY = opmap["CALL_FUNCTION_EX"]
     for name, code in opmap.items():
         if code < 256 and name.startswith(("CALL", "PRECALL")):
             IS_CALL[code] = True
@@ -542,20 +693,49 @@ def at_exit():
 
 # A process with threads must not fork (and Python 3.12 warns of it): the watch holds still meanwhile.
 
+began = {}  # when, by thread: several may fork at once
+
+
 def before_fork():
     with nogil:
         pc_watch_pause()
+    if the_watch is not None:
+        began[PyThread_get_thread_ident()] = pc_now()
 
 
 def after_fork():
+    cdef double end = pc_now()
+    begin = began.pop(PyThread_get_thread_ident(), end)
+    watch = the_watch
+    if watch is not None and end - begin > 0.005:
+        (<Watch>watch).note_fork(begin, end - begin)
     with nogil:
         pc_watch_resume()
 
 
 def in_child():
+    began.clear()
     pc_watch_forget()
-    if the_watch is not None:
-        the_watch.forget()
+    watch = the_watch
+    if watch is not None:
+        (<Watch>watch).forget()
+        try:
+            (<Watch>watch).again()
+        except RuntimeError as error:
+            os.write(2, f"pycrust: this process is not watched: {error}\n".encode())
+
+
+cdef stack_of_caller():
+    """As faulthandler writes it."""
+    cdef int depth = 0
+    lines = ["Stack (most recent call first):"]
+    frame = sys._getframe()
+    while frame is not None and depth < 50:
+        code = frame.f_code
+        lines.append(f'  File "{code.co_filename}", line {frame.f_lineno} in {code.co_name}')
+        frame = frame.f_back
+        depth += 1
+    return "\n".join([*lines, ""])
 
 
 # ---- signals for a child ------------------------------------------------------------
@@ -573,3 +753,17 @@ def forward_to(int pid):
 def forward_end():
     """They are this process's again."""
     pc_forward_end()
+
+
+# ---- a crash --------------------------------------------------------------------------
+
+cdef bytes the_last_words = b""  # kept: C has a pointer to it
+
+
+def last_words(bytes text=b""):
+    """What to write to stderr if the process dies of a fault; b"": nothing any more."""
+    global the_last_words
+    pc_last_words(NULL)
+    the_last_words = text
+    if text:
+        pc_last_words(the_last_words)

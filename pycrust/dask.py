@@ -485,6 +485,8 @@ def _of_pairs(
     figure: str, x: da.Array, y: da.Array, axes: tuple[int, ...], made: np.dtype[Any], keepdims: bool
 ) -> da.Array:
     """A figure of the pairs at each position that is kept; both arrays have one shape."""
+    alone = {k: -1 for k, length in enumerate(x.shape) if length == 1}  # else empty chunks would be broadcast
+    x, y = x.rechunk(alone), y.rechunk(alone)
     every = tuple(range(x.ndim))
     parts = da.blockwise(
         partial(_accumulate_pairs, axes=axes),

@@ -430,6 +430,7 @@ static int slide_block(const row *r, pc_move_state *s, const double *in, const d
     const size_t most = cumulative ? s->next + BLOCK : r->window;
     const moving_sums before = s->sums;
     const double size = (double)most, floor = 0x1p-900;
+    int add_up = 0;
     moving_end end = {spec->count, spec->divisor,  spec->inverse,
                       s->limit,    {floor, floor}, (double)r->m->min_count,
                       spec->ddof,  spec->scale,    0};
@@ -440,11 +441,13 @@ static int slide_block(const row *r, pc_move_state *s, const double *in, const d
     } else if (s->inexact[0] && s->inexact[0] + most > s->next + 1) {
         end.slack[0] += size * s->slack[0];
     } else {
+        add_up = 1; /* the pieces of all numbers so far */
         end.exact = s->pieces == 2;
     }
     s->sums.count = (double)s->present;
     if (!r->kernels->slide[masked][cumulative ? 0 : spec->statistic][s->pieces - 2](
-            in, out, &s->sums, &end, to)) {
+            in, out, &s->sums, &end, to) ||
+        (add_up && s->sums.number.inexact)) {
         s->sums = before;
         return 0;
     }

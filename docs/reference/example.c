@@ -12,11 +12,12 @@ int main(void)
 
     const double x[] = {3e160, 4e160, 1e160};
     pc_output_spec norm = {PC_NORM, PC_FLOAT64, 1, 0, 0}, std = {PC_STD, PC_FLOAT64, 1, 0, 0};
-    pc_accumulator part, rest;
+    pc_tile_sum work;
     double result;
-    pc_reduce_contiguous(PC_FLOAT64, 1, (const char *)x, 2, &norm, &part, (char *)&result);
+    pc_reduce_contiguous(PC_FLOAT64, 1, (const char *)x, 2, 0, &norm, &work, (char *)&result);
     printf("norm of (3e160, 4e160) = %g\n", result);
 
+    pc_accumulator part, rest;
     pc_accumulator_clear(&part, PC_VAR); /* what a variance needs: both sums */
     pc_accumulator_clear(&rest, PC_VAR);
     pc_add_numbers(&part, PC_FLOAT64, 1, (const char *)x, 1);

@@ -119,7 +119,7 @@ class Table:
         heads = [[(printable(line), "") for line in column.split("\n")] for column in self.columns]
         rows = [
             [
-                [(cell.main, "bold green" if cell.good else ""), *[(cell.small, "dim")] * bool(cell.small)]
+                [(cell.main, "bold green" if cell.good else ""), *[(text, "dim") for text in cell.small.splitlines()]]
                 for cell in row
             ]
             for row in self._cells()
@@ -194,7 +194,7 @@ class Table:
 
         def cell(cell: Cell, k: int) -> str:
             main = f"<b>{escaped(cell.main)}</b>" if cell.good else escaped(cell.main)
-            small = f"<br><small>{escaped(cell.small)}</small>" if cell.small else ""
+            small = f"<br><small>{escaped(cell.small).replace(chr(10), '<br>')}</small>" if cell.small else ""
             return f'<td style="text-align: {"left" if k in self.left else "right"}">{main}{small}</td>'
 
         heads = "".join(f"<th>{escaped(column)}</th>" for column in self.columns)

@@ -1,17 +1,17 @@
 """Which line held the GIL, for how long, how often? What a watch over a running program saw."""
 
-import ast
-import importlib.util
 import json
-import linecache
+import logging
 import math
 import os
-import re
+import select
 import signal as signals
 import subprocess
 import sys
+import textwrap
+import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,23 @@ from pycrust import _probe
 from pycrust.bench import plots
 from pycrust.bench.machine import Machine
 from pycrust.bench.report import Cell, Result, Table, count_in_words, now, seconds_in_words
+from pycrust.bench.stall import (
+    CONTENTION,
+    FORK,
+    GC,
+    HELD,
+    LABELS,
+    MEANING,
+    NO_CORE,
+    OVER,
+    UNKNOWN,
+    Figures,
+    Log,
+    Place,
+    Record,
+    Stall,
+    called_function,
+)
 
 try:
     import fcntl
@@ -30,182 +47,9 @@ except ImportError:  # Windows
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-HELD, CONTENTION, GC, NO_CORE, UNKNOWN = LABELS = "held", "contention", "gc", "no core", "unknown"
-
-MEANING = {
-    HELD: "one thread kept the GIL although it was asked to hand it over",
-    CONTENTION: "several threads took turns: each held it for short spells",
-    GC: "a garbage collection ran",
-    NO_CORE: "the threads had no core to run on, or the process was suspended",
-    UNKNOWN: "nothing of the above was seen",
-}
-
-OVER = 0.020  # seconds
-
-
-class Seen(NamedTuple):
-    """
-    What the watch logs of a wait for the GIL; times in seconds.
-
-    All but the first five is of the spell in it for which a holder ignored the request for longest, if any was seen.
-
-    Attributes
-    ----------
-    switches : int
-        Of the GIL, meanwhile.
-    begin, seconds : float
-    late, delay : float
-        For how long the watcher was kept from looking, and the waiting thread had no core.
-    before, watched : float
-        For how long the holder had the GIL, before the first look at it and since.
-    cpu, asleep, ignored : float
-        For how long it ran, slept, and ran or slept although it had been asked for the GIL.
-    looks, collecting : int
-        Looks at it, and of them while the garbage collector was at work.
-    thread : str
-        Its name; empty for a thread that has ended, of which none is known.
-    tracebacks : str
-        What it wrote itself, by faulthandler.
-    file, line, function : str, int, str
-        Where it handed the GIL over, if that was the end of a call; else line 0.
-    end_line, end_column : int
-        Where this call ends in the file, as in `ast`; 0, -1 if that is not known.
-    """
-
-    switches: int
-    begin: float
-    seconds: float
-    late: float
-    delay: float
-    before: float = 0.0
-    watched: float = 0.0
-    cpu: float = 0.0
-    asleep: float = 0.0
-    ignored: float = 0.0
-    looks: int = 0
-    collecting: int = 0
-    thread: str = ""
-    tracebacks: str = ""
-    file: str = ""
-    line: int = 0
-    function: str = ""
-    end_line: int = 0
-    end_column: int = -1
-
-
-class Place(NamedTuple):
-    """A line of the program."""
-
-    file: str
-    line: int
-    function: str
-
-    @property
-    def source(self) -> str:
-        return linecache.getline(self.file, self.line).strip()
-
-    def __str__(self) -> str:
-        return f"{short(self.file)}:{self.line}"
-
-
-@dataclass(frozen=True)
-class Stall:
-    """
-    A time for which a thread that asked for the GIL did not get it.
-
-    Attributes
-    ----------
-    begin : float
-        Seconds since the watch began.
-    seconds : float
-        How long; for *held* and *gc* how long the holder kept it, as far as it ran or slept meanwhile.
-    label : str
-        ``'held'``, ``'contention'``, ``'gc'``, ``'no core'`` or ``'unknown'``.
-    thread : str
-        The holder, if it was *held*: its name in `threading`, or ``'MainThread'``, or the name that the system has for
-        it, or ``'thread 1234'``; ``'one that ended'`` if none was known in time.
-    stack : tuple of Place
-        Where the holder was, innermost first, if it was *held* and that is known.
-    seen : str
-        ``'during'`` the stall, by the holder itself; or just ``'after'`` it: the holder slept, and a signal would
-        have woken it.
-    call_ends : tuple of int
-        Line and column, as in `ast`, at which the call ends that held it; empty if that is not known.
-    """
-
-    begin: float
-    seconds: float
-    label: str
-    thread: str = ""
-    stack: tuple[Place, ...] = ()
-    seen: str = ""
-    call_ends: tuple[int, int] | tuple[()] = ()
-
-    @property
-    def place(self) -> Place | None:
-        return self.stack[0] if self.stack else None
-
-    @classmethod
-    def of(cls, seen: Seen, over: float, start: float = 0.0) -> "Stall":
-        """Label what was seen."""
-        # A holder that neither ran nor slept had no core, or was suspended.
-        missing = max(0.0, seen.watched - seen.cpu - seen.asleep)
-        kept = seen.before + seen.watched - missing
-        # Python code gives the GIL away as soon as it sees the request: who goes on for so long holds it.
-        if seen.looks and seen.ignored >= over / 4 and kept >= over:
-            if seen.collecting > seen.looks / 2:
-                return cls(seen.begin - start, kept, GC)
-            stack, when = stack_of(seen)
-            after = stack and stack[0][:2] == (seen.file, seen.line) and seen.end_line
-            call_ends = (seen.end_line, seen.end_column) if after else ()
-            return cls(seen.begin - start, kept, HELD, seen.thread or "one that ended", stack, when, call_ends)
-        waited_for_cores = seen.delay + missing
-        if max(seen.late, waited_for_cores) >= seen.seconds / 2 or seen.seconds - waited_for_cores < over:
-            label = NO_CORE
-        else:
-            label = CONTENTION if seen.switches > 1 else UNKNOWN
-        return cls(seen.begin - start, seen.seconds, label)
-
-
-def stack_of(seen: Seen) -> tuple[tuple[Place, ...], str]:
-    """The stack on whose line two looks agree, and when that was seen."""
-    stacks = [
-        tuple(Place(unescaped(file), int(line), name) for file, line, name in FRAME.findall(text))
-        for text in seen.tracebacks.split("Stack (most recent call first):\n")
-    ]
-    # The import system and the like have no file to look at.
-    stacks = [tuple(place for place in stack if not place.file.startswith("<frozen ")) for stack in stacks]
-    counts = Counter(stack[0][:2] for stack in stacks if stack)
-    after = Place(seen.file, seen.line, seen.function) if seen.line else None
-    if counts:
-        line, count = counts.most_common(1)[0]
-        if count >= 2 or (after is not None and after[:2] == line):
-            return next(stack for stack in stacks if stack and stack[0][:2] == line), "during"
-    elif after is not None and seen.asleep > seen.cpu:
-        return (after,), "after"
-    return (), ""
-
-
-FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$', re.MULTILINE)
-ESCAPE = re.compile(r"\\x[0-9a-f]{2}|\\u[0-9a-f]{4}|\\U[0-9a-f]{8}")
-
-
-def unescaped(path: str) -> str:
-    """A path as faulthandler writes it, in ASCII, as it is."""
-    plain = ESCAPE.sub(lambda found: chr(int(found[0][2:], 16)), path)
-    return plain if plain != path and Path(plain).exists() else path
-
-
-def short(path: str) -> str:
-    """A path as short as tells it from others: from the current folder, or its last two parts."""
-    try:
-        return str(Path(path).relative_to(Path.cwd()))
-    except (ValueError, OSError):
-        return "/".join(Path(path).parts[-2:])
-
 
 class Line(NamedTuple):
-    """The stalls of one line."""
+    """The stalls of one line, called from one line of the user's own."""
 
     place: Place
     stalls: list[Stall]
@@ -223,89 +67,83 @@ class Line(NamedTuple):
         return sorted({stall.thread for stall in self.stalls})
 
     @property
+    def tasks(self) -> list[str]:
+        return sorted({stall.task for stall in self.stalls if stall.task})
+
+    @property
+    def callee(self) -> str:
+        """What a pool or a thread called there, as MODULE:FUNCTION, if the line is theirs."""
+        return self.stalls[0].callee
+
+    @property
     def caller(self) -> Place | None:
         """The innermost line outside of the standard library and of installed packages, if it is another."""
-        for place in self.stalls[0].stack:
-            if not LIBRARY.search(place.file) and not place.file.startswith("<"):
-                return place if place != self.place else None
-        return None
+        caller = self.stalls[0].caller
+        return caller if caller != self.place else None
+
+    def title(self) -> str:
+        """What is to be changed: the user's own line, if one is known."""
+        if self.callee and not self.caller:
+            return f"{self.callee.replace(':', '.')}, run by a thread"
+        place = self.caller or self.place
+        return f"{place} {place.function}"
+
+    def small(self) -> list[str]:
+        """What stands below it."""
+        small = []
+        if self.caller:
+            small += [self.caller.source, f"in {self.place} {self.place.function}"]
+        elif self.callee:
+            small += [f"at {self.place} {self.place.function}"]
+        small.append(self.place.source)
+        missing = math.fsum(stall.missing for stall in self.stalls)
+        if missing >= 0.1 * self.total:
+            small.append(f"and {seconds_in_words(missing)} without a core")
+        collecting = math.fsum(stall.collecting for stall in self.stalls)
+        if collecting > 0.1 * self.total and self.stalls[0].label == HELD:
+            small.append(f"{seconds_in_words(collecting)} of it by garbage collections within")
+        return [textwrap.shorten(text, WIDTH, placeholder=" …") for text in small if text]
+
+    def who(self) -> str:
+        """Its threads and tasks, as far as there is room."""
+        names = [*self.threads, *(f"task {name}" for name in self.tasks)]
+        return ", ".join(names[:3]) + ", …" * (len(names) > 3)
 
     def try_threadable(self) -> str | None:
         """The function whose call held the GIL, as MODULE:FUNCTION, if an import of this file gives it."""
         ends = Counter(stall.call_ends for stall in self.stalls if stall.call_ends).most_common(1)
-        return called_function(self.place, ends[0][0] if ends else ())
+        found = self.callee or (
+            called_function(self.caller) if self.caller else called_function(self.place, ends[0][0] if ends else ())
+        )
+        return found if found != "time:sleep" else None  # it releases the GIL
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            **self.place._asdict(),
+            "source": self.place.source,
+            "caller": self.caller and {**self.caller._asdict(), "source": self.caller.source},
+            "threads": self.threads,
+            "tasks": self.tasks,
+            "callee": self.callee or None,
+            "count": len(self.stalls),
+            "longest": self.longest,
+            "total": self.total,
+            "threadable": self.try_threadable(),
+        }
 
 
-LIBRARY = re.compile(r"[/\\](site-packages|dist-packages|lib[/\\]python3\.\d+)[/\\]")
+WIDTH = 76  # of what stands below a line: a table is to fit 120 columns
 
 
-def called_function(place: Place, ends: tuple[int, int] | tuple[()] = ()) -> str | None:
-    """
-    What a line calls, as far as the imports of its file tell; nothing is imported for it.
-
-    Of several calls, the one that ends there; if that is not known, none.
-    """
-    try:
-        tree = ast.parse("".join(linecache.getlines(place.file)))
-    except (SyntaxError, ValueError):
-        return None
-    calls = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and node.lineno <= place.line <= (node.end_lineno or 0)
-        and ends in ((), (node.end_lineno, node.end_col_offset))
-    ]
-    if len(calls) != 1:
-        return None
-    names: dict[str, tuple[str, list[str]]] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                names[alias.asname or alias.name.partition(".")[0]] = (
-                    (alias.name if alias.asname else alias.name.partition(".")[0]), [],
-                )  # fmt: skip
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            for alias in node.names:
-                names[alias.asname or alias.name] = (node.module, [alias.name])
-    path: list[str] = []
-    function: ast.expr = calls[0].func
-    while isinstance(function, ast.Attribute):
-        path.insert(0, function.attr)
-        function = function.value
-    if isinstance(function, ast.Name) and function.id in names:
-        module, first = names[function.id]
-        if [*first, *path] and is_importable(module):
-            return f"{module}:{'.'.join([*first, *path])}"
-    return None
-
-
-def is_importable(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module.partition(".")[0]) is not None
-    except (ImportError, ValueError):
-        return False
-
-
-class Figures(NamedTuple):
-    """How the watch went, as it logs that itself; in seconds."""
-
-    beats: int
-    waits: int
-    looks: int
-    signal_lost: int
-    waited: float
-    longest_wait: float
-    unseen: float
-    longest_late: float
-    seconds: float
-    over: float
-    started: float
-
-    @property
-    def coverage(self) -> float:
-        """The share of the time for which the watch could look."""
-        return max(0.0, 1.0 - self.unseen / self.seconds) if self.seconds else 0.0
+def lines_of(stalls: Iterable[Stall]) -> list[Line]:
+    """By line and caller, the worst first."""
+    found: dict[tuple[object, ...], Line] = {}
+    for stall in stalls:
+        if stall.place is not None:
+            key = (*stall.place[:2], stall.caller and stall.caller[:2], stall.callee)
+            found.setdefault(key, Line(stall.place, [])).stalls.append(stall)
+    return sorted(found.values(), key=lambda line: -line.total)
 
 
 @dataclass(repr=False)
@@ -317,12 +155,17 @@ class Stalls(Result):
     ----------
     stalls : list of Stall
         In the order in which they came.
+        Also while the watch runs: those that have ended so far.
     lines : list of Line
-        The lines that held the GIL, the worst first.
+        The lines that held the GIL, the worst first; the same line called from two places counts as two.
     over : float
         The shortest wait that counts, in seconds.
-    figures_of_watch, idle : Figures
-        How the watch went, and how while nothing ran (None if that was not measured).
+    watch, idle : Figures
+        How the watch went (None until it has ended), and how while nothing ran (None if that was not measured).
+    processes : list of Stalls
+        Of the other processes that were watched, with ``--follow``.
+    unwatched : set of int
+        Processes that the program started, with a Python of their own, that were not watched.
     """
 
     schema = "pycrust.bench.stalls"
@@ -330,12 +173,46 @@ class Stalls(Result):
 
     program: str = ""
     over: float = OVER
-    stalls: list[Stall] = field(default_factory=list)
-    watch: Figures | None = None
-    idle: Figures | None = None
+    record: Record = field(default_factory=Record)
+    log: Log | None = None
+    pid: int = 0
+    unwatched: set[int] = field(default_factory=set)
     machine: Machine = field(default_factory=Machine.this)
     created: str = field(default_factory=now)
     tests: list[tuple[float, str]] = field(default_factory=list)
+
+    def read(self) -> Record:
+        """What is known by now."""
+        if self.log is not None:
+            records = self.log.read()
+            self.record = records.get(self.pid or next(iter(records), 0), self.record)
+        return self.record
+
+    @property
+    def stalls(self) -> list[Stall]:
+        return self.read().all()
+
+    @property
+    def watch(self) -> Figures | None:
+        return self.read().watch
+
+    @property
+    def idle(self) -> Figures | None:
+        return self.read().idle
+
+    @property
+    def number(self) -> int:
+        """The process as the system has it; 0 if nothing was logged."""
+        return self.pid or next(iter(self.log.read() if self.log else ()), 0)
+
+    @property
+    def processes(self) -> "list[Stalls]":
+        if self.log is None or self.pid:
+            return []
+        return [
+            Stalls(program=f"process {pid}", over=self.over, log=self.log, pid=pid, machine=self.machine)
+            for pid in [*self.log.read()][1:]
+        ]
 
     @property
     def held(self) -> list[Stall]:
@@ -343,11 +220,7 @@ class Stalls(Result):
 
     @property
     def lines(self) -> list[Line]:
-        found: dict[tuple[str, int], Line] = {}
-        for stall in self.held:
-            if stall.place is not None:
-                found.setdefault(stall.place[:2], Line(stall.place, [])).stalls.append(stall)
-        return sorted(found.values(), key=lambda line: -line.total)
+        return lines_of(self.held)
 
     @property
     def without_line(self) -> list[Stall]:
@@ -365,17 +238,11 @@ class Stalls(Result):
     def tables(self) -> list[Table]:
         rows: list[list[Cell | str]] = []
         for line in self.lines:
-            small = [line.place.source, *([f"called from {line.caller}"] if line.caller else [])]
+            small = line.small()
             small += [
                 f"during {test}" for test in sorted({self.test_of(stall) or "" for stall in line.stalls})[:3] if test
             ]
-            rows.append(
-                [
-                    Cell(f"{line.place} {line.place.function}", "\n".join(text for text in small if text)),
-                    ", ".join(line.threads[:2]) + ", …" * (len(line.threads) > 2),
-                    *figures_of(line.stalls),
-                ]
-            )
+            rows.append([Cell(line.title(), "\n".join(small)), line.who(), *figures_of(line.stalls)])
         if self.without_line:
             rows.append(["line unknown", "", *figures_of(self.without_line)])
         held = Table(
@@ -396,25 +263,50 @@ class Stalls(Result):
             notes=[*(f"{label}: {MEANING[label]}." for label in labels), *self.coverage()],
             warnings=self.warnings(),
         )
-        if rows:
-            return [held, every]
-        every.title, every.header = self.headline(), [*held.header, every.title]
-        return [every]
+        others: list[list[Cell | str]] = [
+            [Cell(line.title(), "\n".join(line.small())), line.who(), *figures_of(line.stalls)]
+            for label in (GC, FORK)
+            for line in lines_of(stall for stall in self.stalls if stall.label == label)
+        ]
+        set_off = Table(
+            title="Where garbage collections and forks were set off that stopped all threads",
+            columns=held.columns,
+            rows=others,
+            left=(0, 1),
+        )
+        if not rows:
+            every.title, every.header = self.headline(), [*held.header, every.title]
+        tables = [*([held] if rows else []), *([set_off] if others else []), every]
+        quiet = []
+        for process in self.processes:
+            if process.stalls:
+                first, *more = process.tables()
+                first.title, first.header = f"{process.program}: {first.title}", first.header[2:]
+                tables += [first, *more]
+            else:
+                quiet.append(str(process.pid))
+        if quiet:
+            tables[-1].notes.append(f"Watched, too, without a stall: {', '.join(quiet)}.")
+        return tables
 
     def notes(self) -> list[str]:
-        notes = []
+        notes: dict[str, None] = {}  # each once
         for line in self.lines[:5]:
             target = line.try_threadable()
             if target:
-                notes.append(f"{line.place}: try `pycrust threadable {target} --args …`")
-        return notes
+                notes[f"{line.caller or line.place}: try `pycrust threadable {target} --args …`"] = None
+        return [*notes]
 
     def coverage(self) -> list[str]:
         """How far the watch can be trusted."""
         if self.watch is None:
-            return ["The program ended without its exit handlers: how the watch went is not known."]
+            return [
+                self.attributed(),
+                "The program ended without its exit handlers, or is still watched: how the watch went is not known.",
+            ]
         unknown = sum(stall.label == UNKNOWN for stall in self.stalls)
         lines = [
+            self.attributed(),
             f"Watched for {seconds_in_words(self.watch.seconds)}: {count_in_words(self.watch.beats)} beats, "
             f"{count_in_words(self.watch.waits)} waits for the GIL, {self.watch.coverage:.1%} of the time covered.",
             f"Unknown: {unknown} of {len(self.stalls)} stalls.",
@@ -428,8 +320,36 @@ class Stalls(Result):
             )
         return lines
 
+    @property
+    def waited(self) -> dict[str, float]:
+        """Seconds: of all waits that count, of those of which a cause is known, and the rest."""
+
+        def total(stalls: Iterable[Stall]) -> float:
+            return math.fsum(stall.seconds for stall in stalls)
+
+        record, stalls = self.read(), self.stalls
+        held = total(stall for stall in stalls if stall.label in (HELD, GC) and (stall.stack or stall.label == GC))
+        missing = math.fsum(stall.missing for stall in stalls) + record.delayed
+        others = total(stall for stall in stalls if stall.label in (CONTENTION, NO_CORE)) + missing
+        rest = max(0.0, record.waited - held - others)
+        return {"in_all": record.waited, "held": held, "others": others, "rest": rest}
+
+    def attributed(self) -> str:
+        """How much of the time that was waited has a cause, and how much has none."""
+        in_all, held, others, rest = (f"{seconds:.2f} s" for seconds in self.waited.values())
+        return (
+            f"These waits took {in_all} in all: {held} a known line or a collection, {others} contention or missing cores, "
+            f"{rest} not attributed."
+        )
+
     def warnings(self) -> list[str]:
         warnings = []
+        if self.unwatched:
+            count = len(self.unwatched)
+            warnings.append(
+                f"{count} Python process{'es' * (count > 1)} that the program started "
+                f"{'were' if count > 1 else 'was'} not watched: try --follow"
+            )
         if self.watch is not None:
             if self.watch.signal_lost:
                 warnings.append("the program took the signal, or closed the pipe: from then on lines are unknown")
@@ -463,32 +383,63 @@ class Stalls(Result):
                 for label in LABELS
                 for chosen in [[stall for stall in self.stalls if stall.label == label]]
             },
-            "lines": [
-                {
-                    **line.place._asdict(),
-                    "source": line.place.source,
-                    "threads": line.threads,
-                    "count": len(line.stalls),
-                    "longest": line.longest,
-                    "total": line.total,
-                    "threadable": line.try_threadable(),
-                }
-                for line in self.lines
-            ],
+            "waited": self.waited,
+            "lines": [line.to_dict() for line in self.lines],
             "stalls": [
-                {
-                    "begin": stall.begin,
-                    "seconds": stall.seconds,
-                    "label": stall.label,
-                    "thread": stall.thread or None,
-                    "seen": stall.seen or None,
-                    "stack": [place._asdict() for place in stall.stack],
-                    **({"test": self.test_of(stall)} if self.tests else {}),
-                }
-                for stall in self.stalls
+                {**stall.to_dict(), **({"test": self.test_of(stall)} if self.tests else {})} for stall in self.stalls
             ],
+            "processes": [
+                {"pid": process.pid, **{key: figures[key] for key in ("watch", "labels", "waited", "lines", "stalls")}}
+                for process in self.processes
+                for figures in [process.figures()]
+            ],
+            "unwatched": len(self.unwatched),
             "warnings": self.warnings(),
         }
+
+    def to_trace(self) -> dict[str, Any]:
+        """
+        The stalls over time in the format of Chrome's traces, which Perfetto, ``chrome://tracing`` and speedscope open.
+
+        Returns
+        -------
+        dict
+            For JSON: an event for each stall, by process and thread, in microseconds since the program's watch began.
+        """
+        events: list[dict[str, Any]] = []
+        zero = self.read().start
+        for process in [self, *self.processes]:
+            pid = process.number
+            named = {"name": "process_name", "ph": "M", "pid": pid, "tid": 0, "args": {"name": process.program}}
+            threads: dict[str, int] = {}
+            events.append(named)
+            for stall in process.stalls:
+                lane = stall.thread or stall.label
+                events.append(
+                    {
+                        "name": str(stall.caller or stall.place or stall.label),
+                        "cat": stall.label,
+                        "ph": "X",
+                        "ts": 1e6 * (stall.begin + process.read().start - zero),
+                        "dur": 1e6 * stall.seconds,
+                        "pid": pid,
+                        "tid": threads.setdefault(lane, len(threads) + 1),
+                        "args": {
+                            **({"task": stall.task} if stall.task else {}),
+                            **({"callee": stall.callee} if stall.callee else {}),
+                            "stack": [f"{place} {place.function}" for place in stall.stack],
+                        },
+                    }
+                )
+            events += [
+                {"name": "thread_name", "ph": "M", "pid": pid, "tid": tid, "args": {"name": name}}
+                for name, tid in threads.items()
+            ]
+        return {"traceEvents": events, "displayTimeUnit": "ms"}
+
+    def save_trace(self, path: str | Path) -> None:
+        """Write `to_trace` to a file."""
+        Path(path).write_text(json.dumps(self.to_trace()), encoding="utf-8")
 
     def draw(self, figure: "Figure") -> None:
         """Above how long each stall was, below which line it was, or which cause."""
@@ -496,7 +447,7 @@ class Stalls(Result):
         worst = self.lines[: len(LINE_COLOURS)]
         known = {id(stall) for line in worst for stall in line.stalls}
         lanes = [
-            (f"{line.place}\n{line.place.function}", line.stalls, colour)
+            (line.title().replace(" ", "\n", 1), line.stalls, colour)
             for line, colour in zip(worst, LINE_COLOURS, strict=False)
         ]
         lanes += [("other lines", [stall for stall in self.held if id(stall) not in known], plots.BLACK)]
@@ -541,7 +492,7 @@ class Stalls(Result):
 
 
 LINE_COLOURS = (plots.VERMILION, plots.BLUE, plots.ORANGE, plots.GREEN, plots.PURPLE, plots.BROWN)
-LABEL_COLOURS = {GC: plots.SKY, CONTENTION: "#999999", NO_CORE: "#bbbbbb", UNKNOWN: "#dddddd"}
+LABEL_COLOURS = {GC: plots.SKY, FORK: "#777777", CONTENTION: "#999999", NO_CORE: "#bbbbbb", UNKNOWN: "#dddddd"}
 
 
 def figures_of(stalls: Sequence[Stall]) -> list[str]:
@@ -555,7 +506,14 @@ def figures_of(stalls: Sequence[Stall]) -> list[str]:
 # ---- this process ---------------------------------------------------------------
 
 
-def stalls(over: float = OVER, *, signal: int | None = None) -> "AbstractContextManager[Stalls]":
+def stalls(
+    over: float = OVER,
+    *,
+    signal: int | None = None,
+    on_stall: Callable[[Stall], object] | None = None,
+    dump_over: float = 0.0,
+    abort_over: float = 0.0,
+) -> "AbstractContextManager[Stalls]":
     """
     Watch this process: which lines hold the GIL, and so keep all other threads from running?
 
@@ -567,17 +525,28 @@ def stalls(over: float = OVER, *, signal: int | None = None) -> "AbstractContext
         The shortest wait that counts, in seconds; at least twice ``sys.getswitchinterval()``.
     signal : int, optional
         The signal that makes a thread write its traceback: SIGURG, unless that is in use. Nothing else may send it.
+    on_stall : callable, optional
+        Called with each `Stall` as it ends, in a thread of its own. The first exception that it raises is logged, to the
+        logger ``pycrust``; none reaches the program. `pycrust.bench.on_stall` has some for logging, Prometheus and
+        OpenTelemetry.
+    dump_over : float, optional
+        Write who holds the GIL, and where, to stderr while a hold lasts: after so many seconds, and again after
+        twice as many, and so on. 0: never.
+    abort_over : float, optional
+        Write that, and abort the process, when a hold has lasted for so many seconds. 0: never.
 
     Returns
     -------
     context manager
-        Its value is a `Stalls`, complete when the block ends: it shows itself as a table, `plot` draws it over time,
-        `to_dict` is for JSON.
+        Its value is a `Stalls`, which can be read while the block runs, and is complete when it ends: it shows itself as
+        a table, `plot` draws it over time, `to_dict` is for JSON.
 
     Raises
     ------
     ValueError
-        If `over` is less than twice the switch interval, or `signal` cannot be handled.
+        If `over` is less than twice the switch interval, `signal` cannot be handled, or a time is negative or not finite.
+    TypeError
+        If `on_stall` cannot be called.
     RuntimeError
         If the signal is in use, if the process is being watched already, or if this interpreter's GIL cannot be
         watched: it takes CPython 3.11 to 3.14, with a GIL, on Linux.
@@ -589,7 +558,8 @@ def stalls(over: float = OVER, *, signal: int | None = None) -> "AbstractContext
     signal whose handler calls faulthandler's: it writes its own traceback. A holder that sleeps in the system gets none,
     since that would wake it; then the line is the one on which it hands the GIL over.
 
-    The watch pauses for a fork, and a child is not watched. What it costs is measured by ``tests/tools/cost_of_stalls.py``.
+    The watch pauses for a fork, and a child is not watched. Python 3.12 and later warn of a fork while there is the thread of
+    `on_stall`, as of any other. What it costs is measured by ``tests/tools/cost_of_stalls.py``.
 
     Examples
     --------
@@ -603,19 +573,54 @@ def stalls(over: float = OVER, *, signal: int | None = None) -> "AbstractContext
     check_over(over)
     signum = signals.SIGURG if signal is None else signal
     check_signal(signum)
-    return watching(over, signum)
+    if on_stall is not None and not callable(on_stall):
+        raise TypeError(f"on_stall must be callable with a stall, not {on_stall!r}")
+    for name, value in ("dump_over", dump_over), ("abort_over", abort_over):
+        if not 0 <= value < math.inf:
+            raise ValueError(f"{name} must be a time in seconds, or 0 for never, not {value!r}")
+    return watching(over, signum, on_stall, (dump_over, abort_over))
 
 
 @contextmanager
-def watching(over: float, signum: int) -> Iterator[Stalls]:
+def watching(
+    over: float, signum: int, on_stall: Callable[[Stall], object] | None, dumps: tuple[float, float]
+) -> Iterator[Stalls]:
     watch = _probe.Watch(over, signum)
-    result = Stalls(over=over)
+    watch.dump_over(*dumps)
+    result = Stalls(over=over, log=Log(watch.log, over))
+    teller = None
     try:
         watch.start()
+        watch.note(b"begin", True)
+        if on_stall is not None:
+            teller = threading.Thread(
+                target=tell, args=(watch, Log(watch.log, over), on_stall), name="pycrust-stalls", daemon=True
+            )
+            teller.start()
         yield result
     finally:
         watch.stop()
-        read(watch.log(), result)
+        result.read()
+        if teller is not None and teller.ident is not None:
+            teller.join(LAST_CALLS)
+
+
+LAST_CALLS = 5.0  # seconds, for callbacks still to run when the watch has ended
+
+
+def tell(watch: _probe.Watch, log: Log, on_stall: Callable[[Stall], object]) -> None:
+    """Call back for each stall, until the watch has ended."""
+    told, failed = 0, False
+    while watch.more(log.size):
+        stalls = [stall for record in log.read().values() for stall in record.stalls]
+        for stall in stalls[told:]:
+            try:
+                on_stall(stall)
+            except BaseException:
+                if not failed:
+                    failed = True
+                    logging.getLogger("pycrust").exception("on_stall failed, and is not logged again")
+        told = len(stalls)
 
 
 def check_over(over: float) -> None:
@@ -651,7 +656,13 @@ FORBIDDEN = {
 
 
 def stalls_of(
-    command: Sequence[str], over: float = OVER, *, signum: int = 0, dump_over: float = 0.0, abort_over: float = 0.0
+    command: Sequence[str],
+    over: float = OVER,
+    *,
+    signum: int = 0,
+    dump_over: float = 0.0,
+    abort_over: float = 0.0,
+    follow: bool = False,
 ) -> tuple[Stalls | None, int]:
     """
     Run a program with this interpreter, under a watch.
@@ -668,6 +679,8 @@ def stalls_of(
         twice as many, and so on. 0: never.
     abort_over : float, optional
         Abort the program when a hold has lasted for so many seconds. 0: never.
+    follow : bool, optional
+        Watch the Python processes that it starts, too.
 
     Returns
     -------
@@ -689,13 +702,14 @@ def stalls_of(
         raise RuntimeError(f"the GIL cannot be watched here: {reason}")
     if sys.flags.no_site or sys.flags.ignore_environment:
         raise RuntimeError("the watch is brought in by PYTHONPATH and site: not with python -I, -E or -S")
-    result = Stalls(program=" ".join(command), over=over)
     path = os.environ.get("PYTHONPATH")
     hook = str(Path(__file__).with_name("watched"))
-    log = far_from_the_programs(os.memfd_create("pycrust-stalls"))
+    file = far_from_the_programs(os.memfd_create("pycrust-stalls"))
+    fcntl.fcntl(file, fcntl.F_SETFL, os.O_APPEND)
+    log = Log(lambda start: os.pread(file, os.fstat(file).st_size - start, start), over)
     settings = [
-        repr(over), repr(dump_over), repr(abort_over), str(int(signum)), str(log), f"/proc/{os.getpid()}/fd/{log}", _probe.__file__,
-        "" if path is None else f"={path}",
+        repr(over), repr(dump_over), repr(abort_over), str(int(signum)), str(int(follow)), str(file),
+        f"/proc/{os.getpid()}/fd/{file}", _probe.__file__, "" if path is None else f"={path}",
     ]  # fmt: skip
     environment = {
         **os.environ,
@@ -704,12 +718,15 @@ def stalls_of(
     }
     flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
     try:
-        status = run([sys.executable, *flags, *command], environment)
-        with open(log, "rb", closefd=False) as file:
-            file.seek(0)
-            return (result if read(file.read(), result) else None), status
+        children, status = run([sys.executable, *flags, *command], environment)
+        records = log.read()
     finally:
-        os.close(log)
+        os.close(file)
+    log.source = lambda start: b""
+    first = next(iter(records.values()), None)
+    if first is None or not first.started:
+        return None, status
+    return Stalls(program=" ".join(command), over=over, log=log, unwatched=children - {*records}), status
 
 
 def far_from_the_programs(file: int) -> int:
@@ -723,39 +740,52 @@ def far_from_the_programs(file: int) -> int:
     return file
 
 
-def run(command: Sequence[str], environment: dict[str, str]) -> int:
-    """Run a command as if it were this process: signals go to it."""
+def run(command: Sequence[str], environment: dict[str, str]) -> tuple[set[int], int]:
+    """Run a command as if it were this process: signals go to it. Gives the Pythons that it started, and its status."""
     forwarded = [signals.SIGTERM, signals.SIGHUP, signals.SIGINT, signals.SIGUSR1, signals.SIGUSR2, signals.SIGQUIT]
     _probe.forward_begin(forwarded)
     try:
         # It inherits what this process has inherited.
         with subprocess.Popen(command, env=environment, close_fds=False) as child:
             _probe.forward_to(child.pid)
-            os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+            children = pythons_below(child.pid)
             _probe.forward_to(0)  # before the number can be another's
-            return child.wait()
+            return children, child.wait()
     finally:
         _probe.forward_end()
 
 
-def read(log: bytes, result: Stalls) -> bool:
-    """Fill in what the watch logged; false if the program was not watched or did not start."""
-    start = 0.0
-    seen: dict[float, Seen] = {}  # by their begin: of one that lasts there is a record each time that it was told
-    for line in log.splitlines():
+def pythons_below(pid: int) -> set[int]:
+    """Wait until a process has ended, and see which others it starts, and those start, that run this Python."""
+    found: set[int] = set()
+    ended = select.poll()
+    with suppress(OSError, AttributeError):  # before Linux 5.3 there is none
+        process = os.pidfd_open(pid)
+        ended.register(process, select.POLLIN)
         try:
-            ((what, values),) = json.loads(line.decode("utf-8", "surrogateescape")).items()
-        except ValueError:  # the program was killed meanwhile
-            continue
-        if what == "idle":
-            result.idle = Figures(*values)
-            start = result.idle.started + result.idle.seconds
-        elif what == "end":
-            result.watch = Figures(*values)
-            start = result.watch.started
-        elif what == "not started":
-            return False
-        else:
-            seen[values[1]] = Seen(*values)
-    result.stalls = [Stall.of(each, result.over, start) for each in seen.values()]
-    return bool(log)
+            while not ended.poll(SAMPLE):
+                found |= {each for each in below(pid) if is_this_python(each)}
+        finally:
+            os.close(process)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    return found
+
+
+SAMPLE = 50  # milliseconds
+
+
+def below(pid: int) -> list[int]:
+    """The processes that a process has started, and those that they have; without those that have ended."""
+    children: list[int] = []
+    with suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(OSError):
+                children += map(int, (task / "children").read_text().split())
+    return [each for child in children for each in (child, *below(child))]
+
+
+def is_this_python(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/exe").samefile(sys.executable)
+    except OSError:
+        return False

@@ -47,6 +47,7 @@ HOLDS, RELEASES, PARTLY, DISAGREE, TOO_SHORT = "holds", "releases", "partly", "s
 
 RELEASES_UP_TO = 0.15  # of the time other threads had to wait
 HOLDS_FROM = 0.8  # from here on two threads gain at most a quarter
+NEAR = 0.05  # so near to one of the two the next measurement may say otherwise
 SHORTEST = 1e-5  # seconds: for shorter calls the Python loop around them takes too large a share
 WINDOW = 0.1  # seconds: shorter calls are repeated for this long
 LEAST_WINDOW = 0.005  # seconds: too few random requests fall into less
@@ -74,6 +75,10 @@ class Threadable(Result):
         Duration of one call.
     stalled : float
         The share of the time for which another Python thread had to wait.
+    near : float or None
+        The limit to which the share is so near (5 % of the time) that the next measurement may say otherwise.
+    interval : tuple of float
+        The smallest and the largest share of the rounds.
     longest_stall : float
         The longest wait, in seconds.
     idle_stalled, idle_longest_stall : float
@@ -134,6 +139,26 @@ class Threadable(Result):
     def verdict(self) -> str:
         too_little, too_much = self._against_the_share()
         return DISAGREE if too_little or too_much else self.by_share
+
+    @property
+    def near(self) -> float | None:
+        if self.by_share == TOO_SHORT:
+            return None
+        return next((limit for limit in (RELEASES_UP_TO, HOLDS_FROM) if abs(self.stalled - limit) <= NEAR), None)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        shares = [run.stalled(self.noticeable) for run in self.runs if run.tells] or [self.stalled]
+        return min(shares), max(shares)
+
+    def meets(self, expected: str, margin: float = 0.0) -> bool:
+        """Whether this is the verdict, or the share misses its limit by a margin at most."""
+        if self.verdict in (DISAGREE, TOO_SHORT):
+            return False
+        within = (
+            self.stalled <= RELEASES_UP_TO + margin if expected == RELEASES else self.stalled >= HOLDS_FROM - margin
+        )
+        return self.verdict == expected or within
 
     def _against_the_share(self) -> tuple[bool, bool]:
         """Whether threads gain far less than the share of the time allows, and whether they gain far more."""
@@ -204,6 +229,11 @@ class Threadable(Result):
                 *(["There is no GIL: other threads run on while it is attached."] if self.verdict != RELEASES else []),
             ]
         details = [f"Other Python threads waited {waited}."]
+        if self.near is not None:
+            low, high = self.interval
+            details.append(
+                f"That is near the limit of {self.near:.0%}: {low:.0%} to {high:.0%} in {len(self.runs)} rounds."
+            )
         if self.verdict == DISAGREE:
             details += self._disagreement()
         elif self.verdict == PARTLY:
@@ -331,6 +361,8 @@ class Threadable(Result):
             "seconds_per_call": self.seconds,
             "calls_per_round": self.calls,
             "stalled": self.stalled,
+            "stalled_interval": list(self.interval),
+            "near_limit": self.near,
             "longest_stall": self.longest_stall,
             "idle_stalled": self.idle_stalled,
             "idle_longest_stall": self.idle_longest_stall,
@@ -470,7 +502,8 @@ def threadable(
     Raises
     ------
     TypeError
-        If a keyword is both an option of `threadable` and a parameter of `func`.
+        If a keyword is both an option of `threadable` and a parameter of `func`, or if `func` is an ``async def`` or a
+        generator function: a call of one runs nothing yet.
     Exception
         Whatever the function raises.
 
@@ -512,6 +545,7 @@ def threadable(
     """
     defaults = threadable.__kwdefaults__ or {}
     given = {"threads": threads, "factory": factory, "rounds": rounds, "seconds": seconds, "name": name}
+    refuse_unfinished(func)
     refuse_ambiguous(func, [key for key, value in given.items() if value != defaults[key]])
     counts = sorted(set(threads))
     if counts and counts[0] < 1:
@@ -566,6 +600,29 @@ def threadable(
         speedup = rows_of(measured["plain row"], checked).median / statistics.median(measured["plain"])
         result.control = Control(checked, speedup, cores("plain row"))
     return result
+
+
+def refuse_unfinished(func: Callable[..., object]) -> None:
+    """Raise a TypeError if a call of a function would only make a coroutine or a generator."""
+    while isinstance(func, partial):
+        func = func.func
+    candidates = [func] if inspect.isroutine(func) or inspect.isclass(func) else [type(func).__call__]
+    makes, runs = "", ""
+    if any(map(inspect.iscoroutinefunction, candidates)):
+        makes, runs = "a coroutine", "asyncio:run"
+    elif any(map(inspect.isasyncgenfunction, candidates)):
+        raise TypeError(
+            f"a call of {name_of(func)} only makes an asynchronous generator: pass a function that exhausts it"
+        )
+    elif any(map(inspect.isgeneratorfunction, candidates)):
+        makes, runs = "a generator", "builtins:list"
+    if makes:
+        module, name = getattr(func, "__module__", ""), getattr(func, "__qualname__", type(func).__name__)
+        there = runs.replace(":", ".").removeprefix("builtins.")
+        raise TypeError(
+            f"a call of {name_of(func)} only makes {makes}; pass what runs it: threadable(lambda: {there}({name}(…))), or "
+            f"pycrust threadable {runs} --setup 'import {module}' --args '{module}.{name}(…)'"
+        )
 
 
 def refuse_ambiguous(func: Callable[..., object], options: list[str]) -> None:

@@ -253,6 +253,7 @@ static void begin_wait(void)
     pc_watch_keep_slot(watch, SLOT, 0);
     assert(pc_watch_ask(watch, 0));
     watch->watched = watch->wait;
+    dump_switches = switches;
 }
 
 static void end_wait(void)
@@ -527,6 +528,20 @@ static void test_signal(void)
     assert(pc_watch_has_signal(watch));
     raise(SIGNAL);
     assert(signals == 1);
+    /* Who has not the GIL any more, or has it again, answers without a traceback. */
+    char line[64];
+    assert(read(watch->in, line, sizeof line) == (ssize_t)strlen(traceback));
+    locked = 0;
+    raise(SIGNAL);
+    locked = 1;
+    switches++;
+    raise(SIGNAL);
+    switches--;
+    holder = (const char *)&other;
+    raise(SIGNAL);
+    holder = (const char *)&me;
+    assert(signals == 1 && read(watch->in, line, sizeof line) == 3);
+    assert(memcmp(line, "\n\n\n", 3) == 0);
     /* The program takes it, and later gives it back. */
     handle(SIGNAL, other_handler);
     assert(!pc_watch_has_signal(watch));
@@ -866,6 +881,7 @@ static void test_whose_traceback_it_is(void)
     assert(spell->length == 0 && watch->unanswered == 0);
     watch->next_signal = 0.0;
     traceback = "1";
+    switches++;
     signal_holder(watch, hour);
     drain(watch);
     assert(spell->length == 1 && spell->text[0] == '1');
@@ -1159,16 +1175,74 @@ static char logged[1 << 18];
 
 static const char *log_now(void)
 {
-    const size_t length = pc_watch_log(watch, logged, sizeof logged - 1);
+    const size_t length = pc_watch_log(watch, 0, logged, sizeof logged - 1);
     assert(length < sizeof logged);
     logged[length] = '\0';
     return logged;
 }
 
+/* A record as it is written: of which process it is, too. */
+static const char *record(const char *values)
+{
+    static char text[2][1024];
+    static int turn_of;
+    turn_of = !turn_of;
+    snprintf(text[turn_of], sizeof text[0], "{%s], \"pid\": %d}\n", values, mine);
+    return text[turn_of];
+}
+
+/* Several holders in one wait: each that counts is told, whatever their order, and only once. */
+static void test_several_holders(void)
+{
+    static const double ignored[] = {0.5, 0.75, 0.01, 0.6};
+    begin_wait();
+    watch->unnamed_count = 0;
+    watch->spell.ident = watch->longest.ident = 0;
+    for (int k = 0; k < 4; k++) {
+        pc_spell *spell = &watch->spell;
+        *spell =
+            (pc_spell){.ident = 70 + (unsigned long)k % 3, .tid = OTHER, .switches = 9, .looks = 3};
+        spell->since = spell->first = hour + k;
+        spell->last = hour + k + 1.0;
+        spell->cpu = 1.0;
+        spell->ignored = ignored[k];
+        end_spell(watch);
+    }
+    /* The second is the longest, and told with the wait; the third is none. */
+    assert(watch->longest.ident == 71 && watch->ident_of_longest == 71);
+    assert(watch->unnamed_count == 1 && pc_watch_holder(watch, 2) == 70);
+    assert(pc_watch_holder(watch, 3) == 0 && pc_watch_holder(watch, 1) == 71);
+    const char *log = log_now(), *second = strchr(log, '\n') + 1;
+    assert(strncmp(log, "{\"also\": [1, 64.000000000, 1.000000000, ", 40) == 0);
+    assert(strncmp(second, "{\"also\": [1, 67.000000000, 1.000000000, ", 40) == 0);
+    assert(strchr(second, '\n')[1] == '\0');
+    /* Their names follow, those that are known; then the wait. */
+    const size_t before = strlen(log);
+    memset(&stall, 0, sizeof stall);
+    stall.names[2].ident = 70;
+    strcpy(stall.names[2].thread, "one");
+    stall.names[3].ident = 71;
+    pc_watch_keep(watch, &stall);
+    assert(strncmp(log_now() + before, "{\"names\": [0, \"\", 70, \"one\"], ", 30) == 0);
+    end_wait();
+}
+
+/* A fork that stopped the threads for long enough. */
+static void test_fork(void)
+{
+    begin_wait();
+    pc_watch_fork(watch, 64.5, 0.499, "me", "a stack\n");
+    assert(strcmp(log_now(), "") == 0);
+    pc_watch_fork(watch, 64.5, 0.5, "me", "a stack\n");
+    assert(strcmp(log_now(), record("\"fork\": [1, 64.500000000, 0.500000000, \"me\", "
+                                    "\"a stack\\u000a\"")) == 0);
+    end_wait();
+}
+
 static void test_log(void)
 {
-    static const char nobody[] =
-        "{\"stall\": [3, 64.250000000, 0.500000000, 0.125000000, 0.000000001]}\n";
+    char nobody[128];
+    strcpy(nobody, record("\"stall\": [3, 64.250000000, 0.500000000, 0.125000000, 0.000000001"));
     begin_wait();
     assert(strcmp(log_now(), "") == 0);
     memset(&stall, 0, sizeof stall);
@@ -1179,10 +1253,17 @@ static void test_log(void)
     stall.delay = 1e-9;
     pc_watch_keep(watch, &stall);
     assert(strcmp(log_now(), nobody) == 0);
-    assert(pc_watch_log(watch, logged, 5) == strlen(nobody)); /* as far as it fits */
+    assert(pc_watch_log(watch, 0, logged, 5) == strlen(nobody)); /* as far as it fits */
+    assert(pc_watch_log(watch, 9, logged, sizeof logged) == strlen(nobody) - 9); /* from there */
+    assert(memcmp(logged, nobody + 9, strlen(nobody) - 9) == 0);
+    assert(pc_watch_log(watch, strlen(nobody) + 1, logged, sizeof logged) == 0);
+    assert(pc_watch_await(watch, strlen(nobody) - 1) == 1);
+    watch->ended = 1;
+    assert(pc_watch_await(watch, strlen(nobody)) == 0);
+    watch->ended = 0;
 
     /* A thread that threading knows, whose name is to be quoted; and a place. */
-    stall.spell = (pc_spell){.ident = 77, .tid = OTHER, .since = 1.0, .first = 1.5, .last = 3.5};
+    stall.spell = (pc_spell){.ident = 77, .tid = OTHER, .since = 65.0, .first = 65.5, .last = 67.5};
     stall.spell.cpu = 0.25;
     stall.spell.asleep = 12.0;
     stall.spell.ignored = -0.5;
@@ -1199,19 +1280,22 @@ static void test_log(void)
     stall.end_column = 70;
     strcpy(stall.file, "/a\t.py");
     strcpy(stall.function, "f");
+    strcpy(stall.task, "task");
+    strcpy(stall.callee, "m:f");
     stall.unmoved = 1;
     pc_watch_keep(watch, &stall);
     const char *second = log_now() + strlen(nobody);
     assert(strncmp(log_now(), nobody, strlen(nobody)) == 0);
-    assert(strcmp(second,
-                  "{\"stall\": [3, 64.250000000, 0.500000000, 0.125000000, 0.000000001, "
-                  "0.500000000, 2.000000000, 0.250000000, 12.000000000, -0.500000000, 8, 2, "
-                  "\"w\xc3\xb6 \\\"1\\\"\", \"l\\u000a\\\"\\\\\x7f\", "
-                  "\"/a\\u0009.py\", 12, \"f\", 13, 70]}\n") == 0);
+    assert(
+        strcmp(second,
+               record("\"stall\": [3, 64.250000000, 0.500000000, 0.125000000, 0.000000001, "
+                      "0.750000000, 0.500000000, 2.000000000, 0.250000000, 12.000000000, "
+                      "-0.500000000, 8, 2, 77, \"w\xc3\xb6 \\\"1\\\"\", \"l\\u000a\\\"\\\\\x7f\", "
+                      "\"/a\\u0009.py\", 12, \"f\", 13, 70, \"task\", \"m:f\"")) == 0);
     stall.unmoved = 0; /* it is where another thread is */
     stall.spell.length = 0;
     pc_watch_keep(watch, &stall);
-    assert(strstr(log_now() + strlen(nobody) + 300, "\"w\xc3\xb6 \\\"1\\\"\", \"\"]}") != NULL);
+    assert(strstr(log_now() + strlen(nobody) + 300, "\"w\xc3\xb6 \\\"1\\\"\", \"\"], ") != NULL);
 
     /* The names of threads that threading does not know. */
     stall.names[1].thread[0] = '\0';
@@ -1239,8 +1323,8 @@ static void test_log(void)
     pc_watch_note(watch, "lost", 0);
     no_memory = 0;
     pc_watch_note(watch, "end", 1);
-    assert(strcmp(log_now(), "{\"end\": [1, 2, 3, 1, 4.000000000, 5.000000000, 6.000000000, "
-                             "7.000000000, 2.000000000, 0.500000000, 64.000000000]}\n") == 0);
+    assert(strcmp(log_now(), record("\"end\": [1, 2, 3, 1, 4.000000000, 5.000000000, 6.000000000, "
+                                    "7.000000000, 2.000000000, 0.500000000, 64.000000000")) == 0);
     assert(watch->figures.beats == 0);
     /* Only so many. */
     stall.spell.ident = 0;
@@ -1483,7 +1567,7 @@ static void test_threads(void)
         } while (figures.beats < 20 || figures.looks < 5);
         told = looked = 0;
         pc_watch_stop(some);
-        assert(told == 1);   /* else they would sleep on for a while */
+        assert(told == 2);   /* they would sleep on for a while, and who awaits the log for ever */
         assert(looked >= 2); /* whether the kernel still lists them */
         assert(!is_there(some->beat_tid) && !is_there(some->watcher_tid));
         pc_watch_figures(some, &figures, 1);
@@ -1541,6 +1625,7 @@ static void test_threads(void)
     pthread_mutex_lock(&forks);
     (pthread_mutex_lock)(&second->lock);
     pc_watch_forget();
+    made -= 2; /* whose lock and condition are replaced, not destroyed: others may be in them */
     pc_watch_pause();
     pc_watch_resume();
     assert(!second->running);
@@ -1587,6 +1672,8 @@ int main(void)
     test_judgement();
     test_beat();
     test_new();
+    test_several_holders();
+    test_fork();
     test_log();
     test_a_hold_that_lasts();
     test_forwarding();

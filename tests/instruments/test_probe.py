@@ -70,8 +70,9 @@ class Name(ctypes.Structure):
 class CStall(ctypes.Structure):
     _fields_ = [
         ("begin", c_double), ("end", c_double), ("switches", c_ulong), ("late", c_double), ("delay", c_double),
-        ("unmoved", c_int), ("spell", Spell), ("names", Name * 2), ("line", c_int), ("end_line", c_int),
-        ("end_column", c_int), ("file", c_char * 4096), ("function", c_char * 512),
+        ("unmoved", c_int), ("spell", Spell), ("names", Name * 18), ("line", c_int), ("end_line", c_int),
+        ("end_column", c_int), ("file", c_char * 4096), ("function", c_char * 512), ("task", c_char * 256),
+        ("callee", c_char * 256),
     ]  # fmt: skip
 
 
@@ -99,11 +100,14 @@ TYPES = {
     "pc_watch_judge": (None, c_void_p, POINTER(CStall)),
     "pc_watch_keep": (None, c_void_p, POINTER(CStall)),
     "pc_watch_note": (None, c_void_p, c_char_p, c_int),
-    "pc_watch_log": (c_size_t, c_void_p, c_void_p, c_size_t),
+    "pc_watch_fork": (None, c_void_p, c_double, c_double, c_char_p, c_char_p),
+    "pc_watch_log": (c_size_t, c_void_p, c_size_t, c_void_p, c_size_t),
+    "pc_watch_await": (c_int, c_void_p, c_size_t),
     "pc_watch_over": (c_double, c_void_p),
     "pc_forward_begin": (None, c_uint64),
     "pc_forward_to": (None, c_int),
     "pc_forward_end": (None,),
+    "pc_last_words": (None, c_char_p),
     "pc_readable": (c_int, c_void_p),
     "pc_gettid": (c_int,),
     "pc_is_locked": (c_int, POINTER(Gil)),
@@ -467,12 +471,14 @@ def test_the_log(hand):
     watch.note(b"idle", True)
     assert hand.taken() == [("note", b"idle", 1)]
 
-    def log(watch, to, size):
-        ctypes.memmove(to, b"a line\n", size)
-        return 7
+    def log(watch, start, to, size):
+        ctypes.memmove(to, b"a line\n"[start:], size)
+        return 7 - start
 
     hand.put(pc_watch_log=log, pc_watch_dump_over=lambda watch, *seconds: hand.calls.append(seconds))
-    assert watch.log() == b"a line\n"
+    assert watch.log() == b"a line\n" and watch.log(2) == b"line\n"
+    hand.put(pc_watch_await=lambda watch, start: start < 7)
+    assert watch.more(6) is True and watch.more(7) is False
     watch.dump_over(5.0, 60.0)
     assert hand.taken() == [(5.0, 60.0)]
 
@@ -582,7 +588,7 @@ def script(hand, waits, free=(), over=0.25):
         pc_watch_nap=nap,
         pc_watch_ask=ask,
         pc_watch_got=lambda watch: next(waits, None) or end(),
-        pc_watch_holder=lambda watch, longest: hand.idents[longest],
+        pc_watch_holder=lambda watch, which: hand.idents[which] if which < 2 else 0,
         pc_watch_over=lambda watch: over,
     )
 
@@ -657,7 +663,7 @@ def test_a_stall_is_kept(hand):
     assert [call for call in hand.taken() if call[0] in ("nap", "ask", "judge", "keep")] == [
         ("nap", 0.001), ("ask", 0), ("judge", True), ("keep", True), ("nap", 0.0), ("ask", 1), ("judge", False),
     ]  # fmt: skip
-    assert [name.ident for name in stall.names] == hand.idents
+    assert [name.ident for name in stall.names] == hand.idents + 16 * [0]
     assert stall.names[0].thread.decode() == threading.current_thread().name
     assert stall.names[1].thread == b""
     # Whoever had the GIL was at the end of a call.
@@ -680,10 +686,11 @@ def test_nothing_of_the_program_runs_for_it(hand, enabled):
             ran.append(name)
             return super().__getattribute__(name)
 
-    def holder(watch, longest):
-        states.append(gc.isenabled())
-        ran.clear()
-        return ident
+    def holder(watch, which):
+        if which < 2:
+            states.append(gc.isenabled())
+            ran.clear()
+        return ident if which < 2 else 0
 
     def kept(watch, stall):
         states.append((gc.isenabled(), list(ran), stall.contents.names[1].thread))

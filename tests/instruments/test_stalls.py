@@ -19,7 +19,7 @@ from cases import slow
 import pycrust
 from pycrust import _probe
 from pycrust.bench import stalls
-from pycrust.bench.stalls import Place, Seen, Stall, called_function, read, stack_of
+from pycrust.bench.stall import Log, Place, Seen, Stall, called_function, stack_of
 
 pytestmark = pytest.mark.measures
 
@@ -439,7 +439,7 @@ def test_a_result_is_a_table_a_plot_and_json(big):
     written = json.loads(json.dumps(watch.to_dict()))
     assert written == watch.to_dict()
     assert (written["schema"], written["schema_version"]) == ("pycrust.bench.stalls", 1)
-    assert set(written["labels"]) == {"held", "contention", "gc", "no core", "unknown"}
+    assert set(written["labels"]) == {"held", "contention", "gc", "fork", "no core", "unknown"}
     assert written["watch"]["coverage"] == watch.watch.coverage
     above, below = watch.plot(Figure())
     assert "seconds" in below.get_xlabel()
@@ -790,20 +790,44 @@ def test_what_was_logged_is_read():
     from pycrust.bench import Stalls
 
     def record(what, *values):
-        return json.dumps({what: values}, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"
+        return json.dumps({what: values, "pid": 7}, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"
 
     figures = (1, 2, 3, 0, 0.1, 0.2, 0.0, 0.1, 0.5, 0.02, 8.5)
     path = "/caf\udce9.py"  # whose name is not UTF-8
     sleeper = seen(begin=11.0, cpu=0.0, asleep=0.095, tracebacks="", file=path, line=4, function="für")
     told = record("lasting", *seen(seconds=0.05)) + record("lasting", *seen(seconds=0.07))  # while it lasted
     killed = record("idle", *figures) + told + record("stall", *seen()) + record("lasting", *sleeper)
-    result = Stalls(over=0.02)
-    assert read(killed + b'{"stall": [1, 2', result)
+    log = killed + b'{"stall": [1, 2'
+    result = Stalls(over=0.02, log=Log(lambda start: log[start:], 0.02))
     assert [(stall.begin, round(stall.seconds, 6)) for stall in result.stalls] == [(1.0, 0.1), (2.0, 0.097)]
     assert result.stalls[1].stack == (Place(path, 4, "für"),)
     assert result.watch is None and "without its exit handlers" in str(result)
-    assert read(killed + record("end", *figures), result) and result.watch.started == 8.5
-    assert not read(b"", result) and not read(killed + record("not started", *figures), result)
+    log = killed + record("end", *figures)  # it is read on as it grows
+    assert result.watch.started == 8.5 and len(result.stalls) == 2
+    log += record("stall", *seen(begin=20.0))
+    assert len(result.stalls) == 2  # and that one is none that lasts any more
+
+
+def test_what_was_waited_is_attributed_once():
+    """A wait of 4 s: two held it, one of them without a core for a while; then the one that waited had none."""
+    from pycrust.bench import Stalls
+
+    def record(what, seen):
+        return json.dumps({what: seen, "pid": 7}).encode() + b"\n"
+
+    first = seen(begin=10.0, seconds=1.0, before=0.0, watched=1.0, cpu=1.0, ident=3, thread="", late=0.0)
+    last = seen(begin=10.0, seconds=4.0, offset=1.0, before=0.0, watched=2.0, cpu=1.5, delay=3.0, switches=3)
+    names = json.dumps({"names": [0, "", 3, "first"], "pid": 7}).encode() + b"\n"
+    log = record("also", first) + names + record("stall", last)
+    result = Stalls(over=0.02, log=Log(lambda start: log[start:], 0.02))
+    assert [(stall.begin, stall.seconds, stall.thread, stall.missing, stall.waited) for stall in result.stalls] == [
+        (10.0, 1.0, "first", 0.0, 4.0), (11.0, 1.5, "MainThread", 0.5, 4.0),
+    ]  # fmt: skip
+    # Of the 3 s for which it had no core, those count that nobody else held the GIL.
+    assert result.waited == {"in_all": 4.0, "held": 2.5, "others": 1.5, "rest": 0.0}
+    assert "4.00 s in all: 2.50 s a known line or a collection, 1.50 s contention" in str(result)
+    log += record("stall", last._replace(begin=20.0, delay=0.0, tracebacks=""))  # nobody knows on which line
+    assert result.waited == {"in_all": 8.0, "held": 2.5, "others": 2.0, "rest": 3.5}
 
 
 # ---- what a program would notice of being watched, if it were done otherwise -----------------
@@ -1092,7 +1116,7 @@ def test_a_signal_before_the_program_has_started(python):
                 os.kill(os.getpid(), signal.SIGTERM)
                 super().__init__(*args, **kwargs)
         subprocess.Popen = Late
-        print(run([sys.executable, "-c", "import time; time.sleep(30)"], dict(os.environ)))
+        print(run([sys.executable, "-c", "import time; time.sleep(30)"], dict(os.environ))[1])
         """
     )
     assert done.stdout == f"{-signal.SIGTERM}\n", done.stderr
@@ -1249,7 +1273,7 @@ def test_a_hold_that_never_ends_is_told_while_it_lasts(script, end):
 @needs_watch
 @pytest.mark.slow
 def test_a_service_and_the_handler_that_freezes_it(script, tmp_path, until):
-    """uvicorn on loopback, clients in threads: one of its handlers holds the GIL for 200 ms."""
+    """uvicorn on loopback, clients in threads: two of its handlers hold the GIL for 200 ms."""
     pytest.importorskip("uvicorn")
     script(
         """
@@ -1267,13 +1291,16 @@ def test_a_service_and_the_handler_that_freezes_it(script, tmp_path, until):
             total = sum_of_squares(3 * 10**9)
             return str(total)
 
+        async def export():
+            return str(sum_of_squares(3 * 10**9))
+
         async def right():
             return str(await asyncio.to_thread(threadable_sum_of_squares, 3 * 10**9))
 
         async def app(scope, receive, send):
             if scope["type"] != "http":
                 return
-            body = await {"/": page, "/report": report, "/right": right}[scope["path"]]()
+            body = await {"/": page, "/report": report, "/export": export, "/right": right}[scope["path"]]()
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": body.encode()})
         """,
@@ -1289,7 +1316,7 @@ def test_a_service_and_the_handler_that_freezes_it(script, tmp_path, until):
         )  # fmt: skip
         try:
             port = next(int(found[1]) for line in server.stderr if (found := re.search(r"127\.0\.0\.1:(\d+)", line)))
-            load(port, [*["/"] * 100, "/report", "/right", "/report"])
+            load(port, [*["/"] * 100, "/report", "/right", "/report", "/export"])
             os.killpg(server.pid, signal.SIGINT)
             _, report = server.communicate(timeout=60)
         finally:
@@ -1297,12 +1324,13 @@ def test_a_service_and_the_handler_that_freezes_it(script, tmp_path, until):
                 os.killpg(server.pid, signal.SIGKILL)
         written = json.loads((tmp_path / "out.json").read_text())
         mine = [line for line in written["lines"] if line["file"].endswith("service.py")]
-        assert {(line["line"], line["function"]) for line in mine} <= {(13, "report")}, report
+        assert {(line["line"], line["function"]) for line in mine} <= {(13, "report"), (17, "export")}, report
         return mine, report
 
-    (line,), report = until(lambda found: found[0], serve)
-    assert "service.py:13 report" in report, report
-    assert 1 <= line["count"] <= 8 and line["threadable"] == "pycrust:sum_of_squares"
+    lines, report = until(lambda found: len(found[0]) == 2, serve)
+    assert "service.py:13 report" in report and "service.py:17 export" in report, report
+    for line in lines:
+        assert 1 <= line["count"] <= 8 and line["threadable"] == "pycrust:sum_of_squares"
 
 
 def load(port, paths, clients=4):

@@ -428,6 +428,84 @@ def test_what_the_reason_may_be(busy, reason):
     assert reason in made_up(0.02, gain=1.0, busy=busy).in_words()
 
 
+@pytest.mark.parametrize(
+    ("share", "limit", "expected", "passes", "with_margin"),
+    [
+        (0.05, None, "releases", True, True),
+        (0.16, 0.15, "releases", False, True),
+        (0.11, 0.15, "releases", True, True),
+        (0.21, None, "releases", False, False),
+        (0.79, 0.8, "holds", False, True),
+        (0.85, 0.8, "holds", True, True),
+        (0.5, None, "holds", False, False),
+    ],
+)
+def test_near_a_limit(share, limit, expected, passes, with_margin):
+    result = made_up(share)
+    assert result.near == limit and result.to_dict()["near_limit"] == limit
+    assert (f"near the limit of {limit or 0:.0%}: {share:.0%} to {share:.0%} in" in result.in_words()) == (
+        limit is not None
+    )
+    assert result.meets(expected) == passes and result.meets(expected, 0.05) == with_margin
+    low, high = result.to_dict()["stalled_interval"]
+    assert low <= result.stalled <= high
+
+
+def test_what_only_begins_is_refused_with_what_to_pass():
+    async def coroutine(x): ...
+
+    def generator(x):
+        yield x
+
+    async def asynchronous_generator(x):
+        yield x
+
+    class Asynchronous:
+        async def __call__(self, x): ...
+
+    for func in coroutine, functools.partial(coroutine, 1), Asynchronous():
+        with pytest.raises(TypeError, match=r"only makes a coroutine; pass .*lambda: asyncio.run\("):
+            threadable(func, 1)
+    with pytest.raises(TypeError, match=r"only makes a generator; pass .*lambda: list\("):
+        threadable(generator, 1)
+    with pytest.raises(TypeError, match="only makes an asynchronous generator"):
+        threadable(asynchronous_generator, 1)
+
+
+def test_the_advice_for_a_coroutine_works(tmp_path):
+    (tmp_path / "mine.py").write_text("import asyncio\nasync def wait(s): await asyncio.sleep(s)\n")
+    done = run("mine:wait", "--args", "0.01", cwd=tmp_path)
+    assert done.returncode == 2
+    command = re.search(r"pycrust threadable (\S+) --setup '(.*?)' --args '(.*?)'", done.stderr)
+    target, setup, argument = command.groups()
+    done = run(target, "--setup", setup, "--args", argument.replace("…", "0.01"), "--threads", "1", cwd=tmp_path)
+    assert done.returncode == 0 and "asyncio.run releases the GIL" in done.stdout, done.stderr
+
+
+CRASHES = """
+import ctypes, os, threading
+def anywhere(): ctypes.string_at(0)
+def in_threads():
+    if threading.current_thread() is not threading.main_thread(): os.abort()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the process's last words are told on Linux alone")
+@pytest.mark.parametrize(
+    ("name", "threads", "words"),
+    [
+        ("in_threads", "2", "mine:in_threads died in threads: it may not be safe there; try --threads 1"),
+        ("in_threads", "1", "mine:in_threads died in a thread other than the main one: it may not be safe there\n"),
+        ("anywhere", "2", None),
+    ],
+)
+def test_a_function_that_dies_in_threads(name, threads, words, tmp_path):
+    (tmp_path / "mine.py").write_text(CRASHES)
+    done = run(f"mine:{name}", "--threads", threads, cwd=tmp_path)
+    assert done.returncode == (-6 if name == "in_threads" else -11)
+    assert (words in done.stderr) if words else ("died in" not in done.stderr)
+
+
 @pytest.mark.parametrize("machine", [{"plain": 1.1}, {"alone": 0.6}, {"gil": False}])
 def test_on_a_busy_machine_speed_ups_are_not_heard(machine):
     """Where plain C gains nothing in threads either, or without a GIL, the share alone decides."""

@@ -272,3 +272,18 @@ def test_sums_that_do_not_fit_say_of_which_label():
     with pytest.raises(OverflowError, match=r"the sum of squares at \(1, 0\)"):
         pycrust.group_sumsq(np.stack([x[::-1] // 2**61, x]), [0, 0, 1])
     assert pycrust.group_sumsq(x, [1, 1, 0], dtype=object).tolist() == [25, 2**125]
+
+
+def test_labels_lie_along_the_axes_in_the_order_given():
+    values, labels = np.arange(6).reshape(2, 3), np.array([[0, 1], [2, 0], [1, 2]])
+    expected = pycrust.group_sum(values, labels.T, axis=(0, 1))
+    assert (pycrust.group_sum(values, labels, axis=(1, 0)) == expected).all()
+    sums = pycrust.Accumulator(shape=3)
+    sums.update(values, labels=labels, axis=(1, 0))
+    assert (sums.sum() == expected).all()
+
+
+@pytest.mark.parametrize("count", [2**63, 2**64, 10**30])
+def test_more_groups_than_memory_has_bytes(count):
+    with pytest.raises(MemoryError):
+        pycrust.group_sum([1, 2], [0, 1], num_labels=count)

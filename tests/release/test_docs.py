@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pycrust.bench import Stalls, break_even, compare, compare_peers, gil_table, threadable
-from pycrust.bench.stalls import HELD, Figures, Place, Stall
+from pycrust.bench.stall import HELD, Figures, Place, Record, Stall
 from pycrust.bench.timing import Control
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -54,8 +54,10 @@ def results():
     yield compare(table.to_dict(), table.to_dict())
     # Made by hand: not every system can be watched.
     figures = Figures(**dict.fromkeys(Figures._fields, 1))
-    stall = Stall(0.5, 0.1, HELD, "MainThread", (Place("app.py", 7, "handler"),), "during")
-    yield Stalls(stalls=[stall], watch=figures, idle=figures, tests=[(0.0, "test_app.py::test_it")])
+    stack = (Place("/lib/python3.11/json/encoder.py", 1, "encode"), Place("app.py", 7, "handler"))
+    stall = Stall(0.5, 0.1, HELD, "MainThread", stack, "during")
+    record = Record(stalls=[stall], watch=figures, idle=figures)
+    yield Stalls(record=record, tests=[(0.0, "test_app.py::test_it")])
 
 
 @pytest.mark.slow

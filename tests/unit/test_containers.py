@@ -744,3 +744,32 @@ def test_an_exception_leaves_out_as_it_was():
     with pytest.raises(OverflowError, match=r"at \(1,\)"):
         pycrust.sumsq([[1, 2], [2**40, 1]], axis=1, out=out)
     assert out.tolist() == [7, 7]
+
+
+def test_a_list_that_is_changed_while_it_is_read():
+    class Shortening:
+        def __init__(self, items):
+            self.items = items
+
+        def __array__(self, *_args, **_options):
+            self.items.clear()
+            return np.array(1.0)
+
+    for read in (pycrust.sum, pycrust.Accumulator, lambda items: pycrust.dot(items, [1.0] * 1000)):
+        items = [1.0] * 1000
+        items[10] = Shortening(items)
+        with pytest.raises(RuntimeError, match="changed while"):
+            read(items)
+
+
+def test_a_sequence_that_does_not_end():
+    class Endless:
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, _k):
+            return 1.0
+
+    for a in (Endless(), [1.0, Endless()]):
+        with pytest.raises(TypeError, match="3 elements by len"):
+            pycrust.sum(a)

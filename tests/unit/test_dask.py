@@ -485,3 +485,14 @@ def test_moving_windows_refuse_at_once():
         lazy.move_sum(a * 1j, 1)
     with pytest.raises(ValueError, match="compute_chunk_sizes"):
         lazy.move_sum(a[a > 0], 2)
+
+
+@pytest.mark.parametrize("chunks", [(0, 1), (1, 0), (0, 0, 1)])
+def test_one_pair_among_empty_chunks(chunks):
+    x = da.from_array(np.array([3.0]), chunks=(chunks,))
+    y = da.from_array(np.array([5.0]), chunks=1)
+    assert lazy.dot(x, y).compute() == 15 and lazy.average(x, weights=y).compute() == 3
+    a = da.from_array(np.array([[1.0, 2.0, 3.0]]), chunks=(chunks, (3,)))
+    weights = da.from_array(np.array([1.0, 2.0, 3.0]), chunks=3)
+    assert lazy.average(a, axis=1, weights=weights).compute().tolist() == [14 / 6]
+    assert lazy.average(a, axis=0, weights=y).compute().tolist() == [1, 2, 3]

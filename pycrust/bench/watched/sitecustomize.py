@@ -10,13 +10,26 @@ def watch_the_program():
     import os
     import sys
 
+    def in_a_subinterpreter():
+        try:
+            import _interpreters
+        except ImportError:  # before Python 3.13
+            import _xxsubinterpreters as _interpreters
+        return _interpreters.get_current() != _interpreters.get_main()
+
     sys.path.remove(os.path.dirname(__file__))
     del sys.modules["sitecustomize"]
     settings = os.environ.pop("PYCRUST_STALLS", None)
     if settings is None:  # a subinterpreter: the main one, which is watched, has taken them
         return
-    over, dump_over, abort_over, signum, sink, sink_path, probe, path = settings.split("\n")
-    if path:
+    over, dump_over, abort_over, signum, follow, sink, sink_path, probe, path = settings.split("\n")
+    if follow == "1":  # a child finds all this, too, but the sink, which it opens by its path
+        if in_a_subinterpreter():
+            os.environ["PYCRUST_STALLS"] = settings
+            return
+        settings = [over, dump_over, abort_over, signum, follow, "-1", sink_path, probe, path]
+        os.environ["PYCRUST_STALLS"] = "\n".join(settings)
+    elif path:
         os.environ["PYTHONPATH"] = path[1:]
     else:
         del os.environ["PYTHONPATH"]
@@ -41,10 +54,13 @@ def watch_the_program():
         if watch.running and (not found or (isinstance(error, SyntaxError) and error.__traceback__ is None)):
             watch.note(b"not started")
 
-    watch = module.Watch(float(over), int(signum), int(sink), os.fsencode(sink_path))
+    watch = module.Watch(float(over), int(signum), int(sink), os.fsencode(sink_path), follow == "1")
     watch.dump_over(float(dump_over), float(abort_over))
-    watch.start(True)
+    watch.start(sink != "-1")
     atexit.register(note_if_nothing_ran)
+    if sink == "-1":  # a child: it does not wait
+        watch.note(b"begin", True)
+        return
     time.sleep(0.1)  # the control: nothing runs
     watch.note(b"idle", True)
     watch.ask_always(False)

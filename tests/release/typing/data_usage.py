@@ -131,13 +131,19 @@ total += Accumulator()
 assert_type(total + total, Accumulator)
 assert_type(sum([total, total]), Accumulator | Literal[0])
 assert_type(sum([total, total], start=Accumulator()), Accumulator)
-assert_type(total.sumsq(), int | float)
-assert_type(total.rms(), float)
-assert_type(total.sum(), int | float | complex)
-assert_type(total.mean(), float | complex)
-assert_type(total.std(ddof=1), float)
-assert_type(total.var(correction=1), float)
-assert_type(total.count, int)
+# Numbers, or with a shape arrays: no promise.
+assert_type(total.sumsq(), Any)
+assert_type(total.rms(), Any)
+assert_type(total.sum(), Any)
+assert_type(total.mean(), Any)
+assert_type(total.std(ddof=1), Any)
+assert_type(total.var(correction=1), Any)
+assert_type(total.count, Any)
+features = Accumulator(shape=100)
+features.update(field, axis=0)
+features.update(field, labels=samples)
+assert_type(features.shape, tuple[int, ...])
+assert_type(features[3], Accumulator)
 same: bool = pickle.loads(pickle.dumps(total)) == total
 total.count = 3  # type: ignore[misc]
 total.merge(3)  # type: ignore[arg-type]
@@ -146,17 +152,35 @@ pycrust.Accumulator(object())  # type: ignore[arg-type]
 assert_type(total + 0, Accumulator)
 
 # Two arrays.
-assert_type(pycrust.dot(samples[0], [1, 2]), int)
-assert_type(pycrust.dot(field[0], samples[0]), float)
+assert_type(pycrust.dot(samples, [1, 2]), int)
+assert_type(pycrust.dot(field, samples), float)
 assert_type(pycrust.average(field, weights=samples), float)
 assert_type(pycrust.average(waves, weights=field), complex)
 assert_type(pycrust.sse(samples, samples), int)
 assert_type(pycrust.mse(field, samples), float)
 pycrust.vecdot(field, field, axis=0, where=mask, workers=-1)
 pycrust.cov(field, rowvar=False)
-pycrust.corrcoef(field[0], field[1])
-pycrust.average(field, weights=[1j])  # type: ignore[call-overload]
+pycrust.corrcoef(field, samples)
+pycrust.average(field, weights=[1j])  # type: ignore[arg-type]
 pairs = pycrust.PairAccumulator(field, samples)
 pairs += pycrust.PairAccumulator()
 assert_type(pairs + pairs, pycrust.PairAccumulator)
 assert_type(pairs.slope(), float)
+
+# Groups.
+labels: npt.NDArray[np.intp] = np.zeros(100, dtype=np.intp)
+assert_type(pycrust.group_sum(samples, labels), npt.NDArray[Any])
+assert_type(pycrust.group_sum(field, labels, axis=1), npt.NDArray[np.float64])
+assert_type(pycrust.group_mean(samples, labels, num_labels=3), npt.NDArray[np.float64])
+assert_type(pycrust.group_var(field, labels, ddof=1, dtype=np.float32), npt.NDArray[np.float32])
+assert_type(pycrust.group_count(field, labels, skipna=True), npt.NDArray[np.int64])
+pycrust.group_mean(field, labels, ddof=1)  # type: ignore[call-overload]
+
+# Windows.
+assert_type(pycrust.move_mean(samples, 5), npt.NDArray[np.float64])
+assert_type(pycrust.move_std(field, 5, 2, axis=0, ddof=1, workers=-1), npt.NDArray[np.float64])
+assert_type(pycrust.move_sum(Column(), 5), npt.NDArray[np.float64])
+assert_type(pycrust.cumsum(field, dtype=np.float32), npt.NDArray[np.float32])
+assert_type(pycrust.cumsum(field, 0), npt.NDArray[Any])
+assert_type(pycrust.cumsum(samples, out=out), npt.NDArray[np.float64])
+pycrust.move_mean(field, 5, ddof=1)  # type: ignore[call-arg]

@@ -1,0 +1,256 @@
+"""What a watch says against what is so by construction: who held the GIL, where, and how much in all."""
+
+import json
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from pycrust import _probe
+
+pytestmark = [
+    pytest.mark.measures,
+    pytest.mark.skipif(bool(_probe.why_not()), reason=f"the GIL cannot be watched: {_probe.why_not()}"),
+]
+
+
+@pytest.fixture
+def report(tmp_path):
+    """Watch a script; gives its lines, from 1 on, what it printed, and the report as a dict and as a text."""
+
+    def report(text, name="program.py"):
+        path = tmp_path / name
+        path.write_text(textwrap.dedent(text))
+        command = [sys.executable, "-m", "pycrust", "stalls", "--json", "out.json", str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        written = json.loads((tmp_path / "out.json").read_text())
+        return ["", *path.read_text().splitlines()], done.stdout, written, done.stderr
+
+    return report
+
+
+def covered(written):
+    if written["watch"]["coverage"] < 0.9:  # the report says so itself
+        pytest.skip("the machine is so busy that much cannot be seen")
+
+
+def own_lines(written):
+    """Those of the program itself, library lines by their caller."""
+    return {(line["caller"] or line)["line"] for line in written["lines"]}
+
+
+# ---- several holders, one wait ------------------------------------------------------------
+
+
+FOUR_WORKERS = """
+    import ctypes, threading, time, pycrust
+    libc = ctypes.PyDLL(None)
+    ran = []
+
+    def work():
+        start = time.thread_time()
+        for _ in range(8):
+            {hold}
+            time.sleep(0.02)
+        ran.append(time.thread_time() - start)
+        time.sleep(0.3)  # until its name has been learnt
+
+    threads = [threading.Thread(target=work, name=f"worker {{k}}") for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    print(sum(ran))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hold", ["libc.usleep(100_000)", "pycrust.sum_of_squares(10**9)"], ids=["asleep", "running"])
+def test_four_workers_that_hold_in_turn(report, hold):
+    """Each holds eight times; what they ran for, or slept, is known from the workers themselves."""
+    lines, printed, written, text = report(FOUR_WORKERS.format(hold=hold))
+    covered(written)
+    guilty = next(number for number, line in enumerate(lines) if line.strip() == hold)
+    assert own_lines(written) <= {guilty}, text
+    truth = float(printed) if "sum" in hold else 32 * 0.1
+    assert written["labels"]["held"]["total"] >= 0.8 * truth * written["watch"]["coverage"], text
+    if "sum" in hold:  # a sleeper's line is known only if it was the last one in its wait
+        assert sum(line["total"] for line in written["lines"]) >= 0.8 * truth * written["watch"]["coverage"], text
+        (line,) = written["lines"]
+        assert len({name for name in line["threads"] if name.startswith("worker")}) >= 3
+    waited = written["waited"]
+    assert waited["held"] <= waited["in_all"] and waited["rest"] >= 0.0
+    assert f"{waited['rest']:.2f} s not attributed" in text
+
+
+# ---- callers ------------------------------------------------------------------------------
+
+
+def test_callers_are_told_apart(report, until):
+    def look():
+        return report(
+            """
+            import json
+
+            big = list(range(4_000_000))
+
+            def innocent():
+                return json.dumps([1])
+
+            def first():
+                return json.dumps(big)
+
+            def second():
+                return json.dumps(big)
+
+            for _ in range(3):
+                innocent()
+                first()
+                second()
+            """
+        )
+
+    def functions(found):
+        return {line["caller"]["function"] for line in found[2]["lines"] if line["caller"]}
+
+    found = until(lambda found: functions(found) >= {"first", "second"}, look)
+    _, _, written, text = found
+    assert functions(found) == {"first", "second"}, text
+    for line in written["lines"]:
+        if line["caller"] and line["caller"]["function"] in ("first", "second"):
+            assert line["file"].endswith("json/encoder.py") and line["caller"]["source"] == "return json.dumps(big)"
+            assert line["threadable"] == "json:dumps"
+    assert "program.py:10 first" in text and "in json/encoder.py" in text
+
+
+# ---- whose it was ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "callee", "task"),
+    [
+        ("asyncio.run(without_a_name())", "", "without_a_name"),
+        ("with ThreadPoolExecutor(1) as pool: pool.submit(sum_of_squares, n).result()", "sum_of_squares", ""),
+        ("threading.Thread(target=partial(sum_of_squares, n)).start()", "sum_of_squares", ""),
+        ("asyncio.run(in_a_thread())", "sum_of_squares", ""),
+        ("asyncio.run(on_the_loop())", "", "the task"),
+        ("ThreadPoolExecutor(1).submit(Named(), n).result()", "", ""),  # no code of the program is run for its name
+    ],
+)
+def test_what_a_pool_runs_and_tasks_have_names(report, until, code, callee, task):
+    program = f"""
+        import asyncio, threading
+        from concurrent.futures import ThreadPoolExecutor
+        from functools import partial
+        from pycrust import sum_of_squares
+        n = 2 * 10**9
+
+        class Named:
+            def __getattribute__(self, name):
+                print("asked for", name)
+                return object.__getattribute__(self, name)
+
+            def __call__(self, n):
+                sum_of_squares(n)
+
+        async def in_a_thread():
+            await asyncio.to_thread(sum_of_squares, n)
+
+        async def without_a_name():
+            sum_of_squares(n)
+
+        async def on_the_loop():
+            async def work():
+                sum_of_squares(n)
+            await asyncio.create_task(work(), name="the task")
+
+        for _ in range(3):
+            {code}
+    """
+
+    def names(found):
+        return {((line["callee"] or "").rpartition(":")[2], "".join(line["tasks"])) for line in found[2]["lines"]} - {
+            ("", "")
+        }
+
+    if callee or task:
+        found = until(lambda found: (callee, task) in names(found), lambda: report(program))
+        assert names(found) == {(callee, task)}, found[3]
+        assert ("sum_of_squares, run by a thread" if callee else f"task {task}") in found[3]
+    else:
+        assert report(program)[1] == ""
+
+
+def test_where_a_collection_was_set_off(report, until):
+    program = """
+        import gc
+        keep = [[number] for number in range(1)]
+        gc.disable()
+        keep = [[number] for number in range(3_000_000)]
+        def collect():
+            gc.collect()
+        collect()
+        collect()
+    """
+
+    def places(found):
+        return {
+            (frame["line"], frame["function"])
+            for stall in found[2]["stalls"]
+            if stall["label"] == "gc"
+            for frame in stall["stack"][:1]
+        }
+
+    *_, text = found = until(places, lambda: report(program))
+    assert places(found) == {(7, "collect")}
+    assert "gc.collect()" in text and "set off" in text
+
+
+@pytest.mark.slow
+def test_a_fork_stops_all_threads(report, until):
+    """The program times its forks itself."""
+    program = """
+        import os, time
+        ballast = bytearray(b"x") * 1_000_000_000
+        def fork():
+            start = time.perf_counter()
+            pid = os.fork()
+            if pid == 0:
+                os._exit(0)
+            end = time.perf_counter()
+            os.waitpid(pid, 0)
+            return end - start
+        print([fork() for _ in range(4)])
+    """
+
+    def forks(found):
+        return [stall for stall in found[2]["stalls"] if stall["label"] == "fork"]
+
+    def took(found):
+        return json.loads(found[1])
+
+    found = until(lambda found: forks(found) or max(took(found)) < 0.05, lambda: report(program))
+    # What is within the hooks is a part of what the program sees.
+    assert len(forks(found)) <= sum(seconds >= 0.02 for seconds in took(found))
+    assert sum(stall["seconds"] for stall in forks(found)) <= sum(took(found))
+    if not forks(found):
+        pytest.skip("forks are too fast here to count")
+    assert {(frame["line"], frame["function"]) for fork in forks(found) for frame in fork["stack"][:1]} == {(6, "fork")}
+    assert "pid = os.fork()" in found[3]
+
+
+@pytest.mark.slow
+def test_greenlets(report, until):
+    pytest.importorskip("gevent")
+    program = """
+        from gevent import monkey; monkey.patch_all()
+        import gevent, pycrust
+        def handler():
+            pycrust.sum_of_squares(2 * 10**9)
+        gevent.joinall([gevent.spawn(handler) for _ in range(3)])
+    """
+    _lines, _, written, text = until(lambda found: found[2]["lines"], lambda: report(program))
+    assert own_lines(written) <= {5}, text
+    assert {name for line in written["lines"] for name in line["threads"]} == {"MainThread"}
