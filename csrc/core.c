@@ -158,6 +158,7 @@ const pc_core_table pc_core = {
     .add_tile = pc_add_tile,
     .write_tile = pc_write_tile,
     .add_vector_pairs = pc_add_vector_pairs,
+    .round_covariance = pc_round_covariance,
     .reduce = pc_reduce,
     .move_state_size = pc_move_state_size,
     .move = pc_move,

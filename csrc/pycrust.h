@@ -156,6 +156,13 @@ typedef struct {
  * written. */
 pc_status pc_accumulator_round(const pc_accumulator *acc, const pc_output_spec *spec, char *out);
 
+/* Write the covariance of x and y, divided by `freedom` (> 0) in the place of count - ddof: from
+ * the sums of their products, for PC_DOT, and of each, for PC_VAR, of which `products` is one if x
+ * and y are the same. All three exact or all bounded; of as many real numbers, more than 0. PC_OK
+ * or PC_INCONCLUSIVE. NaN if one is not finite. */
+pc_status pc_round_covariance(const pc_accumulator *products, const pc_accumulator *x,
+                              const pc_accumulator *y, uint64_t freedom, pc_type type, char *out);
+
 /* Write the float nearest to +-words * 2^exponent, or to its square root. */
 void pc_round_words(const uint64_t *words, size_t count, int exponent, int negative, int root,
                     pc_type type, char *out);

@@ -47,6 +47,7 @@ from pycrust.csrc cimport (
     pc_moment,
     pc_output_spec,
     pc_reduce,
+    pc_round_covariance,
     pc_statistic,
     pc_status,
     pc_tile_sum,
@@ -573,16 +574,25 @@ cdef class CrossSums:
     cdef dict parts         # pair: (whether it is not finite, real part, imaginary part), Moments
     cdef dict numbers       # vector: (sum, sum of imaginary parts)
     cdef dict differences   # pair: what `difference` gave
+    cdef dict covariances   # pair: that of real numbers, as C rounds it
     cdef object count
     cdef bint complexes
+    cdef Accumulators own   # of each vector, the sums of (i, i) for C; or None
+    cdef uint64_t freedom
+    cdef object dtype
 
-    def __init__(self, vectors, bint complexes, pairs, size_t workers, bint bounded):
-        """The sums of some pairs, of which (i, i) comes with each (i, j) and (j, j)."""
+    def __init__(self, vectors, bint complexes, pairs, size_t workers, bint bounded, freedom, dtype):
+        """The sums of some pairs, of which (i, i) and (j, j) come before (i, j); with `freedom` the covariances alone."""
         self.parts = {}
         self.numbers = {}
         self.differences = {}
+        self.covariances = {}
         self.complexes = complexes
         self.count = len(vectors[0])
+        self.dtype = dtype
+        if freedom is not None:
+            self.freedom = freedom
+            self.own = Accumulators(len(vectors), bounded, PC_VAR)
         for first in range(0, len(pairs), MOST_SUMS):
             if vectors[0].dtype == object:
                 self.add_ints(vectors, pairs[first:first + MOST_SUMS])
@@ -632,6 +642,11 @@ cdef class CrossSums:
             for j in range(1, workers):
                 pc_accumulator_merge(acc, &sums.at[j * s.count + k].total)
             i, j = pairs[k]
+            if self.own is not None:
+                if i == j:
+                    self.own.at[<size_t>i] = sums.at[k]
+                self.add_covariance(i, j, acc)
+                continue
             if bounded and acc.flags & PC_BOUND_TOO_WIDE:
                 continue
             nonfinite = pc_accumulator_nonfinite(acc) != 0
@@ -644,6 +659,19 @@ cdef class CrossSums:
                 if self.complexes:
                     imaginary = moment_at(acc, PC_NUMBERS, bounded)
                 self.parts[i, j] = nonfinite, moment_at(acc, PC_SQUARES, bounded), imaginary
+        return 0
+
+    cdef int add_covariance(self, size_t i, size_t j, const pc_accumulator *products) except -1:
+        """Unless the sums do not tell."""
+        cdef int components
+        cdef const pc_accumulator *x = &self.own.at[i].total
+        if i == j:
+            products = x
+        made = np.empty((), self.dtype)
+        if pc_round_covariance(products, x, &self.own.at[j].total, self.freedom,
+                               <pc_type>type_of(cnp.PyArray_TYPE(made), &components),
+                               <char *>cnp.PyArray_DATA(made)) == PC_OK:
+            self.covariances[i, j] = made.item()
         return 0
 
     cdef int add_ints(self, vectors, pairs) except -1:
@@ -708,6 +736,8 @@ cdef double quotient(integer, int exponent, divisor, bint root, pc_type type) ex
 
 cdef object covariance(CrossSums sums, i, j, freedom, pc_type type):
     """That of two vectors, divided by count * freedom; None if the sums do not tell."""
+    if sums.own is not None:
+        return sums.covariances.get((i, j))
     parts = sums.difference(i, j)
     if parts is False:
         return None
@@ -782,6 +812,12 @@ cdef tuple observations(m, y, rowvar):
     return [row for array in arrays for row in array], any(array.dtype.kind == "c" for array in arrays)
 
 
+def own_first(pair):
+    """The order of pairs in which (i, i) comes before any (i, j)."""
+    i, j = pair
+    return i != j, i, j
+
+
 cdef object square_matrix(vectors, bint complexes, dtype, size_t workers, freedom, bint correlations):
     """The matrix of covariances, or of correlations."""
     cdef pc_type type
@@ -805,9 +841,11 @@ cdef object square_matrix(vectors, bint complexes, dtype, size_t workers, freedo
         one.other.data = NULL
         one.axis[0].length = len(vectors[0])
         bounded = pc_array_boundable(&one)
-    needed = left
+    in_c = (not correlations and not complexes and size and vectors[0].dtype != object and len(vectors[0])
+            and 0 < freedom < 1 << 63)
+    needed = sorted(left, key=own_first)
     while left:
-        sums = CrossSums(vectors, complexes, needed, workers, bounded)
+        sums = CrossSums(vectors, complexes, needed, workers, bounded, freedom if in_c else None, dtype)
         unknown = []
         for i, j in left:
             made = correlation(sums, i, j, type) if correlations else covariance(sums, i, j, freedom, type)
@@ -819,7 +857,7 @@ cdef object square_matrix(vectors, bint complexes, dtype, size_t workers, freedo
         if unknown and not bounded:
             raise SystemError("pycrust: exact sums that do not tell a covariance")
         left = unknown
-        needed = sorted({pair for i, j in unknown for pair in ((i, j), (i, i), (j, j))})
+        needed = sorted({pair for i, j in unknown for pair in ((i, j), (i, i), (j, j))}, key=own_first)
         bounded = False
     return (values if complexes else values.real).astype(dtype)
 

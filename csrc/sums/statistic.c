@@ -4,16 +4,31 @@
 
 #include <string.h>
 
-/* sum -= v^2 */
-static void take_square(uint64_t *sum, size_t count, size_t bit, limbs_view v)
+/* sum += x * 2^bit, or -= */
+static void add_or_take(uint64_t *sum, size_t count, size_t bit, pc_u128 x, int take)
 {
-    for (size_t i = 0; i < v.count; i++)
-        for (size_t j = 0; j < v.count; j++) {
-            pc_u128 product = u128_mul64(v.word[i], v.word[j]);
-            const pc_u128 minus = {0 - product.lo, ~product.hi + !product.lo};
-            if (product.lo | product.hi)
-                add_at(sum, count, bit + 64 * (i + j), minus, UINT64_MAX);
-        }
+    const pc_u128 minus = {0 - x.lo, ~x.hi + !x.lo};
+    if (x.lo | x.hi)
+        add_at(sum, count, bit, take ? minus : x, take ? UINT64_MAX : 0);
+}
+
+/* sum += |v| * factor, in units of 2^unit, or -= */
+static void add_multiple(uint64_t *sum, size_t count, int unit, limbs_view v, uint64_t factor,
+                         int take)
+{
+    for (size_t k = 0; k < v.count; k++)
+        add_or_take(sum, count, (size_t)(v.exponent - unit) + 64 * k, u128_mul64(v.word[k], factor),
+                    take);
+}
+
+/* sum -= v w */
+static void take_product(uint64_t *sum, size_t count, int unit, limbs_view v, limbs_view w)
+{
+    for (size_t k = 0; k < w.count; k++) {
+        limbs_view shifted = v;
+        shifted.exponent += w.exponent + 64 * (int)k;
+        add_multiple(sum, count, unit, shifted, w.word[k], v.negative == w.negative);
+    }
 }
 
 /* |v| < 2^top_of(v). */
@@ -42,12 +57,9 @@ static limbs_view centered_square_sum(uint64_t n, limbs_view squares, const limb
         }
     const size_t count = (size_t)(top - unit) / 64 + 2;
     memset(scratch, 0, count * sizeof *scratch);
-    for (size_t k = 0; k < squares.count; k++)
-        add_at(scratch, count, (size_t)(squares.exponent - unit) + 64 * k,
-               u128_mul64(squares.word[k], n), 0);
+    add_multiple(scratch, count, unit, squares, n, 0);
     for (int k = 0; k < 2; k++)
-        if (numbers[k].count)
-            take_square(scratch, count, (size_t)(2 * numbers[k].exponent - unit), numbers[k]);
+        take_product(scratch, count, unit, numbers[k], numbers[k]);
     return limbs_view_of(scratch, scratch[count - 1] >> 63 ? 0 : count, unit, 0);
 }
 
@@ -206,4 +218,97 @@ pc_status pc_accumulator_round(const pc_accumulator *acc, const pc_output_spec *
     for (int p = 0; p < spec->components; p++)
         write_bits(out + (size_t)p * size_of_type[spec->type], spec->type, bits[p]);
     return too_few ? PC_EMPTY : PC_OK;
+}
+
+/* ---- covariances -------------------------------------------------------------- */
+
+/* A sum: value, -+ error * 2^exponent. */
+typedef struct {
+    limbs_view value;
+    uint64_t error, scratch[PC_LIMBS];
+    int exponent;
+} sum_within;
+
+static void find_sum(sum_within *sum, const pc_accumulator *acc, pc_moment moment)
+{
+    if (acc->flags & PC_BOUNDED) {
+        pc_window window = acc->windows[moment];
+        sum->error = window.flags & PC_WINDOW_USED ? window.error_bound : 0;
+        sum->exponent = window.exponent;
+        window.error_bound = 0;
+        sum->value = bounded_end(&window, 0, sum->scratch);
+    } else {
+        sum->error = 0;
+        sum->value = accumulator_limbs(acc, moment, sum->scratch);
+    }
+    if (!sum->error)
+        sum->exponent = sum->value.exponent;
+}
+
+/* |value| and the error are below 2^(exponent + 64 * words_of). */
+static int words_of(const sum_within *sum)
+{
+    const int words = (sum->value.exponent - sum->exponent) / 64 + (int)sum->value.count + 1;
+    return sum->value.count ? words : 1;
+}
+
+enum { END_WORDS = PC_LIMBS + 8 };
+
+/* The lower or upper end of n * products - x * y, as n^2 times the covariance. */
+static limbs_view centered_end(uint64_t n, const sum_within *products, const sum_within *x,
+                               const sum_within *y, int upper, uint64_t scratch[END_WORDS])
+{
+    const int of_xy = x->exponent + y->exponent,
+              unit = of_xy < products->exponent ? of_xy : products->exponent,
+              top_xy = of_xy + 64 * (words_of(x) + words_of(y)),
+              top = products->exponent + 64 * (words_of(products) + 1);
+    const size_t count = (size_t)((top > top_xy ? top : top_xy) - unit) / 64 + 2;
+    const uint64_t one = 1;
+    limbs_view errors = {&one, 1, of_xy, 0}, of_x = x->value, of_y = y->value;
+    memset(scratch, 0, count * sizeof *scratch);
+    add_multiple(scratch, count, unit, products->value, n, products->value.negative);
+    take_product(scratch, count, unit, of_x, of_y);
+    of_x.exponent += y->exponent;
+    of_y.exponent += x->exponent;
+    add_multiple(scratch, count, unit, of_x, y->error, !upper);
+    add_multiple(scratch, count, unit, of_y, x->error, !upper);
+    errors.word = &x->error;
+    add_multiple(scratch, count, unit, errors, y->error, !upper);
+    errors.word = &products->error;
+    errors.exponent = products->exponent;
+    add_multiple(scratch, count, unit, errors, n, !upper);
+    const int negative = (int)(scratch[count - 1] >> 63);
+    if (negative)
+        negate_words(scratch, count);
+    return limbs_view_of(scratch, count, unit, negative);
+}
+
+pc_status pc_round_covariance(const pc_accumulator *products, const pc_accumulator *x,
+                              const pc_accumulator *y, uint64_t freedom, pc_type type, char *out)
+{
+    const format f = format_of(type);
+    uint64_t scratch[END_WORDS], bits[2];
+    sum_within of_products, of_x, of_y;
+    if (is_inconclusive(products) || is_inconclusive(x) || is_inconclusive(y)) {
+        count_rounding_test_failure();
+        return PC_INCONCLUSIVE;
+    }
+    find_sum(&of_products, products, PC_SQUARES);
+    find_sum(&of_x, x, PC_NUMBERS);
+    find_sum(&of_y, y, PC_NUMBERS);
+    for (int upper = 0; upper < 2; upper++) {
+        limbs_view v = centered_end(x->count, &of_products, &of_x, &of_y, upper, scratch);
+        if (x == y && v.negative) /* of a variance, or another thread changed the numbers */
+            v = limbs_view_of(scratch, 0, 0, 0);
+        bits[upper] = rounded(v, x->count, freedom, 0, f) | (uint64_t)v.negative * sign_bit_of(f);
+    }
+    if (bits[0] != bits[1]) {
+        count_rounding_test_failure();
+        return PC_INCONCLUSIVE;
+    }
+    if (pc_accumulator_nonfinite(products) || pc_accumulator_nonfinite(x) ||
+        pc_accumulator_nonfinite(y))
+        bits[0] = nan_of(f);
+    write_bits(out, type, bits[0]);
+    return PC_OK;
 }

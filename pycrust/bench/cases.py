@@ -1,6 +1,7 @@
-"""Arrays of the shapes that people reduce along one axis, and arrays with NaN: what `compare_peers` times beside whole arrays."""
+"""Arrays of the shapes that people reduce along one axis, with NaN, by groups and in pairs: what `compare_peers` times beside whole arrays."""
 
 import math
+import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -167,12 +168,75 @@ def moving_functions(operation: str, window: int) -> Iterator[tuple[str, Callabl
         pass
 
 
+# Each array with another: itself in reverse.
+PAIRS = (
+    Case("two arrays", (10**5,), 0, "float64", ("dot", "average", "cov", "corrcoef")),
+    Case("two arrays", (10**5,), 0, "int16", ("dot",)),
+    Case("two arrays of rows", (10**5, 3), 1, "float64", ("vecdot",)),
+    Case("two arrays of rows", (10**5, 16), 1, "float64", ("vecdot",)),
+)
+OF_PAIRS = {"dot": "sumsq", "vecdot": "sumsq", "average": "mean", "cov": "var", "corrcoef": "var"}
+"""Functions of two arrays, and what they give for an array and itself, or for weights of one."""
+
+
+def reverse(x: Array) -> Array:
+    """The second array of a pair."""
+    return np.ascontiguousarray(x[::-1])
+
+
+def with_reverse(function: Callable[[Any, Any], Any], of_lists: bool = False) -> Callable[[Array], Any]:
+    """A function of two arrays, or lists of their numbers, as one of the first; it makes the others when first called."""
+    pairs: dict[tuple[int, ...], tuple[Any, Any]] = {}
+
+    def call(x: Array) -> Any:
+        if x.shape not in pairs:
+            y = reverse(x)
+            pairs[x.shape] = (x.tolist(), y.tolist()) if of_lists else (x, y)
+        return function(*pairs[x.shape])
+
+    return call
+
+
+def of_positive_weights(average: Callable[..., Any], x: Array, y: Array) -> Any:
+    return average(x, weights=np.abs(y))
+
+
+def between(matrix: Callable[..., Any], x: Array, y: Array) -> Any:
+    """The entry of both in their covariances or correlations."""
+    return matrix(x, y)[0, 1]
+
+
+def functions_of_pairs(operation: str) -> Iterator[tuple[str, Callable[[Array], Any]]]:
+    """The functions that compute it for an array and its reverse, pycrust's first."""
+    for module in pycrust, np:
+        function = getattr(module, operation, None)
+        if function is None:  # np.vecdot came with NumPy 2.0
+            continue
+        if operation == "average":
+            call = with_reverse(partial(of_positive_weights, function))
+        elif operation in ("cov", "corrcoef"):
+            call = with_reverse(partial(between, function))
+        else:
+            call = with_reverse(function)
+        yield f"{'np' if module is np else 'pycrust'}.{operation}", call
+    if operation == "corrcoef":
+        yield "statistics.correlation", with_reverse(statistics.correlation, of_lists=True)
+        try:
+            pearsonr = import_module("scipy.stats").pearsonr
+            yield "scipy.stats.pearsonr", with_reverse(lambda x, y: pearsonr(x, y).statistic)
+        except ImportError:
+            pass
+
+
 def functions(operation: str, axis: int) -> Iterator[tuple[str, Callable[[Array], Any]]]:
     """The functions that compute it along an axis, pycrust's first; nothing if pycrust has none."""
     if not hasattr(pycrust, operation):
         return
     if operation.startswith("group_"):
         yield from functions_of_groups(operation)
+        return
+    if operation in OF_PAIRS:
+        yield from functions_of_pairs(operation)
         return
     yield f"pycrust.{operation}", partial(getattr(pycrust, operation), axis=axis)
     numpy = "linalg.norm" if operation == "norm" else operation

@@ -21,7 +21,19 @@ import pycrust
 from pycrust import reference
 from pycrust._core import _rounding_test_failures
 from pycrust.bench import plots
-from pycrust.bench.cases import GROUPS, SHORT_AXES, WINDOWS, WITHOUT_NAN, Case, functions, moving_functions, short
+from pycrust.bench.cases import (
+    GROUPS,
+    OF_PAIRS,
+    PAIRS,
+    SHORT_AXES,
+    WINDOWS,
+    WITHOUT_NAN,
+    Case,
+    functions,
+    moving_functions,
+    reverse,
+    short,
+)
 from pycrust.bench.machine import Machine
 from pycrust.bench.report import Cell, Progress, Result, Table, no_progress, now, three_digits
 from pycrust.bench.timing import Timing, calibrate, repeated, row_task, rows_of, take_turns
@@ -229,7 +241,8 @@ def error_of_one(exact: dict[str, Fraction], operation: str, answer: Any) -> flo
 
 def error_of_many(exacts: Sequence[dict[str, Fraction]], operation: str, answers: Any) -> float:
     """The largest error of many answers, which repeat; the best ones are the nearest that their type can hold."""
-    operation = operation.removeprefix("nan").removeprefix("group_")
+    if operation not in exacts[0]:
+        operation = statistic_of(operation)
     exact = [each[operation] for each in exacts]
     answers = np.asarray(answers).ravel()
     if answers.dtype.kind == "f":
@@ -237,7 +250,8 @@ def error_of_many(exacts: Sequence[dict[str, Fraction]], operation: str, answers
         best: Any = [rounded(value, answers.dtype) for value in exact]
     else:
         best = [int(value) for value in exact]
-    best = np.resize(np.array(best, answers.dtype), answers.shape)
+    kind = answers.dtype if answers.dtype.kind == "f" else np.int64  # which the answers may have been too narrow for
+    best = np.resize(np.array(best, kind), answers.shape)
     wrong = answers != best
     if not wrong.any():
         return 0.0
@@ -245,6 +259,48 @@ def error_of_many(exacts: Sequence[dict[str, Fraction]], operation: str, answers
     with np.errstate(all="ignore"):
         errors = np.abs(answers / best - 1)
     return math.inf if np.isnan(errors).any() else float(errors.max())
+
+
+def exact_dot(*factors: Sequence[Any]) -> Fraction:
+    """The sum of their products."""
+    total = Fraction()
+    for each in zip(*factors, strict=True):
+        product = Fraction(1)
+        for factor in each:
+            product *= Fraction(factor)
+        total += product
+    return total
+
+
+def exact_of_pairs(case: Case, block: Array, operation: str) -> list[Fraction]:
+    """The exact results for an array and its reverse, which repeat; of a correlation, which is a root, the nearest float."""
+    x = case.array(block)
+    y = reverse(x)
+    if operation == "vecdot":
+        rows = block.shape[1]
+        return [exact_dot(*pair) for pair in zip(x[:rows].tolist(), y[:rows].tolist(), strict=True)]
+    if operation == "average":
+        y = np.abs(y)
+    period, n = len(block), case.size
+    v, w = x[:period].tolist(), y[:period].tolist()
+    times = [n // period + (k < n % period) for k in range(len(v))]  # how often each pair comes
+
+    def centered(v: list[Any], w: list[Any]) -> Fraction:
+        return n * exact_dot(times, v, w) - exact_dot(times, v) * exact_dot(times, w)
+
+    if operation == "dot":
+        return [exact_dot(times, v, w)]
+    if operation == "average":
+        return [exact_dot(times, v, w) / exact_dot(times, w)]
+    if operation == "cov":
+        return [centered(v, w) / (n * (n - 1))]
+    r = nearest_root(centered(v, w) ** 2 / (centered(v, v) * centered(w, w)))
+    return [Fraction(r if centered(v, w) >= 0 else -r)]
+
+
+def error_of_pairs(case: Case, block: Array, operation: str, answers: Any) -> float:
+    exacts = [{operation: exact} for exact in exact_of_pairs(case, block, operation)]
+    return error_of_many(exacts, operation, answers)
 
 
 def error_of_windows(case: Case, block: Array, operation: str, answers: Any) -> float:
@@ -380,10 +436,10 @@ class Peers(Result):
                     rows=rows,
                 )
             )
-        for title, prefix in ("Short axes", ""), ("Without NaN", "nan"), ("Moving windows", "move_"):
-            entries_of = [entry for entry in self.along_axes if prefix_of(entry.operation) == prefix]
-            if entries_of:
-                tables.append(table_of(title, entries_of))
+        by_title: dict[str, list[Entry]] = {}
+        for entry in self.along_axes:
+            by_title.setdefault(title_and_statistic(entry.operation)[0], []).append(entry)
+        tables += [table_of(title, entries_of) for title, entries_of in by_title.items()]
         tables[-1].notes = [
             "GB/s and time (as a multiple of pycrust's): at the largest n. Here one thread reads "
             f"{three_digits(self.read_bandwidth / 1e9)} GB/s from memory.",
@@ -480,9 +536,18 @@ class Peers(Result):
         )
 
 
-def prefix_of(operation: str) -> str:
-    """What comes before the name of a statistic."""
-    return operation.removesuffix(operation.removeprefix("nan").removeprefix("move_").removeprefix("group_"))
+def title_and_statistic(operation: str) -> tuple[str, str]:
+    """The title of the table it is in, and which of OPERATIONS it computes, of what the title says."""
+    if operation in OF_PAIRS:
+        return "Two arrays", OF_PAIRS[operation]
+    for prefix, title in ("nan", "Without NaN"), ("move_", "Moving windows"), ("group_", "Groups"):
+        if operation.startswith(prefix):
+            return title, operation.removeprefix(prefix)
+    return "Short axes", operation
+
+
+def statistic_of(operation: str) -> str:
+    return title_and_statistic(operation)[1]
 
 
 def table_of(title: str, entries: Sequence[Entry]) -> Table:
@@ -541,8 +606,8 @@ def compare_peers(
     The arrays repeat a block of 1009 values, so that the right answer is known exactly at
     every size, from Python's fractions. Functions take turns on the same array. One whose call
     would take more than half a second is left out at that size. The same functions are also timed on
-    points, pixels and frames, along a short axis, on numbers some of which are NaN, and on groups by labels: arrays of at
-    most ten million numbers, and of no more than the largest of `sizes`, unless that is one result. Each function has one thread; for
+    points, pixels and frames, along a short axis, on numbers some of which are NaN, on groups by labels, on moving windows,
+    and those of two arrays on arrays and their reverse: arrays of at most ten million numbers, and of no more than the largest of `sizes`, unless that is one result. Each function has one thread; for
     BLAS, which brings its own, that takes the package threadpoolctl.
     """
     machine = Machine.this()
@@ -562,14 +627,14 @@ def compare_peers(
         skipped.append("numbagg may use several threads.")
     peers = [peer for peer in installed_peers() if peer.operation in operations]
     groups = [(dtype, size) for dtype in dtypes for size in fits[dtype]]
-    cases = [case.within(max(sizes)) for case in (*SHORT_AXES, *WITHOUT_NAN, *GROUPS, *WINDOWS)]
+    cases = [case.within(max(sizes)) for case in (*SHORT_AXES, *WITHOUT_NAN, *GROUPS, *WINDOWS, *PAIRS)]
     cases = [case for case in cases if case.window <= case.depth]
     skipped += [f"no memory for {case.in_words()}" for case in cases if 2 * case.nbytes > room]
     of_case = {
         case: [
             Peer(name, operation, lambda x, call=call: partial(call, x))  # type: ignore[misc]
             for operation in case.operations
-            if operation.removeprefix(prefix_of(operation)) in operations
+            if statistic_of(operation) in operations
             for name, call in (
                 moving_functions(operation, case.window) if case.window else functions(operation, case.axis)
             )
@@ -607,6 +672,8 @@ def compare_peers(
             block = case.block()
             if case.window:
                 error = partial(error_of_windows, case, block)
+            elif case.operations[0] in OF_PAIRS:
+                error = partial(error_of_pairs, case, block)
             else:
                 error = partial(error_of_many, [exact_results(column, case.depth) for column in block.T])
             found = compared(cost, f"{case.in_words()}, {case.dtype}", of_case[case], case.array(block), error, {})

@@ -100,6 +100,50 @@ static void arrays(const uint8_t *bytes, size_t size)
     }
 }
 
+/* Two arrays of these bytes, of any types: the sum of products and the average of any cutting, and
+ * of a reduction, as the portable level has them. */
+static void pairs(const uint8_t *bytes, size_t size)
+{
+    const pc_type x_type = (pc_type)(bytes[0] % (PC_FLOAT64 + 1)),
+                  y_type = bytes[0] & 128 ? x_type : (pc_type)(bytes[1] % (PC_FLOAT64 + 1));
+    const size_t n = (size - 3) / (sizes[x_type] + sizes[y_type]), cut = n ? bytes[2] % (n + 1) : 0;
+    const char *x = (const char *)bytes + 3, *y = x + n * sizes[x_type];
+    const pc_array a = {.type = x_type,
+                        .components = 1,
+                        .data = x,
+                        .mask = bytes[1] & 64 ? x : NULL, /* any bytes */
+                        .reduced = 1,
+                        .repeat = 1,
+                        .other = {.type = y_type, .components = 1, .data = y},
+                        .axis = {{n, (ptrdiff_t)sizes[x_type], 1, 0, (ptrdiff_t)sizes[y_type]}}};
+    for (int average = 0; average < 2; average++) {
+        pc_output_spec spec = spec_of((pc_statistic)(average ? PC_AVERAGE : PC_DOT),
+                                      PC_FLOAT16 + (pc_type)(bytes[2] % 3));
+        uint64_t first[2] = {0};
+        pc_status right = PC_OK;
+        FOR_EACH_LEVEL
+        {
+            static pc_tile_sum sum, rest, work[PC_MIN_SUMS];
+            uint64_t bits[2] = {0};
+            char out[sizeof(double)] = {0};
+            pc_accumulator_clear(&sum.total, spec.statistic);
+            pc_accumulator_clear(&rest.total, spec.statistic);
+            pc_add_tile(&a, 0, 1, 0, cut, &sum);
+            pc_add_tile(&a, 0, 1, cut, n, &rest);
+            CHECK(pc_accumulator_merge(&sum.total, &rest.total) == PC_OK);
+            const pc_status status = round_to(&sum.total, spec, bits);
+            if (strcmp(pc_simd(), "portable") == 0) {
+                memcpy(first, bits, sizeof first);
+                right = status;
+            }
+            CHECK(status == right && bits[0] == first[0]);
+            CHECK(pc_reduce(&a, 0, 1, &spec, out, work) == status);
+            if (status == PC_OK)
+                CHECK(load_bits(out, sizes[spec.type]) == bits[0]);
+        }
+    }
+}
+
 /* Any words and exponent, of any part: taken in exactly, or refused. */
 static void words(const uint8_t *bytes, size_t size)
 {
@@ -155,6 +199,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     case 4:
         if (size > 5)
             arrays(bytes + 1, size - 1);
+        break;
+    case 5:
+        if (size > 4)
+            pairs(bytes + 1, size - 1);
         break;
     case 1:
         if (size > 4)

@@ -220,6 +220,24 @@ def random_items(generator, kind):
     return items
 
 
+def pairs(generator):
+    """Two arrays: the sum of their products, and the average of the first with the others for weights."""
+    for kind in ("int8", "uint16", "int32", "int64", "float16", "float32", "float64"):
+        for count in (1, 3, 40, 150):
+            x, y = ([generator.choice(random_items(generator, kind))[0] for _ in range(count)] for _ in range(2))
+            v, w = ([Fraction(number(kind, bits)) for bits in each] for each in (x, y))
+            total, weight = sum((a * b for a, b in zip(v, w, strict=True)), Fraction()), sum(w, Fraction())
+            results = total, total / weight if weight else 0
+            shown = " ".join(f"{bits:x}" for bits in x + y)
+            yield f"dot {kind} {count} {shown} = {' '.join(f'{bits64(signed(r)):x}' for r in results)}"
+
+
+def signed(exact):
+    """The nearest double, of either sign, as a float."""
+    size = struct.unpack("<d", struct.pack("<Q", nearest(abs(exact))))[0]
+    return -size if exact < 0 else size
+
+
 def main():
     generator = random.Random(20261123)
     for n in (*range(40), 10**6, 2**27 - 1, 2**27, 2**27 + 1, 2**27 + 4097):
@@ -232,6 +250,8 @@ def main():
             print(line(kind, random_items(generator, kind)))
     for kind, items in short(generator):
         print(line(kind, items))
+    for shown in pairs(generator):
+        print(shown)
 
 
 if __name__ == "__main__":

@@ -141,6 +141,40 @@ static void check_sum(pc_type type, char *memory)
     check_lanes(type, memory, count, (expected.special & PC_NAN) != 0, all);
 }
 
+/* Two arrays: their products, summed and averaged. */
+static void check_pairs(char *memory)
+{
+    static pc_tile_sum sum, work[PC_MIN_SUMS];
+    const char *const name = strtok(NULL, " ");
+    pc_type type = PC_INT8;
+    while (strcmp(names[type], name) != 0)
+        CHECK(++type <= PC_FLOAT64);
+    const size_t size = sizes[type], n = strtoul(strtok(NULL, " "), NULL, 10);
+    for (size_t k = 0; k < 2 * n; k++)
+        store_bits(memory + k * size, size, read_bits(strtok(NULL, " ")));
+    CHECK(strcmp(strtok(NULL, " "), "=") == 0);
+    const pc_array a = {.type = type,
+                        .components = 1,
+                        .data = memory,
+                        .reduced = 1,
+                        .repeat = 1,
+                        .other = {.type = type, .components = 1, .data = memory + n * size},
+                        .axis = {{n, (ptrdiff_t)size, 0, 0, (ptrdiff_t)size}}};
+    const int statistics[] = {PC_DOT, PC_AVERAGE};
+    for (int k = 0; k < 2; k++) {
+        const pc_output_spec spec = spec_of((pc_statistic)statistics[k], PC_FLOAT64);
+        const uint64_t nearest = read_bits(strtok(NULL, " \n"));
+        uint64_t bits[2];
+        double value;
+        pc_accumulator_clear(&sum.total, spec.statistic);
+        pc_add_tile(&a, 0, 1, 0, n, &sum);
+        const pc_status status = round_to(&sum.total, spec, bits);
+        CHECK(pc_reduce(&a, 0, 1, &spec, (char *)&value, work) == status);
+        if (status != PC_NO_WEIGHT)
+            CHECK(bits[0] == nearest && bits_of(value) == nearest);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static char line[1 << 16];
@@ -159,6 +193,10 @@ int main(int argc, char **argv)
             pc_type type = PC_INT8;
             if (strcmp(word, "range") == 0) {
                 check_range();
+                continue;
+            }
+            if (strcmp(word, "dot") == 0) {
+                check_pairs(memory);
                 continue;
             }
             while (strcmp(names[type], word) != 0)

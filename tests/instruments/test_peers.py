@@ -10,13 +10,22 @@ import pytest
 from matplotlib.figure import Figure
 
 import pycrust
+from pycrust import reference
 from pycrust.bench import break_even, compare_peers, peers
 from pycrust.bench.breakeven import BreakEven
-from pycrust.bench.cases import GROUPS, SHORT_AXES, WITHOUT_NAN, Case, short
+from pycrust.bench.cases import GROUPS, OF_PAIRS, PAIRS, SHORT_AXES, WITHOUT_NAN, Case, reverse, short
 from pycrust.bench.cli import main, up_to
 from pycrust.bench.compare import timings
 from pycrust.bench.machine import Machine
-from pycrust.bench.peers import OPERATIONS, block_of, error_in_words, error_of, error_of_many, exact_results
+from pycrust.bench.peers import (
+    OPERATIONS,
+    block_of,
+    error_in_words,
+    error_of,
+    error_of_many,
+    exact_of_pairs,
+    exact_results,
+)
 from pycrust.bench.timing import Timing
 
 pytestmark = pytest.mark.thread_unsafe(reason="measures, and draws with matplotlib")
@@ -84,6 +93,25 @@ def test_the_exact_answers_are_those_of_the_array(case, largest):
         assert exact["std"] == sum((value - mean) ** 2 for value in values) / len(values)
 
 
+@pytest.mark.parametrize("case", PAIRS, ids=str)
+@pytest.mark.parametrize("largest", [10, 2500])
+def test_the_exact_answers_are_those_of_the_pair(case, largest):
+    case = case.within(largest)
+    block = case.block()
+    x = case.array(block)
+    y = reverse(x)
+    for operation in case.operations:
+        if operation == "vecdot":
+            right = reference.vecdot(x, y)
+        elif operation == "average":
+            right = reference.average(x, weights=np.abs(y))
+        else:
+            right = getattr(reference, operation)(x, y)
+            right = right if operation == "dot" else right[0, 1]
+        exact = np.array([float(each) for each in exact_of_pairs(case, block, operation)])
+        assert np.array_equal(np.resize(exact, np.shape(right)), right)
+
+
 def test_arrays_keep_the_axis_that_is_reduced():
     frames, pixels = Case("f", (10, 1000), 0, "int16", ()), Case("p", (50, 50, 3), 2, "uint8", ())
     assert [frames.within(size).shape for size in (1, 99, 10**6)] == [(10, 1), (10, 9), (10, 1000)]
@@ -107,6 +135,8 @@ def test_the_largest_error_of_many_answers():
 
 
 # ---- peers ------------------------------------------------------------------
+
+TITLES = "Short axes", "Without NaN", "Groups", "Moving windows", "Two arrays"
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +199,14 @@ def test_groups_are_measured(result):
     assert measured >= {(case.name, name) for case in GROUPS for name in names}
 
 
+def test_pairs_are_measured(result):
+    measured = {(entry.operation, entry.peer) for entry in result.along_axes if entry.operation in OF_PAIRS}
+    modules = ["pycrust", "np"] if hasattr(np, "vecdot") else ["pycrust"]
+    assert measured >= {(name, f"{module}.{name}") for name in OF_PAIRS for module in modules}
+    assert ("corrcoef", "statistics.correlation") in measured
+    assert any(entry.error == math.inf or entry.error > 0.01 for entry in result.along_axes if entry.peer == "np.dot")
+
+
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_the_table_of_short_axes_fits(result, width):
     table = next(table for table in result.tables() if table.title.startswith("Short axes"))
@@ -211,7 +249,7 @@ def test_a_wrong_answer_is_seen(monkeypatch):
 
 def test_tables_and_json(result):
     text = repr(result)
-    for title in (*(f"{operation} of {dtype}" for operation, dtype in result.groups()), "Short axes"):
+    for title in (*(f"{operation} of {dtype}" for operation, dtype in result.groups()), *TITLES):
         assert text.count(f"{title}: nanoseconds per element") == 1
     assert "GB/s" in text and "wrong" in text and "right" in text
     written = json.loads(json.dumps(result.to_dict(), allow_nan=False))
@@ -321,6 +359,8 @@ def test_command_of_some_functions(tmp_path, capsys):
         "sum",
         "group_var",
         "group_sum",
+        "cov",
+        "corrcoef",
     }
     printed = capsys.readouterr().out
     assert printed.index("var of float64") < printed.index("sum of float64")

@@ -149,6 +149,37 @@ def test_cov_and_corrcoef_of_two(level, one, other, length, ddof, wide):
         assert_same(quiet(pycrust.corrcoef, layouts(x, 3), layouts(y, 1)), reference.corrcoef(x, y))
 
 
+@pytest.mark.parametrize(("workers", "ddof"), [(1, 0), (2, -3)])
+def test_covariances_of_many_variables(level, workers, ddof):
+    """More pairs than are summed in one pass; and sums with an error bound, some of which do not tell."""
+    rng = np.random.default_rng(3)
+    few = rng.integers(-99, 99, (95, 3)) / 8
+    assert_same(pycrust.cov(few, ddof=ddof, workers=workers), reference.cov(few, ddof=ddof))
+    many = rng.normal(size=(9, 300))
+    many[3:5] += 1e15
+    many[5] = 1e8 + many[4]
+    many[6] = 1 - many[0]
+    many[7] = 0.1
+    many[8] = rng.integers(0, 3, 300)
+    for dtype in np.float64, np.float32, np.float16:
+        assert_same(
+            pycrust.cov(many, ddof=ddof, dtype=dtype, workers=workers), reference.cov(many, ddof=ddof, dtype=dtype)
+        )
+    many[2, 5], many[1, 7] = np.inf, np.nan
+    assert_same(pycrust.cov(many, ddof=ddof), reference.cov(many, ddof=ddof))
+
+
+@pytest.mark.parametrize(("odd", "tiny", "nearest"), [(1, 2.0**-70, 2), (3, -(2.0**-70), 2), (1, 0, 0), (3, 0, 4)])
+def test_a_covariance_beside_a_tie(level, odd, tiny, nearest):
+    """Sums of which an error bound alone says that they may lie on either side."""
+    x, y = np.zeros(300), np.zeros(300)
+    x[:3] = 1, -1, 2.0**-35
+    x[3] = -x[2]
+    y[:3] = 2.0**52, -(2.0**52) - odd, tiny * 2.0**35
+    for sign in 1, -1:
+        assert pycrust.cov(x, sign * y, ddof=299)[0, 1] == sign * (2.0**53 + nearest)
+
+
 def quiet(function, *args, **kwargs):
 
     with warnings.catch_warnings():
