@@ -63,8 +63,8 @@ cdef struct MoveState:
     size_t state_size
 
 
-cdef int move_piece(void *job, size_t piece, size_t worker) noexcept nogil:
-    cdef MoveState *s = <MoveState *>job
+cdef int move_piece(const void *job, size_t piece, size_t worker) noexcept nogil:
+    cdef const MoveState *s = <const MoveState *>job
     cdef size_t row = piece // s.parts * s.piece_rows, first = piece % s.parts * s.part
     cdef size_t last_row = min(row + s.piece_rows, s.rows), last = min(first + s.part, s.length)
     cdef pc_move_state *states = <pc_move_state *>(s.states + worker * s.together * s.state_size)
@@ -136,7 +136,7 @@ cdef int move(array, mask, int axis, values, Statistic spec, size_t window, size
     if s.states == NULL:
         raise MemoryError
     try:
-        run_pieces(move_piece, &s, pieces, workers, total < RELEASE_GIL_FROM)
+        run_pieces(move_piece, &s, sizeof(s), pieces, workers, total < RELEASE_GIL_FROM)
     finally:
         PyMem_Free(s.states)
     return 0
@@ -402,9 +402,9 @@ cdef struct CumulateState:
     size_t *ends            # of each row: what is done
 
 
-cdef int cumulate_piece(void *job, size_t piece, size_t worker) noexcept nogil:
+cdef int cumulate_piece(const void *job, size_t piece, size_t worker) noexcept nogil:
     """PIECE results of a row, behind those before."""
-    cdef CumulateState *s = <CumulateState *>job
+    cdef const CumulateState *s = <const CumulateState *>job
     cdef size_t row = piece // s.parts, first = piece % s.parts * PIECE, last = min(first + PIECE, s.length)
     if s.ends[row] == first:
         s.ends[row] = pc_cumulate(&s.c, row, first, last, &s.sums[row])
@@ -424,7 +424,7 @@ cdef int cumulate(array, int axis, values, size_t workers) except -1:
     memory = np.zeros((s.rows, 3), np.uint64)
     s.sums = <pc_u128 *>cnp.PyArray_DATA(memory)
     s.ends = <size_t *>(s.sums + s.rows)
-    run_pieces(cumulate_piece, &s, s.rows * s.parts, workers if s.parts == 1 else 1, total < RELEASE_GIL_FROM)
+    run_pieces(cumulate_piece, &s, sizeof(s), s.rows * s.parts, workers if s.parts == 1 else 1, total < RELEASE_GIL_FROM)
     for row in range(s.rows):
         if s.ends[row] < s.length:
             raise_at(array, axis, &s, row, values.dtype)

@@ -511,8 +511,8 @@ cdef struct CrossState:
     pc_tile_sum *sums           # of each worker `count`
 
 
-cdef int add_cross_piece(void *job, size_t piece, size_t worker) noexcept nogil:
-    cdef CrossState *s = <CrossState *>job
+cdef int add_cross_piece(const void *job, size_t piece, size_t worker) noexcept nogil:
+    cdef const CrossState *s = <const CrossState *>job
     cdef size_t start = piece * s.step
     pc_add_vector_pairs(s.pairs, s.count, s.vectors, start, min(start + s.step, s.length), s.sums + worker * s.count)
     return 0
@@ -636,7 +636,7 @@ cdef class CrossSums:
             elif i != j:
                 pc_accumulator_clear(&sums.at[k].total, <pc_statistic>PC_DOT)
         s.sums = sums.at
-        run_pieces(add_cross_piece, &s, pieces, workers, s.length * s.count < RELEASE_GIL_FROM)
+        run_pieces(add_cross_piece, &s, sizeof(s), pieces, workers, s.length * s.count < RELEASE_GIL_FROM)
         for k in range(s.count):
             acc = &sums.at[k].total
             for j in range(1, workers):

@@ -190,9 +190,9 @@ cdef class Accumulators:
         PyMem_Free(self.at)
 
 
-cdef int reduce_piece(void *job, size_t piece, size_t worker) noexcept nogil:
+cdef int reduce_piece(const void *job, size_t piece, size_t worker) noexcept nogil:
     """The results at `step` positions, written; the sums are this worker's room."""
-    cdef PlanState *s = <PlanState *>job
+    cdef const PlanState *s = <const PlanState *>job
     cdef WorkerStatus *worker_status = &s.statuses[worker]
     cdef size_t first = piece * s.step
     cdef pc_status status = pc_reduce(&s.array, first, min(first + s.step, s.outputs), &s.spec, s.out,
@@ -203,9 +203,9 @@ cdef int reduce_piece(void *job, size_t piece, size_t worker) noexcept nogil:
     return status == PC_TOO_LARGE
 
 
-cdef int add_piece(void *job, size_t piece, size_t worker) noexcept nogil:
+cdef int add_piece(const void *job, size_t piece, size_t worker) noexcept nogil:
     """`step` of the elements at each position of a tile, added to this worker's sums."""
-    cdef PlanState *s = <PlanState *>job
+    cdef const PlanState *s = <const PlanState *>job
     cdef size_t start = piece * s.step
     pc_add_tile(&s.array, s.first, s.count, start, min(start + s.step, s.length), s.sums + worker * s.count)
     return 0
@@ -291,7 +291,7 @@ cdef class Plan:
         workers = min(self.workers, pieces) or <size_t>1
         cdef Accumulators sums = Accumulators(workers * s.count, bounded, s.spec.statistic)
         s.sums = sums.at
-        run_pieces(add_piece, s, pieces, workers, self.is_quick(s.count))
+        run_pieces(add_piece, s, sizeof(s[0]), pieces, workers, self.is_quick(s.count))
         pc_add_tile(&s.array, first, s.count, 0, 0, sums.at)       # whose offsets are set, if nothing else
         for k in range(s.count):
             for worker in range(1, workers):
@@ -355,7 +355,7 @@ cdef class Plan:
         statuses = bytearray(workers * sizeof(WorkerStatus))
         s.sums = sums.at
         s.statuses = <WorkerStatus *>PyByteArray_AS_STRING(statuses)
-        run_pieces(reduce_piece, s, pieces, workers, self.is_quick(s.outputs))
+        run_pieces(reduce_piece, s, sizeof(s[0]), pieces, workers, self.is_quick(s.outputs))
         for worker in range(workers):
             if s.statuses[worker].status == PC_OK:
                 continue

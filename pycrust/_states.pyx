@@ -81,8 +81,8 @@ cdef struct LabelJob:
     size_t step, total
 
 
-cdef int add_piece(void *job, size_t piece, size_t worker) noexcept nogil:
-    cdef LabelJob *s = <LabelJob *>job
+cdef int add_piece(const void *job, size_t piece, size_t worker) noexcept nogil:
+    cdef const LabelJob *s = <const LabelJob *>job
     cdef size_t stop = min((piece + 1) * s.step, s.total)
     if s.done[piece] < stop:
         s.statuses[worker] = pc_states_add_labelled(&s.states[worker], &s.array, &s.done[piece], stop)
@@ -98,8 +98,8 @@ cdef struct RoundJob:
     size_t *done
 
 
-cdef int round_piece(void *job, size_t piece, size_t worker) noexcept nogil:
-    cdef RoundJob *s = <RoundJob *>job
+cdef int round_piece(const void *job, size_t piece, size_t worker) noexcept nogil:
+    cdef const RoundJob *s = <const RoundJob *>job
     cdef size_t first = piece * RESULTS
     s.statuses[piece] = pc_states_round(s.states, first, min(first + RESULTS, s.states.count), &s.spec,
                                         s.out + first * s.size, &s.done[piece])
@@ -286,7 +286,7 @@ cdef class States:
             for worker in range(workers):
                 job.states[worker] = (<States>each[worker]).c
                 job.statuses[worker] = PC_OK
-            run_pieces(add_piece, &job, pieces, workers, job.total < RELEASE_GIL_FROM)
+            run_pieces(add_piece, &job, sizeof(job), pieces, workers, job.total < RELEASE_GIL_FROM)
             for worker in range(workers):
                 own = each[worker]
                 own.c = job.states[worker]
@@ -334,7 +334,7 @@ cdef class States:
             job.size = values.itemsize
             job.statuses = <pc_status *>cnp.PyArray_DATA(statuses)
             job.done = <size_t *>cnp.PyArray_DATA(done)
-            run_pieces(round_piece, &job, pieces, min(workers, pieces) or <size_t>1, self.c.count < 16)
+            run_pieces(round_piece, &job, sizeof(job), pieces, min(workers, pieces) or <size_t>1, self.c.count < 16)
             for piece in range(pieces):
                 if job.statuses[piece] == PC_TOO_LARGE:
                     pc_states_get(&self.c, job.done[piece], &acc)

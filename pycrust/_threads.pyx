@@ -12,9 +12,10 @@ can arise: no Python code runs here that could be struck elsewhere. The helpers
 live for one call, so that no thread of ours is there when a process forks.
 
 Why the interpreter may exit meanwhile: a daemon thread that takes the GIL back then
-ends (3.13 and older) or hangs there, with nothing unwound. So what helpers read is on
-the heap, and freed by whichever thread is the last to need it; the caller's references
-to arrays and outputs are never dropped in that case, and keep these alive.
+ends (3.13 and older) or hangs there, with nothing unwound. So what helpers read is a
+copy of the job on the heap, freed by whichever thread is the last to need it; what the
+job points to is memory of Python objects or of its allocators, never of the caller's
+stack: in that case the caller's references are never dropped, and keep it alive.
 """
 
 from cpython.exc cimport PyErr_CheckSignals
@@ -27,7 +28,7 @@ from cpython.pythread cimport (
     PyThread_type_lock,
 )
 from libc.stdint cimport uint64_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 import os
 import time
@@ -104,7 +105,7 @@ cdef size_t count_workers(workers) except 0:
 
 cdef struct ThreadTeam:
     Task task
-    void *job
+    void *job                   # the copy behind this struct
     size_t pieces
     pc_counter taken            # pieces
     pc_counter helpers          # that were started
@@ -113,13 +114,14 @@ cdef struct ThreadTeam:
     PyThread_type_lock finished     # held until no thread is working
 
 
-cdef ThreadTeam *new_team(Task task, void *job, size_t pieces) noexcept:
-    cdef ThreadTeam *team = <ThreadTeam *>PyMem_RawMalloc(sizeof(ThreadTeam))
+cdef ThreadTeam *new_team(Task task, const void *job, size_t size, size_t pieces) noexcept:
+    cdef ThreadTeam *team = <ThreadTeam *>PyMem_RawMalloc(sizeof(ThreadTeam) + size)
     if team == NULL:
         return NULL
     memset(team, 0, sizeof(ThreadTeam))
     team.task = task
-    team.job = job
+    team.job = team + 1
+    memcpy(team.job, job, size)
     team.pieces = pieces
     pc_counter_add(&team.working, 1)
     pc_counter_add(&team.holders, 1)
@@ -183,9 +185,11 @@ cdef bint start_helper(ThreadTeam *team) noexcept:
     return False
 
 
-cdef int run_pieces(Task task, void *job, size_t pieces, size_t workers, bint quick) except -1:
+cdef int run_pieces(Task task, const void *job, size_t size, size_t pieces, size_t workers, bint quick) except -1:
     """
     Do all pieces, in order as far as one thread sees them; worker 0 is the caller's thread.
+
+    `job` has that many bytes, which the threads read in a copy: it points to nothing on the stack.
 
     A quick job is done at once, without releasing the GIL. The main thread checks for signals
     before this returns, whether the job is quick or not.
@@ -201,7 +205,7 @@ cdef int run_pieces(Task task, void *job, size_t pieces, size_t workers, bint qu
     cdef double until = 0.001 * LOOK_AFTER_MS if is_main_thread() else 0
     cdef bint more = pieces > 0, forked = False
     process = os.getpid()
-    team = new_team(task, job, pieces)
+    team = new_team(task, job, size, pieces)
     if team == NULL:
         raise MemoryError
     while helping + 1 < wanted and start_helper(team):

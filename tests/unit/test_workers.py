@@ -558,9 +558,18 @@ def test_an_error_in_a_handler_ends_the_call():
 # ---- the end of the interpreter ------------------------------------------------
 
 
+CALLS_WITH_HELPERS = {
+    "var": "pycrust.var(a, where=mask, workers=16)",
+    "move_std": "pycrust.move_std(a, 5, axis=1, workers=16)",
+    "cov": "pycrust.cov(a[::50], workers=16)",
+    "group_var": "pycrust.group_var(a, labels, workers=16)",
+}
+
+
 @unix
 @alone
-def test_the_interpreter_ends_amid_a_call(python):
+@pytest.mark.parametrize("call", CALLS_WITH_HELPERS.values(), ids=CALLS_WITH_HELPERS.keys())
+def test_the_interpreter_ends_amid_a_call(python, call):
     """A daemon thread is ended as it takes the GIL back, or hangs there: its helpers outlive its stack."""
     script = """
 import os, sys, threading, time
@@ -568,10 +577,11 @@ import numpy as np, pycrust
 
 a = np.broadcast_to(np.arange(1000.0)[:, None], (1000, 100_000))[:, ::2]
 mask = a[:1] > 5
+labels = np.arange(50_000) % 10
 
 def work():
     while True:
-        pycrust.var(a, where=mask, workers=16)
+        CALL
 
 for k in range(20):
     if os.fork() == 0:
@@ -581,7 +591,7 @@ for k in range(20):
     status = os.wait()[1]
     assert status == 0, os.waitstatus_to_exitcode(status)
 """
-    assert python(script).returncode == 0
+    assert python(script.replace("CALL", call)).returncode == 0
 
 
 # ---- small stacks ----------------------------------------------------------------
