@@ -12,6 +12,7 @@ from pycrust._bigint cimport (
     exact_moment,
     import_int,
     lowest_terms,
+    shown,
     shown_int,
     write_exact,
 )
@@ -612,9 +613,9 @@ cdef tuple shape_of(shape):
     try:
         lengths = tuple(index(length) for length in (shape if isinstance(shape, (tuple, list)) else (shape,)))
     except TypeError:
-        raise TypeError(f"shape must be an integer or a tuple of integers, not {shape!r}") from None
+        raise TypeError(f"shape must be an integer or a tuple of integers, not {shown(shape)}") from None
     if min(lengths, default=0) < 0:
-        raise ValueError(f"shape must not be negative, but is {shape!r}")
+        raise ValueError(f"shape must not be negative, but is {shown(shape)}")
     if len(lengths) > PC_MAX_AXES:
         raise ValueError(f"shape has {len(lengths)} axes: NumPy knows {PC_MAX_AXES}")
     return lengths

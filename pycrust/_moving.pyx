@@ -12,7 +12,7 @@ from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
 from pycrust._args cimport axes_of, check_out, data_of, dtype_of, type_of
-from pycrust._bigint cimport int_from_u128, shown_int, write_exact
+from pycrust._bigint cimport int_from_u128, shown, shown_int, write_exact
 from pycrust._plan cimport Statistic
 from pycrust._threads cimport count_workers, run_pieces
 from pycrust.csrc cimport (
@@ -170,7 +170,7 @@ cdef object moving(a, window, min_count, axis, workers, pc_statistic statistic, 
 
 cdef object integer_of(number, str name):
     if isinstance(number, (bool, np.bool_)) or not hasattr(number, "__index__"):
-        raise TypeError(f"{name} must be an integer, not {number!r}")
+        raise TypeError(f"{name} must be an integer, not {shown(number)}")
     return index(number)
 
 

@@ -6,7 +6,7 @@ from cpython.object cimport PyTypeObject
 from libc.stdint cimport uint64_t
 
 from pycrust._args cimport array_and_missing, axes_of, check_out, dtype_of, is_integer, mask_of, numbers_of, type_of
-from pycrust._bigint cimport exact_int, exact_moment, shown_int, write_quotient
+from pycrust._bigint cimport exact_int, exact_moment, shown, shown_int, write_quotient
 from pycrust._plan cimport (
     CHUNK,
     Plan,
@@ -289,7 +289,7 @@ cdef object with_axis_last(array, str name, int number, axis):
         raise ValueError(f"vecdot: Input operand {number} does not have enough dimensions (has 0, gufunc core with signature "
                          f"(n),(n)->() requires 1): {name} is a number")
     if isinstance(axis, (bool, np.bool_)) or not hasattr(axis, "__index__"):
-        raise TypeError(f"axis must be an integer, not {axis!r}")
+        raise TypeError(f"axis must be an integer, not {shown(axis)}")
     k = operator.index(axis)
     if not -array.ndim <= k < array.ndim:
         raise AxisError(f"axis {shown_int(k)} is out of bounds for {name}, which has {array.ndim} dimensions")
@@ -1353,7 +1353,7 @@ cdef class PairAccumulator:
     cdef object spread(self, int one, int other, int products, ddof):
         count, flags, _ = self.state()[0]
         if not hasattr(ddof, "__index__"):
-            raise TypeError(f"ddof must be an integer, not {ddof!r}")
+            raise TypeError(f"ddof must be an integer, not {shown(ddof)}")
         freedom = count - operator.index(ddof)
         if freedom <= 0:
             warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=1)

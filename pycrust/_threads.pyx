@@ -30,6 +30,8 @@ from cpython.pythread cimport (
 from libc.stdint cimport uint64_t
 from libc.string cimport memcpy, memset
 
+from pycrust._bigint cimport shown
+
 import os
 import time
 from operator import index
@@ -91,11 +93,11 @@ cdef size_t count_workers(workers) except 0:
     try:
         count = index(workers)
     except TypeError:
-        raise TypeError(f"workers must be an integer, the number of threads or -1 for all cores, not {workers!r}") from None
+        raise TypeError(f"workers must be an integer, the number of threads or -1 for all cores, not {shown(workers)}") from None
     if count < 0:
         cores = usable_cores()
         if count < -cores:
-            raise ValueError(f"workers = {count if count > -2**63 else 'less than -2**63'} is no thread at all, counted from "
+            raise ValueError(f"workers = {shown(count)} is no thread at all, counted from "
                              f"the {cores} usable cores: pass -1 for all of them, or k for k threads")
         count += cores + 1
     if count == 0:

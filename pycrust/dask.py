@@ -386,6 +386,7 @@ def average(a: Any, axis: "_Axis" = None, weights: Any = None, *, keepdims: bool
     if weights is None:
         return mean(a, axis, keepdims=keepdims)
     a, weights = _reals(a, "a"), _reals(weights, "weights")
+    pycrust.average(np.empty((1,) * a.ndim), axis)  # refuses what are no axes
     axes: Any = validate_axis(tuple(range(a.ndim)) if axis is None else axis, a.ndim)
     axes = axes if isinstance(axes, tuple) else (axes,)
     if weights.shape != a.shape:
@@ -831,7 +832,8 @@ def _move(name: str, a: Any, window: Any, min_count: Any, axis: Any, **ddof: Any
     call = partial(getattr(pycrust, name), **ddof)
     if a.ndim == 0:
         call(np.zeros((), a.dtype), window)  # refuses it
-    axis = validate_axis(operator.index(axis), a.ndim)
+    call(np.empty((1,) * a.ndim), 1, 1, axis)  # refuses what is no axis
+    axis = operator.index(axis) % a.ndim
     length = a.shape[axis]
     if np.isnan(length):
         raise ValueError(

@@ -440,6 +440,8 @@ def test_two_arrays_that_do_not_fit():
         lazy.vecdot(a, a[:, 0])
     with pytest.raises(TypeError, match="axis must say"):
         lazy.average(a, weights=[1, 2, 3])
+    with pytest.raises(TypeError, match="axis must be None, an integer or a tuple of integers, not True"):
+        lazy.average(a, True, weights=[1, 2, 3])
     with pytest.raises(TypeError, match="complex"):
         lazy.dot(a[0] * 1j, a[0])
     with pytest.raises(ZeroDivisionError):
@@ -475,7 +477,8 @@ def test_moving_windows_refuse_at_once():
         ({"window": 5, "axis": 0}, ValueError, "from 1 to 4"),
         ({"window": 2.0}, TypeError, "integer"),
         ({"window": 3, "min_count": 4}, ValueError, "min_count is 4"),
-        ({"window": 3, "axis": 2}, ValueError, "Axis 2 is out of bounds"),
+        ({"window": 3, "axis": 2}, ValueError, "axis 2 is out of bounds"),
+        ({"window": 3, "axis": True}, TypeError, "axis must be an integer, not True"),
     ):
         with pytest.raises(error, match=message):
             lazy.move_mean(a, **given)
