@@ -5,7 +5,7 @@ cimport numpy as cnp
 from cpython.object cimport PyTypeObject
 from libc.stddef cimport ptrdiff_t
 
-from pycrust._args cimport axes_of, data_of, is_integer
+from pycrust._args cimport array_and_missing, axes_of, data_of, is_integer
 from pycrust._bigint cimport (
     centered_square_sum,
     exact_int,
@@ -717,6 +717,11 @@ cdef Accumulator accumulator_of(state):
     made.kind = <Kind><int>_KINDS.index(kind)
     made.beyond = tuple(beyond) if any(beyond) else None
     return made
+
+
+def _array(a, str name):
+    """What `a` holds, as an ndarray, and what of it is missing, for pycrust.dask."""
+    return array_and_missing(a, name)
 
 
 def _accumulators(array, tuple axes, where, bint skipna=False):

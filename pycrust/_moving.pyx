@@ -11,7 +11,7 @@ from libc.stddef cimport ptrdiff_t, size_t
 from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
-from pycrust._args cimport axes_of, check_out, data_of, dtype_of, type_of
+from pycrust._args cimport array_and_missing, axes_of, check_out, data_of, dtype_of, numbers_of, type_of
 from pycrust._bigint cimport int_from_u128, shown, shown_int, write_exact
 from pycrust._plan cimport Statistic
 from pycrust._threads cimport count_workers, run_pieces
@@ -522,7 +522,10 @@ def cumsum(a, axis=None, *, dtype=None, out=None, workers=1):
     array([100, 200, 300])
     """
     cdef size_t threads = count_workers(workers)
-    array, _ = data_of(a, True, False)
+    array, missing = array_and_missing(a, "a")
+    if missing is not None:
+        raise missing.error("cumsum")
+    array = numbers_of(array)
     if axis is None:
         array = array.reshape(-1)
         axis = 0
