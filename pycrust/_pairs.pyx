@@ -813,7 +813,7 @@ cdef tuple observations(m, y, rowvar):
     return [row for array in arrays for row in array], any(array.dtype.kind == "c" for array in arrays)
 
 
-def own_first(pair):
+def _own_first(pair):
     """The order of pairs in which (i, i) comes before any (i, j)."""
     i, j = pair
     return i != j, i, j
@@ -844,7 +844,7 @@ cdef object square_matrix(vectors, bint complexes, dtype, size_t workers, freedo
         bounded = pc_array_boundable(&one)
     in_c = (not correlations and not complexes and size and vectors[0].dtype != object and len(vectors[0])
             and 0 < freedom < 1 << 63)
-    needed = sorted(left, key=own_first)
+    needed = sorted(left, key=_own_first)
     while left:
         sums = CrossSums(vectors, complexes, needed, workers, bounded, freedom if in_c else None, dtype)
         unknown = []
@@ -858,7 +858,7 @@ cdef object square_matrix(vectors, bint complexes, dtype, size_t workers, freedo
         if unknown and not bounded:
             raise SystemError("pycrust: exact sums that do not tell a covariance")
         left = unknown
-        needed = sorted({pair for i, j in unknown for pair in ((i, j), (i, i), (j, j))}, key=own_first)
+        needed = sorted({pair for i, j in unknown for pair in ((i, j), (i, i), (j, j))}, key=_own_first)
         bounded = False
     return (values if complexes else values.real).astype(dtype)
 

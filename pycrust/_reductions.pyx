@@ -49,14 +49,11 @@ def sumsq(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, wor
     Raises
     ------
     TypeError
-        For a dtype that is not taken (str, datetime, structured, longdouble, object
-        of anything but ints), for what would lose digits, a mask, a null or a unit
-        on the way in (pass ``where=~a.mask``, ``where=a.notna()``), for dask arrays
-        (use pycrust.dask), for sets and generators.
+        %(type_error)s
     OverflowError
         If a sum does not fit the integer dtype: pass ``dtype=object``.
     ValueError, numpy.exceptions.AxisError
-        For an `axis`, `out`, `where` or `workers` that does not fit `a`.
+        %(value_error)s
 
     See Also
     --------
@@ -122,8 +119,10 @@ def norm(a, *, axis=None, dtype=None, out=None, keepdims=False, where=True, work
 
     Raises
     ------
-    TypeError, ValueError, numpy.exceptions.AxisError
-        As `sumsq` does.
+    TypeError
+        %(type_error)s
+    ValueError, numpy.exceptions.AxisError
+        %(value_error)s
 
     Notes
     -----
@@ -168,8 +167,10 @@ def rms(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, worke
 
     Raises
     ------
-    TypeError, ValueError, numpy.exceptions.AxisError
-        As `sumsq` does.
+    TypeError
+        %(type_error)s
+    ValueError, numpy.exceptions.AxisError
+        %(value_error)s
 
     Notes
     -----
@@ -219,8 +220,10 @@ def sum(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, worke
     ------
     OverflowError
         If a sum does not fit the integer dtype: pass ``dtype=object``.
-    TypeError, ValueError, numpy.exceptions.AxisError
-        As `sumsq` does.
+    TypeError
+        %(type_error)s
+    ValueError, numpy.exceptions.AxisError
+        %(value_error)s
 
     See Also
     --------
@@ -272,8 +275,10 @@ def mean(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, work
 
     Raises
     ------
-    TypeError, ValueError, numpy.exceptions.AxisError
-        As `sumsq` does.
+    TypeError
+        %(type_error)s
+    ValueError, numpy.exceptions.AxisError
+        %(value_error)s
 
     Notes
     -----
@@ -325,10 +330,12 @@ def var(a, axis=None, *, dtype=None, out=None, ddof=None, keepdims=False, where=
 
     Raises
     ------
-    ValueError
-        For a `ddof` that is negative or NaN, and as `sumsq` does.
-    TypeError, numpy.exceptions.AxisError
-        If both `ddof` and `correction` are given, and as `sumsq` does.
+    TypeError
+        %(type_error)s
+        Also if both `ddof` and `correction` are given.
+    ValueError, numpy.exceptions.AxisError
+        %(value_error)s
+        Also for a `ddof` that is negative or NaN.
 
     See Also
     --------
@@ -388,8 +395,12 @@ def std(a, axis=None, *, dtype=None, out=None, ddof=None, keepdims=False, where=
 
     Raises
     ------
-    TypeError, ValueError, numpy.exceptions.AxisError
-        As `var` does.
+    TypeError
+        %(type_error)s
+        Also if both `ddof` and `correction` are given.
+    ValueError, numpy.exceptions.AxisError
+        %(value_error)s
+        Also for a `ddof` that is negative or NaN.
 
     Notes
     -----
@@ -414,8 +425,8 @@ def nansum(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, wo
     Parameters
     ----------
     a : array_like
-        As for `sum`. Missing are NaN, complex numbers with a NaN in either part,
-        masked elements, and the nulls of pandas, Arrow and polars.
+        %(a)s
+        %(missing)s
     axis : int or tuple of int, optional
         %(axis)s
     dtype : {int64, uint64, float64, float32, float16, object, complex128, complex64}, optional
@@ -436,8 +447,12 @@ def nansum(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, wo
 
     Raises
     ------
-    OverflowError, TypeError, ValueError, numpy.exceptions.AxisError
-        As `sum` does, but not for what is missing.
+    OverflowError
+        If a sum does not fit the integer dtype: pass ``dtype=object``.
+    TypeError
+        %(nan_type_error)s
+    ValueError, numpy.exceptions.AxisError
+        %(value_error)s
 
     See Also
     --------
@@ -467,7 +482,8 @@ def nanmean(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, w
     Parameters
     ----------
     a : array_like
-        As for `nansum`, which says what is missing.
+        %(a)s
+        %(missing)s
     axis : int or tuple of int, optional
         %(axis)s
     dtype : {float64, float32, float16}, or {complex128, complex64} for complex `a`, optional
@@ -489,8 +505,10 @@ def nanmean(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, w
 
     Raises
     ------
-    TypeError, ValueError, numpy.exceptions.AxisError
-        As `mean` does, but not for what is missing.
+    TypeError
+        %(nan_type_error)s
+    ValueError, numpy.exceptions.AxisError
+        %(value_error)s
 
     Examples
     --------
@@ -508,7 +526,8 @@ def nanvar(a, axis=None, *, dtype=None, out=None, ddof=None, keepdims=False, whe
     Parameters
     ----------
     a : array_like
-        As for `nansum`, which says what is missing.
+        %(a)s
+        %(missing)s
     axis : int or tuple of int, optional
         %(axis)s
     dtype : {float64, float32, float16}, optional
@@ -536,8 +555,12 @@ def nanvar(a, axis=None, *, dtype=None, out=None, ddof=None, keepdims=False, whe
 
     Raises
     ------
-    TypeError, ValueError, numpy.exceptions.AxisError
-        As `var` does, but not for what is missing.
+    TypeError
+        %(nan_type_error)s
+        Also if both `ddof` and `correction` are given.
+    ValueError, numpy.exceptions.AxisError
+        %(value_error)s
+        Also for a `ddof` that is negative or NaN.
 
     Examples
     --------
@@ -556,7 +579,8 @@ def nanstd(a, axis=None, *, dtype=None, out=None, ddof=None, keepdims=False, whe
     Parameters
     ----------
     a : array_like
-        As for `nansum`, which says what is missing.
+        %(a)s
+        %(missing)s
     axis : int or tuple of int, optional
         %(axis)s
     dtype : {float64, float32, float16}, optional
@@ -581,8 +605,12 @@ def nanstd(a, axis=None, *, dtype=None, out=None, ddof=None, keepdims=False, whe
 
     Raises
     ------
-    TypeError, ValueError, numpy.exceptions.AxisError
-        As `nanvar` does.
+    TypeError
+        %(nan_type_error)s
+        Also if both `ddof` and `correction` are given.
+    ValueError, numpy.exceptions.AxisError
+        %(value_error)s
+        Also for a `ddof` that is negative or NaN.
 
     Examples
     --------
@@ -598,6 +626,8 @@ def nanstd(a, axis=None, *, dtype=None, out=None, ddof=None, keepdims=False, whe
 _SHARED = {
     "a": "Numbers of bool, any integer dtype, float16/32/64 or complex64/128: an array in any\n"
          "        layout, which is not copied, or nested lists.",
+    "missing": "Missing are NaN, complex numbers with a NaN in either part, masked elements, and the\n"
+               "        nulls of pandas, Arrow and polars.",
     "axis": "The axes to reduce; all of them by default.",
     "dtype": "The type of the results: float64 by default, complex128 for complex results.",
     "sum_dtype": "The type of the results. Integers give int64 by default, and uint64 if they are\n"
@@ -609,6 +639,14 @@ _SHARED = {
     "ddof": "The sum of the squared distances from the mean is divided by the number of\n"
             "        elements minus this: 0 by default, 1 for the unbiased estimate from a sample.",
     "correction": "Another name for `ddof`, that of the array API.",
+    "type_error": "For a dtype that is not taken (str, datetime, structured, longdouble, object\n"
+                  "        of anything but ints), for what would lose digits, a mask, a null or a unit\n"
+                  "        on the way in (pass ``where=~a.mask``, ``where=a.notna()``), for dask arrays\n"
+                  "        (use pycrust.dask), for sets and generators.",
+    "nan_type_error": "For a dtype that is not taken (str, datetime, structured, longdouble, object\n"
+                      "        of anything but ints), for what would lose digits or a unit on the way in,\n"
+                      "        for dask arrays (use pycrust.dask), for sets and generators.",
+    "value_error": "For an `axis`, `out`, `where` or `workers` that does not fit `a`.",
     "keepdims": "Keep the reduced axes in the result, with length one.",
     "where": "The elements to include; must broadcast to the shape of `a`. Others do not count.",
     "workers": "Number of threads, 1 by default; -1 for all usable cores. It does not change a\n"

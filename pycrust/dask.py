@@ -710,6 +710,7 @@ def _reduce(
 
 def _mask_of(where: Any, a: da.Array) -> da.Array:
     """where= in the chunks of a, or in one chunk along axes where it has length one."""
+    mask: da.Array
     mask, missing = _lazy(where, "where")
     if missing is not None:
         raise missing.error("where")

@@ -2,6 +2,7 @@
 
 import doctest
 import inspect
+import re
 
 import pytest
 
@@ -33,3 +34,15 @@ def test_examples(name):
     report = []
     results = doctest.DocTestRunner(verbose=False).run(test, out=report.append)
     assert results.failed == 0, "".join(report)
+
+
+@pytest.mark.parametrize(
+    "name", ["sumsq", "norm", "rms", "sum", "mean", "var", "std", "nansum", "nanmean", "nanvar", "nanstd"]
+)
+def test_what_is_given_and_raised_is_said_by_each(name):
+    """Who asks for the help of one function is not sent to that of another."""
+    text = inspect.getdoc(getattr(pycrust, name))
+    for section in ("Parameters", "Raises"):
+        said = text.partition(f"{section}\n---")[2].partition("\n\n")[0]
+        assert "Error" in said or "workers" in said
+        assert not re.search(r"\b[Aa]s (for |in )?`\w+`", said), said
