@@ -342,7 +342,7 @@ def vecdot(x1: Any, x2: Any, axis: SupportsIndex = -1) -> da.Array:
     array([ 5, 50])
     """
     x1, x2 = _reals(x1, "x1"), _reals(x2, "x2")
-    made = pycrust.vecdot(np.empty((1,) * x1.ndim, x1.dtype), np.empty((1,) * x2.ndim, x2.dtype), axis).dtype
+    made = pycrust.vecdot(np.zeros((1,) * x1.ndim, x1.dtype), np.zeros((1,) * x2.ndim, x2.dtype), axis).dtype
     x, y = (da.moveaxis(each, axis, -1) for each in (x1, x2))
     if x.shape[-1] != y.shape[-1]:
         raise ValueError(f"x1 has shape {x1.shape} and x2 {x2.shape}: they differ along axis {axis}")
@@ -386,7 +386,7 @@ def average(a: Any, axis: "_Axis" = None, weights: Any = None, *, keepdims: bool
     if weights is None:
         return mean(a, axis, keepdims=keepdims)
     a, weights = _reals(a, "a"), _reals(weights, "weights")
-    pycrust.average(np.empty((1,) * a.ndim), axis)  # refuses what are no axes
+    pycrust.average(np.zeros((1,) * a.ndim), axis)  # refuses what are no axes
     axes: Any = validate_axis(tuple(range(a.ndim)) if axis is None else axis, a.ndim)
     axes = axes if isinstance(axes, tuple) else (axes,)
     if weights.shape != a.shape:
@@ -888,7 +888,7 @@ def _move(name: str, a: Any, window: Any, min_count: Any, axis: Any, **ddof: Any
     call = partial(getattr(pycrust, name), **ddof)
     if a.ndim == 0:
         call(np.zeros((), a.dtype), window)  # refuses it
-    call(np.empty((1,) * a.ndim), 1, 1, axis)  # refuses what is no axis
+    call(np.zeros((1,) * a.ndim), 1, 1, axis)  # refuses what is no axis
     axis = operator.index(axis) % a.ndim
     length = a.shape[axis]
     if np.isnan(length):

@@ -478,6 +478,20 @@ def test_what_other_containers_hold_is_not_lost(name):
                 function([1.0, 2.0], where=pd.array([True, None], dtype="boolean"))
 
 
+def test_the_dtype_of_a_result_does_not_depend_on_what_memory_holds(monkeypatch):
+    """The example that stands for the arrays is made of zeros: products of any old integers need not fit."""
+    empty = np.empty
+    monkeypatch.setattr(np, "empty", lambda *args, **more: _filled(empty(*args, **more)))
+    x = da.ones((4, 3), chunks=2, dtype=np.int64)
+    assert lazy.vecdot(x, x).dtype == np.int64
+
+
+def _filled(a):
+    if a.dtype.kind in "iuf":
+        a.fill(np.iinfo(np.int64).max if a.dtype.kind in "iu" else np.finfo(float).max)
+    return a
+
+
 def test_two_arrays_that_do_not_fit():
     a = da.ones((2, 3), chunks=1)
     with pytest.raises(TypeError, match="vecdot"):
