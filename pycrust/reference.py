@@ -751,15 +751,26 @@ def _move(figure: Callable[[Accumulator], Any], a: Any, window: Any, min_count: 
         raise ValueError(f"min_count is {least}, but must be from 1 to {window}, the window")
     result = np.full(a.shape, math.nan)
     moved, results = np.moveaxis(a, axis, -1), np.moveaxis(result, axis, -1)
-    for position in np.ndindex(moved.shape):
-        k = position[-1]
-        part = moved[position[:-1]][max(k + 1 - window, 0) : k + 1]
-        total = Accumulator()
-        total._add(part, ~_nan(part))
-        if total.count >= least:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", RuntimeWarning)
-                results[position] = figure(total)
+    for position in np.ndindex(moved.shape[:-1]):
+        row = moved[position]
+        there = (~_nan(row)).tolist()
+        infinite = ["" if math.isfinite(x) or x != x else repr(x) for x in row.tolist()]
+        ratios = [x.as_integer_ratio() if math.isfinite(x) else (0, 1) for x in row.tolist()]
+        unit = max((denominator for _, denominator in ratios), default=1)  # all are powers of two
+        integers = [numerator * (unit // denominator) for numerator, denominator in ratios]
+        squares = [integer * integer for integer in integers]
+        for k in range(row.size):
+            within = slice(max(k + 1 - window, 0), k + 1)
+            total = Accumulator()
+            total.count = builtins.sum(there[within])
+            total._kind = 0 if _integers(row) else 1
+            total._sums[0] = Fraction(builtins.sum(integers[within]), unit)
+            total._sumsq = Fraction(builtins.sum(squares[within]), unit * unit)
+            total._specials[0] = set(infinite[within]) - {""}
+            if total.count >= least:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", RuntimeWarning)
+                    results[(*position, k)] = figure(total)
     return result
 
 
