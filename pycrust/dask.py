@@ -361,7 +361,7 @@ def average(a: Any, axis: "_Axis" = None, weights: Any = None, *, keepdims: bool
     axis : int or tuple of int, optional
         The axes to average over; all of them by default.
     weights : dask array, optional
-        Real numbers in the shape of `a`, or along one axis of it; ones by default.
+        Real numbers in the shape of `a`, or in that of its axes `axis`, in their order; ones by default.
     keepdims : bool, optional
         Leave the axes reduced in the result, with length one.
 
@@ -391,9 +391,10 @@ def average(a: Any, axis: "_Axis" = None, weights: Any = None, *, keepdims: bool
     if weights.shape != a.shape:
         if axis is None:
             raise TypeError(f"weights have shape {weights.shape} and a {a.shape}: axis must say where they lie")
-        if len(axes) != 1 or weights.shape != (a.shape[axes[0]],):
+        if weights.shape != tuple(a.shape[k] for k in axes):
             raise ValueError(f"weights have shape {weights.shape}, which is not that of a {a.shape} along axis {axis}")
-        weights = da.broadcast_to(weights.reshape(-1, *(1,) * (a.ndim - 1 - axes[0])), a.shape)
+        ascending = weights.transpose(sorted(range(len(axes)), key=axes.__getitem__))
+        weights = da.broadcast_to(ascending[tuple(slice(None) if k in axes else None for k in range(a.ndim))], a.shape)
     return _of_pairs("average", a, weights, axes, np.dtype(float), keepdims)
 
 
