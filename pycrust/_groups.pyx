@@ -1,10 +1,10 @@
-"""Statistics of groups, which labels make: signatures and docstrings; _states.pyx does the work."""
+"""Statistics of groups, given by labels: signatures and docstrings; _states.pyx does the work."""
 
 cimport numpy as cnp
 
-from pycrust._args cimport axes_of, data_of, dtype_of, is_exact, is_integer
+from pycrust._args cimport axes_of, data_of, dtype_of, is_integer
 from pycrust._bigint cimport shown_int, write_exact
-from pycrust._plan cimport Statistic, checked_int, is_spread, moment_of, one_ddof, warn_empty
+from pycrust._plan cimport Statistic, checked_int, moment_of, one_ddof, warn_empty
 from pycrust._states cimport States, in_order, labels_of, placed, state_size
 from pycrust._threads cimport count_workers
 from pycrust.csrc cimport (
@@ -45,7 +45,7 @@ cdef object label_count_of(num_labels, labels):
 
 cdef object group(values, labels, axis, num_labels, where, dtype, workers, bint skipna, int statistic, ddof=None,
                   correction=None):
-    """`statistic` -1: the counts."""
+    """The statistic of each group; the counts if `statistic` is -1."""
     cdef pc_statistic wanted = PC_SUM if statistic < 0 else <pc_statistic>statistic
     cdef Statistic spec = Statistic(wanted, one_ddof(ddof, correction), skipna)
     cdef States states
@@ -408,19 +408,19 @@ _SHARED = {
     "values": "Numbers of bool, any integer dtype, float16/32/64 or complex64/128: an array in any\n"
               "        layout, which is not copied, nested lists, or a container of pandas, Arrow, polars or xarray.",
     "labels": "The group of each element along `axis`: integers of any dtype, from 0 to `num_labels` - 1. Elements\n"
-              "        whose label is negative or missing are left out, as pandas' codes have it.",
-    "axis": "The axis along which there are labels, -1 by default; with None, or several axes, `labels` has their\n"
-            "        shape, and the results are along the first of them.",
+              "        whose label is negative or missing are left out, as with the codes of pandas.",
+    "axis": "The axis that the labels lie along, -1 by default. With several axes, or None for all, `labels` has\n"
+            "        their shape, and the groups take the place of the first of them.",
     "num_labels": "How many groups there are; by default one more than the largest label.",
     "where": "The elements to include; must broadcast to the shape of `values`.",
     "sum_dtype": "The type of the results. Integers give int64 by default, and uint64 if they are unsigned; object\n"
-                 "        holds Python ints. Other input gives float64, or complex128, or on request shorter ones.",
+                 "        holds Python ints. Other input gives float64, or complex128, or on request a smaller type.",
     "dtype": "The type of the results: float64 by default, complex128 for complex means.",
     "ddof": "The sum of the squared distances from the mean is divided by the number of elements of the group minus\n"
             "        this: 0 by default, as in NumPy; pandas has 1.",
     "workers": "Number of threads, 1 by default; -1 for all usable cores. It does not change a bit of the result.",
-    "skipna": "Leave out what is missing: NaN, nulls and masked elements. False by default: NaN is a value, which makes\n"
-              "        the result of its group NaN, and nulls and masked elements are a TypeError.",
+    "skipna": "Leave out what is missing: NaN, nulls and masked elements. False by default: NaN makes the result of\n"
+              "        its group NaN, and nulls and masked elements are a TypeError.",
 }
 
 for _function in (group_sum, group_mean, group_var, group_std, group_sumsq, group_count):
