@@ -130,7 +130,7 @@ def group_sum(values, labels, *, axis=-1, num_labels=None, where=True, dtype=Non
     Returns
     -------
     ndarray
-        The shape of `values`, with `num_labels` in the place of `axis`. What `sum`
+        In the shape of `values`, with `num_labels` in the place of `axis`. What `sum`
         gives for the values of each group alone, to the last bit; 0 where there are none.
 
     Raises
@@ -201,7 +201,7 @@ def group_mean(values, labels, *, axis=-1, num_labels=None, where=True, dtype=No
     Returns
     -------
     ndarray
-        The shape of `values`, with `num_labels` in the place of `axis`. What `mean`
+        In the shape of `values`, with `num_labels` in the place of `axis`. What `mean`
         gives for the values of each group alone. NaN where there are none, with one RuntimeWarning.
 
     Raises
@@ -249,7 +249,7 @@ def group_var(values, labels, *, axis=-1, num_labels=None, ddof=None, where=True
     Returns
     -------
     ndarray
-        The shape of `values`, with `num_labels` in the place of `axis`. What `var`
+        In the shape of `values`, with `num_labels` in the place of `axis`. What `var`
         gives for the values of each group alone. NaN (or Inf, as `var`) where there are no more than `ddof`,
         with one RuntimeWarning.
 
@@ -299,7 +299,7 @@ def group_std(values, labels, *, axis=-1, num_labels=None, ddof=None, where=True
     Returns
     -------
     ndarray
-        The shape of `values`, with `num_labels` in the place of `axis`. The float nearest
+        In the shape of `values`, with `num_labels` in the place of `axis`. The float nearest
         to the root of the *exact* variance of each group. Else as `group_var`.
 
     Raises
@@ -342,7 +342,7 @@ def group_sumsq(values, labels, *, axis=-1, num_labels=None, where=True, dtype=N
     Returns
     -------
     ndarray
-        The shape of `values`, with `num_labels` in the place of `axis`. What `sumsq`
+        In the shape of `values`, with `num_labels` in the place of `axis`. What `sumsq`
         gives for the values of each group alone; 0 where there are none.
 
     Raises
@@ -361,7 +361,7 @@ def group_sumsq(values, labels, *, axis=-1, num_labels=None, where=True, dtype=N
 
 def group_count(values, labels, *, axis=-1, num_labels=None, where=True, workers=1, skipna=False):
     """
-    How many values there are with each label.
+    Number of values with each label.
 
     Parameters
     ----------
@@ -383,8 +383,8 @@ def group_count(values, labels, *, axis=-1, num_labels=None, where=True, workers
     Returns
     -------
     ndarray
-        The shape of `values`, with `num_labels` in the place of `axis`. Of int64. NaN
-        counts, unless `skipna`.
+        int64, in the shape of `values`, with `num_labels` in the place of `axis`. NaN is
+        counted, unless `skipna`.
 
     Raises
     ------
