@@ -63,7 +63,7 @@ class Missing(NamedTuple):
             return TypeError(f"{self.container} has missing values ({self.words.kind}): {instead}")
         if argument == "a" and not item:
             instead += " (for dask: da.ma.getdata(a), where=~da.ma.getmaskarray(a))"
-        return TypeError(f"masked arrays are not taken, lest the mask be lost: {instead}")
+        return TypeError(f"masked arrays are not taken, since the mask would be lost: {instead}")
 
 
 Contents: TypeAlias = tuple[Any, Missing | None]
@@ -212,7 +212,7 @@ def of_xarray(a: Any, name: str) -> Contents:
 
 
 def refuse_other_dims(a: Any, where: Any) -> None:
-    """Refuse a DataArray `where`, which applies by position, unless its dimensions are the last ones of `a`, in order."""
+    """Refuse a DataArray as `where`, which applies by position, unless its dimensions are the last ones of `a`."""
     if not all(package(type(each)) == "xarray" and hasattr(each, "dims") for each in (a, where)):
         return
     has, wanted = tuple(where.dims), tuple(a.dims)
