@@ -22,7 +22,7 @@ static inline pc_state *state_at(const pc_states *states, size_t index)
     return (pc_state *)(void *)(states->at + index * states->size);
 }
 
-/* *x += y + carry; returns the carry out. Only the first version compiles to one instruction. */
+/* *x += y + carry; returns the carry out. Compilers make one instruction of the first alone. */
 static inline uint8_t add_with_carry(uint64_t *x, uint64_t y, uint8_t carry)
 {
 #if defined(__x86_64__) && defined(__GNUC__)
