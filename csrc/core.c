@@ -18,7 +18,7 @@ static int is_statistic(pc_statistic statistic)
     return (unsigned)statistic <= PC_STD;
 }
 
-/* Whether a result may have that type; *spec is then for the core. */
+/* Whether a result may have that type; sets *spec for the core. */
 static int specify(pc_statistic statistic, uint64_t ddof, pc_type out_type, pc_output_spec *spec)
 {
     spec->statistic = statistic;

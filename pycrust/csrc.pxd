@@ -1,5 +1,5 @@
-# The C core, line for line: ../csrc/pycrust.h says what each does. A module that cimports it calls
-# import_core() before all else.
+# The C core for Cython; ../csrc/pycrust.h says what each function does. A module that cimports from here must call
+# import_core() first.
 
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int16_t, int32_t, int64_t, uint16_t, uint32_t, uint64_t

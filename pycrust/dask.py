@@ -1,10 +1,10 @@
 """
-The data family over dask arrays: lazy, along any axes, the same bits for every chunking.
+The functions of data over dask arrays: lazy, along any axes, the same bits for any chunks.
 
 Each chunk gives an `~pycrust.Accumulator` with a state for every position that is kept;
-these are merged along a tree, exactly, and rounded once at its end. So the
-result is that of `pycrust.sum`, `mean`, `var` and the others on the whole array on
-one machine, to the last bit. Nothing is computed until it is asked for.
+these are merged in a tree, exactly, and rounded once at its end. So the result is that
+of `pycrust.sum`, `mean`, `var` and the others on the whole array on one machine, to the
+last bit. Nothing is computed until it is asked for.
 """
 
 import builtins
@@ -79,7 +79,7 @@ axis : int or tuple of int, optional
 dtype : {dtypes}, optional
     Of the result, as for `pycrust.{name}`.{ddof}
 keepdims : bool, optional
-    Leave the axes reduced in the result, with length one.
+    Keep the reduced axes in the result, with length one.
 where : array_like of bool or dask array, optional
     The elements to include; must broadcast to the shape of `a`.
 split_every : int or dict, optional
@@ -363,7 +363,7 @@ def average(a: Any, axis: "_Axis" = None, weights: Any = None, *, keepdims: bool
     weights : dask array, optional
         Real numbers in the shape of `a`, or in that of its axes `axis`, in their order; ones by default.
     keepdims : bool, optional
-        Leave the axes reduced in the result, with length one.
+        Keep the reduced axes in the result, with length one.
 
     Returns
     -------
@@ -485,7 +485,7 @@ def _covariance(pairs: pycrust.PairAccumulator, ddof: int) -> float:
 def _of_pairs(
     figure: str, x: da.Array, y: da.Array, axes: tuple[int, ...], made: np.dtype[Any], keepdims: bool
 ) -> da.Array:
-    """A figure of the pairs at each position that is kept; both arrays have one shape."""
+    """A statistic of the pairs at each position that is kept; both arrays have the same shape."""
     alone = {k: -1 for k, length in enumerate(x.shape) if length == 1}  # else empty chunks would be broadcast
     x, y = x.rechunk(alone), y.rechunk(alone)
     every = tuple(range(x.ndim))
@@ -525,7 +525,7 @@ def _accumulate_pairs(x: "_Block", y: "_Block", axes: tuple[int, ...]) -> "npt.N
 
 
 def _merge_pairs(parts: "npt.NDArray[Any]", axis: tuple[int, ...], keepdims: bool) -> "npt.NDArray[Any]":
-    """The accumulators added along the axes."""
+    """The accumulators, merged along the axes."""
     merged = np.asarray(np.sum(parts, axis=axis, keepdims=True), dtype=object)  # one + after another
     return merged if keepdims else merged.squeeze(axis)
 
@@ -547,7 +547,7 @@ def _round_pairs(
 
 
 def _square(m: Any, y: Any, rowvar: bool, figure: Any) -> da.Array:
-    """The matrix of a figure of all pairs of variables."""
+    """The matrix of a statistic of all pairs of variables."""
     arrays = [_reals(each, name) for each, name in ((m, "m"), (y, "y")) if each is not None]
     for array in arrays:
         if array.ndim > 2:
@@ -598,8 +598,8 @@ def _reduce(
     refuse_other_dims(a, where)
     a = da.asanyarray(a)
     spread: dict[str, Any] = {"ddof": ddof, "correction": correction} if figure.endswith(("var", "std")) else {}
-    # The figure of the empty array that stands for a: it refuses what a call on a would refuse, and has its dtype.
-    # Objects are taken for Python ints; whether they are is seen when they are computed.
+    # The result for the empty array that stands for a: its call refuses what a call on a would, and it has the dtype.
+    # Objects are assumed to be Python ints, which is checked when they are computed.
     empty = np.empty((0,) * a.ndim, np.int64) if a.dtype == object else a._meta
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -658,7 +658,7 @@ def _reduce(
 
 
 def _mask_of(where: Any, a: da.Array) -> da.Array:
-    """where= in the chunks of a, or in one chunk along axes where it has length one."""
+    """where= in the chunks of a, or in one chunk along axes of length one."""
     mask: da.Array = da.asanyarray(where)
     pycrust.sumsq(np.empty(0), where=mask._meta.reshape(-1))  # refuses what is not bool
     if not np.isnan([*a.shape, *mask.shape]).any():
@@ -675,19 +675,19 @@ def _mask_of(where: Any, a: da.Array) -> da.Array:
 
 
 def _block(values: Any, made: np.dtype[Any]) -> Any:
-    """A block of results: where no axis is left a NumPy scalar, or an array around an object."""
+    """A block of results; if no axis is left, a NumPy scalar, or an array around an object."""
     values = np.asarray(values, dtype=made)
     return values if made.hasobject else values[()]
 
 
 class _Like(NamedTuple):
-    """What dask believes of each block."""
+    """What dask expects of each block."""
 
     ndim: int
     dtype: np.dtype[Any]
 
     def check(self, block: "_Block") -> None:
-        """Refuse a block that is something else: axes would be others, and digits be lost."""
+        """Refuse any other block: the axes would be wrong, or digits be lost."""
         ndim, dtype = np.ndim(block), getattr(block, "dtype", self.dtype)
         if ndim != self.ndim:
             raise ValueError(
@@ -736,7 +736,7 @@ def _as_they_are(parts: "_Parts", axis: tuple[int, ...], keepdims: bool) -> "_Pa
 
 
 def _flat(parts: Any) -> "Iterator[_Parts]":
-    """The sums in nested lists, of which dask makes one for each axis; what a worker gives may be anything."""
+    """The sums in nested lists, which dask makes, one level for each axis; a worker may return anything."""
     if isinstance(parts, list):
         for each in parts:
             yield from _flat(each)
@@ -757,7 +757,7 @@ def _merge(parts: Any, axis: tuple[int, ...], keepdims: bool) -> "_Parts":
 def _round(
     parts: Any, axis: tuple[int, ...], keepdims: bool, *, figure: "_Figure", made: np.dtype[Any], ddof: "_Ddof"
 ) -> Any:
-    """The results, from what is left of the sums."""
+    """The results, from the sums of the last merge."""
     values = _results(_merge(parts, axis, keepdims), figure, made, ddof)
     return _block(np.expand_dims(values, axis) if keepdims else values, made)
 
@@ -855,7 +855,7 @@ def _move(name: str, a: Any, window: Any, min_count: Any, axis: Any, **ddof: Any
 
 
 def _move_block(block: "_Block", *, call: Any, window: int, least: int, axis: int, like: _Like) -> "_Block":
-    """The results for a chunk and the elements before it, of which there may be fewer than a window has."""
+    """The results for a chunk and the elements before it, which may be fewer than a window."""
     like.check(block)
     length = np.shape(block)[axis]
     if length < least or np.size(block) == 0:

@@ -70,7 +70,7 @@ def sum_of_squares_batch(ns: Any, /, *, method: str = "loop") -> Any:
 
 
 def nearest(x: int | Fraction, dtype: Any = np.float64) -> float:
-    """The float64, or other float, nearest to the rational number x, ties to even; a complex dtype stands for its parts."""
+    """The float64, or other float, nearest to the rational x, ties to even; a complex dtype stands for its parts."""
     if x < 0:
         return -nearest(-x, dtype)
     kind = np.finfo(dtype)

@@ -21,7 +21,7 @@ static size_t kernel_from(const pc_accumulator *acc)
 /* For block exponents in this range the kernels' arithmetic neither overflows nor underflows. */
 enum { BLOCK_EXPONENT_MIN = -400, BLOCK_EXPONENT_MAX = 400 };
 
-/* Whether sums_of_float64 was exact for what it found. */
+/* Whether sums_of_float64 was exact, by the magnitudes that it found. */
 static int exact64(magnitude_range range, int block_exponent, int exponent_range)
 {
     return block_exponent >= BLOCK_EXPONENT_MIN && block_exponent <= BLOCK_EXPONENT_MAX &&
@@ -105,7 +105,7 @@ static void add_wide_range(pc_accumulator *acc, int components, const char *x, s
         top = bits > top && bits >> 52 != 0x7ff ? bits : top;
     }
     int block_exponent = (int)(top >> 52) - 1023 + 1;
-    if (block_exponent < -960) /* so that E - depth is not subnormal */
+    if (block_exponent < -960) /* so that 2^(E - exponent_range) is not subnormal */
         block_exponent = -960;
     int shift = block_exponent > BLOCK_EXPONENT_MAX   ? -700
                 : block_exponent < BLOCK_EXPONENT_MIN ? 700
@@ -334,7 +334,7 @@ static void add_float64_columns(pc_tile_sum *sums, const char *x, ptrdiff_t stri
 
     memset(block_exponent, 0, sizeof block_exponent);
     kernels->sums_of_columns(x, stride, n < 64 ? n : 64, columns, block_exponent,
-                             block); /* to know their sizes */
+                             block); /* for their magnitudes */
     for (size_t c = 0; c < columns; c++) {
         block_exponent[c] = (int)(block[c].magnitudes.most >> 20) - 1023 + 2;
         if (block_exponent[c] < BLOCK_EXPONENT_MIN || block_exponent[c] > BLOCK_EXPONENT_MAX)

@@ -187,8 +187,8 @@ SUM_OF_INTEGERS(uint16_t, uint32_t)
 SUM_OF_INTEGERS(int32_t, int64_t)
 SUM_OF_INTEGERS(uint32_t, uint64_t)
 
-/* 64 bits: the low and the high halves are summed apart. Signed ones are turned into unsigned
- * ones, x + 2^63, and 2^63 each is taken back. */
+/* 64 bits: the low and the high halves are summed apart. Signed numbers are made unsigned, x +
+ * 2^63, and n times 2^63 is subtracted at the end. */
 static inline void sum_of_large(const char *x, size_t n, uint64_t flip, uint64_t sum[4])
 {
     uint64_t low = 0, high = 0;

@@ -203,7 +203,7 @@ typedef struct {
      * the magnitude_range for E; else the sums are meaningless. NULL if the level has no such
      * kernel. */
     void (*sums_of_float32)(const char *x, size_t n, int block_exponent, block_sums *sums);
-    int exponent_range; /* float64: magnitudes from 2^(E - depth) on are exact */
+    int exponent_range; /* float64: magnitudes from 2^(E - exponent_range) on are exact */
     void (*sums_of_float64)(const char *x, size_t n, int block_exponent, block_sums *sums);
 
     /* The same for each column of a matrix of float64, the rows `stride` bytes

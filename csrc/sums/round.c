@@ -1,11 +1,11 @@
-/* The float nearest to a long integer, to a quotient of it, or to the square root of one: rounded
+/* The float nearest to a long integer, to a quotient, or to the square root of either: rounded
  * once. */
 #include "round.h"
 
 #include <string.h>
 
-/* Round (top + f) * 2^exponent, and return the bits of the float: bit 63 of top is set, and
- * 0 <= f < 1, `sticky` for f > 0. */
+/* Round (top + fraction) * 2^exponent, and return the bits of the float: bit 63 of top is set, and
+ * 0 <= fraction < 1, `sticky` if it is not 0. */
 static uint64_t round_to_format(uint64_t top, int exponent, int sticky, format f)
 {
     int e = exponent + 63; /* of the leading bit */
@@ -153,8 +153,8 @@ static uint64_t subtract_multiple(uint64_t *n, const uint64_t *w, size_t count, 
     return borrow;
 }
 
-/* Long division (Knuth, TAOCP 2, algorithm D), for two words of the quotient and whether there is a
- * rest. */
+/* Long division (Knuth, TAOCP 2, algorithm D): two words of the quotient, and whether there is a
+ * remainder. */
 uint64_t rounded_ratio(limbs_view v, limbs_view w, format f)
 {
     enum { WORDS = PC_LIMBS + 1 };

@@ -4,8 +4,8 @@
 
 #include "accumulator.h"
 
-/* A binary format of IEEE 754: significant bits, with the implicit one, and the exponent of the
- * least normal number. */
+/* A binary format of IEEE 754: significant bits, including the implicit one, and the exponent of
+ * the least normal number. */
 typedef struct {
     int digits, least;
 } format;
