@@ -64,8 +64,10 @@ if fcntl and "PYTEST_XDIST_WORKER" in os.environ:
 
 
 def pytest_configure(config):
-    # A job in the background ignores Ctrl-C, and so would the processes that it starts.
+    # A job in the background ignores the signals of the keyboard, and so would the processes that it starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGQUIT"):  # Windows has none
+        signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     full = config.getoption("full")
     # No deadline: the machine may be busy. The fixture below stays as it is between examples.
     settings.register_profile(
