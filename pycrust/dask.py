@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     _Axis: TypeAlias = SupportsIndex | tuple[SupportsIndex, ...] | None
-    _Figure: TypeAlias = Literal[
+    _Statistic: TypeAlias = Literal[
         "sumsq", "norm", "rms", "sum", "mean", "var", "std", "nansum", "nanmean", "nanvar", "nanstd"
     ]
     _Ddof: TypeAlias = float | None
@@ -151,7 +151,7 @@ class _Spread(Protocol):
     ) -> da.Array: ...
 
 
-def _function(kind: type, name: "_Figure", summary: str, dtypes: str, example: str) -> Any:
+def _function(kind: type, name: "_Statistic", summary: str, dtypes: str, example: str) -> Any:
     """The function of that name, with the signature that `kind` declares, and its docstring."""
     signature = inspect.signature(kind.__call__)
     signature = signature.replace(parameters=list(signature.parameters.values())[1:])
@@ -483,7 +483,7 @@ def _covariance(pairs: pycrust.PairAccumulator, ddof: int) -> float:
 
 
 def _of_pairs(
-    figure: str, x: da.Array, y: da.Array, axes: tuple[int, ...], made: np.dtype[Any], keepdims: bool
+    statistic: str, x: da.Array, y: da.Array, axes: tuple[int, ...], made: np.dtype[Any], keepdims: bool
 ) -> da.Array:
     """A statistic of the pairs at each position that is kept; both arrays have the same shape."""
     alone = {k: -1 for k, length in enumerate(x.shape) if length == 1}  # else empty chunks would be broadcast
@@ -499,17 +499,17 @@ def _of_pairs(
         adjust_chunks=dict.fromkeys(axes, 1),
         dtype=object,
         meta=np.empty((0,) * x.ndim, object),
-        token=figure,
+        token=statistic,
     )
     result: da.Array = da.reduction(
         parts,
         chunk=_as_they_are,
         combine=_merge_pairs,
-        aggregate=partial(_round_pairs, figure=figure, made=made),
+        aggregate=partial(_round_pairs, statistic=statistic, made=made),
         axis=axes,
         keepdims=keepdims,
         dtype=made,
-        name=figure,
+        name=statistic,
         meta=np.empty((0,) * (x.ndim if keepdims else x.ndim - len(axes)), made),
     )
     return result
@@ -531,12 +531,12 @@ def _merge_pairs(parts: "npt.NDArray[Any]", axis: tuple[int, ...], keepdims: boo
 
 
 def _round_pairs(
-    parts: "npt.NDArray[Any]", axis: tuple[int, ...], keepdims: bool, *, figure: str, made: np.dtype[Any]
+    parts: "npt.NDArray[Any]", axis: tuple[int, ...], keepdims: bool, *, statistic: str, made: np.dtype[Any]
 ) -> Any:
     parts = _merge_pairs(parts, axis, keepdims)
     values = np.empty(parts.shape, made)
     for position in np.ndindex(parts.shape):
-        value = getattr(parts[position], figure)()
+        value = getattr(parts[position], statistic)()
         if made.kind in "iu" and not np.iinfo(made).min <= value <= np.iinfo(made).max:
             raise OverflowError(
                 f"the sum of products at {position} is {value}, which does not fit {made}; "
@@ -546,7 +546,7 @@ def _round_pairs(
     return _block(values, made)
 
 
-def _square(m: Any, y: Any, rowvar: bool, figure: Any) -> da.Array:
+def _square(m: Any, y: Any, rowvar: bool, statistic: Any) -> da.Array:
     """The matrix of a statistic of all pairs of variables."""
     arrays = [_reals(each, name) for each, name in ((m, "m"), (y, "y")) if each is not None]
     for array in arrays:
@@ -560,7 +560,7 @@ def _square(m: Any, y: Any, rowvar: bool, figure: Any) -> da.Array:
     blocks = [delayed(_cross)(list(some)) for some in zip(*(each.to_delayed()[0] for each in arrays), strict=True)]
     while len(blocks) > 1:
         blocks = [delayed(_add)(blocks[k : k + 8]) for k in range(0, len(blocks), 8)]
-    made = delayed(partial(_fill, figure=figure, size=size))(blocks[0] if blocks else {})
+    made = delayed(partial(_fill, statistic=statistic, size=size))(blocks[0] if blocks else {})
     matrix: da.Array = da.from_delayed(made, (size, size), dtype=float)
     return matrix[0, 0] if size == 1 else matrix
 
@@ -574,10 +574,10 @@ def _add(parts: list[dict[tuple[int, int], pycrust.PairAccumulator]]) -> dict[tu
     return {pair: builtins.sum([part[pair] for part in parts], pycrust.PairAccumulator()) for pair in parts[0]}
 
 
-def _fill(pairs: dict[tuple[int, int], pycrust.PairAccumulator], *, figure: Any, size: int) -> Any:
+def _fill(pairs: dict[tuple[int, int], pycrust.PairAccumulator], *, statistic: Any, size: int) -> Any:
     values = np.empty((size, size))
     for (i, j), total in pairs.items():
-        values[i, j] = values[j, i] = figure(total)
+        values[i, j] = values[j, i] = statistic(total)
     return values
 
 
@@ -585,7 +585,7 @@ def _fill(pairs: dict[tuple[int, int], pycrust.PairAccumulator], *, figure: Any,
 
 
 def _reduce(
-    figure: "_Figure",
+    statistic: "_Statistic",
     a: Any,
     axis: "_Axis",
     dtype: npt.DTypeLike | None,
@@ -597,13 +597,13 @@ def _reduce(
 ) -> da.Array:
     refuse_other_dims(a, where)
     a = da.asanyarray(a)
-    spread: dict[str, Any] = {"ddof": ddof, "correction": correction} if figure.endswith(("var", "std")) else {}
+    spread: dict[str, Any] = {"ddof": ddof, "correction": correction} if statistic.endswith(("var", "std")) else {}
     # The result for the empty array that stands for a: its call refuses what a call on a would, and it has the dtype.
     # Objects are assumed to be Python ints, which is checked when they are computed.
     empty = np.empty((0,) * a.ndim, np.int64) if a.dtype == object else a._meta
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        example = getattr(pycrust, figure)(empty, axis=axis, dtype=dtype, keepdims=keepdims, **spread)
+        example = getattr(pycrust, statistic)(empty, axis=axis, dtype=dtype, keepdims=keepdims, **spread)
     made = np.dtype(object) if isinstance(example, int) else np.asarray(example).dtype
     if dtype is not None:
         made = np.dtype(dtype)
@@ -620,7 +620,7 @@ def _reduce(
     if all(len(a.chunks[k]) == 1 for k in axes):  # each chunk holds all that its results need
         kept = tuple(k for k in range(a.ndim) if keepdims or k not in axes)
         result = da.blockwise(
-            partial(_call, like=like, figure=figure, axes=axes, made=made, keep=keepdims, **spread),
+            partial(_call, like=like, statistic=statistic, axes=axes, made=made, keep=keepdims, **spread),
             kept,
             *(each for array in (a, *masks) for each in (array, tuple(range(a.ndim)))),
             adjust_chunks={k: 1 for k in axes if keepdims},
@@ -628,30 +628,30 @@ def _reduce(
             concatenate=False,
             dtype=made,
             meta=meta,
-            token=figure,
+            token=statistic,
         )
     else:
         parts = da.blockwise(
-            partial(_accumulate, like=like, axis=axes, skipna=figure.startswith("nan")),
+            partial(_accumulate, like=like, axis=axes, skipna=statistic.startswith("nan")),
             tuple(range(a.ndim)),
             *(each for array in (a, *masks) for each in (array, tuple(range(a.ndim)))),
             adjust_chunks=dict.fromkeys(axes, 1),
             align_arrays=False,
             dtype=object,
             meta=np.empty((0,) * a.ndim, object),
-            token=figure,
+            token=statistic,
         )
         result = da.reduction(
             parts,
             chunk=_as_they_are,
             combine=_merge,
-            aggregate=partial(_round, figure=figure, made=made, ddof=ddof),
+            aggregate=partial(_round, statistic=statistic, made=made, ddof=ddof),
             concatenate=False,
             axis=axes,
             keepdims=keepdims,
             dtype=made,
             split_every=split_every,
-            name=figure,
+            name=statistic,
             meta=meta,
         )
     return result
@@ -706,7 +706,7 @@ def _call(
     where: Any = True,
     *,
     like: _Like,
-    figure: "_Figure",
+    statistic: "_Statistic",
     axes: tuple[int, ...],
     made: np.dtype[Any],
     keep: bool,
@@ -718,7 +718,7 @@ def _call(
     while isinstance(where, list):
         (where,) = where
     like.check(block)
-    return _block(getattr(pycrust, figure)(block, axis=axes, dtype=made, where=where, keepdims=keep, **spread), made)
+    return _block(getattr(pycrust, statistic)(block, axis=axes, dtype=made, where=where, keepdims=keep, **spread), made)
 
 
 def _accumulate(block: "_Block", where: Any = True, *, like: _Like, axis: tuple[int, ...], skipna: bool) -> "_Parts":
@@ -755,10 +755,10 @@ def _merge(parts: Any, axis: tuple[int, ...], keepdims: bool) -> "_Parts":
 
 
 def _round(
-    parts: Any, axis: tuple[int, ...], keepdims: bool, *, figure: "_Figure", made: np.dtype[Any], ddof: "_Ddof"
+    parts: Any, axis: tuple[int, ...], keepdims: bool, *, statistic: "_Statistic", made: np.dtype[Any], ddof: "_Ddof"
 ) -> Any:
     """The results, from the sums of the last merge."""
-    values = _results(_merge(parts, axis, keepdims), figure, made, ddof)
+    values = _results(_merge(parts, axis, keepdims), statistic, made, ddof)
     return _block(np.expand_dims(values, axis) if keepdims else values, made)
 
 
