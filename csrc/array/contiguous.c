@@ -94,7 +94,7 @@ static int mostly_tiny(const char *x, size_t n, magnitude_range range, int expon
 /* A block that no single exponent fits. Numbers within the exponent range of the largest go through
  * the kernel, scaled into its range; the others, NaN and Inf are added one by one. */
 static void add_wide_range(pc_accumulator *acc, int components, const char *x, size_t n,
-                           const pc_kernels *kernels)
+                           const pc_square_kernels *kernels)
 {
     double inside[BUFFER], scale;
     uint64_t top = 0, bits;
@@ -133,7 +133,7 @@ static void add_wide_range(pc_accumulator *acc, int components, const char *x, s
 
 static void add_float64(pc_accumulator *acc, int components, const char *x, size_t n)
 {
-    const pc_kernels *kernels = pc_kernels_in_use();
+    const pc_square_kernels *kernels = pc_squares_in_use();
     block_sums sums;
     if (n < kernel_from(acc) || !kernels->sums_of_float64) {
         add_one_by_one(acc, components, x, n);
@@ -163,7 +163,7 @@ static void add_float64(pc_accumulator *acc, int components, const char *x, size
 /* float32, or float16 widened to it; all are multiples of 2^finest. */
 static void add_float32(pc_accumulator *acc, int components, const char *x, size_t n, int finest)
 {
-    const pc_kernels *kernels = pc_kernels_in_use();
+    const pc_square_kernels *kernels = pc_squares_in_use();
     double wide[BUFFER];
     block_sums sums;
     if (n >= kernel_from(acc) && kernels->sums_of_float32) {
@@ -326,7 +326,7 @@ static void add_column(pc_accumulator *acc, const char *x, ptrdiff_t stride, siz
 }
 
 static void add_float64_columns(pc_tile_sum *sums, const char *x, ptrdiff_t stride, size_t n,
-                                size_t columns, const pc_kernels *kernels)
+                                size_t columns, const pc_square_kernels *kernels)
 {
     int block_exponent[STRIP];
     block_sums block[STRIP];
@@ -359,7 +359,7 @@ size_t add_columns(pc_tile_sum *sums, pc_type type, const char *x, ptrdiff_t str
     columns -= columns % 8;
     if (n < FEWEST_ROWS || columns == 0)
         return 0;
-    const pc_kernels *kernels = pc_kernels_in_use();
+    const pc_square_kernels *kernels = pc_squares_in_use();
     const int sum_bounded = sums[0].total.flags & PC_BOUNDED && has_bounded(type);
     if (!sum_bounded && (skip_nan || !(type == PC_FLOAT64 && kernels->sums_of_columns)))
         return 0;
