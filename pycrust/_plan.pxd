@@ -51,7 +51,7 @@ cdef class Plan:
     cdef PlanState state
     cdef object keepalive            # what the pointers point into
     cdef Statistic spec
-    cdef object[::1] objects
+    cdef object objects                 # an array of one axis, over `out`
     cdef size_t workers
     cdef readonly object too_large      # (offset in `out`, exact sum) of a sum that its type does not hold
 
