@@ -167,7 +167,7 @@ static void products_of_words(const char *x, int x_signed, const char *y, int y_
         pc_u128 product = u128_mul64(v, w);
         product.hi -= sign_of_word(v) & x_mask & w;
         product.hi -= sign_of_word(w) & y_mask & v;
-        const uint64_t carry = add_carry(&sum[0], product.lo, 0);
+        const uint8_t carry = add_carry(&sum[0], product.lo, 0);
         sum[2] += (sign_of_word(product.hi) & either) + add_carry(&sum[1], product.hi, carry);
     }
     sum[3] = sign_of_word(sum[2]);
