@@ -12,6 +12,64 @@ static int has_both(const pc_accumulator *acc)
     return (acc->flags & both) == both;
 }
 
+/* ---- wider types ---------------------------------------------------------- */
+
+void widen_float16(char *to, const char *from, size_t n)
+{
+    const float scale = 5.192296858534828e33f; /* 2^112: the biases differ by 112 */
+    for (size_t k = 0; k < n; k++) {
+        uint16_t half;
+        memcpy(&half, from + k * sizeof half, sizeof half);
+        uint32_t size = half & 0x7fffu, bits = size << 13;
+        float v;
+        memcpy(&v, &bits, sizeof v);
+        v *= scale;
+        memcpy(&bits, &v, sizeof bits);
+        if (size >= 0x7c00u) /* Inf, NaN */
+            bits |= 0x7f800000u;
+        bits |= (half & 0x8000u) << 16;
+        memcpy(to + k * sizeof bits, &bits, sizeof bits);
+    }
+}
+
+#define WIDEN(type)                                                                                \
+    for (size_t k = 0; k < n; k++) {                                                               \
+        type v;                                                                                    \
+        memcpy(&v, from + k * sizeof v, sizeof v);                                                 \
+        to[k] = (double)v;                                                                         \
+    }                                                                                              \
+    break
+
+void widen_to_doubles(double *to, pc_type type, const char *from, size_t n)
+{
+    char wide[BUFFER * sizeof(float)];
+    switch (type) {
+    case PC_INT8: WIDEN(int8_t);
+    case PC_UINT8: WIDEN(uint8_t);
+    case PC_INT16: WIDEN(int16_t);
+    case PC_UINT16: WIDEN(uint16_t);
+    case PC_INT32: WIDEN(int32_t);
+    case PC_UINT32: WIDEN(uint32_t);
+    case PC_INT64: WIDEN(int64_t);
+    case PC_UINT64: WIDEN(uint64_t);
+    case PC_BOOL: /* any byte but 0 is true */
+        for (size_t k = 0; k < n; k++)
+            to[k] = from[k] != 0;
+        break;
+    case PC_FLOAT16:
+        for (size_t m; n; n -= m, from += m * sizeof(uint16_t), to += m) {
+            m = n < BUFFER ? n : BUFFER;
+            widen_float16(wide, from, m);
+            widen_to_doubles(to, PC_FLOAT32, wide, m);
+        }
+        break;
+    case PC_FLOAT32: WIDEN(float);
+    default: memcpy(to, from, n * sizeof *to);
+    }
+}
+
+/* ---- floats ------------------------------------------------------------------ */
+
 /* Below this many numbers, adding them one by one is faster than a kernel call. */
 static size_t kernel_from(const pc_accumulator *acc)
 {
@@ -186,11 +244,7 @@ static void add_float32(pc_accumulator *acc, int components, const char *x, size
     }
     for (size_t m; n; n -= m, x += m * sizeof(float)) {
         m = n < BUFFER ? n : BUFFER;
-        for (size_t k = 0; k < m; k++) {
-            float v;
-            memcpy(&v, x + k * sizeof v, sizeof v);
-            wide[k] = v;
-        }
+        widen_to_doubles(wide, PC_FLOAT32, x, m);
         add_float64(acc, components, (const char *)wide, m);
     }
 }
@@ -220,24 +274,6 @@ static size_t block_of(const pc_accumulator *acc, pc_type type)
            : is_float(type)   ? FLOAT_BLOCK
            : has_both(acc)    ? BOTH_BLOCK
                               : INTEGER_BLOCK;
-}
-
-void widen_float16(char *to, const char *from, size_t n)
-{
-    const float scale = 5.192296858534828e33f; /* 2^112: the biases differ by 112 */
-    for (size_t k = 0; k < n; k++) {
-        uint16_t half;
-        memcpy(&half, from + k * sizeof half, sizeof half);
-        uint32_t size = half & 0x7fffu, bits = size << 13;
-        float v;
-        memcpy(&v, &bits, sizeof v);
-        v *= scale;
-        memcpy(&bits, &v, sizeof bits);
-        if (size >= 0x7c00u) /* Inf, NaN */
-            bits |= 0x7f800000u;
-        bits |= (half & 0x8000u) << 16;
-        memcpy(to + k * sizeof bits, &bits, sizeof bits);
-    }
 }
 
 /* n <= block_of(type) reals, native and contiguous. */

@@ -1,4 +1,4 @@
-/* What contiguous.c does for reduce.c. */
+/* What contiguous.c does for the other files of array/. */
 #ifndef PYCRUST_CONTIGUOUS_H
 #define PYCRUST_CONTIGUOUS_H
 
@@ -10,6 +10,9 @@ void add_reals(pc_accumulator *acc, pc_type type, int components, const char *x,
 
 /* float16 to float32, exact: n contiguous ones. */
 void widen_float16(char *to, const char *from, size_t n);
+
+/* Numbers of any type to doubles, rounded to nearest: n contiguous ones in native byte order. */
+void widen_to_doubles(double *to, pc_type type, const char *from, size_t n);
 
 /* Add and count adjacent columns of floats, n rows `stride` bytes apart; NaN are left out
  * if skip_nan. Returns how many of the
