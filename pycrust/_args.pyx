@@ -359,7 +359,17 @@ cdef bint is_integer(array):
     return cnp.PyArray_ISINTEGER(array) or cnp.PyArray_ISBOOL(array) or cnp.PyArray_ISOBJECT(array)
 
 
-# ---- axis=, where=, dtype=, out= --------------------------------------------
+# ---- integers, axis=, where=, dtype=, out= ----------------------------------
+
+cdef object integer_of(number, str name):
+    """What must be an integer, as Python's int."""
+    if not isinstance(number, (bool, np.bool_)):
+        try:
+            return index(number)
+        except TypeError:
+            pass
+    raise TypeError(f"{name} must be an integer, not {number!r}")
+
 
 cdef tuple axes_of(axis, int ndim):
     """axis= as a tuple of ascending axis numbers."""
@@ -378,6 +388,20 @@ cdef tuple axes_of(axis, int ndim):
     if len(set(axes)) < len(axes):
         raise ValueError(f"axis={axis!r} names an axis twice")
     return tuple(sorted(axes))
+
+
+cdef int one_axis(axis, int ndim) except -1:
+    """axis= of which there is one."""
+    integer_of(axis, "axis")
+    return axes_of(axis, ndim)[0]
+
+
+cdef object in_order(array, axis, int ndim):
+    """An array that lies along the axes of `axis`, with its own in ascending order, too."""
+    if not isinstance(axis, tuple) or array.ndim != len(axis):
+        return array
+    along = [index(k) % ndim for k in axis]
+    return array.transpose(sorted(range(len(along)), key=along.__getitem__))
 
 
 cdef object mask_of(where, array):

@@ -11,7 +11,7 @@ from libc.stddef cimport ptrdiff_t, size_t
 from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
-from pycrust._args cimport axes_of, check_out, data_of, dtype_of, type_of
+from pycrust._args cimport check_out, data_of, dtype_of, integer_of, one_axis, type_of
 from pycrust._bigint cimport int_from_u128, shown_int, write_exact
 from pycrust._plan cimport Statistic
 from pycrust._threads cimport count_workers, run_pieces
@@ -31,8 +31,6 @@ from pycrust.csrc cimport (
     pc_type,
     pc_u128,
 )
-
-from operator import index
 
 import numpy as np
 
@@ -166,17 +164,6 @@ cdef object moving(a, window, min_count, axis, workers, pc_statistic statistic, 
     else:
         move(array, mask, along, values, spec, window, least, threads)
     return values
-
-
-cdef object integer_of(number, str name):
-    if isinstance(number, (bool, np.bool_)) or not hasattr(number, "__index__"):
-        raise TypeError(f"{name} must be an integer, not {number!r}")
-    return index(number)
-
-
-cdef int one_axis(axis, int ndim) except -1:
-    integer_of(axis, "axis")
-    return axes_of(axis, ndim)[0]
 
 
 cdef int move_ints(array, mask, int axis, values, Statistic spec, window, least) except -1:

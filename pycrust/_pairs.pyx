@@ -5,7 +5,18 @@ cimport numpy as cnp
 from cpython.object cimport PyTypeObject
 from libc.stdint cimport uint64_t
 
-from pycrust._args cimport array_and_missing, axes_of, check_out, dtype_of, is_integer, mask_of, numbers_of, type_of
+from pycrust._args cimport (
+    array_and_missing,
+    axes_of,
+    check_out,
+    dtype_of,
+    in_order,
+    integer_of,
+    is_integer,
+    mask_of,
+    numbers_of,
+    type_of,
+)
 from pycrust._bigint cimport exact_int, exact_moment, shown_int, write_quotient
 from pycrust._plan cimport (
     CHUNK,
@@ -288,9 +299,7 @@ cdef object with_axis_last(array, str name, int number, axis):
     if array.ndim == 0:
         raise ValueError(f"vecdot: Input operand {number} does not have enough dimensions (has 0, gufunc core with signature "
                          f"(n),(n)->() requires 1): {name} is a number")
-    if isinstance(axis, (bool, np.bool_)) or not hasattr(axis, "__index__"):
-        raise TypeError(f"axis must be an integer, not {axis!r}")
-    k = operator.index(axis)
+    k = integer_of(axis, "axis")
     if not -array.ndim <= k < array.ndim:
         raise AxisError(f"axis {shown_int(k)} is out of bounds for {name}, which has {array.ndim} dimensions")
     return np.moveaxis(array, k, -1)
@@ -384,8 +393,7 @@ cdef object weights_like(array, weights, axis):
     wanted = tuple(array.shape[k] for k in given)
     if weights.shape != wanted:
         raise ValueError(f"weights have shape {weights.shape}, but a has {wanted} along axis {axis}")
-    weights = weights.transpose(np.argsort(given))
-    weights = weights.reshape([length if k in given else 1 for k, length in enumerate(array.shape)])
+    weights = in_order(weights, axis, array.ndim).reshape([length if k in given else 1 for k, length in enumerate(array.shape)])
     return np.broadcast_to(weights, array.shape)
 
 
@@ -1352,9 +1360,7 @@ cdef class PairAccumulator:
 
     cdef object spread(self, int one, int other, int products, ddof):
         count, flags, _ = self.state()[0]
-        if not hasattr(ddof, "__index__"):
-            raise TypeError(f"ddof must be an integer, not {ddof!r}")
-        freedom = count - operator.index(ddof)
+        freedom = count - integer_of(ddof, "ddof")
         if freedom <= 0:
             warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=1)
         if self.special(one) is not None or self.special(other) is not None:

@@ -47,8 +47,6 @@ from pycrust.csrc cimport (
     pc_type,
 )
 
-import operator
-
 import numpy as np
 
 cnp.import_array()
@@ -449,14 +447,6 @@ cdef object labels_of(labels):
     if missing is not None:
         array = np.where(missing.at, np.int64(-1), np.minimum(array, np.iinfo(np.int64).max).astype(np.int64))
     return array
-
-
-cdef object in_order(labels, axis, int ndim):
-    """The labels with their axes in the order of those that they lie along, if `axis` has these in another one."""
-    if not isinstance(axis, tuple) or labels.ndim != len(axis):
-        return labels
-    along = [operator.index(k) % ndim for k in axis]
-    return labels.transpose(sorted(range(len(along)), key=along.__getitem__))
 
 
 cdef tuple placed(tuple shape, tuple axes, labels, size_t label_count, str name="values"):
