@@ -87,13 +87,17 @@ class BuildExt(build_ext):
         self.compiler.compile = compile_side_by_side
         self.check_extensions_list(self.extensions)
         with ThreadPoolExecutor(self.parallel) as files, ThreadPoolExecutor(len(self.extensions)) as modules:
-            builds = []
-            for module in self.extensions:
-                (made,) = cythonize([module], force=self.force, compiler_directives=DIRECTIVES)
-                module.sources = made.sources
-                builds.append(modules.submit(self.build_extension, module))
-            for build in builds:
-                build.result()
+            try:
+                builds = []
+                for module in self.extensions:
+                    (made,) = cythonize([module], force=self.force, compiler_directives=DIRECTIVES)
+                    module.sources = made.sources
+                    builds.append(modules.submit(self.build_extension, module))
+                for build in builds:
+                    build.result()
+            except BaseException:
+                files.shutdown(cancel_futures=True)  # else all others are compiled first
+                raise
 
 
 class Sdist(sdist):
