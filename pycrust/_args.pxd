@@ -1,7 +1,8 @@
-from pycrust.csrc cimport pc_statistic
+from pycrust.csrc cimport pc_statistic, pc_type
 
 
 cdef int type_of(int number, int *components) noexcept
+cdef bint describe_data(array, pc_type *type, int *components, int *swapped, const char **data) noexcept
 cdef object array_of(a, str name)
 cdef tuple array_and_missing(a, str name)
 cdef object numbers_of(array)

@@ -25,6 +25,7 @@ from pycrust.csrc cimport (
     PC_UINT8,
     PC_VAR,
     pc_statistic,
+    pc_type,
 )
 
 from datetime import date, datetime, timedelta
@@ -76,6 +77,17 @@ cdef int type_of(int number, int *components) noexcept:
         return -1
     components[0] = types[number].components
     return types[number].type
+
+
+cdef bint describe_data(array, pc_type *type, int *components, int *swapped, const char **data) noexcept:
+    """What C must know of the elements of an array; False if it takes none of their type."""
+    cdef int its_type = type_of(cnp.PyArray_TYPE(array), components)
+    if its_type < 0:
+        return False
+    type[0] = <pc_type>its_type
+    swapped[0] = cnp.PyArray_ISBYTESWAPPED(array)
+    data[0] = <const char *>cnp.PyArray_DATA(array)
+    return True
 
 
 # ---- what converts to an array ----------------------------------------------

@@ -9,6 +9,7 @@ from pycrust._args cimport (
     array_and_missing,
     axes_of,
     check_out,
+    describe_data,
     dtype_of,
     in_order,
     integer_of,
@@ -25,6 +26,7 @@ from pycrust._plan cimport (
     SMALLEST_CHUNK,
     Accumulators,
     Statistic,
+    axis_of,
     default_spec,
     reduce_into,
     reduction,
@@ -137,29 +139,18 @@ cdef object products_like(x, y):
 
 cdef bint is_vector_pair(a, b, pc_array *pair) noexcept:
     """Whether both are plain arrays of one axis and one length that takes no time worth cutting up: then what C needs."""
-    cdef int type, other
     if not (cnp.PyArray_CheckExact(a) and cnp.PyArray_CheckExact(b)):
         return False
     if not (cnp.PyArray_NDIM(a) == 1 == cnp.PyArray_NDIM(b) and cnp.PyArray_DIM(a, 0) == cnp.PyArray_DIM(b, 0) < CHUNK):
         return False
-    type = type_of(cnp.PyArray_TYPE(a), &pair.components)
-    other = type_of(cnp.PyArray_TYPE(b), &pair.other.components)
-    if type < 0 or other < 0:
+    if not (describe_data(a, &pair.type, &pair.components, &pair.swapped, &pair.data)
+            and describe_data(b, &pair.other.type, &pair.other.components, &pair.other.swapped, &pair.other.data)):
         return False
-    pair.type = <pc_type>type
-    pair.swapped = cnp.PyArray_ISBYTESWAPPED(a)
-    pair.data = <const char *>cnp.PyArray_DATA(a)
     pair.mask = NULL
     pair.skip_nan = pair.kept = 0
     pair.reduced = 1
     pair.repeat = 1
-    pair.axis[0].length = <size_t>cnp.PyArray_DIM(a, 0)
-    pair.axis[0].stride = cnp.PyArray_STRIDE(a, 0)
-    pair.axis[0].mask_stride = pair.axis[0].out_stride = 0
-    pair.axis[0].other_stride = cnp.PyArray_STRIDE(b, 0)
-    pair.other.type = <pc_type>other
-    pair.other.swapped = cnp.PyArray_ISBYTESWAPPED(b)
-    pair.other.data = <const char *>cnp.PyArray_DATA(b)
+    pair.axis[0] = axis_of(a, None, b, 0)
     pair.other.conjugate = False
     return True
 
@@ -610,7 +601,6 @@ cdef class CrossSums:
     cdef int add(self, vectors, pairs, size_t workers, bint bounded) except -1:
         cdef CrossState s
         cdef size_t k, j, pieces
-        cdef int components
         cdef Accumulators sums
         cdef pc_accumulator *acc
         cdef Moment imaginary = None
@@ -619,10 +609,7 @@ cdef class CrossSums:
         cdef pc_vector *row = <pc_vector *><char *>rows
         cdef pc_vector_pair *entry = <pc_vector_pair *><char *>table
         for k, vector in enumerate(vectors):
-            row[k].type = <pc_type>type_of(cnp.PyArray_TYPE(vector), &components)
-            row[k].components = components
-            row[k].swapped = not vector.dtype.isnative
-            row[k].data = <const char *>cnp.PyArray_DATA(vector)
+            describe_data(vector, &row[k].type, &row[k].components, &row[k].swapped, &row[k].data)
             row[k].stride = cnp.PyArray_STRIDE(vector, 0)
         for k, (i, j) in enumerate(pairs):
             entry[k].x = &row[<size_t>i]

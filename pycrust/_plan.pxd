@@ -1,7 +1,17 @@
 from libc.stddef cimport ptrdiff_t, size_t
 from libc.stdint cimport uint64_t
 
-from pycrust.csrc cimport pc_accumulator, pc_array, pc_moment, pc_output_spec, pc_statistic, pc_status, pc_tile_sum, pc_type
+from pycrust.csrc cimport (
+    pc_accumulator,
+    pc_array,
+    pc_axis,
+    pc_moment,
+    pc_output_spec,
+    pc_statistic,
+    pc_status,
+    pc_tile_sum,
+    pc_type,
+)
 
 
 cdef enum:
@@ -72,6 +82,7 @@ cdef struct Contiguous:
     const char *data
 
 
+cdef pc_axis axis_of(array, mask, other, int k) noexcept
 cdef pc_output_spec default_spec(pc_statistic statistic) noexcept
 cdef object one_ddof(ddof, correction)
 cdef bint is_spread(pc_statistic statistic) noexcept
@@ -81,6 +92,7 @@ cdef bint is_contiguous(a, Contiguous *plain) noexcept
 cdef void add_contiguous(const Contiguous *plain, pc_accumulator *acc, pc_statistic statistic) noexcept
 cdef Accumulators add_all(array, mask, size_t workers, bint skip_nan)
 cdef tuple sums_of_ints(array, mask, tuple axes)
+cdef bint holds(dtype, total) except -1
 cdef object checked_int(total, dtype, position, pc_statistic statistic)
 cdef int reduce_into(values, array, mask, tuple axes, size_t workers, Statistic spec, other=*,
                      bint conjugate=*) except -1
