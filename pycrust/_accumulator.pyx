@@ -5,7 +5,7 @@ cimport numpy as cnp
 from cpython.object cimport PyTypeObject
 from libc.stddef cimport ptrdiff_t
 
-from pycrust._args cimport axes_of, data_of, is_integer
+from pycrust._args cimport axes_of, data_of, in_order, is_integer
 from pycrust._bigint cimport (
     centered_square_sum,
     exact_int,
@@ -30,7 +30,7 @@ from pycrust._plan cimport (
     sums_of_ints,
     warn_empty,
 )
-from pycrust._states cimport States, in_order, labels_of, placed, state_size, states_of
+from pycrust._states cimport States, labels_of, placed, state_size, states_of
 from pycrust._threads cimport count_workers
 from pycrust.csrc cimport (
     PC_EMPTY,

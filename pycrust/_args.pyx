@@ -25,6 +25,7 @@ from pycrust.csrc cimport (
     PC_UINT8,
     PC_VAR,
     pc_statistic,
+    pc_type,
 )
 
 from datetime import date, datetime, timedelta
@@ -76,6 +77,17 @@ cdef int type_of(int number, int *components) noexcept:
         return -1
     components[0] = types[number].components
     return types[number].type
+
+
+cdef bint describe_data(array, pc_type *type, int *components, int *swapped, const char **data) noexcept:
+    """What C must know of the elements of an array; False if it takes none of their type."""
+    cdef int its_type = type_of(cnp.PyArray_TYPE(array), components)
+    if its_type < 0:
+        return False
+    type[0] = <pc_type>its_type
+    swapped[0] = cnp.PyArray_ISBYTESWAPPED(array)
+    data[0] = <const char *>cnp.PyArray_DATA(array)
+    return True
 
 
 # ---- what converts to an array ----------------------------------------------
@@ -361,7 +373,17 @@ cdef bint is_integer(array):
     return cnp.PyArray_ISINTEGER(array) or cnp.PyArray_ISBOOL(array) or cnp.PyArray_ISOBJECT(array)
 
 
-# ---- axis=, where=, dtype=, out= --------------------------------------------
+# ---- integers, axis=, where=, dtype=, out= ----------------------------------
+
+cdef object integer_of(number, str name):
+    """What must be an integer, as Python's int."""
+    if not isinstance(number, (bool, np.bool_)):
+        try:
+            return index(number)
+        except TypeError:
+            pass
+    raise TypeError(f"{name} must be an integer, not {number!r}")
+
 
 cdef tuple axes_of(axis, int ndim):
     """axis= as a tuple of ascending axis numbers."""
@@ -380,6 +402,20 @@ cdef tuple axes_of(axis, int ndim):
     if len(set(axes)) < len(axes):
         raise ValueError(f"axis={axis!r} names an axis twice")
     return tuple(sorted(axes))
+
+
+cdef int one_axis(axis, int ndim) except -1:
+    """axis= of which there is one."""
+    integer_of(axis, "axis")
+    return axes_of(axis, ndim)[0]
+
+
+cdef object in_order(array, axis, int ndim):
+    """An array that lies along the axes of `axis`, with its own in ascending order, too."""
+    if not isinstance(axis, tuple) or array.ndim != len(axis):
+        return array
+    along = [index(k) % ndim for k in axis]
+    return array.transpose(sorted(range(len(along)), key=along.__getitem__))
 
 
 cdef object mask_of(where, array):

@@ -2,10 +2,10 @@
 
 cimport numpy as cnp
 
-from pycrust._args cimport axes_of, data_of, dtype_of, is_integer
+from pycrust._args cimport axes_of, data_of, dtype_of, in_order, integer_of, is_exact, is_integer
 from pycrust._bigint cimport shown_int, write_exact
-from pycrust._plan cimport Statistic, checked_int, moment_of, one_ddof, warn_empty
-from pycrust._states cimport States, in_order, labels_of, placed, state_size
+from pycrust._plan cimport Statistic, checked_int, is_spread, moment_of, one_ddof, warn_empty
+from pycrust._states cimport States, labels_of, placed, state_size
 from pycrust._threads cimport count_workers
 from pycrust.csrc cimport (
     PC_EMPTY,
@@ -19,7 +19,6 @@ from pycrust.csrc cimport (
     pc_statistic,
 )
 
-import operator
 import sys
 
 import numpy as np
@@ -32,10 +31,7 @@ cdef object label_count_of(num_labels, labels):
     if num_labels is None:
         count = max(int(labels.max()), -1) + 1 if labels.size else 0
     else:
-        try:
-            count = operator.index(num_labels)
-        except TypeError:
-            raise TypeError(f"num_labels must be an integer, not {num_labels!r}") from None
+        count = integer_of(num_labels, "num_labels")
     if count < 0:
         raise ValueError(f"num_labels must not be negative, but is {count}")
     if count > sys.maxsize:

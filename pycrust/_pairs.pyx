@@ -5,7 +5,19 @@ cimport numpy as cnp
 from cpython.object cimport PyTypeObject
 from libc.stdint cimport uint64_t
 
-from pycrust._args cimport array_and_missing, axes_of, check_out, dtype_of, is_integer, mask_of, numbers_of, type_of
+from pycrust._args cimport (
+    array_and_missing,
+    axes_of,
+    check_out,
+    describe_data,
+    dtype_of,
+    in_order,
+    integer_of,
+    is_integer,
+    mask_of,
+    numbers_of,
+    type_of,
+)
 from pycrust._bigint cimport exact_int, exact_moment, shown_int, write_quotient
 from pycrust._plan cimport (
     CHUNK,
@@ -14,6 +26,7 @@ from pycrust._plan cimport (
     SMALLEST_CHUNK,
     Accumulators,
     Statistic,
+    axis_of,
     default_spec,
     reduce_into,
     reduction,
@@ -126,29 +139,18 @@ cdef object products_like(x, y):
 
 cdef bint is_vector_pair(a, b, pc_array *pair) noexcept:
     """Whether both are plain arrays of one axis and one length that takes no time worth cutting up: then what C needs."""
-    cdef int type, other
     if not (cnp.PyArray_CheckExact(a) and cnp.PyArray_CheckExact(b)):
         return False
     if not (cnp.PyArray_NDIM(a) == 1 == cnp.PyArray_NDIM(b) and cnp.PyArray_DIM(a, 0) == cnp.PyArray_DIM(b, 0) < CHUNK):
         return False
-    type = type_of(cnp.PyArray_TYPE(a), &pair.components)
-    other = type_of(cnp.PyArray_TYPE(b), &pair.other.components)
-    if type < 0 or other < 0:
+    if not (describe_data(a, &pair.type, &pair.components, &pair.swapped, &pair.data)
+            and describe_data(b, &pair.other.type, &pair.other.components, &pair.other.swapped, &pair.other.data)):
         return False
-    pair.type = <pc_type>type
-    pair.swapped = cnp.PyArray_ISBYTESWAPPED(a)
-    pair.data = <const char *>cnp.PyArray_DATA(a)
     pair.mask = NULL
     pair.skip_nan = pair.kept = 0
     pair.reduced = 1
     pair.repeat = 1
-    pair.axis[0].length = <size_t>cnp.PyArray_DIM(a, 0)
-    pair.axis[0].stride = cnp.PyArray_STRIDE(a, 0)
-    pair.axis[0].mask_stride = pair.axis[0].out_stride = 0
-    pair.axis[0].other_stride = cnp.PyArray_STRIDE(b, 0)
-    pair.other.type = <pc_type>other
-    pair.other.swapped = cnp.PyArray_ISBYTESWAPPED(b)
-    pair.other.data = <const char *>cnp.PyArray_DATA(b)
+    pair.axis[0] = axis_of(a, None, b, 0)
     pair.other.conjugate = False
     return True
 
@@ -288,9 +290,7 @@ cdef object with_axis_last(array, str name, int number, axis):
     if array.ndim == 0:
         raise ValueError(f"vecdot: Input operand {number} does not have enough dimensions (has 0, gufunc core with signature "
                          f"(n),(n)->() requires 1): {name} is a number")
-    if isinstance(axis, (bool, np.bool_)) or not hasattr(axis, "__index__"):
-        raise TypeError(f"axis must be an integer, not {axis!r}")
-    k = operator.index(axis)
+    k = integer_of(axis, "axis")
     if not -array.ndim <= k < array.ndim:
         raise AxisError(f"axis {shown_int(k)} is out of bounds for {name}, which has {array.ndim} dimensions")
     return np.moveaxis(array, k, -1)
@@ -384,8 +384,7 @@ cdef object weights_like(array, weights, axis):
     wanted = tuple(array.shape[k] for k in given)
     if weights.shape != wanted:
         raise ValueError(f"weights have shape {weights.shape}, but a has {wanted} along axis {axis}")
-    weights = weights.transpose(np.argsort(given))
-    weights = weights.reshape([length if k in given else 1 for k, length in enumerate(array.shape)])
+    weights = in_order(weights, axis, array.ndim).reshape([length if k in given else 1 for k, length in enumerate(array.shape)])
     return np.broadcast_to(weights, array.shape)
 
 
@@ -602,7 +601,6 @@ cdef class CrossSums:
     cdef int add(self, vectors, pairs, size_t workers, bint bounded) except -1:
         cdef CrossState s
         cdef size_t k, j, pieces
-        cdef int components
         cdef Accumulators sums
         cdef pc_accumulator *acc
         cdef Moment imaginary = None
@@ -611,10 +609,7 @@ cdef class CrossSums:
         cdef pc_vector *row = <pc_vector *><char *>rows
         cdef pc_vector_pair *entry = <pc_vector_pair *><char *>table
         for k, vector in enumerate(vectors):
-            row[k].type = <pc_type>type_of(cnp.PyArray_TYPE(vector), &components)
-            row[k].components = components
-            row[k].swapped = not vector.dtype.isnative
-            row[k].data = <const char *>cnp.PyArray_DATA(vector)
+            describe_data(vector, &row[k].type, &row[k].components, &row[k].swapped, &row[k].data)
             row[k].stride = cnp.PyArray_STRIDE(vector, 0)
         for k, (i, j) in enumerate(pairs):
             entry[k].x = &row[<size_t>i]
@@ -1352,9 +1347,7 @@ cdef class PairAccumulator:
 
     cdef object spread(self, int one, int other, int products, ddof):
         count, flags, _ = self.state()[0]
-        if not hasattr(ddof, "__index__"):
-            raise TypeError(f"ddof must be an integer, not {ddof!r}")
-        freedom = count - operator.index(ddof)
+        freedom = count - integer_of(ddof, "ddof")
         if freedom <= 0:
             warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=1)
         if self.special(one) is not None or self.special(other) is not None:

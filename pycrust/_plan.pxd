@@ -4,6 +4,7 @@ from libc.stdint cimport uint64_t
 from pycrust.csrc cimport (
     pc_accumulator,
     pc_array,
+    pc_axis,
     pc_moment,
     pc_output_spec,
     pc_statistic,
@@ -60,7 +61,7 @@ cdef class Plan:
     cdef PlanState state
     cdef object keepalive       # what the pointers point into
     cdef Statistic spec
-    cdef object[::1] objects
+    cdef object objects                 # an array of one axis, over `out`
     cdef size_t workers
     cdef readonly object too_large      # (offset in `out`, exact sum) of a sum that its type does not hold
 
@@ -81,6 +82,7 @@ cdef struct Contiguous:
     const char *data
 
 
+cdef pc_axis axis_of(array, mask, other, int k) noexcept
 cdef pc_output_spec default_spec(pc_statistic statistic) noexcept
 cdef object one_ddof(ddof, correction)
 cdef bint is_spread(pc_statistic statistic) noexcept
@@ -90,6 +92,7 @@ cdef bint is_contiguous(a, Contiguous *plain) noexcept
 cdef void add_contiguous(const Contiguous *plain, pc_accumulator *acc, pc_statistic statistic) noexcept
 cdef Accumulators add_all(array, mask, size_t workers, bint skip_nan)
 cdef tuple sums_of_ints(array, mask, tuple axes)
+cdef bint holds(dtype, total) except -1
 cdef object checked_int(total, dtype, position, pc_statistic statistic)
 cdef int reduce_into(values, array, mask, tuple axes, size_t workers, Statistic spec, other=*,
                      bint conjugate=*) except -1

@@ -12,7 +12,7 @@ from libc.math cimport NAN
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport UINT64_MAX, uint64_t
 
-from pycrust._args cimport axes_of, check_out, data_of, dtype_of, is_exact, is_integer, type_of
+from pycrust._args cimport axes_of, check_out, data_of, describe_data, dtype_of, is_exact, is_integer, type_of
 from pycrust._bigint cimport exact_int, exact_moment, shown_int, write_exact
 from pycrust._threads cimport count_workers, run_pieces
 from pycrust.csrc cimport (
@@ -210,6 +210,17 @@ cdef int add_piece(const void *job, size_t piece, size_t worker) noexcept nogil:
     return 0
 
 
+cdef pc_axis axis_of(array, mask, other, int k) noexcept:
+    """What C must know of axis k; `mask` and `other` are None or of the same shape."""
+    cdef pc_axis axis
+    axis.length = <size_t>cnp.PyArray_DIM(array, k)
+    axis.stride = cnp.PyArray_STRIDE(array, k)
+    axis.mask_stride = 0 if mask is None else cnp.PyArray_STRIDE(mask, k)
+    axis.other_stride = 0 if other is None else cnp.PyArray_STRIDE(other, k)
+    axis.out_stride = 0
+    return axis
+
+
 cdef class Plan:
     """
     A reduction of an array, or of the products of two, cut into pieces that any thread may take.
@@ -222,8 +233,7 @@ cdef class Plan:
     def __init__(self, array, mask, tuple axes, out, Statistic spec not None, size_t workers, other=None,
                  bint conjugate=False):
         """Sum over `axes`; `out` is contiguous, with the shape of the other axes; `other` has the shape of `array`."""
-        cdef int k, components, ndim = cnp.PyArray_NDIM(array), position = 0
-        cdef pc_axis axis
+        cdef int k, ndim = cnp.PyArray_NDIM(array), position = 0
         cdef PlanState *s = &self.state
         for k in axes:
             if not position <= k < ndim:
@@ -233,31 +243,23 @@ cdef class Plan:
         self.keepalive = (array, mask, out, other)
         self.spec = spec
         self.workers = workers
-        s.array.type = <pc_type>type_of(cnp.PyArray_TYPE(array), &components)
-        s.array.components = components
-        s.array.swapped = not array.dtype.isnative
+        describe_data(array, &s.array.type, &s.array.components, &s.array.swapped, &s.array.data)
         s.array.skip_nan = spec.skip_nan
-        s.array.data = <const char *>cnp.PyArray_DATA(array)
         if mask is not None:
             s.array.mask = <const char *>cnp.PyArray_DATA(mask)
         if other is not None:
             if other.shape != array.shape:
                 raise ValueError(f"shapes {array.shape} and {other.shape} are not one")
-            s.array.other.type = <pc_type>type_of(cnp.PyArray_TYPE(other), &components)
-            s.array.other.components = components
-            s.array.other.swapped = not other.dtype.isnative
-            s.array.other.data = <const char *>cnp.PyArray_DATA(other)
+            describe_data(other, &s.array.other.type, &s.array.other.components, &s.array.other.swapped,
+                          &s.array.other.data)
             s.array.other.conjugate = conjugate
         s.array.kept = ndim - <int>len(axes)
         s.array.reduced = <int>len(axes)
         s.array.repeat = 1
         for k in (*(k for k in range(ndim) if k not in axes), *axes):
-            axis.length = <size_t>cnp.PyArray_DIM(array, k)
-            axis.stride = cnp.PyArray_STRIDE(array, k)
-            axis.mask_stride = 0 if mask is None else cnp.PyArray_STRIDE(mask, k)
-            axis.other_stride = 0 if other is None else cnp.PyArray_STRIDE(other, k)
-            axis.out_stride = 0 if position >= s.array.kept else cnp.PyArray_STRIDE(out, position)
-            s.array.axis[position] = axis
+            s.array.axis[position] = axis_of(array, mask, other, k)
+            if position < s.array.kept:
+                s.array.axis[position].out_stride = cnp.PyArray_STRIDE(out, position)
             position += 1
         pc_array_arrange(&s.array)
         s.outputs = pc_array_outputs(&s.array)
@@ -521,9 +523,14 @@ cdef pc_status reduce_ints_into(values, array, mask, tuple axes, Statistic spec)
     return status
 
 
+cdef bint holds(dtype, total) except -1:
+    """Whether an integer dtype, or object, holds a sum."""
+    return dtype == object or np.iinfo(dtype).min <= total <= np.iinfo(dtype).max
+
+
 cdef object checked_int(total, dtype, position, pc_statistic statistic):
     """An exact sum, if the dtype holds it."""
-    if dtype != object and not np.iinfo(dtype).min <= total <= np.iinfo(dtype).max:
+    if not holds(dtype, total):
         raise_too_large(position, total, dtype, statistic)
     return total
 

@@ -12,7 +12,7 @@ from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport UINT32_MAX, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from pycrust._args cimport array_and_missing, type_of
+from pycrust._args cimport array_and_missing, describe_data, type_of
 from pycrust._bigint cimport exact_int, exact_moment, import_int, lowest_terms, shown_int
 from pycrust._plan cimport Accumulators, Plan, Statistic, is_spread, moment_of, raise_too_large, warn_empty
 from pycrust._threads cimport run_pieces
@@ -44,10 +44,7 @@ from pycrust.csrc cimport (
     pc_states_reduce,
     pc_states_round,
     pc_status,
-    pc_type,
 )
-
-import operator
 
 import numpy as np
 
@@ -251,21 +248,16 @@ cdef class States:
         If `labelled`, the shape of the states has an axis of labels in the place of the first of `axes`.
         """
         cdef LabelJob job
-        cdef int components, k
+        cdef int components
         cdef size_t pieces, worker
         cdef bint again = True
         cdef States own
-        job.array.type = <pc_type>type_of(cnp.PyArray_TYPE(array), &components)
-        job.array.components = components
-        job.array.swapped = not array.dtype.isnative
+        describe_data(array, &job.array.type, &job.array.components, &job.array.swapped, &job.array.data)
         job.array.skip_nan = skip_nan
-        job.array.data = <const char *>cnp.PyArray_DATA(array)
         job.array.mask = NULL
         if mask is not None:
             job.array.mask = <const char *>cnp.PyArray_DATA(mask)
-        job.array.label_type = <pc_type>type_of(cnp.PyArray_TYPE(labels), &k)
-        job.array.labels_swapped = not labels.dtype.isnative
-        job.array.labels = <const char *>cnp.PyArray_DATA(labels)
+        describe_data(labels, &job.array.label_type, &components, &job.array.labels_swapped, &job.array.labels)
         job.array.label_count = label_count
         job.total = cnp.PyArray_SIZE(array)
         if job.total == 0:
@@ -276,7 +268,7 @@ cdef class States:
         workers = min(workers, pieces, 1 + job.total // (ELEMENTS_PER_STATE * (self.c.count + 1)))
         others = [States(self.shape, self.c.size) for worker in range(1, workers)]
         each = [self, *others]
-        if components == 2:
+        if job.array.components == 2:
             for own in each:
                 own.make_room(1)
         states = bytearray(workers * sizeof(pc_states))
@@ -455,14 +447,6 @@ cdef object labels_of(labels):
     if missing is not None:
         array = np.where(missing.at, np.int64(-1), np.minimum(array, np.iinfo(np.int64).max).astype(np.int64))
     return array
-
-
-cdef object in_order(labels, axis, int ndim):
-    """The labels with their axes in ascending order of those that they lie along, if `axis` has another order."""
-    if not isinstance(axis, tuple) or labels.ndim != len(axis):
-        return labels
-    along = [operator.index(k) % ndim for k in axis]
-    return labels.transpose(sorted(range(len(along)), key=along.__getitem__))
 
 
 cdef tuple placed(tuple shape, tuple axes, labels, size_t label_count, str name="values"):

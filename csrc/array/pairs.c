@@ -167,7 +167,7 @@ static void products_of_words(const char *x, int x_signed, const char *y, int y_
         pc_u128 product = u128_mul64(v, w);
         product.hi -= sign_of_word(v) & x_mask & w;
         product.hi -= sign_of_word(w) & y_mask & v;
-        const uint64_t carry = add_carry(&sum[0], product.lo, 0);
+        const uint8_t carry = add_carry(&sum[0], product.lo, 0);
         sum[2] += (sign_of_word(product.hi) & either) + add_carry(&sum[1], product.hi, carry);
     }
     sum[3] = sign_of_word(sum[2]);
@@ -204,60 +204,41 @@ static void add_integers(pc_accumulator *acc, const char *x, pc_type x_type, con
 /* Pairs in a block of doubles. */
 enum { BLOCK = 128 };
 
-/* One component of n contiguous elements as doubles, and what a double of a 64-bit integer lacks.
- * Returns whether any lacks something. */
+/* One component of n contiguous elements as doubles, and what a double of a 64-bit integer lacks:
+ * two parts that are exact. Returns whether any lacks something. */
 static int doubles_of(double *to, double *rest, const char *from, pc_type type, int components,
                       int component, size_t n)
 {
-    const size_t size = size_of_type[type], step = size * (size_t)components;
-    char narrow[BLOCK * sizeof(float)];
     uint64_t lacking = 0;
-    from += (size_t)component * size;
-#define DOUBLES_OF(number)                                                                         \
-    for (size_t k = 0; k < n; k++) {                                                               \
-        number v;                                                                                  \
-        memcpy(&v, from + k * step, sizeof v);                                                     \
-        to[k] = (double)v;                                                                         \
-    }                                                                                              \
-    return 0
-    switch (type) {
-    case PC_FLOAT64: DOUBLES_OF(double);
-    case PC_FLOAT32: DOUBLES_OF(float);
-    case PC_INT8: DOUBLES_OF(int8_t);
-    case PC_UINT8: DOUBLES_OF(uint8_t);
-    case PC_INT16: DOUBLES_OF(int16_t);
-    case PC_UINT16: DOUBLES_OF(uint16_t);
-    case PC_INT32: DOUBLES_OF(int32_t);
-    case PC_UINT32: DOUBLES_OF(uint32_t);
-    case PC_FLOAT16:
-        widen_float16(narrow, from, n);
-        from = narrow;
+    if (components == 2 && type == PC_FLOAT64) {
+        for (size_t k = 0; k < n; k++)
+            to[k] = double_at(from, 2 * k + (size_t)component);
+        return 0;
+    }
+    if (components == 2) {
         for (size_t k = 0; k < n; k++) {
             float v;
-            memcpy(&v, from + k * sizeof v, sizeof v);
+            memcpy(&v, from + (2 * k + (size_t)component) * sizeof v, sizeof v);
             to[k] = v;
         }
         return 0;
-    case PC_INT64:
-    case PC_UINT64: /* in two parts that are exact: the upper ones are multiples of 2^11 */
-        for (size_t k = 0; k < n; k++) {
-            uint64_t v, low;
-            memcpy(&v, from + k * sizeof v, sizeof v);
-            const int64_t as_signed = (int64_t)v;
-            const uint64_t magnitude = type == PC_INT64 && as_signed < 0 ? 0 - v : v;
-            low = magnitude >> 53 ? v & 0x7ff : 0;
-            v -= low;
-            to[k] = type == PC_INT64 ? (double)(int64_t)v : (double)v;
-            rest[k] = (double)low;
-            lacking |= low;
-        }
-        return lacking != 0;
-    default:
-        for (size_t k = 0; k < n; k++)
-            to[k] = from[k] != 0;
+    }
+    if (type != PC_INT64 && type != PC_UINT64) {
+        widen_to_doubles(to, type, from, n);
         return 0;
     }
-#undef DOUBLES_OF
+    for (size_t k = 0; k < n; k++) { /* the upper part is a multiple of 2^11 */
+        uint64_t v, low;
+        memcpy(&v, from + k * sizeof v, sizeof v);
+        const int64_t as_signed = (int64_t)v;
+        const uint64_t magnitude = type == PC_INT64 && as_signed < 0 ? 0 - v : v;
+        low = magnitude >> 53 ? v & 0x7ff : 0;
+        v -= low;
+        to[k] = type == PC_INT64 ? (double)(int64_t)v : (double)v;
+        rest[k] = (double)low;
+        lacking |= low;
+    }
+    return lacking != 0;
 }
 
 /* The products of x and what y lacks. Inf and NaN of x are left out: they have been added. */

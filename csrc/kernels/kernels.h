@@ -1,5 +1,6 @@
-/* The table of kernels of a SIMD level. The headers beside this one define the kernels, and are
- * compiled once for each level; dispatch.c picks the table. */
+/* The tables of kernels of a SIMD level. The headers beside this one define the kernels, and are
+ * compiled once for each level, but for avx512ifma, which shares most with avx512; dispatch.c picks
+ * the level. */
 #ifndef PYCRUST_KERNELS_H
 #define PYCRUST_KERNELS_H
 
@@ -186,22 +187,15 @@ static inline bounded_sums column_partial(const column_sums *sums, size_t c, int
     return partial;
 }
 
+/* Exact squares (kernels/exact.h, kernels/range.h): what the 52-bit integer multiply-add is for. */
 typedef struct {
-    const char *name;
-
     /* *sum += first^2 + ... + (first + count - 1)^2. The caller keeps every
      * square below 2^86 and the sum below 2^127. */
     void (*squares_of_range)(uint64_t first, uint64_t count, pc_u128 *sum);
 
-    /* sum = x[0]^2 + ... + x[n - 1]^2, unaligned, n <= INTEGER_BLOCK. */
-    void (*squares_of_integers[8])(const char *x, size_t n, uint64_t sum[4]);
-
-    /* sum = x[0] + ... + x[n - 1], in two's complement. */
-    void (*sum_of_integers[8])(const char *x, size_t n, uint64_t sum[4]);
-
-    /* Both sums for floats, n <= FLOAT_BLOCK. Exact if exact32 or exact64 of contiguous.c accepts
-     * the magnitude_range for E; else the sums are meaningless. NULL if the level has no such
-     * kernel. */
+    /* The sums of floats and of their squares, n <= FLOAT_BLOCK. Exact if exact32 or exact64 of
+     * contiguous.c accepts the magnitude_range for E; else the sums are meaningless. NULL if the
+     * level has no such kernel. */
     void (*sums_of_float32)(const char *x, size_t n, int block_exponent, block_sums *sums);
     int exponent_range; /* float64: magnitudes from 2^(E - exponent_range) on are exact */
     void (*sums_of_float64)(const char *x, size_t n, int block_exponent, block_sums *sums);
@@ -210,6 +204,15 @@ typedef struct {
      * apart: rows <= FLOAT_BLOCK, columns <= STRIP and a multiple of 8. */
     void (*sums_of_columns)(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
                             const int *block_exponent, block_sums *sums);
+} pc_square_kernels;
+
+/* All others. */
+typedef struct {
+    /* sum = x[0]^2 + ... + x[n - 1]^2, unaligned, n <= INTEGER_BLOCK. */
+    void (*squares_of_integers[8])(const char *x, size_t n, uint64_t sum[4]);
+
+    /* sum = x[0] + ... + x[n - 1], in two's complement. */
+    void (*sum_of_integers[8])(const char *x, size_t n, uint64_t sum[4]);
 
     /* Bounded sums of the squares alone [0], or of the numbers, too [1], by type - PC_FLOAT16;
      * that for float16 may be NULL. n <= BOUNDED_RUN numbers, `stride` bytes apart;
@@ -263,10 +266,15 @@ typedef struct {
 extern const pc_kernels pc_kernels_portable;
 extern const pc_kernels pc_kernels_avx2;
 extern const pc_kernels pc_kernels_avx512;
-extern const pc_kernels pc_kernels_avx512ifma;
 
-/* The table in use; chosen by the first call. */
+extern const pc_square_kernels pc_squares_portable;
+extern const pc_square_kernels pc_squares_avx2;
+extern const pc_square_kernels pc_squares_avx512;
+extern const pc_square_kernels pc_squares_avx512ifma;
+
+/* The tables of the level in use, which the first call chooses. */
 const pc_kernels *pc_kernels_in_use(void);
+const pc_square_kernels *pc_squares_in_use(void);
 
 /* Prefetch from `ahead` bytes after an address; an invalid address is harmless. */
 #ifdef __GNUC__

@@ -109,7 +109,7 @@ static inline void add_at(uint64_t *words, size_t length, size_t bit, pc_u128 x,
     const unsigned shift = bit % 64;
     const uint64_t top = shift ? sign << shift | x.hi >> (64 - shift) : sign;
     size_t k = bit / 64;
-    uint64_t carry;
+    uint8_t carry;
     x = u128_shl(x, shift);
     if (k + 2 < length) {
         pc_u128 sum = {words[k], words[k + 1]};

@@ -182,7 +182,7 @@ uint64_t rounded_ratio(limbs_view v, limbs_view w, format f)
             guess = divide(&rest, at[w.count - 1], d[w.count - 1]);
         }
         for (uint64_t negative = subtract_multiple(at, d, w.count, guess); negative; guess--) {
-            uint64_t carry = 0;
+            uint8_t carry = 0;
             for (size_t j = 0; j < w.count; j++)
                 carry = add_carry(&at[j], d[j], carry);
             negative -= add_carry(&at[w.count], 0, carry);

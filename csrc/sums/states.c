@@ -319,7 +319,7 @@ static inline int merge_alike(pc_state *to, const pc_state *from, int squares)
         return 0;
     uint64_t numbers[3], words[4];
     shift_up(numbers, high->numbers, 3, up);
-    uint64_t carry = add_carry(&numbers[0], low->numbers[0], 0);
+    uint8_t carry = add_carry(&numbers[0], low->numbers[0], 0);
     carry = add_carry(&numbers[1], low->numbers[1], carry);
     add_carry(&numbers[2], low->numbers[2], carry);
     if (squares) {

@@ -22,33 +22,20 @@ static inline pc_state *state_at(const pc_states *states, size_t index)
     return (pc_state *)(void *)(states->at + index * states->size);
 }
 
-/* *x += y + carry; returns the carry out. Compilers make one instruction of the first alone. */
-static inline uint8_t add_with_carry(uint64_t *x, uint64_t y, uint8_t carry)
-{
-#if defined(__x86_64__) && defined(__GNUC__)
-    unsigned long long sum;
-    carry = __builtin_ia32_addcarryx_u64(carry, *x, y, &sum);
-    *x = sum;
-    return carry;
-#else
-    return (uint8_t)add_carry(x, y, carry);
-#endif
-}
-
 /* words += (lo, hi, sign) + carry. */
 static inline void add_three(uint64_t words[3], pc_u128 x, uint64_t sign, uint8_t carry)
 {
-    carry = add_with_carry(&words[0], x.lo, carry);
-    carry = add_with_carry(&words[1], x.hi, carry);
-    add_with_carry(&words[2], sign, carry);
+    carry = add_carry(&words[0], x.lo, carry);
+    carry = add_carry(&words[1], x.hi, carry);
+    add_carry(&words[2], sign, carry);
 }
 
 static inline void add_square(uint64_t words[4], pc_u128 x, uint64_t top)
 {
-    uint8_t carry = add_with_carry(&words[0], x.lo, 0);
-    carry = add_with_carry(&words[1], x.hi, carry);
-    carry = add_with_carry(&words[2], top, carry);
-    add_with_carry(&words[3], 0, carry);
+    uint8_t carry = add_carry(&words[0], x.lo, 0);
+    carry = add_carry(&words[1], x.hi, carry);
+    carry = add_carry(&words[2], top, carry);
+    add_carry(&words[3], 0, carry);
 }
 
 /* Add x, given by its bits, to the sum `words` of the real or imaginary components, and x^2 to that
