@@ -2,9 +2,9 @@
 
 cimport numpy as cnp
 
-from pycrust._args cimport axes_of, data_of, dtype_of, in_order, integer_of, is_exact, is_integer
+from pycrust._args cimport axes_of, data_of, dtype_of, in_order, integer_of, is_integer
 from pycrust._bigint cimport shown_int, write_exact
-from pycrust._plan cimport Statistic, checked_int, is_spread, moment_of, one_ddof, warn_empty
+from pycrust._plan cimport Statistic, checked_int, moment_of, one_ddof, warn_empty
 from pycrust._states cimport States, labels_of, placed, state_size
 from pycrust._threads cimport count_workers
 from pycrust.csrc cimport (
