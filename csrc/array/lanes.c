@@ -180,7 +180,7 @@ static int start_products(lane_job *job, const pc_output_spec *spec, size_t leng
     if (a->kept && a->reduced == 1 && !a->swapped && !a->other.swapped) {
         const ptrdiff_t size = (ptrdiff_t)size_of_type[type];
         const pc_axis across = a->axis[a->kept - 1], along = a->axis[a->kept];
-        if (length >= LANE_STEP && along.stride == size && along.other_stride == size)
+        if (length >= 16 && along.stride == size && along.other_stride == size)
             job->where = IN_ROWS;
         else if (across.length >= LANE_STEP && across.stride == size && across.other_stride == size)
             job->where = IN_COLUMNS;
