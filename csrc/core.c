@@ -159,6 +159,7 @@ const pc_core_table pc_core = {
     .write_tile = pc_write_tile,
     .add_vector_pairs = pc_add_vector_pairs,
     .round_covariance = pc_round_covariance,
+    .round_correlation = pc_round_correlation,
     .reduce = pc_reduce,
     .move_state_size = pc_move_state_size,
     .move = pc_move,

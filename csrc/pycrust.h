@@ -163,6 +163,10 @@ pc_status pc_accumulator_round(const pc_accumulator *acc, const pc_output_spec *
 pc_status pc_round_covariance(const pc_accumulator *products, const pc_accumulator *x,
                               const pc_accumulator *y, uint64_t freedom, pc_type type, char *out);
 
+/* The same of their correlation: 1 if they are the same, NaN if a variance is zero, or not finite. */
+pc_status pc_round_correlation(const pc_accumulator *products, const pc_accumulator *x,
+                               const pc_accumulator *y, pc_type type, char *out);
+
 /* Write the float nearest to +-words * 2^exponent, or to its square root. */
 void pc_round_words(const uint64_t *words, size_t count, int exponent, int negative, int root,
                     pc_type type, char *out);

@@ -149,6 +149,8 @@ cdef extern from "core.h" nogil:
                              pc_tile_sum *sums) noexcept
     pc_status pc_round_covariance(const pc_accumulator *products, const pc_accumulator *x, const pc_accumulator *y,
                                   uint64_t freedom, pc_type type, char *out) noexcept
+    pc_status pc_round_correlation(const pc_accumulator *products, const pc_accumulator *x, const pc_accumulator *y,
+                                   pc_type type, char *out) noexcept
     pc_status pc_reduce(const pc_array *array, size_t first, size_t last, const pc_output_spec *spec,
                         char *out, pc_tile_sum *sums) noexcept
     pc_status pc_reduce_contiguous(pc_type type, int components, const char *data, size_t count,

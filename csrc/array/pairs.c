@@ -154,6 +154,49 @@ static void convert_integers(char *to, pc_type wanted, const char *from, pc_type
 }
 
 /* 64-bit words, each array of either sign: whole products, of 128 bits. */
+#ifdef PC_INT128
+/* They are summed modulo 2^128, and their upper 32 bits apart, rounded down: what those leave of the
+ * sum is at least 0 and below n 2^96. */
+static inline void sum_of_words(const char *x, int x_signed, const char *y, int y_signed, size_t n,
+                                uint64_t sum[4])
+{
+    pc_uint128 total = 0;
+    uint64_t upper = 0;
+    for (size_t k = 0; k < n; k++) {
+        uint64_t v, w;
+        memcpy(&v, x + k * sizeof v, sizeof v);
+        memcpy(&w, y + k * sizeof w, sizeof w);
+        pc_u128 product;
+        if (x_signed && y_signed)
+            product = u128_of((pc_uint128)((pc_int128)(int64_t)v * (int64_t)w));
+        else
+            product = u128_mul64(v, w);
+        if (x_signed && !y_signed)
+            product.hi -= sign_of_word(v) & w;
+        total += u128_wide(product);
+        upper += x_signed ? (uint64_t)((int64_t)product.hi >> 32) : product.hi >> 32;
+    }
+    const uint64_t sign = x_signed ? sign_of_word(upper) : 0;
+    const pc_u128 rest = u128_of(total - ((pc_uint128)upper << 96));
+    memset(sum, 0, 4 * sizeof *sum);
+    sum[0] = rest.lo;
+    sum[1] = rest.hi;
+    add_at(sum, 4, 96, (pc_u128){upper, sign}, sign);
+}
+
+static void products_of_words(const char *x, int x_signed, const char *y, int y_signed, size_t n,
+                              uint64_t sum[4])
+{
+    if (x_signed && y_signed)
+        sum_of_words(x, 1, y, 1, n, sum);
+    else if (x_signed)
+        sum_of_words(x, 1, y, 0, n, sum);
+    else if (y_signed)
+        sum_of_words(y, 1, x, 0, n, sum);
+    else
+        sum_of_words(x, 0, y, 0, n, sum);
+}
+#else
 static void products_of_words(const char *x, int x_signed, const char *y, int y_signed, size_t n,
                               uint64_t sum[4])
 {
@@ -172,6 +215,7 @@ static void products_of_words(const char *x, int x_signed, const char *y, int y_
     }
     sum[3] = sign_of_word(sum[2]);
 }
+#endif
 
 /* n contiguous integers each, of these types. */
 static void add_integers(pc_accumulator *acc, const char *x, pc_type x_type, const char *y,

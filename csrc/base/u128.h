@@ -7,6 +7,7 @@
 #if defined(__SIZEOF_INT128__) && !defined(PC_NO_INT128)
 #define PC_INT128 1
 __extension__ typedef unsigned __int128 pc_uint128;
+__extension__ typedef __int128 pc_int128;
 #endif
 
 #ifdef PC_INT128

@@ -124,6 +124,21 @@ typedef struct {
     double grid[LANE_COLUMNS], alike[LANE_COLUMNS], count[LANE_COLUMNS];
 } lane_sums;
 
+/* Pairs of two matrices. Along rows, the `length` pairs of each output are contiguous, and an output
+ * begins `x_step` and `y_step` bytes after the one before; in columns the outputs are contiguous, a
+ * multiple of LANE_STEP, and so far apart lie the pairs of each. */
+typedef struct {
+    const char *x, *y;
+    ptrdiff_t x_step, y_step;
+    size_t length, outputs;
+    ptrdiff_t ahead; /* in columns: how many bytes beyond each row to prefetch, or 0 */
+} pair_block;
+
+/* The sums of the products of each output, and of y if they are `weights`, with an error bound:
+ * from 1.5 * 2^k[0] on, and 1.5 * 2^k[1]. Returns whether all stayed in these binades; sums that
+ * did not are NaN. */
+typedef int pair_block_kernel(const pair_block *from, const int k[2], lane_sums *sums);
+
 /* The result to compute from these sums. */
 typedef struct {
     pc_statistic statistic;
@@ -239,6 +254,14 @@ typedef struct {
     /* The sums of the products of two tiles of one type, as those of numbers. NULL if the level, or
      * the type, has no such kernel. */
     void (*lane_products[PC_FLOAT64 + 1])(const lane_rows *x, const lane_rows *y, lane_sums *sums);
+
+    /* Many sums of products of floats at once, of FLOAT_BLOCK pairs each at most: [0] along rows, of
+     * at least LANE_STEP pairs; [1] in columns. [0] the products, as sums of numbers; [1] those as
+     * sums of squares, and the weights. NULL as lane_sums. */
+    pair_block_kernel *pair_blocks[2][2][3];
+
+    /* The largest size of these numbers, NaN apart. */
+    double (*largest[3])(const char *x, ptrdiff_t stride, size_t rows, size_t columns);
 
     /* The results of these sums: `value`, or value + rest for integers; correctly rounded where
      * `certain` is all ones. Returns whether all are. */

@@ -4,6 +4,7 @@
  *   LEVEL         portable, avx2, avx512, avx512ifma
  *   VECTOR_BYTES  16, 32, 64, or 8 where the compiler has no vector types
  *   mul32(x, y)   per 64-bit lane: the product of the low 32 bits
+ *   muls32(x, y)  the same of signed numbers, or not defined
  *   madd16(x, y)  per 32-bit lane: the sum of the two products of signed 16 bits,
  *                 or not defined
  *   fused(x, y, z)              x * y + z rounded once, or not defined
