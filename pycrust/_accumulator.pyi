@@ -3,6 +3,7 @@ from typing import Any, Literal, Self, SupportsIndex, final
 
 import numpy.typing as npt
 
+from pycrust._containers import Missing
 from pycrust._reductions import _Axis, _Bools, _Ddof, _Integers, _Numbers
 
 @final
@@ -49,6 +50,7 @@ class Accumulator:
     __array_ufunc__: None
     __hash__: None  # type: ignore[assignment]
 
+def _array(a: Any, name: str) -> tuple[npt.NDArray[Any], Missing | None]: ...
 def _accumulators(
     array: npt.NDArray[Any], axes: tuple[int, ...], where: _Bools, skipna: bool = False
 ) -> npt.NDArray[Any]: ...

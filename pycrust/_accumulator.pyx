@@ -5,13 +5,14 @@ cimport numpy as cnp
 from cpython.object cimport PyTypeObject
 from libc.stddef cimport ptrdiff_t
 
-from pycrust._args cimport axes_of, data_of, in_order, is_integer
+from pycrust._args cimport array_and_missing, axes_of, data_of, in_order, is_integer
 from pycrust._bigint cimport (
     centered_square_sum,
     exact_int,
     exact_moment,
     import_int,
     lowest_terms,
+    shown,
     shown_int,
     write_exact,
 )
@@ -617,9 +618,9 @@ cdef tuple shape_of(shape):
     try:
         lengths = tuple(index(length) for length in (shape if isinstance(shape, (tuple, list)) else (shape,)))
     except TypeError:
-        raise TypeError(f"shape must be an integer or a tuple of integers, not {shape!r}") from None
+        raise TypeError(f"shape must be an integer or a tuple of integers, not {shown(shape)}") from None
     if min(lengths, default=0) < 0:
-        raise ValueError(f"shape must not be negative, but is {shape!r}")
+        raise ValueError(f"shape must not be negative, but is {shown(shape)}")
     if len(lengths) > PC_MAX_AXES:
         raise ValueError(f"shape has {len(lengths)} axes: NumPy knows {PC_MAX_AXES}")
     return lengths
@@ -722,6 +723,11 @@ cdef Accumulator accumulator_of(state):
     made.kind = <Kind><int>_KINDS.index(kind)
     made.beyond = tuple(beyond) if any(beyond) else None
     return made
+
+
+def _array(a, str name):
+    """What `a` holds, as an ndarray, and what of it is missing, for pycrust.dask."""
+    return array_and_missing(a, name)
 
 
 def _accumulators(array, tuple axes, where, bint skipna=False):

@@ -3,7 +3,7 @@
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 
-from pycrust._bigint cimport shown_int
+from pycrust._bigint cimport shown, shown_int
 from pycrust.csrc cimport (
     PC_BOOL,
     PC_FLOAT16,
@@ -382,7 +382,7 @@ cdef object integer_of(number, str name):
             return index(number)
         except TypeError:
             pass
-    raise TypeError(f"{name} must be an integer, not {number!r}")
+    raise TypeError(f"{name} must be an integer, not {shown(number)}")
 
 
 cdef tuple axes_of(axis, int ndim):
@@ -392,7 +392,7 @@ cdef tuple axes_of(axis, int ndim):
     axes = []
     for given in (axis if isinstance(axis, tuple) else (axis,)):
         if isinstance(given, (bool, np.bool_)) or not hasattr(given, "__index__"):
-            raise TypeError(f"axis must be None, an integer or a tuple of integers, not {given!r}")
+            raise TypeError(f"axis must be None, an integer or a tuple of integers, not {shown(given)}")
         k = index(given)
         if not -ndim <= k < ndim:
             if abs(k) >= 2**63:

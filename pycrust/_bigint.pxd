@@ -14,3 +14,4 @@ cdef int write_quotient(integer, exponent, divisor, bint root, pc_type type, cha
 cdef tuple centered_square_sum(count, tuple sums)
 cdef tuple lowest_terms(tuple number)
 cdef str shown_int(integer)
+cdef str shown(argument)

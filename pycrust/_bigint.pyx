@@ -129,6 +129,16 @@ cdef str shown_int(integer):
         return f"{'-' if integer < 0 else ''}an integer of {integer.bit_length()} bits"
 
 
+cdef str shown(argument):
+    """repr of what a caller passed, for messages; where that fails for the digits, what it is."""
+    if isinstance(argument, tuple):
+        return f"({', '.join([shown(each) for each in argument])}{',' if len(argument) == 1 else ''})"
+    try:
+        return repr(argument)
+    except ValueError:
+        return shown_int(argument) if isinstance(argument, int) else f"a {type(argument).__name__}"
+
+
 # ---- results ----------------------------------------------------------------
 
 cdef tuple centered_square_sum(count, tuple sums):

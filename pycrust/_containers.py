@@ -38,7 +38,11 @@ class Missing(NamedTuple):
     column: str = ""  # where the columns have to be passed one by one: an expression for the first
 
     def error(self, argument: str, item: str = "") -> TypeError:
-        """The error for the argument, with what to do instead; `item` is its expression if it is an item of a list."""
+        """
+        The error for the argument, with what to do instead; `item` is its expression if it is an item of a list.
+
+        Of what takes no where=, `argument` is "ns", "cumsum" or "cov".
+        """
         if self.column:
             return TypeError(
                 f"{self.container} has missing values ({self.words.kind}): pass its columns one by one, "
@@ -51,12 +55,19 @@ class Missing(NamedTuple):
             instead = f"put {filled} in the place of {item}"
         elif item and argument == "ns":
             instead = f"put {dropped} in the place of {item}"
+        elif item and argument not in ("a", "values"):
+            instead = f"leave out, of each array, what lies where {item} is missing"
         elif item:
             instead = f"add the items to a pycrust.Accumulator one by one, with update({item}, where={present})"
         elif argument == "where":
             instead = f"pass where={filled}"
-        elif argument == "ns":
+        elif argument in ("ns", "cumsum"):
             instead = f"pass {dropped}"
+        elif argument == "cov":
+            instead = (
+                f"leave out, of each array, what lies where {self.container} is missing; for two variables "
+                f"pycrust.PairAccumulator(x, y, where={present}) does so"
+            )
         else:
             instead = f"pass where={present}"
         if self.words is not MASKED:

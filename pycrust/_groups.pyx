@@ -3,7 +3,7 @@
 cimport numpy as cnp
 
 from pycrust._args cimport axes_of, data_of, dtype_of, in_order, integer_of, is_integer
-from pycrust._bigint cimport shown_int, write_exact
+from pycrust._bigint cimport shown, shown_int, write_exact
 from pycrust._plan cimport Statistic, checked_int, moment_of, one_ddof, warn_empty
 from pycrust._states cimport States, labels_of, placed, state_size
 from pycrust._threads cimport count_workers
@@ -33,7 +33,7 @@ cdef object label_count_of(num_labels, labels):
     else:
         count = integer_of(num_labels, "num_labels")
     if count < 0:
-        raise ValueError(f"num_labels must not be negative, but is {count}")
+        raise ValueError(f"num_labels must not be negative, but is {shown(count)}")
     if count > sys.maxsize:
         raise MemoryError(f"there is no memory for {shown_int(count)} groups")
     return count

@@ -11,7 +11,7 @@ from libc.stddef cimport ptrdiff_t, size_t
 from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
-from pycrust._args cimport check_out, data_of, describe_data, dtype_of, integer_of, one_axis
+from pycrust._args cimport array_and_missing, check_out, data_of, describe_data, dtype_of, integer_of, numbers_of, one_axis
 from pycrust._bigint cimport int_from_u128, shown_int, write_exact
 from pycrust._plan cimport Statistic, axis_of, holds, raise_too_large
 from pycrust._threads cimport count_workers, run_pieces
@@ -504,7 +504,10 @@ def cumsum(a, axis=None, *, dtype=None, out=None, workers=1):
     array([100, 200, 300])
     """
     cdef size_t threads = count_workers(workers)
-    array, _ = data_of(a, True, False)
+    array, missing = array_and_missing(a, "a")
+    if missing is not None:
+        raise missing.error("cumsum")
+    array = numbers_of(array)
     if axis is None:
         array = array.reshape(-1)
         axis = 0

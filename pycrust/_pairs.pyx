@@ -809,7 +809,8 @@ cdef tuple observations(m, y, rowvar):
         if each is None and name == "y":
             continue
         array, missing = operand(each, name)
-        refuse_missing(missing, name, None)
+        if missing is not None:
+            raise missing.error("cov")
         if array.ndim > 2:
             raise ValueError(f"{name} has {array.ndim} dimensions, more than 2")
         flat = array.ndim < 2

@@ -13,7 +13,7 @@ from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport UINT64_MAX, uint64_t
 
 from pycrust._args cimport axes_of, check_out, data_of, describe_data, dtype_of, is_exact, is_integer, type_of
-from pycrust._bigint cimport exact_int, exact_moment, shown_int, write_exact
+from pycrust._bigint cimport exact_int, exact_moment, shown, shown_int, write_exact
 from pycrust._threads cimport count_workers, run_pieces
 from pycrust.csrc cimport (
     PC_AVERAGE,
@@ -158,10 +158,12 @@ cdef tuple exact_ddof(ddof):
         number = operator.index(ddof) if whole else float(ddof) if isinstance(ddof, Real) else None
     except TypeError:                       # of an array that is not one integer
         number = None
+    except OverflowError:                   # of a Fraction
+        number = np.inf if ddof > 0 else -np.inf
     if number is None:
         raise TypeError(f"ddof must be one real number, not {type(ddof).__name__}")
     if not number >= 0:
-        raise ValueError(f"ddof must not be negative or NaN, but is {shown_int(number) if whole else ddof}")
+        raise ValueError(f"ddof must not be negative or NaN, but is {shown(number if whole else ddof)}")
     if number == np.inf:
         return 2**64, 0                     # more than there can be elements
     integer, divisor = number.as_integer_ratio()

@@ -9,7 +9,7 @@ from cpython.number cimport PyNumber_Index
 from libc.stdint cimport int64_t, uint64_t
 
 from pycrust._args cimport array_of, check_out
-from pycrust._bigint cimport int_from_u128
+from pycrust._bigint cimport int_from_u128, shown
 from pycrust._threads cimport Slices, after_slice, slices_of
 from pycrust.csrc cimport (
     PC_RANGE_MAX,
@@ -45,7 +45,7 @@ cdef inline bint by_formula(method) except -1:
         return False
     if isinstance(method, str) and method in (LOOP, FORMULA):
         return method == FORMULA
-    raise ValueError(f"method must be 'loop' or 'formula', not {method!r}")
+    raise ValueError(f"method must be 'loop' or 'formula', not {shown(method)}")
 
 
 cdef object index_of(n):

@@ -113,13 +113,13 @@ cdef class States:
         for length in shape:
             count *= length
         if count >= 2**48:
-            raise MemoryError(f"{count} states of {size} bytes each")
+            raise MemoryError(f"{shown_int(count)} states of {size} bytes each")
         self.shape = shape
         self.c.size = size
         self.c.count = count
         self.c.at = <char *>PyMem_RawCalloc(self.c.count + 1, size)     # one more: C may prefetch it
         if self.c.at == NULL:
-            raise MemoryError(f"{count} states of {size} bytes each")
+            raise MemoryError(f"{shown_int(count)} states of {size} bytes each")
 
     def __dealloc__(self):
         PyMem_RawFree(self.c.at)

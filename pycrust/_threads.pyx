@@ -30,6 +30,8 @@ from cpython.pythread cimport (
 from libc.stdint cimport uint64_t
 from libc.string cimport memcpy, memset
 
+from pycrust._bigint cimport shown
+
 import os
 import time
 from operator import index
@@ -92,13 +94,12 @@ cdef size_t count_workers(workers) except 0:
         count = index(workers)
     except TypeError:
         raise TypeError("workers must be an integer, the number of threads or -1 for all cores, "
-                        f"not {workers!r}") from None
+                        f"not {shown(workers)}") from None
     if count < 0:
         cores = usable_cores()
         if count < -cores:
-            shown = count if count > -2**63 else "less than -2**63"
-            raise ValueError(f"workers = {shown} is no thread at all, counted from the {cores} usable cores: "
-                             "pass -1 for all of them, or k for k threads")
+            raise ValueError(f"workers = {shown(count)} is no thread at all, counted from "
+                             f"the {cores} usable cores: pass -1 for all of them, or k for k threads")
         count += cores + 1
     if count == 0:
         raise ValueError("workers = 0: pass 1 for none beside the caller's thread, k for k threads, -1 for all cores")

@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 import pycrust
-from pycrust._accumulator import _accumulators, _results
-from pycrust._containers import refuse_other_dims
+from pycrust._accumulator import _accumulators, _array, _results
+from pycrust._containers import READERS, Missing, package, refuse_other_dims
 
 try:
     import dask.array as da
@@ -386,6 +386,7 @@ def average(a: Any, axis: "_Axis" = None, weights: Any = None, *, keepdims: bool
     if weights is None:
         return mean(a, axis, keepdims=keepdims)
     a, weights = _reals(a, "a"), _reals(weights, "weights")
+    pycrust.average(np.empty((1,) * a.ndim), axis)  # refuses what are no axes
     axes: Any = validate_axis(tuple(range(a.ndim)) if axis is None else axis, a.ndim)
     axes = axes if isinstance(axes, tuple) else (axes,)
     if weights.shape != a.shape:
@@ -471,7 +472,9 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> da.Array:
 
 
 def _reals(a: Any, name: str) -> da.Array:
-    made: da.Array = da.asanyarray(a)
+    made, missing = _lazy(a, name)
+    if missing is not None:
+        raise missing.error("cov")
     if made.dtype.kind == "c":
         raise TypeError(f"{name} is complex: pass its real and its imaginary part one by one")
     pycrust.sumsq(made._meta)  # refuses what is not a number
@@ -490,7 +493,7 @@ def _of_pairs(
     x, y = x.rechunk(alone), y.rechunk(alone)
     every = tuple(range(x.ndim))
     parts = da.blockwise(
-        partial(_accumulate_pairs, axes=axes),
+        partial(_accumulate_pairs, like=(_Like(x.ndim, x.dtype), _Like(y.ndim, y.dtype)), axes=axes),
         every,
         x,
         every,
@@ -515,7 +518,11 @@ def _of_pairs(
     return result
 
 
-def _accumulate_pairs(x: "_Block", y: "_Block", axes: tuple[int, ...]) -> "npt.NDArray[Any]":
+def _accumulate_pairs(
+    x: "_Block", y: "_Block", *, like: "tuple[_Like, _Like]", axes: tuple[int, ...]
+) -> "npt.NDArray[Any]":
+    for block, expected in zip((x, y), like, strict=True):
+        expected.check(block)
     kept = tuple(k for k in range(x.ndim) if k not in axes)
     x, y = (np.transpose(each, kept + axes) for each in (x, y))
     parts = np.empty(x.shape[: len(kept)], object)
@@ -557,7 +564,11 @@ def _square(m: Any, y: Any, rowvar: bool, statistic: Any) -> da.Array:
         raise ValueError(f"there are {arrays[0].shape[1]} observations of m, but {arrays[1].shape[1]} of y")
     arrays = [array.rechunk({0: -1, 1: arrays[0].chunks[1]}) for array in arrays]
     size = int(np.sum([array.shape[0] for array in arrays]))
-    blocks = [delayed(_cross)(list(some)) for some in zip(*(each.to_delayed()[0] for each in arrays), strict=True)]
+    like = [_Like(2, array.dtype) for array in arrays]
+    blocks = [
+        delayed(partial(_cross, like=like))(list(some))
+        for some in zip(*(each.to_delayed()[0] for each in arrays), strict=True)
+    ]
     while len(blocks) > 1:
         blocks = [delayed(_add)(blocks[k : k + 8]) for k in range(0, len(blocks), 8)]
     made = delayed(partial(_fill, statistic=statistic, size=size))(blocks[0] if blocks else {})
@@ -565,7 +576,9 @@ def _square(m: Any, y: Any, rowvar: bool, statistic: Any) -> da.Array:
     return matrix[0, 0] if size == 1 else matrix
 
 
-def _cross(blocks: list["_Block"]) -> dict[tuple[int, int], pycrust.PairAccumulator]:
+def _cross(blocks: list["_Block"], *, like: "list[_Like]") -> dict[tuple[int, int], pycrust.PairAccumulator]:
+    for block, expected in zip(blocks, like, strict=True):
+        expected.check(block)
     rows = [row for block in blocks for row in block]
     return {(i, j): pycrust.PairAccumulator(rows[i], rows[j]) for i in range(len(rows)) for j in range(i, len(rows))}
 
@@ -579,6 +592,41 @@ def _fill(pairs: dict[tuple[int, int], pycrust.PairAccumulator], *, statistic: A
     for (i, j), total in pairs.items():
         values[i, j] = values[j, i] = statistic(total)
     return values
+
+
+# ---- what is given ------------------------------------------------------------
+
+
+def _is_lazy(a: Any) -> bool:
+    """Whether it is of dask, or holds what is; or a file's, which is read when it is asked for."""
+    if isinstance(a, (list, tuple)):
+        return any(isinstance(each, da.Array) for each in a)
+    graph = getattr(type(a), "__dask_graph__", None)
+    if graph is not None and graph(a) is not None:
+        return True
+    known = isinstance(a, np.ndarray) or any(package(base) in READERS for base in type(a).__mro__)
+    return not known and hasattr(a, "shape") and isinstance(getattr(a, "dtype", None), np.dtype)
+
+
+def _lazy(a: Any, name: str) -> tuple[da.Array, Missing | None]:
+    """A dask array of it, and what of it is missing: of what is lazy the blocks tell that."""
+    if _is_lazy(a):
+        return da.asanyarray(a), None
+    array, missing = _array(a, name)
+    return da.asanyarray(array), missing
+
+
+def _leaves_out(where: Any, missing: Missing) -> bool:
+    """Whether where= has no missing element, as far as can be seen without computing it."""
+    if where is True or _is_lazy(where):
+        return False
+    mask = _array(where, "where")[0]
+    return mask.dtype == bool and not np.any(missing.at & mask)
+
+
+def _masked(a: da.Array, missing: Missing) -> da.Array:
+    masked: da.Array = da.ma.masked_array(a, missing.at)
+    return masked
 
 
 # ---- the graph --------------------------------------------------------------
@@ -596,7 +644,11 @@ def _reduce(
     correction: "_Ddof" = None,
 ) -> da.Array:
     refuse_other_dims(a, where)
-    a = da.asanyarray(a)
+    a, missing = _lazy(a, "a")
+    if missing is not None and statistic.startswith("nan"):
+        a = _masked(a, missing)
+    elif missing is not None and not _leaves_out(where, missing):
+        raise missing.error("a")
     spread: dict[str, Any] = {"ddof": ddof, "correction": correction} if statistic.endswith(("var", "std")) else {}
     # The result for the empty array that stands for a: its call refuses what a call on a would, and it has the dtype.
     # Objects are assumed to be Python ints, which is checked when they are computed.
@@ -659,7 +711,9 @@ def _reduce(
 
 def _mask_of(where: Any, a: da.Array) -> da.Array:
     """where= in the chunks of a, or in one chunk along axes of length one."""
-    mask: da.Array = da.asanyarray(where)
+    mask, missing = _lazy(where, "where")
+    if missing is not None:
+        raise missing.error("where")
     pycrust.sumsq(np.empty(0), where=mask._meta.reshape(-1))  # refuses what is not bool
     if not np.isnan([*a.shape, *mask.shape]).any():
         mask = da.broadcast_to(mask, a.shape).rechunk(a.chunks)
@@ -828,11 +882,14 @@ def _moving(kind: type, name: str, summary: str, example: str) -> Any:
 
 
 def _move(name: str, a: Any, window: Any, min_count: Any, axis: Any, **ddof: Any) -> da.Array:
-    a = da.asanyarray(a)
+    a, missing = _lazy(a, "a")
+    if missing is not None:
+        a = _masked(a, missing)
     call = partial(getattr(pycrust, name), **ddof)
     if a.ndim == 0:
         call(np.zeros((), a.dtype), window)  # refuses it
-    axis = validate_axis(operator.index(axis), a.ndim)
+    call(np.empty((1,) * a.ndim), 1, 1, axis)  # refuses what is no axis
+    axis = operator.index(axis) % a.ndim
     length = a.shape[axis]
     if np.isnan(length):
         raise ValueError(

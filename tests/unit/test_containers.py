@@ -85,6 +85,19 @@ def test_masked_arrays():
         pycrust.sum(rows, axis=0, where=[False, True])
 
 
+def test_functions_without_where_say_what_else_helps():
+    a = np.ma.masked_array([1.0, 2.0, 4.0], [0, 1, 0])
+    with pytest.raises(TypeError, match=r"pass a\.compressed\(\)"):
+        pycrust.cumsum(a)
+    for call in (pycrust.cov, pycrust.corrcoef):
+        with pytest.raises(
+            TypeError, match=r"leave out, of each array, .* where y is missing; .*PairAccumulator\(x, y, wh"
+        ):
+            call([1, 2, 4], a)
+        with pytest.raises(TypeError, match=r"leave out, of each array, what lies where m\[0\] is missing$"):
+            call([a, [1, 2, 4]])
+
+
 def test_objects_that_are_ints():
     own = pycrust.sumsq(np.full((3, 2), 2**40), axis=1, dtype=object)
     assert own.dtype == object
@@ -695,6 +708,31 @@ def test_integers_that_python_does_not_print():
         pycrust.sum([1.0], axis=large)
     with pytest.raises(ValueError, match="no thread at all"):
         pycrust.sum([1.0], workers=-large)
+    with pytest.raises(ValueError, match=r"method must be .*, not an integer of"):
+        pycrust.sum_of_squares(3, method=large)
+    with pytest.raises(MemoryError, match=r"an integer of .* states"):
+        pycrust.Accumulator(shape=large)
+    with pytest.raises(ValueError, match=r"shape must not be negative, but is \(2, -an integer of"):
+        pycrust.Accumulator(shape=(2, -large))
+    with pytest.raises(ValueError, match="num_labels must not be negative, but is -an integer of"):
+        pycrust.group_sum([1.0], [0], num_labels=-large)
+    with pytest.warns(RuntimeWarning, match="no more elements than ddof"):
+        assert np.isnan(pycrust.var([1.0], ddof=Fraction(large, 3)))
+    with pytest.raises(ValueError, match="ddof must not be negative or NaN, but is a Fraction"):
+        pycrust.var([1.0], ddof=Fraction(-large, 3))
+    for call in (
+        lambda no: pycrust.sum([1.0], axis=(0, no)),
+        lambda no: pycrust.sum([1.0], axis=((large,),)),
+        lambda no: pycrust.sum([1.0], workers=no),
+        lambda no: pycrust.cumsum([1.0], axis=no),
+        lambda no: pycrust.move_sum([1.0], no),
+        lambda no: pycrust.group_sum([1.0], [0], num_labels=no),
+        lambda no: pycrust.vecdot([1.0], [1.0], axis=no),
+        lambda no: pycrust.Accumulator(shape=no),
+        lambda no: pycrust.PairAccumulator([1.0], [1.0]).cov(ddof=no),
+    ):
+        with pytest.raises(TypeError, match=r"must be .*integer.*, not (a Fraction|.an integer of)"):
+            call(Fraction(large, 3))
 
 
 # ---- Accumulator ------------------------------------------------------------------------------

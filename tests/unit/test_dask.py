@@ -363,6 +363,25 @@ def test_blocks_of_other_axes(block, axis):
         lazy.mean(a, axis=axis).compute()
 
 
+PAIRS = {
+    "average": lambda a: lazy.average(a, axis=0, weights=da.ones(a.shape, chunks=a.chunks)),
+    "vecdot": lambda a: lazy.vecdot(a, a),
+    "cov": lambda a: lazy.cov(a, rowvar=False),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_blocks_of_other_axes_or_another_dtype_in_pairs(name):
+    for block, error, words in (
+        (np.atleast_3d, ValueError, "axes"),  # of dask itself, where it moves axes first
+        (lambda b: b * 1.5, TypeError, "of float64 where dask expects int64"),
+    ):
+        a = da.ones((6, 3), chunks=(2, 3), dtype=np.int64)
+        a = a.map_blocks(block, dtype=np.int64, meta=np.empty((0, 0), np.int64))
+        with pytest.raises(error, match=words):
+            PAIRS[name](a).compute()
+
+
 @pytest.mark.parametrize("chunks", [2, 4])
 @pytest.mark.parametrize("declared, actual", [(np.int64, [1.5, np.nan]), (np.float64, [1j, 2]), (np.bool_, [1, 7])])
 def test_blocks_of_another_dtype(declared, actual, chunks):
@@ -434,6 +453,35 @@ def test_two_arrays(chunks):
     assert lazy.cov(a[0]).compute() == pycrust.cov(x[0])
 
 
+@pytest.mark.parametrize("name", ["var", "nanvar", "move_mean", "average", "dot", "cov"])
+def test_what_other_containers_hold_is_not_lost(name):
+    """A mask or a null of what is not of dask, and of what lies in a list, as by the function without chunks."""
+    pa = pytest.importorskip("pyarrow")
+    pd = pytest.importorskip("pandas")
+    for a in (
+        np.ma.masked_array([2**60 + 1, 5, 2**60 + 3, 5], [0, 1, 0, 1]),
+        pd.Series([2**60 + 1, None, 2**60 + 3, None], dtype="Int64"),
+        pa.array([2**60 + 1, None, 2**60 + 3, None]),
+    ):
+        function, plain = getattr(lazy, name), getattr(pycrust, name)
+        if name == "nanvar":
+            assert function(a).compute() == 1
+        elif name == "move_mean":
+            np.testing.assert_array_equal(function(a, 4, 2).compute(), plain(a, 4, 2))
+        else:
+            extra = () if name == "var" else (None, [1, 2, 3, 4]) if name == "average" else ([1, 2, 3, 4],)
+            for given in (a, [a]) if name in ("var", "cov") else (a,):
+                with pytest.raises(TypeError, match=r"masked arrays are not taken|has missing values"):
+                    function(given, *extra)
+        if name == "var":
+            present = ~np.ma.getmaskarray(a) if isinstance(a, np.ma.MaskedArray) else np.array([True, False] * 2)
+            assert function(a, where=present).compute() == 1
+            with pytest.raises(TypeError, match=r"masked arrays are not taken|has missing values"):
+                function(a, where=[True, True, False, False])
+            with pytest.raises(TypeError, match=r"where has missing|masked arrays are not taken"):
+                function([1.0, 2.0], where=pd.array([True, None], dtype="boolean"))
+
+
 def test_two_arrays_that_do_not_fit():
     a = da.ones((2, 3), chunks=1)
     with pytest.raises(TypeError, match="vecdot"):
@@ -444,6 +492,8 @@ def test_two_arrays_that_do_not_fit():
         lazy.vecdot(a, a[:, 0])
     with pytest.raises(TypeError, match="axis must say"):
         lazy.average(a, weights=[1, 2, 3])
+    with pytest.raises(TypeError, match="axis must be None, an integer or a tuple of integers, not True"):
+        lazy.average(a, True, weights=[1, 2, 3])
     with pytest.raises(TypeError, match="complex"):
         lazy.dot(a[0] * 1j, a[0])
     with pytest.raises(ZeroDivisionError):
@@ -479,7 +529,8 @@ def test_moving_windows_refuse_at_once():
         ({"window": 5, "axis": 0}, ValueError, "from 1 to 4"),
         ({"window": 2.0}, TypeError, "integer"),
         ({"window": 3, "min_count": 4}, ValueError, "min_count is 4"),
-        ({"window": 3, "axis": 2}, ValueError, "Axis 2 is out of bounds"),
+        ({"window": 3, "axis": 2}, ValueError, "axis 2 is out of bounds"),
+        ({"window": 3, "axis": True}, TypeError, "axis must be an integer, not True"),
     ):
         with pytest.raises(error, match=message):
             lazy.move_mean(a, **given)
