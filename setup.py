@@ -15,7 +15,7 @@ from setuptools.command.build_ext import build_ext
 from setuptools.command.sdist import sdist
 
 HEADERS = sorted(str(path) for folder in ("csrc", "pycrust/include") for path in Path(folder).rglob("*.h"))
-CORE = sorted(str(path) for path in Path("csrc").rglob("*.c"))
+CORE = sorted((str(path) for path in Path("csrc").rglob("*.c")), key=lambda path: ("kernels" not in path, path))  # longest first
 
 # The kernels are exact only if every operation rounds once, as written. These come after what
 # the environment's CFLAGS ask for, and override it; csrc/base/fpenv.h refuses what gets through. The
@@ -37,6 +37,14 @@ else:
     FLAGS = ["-O3", "-g0", "-fvisibility=hidden", *STRICT]
     WRAPPER_FLAGS = ["-O1", "-g0", "-fvisibility=hidden", *STRICT]
     LINK_FLAGS = ["-O3", *STRICT]
+
+
+DIRECTIVES = {
+    "language_level": 3,
+    "boundscheck": False,
+    "wraparound": False,
+    "freethreading_compatible": True,  # importing them leaves the GIL off
+}
 
 
 # A package index shows the README without the files beside it: links to them become plain text, pictures go.
@@ -61,7 +69,7 @@ def extension(name: str, *sources: str) -> Extension:
 
 
 class BuildExt(build_ext):
-    """All files of all modules side by side, on as many cores as there are."""
+    """All files of all modules side by side, on as many cores as there are, while Cython makes one after another."""
 
     def finalize_options(self):
         super().finalize_options()
@@ -71,14 +79,25 @@ class BuildExt(build_ext):
         compile_in_turn = self.compiler.compile
 
         def compile_side_by_side(sources, *args, **kwargs):
-            with ThreadPoolExecutor(self.parallel) as pool:
-                objects = pool.map(lambda source: compile_in_turn([source], *args, **kwargs), sources)
-                return [each for some in objects for each in some]
+            objects = files.map(lambda source: compile_in_turn([source], *args, **kwargs), sources)
+            return [each for some in objects for each in some]
 
         if hasattr(self.compiler, "initialize"):  # MSVC's is otherwise at its first use, by whichever thread
             self.compiler.initialize()
         self.compiler.compile = compile_side_by_side
-        super().build_extensions()
+        self.check_extensions_list(self.extensions)
+        with ThreadPoolExecutor(self.parallel) as files, ThreadPoolExecutor(len(self.extensions)) as modules:
+            try:
+                builds = []
+                for module in self.extensions:
+                    (made,) = cythonize([module], force=self.force, compiler_directives=DIRECTIVES)
+                    module.sources = made.sources
+                    builds.append(modules.submit(self.build_extension, module))
+                for build in builds:
+                    build.result()
+            except BaseException:
+                files.shutdown(cancel_futures=True)  # else all others are compiled first
+                raise
 
 
 class Sdist(sdist):
@@ -108,34 +127,26 @@ setup(
     long_description=README,
     long_description_content_type="text/markdown",
     cmdclass={"build_ext": BuildExt, "sdist": Sdist},
-    ext_modules=cythonize(
-        [
-            extension("_core", *CORE),
-            extension("_range"),
-            extension("_args"),
-            extension("_threads"),
-            extension("_plan"),
-            extension("_reductions"),
-            extension("_pairs"),
-            extension("_moving"),
-            extension("_bigint"),
-            extension("_states"),
-            extension("_groups"),
-            extension("_accumulator"),
-            Extension(
-                "pycrust._probe",
-                ["pycrust/_probe.pyx", "probe/gil.c", "probe/watch.c"],
-                include_dirs=["probe"],
-                depends=sorted(str(path) for path in Path("probe").glob("*.h")),
-                extra_compile_args=WRAPPER_FLAGS,
-                extra_link_args=LINK_FLAGS,
-            ),
-        ],
-        compiler_directives={
-            "language_level": 3,
-            "boundscheck": False,
-            "wraparound": False,
-            "freethreading_compatible": True,  # importing them leaves the GIL off
-        },
-    ),
+    ext_modules=[  # those that take longest first
+        extension("_core", *CORE),
+        extension("_pairs"),
+        extension("_accumulator"),
+        extension("_states"),
+        extension("_plan"),
+        extension("_moving"),
+        extension("_args"),
+        extension("_groups"),
+        extension("_range"),
+        Extension(
+            "pycrust._probe",
+            ["pycrust/_probe.pyx", "probe/gil.c", "probe/watch.c"],
+            include_dirs=["probe"],
+            depends=sorted(str(path) for path in Path("probe").glob("*.h")),
+            extra_compile_args=WRAPPER_FLAGS,
+            extra_link_args=LINK_FLAGS,
+        ),
+        extension("_bigint"),
+        extension("_reductions"),
+        extension("_threads"),
+    ],
 )

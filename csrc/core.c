@@ -18,7 +18,7 @@ static int is_statistic(pc_statistic statistic)
     return (unsigned)statistic <= PC_STD;
 }
 
-/* Whether a result may have that type; *spec is then for the core. */
+/* Whether a result may have that type; sets *spec for the core. */
 static int specify(pc_statistic statistic, uint64_t ddof, pc_type out_type, pc_output_spec *spec)
 {
     spec->statistic = statistic;
@@ -159,6 +159,7 @@ const pc_core_table pc_core = {
     .write_tile = pc_write_tile,
     .add_vector_pairs = pc_add_vector_pairs,
     .round_covariance = pc_round_covariance,
+    .round_correlation = pc_round_correlation,
     .reduce = pc_reduce,
     .move_state_size = pc_move_state_size,
     .move = pc_move,

@@ -61,6 +61,7 @@ static inline int import_core(void)
 #define pc_write_tile core->write_tile
 #define pc_add_vector_pairs core->add_vector_pairs
 #define pc_round_covariance core->round_covariance
+#define pc_round_correlation core->round_correlation
 #define pc_reduce core->reduce
 #define pc_move_state_size core->move_state_size
 #define pc_move core->move

@@ -40,6 +40,8 @@ typedef struct {
     pc_status (*round_covariance)(const pc_accumulator *products, const pc_accumulator *x,
                                   const pc_accumulator *y, uint64_t freedom, pc_type type,
                                   char *out);
+    pc_status (*round_correlation)(const pc_accumulator *products, const pc_accumulator *x,
+                                   const pc_accumulator *y, pc_type type, char *out);
     void (*round_words)(const uint64_t *words, size_t count, int exponent, int negative, int root,
                         pc_type type, char *out);
     void (*add_numbers)(pc_accumulator *acc, pc_type type, int components, const char *data,

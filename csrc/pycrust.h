@@ -12,18 +12,18 @@
 extern "C" {
 #endif
 
-/* What else a pc_statistic may be, in the core alone: the sum of the products of two arrays; the
- * same divided by the sum of the second. */
+/* Further values of pc_statistic, in the core alone: the sum of the products of two arrays, and
+ * that sum divided by the sum of the second. */
 enum { PC_DOT = 64, PC_AVERAGE };
 
-/* What else a pc_status may be, in the core alone. */
+/* Further values of pc_status, in the core alone. */
 enum {
     PC_UNKNOWN_LEVEL = 64, /* no SIMD level has that name */
     PC_ABSENT_LEVEL,       /* this build, CPU or operating system lacks that level */
-    PC_OUT_OF_RANGE,       /* no sum of doubles is that large, or that fine */
+    PC_OUT_OF_RANGE,       /* no sum of doubles has bits so high, or so low */
     PC_INCONCLUSIVE,       /* the rounding test of a bounded sum failed: sum exactly */
     PC_NO_WEIGHT,          /* an average whose weights sum up to zero */
-    PC_NO_ROOM,            /* the pool of accumulators is used up: make it larger, and go on */
+    PC_NO_ROOM,            /* the pool of accumulators is full: enlarge it, and call again */
     PC_NO_LABEL            /* a label is not below the number of labels */
 };
 
@@ -32,7 +32,7 @@ double pc_u128_round(const pc_u128 *x);
 
 /* ---- SIMD levels (kernels/dispatch.c) ------------------------------------ */
 
-/* The names, slowest first, then NULL; and whether this machine can run one. */
+/* The names of the levels, slowest first, then NULL; and whether this machine can run a level. */
 extern const char *const pc_simd_names[];
 int pc_simd_usable(const char *name);
 
@@ -59,7 +59,7 @@ void pc_walk_to(pc_walk *walk, uint64_t n);
 /* Walk past many stops (ascending, each >= i and <= PC_RANGE_MAX) and write the
  * sum at each to lo[k], hi[k]. Computes at most `budget` squares, and returns
  * how many stops it passed: call again with the rest. `hi` may be NULL, here
- * and below, where only the low words are wanted. */
+ * and below, if only the low words are wanted. */
 size_t pc_walk_stops(pc_walk *walk, const uint64_t *stops, size_t count, uint64_t budget,
                      uint64_t *lo, uint64_t *hi);
 
@@ -99,25 +99,25 @@ typedef enum { PC_SQUARES, PC_NUMBERS, PC_IMAGINARY } pc_moment;
 
 /* sums/accumulator.h describes the representation. */
 struct pc_accumulator {
-    uint64_t count; /* how many numbers were added; a complex one is one */
+    uint64_t count; /* how many numbers were added; a complex number is one */
     uint32_t flags;
     pc_window windows[3];
     uint64_t limb[2 * PC_LIMBS];
 };
 
-/* Make it empty, to keep the sums that `result` needs: PC_VAR both, PC_SUMSQ those of the squares
- * alone, PC_SUM those of the numbers alone. */
+/* Make it empty. It will keep the sums that the statistic needs: PC_VAR both, PC_SUMSQ that of the
+ * squares alone, PC_SUM that of the numbers alone. */
 void pc_accumulator_clear(pc_accumulator *acc, pc_statistic statistic);
 
 /* The same for a bounded sum, of floats only: much faster, with an error bound that nearly always
- * determines the rounded result. If not, pc_accumulator_round returns PC_INCONCLUSIVE. Nothing else
- * can be read from it. */
+ * determines the rounded result. If not, pc_accumulator_round returns PC_INCONCLUSIVE. Only rounded
+ * results can be read from it. */
 void pc_accumulator_clear_bounded(pc_accumulator *acc, pc_statistic statistic);
 
-/* acc += other; PC_TOO_LARGE, and no change, if they count 2^64 numbers or more. */
+/* acc += other; PC_TOO_LARGE, and no change, if the counts add up to 2^64 or more. */
 pc_status pc_accumulator_merge(pc_accumulator *acc, const pc_accumulator *other);
 
-/* acc *= factor, the count too. */
+/* acc *= factor, including the count. */
 void pc_accumulator_scale(pc_accumulator *acc, uint64_t factor);
 
 /* Which of NaN and the infinities were added, one bit each; for imaginary components shifted left
@@ -128,18 +128,17 @@ void pc_accumulator_add_nonfinite(pc_accumulator *acc, uint32_t nonfinite);
 
 /* Export the absolute value of the sum of a moment as words * 2^exponent, least significant word
  * first: writes at most PC_LIMBS words, without zero words at either end, and returns how many.
- * Import adds
- * +-words * 2^exponent. It accepts all that export gives; PC_OUT_OF_RANGE for what no accumulator
- * can hold. */
+ * Import adds +-words * 2^exponent. It accepts all that export gives; PC_OUT_OF_RANGE for what no
+ * accumulator can hold. */
 size_t pc_accumulator_export(const pc_accumulator *acc, pc_moment moment, uint64_t *words,
                              int *exponent, int *negative);
 pc_status pc_accumulator_import(pc_accumulator *acc, pc_moment moment, const uint64_t *words,
                                 size_t count, int exponent, int negative);
 
-/* A result, and the type in which to give it: PC_FLOAT64, PC_FLOAT32 or PC_FLOAT16, two of them
- * (real and imaginary part) if components is 2, as for the sum or mean of complex numbers; or, for
- * the sum of integers or of their squares, PC_INT64 or PC_UINT64. A variance is divided by count -
- * ddof / 2^ddof_bits: if ddof_bits is not 0, count << ddof_bits must be below 2^64. */
+/* A statistic, and the type of its result: PC_FLOAT64, PC_FLOAT32 or PC_FLOAT16, two of them (real
+ * and imaginary part) if components is 2, as for the sum or mean of complex numbers; or, for the
+ * sum of integers or of their squares, PC_INT64 or PC_UINT64. The divisor of a variance is
+ * count - ddof / 2^ddof_bits: if ddof_bits is not 0, count << ddof_bits must be below 2^64. */
 typedef struct {
     pc_statistic statistic;
     pc_type type;
@@ -156,12 +155,17 @@ typedef struct {
  * written. */
 pc_status pc_accumulator_round(const pc_accumulator *acc, const pc_output_spec *spec, char *out);
 
-/* Write the covariance of x and y, divided by `freedom` (> 0) in the place of count - ddof: from
- * the sums of their products, for PC_DOT, and of each, for PC_VAR, of which `products` is one if x
- * and y are the same. All three exact or all bounded; of as many real numbers, more than 0. PC_OK
- * or PC_INCONCLUSIVE. NaN if one is not finite. */
+/* Write the covariance of x and y, with the divisor `freedom` (> 0), which stands for count - ddof.
+ * `products` has the sum of their products (cleared for PC_DOT), x and y have their own sums
+ * (cleared for PC_VAR); the variance of x if all three are the same. All are exact, or all are
+ * bounded; they count equally many real numbers, more than 0. PC_OK or PC_INCONCLUSIVE. The result
+ * is NaN if a number is not finite. */
 pc_status pc_round_covariance(const pc_accumulator *products, const pc_accumulator *x,
                               const pc_accumulator *y, uint64_t freedom, pc_type type, char *out);
+
+/* The same of their correlation: 1 if they are the same, NaN if a variance is zero, or not finite. */
+pc_status pc_round_correlation(const pc_accumulator *products, const pc_accumulator *x,
+                               const pc_accumulator *y, pc_type type, char *out);
 
 /* Write the float nearest to +-words * 2^exponent, or to its square root. */
 void pc_round_words(const uint64_t *words, size_t count, int exponent, int negative, int root,
@@ -204,7 +208,7 @@ typedef struct {
     const char *mask; /* one byte per element, 0 to leave it out; or NULL */
     int skip_nan;     /* leave out NaN, and complex numbers with a NaN part */
     int kept, reduced;
-    uint64_t repeat; /* 1; pc_array_arrange may change it */
+    uint64_t repeat; /* how often each element counts: 1 before pc_array_arrange */
     pc_other other;
     pc_axis axis[PC_MAX_AXES];
 } pc_array;
@@ -212,14 +216,14 @@ typedef struct {
 /* Reorder and merge axes for speed. Call it once, before the functions below. */
 void pc_array_arrange(pc_array *array);
 
-/* The number of outputs along the kept axes (results), and of elements summed at each. */
+/* The number of outputs (results along the kept axes), and of the elements that each sums. */
 size_t pc_array_outputs(const pc_array *array);
 size_t pc_array_reduction_length(const pc_array *array);
 
 /* The most outputs that are summed together. */
 #define PC_TILE 256
 
-/* Whether bounded sums are faster than exact ones for this array, or for these two. */
+/* Whether bounded sums are faster than exact ones for this array, or pair of arrays. */
 int pc_array_boundable(const pc_array *array);
 
 /* The sum at one output, and the offset of its result in `out`. */
@@ -231,8 +235,8 @@ typedef struct {
 /* The length of the tile that starts at output `first`, and ends at `last` or before. */
 size_t pc_array_tile(const pc_array *array, size_t first, size_t last);
 
-/* Add the elements start to stop - 1, of pc_array_reduction_length, at each output of the tile
- * at `first` to sums[0 .. count). */
+/* For each output of the tile at `first`, add the elements start to stop - 1, of
+ * pc_array_reduction_length, to its sum in sums[0 .. count), and set the offset. */
 void pc_add_tile(const pc_array *array, size_t first, size_t count, size_t start, size_t stop,
                  pc_tile_sum *sums);
 
@@ -241,7 +245,7 @@ void pc_add_tile(const pc_array *array, size_t first, size_t count, size_t start
 pc_status pc_write_tile(const pc_tile_sum *sums, size_t count, const pc_output_spec *spec,
                         char *out);
 
-/* A row of numbers: a variable, of which a covariance matrix has one row and one column. */
+/* A variable of a covariance matrix, which has one row and one column for it. */
 typedef struct {
     pc_type type;
     int components, swapped;
@@ -249,8 +253,8 @@ typedef struct {
     ptrdiff_t stride;
 } pc_vector;
 
-/* For each pair of vectors, of which there are `vectors`, add the elements start to stop - 1 of
- * x conj(y), for PC_DOT, to a sum; if both are the same, add those of x, for PC_VAR. */
+/* For each of `count` pairs out of `vectors` vectors, add the elements start to stop - 1 of
+ * x conj(y) to its sum (cleared for PC_DOT); if x == y, those of x (cleared for PC_VAR). */
 typedef struct {
     const pc_vector *x, *y;
 } pc_vector_pair;
@@ -258,9 +262,8 @@ void pc_add_vector_pairs(const pc_vector_pair *pairs, size_t count, size_t vecto
                          size_t stop, pc_tile_sum *sums);
 
 /* The whole reduction for the outputs first to last - 1. `sums` is working memory for
- * max(PC_MIN_SUMS, min(PC_TILE, last - first)) sums, or for one
- * if there is one output; after PC_TOO_LARGE it holds those of the
- * tile that failed. */
+ * max(PC_MIN_SUMS, min(PC_TILE, last - first)) sums, or for one if there is one output; after
+ * PC_TOO_LARGE it holds the sums of the tile that failed. */
 #define PC_MIN_SUMS 16
 pc_status pc_reduce(const pc_array *array, size_t first, size_t last, const pc_output_spec *spec,
                     char *out, pc_tile_sum *sums);
@@ -300,27 +303,27 @@ size_t pc_cumulate(const pc_moving *moving, size_t row, size_t first, size_t las
 
 /* ---- many exact states (sums/states.c, array/labels.c) ------------------------- */
 
-/* The exact sums of many numbers each, in little memory: sums/states.h describes the
- * representation. All zeros is empty. */
+/* The exact sums of some numbers, in little memory: sums/states.h describes the representation. A
+ * state whose bytes are all 0 is empty. */
 typedef struct {
     uint64_t count;
     int16_t exponent;
     uint16_t flags; /* as pc_accumulator_nonfinite */
-    uint32_t pool;  /* 1 + the index of the accumulator for what does not fit; or 0 */
+    uint32_t pool;  /* 1 + the index of the accumulator for what does not fit; 0: none */
     uint64_t numbers[3], squares[4], imaginary[3];
 } pc_state;
 
-/* How much of a pc_state there is, in bytes: with the sums of real numbers, also of their squares,
- * also of imaginary components. */
+/* The size of a pc_state, in bytes, by the sums that it keeps: of real numbers; also of their
+ * squares; also of imaginary components. */
 enum {
     PC_STATE_NUMBERS = offsetof(pc_state, squares),
     PC_STATE_BOTH = offsetof(pc_state, imaginary),
     PC_STATE_COMPLEX = sizeof(pc_state)
 };
 
-/* `count` states of `size` bytes each, and the accumulators that they share: the caller's memory.
- * What would need one accumulator more changes nothing and returns PC_NO_ROOM: the caller moves the
- * pool to a larger place, and calls again. */
+/* `count` states of `size` bytes each, and the pool of accumulators for what does not fit them, in
+ * the caller's memory. An addition that would need one more accumulator changes nothing and returns
+ * PC_NO_ROOM: the caller enlarges the pool, which may move, and calls again. */
 typedef struct {
     char *at;
     size_t size, count;
@@ -332,26 +335,27 @@ typedef struct {
  * pc_accumulator_merge. */
 pc_status pc_states_add(pc_states *states, size_t index, const pc_accumulator *acc);
 
-/* Add each sum of a tile to the state that is its offset, from *done on; updates it. */
+/* Add each sum of a tile, from *done on, to the state whose index is its offset. *done advances. */
 pc_status pc_states_add_tile(pc_states *states, const pc_tile_sum *sums, size_t count,
                              size_t *done);
 
-/* Each += the one of `other`, which keeps no sums that these do not, from *done on; updates it. */
+/* Add each state of `other`, from *done on; *done advances. `other` keeps no sums that these do
+ * not. */
 pc_status pc_states_merge(pc_states *states, const pc_states *other, size_t *done);
 
 /* *acc = the state. */
 void pc_states_get(const pc_states *states, size_t index, pc_accumulator *acc);
 
-/* Make states that hold the same sums the same bytes, but for the order of the pool. */
+/* Normalize: states with equal sums then have equal bytes, but for their indexes into the pool. */
 void pc_states_reduce(pc_states *states);
 
-/* Write the results of the states first to last - 1 side by side, as pc_accumulator_round; ends at
- * the first that is PC_TOO_LARGE, that of state *done. */
+/* Write the results of the states first to last - 1 side by side, as pc_accumulator_round does.
+ * Stops at the first that is PC_TOO_LARGE, that of state *done. */
 pc_status pc_states_round(const pc_states *states, size_t first, size_t last,
                           const pc_output_spec *spec, char *out, size_t *done);
 
-/* An axis of numbers with labels; a stride of 0 is one label for all. State
- * label * label_step + the sum of index * step over the axes. */
+/* An axis of numbers with labels; label_stride 0: one label for all of it. An element belongs to
+ * state label * label_step + the sum of index * step over the axes. */
 typedef struct {
     size_t length;
     ptrdiff_t stride, mask_stride, label_stride;
@@ -363,7 +367,7 @@ typedef struct {
     pc_type type;
     int components, swapped, skip_nan;
     const char *data, *mask;
-    pc_type label_type; /* an integer; negative labels leave out */
+    pc_type label_type; /* of integers; elements with a negative label are left out */
     int labels_swapped;
     const char *labels;
     size_t label_count, label_step;
@@ -371,7 +375,7 @@ typedef struct {
     pc_label_axis axis[PC_MAX_AXES];
 } pc_labelled;
 
-/* Add the elements *done to stop - 1 to their states; *done are added, unless it returns
+/* Add the elements *done to stop - 1 to their states. Then *done have been added, unless it returns
  * PC_NO_LABEL. */
 pc_status pc_states_add_labelled(pc_states *states, const pc_labelled *array, size_t *done,
                                  size_t stop);

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdint.h>
 
-/* A time of random length, exponential with this mean: nothing regular falls between the ends. */
+/* A random time, exponentially distributed with this mean: nothing regular keeps in step. */
 static inline double pc_random_time(uint64_t *random, double mean)
 {
     *random ^= *random << 13;

@@ -8,7 +8,7 @@ typedef struct {
     /* The thread state that has the GIL, or had it last: never followed, but to the three members
      * below. */
     const char *const *holder;
-    const int *locked;             /* whether somebody has it */
+    const int *locked;             /* whether a thread has it */
     const unsigned long *switches; /* how often it went from one thread to another */
     const unsigned long *interval; /* the switch interval, in microseconds */
     const int *collecting;         /* whether the garbage collector is at work */
@@ -18,7 +18,7 @@ typedef struct {
     size_t ident_in_state;
 } pc_gil;
 
-/* With the GIL: find it. Gives NULL, or why this interpreter's GIL cannot be read. */
+/* Find it; the caller has the GIL. Returns NULL, or why this interpreter's GIL cannot be read. */
 const char *pc_gil_find(pc_gil *gil);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * A watch over the GIL: one thread, the beat, asks for the GIL now and then; another, which never
- * takes it, looks on while the beat waits: who has the GIL, does it run, was it asked to hand it
- * over, on which line is it.
+ * A watch over the GIL: one thread, the beat, asks for the GIL now and then. While it waits,
+ * another thread, which never takes the GIL, observes who holds it, whether the holder runs,
+ * whether it was asked to release the GIL, and on which line it is.
  */
 #ifndef PC_WATCH_H
 #define PC_WATCH_H
@@ -18,9 +18,9 @@ typedef struct {
     unsigned long ident;    /* as threading has it; 0: nothing is known, in all that follows */
     int tid;                /* as the system has it; 0 if unknown */
     double since;
-    double first, last; /* the looks at it */
+    double first, last; /* when it was observed first and last */
     double cpu;         /* for which the holder ran, between the two */
-    double asleep;      /* for which it slept all the same */
+    double asleep;      /* for which it slept while it had the GIL */
     double ignored;     /* for which it ran or slept although it had been asked */
     int looks, collecting;
     int signals;
@@ -44,7 +44,7 @@ typedef struct {
     int unmoved;            /* whether the last holder seen had this spell, and no other since */
     pc_spell spell;         /* the longest for which a holder ignored the request */
     /* Not told by the watch, but by whoever has the GIL after the wait. */
-    pc_name names[PC_NAMES];  /* of the last holder, that spell's, and others that held it */
+    pc_name names[PC_NAMES];  /* of the last holder, of that spell's, and of others that held it */
     int line;                 /* where the last holder is, if it just made a call; 0: unknown */
     int end_line, end_column; /* where that call ends, in bytes; 0, -1: unknown */
     char file[4096], function[512];
@@ -67,15 +67,15 @@ void pc_watch_free(pc_watch *watch);
 
 /* A pipe for tracebacks, far from the small descriptors; gives the end to write to, or -1. */
 int pc_watch_pipe(pc_watch *watch);
-/* Is the signal free? */
+/* Whether the signal is free. */
 int pc_signal_is_free(int signum);
 /* Around what sets or takes away a handler of this signal: it stays as it was. */
 void pc_watch_keep_slot(pc_watch *watch, int slot, int begin);
 /* From now on this signal makes a thread write its traceback, with the handler of the slot. */
 void pc_watch_signal(pc_watch *watch, int signum, int slot);
-/* Does it still? */
+/* Whether it still does. */
 int pc_watch_has_signal(pc_watch *watch);
-/* If it does, put back what handled it before, and drop what is under way. */
+/* If it does, restore the previous handler, and drop pending signals. */
 void pc_watch_give_signal(pc_watch *watch);
 
 /* Before the start: write who holds the GIL, and where, to stderr and to the log, after so many
@@ -100,14 +100,14 @@ void pc_watch_resume(void);
 /* In the child: there is none. Locks are not touched, but replaced. */
 void pc_watch_forget(void);
 
-/* For the beat, without the GIL: sleep until the next one; false: the end. */
+/* For the beat, without the GIL: sleep until the next request; false: the watch ends. */
 int pc_watch_nap(pc_watch *watch, double mean);
-/* Is the GIL held? If so the beat is about to ask for it. */
+/* Whether the GIL is held, or `always`; if so, the beat is about to ask for it. */
 int pc_watch_ask(pc_watch *watch, int always);
-/* It has it; gives what it waited. */
+/* The beat has the GIL; returns how long it waited. */
 double pc_watch_got(pc_watch *watch);
-/* By threading's ident: 0: who was seen to have the GIL last; 1: who ignored the request for
- * longest before; from 2 on: who else held it in this wait. 0 if nobody was. */
+/* The ident, in threading, of a holder: 0: the last one seen; 1: the one that ignored the request
+ * for longest; from 2 on: others that held the GIL in this wait. Returns 0 if there is none. */
 unsigned long pc_watch_holder(pc_watch *watch, int which);
 /* Without the GIL: what was seen of the last wait. */
 void pc_watch_judge(pc_watch *watch, pc_stall *stall);
@@ -139,15 +139,15 @@ void pc_forward_end(void);
  * text stays where it is. */
 void pc_last_words(const char *text);
 
-/* Can these bytes be read? */
+/* Whether memory at this address can be read. */
 int pc_readable(const void *bytes);
-/* The calling thread, as the system has it. */
+/* The operating system's id of the calling thread. */
 int pc_gettid(void);
-/* Whether somebody has the GIL. */
+/* Whether a thread has the GIL. */
 int pc_is_locked(const pc_gil *gil);
-/* The seconds for which a thread ran; -1 if there is none of this number. */
+/* The seconds for which a thread ran; -1 if there is no thread with this id. */
 double pc_cpu_of(int tid);
-/* The seconds for which a thread was ready to run and had no core; 0 where that is not told. */
+/* The seconds for which a thread was ready to run and had no core; 0 where that is unknown. */
 double pc_delay_of(int tid);
 
 #endif

@@ -32,7 +32,7 @@ def get_include() -> str:
     Returns
     -------
     str
-        To be added to the include directories; it has ``pycrust_capi.h``. Cython modules ``cimport pycrust.capi``.
+        Add it to the include directories; it holds ``pycrust_capi.h``. Cython modules ``cimport pycrust.capi``.
 
     Examples
     --------
@@ -84,7 +84,7 @@ __all__ = [
     "vecdot",
 ]
 
-# Imported when they are first used: they bring more than NumPy.
+# Imported on first use: they need more than NumPy.
 if TYPE_CHECKING:
     from pycrust import bench as bench
     from pycrust import dask as dask
@@ -98,7 +98,7 @@ else:
 
         try:
             return import_module(f"pycrust.{name}")
-        except ImportError as error:  # so that hasattr and dir serve where dask is missing
+        except ImportError as error:  # so that hasattr and dir work where dask is missing
             raise AttributeError(str(error)) from error
 
     def __dir__():

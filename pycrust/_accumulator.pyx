@@ -5,7 +5,7 @@ cimport numpy as cnp
 from cpython.object cimport PyTypeObject
 from libc.stddef cimport ptrdiff_t
 
-from pycrust._args cimport array_and_missing, axes_of, data_of, is_integer
+from pycrust._args cimport array_and_missing, axes_of, data_of, in_order, is_integer
 from pycrust._bigint cimport (
     centered_square_sum,
     exact_int,
@@ -31,7 +31,7 @@ from pycrust._plan cimport (
     sums_of_ints,
     warn_empty,
 )
-from pycrust._states cimport States, in_order, labels_of, placed, state_size, states_of
+from pycrust._states cimport States, labels_of, placed, state_size, states_of
 from pycrust._threads cimport count_workers
 from pycrust.csrc cimport (
     PC_EMPTY,
@@ -71,7 +71,7 @@ cnp.import_array()
 import_core()
 
 cdef enum:
-    # What is below 2 to this power, or its square to twice that, goes where doubles do, 2**64 of them.
+    # Integers of so many bits, 2**64 of them, and their squares fit the limbs of an accumulator, as doubles do.
     LARGEST_BITS = 1024
 
 cdef enum Kind:
@@ -87,7 +87,7 @@ cdef Kind kind_of(array):
 
 
 cdef tuple sum_of(tuple x, tuple y):
-    """Three integers and three integers, each of which may be None for zeros."""
+    """The sums of two triples of integers; None stands for zeros."""
     if x is None or y is None:
         return x or y
     return x[0] + y[0], x[1] + y[1], x[2] + y[2]
@@ -96,14 +96,14 @@ cdef tuple sum_of(tuple x, tuple y):
 @cython.final
 cdef class Accumulator:
     """Accumulator(a=None, /, *, shape=(), where=True, workers=1)\n--\n
-    The exact sums of data, and of their squares, that come in pieces; or, with `shape`, those of many data side by side.
+    Exact sums of data that come in pieces, and of their squares; with `shape`, those of each position of an array.
 
-    Add arrays with `update`, and other accumulators with `merge` or ``+``. All of
-    it is exact: any cutting of the data, any order, and any tree of merges gives
-    the same bits as `sum`, `mean`, `var`, `std`, `sumsq`, `norm` and `rms` of the
-    whole. It takes some 1300 bytes whatever it holds, and pickles to fewer, so it
+    Add arrays with `update`, and other accumulators with `merge` or ``+``. This is
+    exact: any way to cut the data, any order, and any tree of merges gives the same
+    bits as `sum`, `mean`, `var`, `std`, `sumsq`, `norm` and `rms` of the
+    whole. It takes some 1300 bytes whatever it holds, and its pickle is smaller, so it
     serves files larger than memory, processes and clusters. With `shape` it holds
-    the sums for each position (feature, grid point, group) in some 72 bytes, and
+    the sums of each position (feature, grid point, group) in some 72 bytes, and
     all results are arrays of that shape.
 
     Parameters
@@ -111,7 +111,7 @@ cdef class Accumulator:
     a : array_like, optional
         What to `update` it with at once.
     shape : int or tuple of int, optional
-        One state for each position of this shape: () by default, a single one.
+        One state for each position of this shape; () by default, for a single state.
     where : array_like of bool, optional
         The elements to include; must broadcast to the shape of `a`.
     workers : int, optional
@@ -126,13 +126,14 @@ cdef class Accumulator:
 
     Notes
     -----
-    Threads may share one: each `update` sums outside any lock and adds its sum
-    in one step.
+    Threads may share an accumulator: each `update` sums outside any lock, and adds its
+    sums in one step.
 
-    A pickle holds the name of this class and a dict: version 1, count, the sums
+    A pickle holds the name of this class and a dict: version 1, the count, the sums
     as integers times powers of two, whether they are of integers alone, of floats
-    or of complex numbers, and whether there was Inf or NaN. What is damaged or forged
-    is a ValueError. Only lists of ints above 2**1024 make it larger.
+    or of complex numbers, and which of Inf and NaN there were; with a shape: version 2,
+    the shape, and the states as bytes. A damaged or forged one raises ValueError. Only
+    lists of ints above 2**1024 make it larger.
 
     Examples
     --------
@@ -158,8 +159,8 @@ cdef class Accumulator:
     """
     cdef pc_accumulator acc
     cdef Kind kind          # the widest of what was added
-    cdef tuple beyond       # what of its three sums does not go there: integers; or None
-    cdef States many        # with a shape, in the place of acc: never changed, but replaced by others; else None
+    cdef tuple beyond       # what of the three sums does not fit acc: integers; or None
+    cdef States many        # with a shape, in the place of acc: never changed, but replaced; else None
 
     def __cinit__(self):
         pc_accumulator_clear(&self.acc, PC_VAR)
@@ -184,11 +185,12 @@ cdef class Accumulator:
             Numbers of bool, any integer dtype, float16/32/64 or complex64/128: an array in any layout, which is
             not copied, or nested lists.
         axis : int or tuple of int, optional
-            With a shape: the axes summed over; those that are left must have this shape. By default the first ones,
-            as many as there are more than in the shape. With `labels`: the axes that have labels, by default the last.
+            With a shape: the axes summed over; the others must have this shape. By default the first axes of `a`,
+            so many that the others are as many as in the shape. With `labels`: the axes that they lie along, by
+            default the last.
         labels : array_like of int, optional
-            With a shape: the position along the axis in the place of `axis`, for each element along it. Negative
-            ones leave it out.
+            With a shape: for each element along `axis`, its position along the axis of the shape that takes the
+            place of `axis`. A negative label leaves the element out.
         where : array_like of bool, optional
             The elements to include; must broadcast to the shape of `a`.
         workers : int, optional
@@ -200,7 +202,7 @@ cdef class Accumulator:
         Raises
         ------
         TypeError, ValueError
-            As `sumsq` does, and for what does not fit the shape; the accumulator is left as it was.
+            As `sumsq` does, and for what does not fit the shape; the accumulator is unchanged.
         IndexError
             For a label that is too large, with its position.
         """
@@ -218,7 +220,8 @@ cdef class Accumulator:
             self.add(&acc, kind_of(a), None)
             return
         if isinstance(a, Accumulator):
-            raise TypeError("update takes an array: another Accumulator is added by merge() or +, and copied by copy.copy()")
+            raise TypeError("update takes an array: another Accumulator is added by merge() or +, and copied by "
+                            "copy.copy()")
         threads = count_workers(workers)
         array, mask = data_of(a, where, skipna)
         kind = INTEGERS if array.size == 0 and isinstance(a, (list, tuple)) else kind_of(array)
@@ -243,7 +246,7 @@ cdef class Accumulator:
         Parameters
         ----------
         other : Accumulator
-            It is left as it was.
+            It is not changed.
 
         Raises
         ------
@@ -256,7 +259,8 @@ cdef class Accumulator:
                             "them with sum(); arrays are added by update()")
         copy = (<Accumulator>other).copy()
         if self.shape_of_all() != copy.shape_of_all():
-            raise ValueError(f"an Accumulator of shape {copy.shape_of_all()} cannot be merged into one of shape {self.shape_of_all()}")
+            raise ValueError(f"an Accumulator of shape {copy.shape_of_all()} cannot be merged into one of shape "
+                             f"{self.shape_of_all()}")
         if copy.many is not None:
             self.add_many(copy.many, copy.kind)
         else:
@@ -282,9 +286,10 @@ cdef class Accumulator:
             axes = tuple(range(array.ndim - len(before.shape))) if axis is None else axes_of(axis, array.ndim)
             left = tuple(length for k, length in enumerate(array.shape) if k not in axes)
         if left != before.shape:
-            raise ValueError(f"a has shape {array.shape}, which is {left} {'without the axes' if labels is None else 'with labels along'} "
-                             f"{axes}; this Accumulator has shape {before.shape}")
-        if array.size < 4 * before.c.count:         # the states are copied, and replaced if nobody else was faster
+            how = "without the axes" if labels is None else "with labels along"
+            raise ValueError(f"a has shape {array.shape}, which is {left} {how} {axes}; this Accumulator has shape "
+                             f"{before.shape}")
+        if array.size < 4 * before.c.count:         # add to a copy, which replaces the states if no thread was faster
             total = before.copy(state_size(True, kind == COMPLEX))
             add_to_states(total, array, mask, labels, axes, skipna, threads)
             with cython.critical_section(self):
@@ -339,11 +344,11 @@ cdef class Accumulator:
         return tuple(sums)
 
     cdef object integer(self, pc_moment moment):
-        """The same of integers."""
+        """One of these sums, where all are of integers."""
         return exact_int(&self.acc, moment) + (self.beyond[<int>moment] if self.beyond else 0)
 
     cdef pc_status write(self, Statistic spec, char *out) except *:
-        """The result, in the type and the components of `spec`; for a copy that nobody else has."""
+        """Write the result, as `spec` says; called on a copy that no other thread has."""
         cdef pc_status status
         if self.beyond is None:
             return spec.write(&self.acc, out)
@@ -495,7 +500,7 @@ cdef class Accumulator:
         return self.read(PC_STD, one_ddof(ddof, correction))
 
     cdef dict state(self):
-        """What it holds, the same for all that are equal; each sum is integer * 2**exponent, in lowest terms."""
+        """The contents, the same for equal accumulators; each sum is integer * 2**exponent, in lowest terms."""
         cdef Accumulator copy = self.copy()
         if copy.many is not None:
             states, rest = copy.many.state()
@@ -523,7 +528,7 @@ cdef class Accumulator:
             self.beyond = made.beyond
             self.many = made.many
 
-    # So that NumPy leaves `array + accumulator` to __radd__, and does not try it element by element.
+    # So that NumPy leaves `array + accumulator` to __radd__, and does not add element by element.
     __array_ufunc__ = None
 
     def __add__(self, other):
@@ -537,7 +542,7 @@ cdef class Accumulator:
         return self if self.add_any(other) else NotImplemented
 
     cdef bint add_any(self, other) except -1:
-        """Whether + knows what to do with it: add an Accumulator, or the 0 that sum() begins with."""
+        """Add an Accumulator, or the 0 that sum() begins with; false for objects that + may leave to their __radd__."""
         if isinstance(other, Accumulator):
             self.merge(other)
             return True
@@ -555,7 +560,7 @@ cdef class Accumulator:
     __hash__ = None
 
     def __repr__(self):
-        cdef Accumulator copy = self.copy()         # all of one moment
+        cdef Accumulator copy = self.copy()         # a consistent snapshot
         if copy.many is not None:
             return f"Accumulator(shape={copy.many.shape}, count={int(copy.many.counts().sum())})"
         if copy.acc.count == 0:
@@ -565,7 +570,7 @@ cdef class Accumulator:
 
 def _results(accumulators, str name, dtype, ddof):
     """
-    What an Accumulator, or each of an array of these, comes to, as an array of that dtype; for pycrust.dask.
+    The result of an Accumulator, or of each of an array of these, as an array of that dtype; for pycrust.dask.
     """
     cdef Statistic spec = Statistic(_RESULTS[name.removeprefix("nan")], ddof, name.startswith("nan"))
     cdef Accumulator one
@@ -583,7 +588,7 @@ def _results(accumulators, str name, dtype, ddof):
         spec.set_dtype(values.dtype)
     for k, position in enumerate(np.ndindex(accumulators.shape)):
         state = accumulators[position]
-        if not isinstance(state, Accumulator):       # what a worker gives may be anything
+        if not isinstance(state, Accumulator):       # a worker may return anything
             raise TypeError(f"the sums of a chunk came back as {type(state).__name__}, not as an Accumulator: "
                             "the worker that made them is at fault")
         one = (<Accumulator>state).copy()
@@ -599,10 +604,10 @@ def _results(accumulators, str name, dtype, ddof):
     return values
 
 
-# Under which name it is pickled, for ever, and shown: not that of this module.
+# The name under which it is shown, and pickled, for ever: not that of this module.
 (<PyTypeObject *>Accumulator).tp_name = b"pycrust.Accumulator"
 
-# By the bits of pc_accumulator_nonfinite.
+# In the order of the bits of pc_accumulator_nonfinite.
 _SPECIAL = ("inf", "-inf", "nan", "infj", "-infj", "nanj")
 
 _RESULTS = {name: result for result, name in _NAMES.items()}
@@ -622,7 +627,7 @@ cdef tuple shape_of(shape):
 
 
 cdef int add_to_states(States states, array, mask, labels, tuple axes, bint skipna, size_t workers) except -1:
-    """Half done after an exception."""
+    """Add an array to states, along axes or by labels; half done after an exception."""
     cdef pc_accumulator acc
     cdef size_t k
     if array.dtype != object:
@@ -634,8 +639,9 @@ cdef int add_to_states(States states, array, mask, labels, tuple axes, bint skip
     if labels is not None:
         raise TypeError("labels are for numbers of NumPy's dtypes, not for Python ints beyond 64 bits")
     if max(map(int.bit_length, array.reshape(-1)), default=0) > LARGEST_BITS:
-        raise OverflowError(f"an Accumulator with a shape takes integers up to 2**{LARGEST_BITS}; one without takes any")
-    for k, (squares, numbers, count) in enumerate(zip(*(np.reshape(each, -1) for each in sums_of_ints(array, mask, axes)))):
+        raise OverflowError(f"an Accumulator with a shape takes integers up to 2**{LARGEST_BITS}; without one, any")
+    sums = (np.reshape(each, -1) for each in sums_of_ints(array, mask, axes))
+    for k, (squares, numbers, count) in enumerate(zip(*sums)):
         pc_accumulator_clear(&acc, PC_VAR)
         acc.count = int(count)
         import_int(&acc, PC_SQUARES, int(squares), 0)
@@ -671,14 +677,14 @@ cdef Accumulator accumulator_of(state):
     """
     An Accumulator from its state, which may be damaged or forged.
 
-    Nothing of it is walked through, hashed or shown before its type is known: what is nested deep enough ends
-    the process in hash(), and an iterator may have no end.
+    No part of it is iterated over, hashed or shown before its type is known: hash() of deeply nested tuples
+    overflows the stack, and an iterator may have no end.
     """
     cdef Accumulator made = Accumulator()
     cdef pc_moment moment
     try:
         if type(state["version"]) is not int or state["version"] not in (1, 2):
-            raise ValueError(f"it is of version {short_repr(state['version'])}, and this pycrust knows versions 1 and 2")
+            raise ValueError(f"it is of version {short_repr(state['version'])}: this pycrust knows versions 1 and 2")
         if state["version"] == 2:
             return accumulator_of_many(state)
         count, kind, nonfinite = state["count"], state["kind"], state["special"]
@@ -702,7 +708,7 @@ cdef Accumulator accumulator_of(state):
             raise ValueError("no numbers have these sums")
         beyond = []
         for moment, (integer, exponent) in enumerate(sums):
-            # More than so many bits are from integers alone, or from very many numbers.
+            # More bits than this come from Python ints alone, or from very many numbers.
             bits = (2 * LARGEST_BITS if moment == PC_SQUARES else LARGEST_BITS) - exponent
             size = abs(integer)
             beyond.append((size >> bits << bits + exponent) * (-1 if integer < 0 else 1))
@@ -725,7 +731,7 @@ def _array(a, str name):
 
 
 def _accumulators(array, tuple axes, where, bint skipna=False):
-    """An Accumulator for each position that is left after summing over `axes`, for pycrust.dask."""
+    """An Accumulator for each position that is left after summing over `axes`; for pycrust.dask."""
     array, mask = data_of(array, where, skipna)
     axes = axes_of(axes, array.ndim)
     made = np.empty([length for k, length in enumerate(array.shape) if k not in axes], dtype=object)

@@ -1,4 +1,4 @@
-"""What the functions of data take: arrays and what converts to them, where=, axis=, dtype=, out=."""
+"""The arguments of the functions of data: arrays and what converts to them, where=, axis=, dtype=, out=."""
 
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
@@ -25,6 +25,7 @@ from pycrust.csrc cimport (
     PC_UINT8,
     PC_VAR,
     pc_statistic,
+    pc_type,
 )
 
 from datetime import date, datetime, timedelta
@@ -60,7 +61,7 @@ _BY_KIND = {
 cdef int fill_types() except -1:
     for k in range(cnp.NPY_NTYPES_LEGACY):
         types[<int>k].type = -1
-    for char in "?bBhHiIlLqQefdFD":         # int and long and long long, though two of them are alike
+    for char in "?bBhHiIlLqQefdFD":         # int, long and long long are three types, though two are alike
         dtype = np.dtype(char)
         components = 2 if dtype.kind == "c" else 1
         types[<int>dtype.num].type = _BY_KIND[f"{'f' if components == 2 else dtype.kind}{dtype.itemsize // components}"]
@@ -71,11 +72,22 @@ fill_types()
 
 
 cdef int type_of(int number, int *components) noexcept:
-    """The C type behind a NumPy type number, and how many parts an element has; -1 if none."""
+    """The pc_type of a NumPy type number, and in *components 2 for complex numbers, else 1; -1 if C has none."""
     if not 0 <= number < cnp.NPY_NTYPES_LEGACY:
         return -1
     components[0] = types[number].components
     return types[number].type
+
+
+cdef bint describe_data(array, pc_type *type, int *components, int *swapped, const char **data) noexcept:
+    """What C must know of the elements of an array; False if it takes none of their type."""
+    cdef int its_type = type_of(cnp.PyArray_TYPE(array), components)
+    if its_type < 0:
+        return False
+    type[0] = <pc_type>its_type
+    swapped[0] = cnp.PyArray_ISBYTESWAPPED(array)
+    data[0] = <const char *>cnp.PyArray_DATA(array)
+    return True
 
 
 # ---- what converts to an array ----------------------------------------------
@@ -84,7 +96,7 @@ cdef object array_of(a, str name):
     """
     An array, or what converts to one, as an ndarray.
 
-    No array is copied, no mask is lost, and nothing lazy is computed.
+    No array is copied, no mask is dropped, and nothing lazy is computed.
     """
     if cnp.PyArray_CheckExact(a):
         return a
@@ -109,7 +121,8 @@ cdef tuple array_and_missing(a, str name):
         except ValueError as error:
             if "inhomogeneous" not in str(error) and "could not broadcast" not in str(error):
                 raise
-            raise ValueError(f"{name} is ragged: its parts are not of one shape{RAGGED if name == 'a' else ''}") from None
+            hint = RAGGED if name == "a" else ""
+            raise ValueError(f"{name} is ragged: its parts are not of one shape{hint}") from None
         if cnp.PyArray_ISFLOAT(array) or cnp.PyArray_ISOBJECT(array):
             array = list_of_ints(a, array)
         if wide and cnp.PyArray_ISOBJECT(array):
@@ -121,18 +134,19 @@ cdef tuple array_and_missing(a, str name):
         if not cnp.PyArray_CheckExact(array):   # whatever the container gave
             array = np.asarray(array)
     if cnp.PyArray_ISOBJECT(array) and cnp.PyArray_NDIM(array) == 0 and not isinstance(a, (int, np.ndarray)):
-        raise TypeError(f"{name} must be an array, nested lists or a number, not {type(a).__name__}{way_to_array(a, name)}")
+        raise TypeError(f"{name} must be an array, nested lists or a number, not {type(a).__name__}"
+                        f"{way_to_array(a, name)}")
     return array, missing
 
 
 cdef str way_to_array(a, str name):
-    """How to make an array of what NumPy takes for a single object."""
+    """How to make an array of an object that NumPy takes for a scalar; for error messages."""
     if hasattr(a, "toarray"):                   # scipy's sparse arrays
         return f": pass {name}.toarray(), or {name}.data for what is stored"
     if hasattr(a, "as_py"):
         return f": pass {name}.as_py()"
     if hasattr(a, "update") and hasattr(a, "sumsq"):
-        return ": merge it into another with merge() or +, and ask itself for sum(), mean(), var()"
+        return ": merge it into another with merge() or +, or call its own sum(), mean(), var()"
     if isinstance(a, dict):
         return f", e.g. list({name}.values())"
     if hasattr(a, "__iter__"):
@@ -144,9 +158,9 @@ cdef str way_to_array(a, str name):
 
 cdef object plain_list(a, str name, int depth, bint *wide):
     """
-    Nested lists, with plain arrays in the place of arrays of any kind, and lists in that of other sequences.
+    Nested lists, with plain arrays in the place of arrays of any kind, and lists in the place of other sequences.
 
-    A list with none of these is returned itself. `wide` becomes true if there are integers that float64 may not hold.
+    A list that needs no change is returned itself. `wide` becomes true if float64 may not hold some integers.
     """
     cdef Py_ssize_t k
     cdef bint changed = False
@@ -207,7 +221,7 @@ cdef int refuse_rounding(a, str name) except -1:
 
 
 cdef object list_of_floats(array):
-    """Floats of an array of objects, which NumPy makes of floats beside integers beyond 64 bits; else `array`."""
+    """An array of objects, which NumPy makes of floats beside integers beyond 64 bits, as floats; else `array`."""
     wide = None
     for each in array.reshape(-1):
         each = unwrapped(each)
@@ -219,12 +233,12 @@ cdef object list_of_floats(array):
             wide = np.float64
     try:
         return array if wide is None else array.astype(wide)
-    except OverflowError:                       # refuse_rounding says of which
+    except OverflowError:                       # refuse_rounding names the integer
         return np.empty(0, wide)
 
 
 cdef tuple data_of(a, where, bint skip_missing, str name="a"):
-    """The input as an ndarray of a dtype that we take, and as mask_of gives it what of it to include: nothing missing."""
+    """The input as an ndarray of a dtype that we take, and a mask of the elements to include, none missing, or None."""
     array, missing = array_and_missing(a, name)
     if where is not True and not cnp.PyArray_CheckExact(a):
         refuse_other_dims(a, where)
@@ -241,9 +255,9 @@ cdef tuple data_of(a, where, bint skip_missing, str name="a"):
 
 cdef object numbers_of(array):
     """
-    The array if its dtype is one that we take; never a copy of an array.
+    The array itself if its dtype is one that we take.
 
-    Of dtype object are only Python ints. The small floats and integers of other packages are widened.
+    Arrays of dtype object may hold integers alone. The small floats and integers of other packages are widened.
     """
     cdef int components
     if type_of(cnp.PyArray_TYPE(array), &components) >= 0:
@@ -254,7 +268,7 @@ cdef object numbers_of(array):
         other, ints = ints_among(array)
         if ints is not None:
             return ints
-        for each in array.reshape(-1):          # a float is one to name only if there is nothing worse
+        for each in array.reshape(-1):          # name a float only if there is nothing worse
             each = unwrapped(each)
             if not isinstance(each, NUMBERS):
                 other = each
@@ -293,7 +307,7 @@ TOO_LONG = (
 
 
 cdef str what_helps(other):
-    """With what kind of object."""
+    """What to do instead of passing such an object; for error messages."""
     if other is None or other is np.ma.masked or type(other).__name__ in ("NAType", "NaTType"):
         return "leave out what is missing, or mark it in a boolean array for where= and put a number in its place"
     if isinstance(other, (float, complex, np.floating, np.complexfloating)):
@@ -326,10 +340,10 @@ cdef inline object unwrapped(each):
 
 
 cdef tuple ints_among(array):
-    """(None, the array with Python's ints) if it has only integers, else (the first that is none, None)."""
+    """(None, the array with Python ints) if it holds integers alone, else (the first object that is none, None)."""
     cdef Py_ssize_t k
     exact = np.empty(array.shape, dtype=object)
-    flat = exact.reshape(-1)                    # no copy; .flat goes no deeper than 32
+    flat = exact.reshape(-1)                    # no copy; .flat takes at most 32 axes
     for k, each in enumerate(array.reshape(-1)):
         look_at_times(k)
         each = unwrapped(each)
@@ -340,7 +354,7 @@ cdef tuple ints_among(array):
 
 
 cdef object list_of_ints(a, array):
-    """Nested lists of integers alone as an array of Python ints, which NumPy may take for floats; else `array`."""
+    """Nested lists of integers alone, which NumPy may take for floats, as an array of Python ints; else `array`."""
     first = a
     for _ in range(64):                         # NumPy goes no deeper
         if not (isinstance(first, (list, tuple)) and first):
@@ -359,7 +373,17 @@ cdef bint is_integer(array):
     return cnp.PyArray_ISINTEGER(array) or cnp.PyArray_ISBOOL(array) or cnp.PyArray_ISOBJECT(array)
 
 
-# ---- axis=, where=, dtype=, out= --------------------------------------------
+# ---- integers, axis=, where=, dtype=, out= ----------------------------------
+
+cdef object integer_of(number, str name):
+    """What must be an integer, as Python's int."""
+    if not isinstance(number, (bool, np.bool_)):
+        try:
+            return index(number)
+        except TypeError:
+            pass
+    raise TypeError(f"{name} must be an integer, not {shown(number)}")
+
 
 cdef tuple axes_of(axis, int ndim):
     """axis= as a tuple of ascending axis numbers."""
@@ -380,8 +404,22 @@ cdef tuple axes_of(axis, int ndim):
     return tuple(sorted(axes))
 
 
+cdef int one_axis(axis, int ndim) except -1:
+    """axis= of which there is one."""
+    integer_of(axis, "axis")
+    return axes_of(axis, ndim)[0]
+
+
+cdef object in_order(array, axis, int ndim):
+    """An array that lies along the axes of `axis`, with its own in ascending order, too."""
+    if not isinstance(axis, tuple) or array.ndim != len(axis):
+        return array
+    along = [index(k) % ndim for k in axis]
+    return array.transpose(sorted(range(len(along)), key=along.__getitem__))
+
+
 cdef object mask_of(where, array):
-    """where= as a boolean array of the array's shape, not copied; None for all."""
+    """where= as a boolean array of the shape of `array`, not copied; None for all elements."""
     if where is True:
         return None
     mask = array_of(where, "where")
@@ -416,12 +454,12 @@ _PLURALS = {
 
 
 cdef bint is_exact(array, pc_statistic statistic):
-    """Whether it is an integer."""
+    """Whether the result is an integer."""
     return is_integer(array) and (statistic == PC_SUMSQ or statistic == PC_SUM)
 
 
 cdef object dtype_of(dtype, out, array, pc_statistic statistic):
-    """The dtype of an array of results: `dtype`, or else that of `out`, both of which must be able to hold them."""
+    """The dtype of the results: `dtype`, or else that of `out`; each, if given, must be able to hold them."""
     cdef bint integers = is_exact(array, statistic)
     cdef bint complexes = cnp.PyArray_ISCOMPLEX(array) and (statistic == PC_SUM or statistic == PC_MEAN)
     if dtype is None and out is None:
@@ -438,13 +476,13 @@ cdef object dtype_of(dtype, out, array, pc_statistic statistic):
         dtype = of_out
     if dtype not in allowed:
         names = ", ".join(each.name for each in allowed)
-        raise TypeError(f"{'dtype' if of_out is None else 'out of dtype'} {dtype} does not hold {_PLURALS[statistic]} of "
-                        f"{array.dtype}: use {names}")
+        which = "dtype" if of_out is None else "out of dtype"
+        raise TypeError(f"{which} {dtype} does not hold {_PLURALS[statistic]} of {array.dtype}: use {names}")
     return dtype
 
 
 cdef int check_out(out, tuple shape) except -1:
-    """Refuse an out= that results of this shape cannot be written to."""
+    """Refuse an out= to which results of this shape cannot be written."""
     if not isinstance(out, np.ndarray) or isinstance(out, MaskedArray):
         raise TypeError(f"out must be a plain array, not {type(out).__name__}")
     if out.shape != shape:

@@ -56,7 +56,7 @@ cdef extern from *:
 
 
 cdef enum:
-    BEYOND = 1 << 20        # an exponent whose power of two, and the root of it, no float holds
+    BEYOND = 1 << 20        # an exponent beyond that of any float, and so is half of it
 
 
 cdef object int_from_words(uint64_t *words, size_t count):
@@ -102,7 +102,7 @@ cdef object exact_int(const pc_accumulator *acc, pc_moment moment):
 
 
 cdef object words_of(integer):
-    """Its size, in words of the machine."""
+    """The absolute value, in words in native byte order."""
     size = abs(integer)
     return np.frombuffer(size.to_bytes(8 * -(-size.bit_length() // 64), "little"), dtype="<u8").astype(np.uint64)
 
@@ -142,7 +142,7 @@ cdef str shown(argument):
 # ---- results ----------------------------------------------------------------
 
 cdef tuple centered_square_sum(count, tuple sums):
-    """count * squares - numbers**2 - imaginary**2, as (integer, exponent); the three sums are such, too."""
+    """count * squares - numbers**2 - imaginary**2, as (integer, exponent), as the three sums are."""
     (squares, exponent), *numbers = sums
     unit = min(exponent, *(2 * each for _, each in numbers))
     spread = count * squares << exponent - unit
@@ -177,7 +177,7 @@ cdef pc_status write_exact(const pc_output_spec *spec, tuple ddof, count, tuple 
     if divisor == 0:
         nonfinite = PC_NAN if nonfinite or integer == 0 else PC_PLUS_INF
         one.statistic = PC_SUM
-    if nonfinite:             # NaN or Inf, as C makes them of such numbers
+    if nonfinite:             # NaN or Inf, as C makes it of such numbers
         pc_accumulator_clear(&nothing, one.statistic)
         pc_accumulator_add_nonfinite(&nothing, nonfinite)
         nothing.count = 1
@@ -189,7 +189,7 @@ cdef pc_status write_exact(const pc_output_spec *spec, tuple ddof, count, tuple 
 
 cdef int write_quotient(integer, exponent, divisor, bint root, pc_type type, char *out) except -1:
     """The float nearest to integer * 2**exponent / divisor, or to its root; divisor > 0."""
-    # More bits than any float has, and one that says whether there was a rest.
+    # More bits than any float has, and a sticky bit for the remainder.
     size = abs(integer)
     shift = 132 + divisor.bit_length() - size.bit_length()
     if shift >= 0:

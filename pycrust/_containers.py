@@ -1,8 +1,8 @@
 """
 What the containers of other packages hold: their plain values, exactly, and which of these are missing.
 
-Here alone is known how each kind of container keeps a mask, nulls, a unit, or columns of several dtypes. No package
-is imported: a container is recognized by the package that its class, or a base of it, comes from.
+Only this module knows how each kind of container keeps a mask, nulls, a unit, or columns of several dtypes. No package
+is imported: a container is recognized by the package that defines its class, or a base of it.
 """
 
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ class Missing(NamedTuple):
 
     def error(self, argument: str, item: str = "") -> TypeError:
         """
-        That the argument is not taken, and what to do instead; `item` is the expression for it within a list.
+        The error for the argument, with what to do instead; `item` is its expression if it is an item of a list.
 
         Of what takes no where=, `argument` is "ns", "cumsum" or "cov".
         """
@@ -74,7 +74,7 @@ class Missing(NamedTuple):
             return TypeError(f"{self.container} has missing values ({self.words.kind}): {instead}")
         if argument == "a" and not item:
             instead += " (for dask: da.ma.getdata(a), where=~da.ma.getmaskarray(a))"
-        return TypeError(f"masked arrays are not taken, lest the mask be lost: {instead}")
+        return TypeError(f"masked arrays are not taken, since the mask would be lost: {instead}")
 
 
 Contents: TypeAlias = tuple[Any, Missing | None]
@@ -84,8 +84,8 @@ def contents(a: Any, name: str) -> Contents:
     """
     An ndarray of what `a` holds, and what of it is missing, where the ndarray has any values.
 
-    No array is copied, and nothing lazy is computed. What cannot be had without a loss is a TypeError, in which `name`
-    is the expression for `a`.
+    No array is copied, and nothing lazy is computed. What cannot be converted without loss raises a TypeError, in which
+    `name` is the expression for `a`.
     """
     graph = getattr(type(a), "__dask_graph__", None)
     if graph is not None and graph(a) is not None:
@@ -141,23 +141,23 @@ def is_sequence(a: Any) -> bool:
 
 
 def of_array(a: Any, name: str) -> Contents:
-    """Of an array of NumPy's or a class made from it, and of whatever converts to one."""
+    """For a NumPy array, an instance of a subclass, or whatever converts to one."""
     refuse_unit(a, name)
     if not isinstance(a, np.ndarray):
         array = np.asanyarray(a)
         return (array, None) if type(array) is np.ndarray else contents(array, f"np.asanyarray({name})")
     if isinstance(a, MaskedArray):
         at = np.ma.getmaskarray(a)
-        # One mask for each field is of no use: such a dtype is refused.
+        # A structured mask, with one bool for each field, is ignored: such dtypes are refused later.
         return np.asarray(a), Missing(at, MASKED, name) if at.dtype == np.bool_ else None
-    unmasked = getattr(a, "unmasked", None)  # of astropy; np.asarray would forget the mask
+    unmasked = getattr(a, "unmasked", None)  # of astropy; np.asarray would drop the mask
     if unmasked is None:
         return np.asarray(a), None
     return np.asarray(unmasked), Missing(np.broadcast_to(a.mask, a.shape), ASTROPY, name)  # type: ignore[attr-defined]
 
 
 def refuse_unit(a: Any, name: str) -> None:
-    """Quantities of astropy, pint and unyt."""
+    """Refuse quantities of astropy, pint and unyt."""
     for attribute in ("unit", "units"):
         unit = getattr(a, attribute, None) if hasattr(type(a), attribute) else None
         if unit is not None and str(unit) not in ("", "dimensionless"):
@@ -211,7 +211,7 @@ def of_polars(a: Any, name: str) -> Contents:
         missing = Missing(np.asarray(a.is_null()), POLARS, name)
         if kind == "Boolean" or a.dtype.is_numeric():
             a = a.fill_null(strategy="zero")
-    if kind in ("Int128", "UInt128"):  # which NumPy has not
+    if kind in ("Int128", "UInt128"):  # which NumPy lacks
         return np.array(a.to_list(), dtype=object), missing
     return np.asarray(a), missing
 
@@ -223,7 +223,7 @@ def of_xarray(a: Any, name: str) -> Contents:
 
 
 def refuse_other_dims(a: Any, where: Any) -> None:
-    """That `where` applies by position is what its labels say only if its dimensions are the last ones of `a`."""
+    """Refuse a DataArray as `where`, which applies by position, unless its dimensions are the last ones of `a`."""
     if not all(package(type(each)) == "xarray" and hasattr(each, "dims") for each in (a, where)):
         return
     has, wanted = tuple(where.dims), tuple(a.dims)
@@ -241,7 +241,7 @@ def of_torch(a: Any, name: str) -> Contents:
     if a.device.type != "cpu":
         raise TypeError(f"{name} is on the device {a.device}: pass {name}.cpu()")
     dtype = str(a.dtype).removeprefix("torch.")
-    if dtype.startswith(("bfloat16", "float8")):  # which NumPy has not; float32 holds their numbers
+    if dtype.startswith(("bfloat16", "float8")):  # which NumPy lacks; float32 holds their numbers
         a = a.float()
     elif dtype == "complex32":
         a = a.cfloat()
@@ -293,9 +293,9 @@ def of_columns(columns: list[Any], labels: list[Any], name: str, one_by_one: str
 
 
 def holds(common: np.dtype[Any], dtype: np.dtype[Any]) -> bool:
-    """Whether each number of a dtype is one of the common dtype."""
+    """Whether the common dtype holds each number of a dtype."""
     if dtype == common:
         return True
     if dtype.kind in "iu" and common.kind in "fc" and 8 * dtype.itemsize > np.finfo(common).nmant + 1:
-        return False  # NumPy calls int64 to float64 safe
+        return False  # NumPy calls int64 to float64 a safe cast
     return common.kind != "O" and np.can_cast(dtype, common, "safe")

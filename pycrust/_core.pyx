@@ -1,8 +1,8 @@
 """
-The C core of pycrust, linked here alone, and its SIMD levels.
+The C core of pycrust, which is linked into this module alone, and its SIMD levels.
 
-The attribute _C_API is a capsule with the table of its functions: our other modules reach it that way, and so do
-those of other packages (include/pycrust_capi.h).
+The attribute _C_API is a capsule with the table of its functions, which our other modules and those of other packages
+(include/pycrust_capi.h) import.
 """
 
 from cpython.pycapsule cimport PyCapsule_New
@@ -54,7 +54,7 @@ def simd():
 
 
 cdef str use_simd(str name):
-    """Force a SIMD level by its name; gives that of the one before."""
+    """Force a SIMD level by its name; returns the name of the previous one."""
     cdef bytes level = name.encode()
     cdef str before = pc_simd().decode()
     cdef pc_status status = pc_simd_use(level)
@@ -85,18 +85,18 @@ cdef int use_simd_of_environment() except -1:
     name = environ.get("PYCRUST_SIMD")
     if name:
         try:
-            use_simd(name[:40])         # no name of a level is as long
+            use_simd(name[:40])         # no level has so long a name
         except (ValueError, RuntimeError) as error:
             raise ImportError(f"PYCRUST_SIMD={ascii(name[:40]).strip("'")}: {error}") from None
 
 
 def _use_simd(name):
-    """Force a level at run time, for tests; gives the one before."""
+    """Force a level at run time, for tests; returns the previous one."""
     return use_simd(name)
 
 
 def _rounding_test_failures():
-    """How many results of floats had to be found the exact way, since a bounded sum could not tell them."""
+    """How many results of floats needed the exact sum, since the rounding test of a bounded sum failed."""
     return pc_rounding_test_failures()
 
 

@@ -1,11 +1,11 @@
-"""Statistics of groups, which labels make: signatures and docstrings; _states.pyx does the work."""
+"""Statistics of groups, given by labels: signatures and docstrings; _states.pyx does the work."""
 
 cimport numpy as cnp
 
-from pycrust._args cimport axes_of, data_of, dtype_of, is_exact, is_integer
+from pycrust._args cimport axes_of, data_of, dtype_of, in_order, integer_of, is_integer
 from pycrust._bigint cimport shown, shown_int, write_exact
-from pycrust._plan cimport Statistic, checked_int, is_spread, moment_of, one_ddof, warn_empty
-from pycrust._states cimport States, in_order, labels_of, placed, state_size
+from pycrust._plan cimport Statistic, checked_int, moment_of, one_ddof, warn_empty
+from pycrust._states cimport States, labels_of, placed, state_size
 from pycrust._threads cimport count_workers
 from pycrust.csrc cimport (
     PC_EMPTY,
@@ -19,7 +19,6 @@ from pycrust.csrc cimport (
     pc_statistic,
 )
 
-import operator
 import sys
 
 import numpy as np
@@ -32,10 +31,7 @@ cdef object label_count_of(num_labels, labels):
     if num_labels is None:
         count = max(int(labels.max()), -1) + 1 if labels.size else 0
     else:
-        try:
-            count = operator.index(num_labels)
-        except TypeError:
-            raise TypeError(f"num_labels must be an integer, not {shown(num_labels)}") from None
+        count = integer_of(num_labels, "num_labels")
     if count < 0:
         raise ValueError(f"num_labels must not be negative, but is {shown(count)}")
     if count > sys.maxsize:
@@ -45,7 +41,7 @@ cdef object label_count_of(num_labels, labels):
 
 cdef object group(values, labels, axis, num_labels, where, dtype, workers, bint skipna, int statistic, ddof=None,
                   correction=None):
-    """`statistic` -1: the counts."""
+    """The statistic of each group; the counts if `statistic` is -1."""
     cdef pc_statistic wanted = PC_SUM if statistic < 0 else <pc_statistic>statistic
     cdef Statistic spec = Statistic(wanted, one_ddof(ddof, correction), skipna)
     cdef States states
@@ -130,7 +126,7 @@ def group_sum(values, labels, *, axis=-1, num_labels=None, where=True, dtype=Non
     Returns
     -------
     ndarray
-        The shape of `values`, with `num_labels` in the place of `axis`. What `sum`
+        In the shape of `values`, with `num_labels` in the place of `axis`. What `sum`
         gives for the values of each group alone, to the last bit; 0 where there are none.
 
     Raises
@@ -201,7 +197,7 @@ def group_mean(values, labels, *, axis=-1, num_labels=None, where=True, dtype=No
     Returns
     -------
     ndarray
-        The shape of `values`, with `num_labels` in the place of `axis`. What `mean`
+        In the shape of `values`, with `num_labels` in the place of `axis`. What `mean`
         gives for the values of each group alone. NaN where there are none, with one RuntimeWarning.
 
     Raises
@@ -249,7 +245,7 @@ def group_var(values, labels, *, axis=-1, num_labels=None, ddof=None, where=True
     Returns
     -------
     ndarray
-        The shape of `values`, with `num_labels` in the place of `axis`. What `var`
+        In the shape of `values`, with `num_labels` in the place of `axis`. What `var`
         gives for the values of each group alone. NaN (or Inf, as `var`) where there are no more than `ddof`,
         with one RuntimeWarning.
 
@@ -299,7 +295,7 @@ def group_std(values, labels, *, axis=-1, num_labels=None, ddof=None, where=True
     Returns
     -------
     ndarray
-        The shape of `values`, with `num_labels` in the place of `axis`. The float nearest
+        In the shape of `values`, with `num_labels` in the place of `axis`. The float nearest
         to the root of the *exact* variance of each group. Else as `group_var`.
 
     Raises
@@ -342,7 +338,7 @@ def group_sumsq(values, labels, *, axis=-1, num_labels=None, where=True, dtype=N
     Returns
     -------
     ndarray
-        The shape of `values`, with `num_labels` in the place of `axis`. What `sumsq`
+        In the shape of `values`, with `num_labels` in the place of `axis`. What `sumsq`
         gives for the values of each group alone; 0 where there are none.
 
     Raises
@@ -361,7 +357,7 @@ def group_sumsq(values, labels, *, axis=-1, num_labels=None, where=True, dtype=N
 
 def group_count(values, labels, *, axis=-1, num_labels=None, where=True, workers=1, skipna=False):
     """
-    How many values there are with each label.
+    Number of values with each label.
 
     Parameters
     ----------
@@ -383,8 +379,8 @@ def group_count(values, labels, *, axis=-1, num_labels=None, where=True, workers
     Returns
     -------
     ndarray
-        The shape of `values`, with `num_labels` in the place of `axis`. Of int64. NaN
-        counts, unless `skipna`.
+        int64, in the shape of `values`, with `num_labels` in the place of `axis`. NaN is
+        counted, unless `skipna`.
 
     Raises
     ------
@@ -408,19 +404,19 @@ _SHARED = {
     "values": "Numbers of bool, any integer dtype, float16/32/64 or complex64/128: an array in any\n"
               "        layout, which is not copied, nested lists, or a container of pandas, Arrow, polars or xarray.",
     "labels": "The group of each element along `axis`: integers of any dtype, from 0 to `num_labels` - 1. Elements\n"
-              "        whose label is negative or missing are left out, as pandas' codes have it.",
-    "axis": "The axis along which there are labels, -1 by default; with None, or several axes, `labels` has their\n"
-            "        shape, and the results are along the first of them.",
+              "        whose label is negative or missing are left out, as with the codes of pandas.",
+    "axis": "The axis that the labels lie along, -1 by default. With several axes, or None for all, `labels` has\n"
+            "        their shape, and the groups take the place of the first of them.",
     "num_labels": "How many groups there are; by default one more than the largest label.",
     "where": "The elements to include; must broadcast to the shape of `values`.",
     "sum_dtype": "The type of the results. Integers give int64 by default, and uint64 if they are unsigned; object\n"
-                 "        holds Python ints. Other input gives float64, or complex128, or on request shorter ones.",
+                 "        holds Python ints. Other input gives float64, or complex128, or on request a smaller type.",
     "dtype": "The type of the results: float64 by default, complex128 for complex means.",
     "ddof": "The sum of the squared distances from the mean is divided by the number of elements of the group minus\n"
             "        this: 0 by default, as in NumPy; pandas has 1.",
     "workers": "Number of threads, 1 by default; -1 for all usable cores. It does not change a bit of the result.",
-    "skipna": "Leave out what is missing: NaN, nulls and masked elements. False by default: NaN is a value, which makes\n"
-              "        the result of its group NaN, and nulls and masked elements are a TypeError.",
+    "skipna": "Leave out what is missing: NaN, nulls and masked elements. False by default: NaN makes the result of\n"
+              "        its group NaN, and nulls and masked elements are a TypeError.",
 }
 
 for _function in (group_sum, group_mean, group_var, group_std, group_sumsq, group_count):

@@ -11,9 +11,9 @@ from libc.stddef cimport ptrdiff_t, size_t
 from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
-from pycrust._args cimport array_and_missing, axes_of, check_out, data_of, dtype_of, numbers_of, type_of
-from pycrust._bigint cimport int_from_u128, shown, shown_int, write_exact
-from pycrust._plan cimport Statistic
+from pycrust._args cimport array_and_missing, check_out, data_of, describe_data, dtype_of, integer_of, numbers_of, one_axis
+from pycrust._bigint cimport int_from_u128, shown_int, write_exact
+from pycrust._plan cimport Statistic, axis_of, holds, raise_too_large
 from pycrust._threads cimport count_workers, run_pieces
 from pycrust.csrc cimport (
     PC_MEAN,
@@ -21,18 +21,14 @@ from pycrust.csrc cimport (
     PC_SUM,
     PC_VAR,
     import_core,
-    pc_axis,
     pc_cumulate,
     pc_move,
     pc_move_state,
     pc_move_state_size,
     pc_moving,
     pc_statistic,
-    pc_type,
     pc_u128,
 )
-
-from operator import index
 
 import numpy as np
 
@@ -74,27 +70,26 @@ cdef int move_piece(const void *job, size_t piece, size_t worker) noexcept nogil
     return 0
 
 
+cdef list kept_axes(array, int axis):
+    """All others, with the shortest stride last: so the rows are counted."""
+    cdef int k
+    strides = [-abs(stride) for stride in array.strides]
+    return sorted([k for k in range(array.ndim) if k != axis], key=strides.__getitem__)
+
+
 cdef int describe(pc_moving *c, array, mask, int axis, values, Statistic spec) except -1:
-    """Fill all of *c but the window; the kept axes with the shortest stride last."""
-    cdef int components, position = 0, k
-    cdef pc_axis each
+    """Fill all of *c but the window."""
+    cdef int position = 0, k
     memset(c, 0, sizeof(c[0]))
-    c.array.type = <pc_type>type_of(cnp.PyArray_TYPE(array), &components)
-    c.array.components = 1
-    c.array.swapped = not array.dtype.isnative
-    c.array.data = <const char *>cnp.PyArray_DATA(array)
+    describe_data(array, &c.array.type, &c.array.components, &c.array.swapped, &c.array.data)
     if mask is not None:
         c.array.mask = <const char *>cnp.PyArray_DATA(mask)
     c.array.kept = array.ndim - 1
     c.array.reduced = 1
     c.array.repeat = 1
-    kept = sorted((k for k in range(array.ndim) if k != axis), key=lambda k: -abs(array.strides[k]))
-    for k in (*kept, axis):
-        each.length = <size_t>cnp.PyArray_DIM(array, k)
-        each.stride = cnp.PyArray_STRIDE(array, k)
-        each.mask_stride = 0 if mask is None else cnp.PyArray_STRIDE(mask, k)
-        each.out_stride = cnp.PyArray_STRIDE(values, k)
-        c.array.axis[position] = each
+    for k in (*kept_axes(array, axis), axis):
+        c.array.axis[position] = axis_of(array, mask, None, k)
+        c.array.axis[position].out_stride = cnp.PyArray_STRIDE(values, k)
         position += 1
     spec.set_dtype(values.dtype)
     c.spec = spec.c
@@ -166,17 +161,6 @@ cdef object moving(a, window, min_count, axis, workers, pc_statistic statistic, 
     else:
         move(array, mask, along, values, spec, window, least, threads)
     return values
-
-
-cdef object integer_of(number, str name):
-    if isinstance(number, (bool, np.bool_)) or not hasattr(number, "__index__"):
-        raise TypeError(f"{name} must be an integer, not {shown(number)}")
-    return index(number)
-
-
-cdef int one_axis(axis, int ndim) except -1:
-    integer_of(axis, "axis")
-    return axes_of(axis, ndim)[0]
 
 
 cdef int move_ints(array, mask, int axis, values, Statistic spec, window, least) except -1:
@@ -434,7 +418,7 @@ cdef int cumulate(array, int axis, values, size_t workers) except -1:
 cdef int raise_at(array, int axis, const CumulateState *s, size_t row, dtype) except -1:
     """OverflowError: where, and the sum."""
     cdef int k
-    kept = sorted((k for k in range(array.ndim) if k != axis), key=lambda k: -abs(array.strides[k]))
+    kept = kept_axes(array, axis)
     position = [0] * array.ndim
     for k, at in zip(kept, np.unravel_index(row, [array.shape[k] for k in kept]) if kept else ()):
         position[k] = int(at)
@@ -446,9 +430,7 @@ cdef int raise_at(array, int axis, const CumulateState *s, size_t row, dtype) ex
 
 
 cdef int raise_prefix(total, position, dtype) except -1:
-    wider = "dtype=np.uint64, " if dtype == np.int64 and 0 <= total < 2**64 else ""
-    raise OverflowError(f"the sum up to {position[0] if len(position) == 1 else tuple(position)} is {shown_int(total)}, "
-                        f"which does not fit {dtype}; use {wider}dtype=object (exact) or dtype=np.float64 (rounded)")
+    raise_too_large(f"up to {position[0] if len(position) == 1 else tuple(position)} ", total, dtype, PC_SUM)
 
 
 cdef int cumulate_ints(array, int axis, values) except -1:
@@ -468,7 +450,7 @@ cdef int cumulate_ints(array, int axis, values) except -1:
                 write_exact(&spec.c, spec.ddof, 1, ((0, 0), (total, 0), (0, 0)), 0, <char *>cnp.PyArray_DATA(single))
                 results[(*position, k)] = single[0]
                 continue
-            if values.dtype != object and not np.iinfo(values.dtype).min <= total <= np.iinfo(values.dtype).max:
+            if not holds(values.dtype, total):
                 where = list(position)
                 where.insert(axis, k)
                 raise_prefix(total, where, values.dtype)

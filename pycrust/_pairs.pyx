@@ -4,9 +4,22 @@ cimport cython
 cimport numpy as cnp
 from cpython.object cimport PyTypeObject
 from libc.stdint cimport uint64_t
+from libc.string cimport memcpy
 
-from pycrust._args cimport array_and_missing, axes_of, check_out, dtype_of, is_integer, mask_of, numbers_of, type_of
-from pycrust._bigint cimport exact_int, exact_moment, shown, shown_int, write_quotient
+from pycrust._args cimport (
+    array_and_missing,
+    axes_of,
+    check_out,
+    describe_data,
+    dtype_of,
+    in_order,
+    integer_of,
+    is_integer,
+    mask_of,
+    numbers_of,
+    type_of,
+)
+from pycrust._bigint cimport exact_int, exact_moment, shown_int, write_quotient
 from pycrust._plan cimport (
     CHUNK,
     Plan,
@@ -14,6 +27,7 @@ from pycrust._plan cimport (
     SMALLEST_CHUNK,
     Accumulators,
     Statistic,
+    axis_of,
     default_spec,
     reduce_into,
     reduction,
@@ -47,6 +61,7 @@ from pycrust.csrc cimport (
     pc_moment,
     pc_output_spec,
     pc_reduce,
+    pc_round_correlation,
     pc_round_covariance,
     pc_statistic,
     pc_status,
@@ -126,29 +141,18 @@ cdef object products_like(x, y):
 
 cdef bint is_vector_pair(a, b, pc_array *pair) noexcept:
     """Whether both are plain arrays of one axis and one length that takes no time worth cutting up: then what C needs."""
-    cdef int type, other
     if not (cnp.PyArray_CheckExact(a) and cnp.PyArray_CheckExact(b)):
         return False
     if not (cnp.PyArray_NDIM(a) == 1 == cnp.PyArray_NDIM(b) and cnp.PyArray_DIM(a, 0) == cnp.PyArray_DIM(b, 0) < CHUNK):
         return False
-    type = type_of(cnp.PyArray_TYPE(a), &pair.components)
-    other = type_of(cnp.PyArray_TYPE(b), &pair.other.components)
-    if type < 0 or other < 0:
+    if not (describe_data(a, &pair.type, &pair.components, &pair.swapped, &pair.data)
+            and describe_data(b, &pair.other.type, &pair.other.components, &pair.other.swapped, &pair.other.data)):
         return False
-    pair.type = <pc_type>type
-    pair.swapped = cnp.PyArray_ISBYTESWAPPED(a)
-    pair.data = <const char *>cnp.PyArray_DATA(a)
     pair.mask = NULL
     pair.skip_nan = pair.kept = 0
     pair.reduced = 1
     pair.repeat = 1
-    pair.axis[0].length = <size_t>cnp.PyArray_DIM(a, 0)
-    pair.axis[0].stride = cnp.PyArray_STRIDE(a, 0)
-    pair.axis[0].mask_stride = pair.axis[0].out_stride = 0
-    pair.axis[0].other_stride = cnp.PyArray_STRIDE(b, 0)
-    pair.other.type = <pc_type>other
-    pair.other.swapped = cnp.PyArray_ISBYTESWAPPED(b)
-    pair.other.data = <const char *>cnp.PyArray_DATA(b)
+    pair.axis[0] = axis_of(a, None, b, 0)
     pair.other.conjugate = False
     return True
 
@@ -288,12 +292,13 @@ cdef object with_axis_last(array, str name, int number, axis):
     if array.ndim == 0:
         raise ValueError(f"vecdot: Input operand {number} does not have enough dimensions (has 0, gufunc core with signature "
                          f"(n),(n)->() requires 1): {name} is a number")
-    if isinstance(axis, (bool, np.bool_)) or not hasattr(axis, "__index__"):
-        raise TypeError(f"axis must be an integer, not {shown(axis)}")
-    k = operator.index(axis)
+    k = integer_of(axis, "axis")
     if not -array.ndim <= k < array.ndim:
         raise AxisError(f"axis {shown_int(k)} is out of bounds for {name}, which has {array.ndim} dimensions")
-    return np.moveaxis(array, k, -1)
+    k %= array.ndim
+    if k == array.ndim - 1:
+        return array
+    return array.transpose(*range(k), *range(k + 1, array.ndim), k)     # numpy.moveaxis takes longer
 
 
 def vecdot(x1, x2, axis=-1, *, dtype=None, out=None, where=True, workers=1):
@@ -360,14 +365,15 @@ def vecdot(x1, x2, axis=-1, *, dtype=None, out=None, where=True, workers=1):
         raise ValueError("vecdot: Input operand 1 has a mismatch in its core dimension 0, with gufunc signature (n),(n)->() "
                          f"(size {other} is different from {length}): x1 has shape {shapes[0]}, x2 {shapes[1]}")
     try:
-        loops = np.broadcast_shapes(tuple(outer), tuple(other_outer))
+        loops = outer if outer == other_outer else np.broadcast_shapes(tuple(outer), tuple(other_outer))
     except ValueError:
         raise ValueError(f"operands could not be broadcast together with shapes {shapes[0]} {shapes[1]} "
                          f"apart from axis {axis}") from None
     missing = tuple((each and each._replace(at=np.moveaxis(each.at, axis, -1)), name)
                     for each, name in ((missing_x, "x1"), (missing_y, "x2")))
     shape = (*loops, length)
-    x, y = np.broadcast_to(x, shape), np.broadcast_to(y, shape)
+    x = x if x.shape == shape else np.broadcast_to(x, shape)
+    y = y if y.shape == shape else np.broadcast_to(y, shape)
     return contracted(x, y, missing, operator.index(axis), dtype, out, where, threads, True, False)
 
 
@@ -384,8 +390,7 @@ cdef object weights_like(array, weights, axis):
     wanted = tuple(array.shape[k] for k in given)
     if weights.shape != wanted:
         raise ValueError(f"weights have shape {weights.shape}, but a has {wanted} along axis {axis}")
-    weights = weights.transpose(np.argsort(given))
-    weights = weights.reshape([length if k in given else 1 for k, length in enumerate(array.shape)])
+    weights = in_order(weights, axis, array.ndim).reshape([length if k in given else 1 for k, length in enumerate(array.shape)])
     return np.broadcast_to(weights, array.shape)
 
 
@@ -574,23 +579,27 @@ cdef class CrossSums:
     cdef dict parts         # pair: (whether it is not finite, real part, imaginary part), Moments
     cdef dict numbers       # vector: (sum, sum of imaginary parts)
     cdef dict differences   # pair: what `difference` gave
-    cdef dict covariances   # pair: that of real numbers, as C rounds it
     cdef object count
     cdef bint complexes
-    cdef Accumulators own   # of each vector, the sums of (i, i) for C; or None
-    cdef uint64_t freedom
-    cdef object dtype
+    cdef Accumulators own   # of each vector, the sums of (i, i) for C to round; or None
+    cdef uint64_t freedom   # 0: correlations
+    cdef object matrix
+    cdef list unknown       # pairs that the sums do not tell
 
-    def __init__(self, vectors, bint complexes, pairs, size_t workers, bint bounded, freedom, dtype):
-        """The sums of some pairs, of which (i, i) and (j, j) come before (i, j); with `freedom` the covariances alone."""
+    def __init__(self, vectors, bint complexes, pairs, size_t workers, bint bounded, matrix=None, freedom=0):
+        """
+        The sums of some pairs, of which (i, i) and (j, j) come before (i, j).
+
+        With a matrix, C writes the results to it.
+        """
         self.parts = {}
         self.numbers = {}
         self.differences = {}
-        self.covariances = {}
         self.complexes = complexes
         self.count = len(vectors[0])
-        self.dtype = dtype
-        if freedom is not None:
+        self.unknown = []
+        if matrix is not None:
+            self.matrix = matrix
             self.freedom = freedom
             self.own = Accumulators(len(vectors), bounded, PC_VAR)
         for first in range(0, len(pairs), MOST_SUMS):
@@ -602,7 +611,6 @@ cdef class CrossSums:
     cdef int add(self, vectors, pairs, size_t workers, bint bounded) except -1:
         cdef CrossState s
         cdef size_t k, j, pieces
-        cdef int components
         cdef Accumulators sums
         cdef pc_accumulator *acc
         cdef Moment imaginary = None
@@ -611,10 +619,7 @@ cdef class CrossSums:
         cdef pc_vector *row = <pc_vector *><char *>rows
         cdef pc_vector_pair *entry = <pc_vector_pair *><char *>table
         for k, vector in enumerate(vectors):
-            row[k].type = <pc_type>type_of(cnp.PyArray_TYPE(vector), &components)
-            row[k].components = components
-            row[k].swapped = not vector.dtype.isnative
-            row[k].data = <const char *>cnp.PyArray_DATA(vector)
+            describe_data(vector, &row[k].type, &row[k].components, &row[k].swapped, &row[k].data)
             row[k].stride = cnp.PyArray_STRIDE(vector, 0)
         for k, (i, j) in enumerate(pairs):
             entry[k].x = &row[<size_t>i]
@@ -645,7 +650,7 @@ cdef class CrossSums:
             if self.own is not None:
                 if i == j:
                     self.own.at[<size_t>i] = sums.at[k]
-                self.add_covariance(i, j, acc)
+                self.write(i, j, acc)
                 continue
             if bounded and acc.flags & PC_BOUND_TOO_WIDE:
                 continue
@@ -661,17 +666,26 @@ cdef class CrossSums:
                 self.parts[i, j] = nonfinite, moment_at(acc, PC_SQUARES, bounded), imaginary
         return 0
 
-    cdef int add_covariance(self, size_t i, size_t j, const pc_accumulator *products) except -1:
+    cdef int write(self, size_t i, size_t j, const pc_accumulator *products) except -1:
         """Unless the sums do not tell."""
         cdef int components
+        cdef size_t size = cnp.PyArray_DIM(self.matrix, 0), item = cnp.PyArray_ITEMSIZE(self.matrix)
+        cdef pc_type type = <pc_type>type_of(cnp.PyArray_TYPE(self.matrix), &components)
+        cdef char *to = <char *>cnp.PyArray_DATA(self.matrix)
+        cdef char *at = to + (i * size + j) * item
         cdef const pc_accumulator *x = &self.own.at[i].total
+        cdef const pc_accumulator *y = &self.own.at[j].total
+        cdef pc_status status
         if i == j:
             products = x
-        made = np.empty((), self.dtype)
-        if pc_round_covariance(products, x, &self.own.at[j].total, self.freedom,
-                               <pc_type>type_of(cnp.PyArray_TYPE(made), &components),
-                               <char *>cnp.PyArray_DATA(made)) == PC_OK:
-            self.covariances[i, j] = made.item()
+        if self.freedom:
+            status = pc_round_covariance(products, x, y, self.freedom, type, at)
+        else:
+            status = pc_round_correlation(products, x, y, type, at)
+        if status == PC_OK:
+            memcpy(to + (j * size + i) * item, at, item)
+        else:
+            self.unknown.append((i, j))
         return 0
 
     cdef int add_ints(self, vectors, pairs) except -1:
@@ -736,8 +750,6 @@ cdef double quotient(integer, int exponent, divisor, bint root, pc_type type) ex
 
 cdef object covariance(CrossSums sums, i, j, freedom, pc_type type):
     """That of two vectors, divided by count * freedom; None if the sums do not tell."""
-    if sums.own is not None:
-        return sums.covariances.get((i, j))
     parts = sums.difference(i, j)
     if parts is False:
         return None
@@ -813,54 +825,61 @@ cdef tuple observations(m, y, rowvar):
     return [row for array in arrays for row in array], any(array.dtype.kind == "c" for array in arrays)
 
 
-def _own_first(pair):
-    """The order of pairs in which (i, i) comes before any (i, j)."""
-    i, j = pair
-    return i != j, i, j
+cdef list own_first(pairs):
+    """These pairs, and (i, i) and (j, j) of each, which come first."""
+    return sorted({(i, i) for pair in pairs for i in pair}) + [pair for pair in pairs if pair[0] != pair[1]]
 
 
-cdef object square_matrix(vectors, bint complexes, dtype, size_t workers, freedom, bint correlations):
+cdef bint pays_bounded(list vectors):
+    """Whether sums with an error bound are the faster way to begin."""
+    cdef pc_array one
+    if not all(vector.dtype.kind in "fc" for vector in vectors):
+        return False
+    one.type = PC_FLOAT64
+    one.kept = 0
+    one.reduced = 1
+    one.other.data = NULL
+    one.axis[0].length = len(vectors[0])
+    return pc_array_boundable(&one)
+
+
+cdef object square_matrix(list vectors, bint complexes, dtype, size_t workers, freedom, bint correlations):
     """The matrix of covariances, or of correlations."""
     cdef pc_type type
     cdef int components
     cdef CrossSums sums
-    size = len(vectors)
+    cdef size_t size = len(vectors)
+    cdef bint bounded, in_c
     allowed = _COMPLEXES if complexes else _FLOATS
     dtype = allowed[0] if dtype is None else np.dtype(dtype).newbyteorder("=")
     if dtype not in allowed:
         raise TypeError(f"dtype {dtype} does not hold {'correlations' if correlations else 'covariances'} of these numbers: "
                         f"use {', '.join(each.name for each in allowed)}")
     type = <pc_type>type_of(dtype.num, &components)
-    values = np.empty((size, size), np.complex128)
+    bounded = pays_bounded(vectors)
+    in_c = (not complexes and vectors[0].dtype != object and len(vectors[0]) > 0
+            and (correlations or 0 < freedom < 1 << 63))
+    values = np.empty((size, size), dtype if in_c else np.complex128)
     left = [(i, j) for i in range(size) for j in range(i, size)]
-    cdef pc_array one                   # whether bounded sums pay
-    cdef bint bounded = False
-    if size and vectors[0].dtype != object and all(vector.dtype.kind in "fc" for vector in vectors):
-        one.type = PC_FLOAT64
-        one.kept = 0
-        one.reduced = 1
-        one.other.data = NULL
-        one.axis[0].length = len(vectors[0])
-        bounded = pc_array_boundable(&one)
-    in_c = (not correlations and not complexes and size and vectors[0].dtype != object and len(vectors[0])
-            and 0 < freedom < 1 << 63)
-    needed = sorted(left, key=_own_first)
     while left:
-        sums = CrossSums(vectors, complexes, needed, workers, bounded, freedom if in_c else None, dtype)
-        unknown = []
-        for i, j in left:
-            made = correlation(sums, i, j, type) if correlations else covariance(sums, i, j, freedom, type)
-            if made is None:
-                unknown.append((i, j))
-            else:
-                values[i, j] = made
-                values[j, i] = complex(made.real, 0.0 - made.imag)      # never -0
+        if in_c:
+            sums = CrossSums(vectors, complexes, own_first(left), workers, bounded, values, 0 if correlations else freedom)
+            unknown = sums.unknown
+        else:
+            sums = CrossSums(vectors, complexes, own_first(left), workers, bounded)
+            unknown = []
+            for i, j in left:
+                made = correlation(sums, i, j, type) if correlations else covariance(sums, i, j, freedom, type)
+                if made is None:
+                    unknown.append((i, j))
+                else:
+                    values[i, j] = made
+                    values[j, i] = complex(made.real, 0.0 - made.imag)      # never -0
         if unknown and not bounded:
             raise SystemError("pycrust: exact sums that do not tell a covariance")
         left = unknown
-        needed = sorted({pair for i, j in unknown for pair in ((i, j), (i, i), (j, j))}, key=_own_first)
         bounded = False
-    return (values if complexes else values.real).astype(dtype)
+    return (values if complexes else values.real).astype(dtype, copy=False)
 
 
 def cov(m, y=None, rowvar=True, bias=False, ddof=None, *, dtype=None, workers=1):
@@ -1353,9 +1372,7 @@ cdef class PairAccumulator:
 
     cdef object spread(self, int one, int other, int products, ddof):
         count, flags, _ = self.state()[0]
-        if not hasattr(ddof, "__index__"):
-            raise TypeError(f"ddof must be an integer, not {shown(ddof)}")
-        freedom = count - operator.index(ddof)
+        freedom = count - integer_of(ddof, "ddof")
         if freedom <= 0:
             warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=1)
         if self.special(one) is not None or self.special(other) is not None:

@@ -1,22 +1,32 @@
 from libc.stddef cimport ptrdiff_t, size_t
 from libc.stdint cimport uint64_t
 
-from pycrust.csrc cimport pc_accumulator, pc_array, pc_moment, pc_output_spec, pc_statistic, pc_status, pc_tile_sum, pc_type
+from pycrust.csrc cimport (
+    pc_accumulator,
+    pc_array,
+    pc_axis,
+    pc_moment,
+    pc_output_spec,
+    pc_statistic,
+    pc_status,
+    pc_tile_sum,
+    pc_type,
+)
 
 
 cdef enum:
     # Below this many elements a call takes so little time that releasing the
     # GIL and taking it back (some 40 ns) would cost more than it gives.
     RELEASE_GIL_FROM = 4096
-    # A piece of a long job: milliseconds, some tens of them where elements lie worst.
+    # Elements in a piece of a long job: milliseconds of work, tens of them in the worst layouts.
     CHUNK = 1 << 19
-    # A piece worth handing to another thread.
+    # The fewest elements worth handing to another thread.
     SMALLEST_CHUNK = 1 << 16
 
 
 cdef class Statistic:
     cdef pc_output_spec c
-    cdef tuple ddof             # (integer, bits): integer / 2**bits, which C may not take
+    cdef tuple ddof             # (integer, bits): integer / 2**bits; see is_for_c
     cdef bint skip_nan          # as NumPy's nansum, nanmean, nanvar, nanstd
 
     cdef int set_dtype(self, dtype) except -1
@@ -29,7 +39,7 @@ cdef class Accumulators:
     cdef size_t count
 
 
-# What one thread has to say of its pieces: the worst status, and which piece gave it.
+# What one thread reports of its pieces: the worst status, and the piece that gave it.
 cdef struct WorkerStatus:
     pc_status status
     size_t piece
@@ -42,16 +52,16 @@ cdef struct PlanState:
     char *out           # NULL: Python objects, in Plan.objects
     size_t outputs, length
     size_t first, count         # the tile to add to
-    size_t step                 # what a piece has, of `outputs` or of `length`
-    pc_tile_sum *sums                # of each worker `count`
-    WorkerStatus *statuses             # of each worker
+    size_t step                 # the size of a piece: in outputs, or in elements of each output
+    pc_tile_sum *sums           # `count` for each worker
+    WorkerStatus *statuses      # one for each worker
 
 
 cdef class Plan:
     cdef PlanState state
-    cdef object keepalive            # what the pointers point into
+    cdef object keepalive       # what the pointers point into
     cdef Statistic spec
-    cdef object[::1] objects
+    cdef object objects                 # an array of one axis, over `out`
     cdef size_t workers
     cdef readonly object too_large      # (offset in `out`, exact sum) of a sum that its type does not hold
 
@@ -63,7 +73,7 @@ cdef class Plan:
     cdef pc_status reduce(self) except *
 
 
-# Numbers one behind the other, native, not so many that Ctrl-C would have to wait.
+# Contiguous numbers in native byte order, too few to keep Ctrl-C waiting.
 cdef struct Contiguous:
     pc_type type
     int components
@@ -72,6 +82,7 @@ cdef struct Contiguous:
     const char *data
 
 
+cdef pc_axis axis_of(array, mask, other, int k) noexcept
 cdef pc_output_spec default_spec(pc_statistic statistic) noexcept
 cdef object one_ddof(ddof, correction)
 cdef bint is_spread(pc_statistic statistic) noexcept
@@ -81,6 +92,7 @@ cdef bint is_contiguous(a, Contiguous *plain) noexcept
 cdef void add_contiguous(const Contiguous *plain, pc_accumulator *acc, pc_statistic statistic) noexcept
 cdef Accumulators add_all(array, mask, size_t workers, bint skip_nan)
 cdef tuple sums_of_ints(array, mask, tuple axes)
+cdef bint holds(dtype, total) except -1
 cdef object checked_int(total, dtype, position, pc_statistic statistic)
 cdef int reduce_into(values, array, mask, tuple axes, size_t workers, Statistic spec, other=*,
                      bint conjugate=*) except -1

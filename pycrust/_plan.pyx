@@ -12,7 +12,7 @@ from libc.math cimport NAN
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport UINT64_MAX, uint64_t
 
-from pycrust._args cimport axes_of, check_out, data_of, dtype_of, is_exact, is_integer, type_of
+from pycrust._args cimport axes_of, check_out, data_of, describe_data, dtype_of, is_exact, is_integer, type_of
 from pycrust._bigint cimport exact_int, exact_moment, shown, shown_int, write_exact
 from pycrust._threads cimport count_workers, run_pieces
 from pycrust.csrc cimport (
@@ -46,7 +46,6 @@ from pycrust.csrc cimport (
     pc_accumulator_scale,
     pc_add_numbers,
     pc_add_tile,
-    pc_array,
     pc_array_arrange,
     pc_array_boundable,
     pc_array_outputs,
@@ -75,11 +74,11 @@ import_core()
 
 
 cdef enum:
-    # What a position costs beside its elements, in elements.
+    # What an output costs beside its elements, in elements.
     OUTPUT_COST = 32
-    # So many outputs side by side are still as fast as a whole tile.
+    # The fewest outputs that are summed together about as fast as a whole tile.
     NARROW_TILE = 16
-    # Of a fractional ddof: so that 2**48 numbers, in such units, can be counted.
+    # Of a fractional ddof, in C: so that 2**48 numbers can be counted in units of 2**-16.
     MOST_DDOF_BITS = 16
 
 
@@ -104,7 +103,7 @@ cdef bint is_spread(pc_statistic statistic) noexcept:
 
 
 cdef int warn_empty(pc_statistic statistic, bint skip_nan) except -1:
-    """Of too few elements; where NaN is left out, in NumPy's words."""
+    """Warn of too few elements; where NaN is left out, in NumPy's words."""
     cdef bint spread = is_spread(statistic)
     if skip_nan:
         text = "Degrees of freedom <= 0 for slice." if spread else "Mean of empty slice"
@@ -115,7 +114,7 @@ cdef int warn_empty(pc_statistic statistic, bint skip_nan) except -1:
 
 
 cdef class Statistic:
-    """A statistic in numbers of a type, with a ddof that C takes or not, of all numbers or of those that are not NaN."""
+    """A statistic, the type of its results, its ddof, which C may not take, and whether NaN is left out."""
 
     def __cinit__(self, int statistic, ddof=None, bint skip_nan=False):
         self.c = default_spec(<pc_statistic>statistic)
@@ -131,7 +130,7 @@ cdef class Statistic:
         self.c.type = <pc_type>type_of(dtype.num, &self.c.components)
 
     cdef bint is_for_c(self, uint64_t count) except -1:
-        """Whether C takes this ddof with so many numbers."""
+        """Whether C takes this ddof for this count."""
         bits = self.ddof[1]
         return bits == 0 or (bits <= MOST_DDOF_BITS and count >> (64 - MOST_DDOF_BITS) == 0)
 
@@ -144,7 +143,7 @@ cdef class Statistic:
 
 
 cdef object one_ddof(ddof, correction):
-    """ddof, by which of its two names it was given."""
+    """ddof, whichever of its two names it was given by."""
     if correction is None:
         return ddof
     if ddof is not None:
@@ -174,7 +173,7 @@ cdef tuple exact_ddof(ddof):
 # ---- one job: an array, the axes to sum over, where the results go ----------
 
 cdef class Accumulators:
-    """Accumulators, zero at first, exact or bounded; C says to which positions they belong."""
+    """Accumulators, empty at first, exact or bounded; C sets the outputs that they belong to."""
 
     def __cinit__(self, size_t count, bint bounded, int statistic):
         cdef size_t k
@@ -193,7 +192,7 @@ cdef class Accumulators:
 
 
 cdef int reduce_piece(const void *job, size_t piece, size_t worker) noexcept nogil:
-    """The results at `step` positions, written; the sums are this worker's room."""
+    """Write the results of `step` outputs; this worker's sums are working memory."""
     cdef const PlanState *s = <const PlanState *>job
     cdef WorkerStatus *worker_status = &s.statuses[worker]
     cdef size_t first = piece * s.step
@@ -206,27 +205,37 @@ cdef int reduce_piece(const void *job, size_t piece, size_t worker) noexcept nog
 
 
 cdef int add_piece(const void *job, size_t piece, size_t worker) noexcept nogil:
-    """`step` of the elements at each position of a tile, added to this worker's sums."""
+    """Add `step` elements of each output of a tile to this worker's sums."""
     cdef const PlanState *s = <const PlanState *>job
     cdef size_t start = piece * s.step
     pc_add_tile(&s.array, s.first, s.count, start, min(start + s.step, s.length), s.sums + worker * s.count)
     return 0
 
 
+cdef pc_axis axis_of(array, mask, other, int k) noexcept:
+    """What C must know of axis k; `mask` and `other` are None or of the same shape."""
+    cdef pc_axis axis
+    axis.length = <size_t>cnp.PyArray_DIM(array, k)
+    axis.stride = cnp.PyArray_STRIDE(array, k)
+    axis.mask_stride = 0 if mask is None else cnp.PyArray_STRIDE(mask, k)
+    axis.other_stride = 0 if other is None else cnp.PyArray_STRIDE(other, k)
+    axis.out_stride = 0
+    return axis
+
+
 cdef class Plan:
     """
     A reduction of an array, or of the products of two, cut into pieces that any thread may take.
 
-    Many positions: each piece is a range of them, and C writes the results.
-    Few positions of many elements: each piece is a part of the elements, from
-    anywhere among the reduced axes, and gives sums to be merged.
+    Many outputs: each piece is a range of them, and C writes the results (`reduce`).
+    Few outputs of many elements: tile by tile, each piece is a range of the elements along
+    the reduced axes, and gives sums that are merged (`sums`).
     """
 
     def __init__(self, array, mask, tuple axes, out, Statistic spec not None, size_t workers, other=None,
                  bint conjugate=False):
-        """Sum over `axes`; `out` is contiguous, with the shape of the other axes. `other` is of one shape with `array`."""
-        cdef int k, components, ndim = cnp.PyArray_NDIM(array), position = 0
-        cdef pc_axis axis
+        """Sum over `axes`; `out` is contiguous, with the shape of the other axes; `other` has the shape of `array`."""
+        cdef int k, ndim = cnp.PyArray_NDIM(array), position = 0
         cdef PlanState *s = &self.state
         for k in axes:
             if not position <= k < ndim:
@@ -236,31 +245,23 @@ cdef class Plan:
         self.keepalive = (array, mask, out, other)
         self.spec = spec
         self.workers = workers
-        s.array.type = <pc_type>type_of(cnp.PyArray_TYPE(array), &components)
-        s.array.components = components
-        s.array.swapped = not array.dtype.isnative
+        describe_data(array, &s.array.type, &s.array.components, &s.array.swapped, &s.array.data)
         s.array.skip_nan = spec.skip_nan
-        s.array.data = <const char *>cnp.PyArray_DATA(array)
         if mask is not None:
             s.array.mask = <const char *>cnp.PyArray_DATA(mask)
         if other is not None:
             if other.shape != array.shape:
                 raise ValueError(f"shapes {array.shape} and {other.shape} are not one")
-            s.array.other.type = <pc_type>type_of(cnp.PyArray_TYPE(other), &components)
-            s.array.other.components = components
-            s.array.other.swapped = not other.dtype.isnative
-            s.array.other.data = <const char *>cnp.PyArray_DATA(other)
+            describe_data(other, &s.array.other.type, &s.array.other.components, &s.array.other.swapped,
+                          &s.array.other.data)
             s.array.other.conjugate = conjugate
         s.array.kept = ndim - <int>len(axes)
         s.array.reduced = <int>len(axes)
         s.array.repeat = 1
         for k in (*(k for k in range(ndim) if k not in axes), *axes):
-            axis.length = <size_t>cnp.PyArray_DIM(array, k)
-            axis.stride = cnp.PyArray_STRIDE(array, k)
-            axis.mask_stride = 0 if mask is None else cnp.PyArray_STRIDE(mask, k)
-            axis.other_stride = 0 if other is None else cnp.PyArray_STRIDE(other, k)
-            axis.out_stride = 0 if position >= s.array.kept else cnp.PyArray_STRIDE(out, position)
-            s.array.axis[position] = axis
+            s.array.axis[position] = axis_of(array, mask, other, k)
+            if position < s.array.kept:
+                s.array.axis[position].out_stride = cnp.PyArray_STRIDE(out, position)
             position += 1
         pc_array_arrange(&s.array)
         s.outputs = pc_array_outputs(&s.array)
@@ -273,7 +274,7 @@ cdef class Plan:
         s.spec = spec.c
 
     cdef size_t piece(self) noexcept:
-        """How many elements a piece has: four pieces a worker even out their speeds."""
+        """How many elements a piece has: with four pieces per worker, fast workers take more of them."""
         if self.workers == 1:
             return CHUNK
         return min(<size_t>CHUNK, max(<size_t>SMALLEST_CHUNK, self.state.outputs * self.state.length
@@ -294,7 +295,7 @@ cdef class Plan:
         cdef Accumulators sums = Accumulators(workers * s.count, bounded, s.spec.statistic)
         s.sums = sums.at
         run_pieces(add_piece, s, sizeof(s[0]), pieces, workers, self.is_quick(s.count))
-        pc_add_tile(&s.array, first, s.count, 0, 0, sums.at)       # whose offsets are set, if nothing else
+        pc_add_tile(&s.array, first, s.count, 0, 0, sums.at)       # sets the offsets, even if there were no pieces
         for k in range(s.count):
             for worker in range(1, workers):
                 pc_accumulator_merge(&sums.at[k].total, &sums.at[worker * s.count + k].total)
@@ -304,7 +305,7 @@ cdef class Plan:
         return sums
 
     cdef pc_status run(self) except *:
-        """All of it. Returns a C status that is not PC_OK, if there is one."""
+        """Do all of the reduction. Returns a C status that is not PC_OK, if there is one."""
         cdef PlanState *s = &self.state
         cdef pc_status status = PC_OK, done
         cdef Accumulators sums
@@ -343,13 +344,13 @@ cdef class Plan:
         return status
 
     cdef pc_status reduce(self) except *:
-        """The same for many positions: pieces of these."""
+        """The same for many outputs: a piece is a range of them."""
         cdef PlanState *s = &self.state
         cdef pc_status status = PC_OK
         cdef size_t worker, pieces, workers, worst = 0
-        s.step = self.piece() // (s.length + OUTPUT_COST)       # 1 at least: the length is not above CHUNK // NARROW_TILE
+        s.step = self.piece() // (s.length + OUTPUT_COST)       # at least 1, as length <= CHUNK // NARROW_TILE
         if s.step > 8:
-            s.step -= s.step % 8        # as columns go best
+            s.step -= s.step % 8        # columns are summed in eights
         pieces = s.outputs // s.step + (s.outputs % s.step != 0)
         workers = min(self.workers, pieces)
         s.count = max(<size_t>PC_MIN_SUMS, min(<size_t>PC_TILE, s.step, s.outputs))
@@ -365,7 +366,7 @@ cdef class Plan:
                                           and s.statuses[worker].piece < s.statuses[worst].piece):
                 status = s.statuses[worker].status
                 worst = worker
-        if status == PC_TOO_LARGE:      # of all such pieces the first: whatever the number of workers
+        if status == PC_TOO_LARGE:      # the first of such pieces, for any number of workers
             self.too_large = first_too_large(sums.at + worst * s.count, &s.spec)
         return status
 
@@ -375,7 +376,7 @@ cdef pc_moment moment_of(pc_statistic statistic) noexcept:
 
 
 cdef tuple first_too_large(const pc_tile_sum *sums, const pc_output_spec *spec):
-    """Where the results have the first of these sums that the type does not hold, and what it is."""
+    """The offset of the first of these sums that the type does not hold, and the sum itself."""
     cdef char word[8]
     while pc_accumulator_round(&sums.total, spec, word) == PC_OK:
         sums += 1
@@ -386,9 +387,9 @@ cdef tuple first_too_large(const pc_tile_sum *sums, const pc_output_spec *spec):
 
 cdef tuple sums_of_ints(array, mask, tuple axes):
     """
-    The sums of the squares of Python ints along axes, of them, and how many there are in each: as Python adds.
+    The sums of the squares of Python ints along axes, the sums of the ints, and their counts: as Python adds.
 
-    NumPy looks for no signals, so large arrays are cut in halves.
+    NumPy does not check for signals, so large arrays are split in halves.
     """
     cdef int axis
     if array.size > 1 << 16:
@@ -405,7 +406,7 @@ cdef tuple sums_of_ints(array, mask, tuple axes):
     PyErr_CheckSignals()
     counted = np.ones(array.shape, dtype=object) if mask is None else mask.astype(object) + 0
     return tuple(
-        # Of an array without axes NumPy makes an int, and of that an array of int64.
+        # NumPy turns a result without axes into an int, which asarray would make an array of int64.
         np.asarray(np.sum(np.asarray(each * counted, dtype=object), axis=axes), dtype=object)
         for each in (array * array, array, 1)
     )
@@ -414,7 +415,7 @@ cdef tuple sums_of_ints(array, mask, tuple axes):
 # ---- all of an array --------------------------------------------------------
 
 cdef bint is_contiguous(a, Contiguous *plain) noexcept:
-    """Whether a whole array takes no time worth cutting up and lies in one piece: then what C needs of it."""
+    """Whether an array is contiguous, native, and too small to be cut into pieces; if so, sets *plain for C."""
     cdef int type
     if not cnp.PyArray_CheckExact(a):
         return False
@@ -428,7 +429,7 @@ cdef bint is_contiguous(a, Contiguous *plain) noexcept:
 
 
 cdef void add_contiguous(const Contiguous *plain, pc_accumulator *acc, pc_statistic statistic) noexcept:
-    """Its exact sums, as far as this result needs them."""
+    """Set *acc to the exact sums that this statistic needs."""
     pc_accumulator_clear(acc, statistic)
     if plain.count < RELEASE_GIL_FROM:
         pc_add_numbers(acc, plain.type, plain.components, plain.data, plain.count)
@@ -472,11 +473,11 @@ cdef Accumulators add_all(array, mask, size_t workers, bint skip_nan):
 
 cdef int reduce_into(values, array, mask, tuple axes, size_t workers, Statistic spec, other=None,
                      bint conjugate=False) except -1:
-    """Write the results to values; the place where a C status becomes an exception."""
+    """Write the results to `values`; here a C status becomes an exception."""
     cdef Plan job
     cdef pc_status status
     if array.dtype == object:
-        status = reduce_ints_into(values, array, mask, axes, spec)      # of two arrays: their product
+        status = reduce_ints_into(values, array, mask, axes, spec)      # of two arrays: `array` is their product
     else:
         job = Plan(array, mask, axes, values, spec, workers, other, conjugate)
         status = job.run()
@@ -495,7 +496,7 @@ cdef int reduce_into(values, array, mask, tuple axes, size_t workers, Statistic 
 
 
 cdef int put_nan(values, array, mask, tuple axes, Statistic spec) except -1:
-    """NaN in the place of Inf where there are no more numbers than ddof, as NumPy's nanvar has it: a rare case."""
+    """Put NaN in the place of Inf where there are no more numbers than ddof, as NumPy's nanvar does; rare."""
     if not np.isinf(values).any():
         return 0
     counts = np.sum(~np.isnan(array), axis=axes, where=True if mask is None else mask)
@@ -524,15 +525,20 @@ cdef pc_status reduce_ints_into(values, array, mask, tuple axes, Statistic spec)
     return status
 
 
+cdef bint holds(dtype, total) except -1:
+    """Whether an integer dtype, or object, holds a sum."""
+    return dtype == object or np.iinfo(dtype).min <= total <= np.iinfo(dtype).max
+
+
 cdef object checked_int(total, dtype, position, pc_statistic statistic):
     """An exact sum, if the dtype holds it."""
-    if dtype != object and not np.iinfo(dtype).min <= total <= np.iinfo(dtype).max:
+    if not holds(dtype, total):
         raise_too_large(position, total, dtype, statistic)
     return total
 
 
 cdef int raise_too_large(position, total, dtype, pc_statistic statistic) except -1:
-    """`position`: along the axes kept; or in words."""
+    """`position`: indexes along the axes kept, or a phrase."""
     if type(position) is not str:
         position = tuple(int(k) for k in position)
         position = f"at {position} along the axes kept " if position else ""

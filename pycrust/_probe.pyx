@@ -1,7 +1,7 @@
 # Ask for the GIL at random moments, and time the wait.
 #
 # `ask` does so for `pycrust threadable`, `Watch` for `pycrust stalls`: see probe/watch.h. This module imports nothing
-# but the standard library, so that a program may be watched without what pycrust needs.
+# but the standard library, so that a program can be watched without importing NumPy.
 
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from cpython.pythread cimport PyThread_get_thread_ident
@@ -122,7 +122,7 @@ def why_not():
 
 
 cdef bint gil_is_there():
-    """Whether what was found behaves as the GIL that this thread has."""
+    """Whether what was found behaves like the GIL, which this thread holds."""
     cdef const void *places[4]
     cdef const char *state = <const char *>PyThreadState_Get()
     places[:] = [the_gil.holder, the_gil.locked, the_gil.interval, the_gil.collecting]
@@ -156,7 +156,7 @@ cdef bint gil_is_there():
 
 # ---- a thread that asks --------------------------------------------------------
 
-cdef double STEP = 2e-5  # seconds: what a thread runs on, at most, after it gave the GIL away
+cdef double STEP = 2e-5  # seconds that a thread runs on, at most, after it released the GIL
 
 
 def ask(stopped, double mean, worker=(), meet=None):
@@ -167,19 +167,19 @@ def ask(stopped, double mean, worker=(), meet=None):
     ----------
     stopped : callable
     mean : float
-        Seconds from one moment to the next: exponential, so that nothing regular keeps in step.
+        Mean time between two moments, in seconds: exponentially distributed, so that nothing regular keeps in step.
     worker : list, optional
-        As soon as it is known: the number of the thread that is observed, as the system has it.
+        Holds the operating system's id of the observed thread, as soon as it is known.
     meet : callable, optional
-        Called as soon as the GIL is there, as part of the wait; for an interpreter without a GIL.
+        Called as soon as this thread has the GIL, as part of the wait; for an interpreter without a GIL.
 
     Returns
     -------
     list of tuple
-        Each time: asked, got, on the clock of `time.perf_counter`; held: whether somebody had the GIL when it asked,
-        1.0 or 0.0, or -1.0 where that cannot be read, or NaN if nobody had it because the worker, which gave it to this
-        thread the last time, has had no core since to take it back; and the seconds for which this thread was ready
-        and had no core, before it asked and while it waited. The first is the beginning.
+        For each request: the times asked and got, on the clock of `time.perf_counter`; held, whether a thread had the
+        GIL at that moment: 1.0 or 0.0, -1.0 where that cannot be read, or NaN if none had it because the worker, which
+        released it to this thread the last time, has had no core since to take it back; and the seconds for which this
+        thread was ready to run and had no core, before it asked and while it waited. The first tuple is the beginning.
     """
     cdef const pc_gil *gil = NULL if why_not() else &the_gil
     cdef uint64_t random = pc_seed()
@@ -234,9 +234,9 @@ cdef class Watch:
     sink : int, optional
         A file to write the log to, as it comes.
     path : bytes, optional
-        What opens the sink if none is given, and again if the program closes it.
+        The path that opens the sink if none is given, and reopens it if the program closes it.
     follow : bool, optional
-        Whether a child that is forked is watched, too, with a log in the same sink.
+        Whether forked children are watched, too, with a log in the same sink.
     """
 
     cdef pc_watch *watch
@@ -326,7 +326,7 @@ cdef class Watch:
         Py_DECREF(self)
 
     def log(self, size_t start=0):
-        """What was seen, a line of JSON each, from this byte on: see probe/watch.c. Empty with a sink."""
+        """The log from this byte on, a JSON record per line: see probe/watch.c. Empty if there is a sink."""
         cdef size_t size
         cdef bytearray log
         cdef char *bytes_
@@ -339,7 +339,7 @@ cdef class Watch:
         return bytes(log)
 
     def more(self, size_t start):
-        """Wait until the log is longer than so many bytes; false: the watch has ended, and it is not."""
+        """Wait until the log is longer than `start` bytes; false if the watch ends before it is."""
         cdef int more
         with nogil:
             more = pc_watch_await(self.watch, start)
@@ -361,7 +361,7 @@ cdef class Watch:
             pc_watch_fork(self.watch, begin, seconds, name.thread, text)
 
     cdef again(self):
-        """In a forked child: watch it, too, if that is asked for."""
+        """In a forked child: watch it, too, if `follow` was given."""
         if self.settings:
             over, signum, path = self.settings
             watch = Watch(over, signum, -1, path, True)
@@ -371,7 +371,7 @@ cdef class Watch:
             watch.note(b"begin", True)
 
     def dump_over(self, double seconds, double abort_seconds):
-        """Before `start`: tell of a hold while it lasts, from so long on, or abort the process; 0: never."""
+        """Before `start`: report a hold while it lasts, after so many seconds, or abort the process; 0: never."""
         self.dumps[:] = [seconds, abort_seconds]
         pc_watch_dump_over(self.watch, seconds, abort_seconds)
 
@@ -391,7 +391,7 @@ cdef class Watch:
         cdef bint counts = False
         cdef bint alive = True
         while alive:
-            with nogil:  # once each time: whoever takes the GIL waits for it, and only the wait from the ask on is timed
+            with nogil:  # once a round: to take the GIL is to wait for it, and only the wait after a request is timed
                 if wait >= 0.0:
                     pc_watch_judge(self.watch, &self.stall if counts else NULL)
                 if counts:
@@ -405,7 +405,7 @@ cdef class Watch:
             counts = alive and wait >= pc_watch_over(self.watch)
             if counts:
                 tell(self.watch, &self.stall)  # before the holder goes on
-            # Python code, asked for the GIL, gives it after a switch interval. Being asked too often would slow it.
+            # Python code releases the GIL a switch interval after a request, so frequent requests would slow it down.
             # But one stall may follow another at once.
             mean = 0.0 if counts else min(max(BEAT, 2.0 * wait), SLOWEST_BEAT)
         with nogil:
@@ -419,7 +419,7 @@ cdef double SLOWEST_BEAT = 0.010
 
 
 cdef int slot_beside(int signum):
-    """A signal that nobody sends: for a handler of faulthandler's that is called by ours."""
+    """A signal that nobody sends, under which faulthandler's handler is registered: ours calls that."""
     return 64 if signum != 64 else 63
 
 
@@ -430,7 +430,7 @@ cdef void *beat(void *watch) noexcept with gil:
 
 # ---- whose it was, and where -------------------------------------------------------
 
-# By the C API, with the garbage collector switched off: it must not run in the thread of the watch.
+# By the C API, with the garbage collector disabled: it must not run in the thread of the watch.
 
 cdef extern from "Python.h":
     ctypedef struct PyObject
@@ -485,7 +485,7 @@ cdef void tell(pc_watch *watch, pc_stall *stall) noexcept:
 
 
 cdef bint copy(char *to, Py_ssize_t size, PyObject *text) noexcept:
-    """A str, in UTF-8, with what a file name may hold besides; false if it does not fit."""
+    """Copy a str in UTF-8, with the surrogates that a file name may hold; false if it does not fit."""
     cdef PyObject *encoded
     cdef bint fits
     to[0] = 0
@@ -502,7 +502,7 @@ cdef bint copy(char *to, Py_ssize_t size, PyObject *text) noexcept:
 
 
 cdef void name_thread(pc_name *name) noexcept:
-    """As threading has it, and by its data alone: a subclass of Thread may have an attribute that is computed."""
+    """The name in threading, read from its dict alone: a subclass of Thread may compute an attribute."""
     cdef PyObject *threading
     cdef PyObject *active
     cdef PyObject *ident
@@ -527,7 +527,7 @@ cdef void name_thread(pc_name *name) noexcept:
 
 
 cdef void place_thread(pc_stall *stall, unsigned long ident) noexcept:
-    """Where a thread is, if it just made a call."""
+    """Where a thread is, if it has just made a call."""
     cdef PyThreadState *state = PyInterpreterState_ThreadHead(PyInterpreterState_Main())
     cdef PyFrameObject *frame
     cdef PyCodeObject *code
@@ -566,8 +566,8 @@ cdef void copy_object(char *to, Py_ssize_t size, object text) noexcept:
     copy(to, size, <PyObject *>text)
 
 
-# With Python's objects, but no code of the program: attributes are read of types whose own they are. What is taken here
-# is not the last reference to anything.
+# With Python's objects, but without running code of the program: only attributes that types define in C are read.
+# No reference taken here is the last one to an object.
 
 NAMED_IN_C = {
     "builtin_function_or_method", "function", "method", "method_descriptor", "cython_function_or_method",
@@ -580,7 +580,7 @@ cdef object type_name(object value):
 
 
 cdef object function_name(object function):
-    """MODULE:FUNCTION, of a function that tells it without code of the program; or None."""
+    """MODULE:FUNCTION, for a function whose name can be read without running code of the program; else None."""
     cdef int depth
     for depth in range(10):
         name = type_name(function)
@@ -605,7 +605,7 @@ CONTEXTS = {"Context", "_contextvars.Context"}
 
 
 cdef void name_callee(pc_stall *stall, PyFrameObject *frame) noexcept:
-    """What a pool, or a thread, calls on the very line on which it calls what it was given: with any arguments."""
+    """The function that a pool or a thread was given, if it is on the line that calls it, f(*args, **kwargs)."""
     cdef PyObject *variables
     cdef PyObject *attributes = NULL
     file = stall.file.decode("utf-8", "replace")
@@ -651,7 +651,7 @@ cdef void name_task(pc_stall *stall, unsigned long ident) noexcept:
             if type_name(task) == "_asyncio.Task" and loop.__dict__.get("_thread_id") == ident:
                 name = task.get_name()
                 coroutine = task.get_coro()
-                if name.startswith("Task-") and type_name(coroutine) == "coroutine":  # nobody gave it a name
+                if name.startswith("Task-") and type_name(coroutine) == "coroutine":  # it was given no name
                     name = coroutine.__qualname__
                 copy_object(stall.task, sizeof(stall.task), name)
     except Exception:
@@ -691,7 +691,7 @@ def at_exit():
         the_watch.stop()
 
 
-# A process with threads must not fork (and Python 3.12 warns of it): the watch holds still meanwhile.
+# A process with threads should not fork (Python 3.12 warns of it): the watch has no threads meanwhile.
 
 began = {}  # when, by thread: several may fork at once
 
@@ -726,7 +726,7 @@ def in_child():
 
 
 cdef stack_of_caller():
-    """As faulthandler writes it."""
+    """The stack of the caller, in the format of faulthandler."""
     cdef int depth = 0
     lines = ["Stack (most recent call first):"]
     frame = sys._getframe()
@@ -741,27 +741,27 @@ cdef stack_of_caller():
 # ---- signals for a child ------------------------------------------------------------
 
 def forward_begin(signums):
-    """From now on these signals are for a child that is about to be started, but for those that reach it anyway."""
+    """From now on pass these signals on to a child that is about to start, except those that reach it anyway."""
     pc_forward_begin(sum({1 << (signum - 1) for signum in signums}))
 
 
 def forward_to(int pid):
-    """Here it is; 0: it has ended."""
+    """The child's process id; 0: it has ended."""
     pc_forward_to(pid)
 
 
 def forward_end():
-    """They are this process's again."""
+    """From now on these signals are for this process again."""
     pc_forward_end()
 
 
 # ---- a crash --------------------------------------------------------------------------
 
-cdef bytes the_last_words = b""  # kept: C has a pointer to it
+cdef bytes the_last_words = b""  # kept alive: C has a pointer to it
 
 
 def last_words(bytes text=b""):
-    """What to write to stderr if the process dies of a fault; b"": nothing any more."""
+    """Set what to write to stderr if the process dies of a fault; b"": nothing."""
     global the_last_words
     pc_last_words(NULL)
     the_last_words = text

@@ -49,7 +49,7 @@ cdef inline bint by_formula(method) except -1:
 
 
 cdef object index_of(n):
-    """n as an int; who passes data is told of the functions for these."""
+    """n as an int; the error for an array names the functions for data."""
     try:
         return PyNumber_Index(n)
     except TypeError:
@@ -85,7 +85,7 @@ def _shown(n):
 
 
 cdef uint64_t loop_end(n) except? 0:
-    """Where the walk ends; every error of the loop is raised here."""
+    """The n where the walk ends; every error of the loop is raised here."""
     cdef int overflow
     cdef long long small
     n = index_of(n)
@@ -101,7 +101,7 @@ cdef uint64_t loop_end(n) except? 0:
 
 def sum_of_squares(n, /, *, method="loop"):
     """
-    Sum the squares 1² + 2² + … + n², holding the GIL all the time.
+    Sum the squares 1² + 2² + … + n², holding the GIL throughout.
 
     Parameters
     ----------
@@ -167,15 +167,15 @@ def threadable_sum_of_squares(n, /, *, method="loop"):
     Sum the squares 1² + 2² + … + n², with the GIL released.
 
     The same as `sum_of_squares` in all but one thing: other Python threads run
-    meanwhile, so k calls in k threads take the time of one, given k cores.
+    meanwhile, so on k cores k calls in k threads take the time of one.
 
     Parameters
     ----------
     n : int
         The last number squared; see `sum_of_squares`.
     method : {'loop', 'formula'}, optional
-        See `sum_of_squares`. The formula takes less time than releasing the GIL
-        would, and so keeps it.
+        See `sum_of_squares`. The formula keeps the GIL, since it takes less time than
+        releasing it.
 
     Returns
     -------
@@ -189,8 +189,8 @@ def threadable_sum_of_squares(n, /, *, method="loop"):
 
     Notes
     -----
-    Called on the main thread, it takes the GIL back about every 20 ms to look
-    for Ctrl-C. Called on any other thread, it does not until it is done.
+    On the main thread it takes the GIL back about every 20 ms to check for Ctrl-C;
+    on any other thread, only at the end.
 
     Examples
     --------
@@ -228,7 +228,7 @@ _LARGEST = {
 
 
 def _integers(ns):
-    """ns as an array of integers, in any layout; object ones are not negative."""
+    """ns as an array of integers, in any layout; Python ints below 0 are made 0."""
     array = array_of(ns, "ns")
     if array.dtype.kind in "iu":
         return array
@@ -236,7 +236,7 @@ def _integers(ns):
         if array.size == 0:
             return array.astype(np.int64)      # [] has no dtype of its own
         if array.dtype.kind == "f":
-            array = np.array(ns, dtype=object)     # NumPy takes [-1, 2**63] for floats
+            array = np.array(ns, dtype=object)     # NumPy makes floats of [-1, 2**63]
     if array.dtype.kind == "O":
         exact = np.empty(array.shape, dtype=object)
         for position in np.ndindex(array.shape):
@@ -256,7 +256,7 @@ def _at(position):
 
 
 def _refuse_above(ns, limit, reason):
-    """OverflowError for the first of ns above limit; `reason` takes its value."""
+    """Raise OverflowError for the first of ns above `limit`; `reason` makes the message of its value."""
     position = np.unravel_index(np.argmax(ns > limit), ns.shape)
     n = int(ns[position])
     raise OverflowError(f"ns{_at(position)} = {_shown(n)}: {reason(n)}")
@@ -292,8 +292,8 @@ def _rounded(values, shape):
     return result
 
 
-# The sums are made as 128-bit words lo, hi. An integer dtype needs lo alone,
-# since every sum that it holds is below 2⁶⁴: then hi is None, for C NULL.
+# The sums are computed as pairs of words lo, hi. An integer dtype needs lo alone,
+# since every sum that it holds is below 2⁶⁴: then hi is None, and NULL in C.
 
 def _words(count, dtype):
     hi = None if dtype.kind in "iu" else np.empty(count, dtype=np.uint64)
@@ -304,7 +304,7 @@ cdef inline uint64_t *data(array):
     return NULL if array is None else <uint64_t *>cnp.PyArray_DATA(array)
 
 
-# Ints made, or stops passed, before a look for signals: each takes up to 100 ns.
+# Ints made, or stops passed, between checks for signals: each takes up to 100 ns.
 cdef enum:
     LOOK_AFTER = 1 << 18
 
@@ -375,7 +375,7 @@ cdef object walk_past_all(size_t last, dtype):
 
 
 cdef object walk_and_gather(ns, size_t last, dtype):
-    """The sums at ns, all <= last and below 2⁶⁴, by way of a table of every other sum."""
+    """The sums at ns, all <= last and below 2⁶⁴, from a table of every other sum."""
     cdef const int64_t *n = <const int64_t *>data(ns)
     cdef size_t step, done = 0, count = len(ns)
     cdef Slices slices = slices_of(count)
@@ -422,8 +422,8 @@ def sum_of_squares_batch(ns, /, *, dtype=np.int64, out=None, method="loop"):
         Any shape, strides, byte order and integer dtype, or nested sequences of
         Python ints. The sum for n <= 0 is 0.
     dtype : {int64, uint64, float64, object}, optional
-        Of the result. float64 values are the nearest to the exact sums (ties to
-        even), object values are exact Python ints.
+        The dtype of the result. float64 values are the nearest to the exact sums
+        (ties to even), object values are exact Python ints.
     out : ndarray, optional
         Where to write the result: of the shape of `ns`, and of a numeric or
         object dtype to which `dtype` can be cast safely, so that nothing wraps.

@@ -19,15 +19,15 @@ def sumsq(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, wor
     axis : int or tuple of int, optional
         The axes to sum over; all of them by default.
     dtype : {int64, uint64, float64, float32, float16, object}, optional
-        What the results are made in. Integers give int64 by default, and uint64
+        The type of the results. Integers give int64 by default, and uint64
         if they are unsigned, or on request any of these; object holds Python
         ints. Other input gives float64, or on request float32 or float16.
     out : ndarray, optional
-        Where to write the result, of its shape; its dtype, one of the above,
-        takes the place of `dtype`. It is written when all of it is there: an
-        exception leaves it as it was.
+        Where to write the result; it must have its shape, and its dtype, one of
+        the above, takes the place of `dtype`. It is written only when the result
+        is complete: an exception leaves it unchanged.
     keepdims : bool, optional
-        Leave the axes summed over in the result, with length one.
+        Keep the axes summed over in the result, with length one.
     where : array_like of bool, optional
         The elements to include; must broadcast to the shape of `a`. It must leave
         out whatever is masked or null in `a`.
@@ -41,10 +41,10 @@ def sumsq(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, wor
         Without `axis`: a Python int, or a Python float for floats and a float
         `dtype`. With `axis` or `keepdims`: an array, or a NumPy scalar where no
         axis is left; `out`, if it was given. A float is the one of its type
-        nearest to the true sum of the exact squares (ties to even; float64 is
-        Inf from 2**1024 - 2**970 on), rounded once; for complex numbers that of
-        abs(z)**2. NaN if any element is NaN, else Inf if any is Inf. 0 for no
-        elements.
+        nearest to the sum of the exact squares (ties to even; float64 is Inf from
+        2**1024 - 2**970 on), rounded once; for complex numbers the squares are
+        those of abs(z). NaN if any element is NaN, else Inf if any is Inf. 0 for
+        no elements.
 
     Raises
     ------
@@ -63,11 +63,13 @@ def sumsq(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, wor
     Notes
     -----
     The GIL is released for 4096 elements and more. `a` must not be written to
-    meanwhile: the result would be that of neither state.
+    meanwhile: the result may be that of neither the old nor the new data.
 
-    Squares are summed without rounding as fixed-point integers, in blocks of
-    vector arithmetic [1]_ and a superaccumulator [2]_; so the result depends on
-    neither the order of the elements nor on how the work is split.
+    Floats are first summed with a proven error bound. If that does not determine the
+    rounded result, and for integers, the squares are summed without rounding, as
+    fixed-point integers, in blocks of vector arithmetic [1]_ and a superaccumulator
+    [2]_. So the result depends neither on the order of the elements nor on how the
+    work is split.
 
     References
     ----------
@@ -98,8 +100,8 @@ def norm(a, *, axis=None, dtype=None, out=None, keepdims=False, where=True, work
         %(a)s
     axis : int or tuple of int, optional
         %(axis)s
-        By name alone, since the second argument of `numpy.linalg.norm` is another.
-        Over two axes or more it is the Frobenius norm.
+        Keyword-only, since the second argument of `numpy.linalg.norm` is `ord`. Over
+        two axes or more it is the Frobenius norm.
     dtype : {float64, float32, float16}, optional
         %(dtype)s
     out : ndarray, optional
@@ -174,7 +176,7 @@ def rms(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, worke
 
     Notes
     -----
-    As for `norm`; the exact sum is divided by the count in integers first.
+    As for `norm`; the exact sum is first divided by the count, in integers.
 
     Examples
     --------
@@ -212,9 +214,9 @@ def sum(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, worke
         Without `axis`: a Python int for integers, else a Python float or complex.
         With `axis` or `keepdims`: an array, or a NumPy scalar where no axis is left;
         `out`, if it was given. A float is the one nearest to the exact sum (ties to
-        even, +0.0 for zero), whatever the order of the elements and the sums
-        on the way to it; of a complex sum both parts are. NaN and Inf as `numpy.sum`
-        has them. 0 for no elements.
+        even, +0.0 for zero), whatever the order of the elements and the size of
+        intermediate sums; of a complex sum, both parts are. NaN and Inf as from
+        `numpy.sum`. 0 for no elements.
 
     Raises
     ------
@@ -232,7 +234,7 @@ def sum(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, worke
 
     Notes
     -----
-    As for `sumsq`: bounded, or summed without rounding.
+    As for `sumsq`, for the elements themselves.
 
     Examples
     --------
@@ -323,9 +325,9 @@ def var(a, axis=None, *, dtype=None, out=None, ddof=None, keepdims=False, where=
     -------
     float or ndarray
         In the square of the units of `a`: the float nearest to the *exact* variance
-        of the numbers as they are; of complex ones that of ``abs(a - mean)**2``. Never
-        negative, and 0.0 if all are equal. NaN if any element is NaN or Inf. With no
-        more elements than `ddof` it is NaN or Inf, as `numpy.var` has it, with a
+        of the numbers as stored; for complex ones, deviations are ``abs(a - mean)``.
+        Never negative, and 0.0 if all are equal. NaN if any element is NaN or Inf. With
+        no more elements than `ddof` it is NaN or Inf, as from `numpy.var`, with a
         RuntimeWarning.
 
     Raises
@@ -344,10 +346,11 @@ def var(a, axis=None, *, dtype=None, out=None, ddof=None, keepdims=False, where=
 
     Notes
     -----
-    With n elements it is (n sum(x**2) - sum(x)**2) / (n (n - ddof)). Both sums come from one pass,
-    and are exact or bounded by proof; so is the difference, in integers, and it is
-    rounded once. Therefore nothing is lost however large the mean is beside the
-    spread, and any order, cutting or shift that is itself exact gives the same bits.
+    With n elements it is (n sum(x**2) - sum(x)**2) / (n (n - ddof)). Both sums come from
+    one pass, and are exact or have a proven error bound; so has the difference, which is
+    computed in integers, and rounded once. Therefore nothing is lost, however large the
+    mean is compared with the spread, and any order, any way to cut the data, and any
+    shift that is itself exact gives the same bits.
 
     Examples
     --------
@@ -391,7 +394,7 @@ def std(a, axis=None, *, dtype=None, out=None, ddof=None, keepdims=False, where=
     -------
     float or ndarray
         In the units of `a`: the float nearest to the root of the *exact* variance,
-        not of a rounded one. Else as `var`.
+        not of a rounded one. Otherwise as `var`.
 
     Raises
     ------
@@ -457,7 +460,7 @@ def nansum(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, wo
     See Also
     --------
     sum : NaN if any element is; masked arrays and nulls are an error.
-    numpy.nansum : The same, rounded at every addition.
+    numpy.nansum : The same, but rounded at every addition.
 
     Notes
     -----
@@ -601,7 +604,7 @@ def nanstd(a, axis=None, *, dtype=None, out=None, ddof=None, keepdims=False, whe
     Returns
     -------
     float or ndarray
-        The float nearest to the root of the *exact* variance. Else as `nanvar`.
+        The float nearest to the root of the *exact* variance. Otherwise as `nanvar`.
 
     Raises
     ------
@@ -626,16 +629,17 @@ def nanstd(a, axis=None, *, dtype=None, out=None, ddof=None, keepdims=False, whe
 _SHARED = {
     "a": "Numbers of bool, any integer dtype, float16/32/64 or complex64/128: an array in any\n"
          "        layout, which is not copied, or nested lists.",
-    "missing": "Missing are NaN, complex numbers with a NaN in either part, masked elements, and the\n"
-               "        nulls of pandas, Arrow and polars.",
+    "missing": "These count as missing: NaN, complex numbers with a NaN in either part, masked\n"
+               "        elements, and the nulls of pandas, Arrow and polars.",
     "axis": "The axes to reduce; all of them by default.",
     "dtype": "The type of the results: float64 by default, complex128 for complex results.",
     "sum_dtype": "The type of the results. Integers give int64 by default, and uint64 if they are\n"
                  "        unsigned, or on request any of these but complex ones; object holds Python\n"
                  "        ints. Complex numbers give complex128, or complex64; other input gives\n"
                  "        float64, or float32 or float16.",
-    "out": "Where to write the results, of their shape; its dtype takes the place of `dtype`.\n"
-           "        It is written when all are there: an exception leaves it as it was.",
+    "out": "Where to write the results; it must have their shape, and its dtype takes the place\n"
+           "        of `dtype`. It is written only when all results are complete: an exception leaves\n"
+           "        it unchanged.",
     "ddof": "The sum of the squared distances from the mean is divided by the number of\n"
             "        elements minus this: 0 by default, 1 for the unbiased estimate from a sample.",
     "correction": "Another name for `ddof`, that of the array API.",
@@ -648,7 +652,7 @@ _SHARED = {
                       "        for dask arrays (use pycrust.dask), for sets and generators.",
     "value_error": "For an `axis`, `out`, `where` or `workers` that does not fit `a`.",
     "keepdims": "Keep the reduced axes in the result, with length one.",
-    "where": "The elements to include; must broadcast to the shape of `a`. Others do not count.",
+    "where": "The elements to include; must broadcast to the shape of `a`. The others do not count.",
     "workers": "Number of threads, 1 by default; -1 for all usable cores. It does not change a\n"
                "        bit of the result.",
 }

@@ -24,7 +24,6 @@ cdef class States:
 
 
 cdef object labels_of(labels)
-cdef object in_order(labels, axis, int ndim)
 cdef size_t state_size(bint squares, bint complexes) noexcept
 cdef tuple placed(tuple shape, tuple axes, labels, size_t label_count, str name=*)
 cdef States states_of(tuple shape, bint complexes, bint integers, data, tuple rest)

@@ -1,7 +1,7 @@
 """
-Many exact states: their memory, numbers added by labels, results.
+Many exact states: their memory, additions by label, results.
 
-C allocates nothing: where it needs one more accumulator than there are it stops, and goes on in a larger pool.
+C allocates nothing: if it needs one more accumulator than the pool has, it stops, and goes on with a larger pool.
 """
 
 cimport numpy as cnp
@@ -12,7 +12,7 @@ from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport UINT32_MAX, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from pycrust._args cimport array_and_missing, type_of
+from pycrust._args cimport array_and_missing, describe_data, type_of
 from pycrust._bigint cimport exact_int, exact_moment, import_int, lowest_terms, shown_int
 from pycrust._plan cimport Accumulators, Plan, Statistic, is_spread, moment_of, raise_too_large, warn_empty
 from pycrust._threads cimport run_pieces
@@ -44,10 +44,7 @@ from pycrust.csrc cimport (
     pc_states_reduce,
     pc_states_round,
     pc_status,
-    pc_type,
 )
-
-import operator
 
 import numpy as np
 
@@ -55,14 +52,14 @@ cnp.import_array()
 import_core()
 
 cdef enum:
-    # Elements, and results, in a piece: a millisecond or more.
+    # Elements in a piece, and results in a piece: a millisecond or more.
     CHUNK = 1 << 18
     RESULTS = 1 << 12
     # Below this many elements a call takes so little time that releasing the GIL does not pay.
     RELEASE_GIL_FROM = 4096
-    # More states than elements in a piece: merging those of another thread takes longer than it saves.
+    # The fewest elements per state and thread: with fewer, merging the states of threads takes longer than it saves.
     ELEMENTS_PER_STATE = 8
-    # From so many elements in each sum on, the kernels of blocks pay.
+    # The fewest elements in each sum for which the block kernels pay.
     DEEP = 64
 
 
@@ -72,11 +69,11 @@ cdef size_t state_size(bint squares, bint complexes) noexcept:
 
 # ---- jobs -----------------------------------------------------------------------
 
-# What threads see: pieces that may stop amid their elements, and be taken up again by any thread.
+# What the threads see. A piece may stop before its end, and is then resumed by any thread.
 cdef struct LabelJob:
     pc_labelled array
-    pc_states *states       # of each worker
-    pc_status *statuses     # likewise
+    pc_states *states       # one for each worker
+    pc_status *statuses     # one for each worker
     size_t *done            # of each piece: the element to go on with
     size_t step, total
 
@@ -95,7 +92,7 @@ cdef struct RoundJob:
     char *out
     size_t size             # of a result, in bytes
     pc_status *statuses     # of each piece
-    size_t *done
+    size_t *done            # of each piece
 
 
 cdef int round_piece(const void *job, size_t piece, size_t worker) noexcept nogil:
@@ -120,7 +117,7 @@ cdef class States:
         self.shape = shape
         self.c.size = size
         self.c.count = count
-        self.c.at = <char *>PyMem_RawCalloc(self.c.count + 1, size)     # one more: C may fetch ahead, and 0 is NULL
+        self.c.at = <char *>PyMem_RawCalloc(self.c.count + 1, size)     # one more: C may prefetch it
         if self.c.at == NULL:
             raise MemoryError(f"{shown_int(count)} states of {size} bytes each")
 
@@ -129,7 +126,7 @@ cdef class States:
         PyMem_RawFree(self.c.pool)
 
     cdef int make_room(self, size_t more) except -1:
-        """Move the pool to a place with room for so many more."""
+        """Enlarge the pool for `more` accumulators beyond those in use."""
         cdef size_t size = self.c.pool_used + more
         if size <= self.c.pool_size:
             return 0
@@ -142,7 +139,7 @@ cdef class States:
         self.c.pool_size = size
 
     cdef States copy(self, size_t size):
-        """With room for so many bytes in each."""
+        """A copy, with at least `size` bytes for each state."""
         cdef States copy = States(self.shape, max(size, self.c.size))
         cdef size_t k
         if copy.c.size == self.c.size:
@@ -157,7 +154,7 @@ cdef class States:
         return copy
 
     cdef States select(self, at):
-        """Those of an array of indexes."""
+        """The states at an array of indexes."""
         cdef States some = States(at.shape, self.c.size)
         cdef pc_state *state
         cdef size_t k
@@ -199,7 +196,7 @@ cdef class States:
                 self.grow()
 
     cdef int add_along(self, array, mask, tuple axes, bint skip_nan, size_t workers) except -1:
-        """Add numbers along axes; the others are those of the states. Half done after an exception."""
+        """Add numbers along `axes`; the other axes are those of the states. Half done after an exception."""
         cdef Plan job
         cdef Accumulators sums
         cdef size_t first = 0, done
@@ -208,10 +205,10 @@ cdef class States:
         for k in axes:
             length *= array.shape[k]
         if length < DEEP:
-            self.add_labelled(array, mask, np.broadcast_to(np.int8(0), [array.shape[k] for k in axes]), axes, 1, skip_nan,
-                              workers, False)
+            labels = np.broadcast_to(np.int8(0), [array.shape[k] for k in axes])
+            self.add_labelled(array, mask, labels, axes, 1, skip_nan, workers, False)
             return 0
-        # Of this array, which is never written to, only the strides count.
+        # The output array is never written to: with itemsize 1, its strides make each offset the index of a state.
         job = Plan(array, mask, axes, np.empty(self.shape, np.uint8), Statistic(PC_VAR, None, skip_nan), workers)
         while first < job.state.outputs:
             sums = job.sums(first, False)
@@ -227,7 +224,7 @@ cdef class States:
                     self.grow()
 
     cdef tuple state(self):
-        """Bytes, and sums that are not in them: the same for all states that are equal."""
+        """The states as bytes, and the sums in the pool: the same for all states that are equal."""
         cdef States copy = self.copy(0)
         cdef pc_state *state
         cdef size_t k
@@ -245,23 +242,22 @@ cdef class States:
 
     cdef int add_labelled(self, array, mask, labels, tuple axes, size_t label_count, bint skip_nan,
                           size_t workers, bint labelled=True) except -1:
-        """Add numbers by the labels along `axes`, which the states have in their place if `labelled`; half done after an exception."""
+        """
+        Add numbers by the labels along `axes`; half done after an exception.
+
+        If `labelled`, the shape of the states has an axis of labels in the place of the first of `axes`.
+        """
         cdef LabelJob job
-        cdef int components, k
+        cdef int components
         cdef size_t pieces, worker
         cdef bint again = True
         cdef States own
-        job.array.type = <pc_type>type_of(cnp.PyArray_TYPE(array), &components)
-        job.array.components = components
-        job.array.swapped = not array.dtype.isnative
+        describe_data(array, &job.array.type, &job.array.components, &job.array.swapped, &job.array.data)
         job.array.skip_nan = skip_nan
-        job.array.data = <const char *>cnp.PyArray_DATA(array)
         job.array.mask = NULL
         if mask is not None:
             job.array.mask = <const char *>cnp.PyArray_DATA(mask)
-        job.array.label_type = <pc_type>type_of(cnp.PyArray_TYPE(labels), &k)
-        job.array.labels_swapped = not labels.dtype.isnative
-        job.array.labels = <const char *>cnp.PyArray_DATA(labels)
+        describe_data(labels, &job.array.label_type, &components, &job.array.labels_swapped, &job.array.labels)
         job.array.label_count = label_count
         job.total = cnp.PyArray_SIZE(array)
         if job.total == 0:
@@ -272,7 +268,7 @@ cdef class States:
         workers = min(workers, pieces, 1 + job.total // (ELEMENTS_PER_STATE * (self.c.count + 1)))
         others = [States(self.shape, self.c.size) for worker in range(1, workers)]
         each = [self, *others]
-        if components == 2:
+        if job.array.components == 2:
             for own in each:
                 own.make_room(1)
         states = bytearray(workers * sizeof(pc_states))
@@ -291,7 +287,7 @@ cdef class States:
                 own = each[worker]
                 own.c = job.states[worker]
                 if job.statuses[worker] == PC_NO_LABEL:
-                    raise no_label(array, mask, labels, axes, label_count, skip_nan)
+                    raise no_label(array, mask, labels, label_count)
                 if job.statuses[worker] == PC_NO_ROOM:
                     own.grow()
                     again = True
@@ -300,9 +296,9 @@ cdef class States:
 
     cdef object results(self, Statistic spec, dtype, bint integers, tuple labels, size_t workers):
         """
-        Each rounded once to an array of this dtype.
+        The results of all states, each rounded once, as an array of this dtype.
 
-        `integers`: they are the sums of integers alone; `labels` is (axis,) if a position along it is a label, or ().
+        `integers`: the sums are of integers alone. `labels` is (axis,) if a position along it is a label, or ().
         """
         cdef RoundJob job
         cdef pc_accumulator acc
@@ -363,11 +359,12 @@ cdef object too_many():
 
 cdef object layout(size_t size, str order):
     """A pc_state as a dtype."""
-    return np.dtype([(name, order + type, *more) for name, type, *more in _FIELDS][:7 if size == PC_STATE_COMPLEX else 6])
+    fields = _FIELDS if size == PC_STATE_COMPLEX else _FIELDS[:6]
+    return np.dtype([(name, order + type, *more) for name, type, *more in fields])
 
 
-_FIELDS = [("count", "u8"), ("exponent", "i2"), ("flags", "u2"), ("pool", "u4"), ("numbers", "u8", 3), ("squares", "u8", 4),
-           ("imaginary", "u8", 3)]
+_FIELDS = [("count", "u8"), ("exponent", "i2"), ("flags", "u2"), ("pool", "u4"), ("numbers", "u8", 3),
+           ("squares", "u8", 4), ("imaginary", "u8", 3)]
 
 
 cdef States states_of(tuple shape, bint complexes, bint integers, data, tuple rest):
@@ -378,8 +375,8 @@ cdef States states_of(tuple shape, bint complexes, bint integers, data, tuple re
     if type(data) is not bytes or <size_t>len(data) != made.c.count * made.c.size:
         raise ValueError(f"there are not {made.c.size} bytes for each of {made.c.count} states")
     some = np.frombuffer(data, layout(made.c.size, "<"))
-    if ((some["exponent"] < -1074) | (some["exponent"] > 909) | (some["flags"] >= (64 if complexes else 8)) | (some["pool"] > 1)
-            | (some["squares"][:, 3] >> np.uint64(63) != 0)).any():
+    if ((some["exponent"] < -1074) | (some["exponent"] > 909) | (some["flags"] >= (64 if complexes else 8))
+            | (some["pool"] > 1) | (some["squares"][:, 3] >> np.uint64(63) != 0)).any():
         raise ValueError("a number is out of range")
     if integers and ((some["exponent"] < 0) | (some["flags"] != 0)).any():
         raise ValueError("the sums are not those of integers")
@@ -388,7 +385,7 @@ cdef States states_of(tuple shape, bint complexes, bint integers, data, tuple re
         raise ValueError("there are sums of no elements")
     if np.count_nonzero(some["pool"]) != len(rest):
         raise ValueError(f"there are sums beside {len(rest)} states, not {np.count_nonzero(some['pool'])}")
-    # By Cauchy and Schwarz, as far as floats tell; and no float is 2**1024.
+    # By the Cauchy-Schwarz inequality, up to the roundings here; and every float is below 2**1024.
     squares, numbers = value_of(some["squares"]), np.hypot(*(
         value_of(some[name]) if name in sums else 0.0 for name in ("numbers", "imaginary")))
     counts, exponents = some["count"].astype(float), some["exponent"].astype(float)
@@ -405,14 +402,15 @@ cdef States states_of(tuple shape, bint complexes, bint integers, data, tuple re
             for moment, (integer, exponent) in enumerate(rest[made.c.pool_used]):
                 if (integers and exponent < 0) or import_int(&made.c.pool[made.c.pool_used], <pc_moment>moment, integer,
                                                              exponent) != PC_OK:
-                    raise ValueError(f"{shown_int(integer)} * 2**{exponent} is not a sum of such numbers, nor of their squares")
+                    raise ValueError(f"{shown_int(integer)} * 2**{exponent} is not a sum of such numbers, nor of their "
+                                     "squares")
             made.c.pool_used += 1
             state.pool = <uint32_t>made.c.pool_used
     return made
 
 
 cdef object value_of(words):
-    """The absolute values of integers in two's complement, about."""
+    """The approximate absolute values of integers in two's complement."""
     negative = words[:, -1] >> np.uint64(63) != 0
     value = np.zeros(len(words))
     for k in range(words.shape[1] - 1, -1, -1):
@@ -433,7 +431,7 @@ cdef object shown_position(position, tuple labels):
 # ---- labels -----------------------------------------------------------------------
 
 cdef object labels_of(labels):
-    """labels= as an array of integers; those that are missing as -1."""
+    """labels= as an array of integers, with -1 for missing ones."""
     cdef int components
     array, missing = array_and_missing(labels, "labels")
     if array.size == 0 and array.dtype == np.float64 and isinstance(labels, (list, tuple)):
@@ -451,16 +449,8 @@ cdef object labels_of(labels):
     return array
 
 
-cdef object in_order(labels, axis, int ndim):
-    """The labels with their axes in the order of those that they lie along, if `axis` has these in another one."""
-    if not isinstance(axis, tuple) or labels.ndim != len(axis):
-        return labels
-    along = [operator.index(k) % ndim for k in axis]
-    return labels.transpose(sorted(range(len(along)), key=along.__getitem__))
-
-
 cdef tuple placed(tuple shape, tuple axes, labels, size_t label_count, str name="values"):
-    """The shape of the results, where the labels take the place of the first of `axes`, and which axis that is."""
+    """The shape of the results, with the labels in the place of the first of `axes`, and the number of that axis."""
     if labels.shape != tuple(shape[k] for k in axes):
         hint = "; for one label an element pass axis=None" if labels.shape == shape else ""
         raise ValueError(f"labels has shape {labels.shape}, but {name} has shape {shape}, "
@@ -472,7 +462,7 @@ cdef tuple placed(tuple shape, tuple axes, labels, size_t label_count, str name=
 
 
 cdef int describe_axes(pc_labelled *a, array, mask, labels, tuple axes, tuple results, bint labelled) except -1:
-    """The axes of `array`, the longest stride first, merged where that is possible."""
+    """Describe the axes of `array` to C, the longest stride first, merged where that is possible."""
     cdef pc_label_axis axis
     cdef pc_label_axis *outer
     cdef int k, position = 0
@@ -511,7 +501,7 @@ cdef int describe_axes(pc_labelled *a, array, mask, labels, tuple axes, tuple re
         else:
             a.axis[a.axes] = axis
             a.axes += 1
-    # Many states side by side, each of which gets several numbers: part by part, so that they stay in the cache.
+    # Many adjacent states that get several numbers each: part by part, so that the states of a part stay in the cache.
     if not 1 < a.axes < PC_MAX_AXES or a.axis[a.axes - 1].step == 0:
         return 0
     axis = a.axis[a.axes - 1]
@@ -533,7 +523,7 @@ def stride_size(axis):
 
 
 cdef size_t largest_divisor(size_t length) noexcept:
-    """Of a length that is worth it, one from 64 to 256; else 0."""
+    """The largest divisor from 64 to 256 of a length of 512 or more; 0 if there is none, or the length is less."""
     cdef size_t k
     if length >= 512:
         for k in range(256, 63, -1):
@@ -542,7 +532,7 @@ cdef size_t largest_divisor(size_t length) noexcept:
     return 0
 
 
-cdef object no_label(array, mask, labels, tuple axes, size_t label_count, bint skip_nan):
+cdef object no_label(array, mask, labels, size_t label_count):
     """The error for the first label that is too large."""
     at = labels >= label_count
     if at.ndim == array.ndim and mask is not None:
@@ -551,5 +541,5 @@ cdef object no_label(array, mask, labels, tuple axes, size_t label_count, bint s
         return RuntimeError("labels were written to by another thread meanwhile")
     position = np.unravel_index(int(np.argmax(at)), at.shape)
     shown = ", ".join(str(int(k)) for k in position)
-    return IndexError(f"labels[{shown}] is {int(labels[position])}, but num_labels is {label_count}: labels are from 0 to "
-                      "num_labels - 1, or negative to leave out an element")
+    return IndexError(f"labels[{shown}] is {int(labels[position])}, but num_labels is {label_count}: labels are from 0 "
+                      "to num_labels - 1, or negative to leave out an element")

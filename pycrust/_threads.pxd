@@ -1,8 +1,8 @@
 from libc.stddef cimport size_t
 from libc.stdint cimport uint64_t
 
-# What a thread does with the piece of that number; any but 0 stops all. It touches no Python object, nor writes to the
-# job itself, only to what that points to.
+# What a thread does with the piece of that number; a result other than 0 stops all threads. It touches no Python
+# object, and does not write to the job itself, only to what the job points to.
 ctypedef int (*Task)(const void *job, size_t piece, size_t worker) noexcept nogil
 
 cdef bint is_main_thread() except -1

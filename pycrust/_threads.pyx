@@ -1,21 +1,21 @@
 """
-Threads: run the pieces of one job on several.
+Run the pieces of one job on several threads.
 
 Why any split is safe: a piece reads its own part of the input and gives exact
 sums, which are integers; adding them up gives the same bits in any order.
 
-Why an exception may strike at any time: the helpers are threads of the operating
-system that know nothing of Python. They take pieces until there are none or the
-caller says stop, and the caller does not return or raise before they are done.
-Between its pieces the main thread checks for signals, and there alone an exception
-can arise: no Python code runs here that could be struck elsewhere. The helpers
-live for one call, so that no thread of ours is there when a process forks.
+Why an exception is safe at any time: the helpers are threads of the operating system
+that know nothing of Python. They take pieces until there are none or the caller stops
+them, and the caller does not return or raise before they are done. The main thread
+checks for signals between its pieces, and an exception can arise only there: no other
+Python code runs here. The helpers live for one call, so that a process that forks has
+no thread of ours.
 
-Why the interpreter may exit meanwhile: a daemon thread that takes the GIL back then
-ends (3.13 and older) or hangs there, with nothing unwound. So what helpers read is a
-copy of the job on the heap, freed by whichever thread is the last to need it; what the
-job points to is memory of Python objects or of its allocators, never of the caller's
-stack: in that case the caller's references are never dropped, and keep it alive.
+Why the interpreter may exit meanwhile: a daemon thread that then takes the GIL back
+ends there (Python 3.13 and older) or hangs, and its stack is not unwound. So helpers
+read a copy of the job on the heap, freed by the last thread that needs it. The job
+points only to memory of Python objects or of Python's allocators, never to the caller's
+stack: as the caller's references are never dropped then, that memory stays alive.
 """
 
 from cpython.exc cimport PyErr_CheckSignals
@@ -73,9 +73,9 @@ cdef extern from "base/atomics.h" nogil:
     uint64_t pc_counter_add(pc_counter *counter, uint64_t n) noexcept
 
 cdef enum:
-    # More threads than any machine has use for, and all that one call starts.
+    # The most threads that one call uses: more than any machine has cores for.
     MOST_WORKERS = 1024
-    # For so long the main thread does not look for signals: each look takes the GIL.
+    # How long the main thread computes between two checks for signals: each takes the GIL.
     LOOK_AFTER_MS = 20
 
 
@@ -83,7 +83,7 @@ cdef bint is_main_thread() except -1:
     """
     Whether this may be the thread on which Python runs signal handlers.
 
-    Under gevent the identity that `threading` has for it is that of a greenlet: then the system's counts.
+    Under gevent, `threading` has the identity of a greenlet for it: then the system's thread id counts.
     """
     return pc_is_initial_thread() or PyThread_get_thread_ident() == main_thread().ident
 
@@ -93,7 +93,8 @@ cdef size_t count_workers(workers) except 0:
     try:
         count = index(workers)
     except TypeError:
-        raise TypeError(f"workers must be an integer, the number of threads or -1 for all cores, not {shown(workers)}") from None
+        raise TypeError("workers must be an integer, the number of threads or -1 for all cores, "
+                        f"not {shown(workers)}") from None
     if count < 0:
         cores = usable_cores()
         if count < -cores:
@@ -109,9 +110,9 @@ cdef struct ThreadTeam:
     Task task
     void *job                   # the copy behind this struct
     size_t pieces
-    pc_counter taken            # pieces
-    pc_counter helpers          # that were started
-    pc_counter working          # threads, the caller among them
+    pc_counter taken            # pieces taken
+    pc_counter helpers          # helpers that have begun
+    pc_counter working          # threads that may take pieces, including the caller
     pc_counter holders          # threads that have yet to let go of this struct
     PyThread_type_lock finished     # held until no thread is working
 
@@ -136,7 +137,7 @@ cdef ThreadTeam *new_team(Task task, const void *job, size_t size, size_t pieces
 
 
 cdef void let_go(ThreadTeam *team) noexcept nogil:
-    """This thread does not touch it any more."""
+    """This thread does not touch the team any more; the last one frees it."""
     if pc_counter_add(&team.holders, <uint64_t>-1) == 1:
         PyThread_free_lock(team.finished)
         PyMem_RawFree(team)
@@ -149,12 +150,12 @@ cdef void finish(ThreadTeam *team) noexcept nogil:
 
 
 cdef void stop(ThreadTeam *team) noexcept nogil:
-    """No piece is taken any more; those that were are done to their ends."""
+    """Let no more pieces be taken; those that were are finished."""
     pc_counter_add(&team.taken, team.pieces)
 
 
 cdef bint take_pieces(ThreadTeam *team, size_t worker, double until) noexcept nogil:
-    """Do pieces for so many seconds (0: to the end); whether there may be more."""
+    """Do pieces for this many seconds (0: until there are none); returns whether there may be more."""
     cdef uint64_t piece
     cdef double started = pc_seconds(), now
     while True:
@@ -177,7 +178,7 @@ cdef void help(void *argument) noexcept nogil:
 
 
 cdef bint start_helper(ThreadTeam *team) noexcept:
-    """Whether a thread could be had; without one the others do the work."""
+    """Start a helper; returns whether that was possible: if not, the others do the work."""
     pc_counter_add(&team.working, 1)
     pc_counter_add(&team.holders, 1)
     if pc_start_thread(help, team):
@@ -189,11 +190,11 @@ cdef bint start_helper(ThreadTeam *team) noexcept:
 
 cdef int run_pieces(Task task, const void *job, size_t size, size_t pieces, size_t workers, bint quick) except -1:
     """
-    Do all pieces, in order as far as one thread sees them; worker 0 is the caller's thread.
+    Do all pieces; each thread takes them in ascending order. Worker 0 is the caller's thread.
 
-    `job` has that many bytes, which the threads read in a copy: it points to nothing on the stack.
+    `job` has `size` bytes, of which the threads read a copy: it must not point to the stack.
 
-    A quick job is done at once, without releasing the GIL. The main thread checks for signals
+    A quick job is done by the caller, without releasing the GIL. The main thread checks for signals
     before this returns, whether the job is quick or not.
     """
     cdef ThreadTeam *team

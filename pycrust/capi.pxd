@@ -3,7 +3,7 @@
 #     from pycrust.capi cimport PC_FLOAT64, PC_MEAN, import_pycrust, pycrust_reduce
 #     import_pycrust()
 #
-# Each module that calls one of them calls import_pycrust() first, at its top level.
+# Each module that calls one of these functions must call import_pycrust() first, at its top level.
 
 from libc.stdint cimport uint64_t
 

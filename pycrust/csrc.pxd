@@ -1,5 +1,5 @@
-# The C core, line for line: ../csrc/pycrust.h says what each does. A module that cimports it calls
-# import_core() before all else.
+# The C core for Cython; ../csrc/pycrust.h says what each function does. A module that cimports from here must call
+# import_core() first.
 
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int16_t, int32_t, int64_t, uint16_t, uint32_t, uint64_t
@@ -149,6 +149,8 @@ cdef extern from "core.h" nogil:
                              pc_tile_sum *sums) noexcept
     pc_status pc_round_covariance(const pc_accumulator *products, const pc_accumulator *x, const pc_accumulator *y,
                                   uint64_t freedom, pc_type type, char *out) noexcept
+    pc_status pc_round_correlation(const pc_accumulator *products, const pc_accumulator *x, const pc_accumulator *y,
+                                   pc_type type, char *out) noexcept
     pc_status pc_reduce(const pc_array *array, size_t first, size_t last, const pc_output_spec *spec,
                         char *out, pc_tile_sum *sums) noexcept
     pc_status pc_reduce_contiguous(pc_type type, int components, const char *data, size_t count,

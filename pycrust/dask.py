@@ -1,10 +1,10 @@
 """
-The data family over dask arrays: lazy, along any axes, the same bits for every chunking.
+The functions of data over dask arrays: lazy, along any axes, the same bits for any chunks.
 
 Each chunk gives an `~pycrust.Accumulator` with a state for every position that is kept;
-these are merged along a tree, exactly, and rounded once at its end. So the
-result is that of `pycrust.sum`, `mean`, `var` and the others on the whole array on
-one machine, to the last bit. Nothing is computed until it is asked for.
+these are merged in a tree, exactly, and rounded once at its end. So the result is that
+of `pycrust.sum`, `mean`, `var` and the others on the whole array on one machine, to the
+last bit. Nothing is computed until it is asked for.
 """
 
 import builtins
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     _Axis: TypeAlias = SupportsIndex | tuple[SupportsIndex, ...] | None
-    _Figure: TypeAlias = Literal[
+    _Statistic: TypeAlias = Literal[
         "sumsq", "norm", "rms", "sum", "mean", "var", "std", "nansum", "nanmean", "nanvar", "nanstd"
     ]
     _Ddof: TypeAlias = float | None
@@ -79,7 +79,7 @@ axis : int or tuple of int, optional
 dtype : {dtypes}, optional
     Of the result, as for `pycrust.{name}`.{ddof}
 keepdims : bool, optional
-    Leave the axes reduced in the result, with length one.
+    Keep the reduced axes in the result, with length one.
 where : array_like of bool or dask array, optional
     The elements to include; must broadcast to the shape of `a`.
 split_every : int or dict, optional
@@ -151,7 +151,7 @@ class _Spread(Protocol):
     ) -> da.Array: ...
 
 
-def _function(kind: type, name: "_Figure", summary: str, dtypes: str, example: str) -> Any:
+def _function(kind: type, name: "_Statistic", summary: str, dtypes: str, example: str) -> Any:
     """The function of that name, with the signature that `kind` declares, and its docstring."""
     signature = inspect.signature(kind.__call__)
     signature = signature.replace(parameters=list(signature.parameters.values())[1:])
@@ -361,9 +361,9 @@ def average(a: Any, axis: "_Axis" = None, weights: Any = None, *, keepdims: bool
     axis : int or tuple of int, optional
         The axes to average over; all of them by default.
     weights : dask array, optional
-        Real numbers in the shape of `a`, or along one axis of it; ones by default.
+        Real numbers in the shape of `a`, or in that of its axes `axis`, in their order; ones by default.
     keepdims : bool, optional
-        Leave the axes reduced in the result, with length one.
+        Keep the reduced axes in the result, with length one.
 
     Returns
     -------
@@ -392,9 +392,10 @@ def average(a: Any, axis: "_Axis" = None, weights: Any = None, *, keepdims: bool
     if weights.shape != a.shape:
         if axis is None:
             raise TypeError(f"weights have shape {weights.shape} and a {a.shape}: axis must say where they lie")
-        if len(axes) != 1 or weights.shape != (a.shape[axes[0]],):
+        if weights.shape != tuple(a.shape[k] for k in axes):
             raise ValueError(f"weights have shape {weights.shape}, which is not that of a {a.shape} along axis {axis}")
-        weights = da.broadcast_to(weights.reshape(-1, *(1,) * (a.ndim - 1 - axes[0])), a.shape)
+        ascending = weights.transpose(sorted(range(len(axes)), key=axes.__getitem__))
+        weights = da.broadcast_to(ascending[tuple(slice(None) if k in axes else None for k in range(a.ndim))], a.shape)
     return _of_pairs("average", a, weights, axes, np.dtype(float), keepdims)
 
 
@@ -485,9 +486,9 @@ def _covariance(pairs: pycrust.PairAccumulator, ddof: int) -> float:
 
 
 def _of_pairs(
-    figure: str, x: da.Array, y: da.Array, axes: tuple[int, ...], made: np.dtype[Any], keepdims: bool
+    statistic: str, x: da.Array, y: da.Array, axes: tuple[int, ...], made: np.dtype[Any], keepdims: bool
 ) -> da.Array:
-    """A figure of the pairs at each position that is kept; both arrays have one shape."""
+    """A statistic of the pairs at each position that is kept; both arrays have the same shape."""
     alone = {k: -1 for k, length in enumerate(x.shape) if length == 1}  # else empty chunks would be broadcast
     x, y = x.rechunk(alone), y.rechunk(alone)
     every = tuple(range(x.ndim))
@@ -501,17 +502,17 @@ def _of_pairs(
         adjust_chunks=dict.fromkeys(axes, 1),
         dtype=object,
         meta=np.empty((0,) * x.ndim, object),
-        token=figure,
+        token=statistic,
     )
     result: da.Array = da.reduction(
         parts,
         chunk=_as_they_are,
         combine=_merge_pairs,
-        aggregate=partial(_round_pairs, figure=figure, made=made),
+        aggregate=partial(_round_pairs, statistic=statistic, made=made),
         axis=axes,
         keepdims=keepdims,
         dtype=made,
-        name=figure,
+        name=statistic,
         meta=np.empty((0,) * (x.ndim if keepdims else x.ndim - len(axes)), made),
     )
     return result
@@ -531,18 +532,18 @@ def _accumulate_pairs(
 
 
 def _merge_pairs(parts: "npt.NDArray[Any]", axis: tuple[int, ...], keepdims: bool) -> "npt.NDArray[Any]":
-    """The accumulators added along the axes."""
+    """The accumulators, merged along the axes."""
     merged = np.asarray(np.sum(parts, axis=axis, keepdims=True), dtype=object)  # one + after another
     return merged if keepdims else merged.squeeze(axis)
 
 
 def _round_pairs(
-    parts: "npt.NDArray[Any]", axis: tuple[int, ...], keepdims: bool, *, figure: str, made: np.dtype[Any]
+    parts: "npt.NDArray[Any]", axis: tuple[int, ...], keepdims: bool, *, statistic: str, made: np.dtype[Any]
 ) -> Any:
     parts = _merge_pairs(parts, axis, keepdims)
     values = np.empty(parts.shape, made)
     for position in np.ndindex(parts.shape):
-        value = getattr(parts[position], figure)()
+        value = getattr(parts[position], statistic)()
         if made.kind in "iu" and not np.iinfo(made).min <= value <= np.iinfo(made).max:
             raise OverflowError(
                 f"the sum of products at {position} is {value}, which does not fit {made}; "
@@ -552,8 +553,8 @@ def _round_pairs(
     return _block(values, made)
 
 
-def _square(m: Any, y: Any, rowvar: bool, figure: Any) -> da.Array:
-    """The matrix of a figure of all pairs of variables."""
+def _square(m: Any, y: Any, rowvar: bool, statistic: Any) -> da.Array:
+    """The matrix of a statistic of all pairs of variables."""
     arrays = [_reals(each, name) for each, name in ((m, "m"), (y, "y")) if each is not None]
     for array in arrays:
         if array.ndim > 2:
@@ -570,7 +571,7 @@ def _square(m: Any, y: Any, rowvar: bool, figure: Any) -> da.Array:
     ]
     while len(blocks) > 1:
         blocks = [delayed(_add)(blocks[k : k + 8]) for k in range(0, len(blocks), 8)]
-    made = delayed(partial(_fill, figure=figure, size=size))(blocks[0] if blocks else {})
+    made = delayed(partial(_fill, statistic=statistic, size=size))(blocks[0] if blocks else {})
     matrix: da.Array = da.from_delayed(made, (size, size), dtype=float)
     return matrix[0, 0] if size == 1 else matrix
 
@@ -586,10 +587,10 @@ def _add(parts: list[dict[tuple[int, int], pycrust.PairAccumulator]]) -> dict[tu
     return {pair: builtins.sum([part[pair] for part in parts], pycrust.PairAccumulator()) for pair in parts[0]}
 
 
-def _fill(pairs: dict[tuple[int, int], pycrust.PairAccumulator], *, figure: Any, size: int) -> Any:
+def _fill(pairs: dict[tuple[int, int], pycrust.PairAccumulator], *, statistic: Any, size: int) -> Any:
     values = np.empty((size, size))
     for (i, j), total in pairs.items():
-        values[i, j] = values[j, i] = figure(total)
+        values[i, j] = values[j, i] = statistic(total)
     return values
 
 
@@ -632,7 +633,7 @@ def _masked(a: da.Array, missing: Missing) -> da.Array:
 
 
 def _reduce(
-    figure: "_Figure",
+    statistic: "_Statistic",
     a: Any,
     axis: "_Axis",
     dtype: npt.DTypeLike | None,
@@ -644,17 +645,17 @@ def _reduce(
 ) -> da.Array:
     refuse_other_dims(a, where)
     a, missing = _lazy(a, "a")
-    if missing is not None and figure.startswith("nan"):
+    if missing is not None and statistic.startswith("nan"):
         a = _masked(a, missing)
     elif missing is not None and not _leaves_out(where, missing):
         raise missing.error("a")
-    spread: dict[str, Any] = {"ddof": ddof, "correction": correction} if figure.endswith(("var", "std")) else {}
-    # The figure of the empty array that stands for a: it refuses what a call on a would refuse, and has its dtype.
-    # Objects are taken for Python ints; whether they are is seen when they are computed.
+    spread: dict[str, Any] = {"ddof": ddof, "correction": correction} if statistic.endswith(("var", "std")) else {}
+    # The result for the empty array that stands for a: its call refuses what a call on a would, and it has the dtype.
+    # Objects are assumed to be Python ints, which is checked when they are computed.
     empty = np.empty((0,) * a.ndim, np.int64) if a.dtype == object else a._meta
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        example = getattr(pycrust, figure)(empty, axis=axis, dtype=dtype, keepdims=keepdims, **spread)
+        example = getattr(pycrust, statistic)(empty, axis=axis, dtype=dtype, keepdims=keepdims, **spread)
     made = np.dtype(object) if isinstance(example, int) else np.asarray(example).dtype
     if dtype is not None:
         made = np.dtype(dtype)
@@ -671,7 +672,7 @@ def _reduce(
     if all(len(a.chunks[k]) == 1 for k in axes):  # each chunk holds all that its results need
         kept = tuple(k for k in range(a.ndim) if keepdims or k not in axes)
         result = da.blockwise(
-            partial(_call, like=like, figure=figure, axes=axes, made=made, keep=keepdims, **spread),
+            partial(_call, like=like, statistic=statistic, axes=axes, made=made, keep=keepdims, **spread),
             kept,
             *(each for array in (a, *masks) for each in (array, tuple(range(a.ndim)))),
             adjust_chunks={k: 1 for k in axes if keepdims},
@@ -679,37 +680,37 @@ def _reduce(
             concatenate=False,
             dtype=made,
             meta=meta,
-            token=figure,
+            token=statistic,
         )
     else:
         parts = da.blockwise(
-            partial(_accumulate, like=like, axis=axes, skipna=figure.startswith("nan")),
+            partial(_accumulate, like=like, axis=axes, skipna=statistic.startswith("nan")),
             tuple(range(a.ndim)),
             *(each for array in (a, *masks) for each in (array, tuple(range(a.ndim)))),
             adjust_chunks=dict.fromkeys(axes, 1),
             align_arrays=False,
             dtype=object,
             meta=np.empty((0,) * a.ndim, object),
-            token=figure,
+            token=statistic,
         )
         result = da.reduction(
             parts,
             chunk=_as_they_are,
             combine=_merge,
-            aggregate=partial(_round, figure=figure, made=made, ddof=ddof),
+            aggregate=partial(_round, statistic=statistic, made=made, ddof=ddof),
             concatenate=False,
             axis=axes,
             keepdims=keepdims,
             dtype=made,
             split_every=split_every,
-            name=figure,
+            name=statistic,
             meta=meta,
         )
     return result
 
 
 def _mask_of(where: Any, a: da.Array) -> da.Array:
-    """where= in the chunks of a, or in one chunk along axes where it has length one."""
+    """where= in the chunks of a, or in one chunk along axes of length one."""
     mask: da.Array
     mask, missing = _lazy(where, "where")
     if missing is not None:
@@ -729,19 +730,19 @@ def _mask_of(where: Any, a: da.Array) -> da.Array:
 
 
 def _block(values: Any, made: np.dtype[Any]) -> Any:
-    """A block of results: where no axis is left a NumPy scalar, or an array around an object."""
+    """A block of results; if no axis is left, a NumPy scalar, or an array around an object."""
     values = np.asarray(values, dtype=made)
     return values if made.hasobject else values[()]
 
 
 class _Like(NamedTuple):
-    """What dask believes of each block."""
+    """What dask expects of each block."""
 
     ndim: int
     dtype: np.dtype[Any]
 
     def check(self, block: "_Block") -> None:
-        """Refuse a block that is something else: axes would be others, and digits be lost."""
+        """Refuse any other block: the axes would be wrong, or digits be lost."""
         ndim, dtype = np.ndim(block), getattr(block, "dtype", self.dtype)
         if ndim != self.ndim:
             raise ValueError(
@@ -760,7 +761,7 @@ def _call(
     where: Any = True,
     *,
     like: _Like,
-    figure: "_Figure",
+    statistic: "_Statistic",
     axes: tuple[int, ...],
     made: np.dtype[Any],
     keep: bool,
@@ -772,7 +773,7 @@ def _call(
     while isinstance(where, list):
         (where,) = where
     like.check(block)
-    return _block(getattr(pycrust, figure)(block, axis=axes, dtype=made, where=where, keepdims=keep, **spread), made)
+    return _block(getattr(pycrust, statistic)(block, axis=axes, dtype=made, where=where, keepdims=keep, **spread), made)
 
 
 def _accumulate(block: "_Block", where: Any = True, *, like: _Like, axis: tuple[int, ...], skipna: bool) -> "_Parts":
@@ -790,7 +791,7 @@ def _as_they_are(parts: "_Parts", axis: tuple[int, ...], keepdims: bool) -> "_Pa
 
 
 def _flat(parts: Any) -> "Iterator[_Parts]":
-    """The sums in nested lists, of which dask makes one for each axis; what a worker gives may be anything."""
+    """The sums in nested lists, which dask makes, one level for each axis; a worker may return anything."""
     if isinstance(parts, list):
         for each in parts:
             yield from _flat(each)
@@ -809,10 +810,10 @@ def _merge(parts: Any, axis: tuple[int, ...], keepdims: bool) -> "_Parts":
 
 
 def _round(
-    parts: Any, axis: tuple[int, ...], keepdims: bool, *, figure: "_Figure", made: np.dtype[Any], ddof: "_Ddof"
+    parts: Any, axis: tuple[int, ...], keepdims: bool, *, statistic: "_Statistic", made: np.dtype[Any], ddof: "_Ddof"
 ) -> Any:
-    """The results, from what is left of the sums."""
-    values = _results(_merge(parts, axis, keepdims), figure, made, ddof)
+    """The results, from the sums of the last merge."""
+    values = _results(_merge(parts, axis, keepdims), statistic, made, ddof)
     return _block(np.expand_dims(values, axis) if keepdims else values, made)
 
 
@@ -912,7 +913,7 @@ def _move(name: str, a: Any, window: Any, min_count: Any, axis: Any, **ddof: Any
 
 
 def _move_block(block: "_Block", *, call: Any, window: int, least: int, axis: int, like: _Like) -> "_Block":
-    """The results for a chunk and the elements before it, of which there may be fewer than a window has."""
+    """The results for a chunk and the elements before it, which may be fewer than a window."""
     like.check(block)
     length = np.shape(block)[axis]
     if length < least or np.size(block) == 0:

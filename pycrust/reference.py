@@ -70,7 +70,7 @@ def sum_of_squares_batch(ns: Any, /, *, method: str = "loop") -> Any:
 
 
 def nearest(x: int | Fraction, dtype: Any = np.float64) -> float:
-    """The float64, or other float, nearest to the rational number x, ties to even; a complex dtype stands for its parts."""
+    """The float64, or other float, nearest to the rational x, ties to even; a complex dtype stands for its parts."""
     if x < 0:
         return -nearest(-x, dtype)
     kind = np.finfo(dtype)
@@ -612,11 +612,18 @@ class _Products:
         parts = [[each.real, each.imag] if each.dtype.kind == "c" else [each] for each in (x, y)]
         for i, one in enumerate(parts[0]):
             for j, other in enumerate(parts[1]):
+                sign = -1 if i and j else 1
+                total, finest = 0, 0  # the sum is total / 2**finest
                 for u, v in zip(one.tolist(), other.tolist(), strict=True):
                     if math.isfinite(u) and math.isfinite(v):
-                        self.sums[i ^ j] += Fraction(u) * Fraction(v) * (-1 if i and j else 1)
+                        (a, b), (c, d) = u.as_integer_ratio(), v.as_integer_ratio()
+                        bits = b.bit_length() + d.bit_length() - 2  # the denominators are powers of two
+                        if bits > finest:
+                            total, finest = total << bits - finest, bits
+                        total += a * c << finest - bits
                     else:
-                        self._specials[i ^ j].add(repr(float(u) * float(v) * (-1 if i and j else 1)))
+                        self._specials[i ^ j].add(repr(float(u) * float(v) * sign))
+                self.sums[i ^ j] += Fraction(sign * total, 1 << finest)
 
     def specials(self) -> list[float]:
         """The sums of the products that are not finite; 0 if there are none."""
@@ -654,17 +661,19 @@ def _matrix(rows: list[Any], entry: Callable[[list[Fraction], Fraction, Fraction
     count, kind = len(rows[0]), complex if any(row.dtype.kind == "c" for row in rows) else float
     result = np.full((len(rows), len(rows)), complex(math.nan, math.nan))
 
-    def centered(x: Any, y: Any) -> list[Fraction]:
-        """Of x and the conjugate of y."""
-        (a, b), (c, d) = _Products(x, np.ones(count, int)).sums, _Products(y, np.ones(count, int)).sums
-        real, imaginary = _Products(x, np.conjugate(y)).sums
+    sums = [_Products(row, np.ones(count, int)) for row in rows]
+
+    def centered(i: int, j: int) -> list[Fraction]:
+        """Of row i and the conjugate of row j."""
+        (a, b), (c, d) = sums[i].sums, sums[j].sums
+        real, imaginary = _Products(rows[i], np.conjugate(rows[j])).sums
         return [count * real - (a * c + b * d), count * imaginary - (b * c - a * d)]
 
-    finite = [not any(_Products(row, np.ones(count, int))._specials) for row in rows]
-    for i, x in enumerate(rows):
-        for j, y in enumerate(rows):
-            if finite[i] and finite[j]:
-                result[i, j] = complex(*entry(centered(x, y), centered(x, x)[0], centered(y, y)[0]))
+    finite = [k for k, each in enumerate(sums) if not any(each._specials)]
+    own = {k: centered(k, k)[0] for k in finite}
+    for i in finite:
+        for j in finite:
+            result[i, j] = complex(*entry(centered(i, j), own[i], own[j]))
     return (result if kind is complex else result.real).astype(dtype or kind).squeeze()[()]
 
 
@@ -742,15 +751,26 @@ def _move(figure: Callable[[Accumulator], Any], a: Any, window: Any, min_count: 
         raise ValueError(f"min_count is {least}, but must be from 1 to {window}, the window")
     result = np.full(a.shape, math.nan)
     moved, results = np.moveaxis(a, axis, -1), np.moveaxis(result, axis, -1)
-    for position in np.ndindex(moved.shape):
-        k = position[-1]
-        part = moved[position[:-1]][max(k + 1 - window, 0) : k + 1]
-        total = Accumulator()
-        total._add(part, ~_nan(part))
-        if total.count >= least:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", RuntimeWarning)
-                results[position] = figure(total)
+    for position in np.ndindex(moved.shape[:-1]):
+        row = moved[position]
+        there = (~_nan(row)).tolist()
+        infinite = ["" if math.isfinite(x) or x != x else repr(x) for x in row.tolist()]
+        ratios = [x.as_integer_ratio() if math.isfinite(x) else (0, 1) for x in row.tolist()]
+        unit = max((denominator for _, denominator in ratios), default=1)  # all are powers of two
+        integers = [numerator * (unit // denominator) for numerator, denominator in ratios]
+        squares = [integer * integer for integer in integers]
+        for k in range(row.size):
+            within = slice(max(k + 1 - window, 0), k + 1)
+            total = Accumulator()
+            total.count = builtins.sum(there[within])
+            total._kind = 0 if _integers(row) else 1
+            total._sums[0] = Fraction(builtins.sum(integers[within]), unit)
+            total._sumsq = Fraction(builtins.sum(squares[within]), unit * unit)
+            total._specials[0] = set(infinite[within]) - {""}
+            if total.count >= least:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", RuntimeWarning)
+                    results[(*position, k)] = figure(total)
     return result
 
 

@@ -77,8 +77,8 @@ static int lane_exponent_above(double most, int spare)
     return lane_exponent < LANE_EXPONENT_MIN ? LANE_EXPONENT_MIN : lane_exponent;
 }
 
-/* Numbers, or rows, sampled for a first lane exponent; and log2 of how many times as large as the
- * sum of a sample that of a block of 2048 numbers may be. */
+/* Numbers, or rows, sampled for a first lane exponent; and log2 of how many times larger the sum of
+ * a block of 2048 numbers may be than that of the sample. */
 enum { SAMPLE = 64, HEADROOM_BITS = 7 };
 
 /* Make the windows coarse enough for a lane exponent; returns 0 if it is too large for the kernels.
@@ -106,12 +106,12 @@ static int ill_conditioned(const pc_accumulator *acc, int components, const boun
     const double numbers = components == 1 ? (re + im) * (re + im) : 2 * (re * re + im * im);
     const double unit = 2 * numbers_exponent(lane_exponent) - lane_exponent == 14
                             ? 0x1p-38
-                            : 0x1p-37; /* of whole^2 */
+                            : 0x1p-37; /* of number_units^2 */
     return (acc->flags & PC_WITH_SQUARES) && n >= SAMPLE &&
            numbers * unit > (1 - 0x1p-22) * (double)n * (double)partial->units;
 }
 
-/* Until there is a NaN to skip the kernel that does not look for any is the faster one. */
+/* The kernel that does not look for NaN is faster: it runs until there is one to skip. */
 size_t add_bounded(pc_accumulator *acc, pc_type type, int components, const char *x,
                    ptrdiff_t stride, size_t count, int skip_nan)
 {
@@ -158,7 +158,7 @@ size_t add_bounded(pc_accumulator *acc, pc_type type, int components, const char
     return missing;
 }
 
-/* Make one window coarse enough for a lane exponent; returns 0 if the kernels do not take that. */
+/* widen_windows for one moment alone. */
 static int widen_window(pc_accumulator *acc, pc_moment moment, int lane_exponent)
 {
     if (lane_exponent > LANE_EXPONENT_MAX) {
@@ -292,7 +292,7 @@ void add_bounded_columns(pc_tile_sum *sums, pc_type type, const char *x, ptrdiff
         certain = columns_added(plain, skipping, sums + c, x + c * size_of_type[type], stride, n,
                                 strip, both);
     }
-    /* One inconclusive column sends all of them to the exact sum. */
+    /* If one column is inconclusive, all are summed exactly. */
     for (size_t c = 0; c < columns; c++) {
         if (!certain)
             mark_inconclusive(&sums[c].total);

@@ -1,4 +1,4 @@
-/* What bounded_runs.c does for contiguous.c and reduce.c. */
+/* Floats through the bounded kernels, for contiguous.c, reduce.c and pairs.c. */
 #ifndef PYCRUST_BOUNDED_RUNS_H
 #define PYCRUST_BOUNDED_RUNS_H
 

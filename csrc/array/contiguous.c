@@ -12,6 +12,64 @@ static int has_both(const pc_accumulator *acc)
     return (acc->flags & both) == both;
 }
 
+/* ---- wider types ---------------------------------------------------------- */
+
+void widen_float16(char *to, const char *from, size_t n)
+{
+    const float scale = 5.192296858534828e33f; /* 2^112: the biases differ by 112 */
+    for (size_t k = 0; k < n; k++) {
+        uint16_t half;
+        memcpy(&half, from + k * sizeof half, sizeof half);
+        uint32_t size = half & 0x7fffu, bits = size << 13;
+        float v;
+        memcpy(&v, &bits, sizeof v);
+        v *= scale;
+        memcpy(&bits, &v, sizeof bits);
+        if (size >= 0x7c00u) /* Inf, NaN */
+            bits |= 0x7f800000u;
+        bits |= (half & 0x8000u) << 16;
+        memcpy(to + k * sizeof bits, &bits, sizeof bits);
+    }
+}
+
+#define WIDEN(type)                                                                                \
+    for (size_t k = 0; k < n; k++) {                                                               \
+        type v;                                                                                    \
+        memcpy(&v, from + k * sizeof v, sizeof v);                                                 \
+        to[k] = (double)v;                                                                         \
+    }                                                                                              \
+    break
+
+void widen_to_doubles(double *to, pc_type type, const char *from, size_t n)
+{
+    char wide[BUFFER * sizeof(float)];
+    switch (type) {
+    case PC_INT8: WIDEN(int8_t);
+    case PC_UINT8: WIDEN(uint8_t);
+    case PC_INT16: WIDEN(int16_t);
+    case PC_UINT16: WIDEN(uint16_t);
+    case PC_INT32: WIDEN(int32_t);
+    case PC_UINT32: WIDEN(uint32_t);
+    case PC_INT64: WIDEN(int64_t);
+    case PC_UINT64: WIDEN(uint64_t);
+    case PC_BOOL: /* any byte but 0 is true */
+        for (size_t k = 0; k < n; k++)
+            to[k] = from[k] != 0;
+        break;
+    case PC_FLOAT16:
+        for (size_t m; n; n -= m, from += m * sizeof(uint16_t), to += m) {
+            m = n < BUFFER ? n : BUFFER;
+            widen_float16(wide, from, m);
+            widen_to_doubles(to, PC_FLOAT32, wide, m);
+        }
+        break;
+    case PC_FLOAT32: WIDEN(float);
+    default: memcpy(to, from, n * sizeof *to);
+    }
+}
+
+/* ---- floats ------------------------------------------------------------------ */
+
 /* Below this many numbers, adding them one by one is faster than a kernel call. */
 static size_t kernel_from(const pc_accumulator *acc)
 {
@@ -21,7 +79,7 @@ static size_t kernel_from(const pc_accumulator *acc)
 /* For block exponents in this range the kernels' arithmetic neither overflows nor underflows. */
 enum { BLOCK_EXPONENT_MIN = -400, BLOCK_EXPONENT_MAX = 400 };
 
-/* Whether sums_of_float64 was exact for what it found. */
+/* Whether sums_of_float64 was exact, by the magnitudes that it found. */
 static int exact64(magnitude_range range, int block_exponent, int exponent_range)
 {
     return block_exponent >= BLOCK_EXPONENT_MIN && block_exponent <= BLOCK_EXPONENT_MAX &&
@@ -94,7 +152,7 @@ static int mostly_tiny(const char *x, size_t n, magnitude_range range, int expon
 /* A block that no single exponent fits. Numbers within the exponent range of the largest go through
  * the kernel, scaled into its range; the others, NaN and Inf are added one by one. */
 static void add_wide_range(pc_accumulator *acc, int components, const char *x, size_t n,
-                           const pc_kernels *kernels)
+                           const pc_square_kernels *kernels)
 {
     double inside[BUFFER], scale;
     uint64_t top = 0, bits;
@@ -105,7 +163,7 @@ static void add_wide_range(pc_accumulator *acc, int components, const char *x, s
         top = bits > top && bits >> 52 != 0x7ff ? bits : top;
     }
     int block_exponent = (int)(top >> 52) - 1023 + 1;
-    if (block_exponent < -960) /* so that E - depth is not subnormal */
+    if (block_exponent < -960) /* so that 2^(E - exponent_range) is not subnormal */
         block_exponent = -960;
     int shift = block_exponent > BLOCK_EXPONENT_MAX   ? -700
                 : block_exponent < BLOCK_EXPONENT_MIN ? 700
@@ -133,7 +191,7 @@ static void add_wide_range(pc_accumulator *acc, int components, const char *x, s
 
 static void add_float64(pc_accumulator *acc, int components, const char *x, size_t n)
 {
-    const pc_kernels *kernels = pc_kernels_in_use();
+    const pc_square_kernels *kernels = pc_squares_in_use();
     block_sums sums;
     if (n < kernel_from(acc) || !kernels->sums_of_float64) {
         add_one_by_one(acc, components, x, n);
@@ -163,7 +221,7 @@ static void add_float64(pc_accumulator *acc, int components, const char *x, size
 /* float32, or float16 widened to it; all are multiples of 2^finest. */
 static void add_float32(pc_accumulator *acc, int components, const char *x, size_t n, int finest)
 {
-    const pc_kernels *kernels = pc_kernels_in_use();
+    const pc_square_kernels *kernels = pc_squares_in_use();
     double wide[BUFFER];
     block_sums sums;
     if (n >= kernel_from(acc) && kernels->sums_of_float32) {
@@ -186,11 +244,7 @@ static void add_float32(pc_accumulator *acc, int components, const char *x, size
     }
     for (size_t m; n; n -= m, x += m * sizeof(float)) {
         m = n < BUFFER ? n : BUFFER;
-        for (size_t k = 0; k < m; k++) {
-            float v;
-            memcpy(&v, x + k * sizeof v, sizeof v);
-            wide[k] = v;
-        }
+        widen_to_doubles(wide, PC_FLOAT32, x, m);
         add_float64(acc, components, (const char *)wide, m);
     }
 }
@@ -220,24 +274,6 @@ static size_t block_of(const pc_accumulator *acc, pc_type type)
            : is_float(type)   ? FLOAT_BLOCK
            : has_both(acc)    ? BOTH_BLOCK
                               : INTEGER_BLOCK;
-}
-
-void widen_float16(char *to, const char *from, size_t n)
-{
-    const float scale = 5.192296858534828e33f; /* 2^112: the biases differ by 112 */
-    for (size_t k = 0; k < n; k++) {
-        uint16_t half;
-        memcpy(&half, from + k * sizeof half, sizeof half);
-        uint32_t size = half & 0x7fffu, bits = size << 13;
-        float v;
-        memcpy(&v, &bits, sizeof v);
-        v *= scale;
-        memcpy(&bits, &v, sizeof bits);
-        if (size >= 0x7c00u) /* Inf, NaN */
-            bits |= 0x7f800000u;
-        bits |= (half & 0x8000u) << 16;
-        memcpy(to + k * sizeof bits, &bits, sizeof bits);
-    }
 }
 
 /* n <= block_of(type) reals, native and contiguous. */
@@ -326,7 +362,7 @@ static void add_column(pc_accumulator *acc, const char *x, ptrdiff_t stride, siz
 }
 
 static void add_float64_columns(pc_tile_sum *sums, const char *x, ptrdiff_t stride, size_t n,
-                                size_t columns, const pc_kernels *kernels)
+                                size_t columns, const pc_square_kernels *kernels)
 {
     int block_exponent[STRIP];
     block_sums block[STRIP];
@@ -334,7 +370,7 @@ static void add_float64_columns(pc_tile_sum *sums, const char *x, ptrdiff_t stri
 
     memset(block_exponent, 0, sizeof block_exponent);
     kernels->sums_of_columns(x, stride, n < 64 ? n : 64, columns, block_exponent,
-                             block); /* to know their sizes */
+                             block); /* for their magnitudes */
     for (size_t c = 0; c < columns; c++) {
         block_exponent[c] = (int)(block[c].magnitudes.most >> 20) - 1023 + 2;
         if (block_exponent[c] < BLOCK_EXPONENT_MIN || block_exponent[c] > BLOCK_EXPONENT_MAX)
@@ -359,7 +395,7 @@ size_t add_columns(pc_tile_sum *sums, pc_type type, const char *x, ptrdiff_t str
     columns -= columns % 8;
     if (n < FEWEST_ROWS || columns == 0)
         return 0;
-    const pc_kernels *kernels = pc_kernels_in_use();
+    const pc_square_kernels *kernels = pc_squares_in_use();
     const int sum_bounded = sums[0].total.flags & PC_BOUNDED && has_bounded(type);
     if (!sum_bounded && (skip_nan || !(type == PC_FLOAT64 && kernels->sums_of_columns)))
         return 0;

@@ -1,4 +1,4 @@
-/* What contiguous.c does for reduce.c. */
+/* Contiguous numbers, and adjacent columns, through the kernels into accumulators. */
 #ifndef PYCRUST_CONTIGUOUS_H
 #define PYCRUST_CONTIGUOUS_H
 
@@ -11,9 +11,12 @@ void add_reals(pc_accumulator *acc, pc_type type, int components, const char *x,
 /* float16 to float32, exact: n contiguous ones. */
 void widen_float16(char *to, const char *from, size_t n);
 
-/* Add and count adjacent columns of floats, n rows `stride` bytes apart; NaN are left out
- * if skip_nan. Returns how many of the
- * columns were added: the caller adds the others, which may be all. */
+/* Numbers of any type to doubles, rounded to nearest: n contiguous ones in native byte order. */
+void widen_to_doubles(double *to, pc_type type, const char *from, size_t n);
+
+/* Add and count adjacent columns of floats, n rows `stride` bytes apart; NaN are left out if
+ * skip_nan. Returns how many of the columns were added: the caller adds the others, which may be
+ * all. */
 size_t add_columns(pc_tile_sum *sums, pc_type type, const char *x, ptrdiff_t stride, size_t n,
                    size_t columns, int skip_nan);
 

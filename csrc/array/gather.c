@@ -1,4 +1,5 @@
-/* Elements that no kernel can take where they lie, copied to blocks: strides, byte order, masks. */
+/* Copies, in contiguous blocks, of elements that no kernel takes in place: strides, byte order,
+ * masks. */
 #include "gather.h"
 
 #define COPY(size)                                                                                 \
@@ -48,7 +49,7 @@ void swap_bytes(char *x, size_t size, size_t n)
 }
 
 /* Put 0 in the place of what the mask leaves out, and, if skip_nan, of elements with a component
- * that is NaN, that is above Inf in size. Returns how many are left. */
+ * that is NaN: whose bits, but for the sign, are above those of Inf. Returns how many are left. */
 #define KEEP_OF(word, infinity)                                                                    \
     static inline size_t keep_##word(char *x, size_t components, size_t n, const char *mask,       \
                                      ptrdiff_t mask_stride, int skip_nan)                          \

@@ -1,4 +1,4 @@
-/* Elements copied from an array to blocks that the kernels take. */
+/* Elements of an array, copied to contiguous blocks for the kernels. */
 #ifndef PYCRUST_GATHER_H
 #define PYCRUST_GATHER_H
 
@@ -17,7 +17,7 @@ void swap_bytes(char *x, size_t size, size_t n);
 size_t leave_out_of(pc_type type, int components, int skip_nan, char *x, size_t n, const char *mask,
                     ptrdiff_t mask_stride);
 
-/* The same of the elements of an array, with its `skip_nan`. */
+/* The same for elements of an array, with its `skip_nan`. */
 size_t leave_out(const pc_array *a, char *x, size_t n, const char *mask, ptrdiff_t mask_stride);
 
 #endif

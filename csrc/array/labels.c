@@ -1,5 +1,5 @@
-/* Numbers added to the states that their labels name: block by block, with the bits of each number
- * as a double or as an integer of 64 bits, and the index of its state, side by side. */
+/* Add numbers to the states that their labels name, block by block: a block has the bits of each
+ * number, as a double or a 64-bit integer, and the index of its state. */
 #include "contiguous.h"
 #include "gather.h"
 #include "../base/fpenv.h"
@@ -35,7 +35,7 @@ static cursor cursor_at(const pc_labelled *a, size_t element)
     return at;
 }
 
-/* By `count` elements, at most to the end of the last axis. */
+/* Advance by `count` elements, at most to the end of the last axis. */
 static void advance(cursor *at, const pc_labelled *a, size_t count)
 {
     for (int k = a->axes - 1; k >= 0; k--, count = 1) {
@@ -61,7 +61,7 @@ static void advance(cursor *at, const pc_labelled *a, size_t count)
 /* Real numbers in a block: a complex one is two. */
 enum { BLOCK = BUFFER };
 
-/* Those of its elements that are not left out, the state of each, and which of them it is. */
+/* The elements of a block that are not left out: their bits, states, and places in the block. */
 typedef struct {
     uint64_t x[BLOCK];
     size_t state[BLOCK];
@@ -69,7 +69,7 @@ typedef struct {
     size_t count;
 } block;
 
-/* Elements of `size` bytes as contiguous native ones, where they lie or in `room`. */
+/* Elements of `size` bytes as contiguous native ones: in place, or copied to `room`. */
 static const char *contiguous(char *room, const char *from, size_t size, ptrdiff_t stride, size_t n,
                               size_t parts, int swapped)
 {
@@ -132,7 +132,7 @@ static int is_unsigned(pc_type type)
                                                   type == PC_UINT32 || type == PC_UINT64));
 }
 
-/* Labels as int64; those of uint64 beyond become the largest. */
+/* Labels as int64; uint64 labels beyond become the largest int64. */
 static void widen_labels(int64_t *to, const pc_labelled *a, const char *from, size_t n)
 {
     uint64_t *words = (uint64_t *)to;
@@ -146,8 +146,8 @@ static int is_nan_bits(uint64_t bits)
     return (bits & UINT64_MAX >> 1) > UINT64_C(0x7ff) << 52;
 }
 
-/* Of the n elements behind the last one, append those that are not left out. 0 if one of them has
- * no state. */
+/* Of the n elements that fill() put behind the last one, keep those that are not left out. Returns
+ * 0 if one of them has no state. */
 static inline int keep_some(block *to, const pc_labelled *a, const int64_t *label, const char *mask,
                             ptrdiff_t mask_stride, size_t parts, size_t n)
 {
@@ -173,8 +173,8 @@ static inline int keep_some(block *to, const pc_labelled *a, const int64_t *labe
     return !beyond;
 }
 
-/* Append n elements along the last axis to a block, of which they are the ones from `first` on. 0
- * if there is a label for which there is no state. */
+/* Append n elements along the last axis to a block, as its elements `first` and following. Returns
+ * 0 if there is no state for a label. */
 static int fill(block *to, const pc_labelled *a, const cursor *at, size_t n, size_t first)
 {
     static const pc_label_axis none = {1, 0, 0, 0, 0};
@@ -214,10 +214,10 @@ static int fill(block *to, const pc_labelled *a, const cursor *at, size_t n, siz
 
 /* ---- add -------------------------------------------------------------------------- */
 
-/* States so far ahead are fetched. */
+/* How many elements ahead states are prefetched. */
 enum { STATES_AHEAD = 12 };
 
-/* Element k of a block: its state, and that of a later one fetched. */
+/* The state of element k of a block; prefetches that of a later one. */
 static inline pc_state *state_of(const block *from, char *at, size_t size, size_t k)
 {
     const char *later = at + from->state[(k + STATES_AHEAD) % BLOCK] * size;
@@ -226,8 +226,8 @@ static inline pc_state *state_of(const block *from, char *at, size_t size, size_
     return (pc_state *)(void *)(at + from->state[k] * size);
 }
 
-/* Add a block, up to the first element for which there is no room; returns how many. One function
- * for each set of sums. */
+/* Add a block, up to the first element for which there is no room; returns how many. Inlined with
+ * constant `size` and `sums`. */
 static inline size_t add_doubles(pc_states *states, const block *from, size_t size, uint32_t sums)
 {
     char *const at = states->at;
@@ -294,7 +294,7 @@ static size_t add_block(pc_states *states, const pc_labelled *a, const block *fr
     }
 }
 
-/* From so many numbers with one label on, one after the other, the kernels of blocks pay. */
+/* The shortest run of equal labels for which the block kernels pay. */
 enum { LONG_RUN = 64 };
 
 /* How many of the next elements, contiguous and all included, have the same label; 0 if that is
@@ -346,7 +346,7 @@ static pc_status add_elements(pc_states *states, const pc_labelled *a, size_t *d
     const size_t most = BLOCK / (size_t)a->components;
     cursor at = cursor_at(a, *done);
     block some;
-    memset(some.state, 0, sizeof some.state); /* state_of looks at some that are not set */
+    memset(some.state, 0, sizeof some.state); /* state_of prefetches some that are not set */
     for (size_t n; *done < stop; *done += n) {
         n = equal_labels(a, &at, stop - *done);
         if (n) {

@@ -41,7 +41,7 @@ static void go_to(lane_job *job, size_t output)
     }
 }
 
-/* The longest sums of products. */
+/* The longest sums of products in tiles. */
 enum { MOST_PRODUCTS = LANE_ROWS / 2 };
 
 /* The offsets of the elements of one output; the last reduced axis varies fastest. */
@@ -49,9 +49,9 @@ static void find_rows(lane_job *job)
 {
     const pc_array *a = job->array;
     size_t rows = 1;
-    job->other_row = job->products ? job->row + MOST_PRODUCTS : NULL;
+    job->other_row = job->of_products ? job->row + MOST_PRODUCTS : NULL;
     job->row[0] = job->mask_row[0] = 0;
-    if (job->products)
+    if (job->of_products)
         job->other_row[0] = 0;
     for (int k = a->kept; k < a->kept + a->reduced; k++) {
         const pc_axis *axis = &a->axis[k];
@@ -60,12 +60,11 @@ static void find_rows(lane_job *job)
                 const size_t to = r * axis->length + i;
                 job->row[to] = job->row[r] + (ptrdiff_t)i * axis->stride;
                 job->mask_row[to] = job->mask_row[r] + (ptrdiff_t)i * axis->mask_stride;
-                if (job->products)
+                if (job->of_products)
                     job->other_row[to] = job->other_row[r] + (ptrdiff_t)i * axis->other_stride;
             }
         rows *= axis->length;
     }
-    job->from.rows = rows;
 }
 
 /* ---- tiles ----------------------------------------------------------------------- */
@@ -143,7 +142,7 @@ void write_lane_results(pc_type type, const double *value, const double *rest, s
 lane_spec lane_spec_of(const pc_output_spec *spec, uint64_t count, int counted)
 {
     const int of_products = is_of_products(spec->statistic);
-    lane_spec f = {.statistic = of_products ? PC_SUM : spec->statistic,
+    lane_spec f = {.statistic = (int)spec->statistic == PC_DOT ? PC_SUM : spec->statistic,
                    .counted = counted && !of_products};
     f.integer = spec->type < PC_FLOAT16;
     f.drop = spec->type == PC_FLOAT32 ? 29 : spec->type == PC_FLOAT16 ? 42 : 0;
@@ -159,6 +158,36 @@ lane_spec lane_spec_of(const pc_output_spec *spec, uint64_t count, int counted)
                                                                           : 1.0;
     f.inverse = 1.0 / f.divisor;
     return f;
+}
+
+/* The kernels for sums of `length` products; 0 if there are none. */
+static int start_products(lane_job *job, const pc_output_spec *spec, size_t length)
+{
+    const pc_array *a = job->array;
+    const pc_type type = a->type;
+    const int weighted = (int)spec->statistic == PC_AVERAGE;
+    job->products = NULL;
+    job->pairs = NULL;
+    job->binades_known = job->binade[0] = job->binade[1] = 0;
+    job->where = IN_TILES;
+    if (a->other.type != type || a->other.components != 1 || spec->components != 1)
+        return 0;
+    if (length <= MOST_PRODUCTS)
+        job->products = job->kernels->lane_products[type];
+    job->weights = weighted ? job->kernels->lane_sums[a->mask != NULL][type][0] : NULL;
+    if (!is_float(type) || a->mask)
+        return job->products != NULL;
+    if (a->kept && a->reduced == 1 && !a->swapped && !a->other.swapped) {
+        const ptrdiff_t size = (ptrdiff_t)size_of_type[type];
+        const pc_axis across = a->axis[a->kept - 1], along = a->axis[a->kept];
+        if (length >= 16 && along.stride == size && along.other_stride == size)
+            job->where = IN_ROWS;
+        else if (across.length >= LANE_STEP && across.stride == size && across.other_stride == size)
+            job->where = IN_COLUMNS;
+    }
+    if (length <= (job->where == IN_TILES ? (size_t)MOST_PRODUCTS : (size_t)FLOAT_BLOCK))
+        job->pairs = job->kernels->pair_blocks[job->where != IN_ROWS][weighted][type - PC_FLOAT16];
+    return job->products || job->pairs;
 }
 
 int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec, size_t first,
@@ -178,18 +207,12 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
     job->array = array;
     job->kernels = pc_kernels_in_use();
     job->sum = job->kernels->lane_sums[masked][array->type][sums];
-    job->products = NULL;
-    if (array->other.data) {
-        if ((int)spec->statistic != PC_DOT || array->other.type != array->type ||
-            array->other.components != 1 || length > MOST_PRODUCTS)
-            return 0;
-        job->products = job->kernels->lane_products[array->type];
-        if (!job->products)
-            return 0;
-    }
-    if (!job->sum || array->components != 1 || array->repeat != 1 || length < 1 ||
-        length > most_rows(array, side_by_side) || outputs < 2 || spec->ddof_bits > 16 ||
-        spec->ddof >> 40)
+    if (array->components != 1 || array->repeat != 1 || length < 1 || outputs < 2 ||
+        spec->ddof_bits > 16 || spec->ddof >> 40)
+        return 0;
+    job->of_products = array->other.data != NULL;
+    if (job->of_products ? !is_of_products(spec->statistic) || !start_products(job, spec, length)
+                         : !job->sum || length > most_rows(array, side_by_side))
         return 0;
     job->spec = lane_spec_of(spec, length, masked);
     if (difference) { /* the standard deviation of two numbers is half their distance, and often a
@@ -207,7 +230,9 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
     job->from.row = job->row;
     job->from.mask = NULL;
     job->from.ahead = 0;
-    find_rows(job);
+    job->from.rows = length;
+    if (!job->of_products || job->products)
+        find_rows(job);
     if (array->reduced == 1) {
         const ptrdiff_t size = (ptrdiff_t)size_of_type[array->type];
         job->contiguous = array->axis[array->kept].stride == size;
@@ -217,15 +242,6 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
     }
     go_to(job, first);
     return 1;
-}
-
-static void sum_columns(const lane_job *job, const lane_rows *from, const lane_rows *other,
-                        lane_sums *sums)
-{
-    if (job->products)
-        job->products(from, other, sums);
-    else
-        job->sum(from, sums);
 }
 
 /* `count` columns, whose elements are contiguous or at the offsets `row`, to a tile. */
@@ -244,36 +260,322 @@ static void fill_tile(const lane_job *job, char *to, size_t pitch, const char *f
 /* From so many rows on hardware no longer fetches ahead in all of them: measured on Zen 3. */
 enum { FETCHED_FROM = 17 };
 
+/* The outputs left along the innermost kept axis, at most `most`. */
+static size_t outputs_left(const lane_job *job, const pc_axis *across, size_t most)
+{
+    const pc_array *a = job->array;
+    const size_t left = a->kept ? across->length - job->index[a->kept - 1] : 1;
+    return left < most ? left : most;
+}
+
+/* The tiles that so many columns are cut into: as wide as each other, a multiple of LANE_STEP. */
+static size_t tile_width(size_t columns)
+{
+    const size_t tiles = (columns + LANE_COLUMNS - 1) / LANE_COLUMNS;
+    return ((columns + tiles - 1) / tiles + LANE_STEP - 1) / LANE_STEP * LANE_STEP;
+}
+
+/* Where the results of some columns of a tile go, and the rows of the tile. */
+typedef struct {
+    struct {
+        ptrdiff_t out;
+        size_t first;
+    } run[LANE_COLUMNS + 1];
+    size_t runs, count, pitch;
+    ptrdiff_t row[LANE_ROWS];
+    char *x, *y, *mask;
+} tile;
+
+/* Copy the next outputs, at most `most`, and zeros after them, to a tile. */
+static void next_tile(lane_job *job, const pc_axis *across, size_t most, tile *t,
+                      pc_tile_sum *workspace)
+{
+    const pc_array *a = job->array;
+    const size_t rows = job->from.rows, size = size_of_type[a->type],
+                 operands = job->of_products ? 2 : 1;
+    size_t pitch = TILE / (operands * size + 1) / rows;
+    pitch = pitch > LANE_COLUMNS ? LANE_COLUMNS : pitch - pitch % LANE_STEP;
+    t->pitch = pitch;
+    t->runs = t->count = 0;
+    t->x = (char *)workspace;
+    t->y = t->x + pitch * rows * size;
+    t->mask = t->x + operands * pitch * rows * size;
+    most = most < pitch ? most : pitch;
+    for (size_t n; t->count < most; t->count += n) {
+        n = outputs_left(job, across, most - t->count);
+        fill_tile(job, t->x + t->count * size, pitch, a->data + job->data, across->stride, n,
+                  job->row, job->contiguous);
+        if (job->of_products)
+            fill_tile(job, t->y + t->count * size, pitch, a->other.data + job->other,
+                      across->other_stride, n, job->other_row, job->other_contiguous);
+        if (a->mask)
+            gather(t->mask + t->count, pitch, a->mask + job->mask, across->mask_stride, n,
+                   job->mask_row, rows, 1);
+        t->run[t->runs].first = t->count;
+        t->run[t->runs++].out = job->out;
+        advance(job, n);
+    }
+    t->run[t->runs].first = t->count;
+    if (a->swapped)
+        swap_bytes(t->x, size, (rows - 1) * pitch + t->count);
+    if (job->of_products && a->other.swapped)
+        swap_bytes(t->y, size, (rows - 1) * pitch + t->count);
+}
+
+/* Zeros after the columns, up to a multiple of LANE_STEP, which is returned. */
+static size_t fill_up(const lane_job *job, tile *t, size_t count)
+{
+    const size_t size = size_of_type[job->array->type], rows = job->from.rows,
+                 columns = (count + LANE_STEP - 1) / LANE_STEP * LANE_STEP,
+                 padding = columns - count;
+    for (size_t r = 0; r < rows; r++)
+        t->row[r] = (ptrdiff_t)(r * t->pitch * size);
+    for (size_t r = 0; padding && r < rows; r++) {
+        memset(t->x + (r * t->pitch + count) * size, 0, padding * size);
+        if (job->of_products)
+            memset(t->y + (r * t->pitch + count) * size, 0, padding * size);
+        memset(t->mask + r * t->pitch + count, 1, padding);
+    }
+    return columns;
+}
+
+/* ---- sums of products ------------------------------------------------------------- */
+
+/* Rows of a block that tell the first binades, and how many bits more than these need they have. */
+enum { SAMPLED_ROWS = 4, SPARE_BITS = 4 };
+
+/* The k of 1.5 * 2^k, for sums up to `most`. */
+static int binade_for(double most)
+{
+    uint64_t bits;
+    memcpy(&bits, &most, sizeof bits);
+    const int k = (int)(bits >> 52) - 1023 + 2 + SPARE_BITS;
+    return k < -900 ? -900 : k > 1000 ? 1000 : k;
+}
+
+/* Binades for the sums of a block, or of what is like its first rows. Returns whether they are
+ * larger. */
+static int find_binades(lane_job *job, const pair_block *block, int sample)
+{
+    double (*largest)(const char *, ptrdiff_t, size_t, size_t) =
+        job->kernels->largest[job->array->type - PC_FLOAT16];
+    const int in_rows = job->where == IN_ROWS;
+    size_t rows = in_rows ? block->outputs : block->length,
+           columns = in_rows ? block->length : block->outputs;
+    rows = sample && rows > SAMPLED_ROWS ? SAMPLED_ROWS : rows;
+    const double x = largest(block->x, block->x_step, rows, columns),
+                 y = largest(block->y, block->y_step, rows, columns) * (double)block->length;
+    const int products = binade_for(x * y), weights = binade_for(y),
+              larger = products > job->binade[0] || weights > job->binade[1];
+    job->binade[0] = products;
+    job->binade[1] = weights;
+    return larger;
+}
+
+/* The sums of a block; NaN where they fit no binade. */
+static void sum_pairs(lane_job *job, const pair_block *block, lane_sums *sums)
+{
+    if (!job->binades_known)
+        find_binades(job, block, 1);
+    job->binades_known = 1;
+    if (!job->pairs(block, job->binade, sums) && find_binades(job, block, 0))
+        job->pairs(block, job->binade, sums);
+}
+
+/* The sums of the columns of a tile, which are exact if the numbers have a grid coarse enough. */
+static void sum_again(const lane_job *job, const tile *t, size_t columns, lane_sums *sums)
+{
+    const lane_rows x = {.x = t->x,
+                        .mask = job->array->mask ? t->mask : NULL,
+                        .row = t->row,
+                        .rows = job->from.rows,
+                        .columns = columns,
+                        .mask_pitch = t->pitch};
+    lane_rows y = x;
+    y.x = t->y;
+    job->products(&x, &y, sums);
+    if (job->weights) {
+        memcpy(sums->square, sums->number, sizeof sums->square);
+        job->weights(&y, sums);
+    }
+}
+
+/* The outputs of a tile or block that are not certain once more, in at most one tile at a time. */
+static int settle(lane_job *job, const pair_block *block, const pc_axis *across, char *out, tile *t,
+                  size_t count, uint64_t *certain, lane_sums *sums, pc_tile_sum *workspace)
+{
+    const size_t size = size_of_type[job->array->type], rows = job->from.rows;
+    double value[LANE_COLUMNS], rest[LANE_COLUMNS];
+    uint64_t again[LANE_COLUMNS];
+    size_t run = 0;
+    int all = 1;
+    if (job->where != IN_TILES) {
+        t->x = (char *)workspace;
+        t->pitch = TILE / (2 * size + 1) / rows;
+        t->pitch = t->pitch > LANE_COLUMNS ? LANE_COLUMNS : t->pitch - t->pitch % LANE_STEP;
+        t->y = t->x + t->pitch * rows * size;
+        t->mask = t->y + t->pitch * rows * size;
+    }
+    for (size_t c = 0; c < count;) {
+        unsigned char taken[LANE_COLUMNS];
+        size_t some = 0;
+        for (; c < count && some < t->pitch; c++) {
+            if (certain[c])
+                continue;
+            if (job->where != IN_TILES) {
+                fill_tile(job, t->x + some * size, t->pitch,
+                          block->x + (ptrdiff_t)c * across->stride, across->stride, 1, job->row,
+                          job->contiguous);
+                fill_tile(job, t->y + some * size, t->pitch,
+                          block->y + (ptrdiff_t)c * across->other_stride, across->other_stride, 1,
+                          job->other_row, job->other_contiguous);
+            } else if (some < c) {
+                for (size_t r = 0; r < rows; r++) {
+                    char *x = t->x + r * t->pitch * size, *y = t->y + r * t->pitch * size;
+                    memcpy(x + some * size, x + c * size, size);
+                    memcpy(y + some * size, y + c * size, size);
+                    t->mask[r * t->pitch + some] = t->mask[r * t->pitch + c];
+                }
+            }
+            taken[some++] = (unsigned char)c;
+        }
+        if (!some)
+            break;
+        const size_t columns = fill_up(job, t, some);
+        sum_again(job, t, columns, sums);
+        job->kernels->lane_results(&job->spec, sums, columns, value, rest, again);
+        for (size_t k = 0; k < some; k++) {
+            const size_t at = taken[k];
+            while (t->run[run + 1].first <= at)
+                run++;
+            certain[at] = again[k];
+            all &= again[k] != 0;
+            write_lane_results(job->type, value + k, rest + k, 1,
+                               out + t->run[run].out +
+                                   (ptrdiff_t)(at - t->run[run].first) * across->out_stride,
+                               across->out_stride);
+        }
+    }
+    return all;
+}
+
+/* Write `count` results at the places of a tile. */
+static void write_tile(const lane_job *job, const tile *t, const double *value, const double *rest,
+                       char *out, ptrdiff_t stride)
+{
+    for (size_t k = 0; k < t->runs; k++) {
+        const size_t at = t->run[k].first;
+        write_lane_results(job->type, value + at, rest + at, t->run[k + 1].first - at,
+                           out + t->run[k].out, stride);
+    }
+}
+
+/* The next outputs where they lie: the block, and how many of its first outputs are not wanted. */
+static size_t next_block(lane_job *job, const pc_axis *across, size_t most, pair_block *block,
+                         tile *t)
+{
+    const pc_array *a = job->array;
+    const size_t left = outputs_left(job, across, most), index = job->index[a->kept - 1];
+    size_t again = 0;
+    t->count = block->outputs = left < LANE_COLUMNS ? left : LANE_COLUMNS;
+    if (job->where == IN_COLUMNS) { /* a multiple of LANE_STEP: also some of those before */
+        size_t columns = tile_width(left), first = index;
+        if (columns > across->length)
+            columns = across->length / LANE_STEP * LANE_STEP;
+        if (first > across->length - columns)
+            first = across->length - columns;
+        again = index - first;
+        t->count = left < columns - again ? left : columns - again;
+        block->outputs = columns;
+    }
+    block->x = a->data + job->data - (ptrdiff_t)again * across->stride;
+    block->y = a->other.data + job->other - (ptrdiff_t)again * across->other_stride;
+    t->run[0].out = job->out;
+    t->run[0].first = 0;
+    t->run[1].first = t->count;
+    t->runs = 1;
+    const ptrdiff_t data = job->data;
+    advance(job, t->count);
+    if (job->where == IN_COLUMNS && block->length >= FETCHED_FROM)
+        block->ahead = job->data - data;
+    return again;
+}
+
+static size_t products_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_COLUMNS],
+                            int *all, pc_tile_sum *workspace)
+{
+    static const pc_axis none = {1, 0, 0, 0, 0};
+    const pc_array *a = job->array;
+    const pc_axis *across = a->kept ? &a->axis[a->kept - 1] : &none;
+    pair_block block = {.length = job->from.rows};
+    size_t again = 0;
+    lane_sums sums;
+    tile t;
+    if (job->where == IN_TILES) {
+        next_tile(job, across, most, &t, workspace);
+        block.outputs = fill_up(job, &t, t.count);
+        block.x = t.x;
+        block.y = t.y;
+        block.x_step = block.y_step = (ptrdiff_t)(t.pitch * size_of_type[a->type]);
+    } else {
+        const pc_axis *step = job->where == IN_ROWS ? across : across + 1;
+        block.x_step = step->stride;
+        block.y_step = step->other_stride;
+        again = next_block(job, across, most, &block, &t);
+    }
+    *all = 0;
+    if (job->pairs) {
+        double value[LANE_COLUMNS], rest[LANE_COLUMNS];
+        uint64_t made[LANE_COLUMNS];
+        const size_t columns = (block.outputs + LANE_STEP - 1) / LANE_STEP * LANE_STEP;
+        if (columns != block.outputs)
+            for (size_t k = 0; k < 3; k++)
+                for (size_t c = columns - LANE_STEP; c < columns; c++)
+                    sums.number[k][c] = sums.square[k][c] = 1.0;
+        sum_pairs(job, &block, &sums);
+        job->kernels->lane_results(&job->spec, &sums, columns, value, rest, made);
+        write_tile(job, &t, value + again, rest + again, out, across->out_stride);
+        uint64_t every = UINT64_MAX;
+        for (size_t c = 0; c < t.count; c++)
+            every &= certain[c] = made[again + c];
+        *all = every == UINT64_MAX;
+        job->binades_known &= *all;
+    } else {
+        memset(certain, 0, t.count * sizeof *certain);
+    }
+    if (!*all && job->products) {
+        block.x += (ptrdiff_t)again * across->stride;
+        block.y += (ptrdiff_t)again * across->other_stride;
+        *all = settle(job, &block, across, out, &t, t.count, certain, &sums, workspace);
+    }
+    return t.count;
+}
+
 size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_COLUMNS], int *all,
                   pc_tile_sum *workspace)
 {
     static const pc_axis none = {1, 0, 0, 0, 0};
     const pc_array *a = job->array;
     const pc_axis *across = a->kept ? &a->axis[a->kept - 1] : &none;
-    const size_t size = size_of_type[a->type], width = LANE_STEP;
+    const size_t size = size_of_type[a->type];
     double value[LANE_COLUMNS], rest[LANE_COLUMNS];
-    lane_rows from = job->from, other = {.row = job->other_row, .rows = from.rows};
+    lane_rows from = job->from;
     lane_sums sums;
-    size_t left = a->kept ? across->length - job->index[a->kept - 1] : 1;
-    left = left < most ? left : most;
-
-    if (across->stride == (ptrdiff_t)size && !a->swapped && !a->mask &&
-        (!job->products || (across->other_stride == (ptrdiff_t)size && !a->other.swapped))) {
+    tile t;
+    if (job->of_products)
+        return products_next(job, most, out, certain, all, workspace);
+    if (across->stride == (ptrdiff_t)size && !a->swapped && !a->mask) {
         /* As they lie. The last ones of an axis are made a multiple of LANE_STEP by those before.
          */
-        const size_t tiles = (left + LANE_COLUMNS - 1) / LANE_COLUMNS,
-                     columns = ((left + tiles - 1) / tiles + width - 1) / width * width,
+        const size_t left = outputs_left(job, across, most), columns = tile_width(left),
                      again = columns > left ? columns - left : 0, count = columns - again;
         if (again <= job->index[a->kept - 1]) {
-            const ptrdiff_t back = (ptrdiff_t)(again * size), data = job->data - back,
-                            to = job->out;
-            if (job->products)
-                other.x = a->other.data + job->other - back;
+            const ptrdiff_t data = job->data - (ptrdiff_t)(again * size), to = job->out;
             advance(job, count);
             from.x = a->data + data;
             from.columns = columns;
             from.ahead = from.rows >= FETCHED_FROM ? job->data - data : 0;
-            sum_columns(job, &from, &other, &sums);
+            job->sum(&from, &sums);
             *all = job->kernels->lane_results(&job->spec, &sums, columns, value, rest, certain);
             memmove(certain, certain + again, count * sizeof *certain);
             write_lane_results(job->type, value + again, rest + again, count, out + to,
@@ -281,59 +583,14 @@ size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_C
             return count;
         }
     }
-
-    struct {
-        ptrdiff_t out;
-        size_t first;
-    } run[LANE_COLUMNS + 1];
-    ptrdiff_t tile_row[LANE_ROWS];
-    const size_t rows = from.rows, operands = job->products ? 2 : 1;
-    size_t pitch = TILE / (operands * size + 1) / rows, runs = 0, count = 0;
-    pitch = pitch > LANE_COLUMNS ? LANE_COLUMNS : pitch - pitch % width;
-    char *tile = (char *)workspace, *other_tile = tile + pitch * rows * size,
-         *mask = tile + operands * pitch * rows * size;
-    most = most < pitch ? most : pitch;
-    for (size_t n; count < most; count += n) {
-        left = a->kept ? across->length - job->index[a->kept - 1] : 1;
-        n = most - count < left ? most - count : left;
-        fill_tile(job, tile + count * size, pitch, a->data + job->data, across->stride, n, job->row,
-                  job->contiguous);
-        if (job->products)
-            fill_tile(job, other_tile + count * size, pitch, a->other.data + job->other,
-                      across->other_stride, n, job->other_row, job->other_contiguous);
-        if (a->mask)
-            gather(mask + count, pitch, a->mask + job->mask, across->mask_stride, n, job->mask_row,
-                   rows, 1);
-        run[runs].first = count;
-        run[runs++].out = job->out;
-        advance(job, n);
-    }
-    from.columns = (count + width - 1) / width * width;
-    const size_t padding = from.columns - count;
-    for (size_t r = 0; r < rows; r++)
-        tile_row[r] = (ptrdiff_t)(r * pitch * size);
-    for (size_t r = 0; padding && r < rows; r++) {
-        memset(tile + (r * pitch + count) * size, 0, padding * size);
-        if (job->products)
-            memset(other_tile + (r * pitch + count) * size, 0, padding * size);
-        memset(mask + r * pitch + count, 1, padding);
-    }
-    if (a->swapped)
-        swap_bytes(tile, size, (rows - 1) * pitch + count);
-    if (job->products && a->other.swapped)
-        swap_bytes(other_tile, size, (rows - 1) * pitch + count);
-    from.x = tile;
-    other.x = other_tile;
-    from.row = other.row = tile_row;
-    from.mask = a->mask ? mask : NULL;
-    from.mask_pitch = pitch;
-    sum_columns(job, &from, &other, &sums);
+    next_tile(job, across, most, &t, workspace);
+    from.columns = fill_up(job, &t, t.count);
+    from.x = t.x;
+    from.row = t.row;
+    from.mask = a->mask ? t.mask : NULL;
+    from.mask_pitch = t.pitch;
+    job->sum(&from, &sums);
     *all = job->kernels->lane_results(&job->spec, &sums, from.columns, value, rest, certain);
-    run[runs].first = count;
-    for (size_t k = 0; k < runs; k++) {
-        const size_t at = run[k].first;
-        write_lane_results(job->type, value + at, rest + at, run[k + 1].first - at,
-                           out + run[k].out, across->out_stride);
-    }
-    return count;
+    write_tile(job, &t, value, rest, out, across->out_stride);
+    return t.count;
 }

@@ -18,9 +18,16 @@ typedef struct {
     size_t index[PC_MAX_AXES];        /* of the next output, along the kept axes */
     ptrdiff_t data, mask, out, other; /* its offsets */
 
-    /* Of two arrays the sums of products: what is said of the first above, for the second. */
+    int of_products; /* of two arrays */
+    /* Then the sums of products, and of the weights of averages: what is said of the first
+     * above, for the second. NULL if the sums are too long, or if it is no average. */
     void (*products)(const lane_rows *, const lane_rows *, lane_sums *);
+    void (*weights)(const lane_rows *, lane_sums *);
     int other_contiguous;
+    /* First, where there is such a kernel, in blocks with an error bound, from these binades on. */
+    pair_block_kernel *pairs;
+    enum { IN_ROWS, IN_COLUMNS, IN_TILES } where;
+    int binade[2], binades_known;
 } lane_job;
 
 /* Set up a reduction of `outputs` outputs from `first` on; 0 if it is not suited to lanes. */

@@ -20,7 +20,7 @@ static inline int is_partial(const pc_array *a)
     return a->mask || skips_nan(a);
 }
 
-/* Make *a an array of one axis, to be reduced. (All of a pc_array takes long to initialize.) */
+/* Make *a an array of one axis, to be reduced. (To initialize all of a pc_array takes long.) */
 static inline void set_run(pc_array *a, pc_type type, int components, const char *data,
                            size_t length, ptrdiff_t stride)
 {

@@ -70,37 +70,18 @@ typedef struct {
 
 /* ---- numbers --------------------------------------------------------------------- */
 
-#define CONVERT(type, expression)                                                                  \
-    for (size_t k = 0; k < n; k++) {                                                               \
-        type x;                                                                                    \
-        memcpy(&x, raw + k * sizeof x, sizeof x);                                                  \
-        to[k] = expression;                                                                        \
-    }                                                                                              \
-    break
-
 /* n numbers as doubles; returns whether those are the same, as integers beyond 2^53 may not be. */
 static int convert(pc_type type, const char *raw, double *to, size_t n)
 {
-    const uint64_t most = UINT64_C(1) << 53;
+    const uint64_t most = UINT64_C(1) << 53, offset = type == PC_INT64 ? most : 0;
     int same = 1;
-    switch (type) {
-    case PC_INT8: CONVERT(int8_t, x);
-    case PC_UINT8: CONVERT(uint8_t, x);
-    case PC_BOOL: CONVERT(uint8_t, x != 0);
-    case PC_INT16: CONVERT(int16_t, x);
-    case PC_UINT16: CONVERT(uint16_t, x);
-    case PC_INT32: CONVERT(int32_t, x);
-    case PC_UINT32: CONVERT(uint32_t, x);
-    case PC_INT64: CONVERT(int64_t, (same &= (uint64_t)x + most <= 2 * most, (double)x));
-    case PC_UINT64: CONVERT(uint64_t, (same &= x <= most, (double)x));
-    case PC_FLOAT16: {
-        char wide[BLOCK * sizeof(float)];
-        widen_float16(wide, raw, n);
-        raw = wide;
-        CONVERT(float, x);
-    }
-    case PC_FLOAT32: CONVERT(float, x);
-    default: CONVERT(double, x);
+    widen_to_doubles(to, type, raw, n);
+    if (type != PC_INT64 && type != PC_UINT64)
+        return 1;
+    for (size_t k = 0; k < n; k++) {
+        uint64_t v;
+        memcpy(&v, raw + k * sizeof v, sizeof v);
+        same &= v + offset <= most + offset;
     }
     return same;
 }

@@ -154,6 +154,49 @@ static void convert_integers(char *to, pc_type wanted, const char *from, pc_type
 }
 
 /* 64-bit words, each array of either sign: whole products, of 128 bits. */
+#ifdef PC_INT128
+/* They are summed modulo 2^128, and their upper 32 bits apart, rounded down: what those leave of the
+ * sum is at least 0 and below n 2^96. */
+static inline void sum_of_words(const char *x, int x_signed, const char *y, int y_signed, size_t n,
+                                uint64_t sum[4])
+{
+    pc_uint128 total = 0;
+    uint64_t upper = 0;
+    for (size_t k = 0; k < n; k++) {
+        uint64_t v, w;
+        memcpy(&v, x + k * sizeof v, sizeof v);
+        memcpy(&w, y + k * sizeof w, sizeof w);
+        pc_u128 product;
+        if (x_signed && y_signed)
+            product = u128_of((pc_uint128)((pc_int128)(int64_t)v * (int64_t)w));
+        else
+            product = u128_mul64(v, w);
+        if (x_signed && !y_signed)
+            product.hi -= sign_of_word(v) & w;
+        total += u128_wide(product);
+        upper += x_signed ? (uint64_t)((int64_t)product.hi >> 32) : product.hi >> 32;
+    }
+    const uint64_t sign = x_signed ? sign_of_word(upper) : 0;
+    const pc_u128 rest = u128_of(total - ((pc_uint128)upper << 96));
+    memset(sum, 0, 4 * sizeof *sum);
+    sum[0] = rest.lo;
+    sum[1] = rest.hi;
+    add_at(sum, 4, 96, (pc_u128){upper, sign}, sign);
+}
+
+static void products_of_words(const char *x, int x_signed, const char *y, int y_signed, size_t n,
+                              uint64_t sum[4])
+{
+    if (x_signed && y_signed)
+        sum_of_words(x, 1, y, 1, n, sum);
+    else if (x_signed)
+        sum_of_words(x, 1, y, 0, n, sum);
+    else if (y_signed)
+        sum_of_words(y, 1, x, 0, n, sum);
+    else
+        sum_of_words(x, 0, y, 0, n, sum);
+}
+#else
 static void products_of_words(const char *x, int x_signed, const char *y, int y_signed, size_t n,
                               uint64_t sum[4])
 {
@@ -167,11 +210,12 @@ static void products_of_words(const char *x, int x_signed, const char *y, int y_
         pc_u128 product = u128_mul64(v, w);
         product.hi -= sign_of_word(v) & x_mask & w;
         product.hi -= sign_of_word(w) & y_mask & v;
-        const uint64_t carry = add_carry(&sum[0], product.lo, 0);
+        const uint8_t carry = add_carry(&sum[0], product.lo, 0);
         sum[2] += (sign_of_word(product.hi) & either) + add_carry(&sum[1], product.hi, carry);
     }
     sum[3] = sign_of_word(sum[2]);
 }
+#endif
 
 /* n contiguous integers each, of these types. */
 static void add_integers(pc_accumulator *acc, const char *x, pc_type x_type, const char *y,
@@ -204,60 +248,41 @@ static void add_integers(pc_accumulator *acc, const char *x, pc_type x_type, con
 /* Pairs in a block of doubles. */
 enum { BLOCK = 128 };
 
-/* One component of n contiguous elements as doubles, and what a double of a 64-bit integer lacks.
- * Returns whether any lacks something. */
+/* One component of n contiguous elements as doubles, and what a double of a 64-bit integer lacks:
+ * two parts that are exact. Returns whether any lacks something. */
 static int doubles_of(double *to, double *rest, const char *from, pc_type type, int components,
                       int component, size_t n)
 {
-    const size_t size = size_of_type[type], step = size * (size_t)components;
-    char narrow[BLOCK * sizeof(float)];
     uint64_t lacking = 0;
-    from += (size_t)component * size;
-#define DOUBLES_OF(number)                                                                         \
-    for (size_t k = 0; k < n; k++) {                                                               \
-        number v;                                                                                  \
-        memcpy(&v, from + k * step, sizeof v);                                                     \
-        to[k] = (double)v;                                                                         \
-    }                                                                                              \
-    return 0
-    switch (type) {
-    case PC_FLOAT64: DOUBLES_OF(double);
-    case PC_FLOAT32: DOUBLES_OF(float);
-    case PC_INT8: DOUBLES_OF(int8_t);
-    case PC_UINT8: DOUBLES_OF(uint8_t);
-    case PC_INT16: DOUBLES_OF(int16_t);
-    case PC_UINT16: DOUBLES_OF(uint16_t);
-    case PC_INT32: DOUBLES_OF(int32_t);
-    case PC_UINT32: DOUBLES_OF(uint32_t);
-    case PC_FLOAT16:
-        widen_float16(narrow, from, n);
-        from = narrow;
+    if (components == 2 && type == PC_FLOAT64) {
+        for (size_t k = 0; k < n; k++)
+            to[k] = double_at(from, 2 * k + (size_t)component);
+        return 0;
+    }
+    if (components == 2) {
         for (size_t k = 0; k < n; k++) {
             float v;
-            memcpy(&v, from + k * sizeof v, sizeof v);
+            memcpy(&v, from + (2 * k + (size_t)component) * sizeof v, sizeof v);
             to[k] = v;
         }
         return 0;
-    case PC_INT64:
-    case PC_UINT64: /* in two parts that are exact: the upper ones are multiples of 2^11 */
-        for (size_t k = 0; k < n; k++) {
-            uint64_t v, low;
-            memcpy(&v, from + k * sizeof v, sizeof v);
-            const int64_t as_signed = (int64_t)v;
-            const uint64_t magnitude = type == PC_INT64 && as_signed < 0 ? 0 - v : v;
-            low = magnitude >> 53 ? v & 0x7ff : 0;
-            v -= low;
-            to[k] = type == PC_INT64 ? (double)(int64_t)v : (double)v;
-            rest[k] = (double)low;
-            lacking |= low;
-        }
-        return lacking != 0;
-    default:
-        for (size_t k = 0; k < n; k++)
-            to[k] = from[k] != 0;
+    }
+    if (type != PC_INT64 && type != PC_UINT64) {
+        widen_to_doubles(to, type, from, n);
         return 0;
     }
-#undef DOUBLES_OF
+    for (size_t k = 0; k < n; k++) { /* the upper part is a multiple of 2^11 */
+        uint64_t v, low;
+        memcpy(&v, from + k * sizeof v, sizeof v);
+        const int64_t as_signed = (int64_t)v;
+        const uint64_t magnitude = type == PC_INT64 && as_signed < 0 ? 0 - v : v;
+        low = magnitude >> 53 ? v & 0x7ff : 0;
+        v -= low;
+        to[k] = type == PC_INT64 ? (double)(int64_t)v : (double)v;
+        rest[k] = (double)low;
+        lacking |= low;
+    }
+    return lacking != 0;
 }
 
 /* The products of x and what y lacks. Inf and NaN of x are left out: they have been added. */

@@ -3,14 +3,14 @@
 
 void pc_walk_to(pc_walk *walk, uint64_t n)
 {
-    pc_kernels_in_use()->squares_of_range(walk->i + 1, n - walk->i, &walk->sum);
+    pc_squares_in_use()->squares_of_range(walk->i + 1, n - walk->i, &walk->sum);
     walk->i = n;
 }
 
 size_t pc_walk_stops(pc_walk *walk, const uint64_t *stops, size_t count, uint64_t budget,
                      uint64_t *lo, uint64_t *hi)
 {
-    void (*squares)(uint64_t, uint64_t, pc_u128 *) = pc_kernels_in_use()->squares_of_range;
+    void (*squares)(uint64_t, uint64_t, pc_u128 *) = pc_squares_in_use()->squares_of_range;
     pc_walk here = *walk;
     size_t k;
     for (k = 0; k < count; k++) {

@@ -6,16 +6,14 @@
 #include "pairs.h"
 #include "../sums/bounded.h"
 
-#include <string.h>
-
-/* Keeps what a function has on the stack from the frame of its caller, which calls others too. */
+/* Keeps the large locals of a function out of the frame of its caller, which calls others, too. */
 #ifdef _MSC_VER
 #define NOT_INLINED __declspec(noinline)
 #else
 #define NOT_INLINED __attribute__((noinline))
 #endif
 
-/* Add a column of n elements made by gather_columns, at most 2 * BUFFER reals. */
+/* Add a column of n elements made by gather_columns. */
 static void add_copied(pc_accumulator *acc, const pc_array *a, char *x, size_t n, const char *mask,
                        ptrdiff_t mask_stride)
 {
@@ -147,7 +145,7 @@ void pc_add_tile(const pc_array *a, size_t first, size_t count, size_t start, si
 void pc_add_vector_pairs(const pc_vector_pair *pairs, size_t count, size_t vectors, size_t start,
                          size_t stop, pc_tile_sum *sums)
 {
-    /* All vectors, so many elements at a time, stay in the cache. */
+    /* So many elements at a time that those of all vectors stay in the cache. */
     size_t most = (1 << 15) / (vectors + 1), n;
     most = most < 512 ? 512 : most - most % 512;
     pc_array a;
@@ -159,7 +157,7 @@ void pc_add_vector_pairs(const pc_vector_pair *pairs, size_t count, size_t vecto
     for (; start < stop; start += n) {
         n = stop - start < most ? stop - start : most;
         for (size_t k = 0; k < count; k++) {
-            const pc_vector *x = pairs[k].x, *y = pairs[k].y; /* the first one is conjugated */
+            const pc_vector *x = pairs[k].x, *y = pairs[k].y; /* y first: it is conjugated */
             a.type = y->type;
             a.components = y->components;
             a.swapped = y->swapped;
@@ -234,7 +232,7 @@ static pc_status reduce_tiles(const pc_array *a, size_t first, size_t last,
 }
 
 /* The same in lanes; only outputs that fail their rounding test are summed exactly. Returns 0 if
- * not suited to lanes. */
+ * the array is not suited to lanes. */
 static NOT_INLINED int reduce_lanes(const pc_array *a, size_t first, size_t last,
                                     const pc_output_spec *spec, char *out, pc_tile_sum *sums,
                                     pc_status *result)
@@ -278,7 +276,7 @@ pc_status pc_reduce_contiguous(pc_type type, int components, const char *data, s
 {
     const size_t reals = count * (size_t)components;
     const int bounded = is_float(type) && reals >= pc_kernels_in_use()->bounded_from;
-    if (!bounded && !skip_nan) { /* few numbers, or integers: 5 % of the time of ten numbers */
+    if (!bounded && !skip_nan) { /* few numbers, or integers: saves 5 % for ten numbers */
         pc_accumulator_clear(&sum->total, spec->statistic);
         pc_add_numbers(&sum->total, type, components, data, count);
         return pc_accumulator_round(&sum->total, spec, out);

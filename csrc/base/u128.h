@@ -7,6 +7,7 @@
 #if defined(__SIZEOF_INT128__) && !defined(PC_NO_INT128)
 #define PC_INT128 1
 __extension__ typedef unsigned __int128 pc_uint128;
+__extension__ typedef __int128 pc_int128;
 #endif
 
 #ifdef PC_INT128
@@ -29,7 +30,7 @@ static inline uint64_t sign_of_word(uint64_t x)
 }
 
 /* *x += y; returns the carry out. */
-static inline uint64_t u128_add(pc_u128 *x, pc_u128 y)
+static inline uint8_t u128_add(pc_u128 *x, pc_u128 y)
 {
 #ifdef PC_INT128
     pc_uint128 sum = u128_wide(*x) + u128_wide(y);
@@ -40,7 +41,7 @@ static inline uint64_t u128_add(pc_u128 *x, pc_u128 y)
     uint64_t hi = x->hi + y.hi, over = hi < y.hi;
     x->lo = lo;
     x->hi = hi + carry;
-    return over | (x->hi < carry);
+    return (uint8_t)(over | (x->hi < carry));
 #endif
 }
 
@@ -93,18 +94,26 @@ static inline unsigned leading_zeros(uint64_t x)
 
 /* ---- words, the least significant first ------------------------------------ */
 
-/* *x += y + carry; returns the carry out. */
-static inline uint64_t add_carry(uint64_t *x, uint64_t y, uint64_t carry)
+/* *x += y + carry; returns the carry out. Compilers make one instruction of the first alone. */
+static inline uint8_t add_carry(uint64_t *x, uint64_t y, uint8_t carry)
 {
-    uint64_t sum = *x + y, out = sum < y;
+#if defined(__x86_64__) && defined(__GNUC__)
+    unsigned long long sum;
+    carry = __builtin_ia32_addcarryx_u64(carry, *x, y, &sum);
+    *x = sum;
+    return carry;
+#else
+    const uint64_t sum = *x + y;
+    const uint8_t out = sum < y;
     *x = sum + carry;
-    return out | (*x < carry);
+    return (uint8_t)(out | (*x < carry));
+#endif
 }
 
 /* x += y mod 2^256. */
 static inline void add_words(uint64_t x[4], const uint64_t y[4])
 {
-    uint64_t carry = 0;
+    uint8_t carry = 0;
     for (int k = 0; k < 4; k++)
         carry = add_carry(&x[k], y[k], carry);
 }
@@ -112,7 +121,7 @@ static inline void add_words(uint64_t x[4], const uint64_t y[4])
 /* x = -x, in two's complement. */
 static inline void negate_words(uint64_t *x, size_t count)
 {
-    uint64_t carry = 1;
+    uint8_t carry = 1;
     for (size_t k = 0; k < count; k++) {
         x[k] = ~x[k];
         carry = add_carry(&x[k], 0, carry);

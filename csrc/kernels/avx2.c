@@ -12,6 +12,7 @@
 #define LEVEL avx2
 #define VECTOR_BYTES 32
 #define mul32(x, y) ((vec)_mm256_mul_epu32((__m256i)(x), (__m256i)(y)))
+#define muls32(x, y) ((vec)_mm256_mul_epi32((__m256i)(x), (__m256i)(y)))
 #define madd16(x, y) ((vec)_mm256_madd_epi16((__m256i)(x), (__m256i)(y)))
 #define fused(x, y, z) ((vecd)_mm256_fmadd_pd((__m256d)(x), (__m256d)(y), (__m256d)(z)))
 #define widen(x) ((vecd)_mm256_cvtps_pd((__m128)(x)))

@@ -7,6 +7,7 @@
 
 #define VECTOR_BYTES 64
 #define mul32(x, y) ((vec)_mm512_mul_epu32((__m512i)(x), (__m512i)(y)))
+#define muls32(x, y) ((vec)_mm512_mul_epi32((__m512i)(x), (__m512i)(y)))
 #define madd16(x, y) ((vec)_mm512_madd_epi16((__m512i)(x), (__m512i)(y)))
 #define fused(x, y, z) ((vecd)_mm512_fmadd_pd((__m512d)(x), (__m512d)(y), (__m512d)(z)))
 #define widen(x) ((vecd)_mm512_cvtps_pd((__m256)(x)))

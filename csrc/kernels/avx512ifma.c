@@ -1,4 +1,5 @@
-/* x86-64-v4 and the 52-bit integer multiply-add: AVX-512 F, BW, DQ, VL, IFMA. */
+/* x86-64-v4 and the 52-bit integer multiply-add: AVX-512 F, BW, DQ, VL, IFMA. Exact squares alone:
+ * all else is that of avx512.c. */
 #include "kernels.h"
 
 #ifdef PC_X86_LEVELS
@@ -19,7 +20,7 @@
 #define madd52hi(s, x, y) ((vec)_mm512_madd52hi_epu64((__m512i)(s), (__m512i)(x), (__m512i)(y)))
 #endif
 
-#include "table.h"
+#include "squares.h"
 
 #ifdef __clang__
 #pragma clang attribute pop

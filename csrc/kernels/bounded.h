@@ -1,12 +1,12 @@
 /* Sums of squares of floats in four operations per element, with an error bound
  * (docs/design/bounded.md). A lane holds s, which starts as C = 2^k, and t:
  *
- *   h = s + x^2             rounded once, to a multiple of g = 2^(k-52) while below 2C
- *   t = t + (x^2 - (h - s)) what h lost, at most g/2, rounded
+ *   h = s + x^2             rounded once, to a multiple of 2^(k-52) while below 2C
+ *   t = t + (x^2 - (h - s)) what h lost, at most half of that, rounded
  *   s = h
  *
  * s never decreases, and NaN persists: if its last value is in [C, 2C), so were all before it. The
- * sum is then (bits(s) - bits(C)) g + t, up to the roundings of t.
+ * sum is then (bits(s) - bits(C)) 2^(k-52) + t, up to the roundings of t.
  *
  * For the sum of the numbers themselves, a starts as D = 1.5 * 2^numbers_exponent(k), and b as 0:
  *
@@ -26,7 +26,7 @@ static inline vecd select_bits(vec mask, vecd x)
     return (vecd)(mask & (vec)x);
 }
 
-/* 0 for NaN, of which each is counted in its lane. */
+/* x, or 0 where it is NaN, which *missing counts in each lane. */
 static inline vecd without_nan(vecd x, vec *missing)
 {
     const vec present = (vec)(x == x);
@@ -158,8 +158,7 @@ typedef struct {
 } running;
 
 /* Sum some rows, starting from s = C and a = D. If no lane overflowed, add them to the running sums
- * and return 1; else set *most to the largest s, and return 0. NaN counts as 0
- * if skip_nan. */
+ * and return 1; else set *most to the largest s, and return 0. NaN counts as 0 if skip_nan. */
 static inline __attribute__((always_inline)) int add_rows(const char *x, ptrdiff_t stride,
                                                           size_t rows, running *sums, double *most,
                                                           size_t size, int both, int skip_nan,

@@ -8,12 +8,17 @@
 
 const char *const pc_simd_names[] = {"portable", "avx2", "avx512", "avx512ifma", NULL};
 
-static const pc_kernels *const levels[] = {
-    &pc_kernels_portable,
+typedef struct {
+    const pc_kernels *kernels;
+    const pc_square_kernels *squares;
+} level;
+
+static const level levels[] = {
+    {&pc_kernels_portable, &pc_squares_portable}, /* in the order of pc_simd_names */
 #ifdef PC_X86_LEVELS
-    &pc_kernels_avx2,
-    &pc_kernels_avx512,
-    &pc_kernels_avx512ifma,
+    {&pc_kernels_avx2, &pc_squares_avx2},
+    {&pc_kernels_avx512, &pc_squares_avx512},
+    {&pc_kernels_avx512, &pc_squares_avx512ifma},
 #endif
 };
 
@@ -60,40 +65,50 @@ static size_t count_usable(void)
 }
 #endif
 
-/* Set by the first call and by pc_simd_use, always to a constant table: a race between two first
- * calls is harmless. */
+/* Set by the first call and by pc_simd_use, always to one of the constant levels: a race between
+ * two first calls is harmless. */
 #if defined(_MSC_VER) && !defined(__clang__)
 #include <intrin.h>
 static void *volatile in_use;
-#define LOAD() ((const pc_kernels *)in_use)
-#define STORE(table) _InterlockedExchangePointer(&in_use, (void *)(table))
+#define LOAD() ((const level *)in_use)
+#define STORE(chosen) _InterlockedExchangePointer(&in_use, (void *)(chosen))
 #else
 #include <stdatomic.h>
-static _Atomic(const pc_kernels *) in_use;
+static _Atomic(const level *) in_use;
 #define LOAD() atomic_load_explicit(&in_use, memory_order_acquire)
-#define STORE(table) atomic_store_explicit(&in_use, (table), memory_order_release)
+#define STORE(chosen) atomic_store_explicit(&in_use, (chosen), memory_order_release)
 #endif
+
+static const level *level_in_use(void)
+{
+    const level *chosen = LOAD();
+    if (!chosen) {
+        chosen = &levels[count_usable() - 1];
+        STORE(chosen);
+    }
+    return chosen;
+}
 
 const pc_kernels *pc_kernels_in_use(void)
 {
-    const pc_kernels *table = LOAD();
-    if (!table) {
-        table = levels[count_usable() - 1];
-        STORE(table);
-    }
-    return table;
+    return level_in_use()->kernels;
+}
+
+const pc_square_kernels *pc_squares_in_use(void)
+{
+    return level_in_use()->squares;
 }
 
 const char *pc_simd(void)
 {
-    return pc_kernels_in_use()->name;
+    return pc_simd_names[level_in_use() - levels];
 }
 
-static const pc_kernels *find(const char *name)
+static const level *find(const char *name)
 {
     for (size_t k = count_usable(); k--;)
-        if (strcmp(levels[k]->name, name) == 0)
-            return levels[k];
+        if (strcmp(pc_simd_names[k], name) == 0)
+            return &levels[k];
     return NULL;
 }
 
@@ -104,9 +119,9 @@ int pc_simd_usable(const char *name)
 
 pc_status pc_simd_use(const char *name)
 {
-    const pc_kernels *table = find(name);
-    if (table) {
-        STORE(table);
+    const level *chosen = find(name);
+    if (chosen) {
+        STORE(chosen);
         return PC_OK;
     }
     for (const char *const *known = pc_simd_names; *known; known++)

@@ -73,8 +73,8 @@ static inline pc_u128 put_numbers(uint64_t p, uint64_t q)
  *
  *   constants_of  the CONSTANTS that it needs for one E, the two above first
  *   add_parts     adds the parts of x^2 to sums, given t and w
- *   put_together  the sum of squares from the sums over `count` numbers, times
- * 2^-square_window_exponent(E)
+ *   put_together  the sum of squares, times 2^-square_window_exponent(E), from the sums over
+ *                 `count` numbers
  *
  * Parts are at most 2^52 in absolute value, so that 2048 of them fit 64 bits. Zeros contribute
  * nothing. The first two of the SUMS are those of the bits of t and w. */

@@ -3,47 +3,60 @@
 /* Unaligned loads. */
 #define READ(v, x, k) memcpy(&(v), (x) + (k) * sizeof(v), sizeof(v))
 
+static inline void put_sum(uint64_t sum[4], uint64_t low, uint64_t sign)
+{
+    sum[0] = low;
+    sum[1] = sum[2] = sum[3] = sign;
+}
+
 /* 8 and 16 bits: a square is below 2^16 or 2^32, and INTEGER_BLOCK of them below 2^48. */
 #ifdef madd16
 typedef int16_t vech __attribute__((vector_size(VECTOR_BYTES)));
 typedef uint16_t vecuh __attribute__((vector_size(VECTOR_BYTES)));
 
-/* By sums of two products of signed 16 bits, up to 2^31 and read as unsigned:
+/* Products of two arrays, or of one: squares. By sums of two products of signed 16 bits, from
+ * -2^31 + 2^16 to 2^31:
  *
- *   8 bits   the even bytes and the odd ones; the sums fit 32-bit lanes
- *   16 bits  the sums in both halves of a 64-bit lane are summed apart: as a whole
- *            (total), and the upper one (high). Unsigned x = s + 2^15 with signed
- *            s, and x^2 = s^2 + 2^16 s + 2^30 */
+ *   8 bits   of the even bytes and of the odd ones; the sums fit 32-bit lanes
+ *   16 bits  plus 2^31 - 1 if they are no squares, so that none is negative: those in both halves
+ *            of a 64-bit lane are summed apart, as a whole (total), and the upper one (high). Unsigned x = s + 2^15
+ *            with signed s, and x y = s t + 2^15 (s + t) + 2^30 */
 static inline __attribute__((always_inline)) void
-small_integers(const char *x, size_t n, size_t size, int is_signed, uint64_t sum[4])
+small_integers(const char *x, const char *y, size_t n, size_t size, int is_signed, int squares,
+               uint64_t sum[4])
 {
     enum { WIDTH = 2, BYTES = WIDTH * VECTOR_BYTES };
     vec total[WIDTH], high[WIDTH];
     vecw sums[WIDTH];
-    char tail[BYTES] = {0};
-    size_t rows = n * size / BYTES, rest = n * size % BYTES, all = rows + (rest != 0);
+    char tail_x[BYTES] = {0}, tail_y[BYTES] = {0};
+    const size_t rows = n * size / BYTES, rest = n * size % BYTES, all = rows + (rest != 0);
 
     for (int w = 0; w < WIDTH; w++) {
         total[w] = high[w] = splat(0);
         sums[w] = (vecw){0};
     }
-    memcpy(tail, x + rows * BYTES, rest);
+    memcpy(tail_x, x + rows * BYTES, rest);
+    memcpy(tail_y, y + rows * BYTES, rest);
     for (size_t row = 0; row < all; row++)
         for (int w = 0; w < WIDTH; w++) {
-            const char *from = (row < rows ? x + row * BYTES : tail) + w * VECTOR_BYTES;
-            vech v;
-            memcpy(&v, from, sizeof v);
+            vech v[2];
+            memcpy(&v[0], (row < rows ? x + row * BYTES : tail_x) + w * VECTOR_BYTES, sizeof *v);
+            memcpy(&v[1], (row < rows ? y + row * BYTES : tail_y) + w * VECTOR_BYTES, sizeof *v);
             if (size == 1) {
-                vech even = is_signed ? (vech)((vecuh)v << 8) >> 8 : v & 0xff,
-                     odd = is_signed ? v >> 8 : (vech)((vecuh)v >> 8);
-                sums[w] += (vecw)madd16(even, even) + (vecw)madd16(odd, odd);
+                vech even[2], odd[2];
+                for (int k = 0; k < 2; k++) {
+                    even[k] = is_signed ? (vech)((vecuh)v[k] << 8) >> 8 : v[k] & 0xff;
+                    odd[k] = is_signed ? v[k] >> 8 : (vech)((vecuh)v[k] >> 8);
+                }
+                sums[w] += (vecw)madd16(even[0], even[1]) + (vecw)madd16(odd[0], odd[1]);
             } else {
-                vech s = is_signed ? v : v ^ INT16_MIN;
-                vec pairs = madd16(s, s);
+                for (int k = 0; k < 2; k++)
+                    v[k] = is_signed ? v[k] : v[k] ^ INT16_MIN;
+                const vec pairs = (vec)((vecw)madd16(v[0], v[1]) + (squares ? 0 : INT32_MAX));
                 total[w] += pairs;
                 high[w] += pairs >> 32;
-                if (!is_signed)
-                    sums[w] += (vecw)madd16(s, (vech){0} + 1);
+                for (int k = 0; k < 2 - squares && !is_signed; k++)
+                    sums[w] += (vecw)madd16(v[k], (vech){0} + 1);
             }
         }
     for (int w = 1; w < WIDTH; w++) {
@@ -51,19 +64,26 @@ small_integers(const char *x, size_t n, size_t size, int is_signed, uint64_t sum
         high[0] += high[w];
         sums[0] += sums[w];
     }
-    memset(sum, 0, 4 * sizeof *sum);
+    uint64_t found = 0;
     for (int k = 0; k < VECTOR_BYTES / 4; k++)
-        sum[0] += size == 1 ? sums[0][k] : (uint64_t)(int32_t)sums[0][k] << 16;
-    uint64_t upper = sum_of_lanes(high[0]);
-    sum[0] += sum_of_lanes(total[0]) - (upper << 32) + upper;
+        found += (uint64_t)(int32_t)sums[0][k] << (size == 1 ? 0 : 15 + squares);
+    const uint64_t upper = sum_of_lanes(high[0]);
+    found += sum_of_lanes(total[0]) - (upper << 32) + upper;
+    if (size == 2 && !squares)
+        found -= (uint64_t)all * (BYTES / 4) * INT32_MAX;
     if (size == 2 && !is_signed)
-        sum[0] += (uint64_t)all * (BYTES / 2) << 30;
+        found += (uint64_t)all * (BYTES / 2) << 30;
+    put_sum(sum, found, sign_of_word(found));
 }
 
 #define SMALL_INTEGERS(type)                                                                       \
     static void JOIN(squares_of_, type)(const char *x, size_t n, uint64_t sum[4])                  \
     {                                                                                              \
-        small_integers(x, n, sizeof(type), (type) - 1 < 0, sum);                                   \
+        small_integers(x, x, n, sizeof(type), (type) - 1 < 0, 1, sum);                             \
+    }                                                                                              \
+    static void JOIN(products_of_, type)(const char *x, const char *y, size_t n, uint64_t sum[4])  \
+    {                                                                                              \
+        small_integers(x, y, n, sizeof(type), (type) - 1 < 0, 0, sum);                             \
     }
 #else
 #define SMALL_INTEGERS(type)                                                                       \
@@ -84,7 +104,49 @@ SMALL_INTEGERS(uint8_t)
 SMALL_INTEGERS(int16_t)
 SMALL_INTEGERS(uint16_t)
 
-/* 32 bits: the halves of the 64-bit squares are summed apart. */
+/* 32 bits: the 64-bit products are summed modulo 2^64, and their upper halves apart, of signed ones
+ * with 2^31 added to each. What the sum of the lower halves, below 2^48, lacks follows. */
+#ifdef muls32
+static inline __attribute__((always_inline)) void
+medium_integers(const char *x, const char *y, size_t n, int is_signed, uint64_t sum[4])
+{
+    enum { NUMBERS = VECTOR_BYTES / 4 };
+    const vec flip = splat(is_signed ? UINT64_C(1) << 63 : 0);
+    vec total = splat(0), high[2] = {total, total};
+    char tail_x[VECTOR_BYTES] = {0}, tail_y[VECTOR_BYTES] = {0};
+    const size_t rows = n / NUMBERS, rest = n % NUMBERS * 4, all = rows + (rest != 0);
+    memcpy(tail_x, x + rows * VECTOR_BYTES, rest);
+    memcpy(tail_y, y + rows * VECTOR_BYTES, rest);
+    for (size_t row = 0; row < all; row++) {
+        vec v, w;
+        memcpy(&v, row < rows ? x + row * VECTOR_BYTES : tail_x, sizeof v);
+        memcpy(&w, row < rows ? y + row * VECTOR_BYTES : tail_y, sizeof w);
+        const vec even = is_signed ? muls32(v, w) : mul32(v, w),
+                  odd = is_signed ? muls32(v >> 32, w >> 32) : mul32(v >> 32, w >> 32);
+        total += even + odd;
+        high[0] += (even ^ flip) >> 32;
+        high[1] += (odd ^ flip) >> 32;
+    }
+    const uint64_t upper = sum_of_lanes(high[0] + high[1]) -
+                           (is_signed ? (uint64_t)all * NUMBERS << 31 : 0),
+                   lower = sum_of_lanes(total) - (upper << 32),
+                   sign = is_signed ? sign_of_word(upper) : 0;
+    put_sum(sum, lower, 0);
+    add_at(sum, 4, 32, (pc_u128){upper, sign}, sign);
+}
+
+#define MEDIUM_INTEGERS(type)                                                                      \
+    static void JOIN(squares_of_, type)(const char *x, size_t n, uint64_t sum[4])                  \
+    {                                                                                              \
+        medium_integers(x, x, n, (type) - 1 < 0, sum);                                             \
+    }                                                                                              \
+    static void JOIN(products_of_, type)(const char *x, const char *y, size_t n, uint64_t sum[4])  \
+    {                                                                                              \
+        medium_integers(x, y, n, (type) - 1 < 0, sum);                                             \
+    }
+MEDIUM_INTEGERS(int32_t)
+MEDIUM_INTEGERS(uint32_t)
+#else
 #define MEDIUM_INTEGERS(type, wide)                                                                \
     static void JOIN(squares_of_, type)(const char *x, size_t n, uint64_t sum[4])                  \
     {                                                                                              \
@@ -104,6 +166,7 @@ SMALL_INTEGERS(uint16_t)
     }
 MEDIUM_INTEGERS(int32_t, int64_t)
 MEDIUM_INTEGERS(uint32_t, uint64_t)
+#endif
 
 /* 64 bits: with |x| = h * 2^32 + l, x^2 = h^2 * 2^64 + hl * 2^33 + l^2, and the
  * halves of each product are summed apart. */
@@ -157,12 +220,6 @@ static void squares_of_uint64_t(const char *x, size_t n, uint64_t sum[4])
 
 /* ---- the integers themselves ---------------------------------------------- */
 
-static inline void put_sum(uint64_t sum[4], uint64_t low, uint64_t sign)
-{
-    sum[0] = low;
-    sum[1] = sum[2] = sum[3] = sign;
-}
-
 #define SUM_OF_INTEGERS(type, partial)                                                             \
     static void JOIN(sum_of_, type)(const char *x, size_t n, uint64_t sum[4])                      \
     {                                                                                              \
@@ -187,8 +244,8 @@ SUM_OF_INTEGERS(uint16_t, uint32_t)
 SUM_OF_INTEGERS(int32_t, int64_t)
 SUM_OF_INTEGERS(uint32_t, uint64_t)
 
-/* 64 bits: the low and the high halves are summed apart. Signed ones are turned into unsigned
- * ones, x + 2^63, and 2^63 each is taken back. */
+/* 64 bits: the low and the high halves are summed apart. Signed numbers are made unsigned, x +
+ * 2^63, and n times 2^63 is subtracted at the end. */
 static inline void sum_of_large(const char *x, size_t n, uint64_t flip, uint64_t sum[4])
 {
     uint64_t low = 0, high = 0;

@@ -1,5 +1,6 @@
-/* The table of kernels of a SIMD level. The headers beside this one define the kernels, and are
- * compiled once for each level; dispatch.c picks the table. */
+/* The tables of kernels of a SIMD level. The headers beside this one define the kernels, and are
+ * compiled once for each level, but for avx512ifma, which shares most with avx512; dispatch.c picks
+ * the level. */
 #ifndef PYCRUST_KERNELS_H
 #define PYCRUST_KERNELS_H
 
@@ -123,6 +124,21 @@ typedef struct {
     double grid[LANE_COLUMNS], alike[LANE_COLUMNS], count[LANE_COLUMNS];
 } lane_sums;
 
+/* Pairs of two matrices. Along rows, the `length` pairs of each output are contiguous, and an output
+ * begins `x_step` and `y_step` bytes after the one before; in columns the outputs are contiguous, a
+ * multiple of LANE_STEP, and so far apart lie the pairs of each. */
+typedef struct {
+    const char *x, *y;
+    ptrdiff_t x_step, y_step;
+    size_t length, outputs;
+    ptrdiff_t ahead; /* in columns: how many bytes beyond each row to prefetch, or 0 */
+} pair_block;
+
+/* The sums of the products of each output, and of y if they are `weights`, with an error bound:
+ * from 1.5 * 2^k[0] on, and 1.5 * 2^k[1]. Returns whether all stayed in these binades; sums that
+ * did not are NaN. */
+typedef int pair_block_kernel(const pair_block *from, const int k[2], lane_sums *sums);
+
 /* The result to compute from these sums. */
 typedef struct {
     pc_statistic statistic;
@@ -186,30 +202,32 @@ static inline bounded_sums column_partial(const column_sums *sums, size_t c, int
     return partial;
 }
 
+/* Exact squares (kernels/exact.h, kernels/range.h): what the 52-bit integer multiply-add is for. */
 typedef struct {
-    const char *name;
-
     /* *sum += first^2 + ... + (first + count - 1)^2. The caller keeps every
      * square below 2^86 and the sum below 2^127. */
     void (*squares_of_range)(uint64_t first, uint64_t count, pc_u128 *sum);
 
-    /* sum = x[0]^2 + ... + x[n - 1]^2, unaligned, n <= INTEGER_BLOCK. */
-    void (*squares_of_integers[8])(const char *x, size_t n, uint64_t sum[4]);
-
-    /* sum = x[0] + ... + x[n - 1], in two's complement. */
-    void (*sum_of_integers[8])(const char *x, size_t n, uint64_t sum[4]);
-
-    /* Both sums for floats, n <= FLOAT_BLOCK. Exact if exact32 or exact64 of contiguous.c accepts
-     * the magnitude_range for E; else the sums are meaningless. NULL if the level has no such
-     * kernel. */
+    /* The sums of floats and of their squares, n <= FLOAT_BLOCK. Exact if exact32 or exact64 of
+     * contiguous.c accepts the magnitude_range for E; else the sums are meaningless. NULL if the
+     * level has no such kernel. */
     void (*sums_of_float32)(const char *x, size_t n, int block_exponent, block_sums *sums);
-    int exponent_range; /* float64: magnitudes from 2^(E - depth) on are exact */
+    int exponent_range; /* float64: magnitudes from 2^(E - exponent_range) on are exact */
     void (*sums_of_float64)(const char *x, size_t n, int block_exponent, block_sums *sums);
 
     /* The same for each column of a matrix of float64, the rows `stride` bytes
      * apart: rows <= FLOAT_BLOCK, columns <= STRIP and a multiple of 8. */
     void (*sums_of_columns)(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
                             const int *block_exponent, block_sums *sums);
+} pc_square_kernels;
+
+/* All others. */
+typedef struct {
+    /* sum = x[0]^2 + ... + x[n - 1]^2, unaligned, n <= INTEGER_BLOCK. */
+    void (*squares_of_integers[8])(const char *x, size_t n, uint64_t sum[4]);
+
+    /* sum = x[0] + ... + x[n - 1], in two's complement. */
+    void (*sum_of_integers[8])(const char *x, size_t n, uint64_t sum[4]);
 
     /* Bounded sums of the squares alone [0], or of the numbers, too [1], by type - PC_FLOAT16;
      * that for float16 may be NULL. n <= BOUNDED_RUN numbers, `stride` bytes apart;
@@ -237,6 +255,14 @@ typedef struct {
      * the type, has no such kernel. */
     void (*lane_products[PC_FLOAT64 + 1])(const lane_rows *x, const lane_rows *y, lane_sums *sums);
 
+    /* Many sums of products of floats at once, of FLOAT_BLOCK pairs each at most: [0] along rows, of
+     * at least LANE_STEP pairs; [1] in columns. [0] the products, as sums of numbers; [1] those as
+     * sums of squares, and the weights. NULL as lane_sums. */
+    pair_block_kernel *pair_blocks[2][2][3];
+
+    /* The largest size of these numbers, NaN apart. */
+    double (*largest[3])(const char *x, ptrdiff_t stride, size_t rows, size_t columns);
+
     /* The results of these sums: `value`, or value + rest for integers; correctly rounded where
      * `certain` is all ones. Returns whether all are. */
     int (*lane_results)(const lane_spec *spec, lane_sums *sums, size_t columns, double *value,
@@ -263,10 +289,15 @@ typedef struct {
 extern const pc_kernels pc_kernels_portable;
 extern const pc_kernels pc_kernels_avx2;
 extern const pc_kernels pc_kernels_avx512;
-extern const pc_kernels pc_kernels_avx512ifma;
 
-/* The table in use; chosen by the first call. */
+extern const pc_square_kernels pc_squares_portable;
+extern const pc_square_kernels pc_squares_avx2;
+extern const pc_square_kernels pc_squares_avx512;
+extern const pc_square_kernels pc_squares_avx512ifma;
+
+/* The tables of the level in use, which the first call chooses. */
 const pc_kernels *pc_kernels_in_use(void);
+const pc_square_kernels *pc_squares_in_use(void);
 
 /* Prefetch from `ahead` bytes after an address; an invalid address is harmless. */
 #ifdef __GNUC__

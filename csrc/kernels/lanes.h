@@ -530,6 +530,22 @@ static inline estimate quotient(estimate x, vecd divisor, vecd inverse)
     return q;
 }
 
+/* x / w; certain only where the error of w is small beside it. */
+static inline estimate ratio(estimate x, estimate w, vec *sure)
+{
+    estimate q;
+    const vecd size = magnitude(w.high);
+    q.high = x.high / w.high;
+    /* x - q w, in 1 + 3 + 2 roundings of 2^-53 |x.high| or less: with those of q.low and the
+     * difference of w and w.high below 16 * 2^-106 |x.high| in all. */
+    q.low = (fused(-q.high, w.high, x.high) + fused(-q.high, w.low, x.low)) / w.high;
+    const vecd lost = fused(magnitude(x.high), splatd(0x1p-102),
+                            fused(magnitude(q.high), w.lost, x.lost));
+    q.lost = fused(lost / size, splatd(GROWTH), tiny_unless_zero(lost));
+    *sure &= in_range(x) & in_range(w) & in_range(q) & (vec)(size * 0x1p-20 > w.lost);
+    return q;
+}
+
 /* The square root of x >= 0; of `low` only what decides how it is rounded: on which side of 0 and
  * of half an ulp it is. It is less than an ulp. */
 static inline estimate root(estimate x)
@@ -632,6 +648,7 @@ static inline __attribute__((always_inline)) int finish(const lane_spec *spec,
 {
     const int is_var = statistic == PC_VAR || statistic == PC_STD,
               of_numbers = statistic == PC_SUM || statistic == PC_MEAN,
+              weighted = (int)statistic == PC_AVERAGE,
               divided = is_var || statistic == PC_MEAN || statistic == PC_RMS;
     vec all = splat(UINT64_MAX);
     for (size_t first = 0; first < columns; first += LANE_STEP) {
@@ -659,6 +676,8 @@ static inline __attribute__((always_inline)) int finish(const lane_spec *spec,
             if (is_var)
                 sure[k] &= (vec)(x[k].high >= 0.0);
         }
+        if (weighted)
+            EACH x[k] = ratio(x[k], settled(sums->number, c), &sure[k]);
         if (divided)
             EACH x[k] = quotient(x[k], divisor[k], inverse[k]);
         if (statistic == PC_NORM || statistic == PC_RMS || statistic == PC_STD)
@@ -681,8 +700,8 @@ static int finish_lanes(const lane_spec *spec, lane_sums *sums, size_t columns, 
                         double *rest, uint64_t *certain)
 {
 #define FINISH(statistic)                                                                          \
-    case statistic: return finish(spec, statistic, sums, columns, value, rest, certain)
-    switch (spec->statistic) {
+    case statistic: return finish(spec, (pc_statistic)statistic, sums, columns, value, rest, certain)
+    switch ((int)spec->statistic) {
         FINISH(PC_SUMSQ);
         FINISH(PC_NORM);
         FINISH(PC_RMS);
@@ -690,6 +709,7 @@ static int finish_lanes(const lane_spec *spec, lane_sums *sums, size_t columns, 
         FINISH(PC_MEAN);
         FINISH(PC_VAR);
         FINISH(PC_STD);
+        FINISH(PC_AVERAGE);
     }
     return 0;
 }

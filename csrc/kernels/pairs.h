@@ -295,6 +295,271 @@ PRODUCT_LANES(float16, 2, 0, 11)
 #endif
 PRODUCT_LANES(float32, 4, 0, 24)
 PRODUCT_LANES(float64, 8, 0, 53)
+
+/* ---- many sums at once, with an error bound ------------------------------------- */
+
+/* A lane of the sums above. `left` has bits from 52 on if s was not in the binade of D. */
+typedef struct {
+    vecd s, t;
+} bounded_lane;
+
+/* To sum the products, and the weights y: in a lane each; `least`: the smallest product but 0. */
+typedef struct {
+    bounded_lane product, weight;
+    vec left;
+    vecd least;
+} pair_lane;
+
+static inline pair_lane new_pair_lane(const vecd D[2])
+{
+    return (pair_lane){{D[0], splatd(0.0)}, {D[1], splatd(0.0)}, splat(0), splatd(0x1p1000)};
+}
+
+static inline __attribute__((always_inline)) void
+add_pair(pair_lane *to, vecd x, vecd y, const vecd D[2], int narrow, int weighted)
+{
+    add_product(&to->product.s, &to->product.t, x, y, narrow);
+    to->left |= (vec)to->product.s ^ (vec)D[0];
+    if (narrow)
+        to->least = vector_min((vecd)((vec)magnitude(x * y) - 1), to->least);
+    if (weighted) {
+        const vecd h = plus(y, to->weight.s);
+        to->weight.t += plus(y, to->weight.s - h);
+        to->weight.s = h;
+        to->left |= (vec)h ^ (vec)D[1];
+    }
+}
+
+/* The error bound for sums of `lanes` lanes of m pairs each, whose t are added up in `steps` more
+ * steps. */
+static inline double pair_bound(size_t lanes, size_t m, size_t steps, int k)
+{
+    const double pairs = (double)m;
+    return (double)lanes * pairs * (pairs + 3 + 2 * (double)steps) * 0x1.03p-55 * power(k - 52);
+}
+
+/* 0 in the place of the bound where no addition to t can have been rounded: all products of n pairs
+ * of numbers with 24 bits are multiples of 2^-48 times the smallest. */
+static inline vecd unless_exact(double bound, int narrow, vecd least, size_t n, int k)
+{
+    return narrow ? select_bits((vec) ~(least >= (double)n * power(k - 58)), splatd(bound))
+                  : splatd(bound);
+}
+
+static inline int store_pair_sums(lane_sums *sums, size_t c, int weighted, estimate products,
+                                  estimate weights, vec left)
+{
+    const vec failed = (vec)(left >> 52 != 0);
+    products.low = (vecd)((vec)products.low | failed);
+    store_estimate(weighted ? sums->square : sums->number, c, products);
+    if (weighted)
+        store_estimate(sums->number, c, weights);
+    return sum_of_lanes(failed) == 0;
+}
+
+static inline __attribute__((always_inline)) int
+sum_pair_columns(const pair_block *from, const int k[2], lane_sums *sums, size_t size, int narrow,
+                 int weighted, loader *load)
+{
+    const vecd D[2] = {splatd(1.5 * power(k[0])), splatd(1.5 * power(k[1]))};
+    const size_t n = from->length;
+    int in_range = 1;
+    for (size_t first = 0; first < from->outputs; first += LANE_STEP) {
+        const char *x = from->x + first * size, *y = from->y + first * size;
+        pair_lane lane[BESIDE];
+        for (int j = 0; j < BESIDE; j++)
+            lane[j] = new_pair_lane(D);
+        for (size_t r = 0; r < n; r++, x += from->x_step, y += from->y_step) {
+            if (from->ahead) {
+                prefetch(x, from->ahead);
+                prefetch(y, from->ahead);
+            }
+            for (size_t j = 0; j < BESIDE; j++)
+                add_pair(&lane[j], load(x + j * LANES * size, 0), load(y + j * LANES * size, 0), D,
+                         narrow, weighted);
+        }
+        for (size_t j = 0; j < BESIDE; j++) {
+            const estimate products = {lane[j].product.s - D[0], lane[j].product.t,
+                                       unless_exact(pair_bound(1, n, 0, k[0]), narrow,
+                                                    lane[j].least, n, k[0])},
+                           weights = {lane[j].weight.s - D[1], lane[j].weight.t,
+                                      splatd(pair_bound(1, n, 0, k[1]))};
+            in_range &= store_pair_sums(sums, first + j * LANES, weighted, products, weights,
+                                        lane[j].left);
+        }
+    }
+    return in_range;
+}
+
+/* The sum of LANES rows, whose units and t are in the vectors of a row each. */
+static inline __attribute__((always_inline)) estimate sum_of_rows(vecd units[LANES], vecd t[LANES],
+                                                                  int k, vecd bound)
+{
+    vec all = splat(0);
+    vecd rest = splatd(0.0), error, lost;
+    transpose(units);
+    transpose(t);
+    UNROLLED
+    for (int j = 0; j < LANES; j++) {
+        all += (vec)units[j];
+        rest += t[j];
+    }
+    /* units is below 2^62 in size: its upper and lower half are doubles. */
+    all += UINT64_C(1) << 62;
+    const double g = power(k - 52);
+    const vecd high = (double_of_small(all >> 32) - 0x1p30) * (g * 0x1p32),
+               low = double_of_small(all & 0xffffffffu) * g;
+    estimate sum;
+    sum.high = two_sum(high, low, &error);
+    sum.low = two_sum(error, rest, &lost);
+    sum.lost = bound + magnitude(lost);
+    return sum;
+}
+
+/* Ones in the last `rest` lanes of what is read LANES - rest words after the middle. */
+static inline vec last_lanes(size_t rest)
+{
+    static const uint64_t words[2 * LANE_STEP] = {
+        0,          0,          0,          0,          0,          0,          0,
+        0,          UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX,
+        UINT64_MAX, UINT64_MAX};
+    vec mask;
+    memcpy(&mask, words + LANE_STEP - LANES + rest, sizeof mask);
+    return mask;
+}
+
+static inline __attribute__((always_inline)) int sum_pair_rows(const pair_block *from,
+                                                               const int k[2], lane_sums *sums,
+                                                               size_t size, int narrow,
+                                                               int weighted, loader *load)
+{
+    enum { MOST_WAYS = 4 };
+    const int ways = weighted ? 2 : MOST_WAYS;
+    const vecd D[2] = {splatd(1.5 * power(k[0])), splatd(1.5 * power(k[1]))};
+    const size_t n = from->length, row = (size_t)ways * LANES, m = n / row + 1, rest = n % LANES;
+    const vec tail = last_lanes(rest);
+    int in_range = 1;
+    for (size_t first = 0; first < from->outputs; first += LANES) {
+        vecd units[2][LANES], t[2][LANES], least[LANES], smallest = splatd(0x1p1000);
+        vecd left[LANES];
+        vec failed = splat(0);
+        for (size_t j = 0; j < LANES; j++) {
+            /* The last output again in the place of those beyond it. */
+            const size_t c = first + j < from->outputs ? first + j : from->outputs - 1;
+            const char *x = from->x + (ptrdiff_t)c * from->x_step,
+                       *y = from->y + (ptrdiff_t)c * from->y_step;
+            pair_lane lane[MOST_WAYS];
+            size_t i = 0;
+            UNROLLED
+            for (int w = 0; w < ways; w++)
+                lane[w] = new_pair_lane(D);
+            for (; i + row <= n; i += row)
+                UNROLLED
+                for (size_t w = 0; w < (size_t)ways; w++)
+                    add_pair(&lane[w], load(x + (i + w * LANES) * size, 0),
+                             load(y + (i + w * LANES) * size, 0), D, narrow, weighted);
+            UNROLLED
+            for (int w = 0; w < ways - 1; w++)
+                if (i + LANES <= n) {
+                    add_pair(&lane[w], load(x + i * size, 0), load(y + i * size, 0), D, narrow,
+                             weighted);
+                    i += LANES;
+                }
+            if (rest)
+                add_pair(&lane[ways - 1], select_bits(tail, load(x + (n - LANES) * size, 0)),
+                         select_bits(tail, load(y + (n - LANES) * size, 0)), D, narrow, weighted);
+            UNROLLED
+            for (int w = 1; w < ways; w++) {
+                lane[0].left |= lane[w].left;
+                lane[0].least = vector_min(lane[w].least, lane[0].least);
+                lane[0].product.t += lane[w].product.t;
+                lane[0].weight.t += lane[w].weight.t;
+            }
+            vec grown[2] = {splat(0), splat(0)};
+            UNROLLED
+            for (int w = 0; w < ways; w++) {
+                grown[0] += (vec)lane[w].product.s - (vec)D[0];
+                grown[1] += (vec)lane[w].weight.s - (vec)D[1];
+            }
+            units[0][j] = (vecd)grown[0];
+            units[1][j] = (vecd)grown[1];
+            t[0][j] = lane[0].product.t;
+            t[1][j] = lane[0].weight.t;
+            least[j] = lane[0].least;
+            left[j] = (vecd)lane[0].left;
+        }
+        transpose(left);
+        if (narrow) {
+            transpose(least);
+            UNROLLED
+            for (int j = 0; j < LANES; j++)
+                smallest = vector_min(least[j], smallest);
+        }
+        UNROLLED
+        for (int j = 0; j < LANES; j++)
+            failed |= (vec)left[j];
+        const size_t steps = (size_t)ways + LANES;
+        const vecd bound =
+            unless_exact(pair_bound(row, m, steps, k[0]), narrow, smallest, row * m, k[0]);
+        const estimate products = sum_of_rows(units[0], t[0], k[0], bound);
+        estimate weights = products;
+        if (weighted)
+            weights = sum_of_rows(units[1], t[1], k[1], splatd(pair_bound(row, m, steps, k[1])));
+        in_range &= store_pair_sums(sums, first, weighted, products, weights, failed);
+    }
+    return in_range;
+}
+
+static inline __attribute__((always_inline)) double
+largest_of(const char *x, ptrdiff_t stride, size_t rows, size_t columns, size_t size, loader *load)
+{
+    vecd most[WAYS];
+    double largest = 0.0;
+    for (int w = 0; w < WAYS; w++)
+        most[w] = splatd(0.0);
+    for (; rows; rows--, x += stride) {
+        size_t c = 0;
+        for (; c + ROW <= columns; c += ROW)
+            for (size_t w = 0; w < WAYS; w++)
+                most[w] = vector_max(magnitude(load(x + (c + w * LANES) * size, 0)), most[w]);
+        for (size_t n; c < columns; c += n) {
+            char some[LANES * sizeof(double)] = {0};
+            n = columns - c < LANES ? columns - c : LANES;
+            memcpy(some, x + c * size, n * size);
+            most[0] = vector_max(magnitude(load(some, 0)), most[0]);
+        }
+    }
+    for (int w = 0; w < WAYS; w++)
+        for (int j = 0; j < LANES; j++)
+            largest = most[w][j] > largest ? most[w][j] : largest;
+    return largest;
+}
+
+/* Of few products of float32 or float16 the sum is often halfway between two doubles: then it is
+ * found whether it is exact. */
+enum { MOST_TIES = 128 };
+
+#define PAIR_BLOCK(name, way, type, size, narrow, weighted)                                        \
+    static int name##_of_##type(const pair_block *from, const int k[2], lane_sums *sums)           \
+    {                                                                                              \
+        if (narrow && from->length > MOST_TIES)                                                    \
+            return sum_pair_##way(from, k, sums, size, 0, weighted, load_row_of_##type);           \
+        return sum_pair_##way(from, k, sums, size, narrow, weighted, load_row_of_##type);          \
+    }
+#define PAIR_BLOCKS(type, size, narrow)                                                            \
+    PAIR_BLOCK(pair_rows, rows, type, size, narrow, 0)                                             \
+    PAIR_BLOCK(pair_columns, columns, type, size, narrow, 0)                                       \
+    PAIR_BLOCK(weighted_rows, rows, type, size, narrow, 1)                                         \
+    PAIR_BLOCK(weighted_columns, columns, type, size, narrow, 1)                                   \
+    static double largest_##type(const char *x, ptrdiff_t stride, size_t rows, size_t columns)     \
+    {                                                                                              \
+        return largest_of(x, stride, rows, columns, size, load_row_of_##type);                     \
+    }
+#ifdef widen16
+PAIR_BLOCKS(float16, 2, 1)
+#endif
+PAIR_BLOCKS(float32, 4, 1)
+PAIR_BLOCKS(float64, 8, 0)
 #endif
 
 /* ---- integers --------------------------------------------------------------- */
@@ -317,10 +582,12 @@ PRODUCT_LANES(float64, 8, 0, 53)
         }                                                                                          \
         put_sum(sum, (uint64_t)total, 0 - (uint64_t)(total < 0));                                  \
     }
+#ifndef madd16 /* else in integers.h */
 PRODUCTS_OF_INTEGERS(int8_t, int32_t, int32_t)
 PRODUCTS_OF_INTEGERS(uint8_t, uint32_t, uint32_t)
 PRODUCTS_OF_INTEGERS(int16_t, int32_t, int64_t)
 PRODUCTS_OF_INTEGERS(uint16_t, uint32_t, uint64_t)
+#endif
 
 /* 32 bits: the halves of the 64-bit products are summed apart, the upper ones with their sign. */
 #define PRODUCTS_OF_MEDIUM_INTEGERS(type, wide, sign_of)                                           \
@@ -341,5 +608,7 @@ PRODUCTS_OF_INTEGERS(uint16_t, uint32_t, uint64_t)
         add_at(sum, 4, 32, (pc_u128){(uint64_t)high, sign}, sign);                                 \
     }
 #define no_sign(x) 0
+#ifndef muls32
 PRODUCTS_OF_MEDIUM_INTEGERS(int32_t, int64_t, sign_of_word)
 PRODUCTS_OF_MEDIUM_INTEGERS(uint32_t, uint64_t, no_sign)
+#endif

@@ -1,13 +1,11 @@
-/* Included once per level: defines its kernels, and their table. */
-#include "vectors.h"
+/* Included once per level: defines its kernels, and their tables. */
+#include "squares.h"
 
 #include "bounded.h"
-#include "exact.h"
 #include "integers.h"
 #include "lanes.h"
 #include "pairs.h"
 #include "moving.h"
-#include "range.h"
 
 #if defined(fused)
 enum { CERTIFIED_FROM = 256 };
@@ -18,8 +16,6 @@ enum { CERTIFIED_FROM = 64 };
 #endif
 
 const pc_kernels JOIN(pc_kernels_, LEVEL) = {
-    .name = STRING(LEVEL),
-    .squares_of_range = squares_of_range,
     .squares_of_integers = {squares_of_int8_t, squares_of_uint8_t, squares_of_int16_t,
                             squares_of_uint16_t, squares_of_int32_t, squares_of_uint32_t,
                             squares_of_int64_t, squares_of_uint64_t},
@@ -40,13 +36,9 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
     .nanbounded = {FOR_FLOATS(nansquares_), FOR_FLOATS(nanmoments_)},
     .nanbounded_columns = {FOR_FLOATS(nansquares_columns_of_), FOR_FLOATS(nanmoments_columns_of_)},
     .bounded_columns = {FOR_FLOATS(squares_columns_of_), FOR_FLOATS(moments_columns_of_)},
-    .sums_of_float32 = sums_of_float32,
 #ifdef fused
     .product_range = PRODUCT_RANGE,
     .sums_of_products = sums_of_products,
-    .exponent_range = EXPONENT_RANGE,
-    .sums_of_float64 = sums_of_float64,
-    .sums_of_columns = sums_of_columns,
 #define OF_LANES(name, type) {name##type##_numbers, name##type##_squares, name##type##_both}
 #ifdef widen16
 #define OF_FLOAT16(name) OF_LANES(name, float16)
@@ -63,6 +55,9 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
                       product_lanes_of_uint16, product_lanes_of_int32, product_lanes_of_uint32,
                       NULL, NULL, product_lanes_of_bool, PRODUCT_LANES_OF_FLOAT16,
                       product_lanes_of_float32, product_lanes_of_float64},
+    .pair_blocks = {{FOR_FLOATS(pair_rows_of_), FOR_FLOATS(weighted_rows_of_)},
+                    {FOR_FLOATS(pair_columns_of_), FOR_FLOATS(weighted_columns_of_)}},
+    .largest = FOR_FLOATS(largest_),
     .lane_results = finish_lanes,
     .moving = {{{move_numbers_2, move_numbers_3}, {move_both_2, move_both_3}},
                {{move_finite_numbers_2, move_finite_numbers_3},

@@ -1,8 +1,10 @@
-/* Vectors of one level, on which the text of all kernels rests. Each LEVEL.c defines
+/* The vector types and operations of one level, in which all kernels are written.
+ * Each LEVEL.c defines
  *
  *   LEVEL         portable, avx2, avx512, avx512ifma
  *   VECTOR_BYTES  16, 32, 64, or 8 where the compiler has no vector types
  *   mul32(x, y)   per 64-bit lane: the product of the low 32 bits
+ *   muls32(x, y)  the same of signed numbers, or not defined
  *   madd16(x, y)  per 32-bit lane: the sum of the two products of signed 16 bits,
  *                 or not defined
  *   fused(x, y, z)              x * y + z rounded once, or not defined
@@ -24,8 +26,6 @@
 
 #include "kernels.h"
 
-#include <string.h>
-
 #define LANES (VECTOR_BYTES / 8)
 #if VECTOR_BYTES > 8
 typedef uint64_t vec __attribute__((vector_size(VECTOR_BYTES)));
@@ -36,8 +36,7 @@ typedef uint64_t vec;
 #define LANE(v, k) (v)
 #endif
 
-/* double arithmetic that rounds each operation to double; 16: _Float16 likewise, with AVX512-FP16
- */
+/* Each operation on doubles rounds to double. (16: with AVX512-FP16, each on _Float16 to that.) */
 #if VECTOR_BYTES > 8 && (__FLT_EVAL_METHOD__ == 0 || __FLT_EVAL_METHOD__ == 16)
 #define FLOATS 1
 #endif

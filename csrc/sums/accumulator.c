@@ -100,7 +100,7 @@ void accumulator_add(pc_accumulator *acc, pc_moment moment, const uint64_t words
     window->flags |= PC_WINDOW_USED;
 }
 
-/* How far above its exponent a window takes the 106 bits of a square: they stay below 2^220. */
+/* The highest bit of a window to which 106 bits of a square may be added: they stay below 2^220. */
 enum { REACH = 220 - 106 };
 
 /* The slow path of add_one: no window is open, or it does not fit. */
@@ -167,7 +167,7 @@ static inline void add_signed(pc_accumulator *acc, double x, int imaginary, uint
     }
 }
 
-/* x = *fraction * 2^*exponent in absolute value; 0 for NaN and Inf. */
+/* |x| = *fraction * 2^*exponent; returns 0 for NaN and Inf. */
 static int take_apart(double x, uint64_t *fraction, int *exponent)
 {
     uint64_t bits;
@@ -267,7 +267,7 @@ limbs_view limbs_view_of(const uint64_t *word, size_t count, int exponent, int n
     return v;
 }
 
-/* The value of `count` words in two's complement; `scratch` for as many. */
+/* The value of `count` words in two's complement; `scratch` has room for as many. */
 static limbs_view signed_limbs_view(const uint64_t *word, size_t count, int exponent,
                                     uint64_t *scratch)
 {

@@ -39,7 +39,7 @@ static inline int number_window_exponent(int block_exponent)
     return block_exponent - 101;
 }
 
-/* And for products below 2^E. */
+/* The same for products below 2^E. */
 static inline int product_window_exponent(int E)
 {
     return E - 205;
@@ -54,10 +54,10 @@ enum {
     PC_WITH_NUMBERS = 128,
     PC_BOUNDED = 256,        /* the sums have an error bound: bounded.h */
     PC_BOUND_TOO_WIDE = 512, /* inconclusive: the exact sums are needed */
-    PC_WITH_PRODUCTS = 1024  /* sums of products, where else the squares are */
+    PC_WITH_PRODUCTS = 1024  /* sums of products, in the place of the squares */
 };
 
-/* Whether the sum of the imaginary parts of products is where else the numbers are. */
+/* Whether the sum of the imaginary parts of products takes the place of that of the numbers. */
 static inline int has_complex_products(const pc_accumulator *acc)
 {
     return (acc->flags & (PC_WITH_PRODUCTS | PC_WITH_NUMBERS)) == PC_WITH_PRODUCTS;
@@ -98,6 +98,7 @@ void accumulator_add_number(pc_accumulator *acc, double x, int imaginary);
 
 /* The sum of a moment += x y, likewise: PC_SQUARES, or PC_NUMBERS for an imaginary part. */
 void accumulator_add_product(pc_accumulator *acc, pc_moment moment, double x, double y);
+
 /* acc += x, or acc -= x, for a finite real x that was added before. */
 void accumulator_add_or_remove(pc_accumulator *acc, double x, int remove);
 
@@ -108,7 +109,7 @@ static inline void add_at(uint64_t *words, size_t length, size_t bit, pc_u128 x,
     const unsigned shift = bit % 64;
     const uint64_t top = shift ? sign << shift | x.hi >> (64 - shift) : sign;
     size_t k = bit / 64;
-    uint64_t carry;
+    uint8_t carry;
     x = u128_shl(x, shift);
     if (k + 2 < length) {
         pc_u128 sum = {words[k], words[k + 1]};
@@ -135,7 +136,8 @@ typedef struct {
 
 limbs_view limbs_view_of(const uint64_t *word, size_t count, int exponent, int negative);
 
-/* The sum of a moment; `scratch` is working memory, which it may point to. */
-limbs_view accumulator_limbs(const pc_accumulator *acc, pc_moment moment, uint64_t room[PC_LIMBS]);
+/* The sum of a moment; `scratch` is working memory, which the result may point to. */
+limbs_view accumulator_limbs(const pc_accumulator *acc, pc_moment moment,
+                             uint64_t scratch[PC_LIMBS]);
 
 #endif

@@ -96,7 +96,7 @@ int bounded_spans_zero(const pc_window *window)
     return window->error_bound && bounded_end(window, 0, scratch).count == 0;
 }
 
-/* ---- statistics ------------------------------------------------------------- */
+/* ---- the counter of failed rounding tests ----------------------------------- */
 
 static pc_counter failed;
 

@@ -33,10 +33,10 @@ void bounded_scale(pc_accumulator *acc, uint64_t factor);
  * sign of the window. `scratch` is working memory. */
 limbs_view bounded_end(const pc_window *window, int upper, uint64_t scratch[4]);
 
-/* Whether the exact sum may have either sign. */
+/* Whether the exact sum may be of either sign. */
 int bounded_spans_zero(const pc_window *window);
 
-/* One more for pc_rounding_test_failures. */
+/* Count one more for pc_rounding_test_failures. */
 void count_rounding_test_failure(void);
 
 #endif

@@ -1,11 +1,11 @@
-/* The float nearest to a long integer, to a quotient of it, or to the square root of one: rounded
+/* The float nearest to a long integer, to a quotient, or to the square root of either: rounded
  * once. */
 #include "round.h"
 
 #include <string.h>
 
-/* Round (top + f) * 2^exponent, and return the bits of the float: bit 63 of top is set, and
- * 0 <= f < 1, `sticky` for f > 0. */
+/* Round (top + fraction) * 2^exponent, and return the bits of the float: bit 63 of top is set, and
+ * 0 <= fraction < 1, `sticky` if it is not 0. */
 static uint64_t round_to_format(uint64_t top, int exponent, int sticky, format f)
 {
     int e = exponent + 63; /* of the leading bit */
@@ -103,6 +103,22 @@ static void divide_leading(uint64_t top[4], uint64_t divisor, int *exponent, int
     *exponent -= (int)shift;
 }
 
+/* The root of the leading bits of a number, and whether any below is set. */
+static uint64_t round_root(const uint64_t top[4], int exponent, int sticky, format f)
+{
+    /* The leading 128 or 127 bits, so that the exponent is even. */
+    pc_u128 n = {top[1], top[0]};
+    exponent += 128;
+    if (exponent & 1) {
+        sticky |= (int)(n.lo & 1);
+        n.lo = n.lo >> 1 | n.hi << 63;
+        n.hi >>= 1;
+        exponent++;
+    }
+    const uint64_t root_bits = root_of(n, &sticky);
+    return round_to_format(root_bits, exponent / 2, sticky, f);
+}
+
 uint64_t rounded(limbs_view v, uint64_t divisor, uint64_t other, int root, format f)
 {
     uint64_t top[4];
@@ -123,17 +139,7 @@ uint64_t rounded(limbs_view v, uint64_t divisor, uint64_t other, int root, forma
     if (!root)
         return round_to_format(top[0], exponent + 192, sticky || top[1], f);
 
-    /* The leading 128 or 127 bits, so that the exponent is even. */
-    pc_u128 n = {top[1], top[0]};
-    exponent += 128;
-    if (exponent & 1) {
-        sticky |= (int)(n.lo & 1);
-        n.lo = n.lo >> 1 | n.hi << 63;
-        n.hi >>= 1;
-        exponent++;
-    }
-    uint64_t root_bits = root_of(n, &sticky);
-    return round_to_format(root_bits, exponent / 2, sticky, f);
+    return round_root(top, exponent, sticky, f);
 }
 
 /* n -= w * factor in count + 1 words; 1 if the difference is negative. */
@@ -153,12 +159,12 @@ static uint64_t subtract_multiple(uint64_t *n, const uint64_t *w, size_t count, 
     return borrow;
 }
 
-/* Long division (Knuth, TAOCP 2, algorithm D), for two words of the quotient and whether there is a
- * rest. */
-uint64_t rounded_ratio(limbs_view v, limbs_view w, format f)
+/* Long division (Knuth, TAOCP 2, algorithm D), for two words of the quotient, or three for its root,
+ * and whether there is a remainder. */
+uint64_t rounded_ratio(limbs_view v, limbs_view w, int root, format f)
 {
-    enum { WORDS = PC_LIMBS + 1 };
-    uint64_t n[WORDS + 3] = {0}, d[WORDS] = {0}, top[4] = {0};
+    uint64_t n[RATIO_WORDS + 4], d[RATIO_WORDS], top[4] = {0};
+    const size_t words = root ? 4 : 3;
     if (v.count == 0)
         return 0;
     /* d is w, shifted to have its highest bit set. */
@@ -166,23 +172,23 @@ uint64_t rounded_ratio(limbs_view v, limbs_view w, format f)
     for (size_t k = 0; k < w.count; k++)
         d[k] = shift ? w.word[k] << shift | (k ? w.word[k - 1] >> (64 - shift) : 0) : w.word[k];
     int more = 0, exponent = v.exponent - w.exponent + (int)shift;
-    const size_t length = w.count + 2; /* of the words of v that matter */
+    const size_t length = w.count + words - 1; /* of the words of v that matter */
     size_t skip = v.count > length ? v.count - length : 0;
     for (size_t k = 0; k < skip; k++)
         more |= v.word[k] != 0;
+    memset(n, 0, (length + 1) * sizeof *n);
     for (size_t k = skip; k < v.count; k++)
         n[k - skip + length - (v.count - skip)] = v.word[k];
-    /* n is v at the top of `length` words: three words of quotient, of which the first is 0 or 1.
-     */
+    /* n is v at the top of `length` words: the first word of the quotient is 0 or 1. */
     exponent += 64 * ((int)v.count - (int)length);
-    for (int k = 2; k >= 0; k--) {
+    for (size_t k = words; k-- > 0;) {
         uint64_t *at = n + k, high = at[w.count], guess = UINT64_MAX;
         if (high < d[w.count - 1]) {
             uint64_t rest = high;
             guess = divide(&rest, at[w.count - 1], d[w.count - 1]);
         }
         for (uint64_t negative = subtract_multiple(at, d, w.count, guess); negative; guess--) {
-            uint64_t carry = 0;
+            uint8_t carry = 0;
             for (size_t j = 0; j < w.count; j++)
                 carry = add_carry(&at[j], d[j], carry);
             negative -= add_carry(&at[w.count], 0, carry);
@@ -191,11 +197,14 @@ uint64_t rounded_ratio(limbs_view v, limbs_view w, format f)
     }
     for (size_t k = 0; k < w.count; k++)
         more |= n[k] != 0;
-    limbs_view quotient = limbs_view_of(top, 3, exponent, 0);
+    limbs_view quotient = limbs_view_of(top, words, exponent, 0);
     uint64_t leading_words[4];
     int also;
     leading(quotient, leading_words, &exponent, &also);
-    more |= also | ((leading_words[1] | leading_words[2] | leading_words[3]) != 0);
+    more |= also | ((leading_words[2] | leading_words[3]) != 0);
+    if (root)
+        return round_root(leading_words, exponent, more, f);
+    more |= leading_words[1] != 0;
     return round_to_format(leading_words[0], exponent + 192, more, f);
 }
 

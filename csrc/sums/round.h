@@ -4,8 +4,8 @@
 
 #include "accumulator.h"
 
-/* A binary format of IEEE 754: significant bits, with the implicit one, and the exponent of the
- * least normal number. */
+/* A binary format of IEEE 754: significant bits, including the implicit one, and the exponent of
+ * the least normal number. */
 typedef struct {
     int digits, least;
 } format;
@@ -34,8 +34,11 @@ static inline uint64_t nan_of(format f)
 /* The bits of the number nearest to |v| / (divisor * other), or to its square root. */
 uint64_t rounded(limbs_view v, uint64_t divisor, uint64_t other, int root, format f);
 
-/* The bits of the number nearest to |v / w|; w is not 0. */
-uint64_t rounded_ratio(limbs_view v, limbs_view w, format f);
+/* The most words of a divisor: two ends of a centered sum of products, multiplied. */
+enum { END_WORDS = PC_LIMBS + 8, RATIO_WORDS = 2 * END_WORDS };
+
+/* The bits of the number nearest to |v / w|, or to its square root; w is not 0. */
+uint64_t rounded_ratio(limbs_view v, limbs_view w, int root, format f);
 
 /* Store the bits of a number of this type. */
 void write_bits(char *out, pc_type type, uint64_t bits);

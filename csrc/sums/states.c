@@ -46,7 +46,7 @@ static int highest_bit(limbs_view v)
     return v.exponent + 64 * (int)v.count - (int)leading_zeros(v.word[v.count - 1]);
 }
 
-/* words * 2^by, of which no bit is lost. */
+/* words *= 2^by, where that loses no bit. */
 static void shift_words(uint64_t *words, size_t count, int by)
 {
     const uint64_t sign = sign_of_word(words[count - 1]);
@@ -104,11 +104,11 @@ typedef struct {
 
 static const exponents any_exponent = {INT_MIN, STATE_HIGHEST};
 
-/* So many bits may sums have to be added to others: after 2^64 numbers more, too, there is no
- * overflow; but squares have less room, and are looked at each time. */
+/* The most bits of sums that are added to others. Sums of numbers do not overflow even after 2^64
+ * more of them; those of squares have less headroom, and are checked before each addition. */
 enum { NUMBER_BITS = 185, SQUARE_BITS = 250 };
 
-/* Those at which this sum, too, can be held. */
+/* Those of e at which this sum, too, can be held, in this many bits. */
 static exponents narrowed(exponents e, limbs_view v, pc_moment moment, int bits)
 {
     if (!v.count)
@@ -133,7 +133,7 @@ static int clamped(int x, exponents e)
     return x > STATE_LOWEST ? x : STATE_LOWEST;
 }
 
-/* Move the state to an exponent among these, `first` if it is empty. Whether there is one. */
+/* Move the state to an exponent among these, `first` if it is empty. Returns 0 if there is none. */
 static int move_state(const pc_states *states, pc_state *state, exponents e, int first)
 {
     uint64_t scratch[SQUARE_WORDS];
@@ -228,9 +228,9 @@ static pc_status add_number(pc_states *states, pc_state *state, uint64_t fractio
     return add_views(states, state, v, first);
 }
 
-/* Where a state begins: so far below the last bit of its first number. Others may be 2^15 times as
- * large, or 2^47 times as small, before it has to move; and most are shifted by more than 32 bits,
- * which is what state_add_double takes for the rule. */
+/* How far the first exponent of a state is below the last bit of its first number. Others may be
+ * 2^15 times as large, or 2^47 times as small, before it has to move; and most are shifted by 32
+ * bits or more, the common case of state_add_double. */
 enum { BELOW_FIRST = 47 };
 
 pc_status state_add_any_double(pc_states *states, pc_state *state, uint64_t bits, int imaginary)
@@ -290,10 +290,10 @@ pc_status pc_states_add_tile(pc_states *states, const pc_tile_sum *sums, size_t 
     return status;
 }
 
-/* States whose exponents differ by more are merged the long way. */
+/* States whose exponents differ by more than this are merged by the general, slower way. */
 enum { MERGE_REACH = 24 };
 
-/* words << by, 0 <= by < 64; what is shifted out is the sign alone. */
+/* words << by, 0 <= by < 64, where only copies of the sign are shifted out. */
 static inline void shift_up(uint64_t *to, const uint64_t *words, size_t count, unsigned by)
 {
     for (size_t k = count; k-- > 1;)
@@ -319,7 +319,7 @@ static inline int merge_alike(pc_state *to, const pc_state *from, int squares)
         return 0;
     uint64_t numbers[3], words[4];
     shift_up(numbers, high->numbers, 3, up);
-    uint64_t carry = add_carry(&numbers[0], low->numbers[0], 0);
+    uint8_t carry = add_carry(&numbers[0], low->numbers[0], 0);
     carry = add_carry(&numbers[1], low->numbers[1], carry);
     add_carry(&numbers[2], low->numbers[2], carry);
     if (squares) {
@@ -346,7 +346,7 @@ pc_status pc_states_merge(pc_states *states, const pc_states *other, size_t *don
             status = pc_states_add(states, *done, &acc);
         } else if (from->count > UINT64_MAX - to->count) {
             status = PC_TOO_LARGE;
-        } else if (!to->count && !to->pool) { /* the rest is for what `other` does not keep */
+        } else if (!to->count && !to->pool) { /* sums that `other` does not keep stay 0 */
             const size_t size = states->size < other->size ? states->size : other->size;
             memcpy(to, from, size);
             continue;
@@ -416,7 +416,7 @@ void pc_states_reduce(pc_states *states)
             e = narrowed(e, v[moment], moment, 64 * (int)length_of(moment) - 1);
             empty &= v[moment].count == 0;
         }
-        if (e.least > e.most) { /* all of it to its accumulator, which it has */
+        if (e.least > e.most) { /* all of it to its accumulator, which exists */
             empty_state(states, state, &states->pool[state->pool - 1]);
             continue;
         }

@@ -3,8 +3,8 @@
  * set by the first number, and moves as long as no bit is lost at either end: it takes all numbers
  * of ordinary data. What it does not take goes to a pc_accumulator of the pool.
  *
- * All of it are integers, so any order and grouping gives the same sums; the exponent may differ,
- * until pc_states_reduce makes it the highest that there is. */
+ * These are integers, so any order and grouping gives the same sums. The exponent may differ, until
+ * pc_states_reduce makes it the highest at which no bit is lost. */
 #ifndef PYCRUST_STATES_H
 #define PYCRUST_STATES_H
 
@@ -14,7 +14,7 @@
  * limbs of an accumulator. */
 enum { STATE_LOWEST = -1074, STATE_HIGHEST = 909 };
 
-/* |m| < 2^STATE_BITS; so far above the exponent may the last bit of a double be. */
+/* |m| < 2^STATE_BITS; and how far above the exponent the last bit of a double may be. */
 enum { STATE_BITS = 115, STATE_REACH = STATE_BITS - 53 };
 
 static inline pc_state *state_at(const pc_states *states, size_t index)
@@ -22,37 +22,25 @@ static inline pc_state *state_at(const pc_states *states, size_t index)
     return (pc_state *)(void *)(states->at + index * states->size);
 }
 
-/* *x += y + carry; returns the carry out. Compilers make one instruction of the first alone. */
-static inline uint8_t add_with_carry(uint64_t *x, uint64_t y, uint8_t carry)
-{
-#if defined(__x86_64__) && defined(__GNUC__)
-    unsigned long long sum;
-    carry = __builtin_ia32_addcarryx_u64(carry, *x, y, &sum);
-    *x = sum;
-    return carry;
-#else
-    return (uint8_t)add_carry(x, y, carry);
-#endif
-}
-
 /* words += (lo, hi, sign) + carry. */
 static inline void add_three(uint64_t words[3], pc_u128 x, uint64_t sign, uint8_t carry)
 {
-    carry = add_with_carry(&words[0], x.lo, carry);
-    carry = add_with_carry(&words[1], x.hi, carry);
-    add_with_carry(&words[2], sign, carry);
+    carry = add_carry(&words[0], x.lo, carry);
+    carry = add_carry(&words[1], x.hi, carry);
+    add_carry(&words[2], sign, carry);
 }
 
 static inline void add_square(uint64_t words[4], pc_u128 x, uint64_t top)
 {
-    uint8_t carry = add_with_carry(&words[0], x.lo, 0);
-    carry = add_with_carry(&words[1], x.hi, carry);
-    carry = add_with_carry(&words[2], top, carry);
-    add_with_carry(&words[3], 0, carry);
+    uint8_t carry = add_carry(&words[0], x.lo, 0);
+    carry = add_carry(&words[1], x.hi, carry);
+    carry = add_carry(&words[2], top, carry);
+    add_carry(&words[3], 0, carry);
 }
 
-/* The sums += x, given by its bits, where the exponent of the state fits; else 0. It is not
- * counted. `sums` is what is kept, a constant. */
+/* Add x, given by its bits, to the sum `words` of the real or imaginary components, and x^2 to that
+ * of the squares, without counting it; returns 0, and no change, if the exponent of the state does
+ * not fit. `sums` is what is kept, a compile-time constant. */
 static inline int state_add_double(pc_state *state, uint64_t words[3], uint64_t bits, uint32_t sums)
 {
     const unsigned shift = (unsigned)(bits >> 52 & 0x7ff) - (unsigned)(state->exponent + 1075);
@@ -91,7 +79,7 @@ static inline int state_add_integer(pc_state *state, uint64_t x, uint64_t sign, 
     return 1;
 }
 
-/* The same for any number: PC_NO_ROOM, and no change, if it would need one more accumulator. */
+/* The same for any number: PC_NO_ROOM, and no change, if it needs one more accumulator. */
 pc_status state_add_any_double(pc_states *states, pc_state *state, uint64_t bits, int imaginary);
 pc_status state_add_any_integer(pc_states *states, pc_state *state, uint64_t x, uint64_t sign);
 

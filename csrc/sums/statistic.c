@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* sum += x * 2^bit, or -= */
+/* sum += x * 2^bit; -= if `take`. */
 static void add_or_take(uint64_t *sum, size_t count, size_t bit, pc_u128 x, int take)
 {
     const pc_u128 minus = {0 - x.lo, ~x.hi + !x.lo};
@@ -12,7 +12,7 @@ static void add_or_take(uint64_t *sum, size_t count, size_t bit, pc_u128 x, int 
         add_at(sum, count, bit, take ? minus : x, take ? UINT64_MAX : 0);
 }
 
-/* sum += |v| * factor, in units of 2^unit, or -= */
+/* sum += |v| * factor, in units of 2^unit; -= if `take`. */
 static void add_multiple(uint64_t *sum, size_t count, int unit, limbs_view v, uint64_t factor,
                          int take)
 {
@@ -63,7 +63,7 @@ static limbs_view centered_square_sum(uint64_t n, limbs_view squares, const limb
     return limbs_view_of(scratch, scratch[count - 1] >> 63 ? 0 : count, unit, 0);
 }
 
-/* One end of the sum of a moment, as bounded_end; of an exact sum both are its value. */
+/* One end of the sum of a moment, as bounded_end; both ends of an exact sum are its value. */
 static limbs_view moment_end(const pc_accumulator *acc, pc_moment moment, int upper,
                              uint64_t scratch[PC_LIMBS])
 {
@@ -102,12 +102,12 @@ static uint64_t bits_at(const pc_accumulator *acc, const pc_output_spec *spec, p
     limbs_view v = moment_end(acc, moment, upper, scratch[0]);
     if ((int)spec->statistic == PC_AVERAGE) {
         const limbs_view w = moment_end(acc, PC_NUMBERS, !upper, scratch[1]);
-        return rounded_ratio(v, w, f) | (uint64_t)(v.negative ^ w.negative) * sign_bit_of(f);
+        return rounded_ratio(v, w, 0, f) | (uint64_t)(v.negative ^ w.negative) * sign_bit_of(f);
     }
     return rounded(v, count, 1, root, f) | (uint64_t)v.negative * sign_bit_of(f);
 }
 
-/* The sum that a result is made of, or its real part. */
+/* The sum that a result, or its real part, is made of. */
 static pc_moment first_moment(pc_statistic statistic)
 {
     return is_linear(statistic) ? PC_NUMBERS : PC_SQUARES;
@@ -150,7 +150,7 @@ static uint64_t nonfinite_bits(const pc_accumulator *acc, const pc_output_spec *
     return nonfinite == PC_MINUS_INF ? infinity_of(f) | sign_bit_of(f) : nan_of(f);
 }
 
-/* A sum as an integer; the exponent of its words need not be 0. */
+/* Write a sum as an integer; the exponent of its words need not be 0. */
 static pc_status write_word(const pc_accumulator *acc, pc_moment moment, pc_type type, char *out)
 {
     uint64_t scratch[PC_LIMBS], word[3] = {0}; /* from 2^-64 on */
@@ -167,7 +167,7 @@ static pc_status write_word(const pc_accumulator *acc, pc_moment moment, pc_type
     return PC_OK;
 }
 
-/* Whether the weights of an average have a sum to divide by. */
+/* PC_OK if the weights of an average do not sum up to 0; PC_INCONCLUSIVE if that is not certain. */
 static pc_status weigh(const pc_accumulator *acc)
 {
     uint64_t scratch[PC_LIMBS];
@@ -207,7 +207,7 @@ pc_status pc_accumulator_round(const pc_accumulator *acc, const pc_output_spec *
         if (bits[p])
             continue;
         bits[p] = bits_at(acc, spec, moment, 0);
-        if (acc->flags & PC_BOUNDED && /* no numbers sum up to 0 */
+        if (acc->flags & PC_BOUNDED && /* the sum of no numbers is 0 */
             (is_inconclusive(acc) ||
              (acc->count && ((either_sign && bounded_spans_zero(&acc->windows[moment])) ||
                              bits[p] != bits_at(acc, spec, moment, 1))))) {
@@ -222,7 +222,7 @@ pc_status pc_accumulator_round(const pc_accumulator *acc, const pc_output_spec *
 
 /* ---- covariances -------------------------------------------------------------- */
 
-/* A sum: value, -+ error * 2^exponent. */
+/* A sum: value +- error * 2^exponent. */
 typedef struct {
     limbs_view value;
     uint64_t error, scratch[PC_LIMBS];
@@ -252,9 +252,7 @@ static int words_of(const sum_within *sum)
     return sum->value.count ? words : 1;
 }
 
-enum { END_WORDS = PC_LIMBS + 8 };
-
-/* The lower or upper end of n * products - x * y, as n^2 times the covariance. */
+/* The lower or upper end of n * products - x * y, which is n^2 times the covariance. */
 static limbs_view centered_end(uint64_t n, const sum_within *products, const sum_within *x,
                                const sum_within *y, int upper, uint64_t scratch[END_WORDS])
 {
@@ -298,7 +296,7 @@ pc_status pc_round_covariance(const pc_accumulator *products, const pc_accumulat
     find_sum(&of_y, y, PC_NUMBERS);
     for (int upper = 0; upper < 2; upper++) {
         limbs_view v = centered_end(x->count, &of_products, &of_x, &of_y, upper, scratch);
-        if (x == y && v.negative) /* of a variance, or another thread changed the numbers */
+        if (x == y && v.negative) /* an end of a variance; or another thread changed the numbers */
             v = limbs_view_of(scratch, 0, 0, 0);
         bits[upper] = rounded(v, x->count, freedom, 0, f) | (uint64_t)v.negative * sign_bit_of(f);
     }
@@ -310,5 +308,91 @@ pc_status pc_round_covariance(const pc_accumulator *products, const pc_accumulat
         pc_accumulator_nonfinite(y))
         bits[0] = nan_of(f);
     write_bits(out, type, bits[0]);
+    return PC_OK;
+}
+
+/* |v w| */
+static limbs_view product_of(limbs_view v, limbs_view w, uint64_t scratch[2 * END_WORDS])
+{
+    const size_t count = v.count + w.count;
+    v.negative = 1; /* so that it is added */
+    w.negative = 0;
+    memset(scratch, 0, count * sizeof *scratch);
+    take_product(scratch, count, v.exponent + w.exponent, v, w);
+    return limbs_view_of(scratch, count, v.exponent + w.exponent, 0);
+}
+
+/* One end of n^2 times a variance. */
+static limbs_view spread_end(const pc_accumulator *x, const sum_within *number, int upper,
+                             uint64_t scratch[END_WORDS])
+{
+    sum_within squares;
+    find_sum(&squares, x, PC_SQUARES);
+    return centered_end(x->count, &squares, number, number, upper, scratch);
+}
+
+/* One end of Nxy / sqrt(Nxx Nyy) as bits without the sign, and that; or PC_INCONCLUSIVE, or
+ * PC_EMPTY if a variance is not above zero. */
+static pc_status correlation_end(const pc_accumulator *products, const pc_accumulator *x,
+                                 const pc_accumulator *y, int upper, format f, uint64_t *bits,
+                                 int *negative)
+{
+    const uint64_t one = (uint64_t)(1 - f.least) << (f.digits - 1);
+    uint64_t scratch[2][END_WORDS], divisor[2 * END_WORDS], dividend[2 * END_WORDS];
+    sum_within of_x, of_y;
+    limbs_view v[2];
+    find_sum(&of_x, x, PC_NUMBERS);
+    find_sum(&of_y, y, PC_NUMBERS);
+    limbs_view cross = limbs_view_of(scratch[0], 0, 0, 0);
+    if (x != y) {
+        sum_within of_products;
+        find_sum(&of_products, products, PC_SQUARES);
+        cross = centered_end(x->count, &of_products, &of_x, &of_y, upper, scratch[0]);
+    }
+    *negative = cross.negative;
+    /* The larger quotient is that of the smaller variances. */
+    const int larger = upper != cross.negative;
+    const limbs_view square = product_of(cross, cross, dividend);
+    for (int k = 0; k < 2; k++) {
+        const pc_accumulator *z = k ? y : x;
+        v[k] = spread_end(z, k ? &of_y : &of_x, 1, scratch[k]);
+        if (v[k].count == 0 || v[k].negative)
+            return PC_EMPTY;
+        v[k] = spread_end(z, k ? &of_y : &of_x, 0, scratch[k]);
+        if (v[k].count == 0 || v[k].negative)
+            return PC_INCONCLUSIVE;
+        if (!larger)
+            v[k] = spread_end(z, k ? &of_y : &of_x, 1, scratch[k]);
+    }
+    *bits = one;
+    if (x == y)
+        return PC_OK;
+    *bits = rounded_ratio(square, product_of(v[0], v[1], divisor), 1, f);
+    *bits = *bits < one ? *bits : one;
+    return PC_OK;
+}
+
+pc_status pc_round_correlation(const pc_accumulator *products, const pc_accumulator *x,
+                               const pc_accumulator *y, pc_type type, char *out)
+{
+    const format f = format_of(type);
+    uint64_t bits[2];
+    int negative[2];
+    pc_status status = PC_OK;
+    const int certain = !is_inconclusive(products) && !is_inconclusive(x) && !is_inconclusive(y),
+              finite = !pc_accumulator_nonfinite(products) && !pc_accumulator_nonfinite(x) &&
+                       !pc_accumulator_nonfinite(y);
+    for (int upper = 0; upper < 2 && certain && finite && status == PC_OK; upper++)
+        status = correlation_end(products, x, y, upper, f, &bits[upper], &negative[upper]);
+    if (!certain || status == PC_INCONCLUSIVE ||
+        (finite && status == PC_OK && (bits[0] != bits[1] || negative[0] != negative[1]))) {
+        count_rounding_test_failure();
+        return PC_INCONCLUSIVE;
+    }
+    if (!finite || status == PC_EMPTY) {
+        bits[0] = nan_of(f);
+        negative[0] = 0;
+    }
+    write_bits(out, type, bits[0] | (uint64_t)negative[0] * sign_bit_of(f));
     return PC_OK;
 }

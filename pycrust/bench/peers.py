@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import partial
+from functools import cache, partial
 from importlib.util import find_spec
 from itertools import cycle
 from pathlib import Path
@@ -298,20 +298,23 @@ def exact_of_pairs(case: Case, block: Array, operation: str) -> list[Fraction]:
     return [Fraction(r if centered(v, w) >= 0 else -r)]
 
 
-def error_of_pairs(case: Case, block: Array, operation: str, answers: Any) -> float:
-    exacts = [{operation: exact} for exact in exact_of_pairs(case, block, operation)]
-    return error_of_many(exacts, operation, answers)
+def error_of_pairs(exact: Callable[[str], list[Fraction]], operation: str, answers: Any) -> float:
+    return error_of_many([{operation: each} for each in exact(operation)], operation, answers)
 
 
-def error_of_windows(case: Case, block: Array, operation: str, answers: Any) -> float:
-    """The largest error of the results of all windows: as the block repeats, so do they."""
-    period, skip = len(block), case.window - 1
-    x = np.resize(block.ravel(), skip + min(period, case.size))
-    best = getattr(reference, operation)(x, case.window)[skip:]
-    answers = np.asarray(answers)[skip:]
+def best_of_windows(case: Case, block: Array, operation: str) -> Array:
+    """The right results of the first windows that are whole: as the block repeats, so do they."""
+    x = np.resize(block.ravel(), case.window - 1 + min(len(block), case.size))
+    best: Array = getattr(reference, operation)(x, case.window)[case.window - 1 :]
+    return best
+
+
+def error_of_windows(best: Callable[[str], Array], window: int, operation: str, answers: Any) -> float:
+    """The largest error of the results of all windows that are whole."""
+    answers = np.asarray(answers)[window - 1 :]
     with np.errstate(all="ignore"):
-        errors = np.abs(answers / np.resize(best, answers.shape) - 1)
-    errors[answers == np.resize(best, answers.shape)] = 0.0
+        errors = np.abs(answers / np.resize(best(operation), answers.shape) - 1)
+    errors[answers == np.resize(best(operation), answers.shape)] = 0.0
     return math.inf if np.isnan(errors).any() else float(errors.max(initial=0.0))
 
 
@@ -671,9 +674,9 @@ def compare_peers(
         if of_case[case]:
             block = case.block()
             if case.window:
-                error = partial(error_of_windows, case, block)
+                error = partial(error_of_windows, cache(partial(best_of_windows, case, block)), case.window)
             elif case.operations[0] in OF_PAIRS:
-                error = partial(error_of_pairs, case, block)
+                error = partial(error_of_pairs, cache(partial(exact_of_pairs, case, block)))
             else:
                 error = partial(error_of_many, [exact_results(column, case.depth) for column in block.T])
             found = compared(cost, f"{case.in_words()}, {case.dtype}", of_case[case], case.array(block), error, {})

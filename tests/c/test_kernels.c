@@ -135,7 +135,7 @@ static int some_E(void)
     return below(2) ? edges[below(3)] : (int)below(801) - 400;
 }
 
-static void test_float64(const pc_kernels *kernels, long count)
+static void test_float64(const pc_square_kernels *squares, long count)
 {
     static double x[MOST];
     block_sums sums;
@@ -144,11 +144,11 @@ static void test_float64(const pc_kernels *kernels, long count)
         size_t n = some_length();
         slow_sums expected = {.special = 0};
         magnitude_range right = {UINT32_MAX, 0};
-        fill(x, n, 1, some_block(E - kernels->exponent_range, E));
+        fill(x, n, 1, some_block(E - squares->exponent_range, E));
         slow_add_all(&expected, PC_FLOAT64, 2, (char *)x, n);
         for (size_t k = 0; k < n; k++)
             add_to_span(&right, x[k]);
-        kernels->sums_of_float64((char *)x, n, E, &sums);
+        squares->sums_of_float64((char *)x, n, E, &sums);
         CHECK(are_squares(&expected, &sums, E) && are_numbers(&expected, &sums, E));
         CHECK(equal_spans(sums.magnitudes, right));
 
@@ -157,7 +157,7 @@ static void test_float64(const pc_kernels *kernels, long count)
             x[k] = double_of(below(2) ? random64() : random_size());
             add_to_span(&right, x[k]);
         }
-        kernels->sums_of_float64((char *)x, n, E, &sums);
+        squares->sums_of_float64((char *)x, n, E, &sums);
         CHECK(equal_spans(sums.magnitudes, right));
     }
 
@@ -165,16 +165,16 @@ static void test_float64(const pc_kernels *kernels, long count)
     int inexact = 0;
     for (int again = 0; again < 100; again++) {
         slow_sums expected = {.special = 0};
-        x[0] = in_binade(-kernels->exponent_range - 1, 1);
+        x[0] = in_binade(-squares->exponent_range - 1, 1);
         slow_add_double(&expected, PC_NUMBERS, x[0]);
-        kernels->sums_of_float64((char *)x, 1, 0, &sums);
+        squares->sums_of_float64((char *)x, 1, 0, &sums);
         inexact |= !are_squares(&expected, &sums, 0);
-        CHECK(kernels->exponent_range > 40 || are_numbers(&expected, &sums, 0));
+        CHECK(squares->exponent_range > 40 || are_numbers(&expected, &sums, 0));
     }
     CHECK(inexact);
 }
 
-static void test_columns(const pc_kernels *kernels, long count)
+static void test_columns(const pc_square_kernels *squares, long count)
 {
     enum { GAP = 3 };
     static double x[MOST * (16 + GAP)];
@@ -188,13 +188,13 @@ static void test_columns(const pc_kernels *kernels, long count)
         double *first = x;
         for (size_t c = 0; c < columns; c++) {
             E[c] = some_E();
-            fill(x + c, rows, columns + gap, some_block(E[c] - kernels->exponent_range, E[c]));
+            fill(x + c, rows, columns + gap, some_block(E[c] - squares->exponent_range, E[c]));
         }
         if (below(2)) { /* from the last row up */
             first = x + (ptrdiff_t)(rows - 1) * stride;
             stride = -stride;
         }
-        kernels->sums_of_columns((char *)first, stride * (ptrdiff_t)sizeof *x, rows, columns, E,
+        squares->sums_of_columns((char *)first, stride * (ptrdiff_t)sizeof *x, rows, columns, E,
                                  sums);
         for (size_t c = 0; c < columns; c++) {
             slow_sums expected = {.special = 0};
@@ -211,7 +211,7 @@ static void test_columns(const pc_kernels *kernels, long count)
 
 /* ---- float32 ----------------------------------------------------------------- */
 
-static void test_float32(const pc_kernels *kernels, long count)
+static void test_float32(const pc_square_kernels *squares, long count)
 {
     static float x[MOST];
     block_sums sums;
@@ -230,7 +230,7 @@ static void test_float32(const pc_kernels *kernels, long count)
             add_to_span32(&right, x[k]);
         }
         slow_add_all(&expected, PC_FLOAT32, 2, (char *)x, n);
-        kernels->sums_of_float32((char *)x, n, E, &sums);
+        squares->sums_of_float32((char *)x, n, E, &sums);
         CHECK(are_squares(&expected, &sums, E) && are_numbers(&expected, &sums, E));
         CHECK(equal_spans(sums.magnitudes, right));
 
@@ -239,7 +239,7 @@ static void test_float32(const pc_kernels *kernels, long count)
             x[k] = float_of((uint32_t)(below(2) ? random64() : random_size()));
             add_to_span32(&right, x[k]);
         }
-        kernels->sums_of_float32((char *)x, n, E, &sums);
+        squares->sums_of_float32((char *)x, n, E, &sums);
         CHECK(equal_spans(sums.magnitudes, right));
     }
 }
@@ -277,12 +277,13 @@ int main(int argc, char **argv)
     FOR_EACH_LEVEL
     {
         const pc_kernels *kernels = pc_kernels_in_use();
+        const pc_square_kernels *squares = pc_squares_in_use();
         test_integers(kernels, count / 2 + 1);
-        if (kernels->sums_of_float32)
-            test_float32(kernels, count);
-        if (kernels->sums_of_float64) {
-            test_float64(kernels, count);
-            test_columns(kernels, count / 8 + 1);
+        if (squares->sums_of_float32)
+            test_float32(squares, count);
+        if (squares->sums_of_float64) {
+            test_float64(squares, count);
+            test_columns(squares, count / 8 + 1);
         }
         printf("%s ", pc_simd());
     }

@@ -238,7 +238,7 @@ static void quotients(long count)
             carry = add_carry(&v[k], side < 0 ? UINT64_MAX : side > 0 ? one[k] : 0, carry);
         const int e = (int)below(200) - 100, g = (int)below(200) - 100;
         const uint64_t bits =
-            rounded_ratio(limbs_view_of(v, 6, e, 0), limbs_view_of(w, length, g, 0), f);
+            rounded_ratio(limbs_view_of(v, 6, e, 0), limbs_view_of(w, length, g, 0), 0, f);
         uint64_t kept = q >> 1;
         const int tiny = length == 1 && w[0] == 1; /* then it is one more, or one less */
         if (tiny)

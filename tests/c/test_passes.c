@@ -1,6 +1,6 @@
 /* How often contiguous.c sends numbers through the kernels, and which it adds one by
  * one: what else it might try gives the same bits, but takes longer. Linked so
- * that calls of the two functions wrapped here come here (ld --wrap). */
+ * that calls of the three functions wrapped here come here (ld --wrap). */
 #include "check.h"
 
 /* ---- what is counted --------------------------------------------------------- */
@@ -14,7 +14,11 @@ const pc_kernels *__wrap_pc_kernels_in_use(void);
 void __real_accumulator_add_number(pc_accumulator *acc, double x, int imaginary);
 void __wrap_accumulator_add_number(pc_accumulator *acc, double x, int imaginary);
 
+const pc_square_kernels *__real_pc_squares_in_use(void);
+const pc_square_kernels *__wrap_pc_squares_in_use(void);
+
 static const pc_kernels *real;
+static const pc_square_kernels *real_squares;
 
 #define COUNT_INTEGERS(type)                                                                       \
     static void squares_of_##type(const char *x, size_t n, uint64_t sum[4])                        \
@@ -45,14 +49,14 @@ static void count_float32(const char *x, size_t n, int E, block_sums *sums)
 {
     CHECK(n <= FLOAT_BLOCK && E >= -127 && E <= 127);
     passed.float32 += n;
-    real->sums_of_float32(x, n, E, sums);
+    real_squares->sums_of_float32(x, n, E, sums);
 }
 
 static void count_float64(const char *x, size_t n, int E, block_sums *sums)
 {
     CHECK(n <= FLOAT_BLOCK && E >= -400 && E <= 400);
     passed.float64 += n;
-    real->sums_of_float64(x, n, E, sums);
+    real_squares->sums_of_float64(x, n, E, sums);
 }
 
 static void count_columns(const char *x, ptrdiff_t stride, size_t rows, size_t columns,
@@ -62,7 +66,7 @@ static void count_columns(const char *x, ptrdiff_t stride, size_t rows, size_t c
     for (size_t c = 0; c < columns; c++)
         CHECK(E[c] >= -400 && E[c] <= 400);
     passed.columns += rows * columns;
-    real->sums_of_columns(x, stride, rows, columns, E, sums);
+    real_squares->sums_of_columns(x, stride, rows, columns, E, sums);
 }
 
 #define COUNT_BOUNDED_OF(name, counter, both, which)                                               \
@@ -151,9 +155,17 @@ const pc_kernels *__wrap_pc_kernels_in_use(void)
             if (real->lane_sums[masked][type][0] && all.lane_sums[masked][type][0])
                 memcpy(counting.lane_sums[masked][type], all.lane_sums[masked][type],
                        sizeof all.lane_sums[masked][type]);
-    counting.sums_of_float32 = real->sums_of_float32 ? count_float32 : NULL;
-    counting.sums_of_float64 = real->sums_of_float64 ? count_float64 : NULL;
-    counting.sums_of_columns = real->sums_of_columns ? count_columns : NULL;
+    return &counting;
+}
+
+const pc_square_kernels *__wrap_pc_squares_in_use(void)
+{
+    static pc_square_kernels counting;
+    real_squares = __real_pc_squares_in_use();
+    counting = *real_squares;
+    counting.sums_of_float32 = counting.sums_of_float32 ? count_float32 : NULL;
+    counting.sums_of_float64 = counting.sums_of_float64 ? count_float64 : NULL;
+    counting.sums_of_columns = counting.sums_of_columns ? count_columns : NULL;
     return &counting;
 }
 
@@ -205,9 +217,9 @@ static void add_all(pc_type type, size_t n)
 
 /* Two blocks pass the kernel twice in all, and a third time if the first guess for the first of
  * them, by the first number, was wrong: what is seen of it serves for the second. */
-static void test_scales(const pc_kernels *kernels)
+static void test_scales(const pc_square_kernels *squares)
 {
-    const int depth = kernels->exponent_range;
+    const int depth = squares->exponent_range;
     const struct {
         pc_type type;
         int low, high, later; /* the second block times 2^later */
@@ -239,7 +251,7 @@ static void test_scales(const pc_kernels *kernels)
     };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         pc_type type = cases[c].type;
-        if (type == PC_FLOAT32 ? !kernels->sums_of_float32 : !kernels->sums_of_float64)
+        if (type == PC_FLOAT32 ? !squares->sums_of_float32 : !squares->sums_of_float64)
             continue;
         for (int k = 0; k < N; k++)
             put(type, k, number(k, cases[c].low, cases[c].high + (k < B ? 0 : cases[c].later)));
@@ -280,7 +292,7 @@ static void test_top(void)
 
 /* The window that is open makes the first guess, if it is one that the kernel takes;
  * a second pass where it was wrong. */
-static void test_guess(const pc_kernels *kernels)
+static void test_guess(const pc_square_kernels *squares)
 {
     static const struct {
         pc_type type;
@@ -295,7 +307,7 @@ static void test_guess(const pc_kernels *kernels)
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         pc_type type = cases[c].type;
         pc_accumulator acc;
-        if (type == PC_FLOAT64 ? !kernels->sums_of_float64 : !kernels->sums_of_float32)
+        if (type == PC_FLOAT64 ? !squares->sums_of_float64 : !squares->sums_of_float32)
             continue;
         for (int k = 0; k < B; k++) {
             uint16_t least = 1;
@@ -390,14 +402,14 @@ static void test_few(pc_type type, int kernel)
 }
 
 /* Numbers for which float32 is too narrow go the way of float64; those of float16 never are. */
-static void test_narrow(const pc_kernels *kernels)
+static void test_narrow(const pc_square_kernels *squares)
 {
     for (int k = 0; k < B; k++)
         put(PC_FLOAT32, k, k == 7 ? 0x1p-100 : 1.0);
     add_all(PC_FLOAT32, B);
     CHECK(passed.float32 == B);
-    CHECK(passed.float64 == (kernels->sums_of_float64 ? B + BUFFER : 0)); /* twice where it is */
-    CHECK(passed.single == (kernels->sums_of_float64 ? 1 : B));
+    CHECK(passed.float64 == (squares->sums_of_float64 ? B + BUFFER : 0)); /* twice where it is */
+    CHECK(passed.single == (squares->sums_of_float64 ? 1 : B));
 
     for (int k = 0; k < N; k++) {
         uint16_t bits = (uint16_t)(k % 0x7c00);
@@ -640,7 +652,7 @@ static void test_skipping_columns(void)
 }
 
 /* Where a sum lies halfway between two doubles the exact way follows. */
-static void test_tie(const pc_kernels *kernels)
+static void test_tie(const pc_square_kernels *squares)
 {
     pc_tile_sum sum;
     const pc_output_spec specs[] = {spec_of(PC_SUMSQ, PC_FLOAT64), spec_of(PC_SUM, PC_FLOAT64)};
@@ -655,7 +667,7 @@ static void test_tie(const pc_kernels *kernels)
                                    (char *)&out) == PC_OK);
         CHECK(out == 0x1p54);
         CHECK(pc_rounding_test_failures() == inconclusive + 1 && passed.bounded[k] > B);
-        CHECK(passed.float64 + passed.single >= (kernels->sums_of_float64 ? B : 3));
+        CHECK(passed.float64 + passed.single >= (squares->sums_of_float64 ? B : 3));
     }
 }
 
@@ -679,31 +691,32 @@ int main(void)
     FOR_EACH_LEVEL
     {
         const pc_kernels *kernels = pc_kernels_in_use();
+        const pc_square_kernels *squares = pc_squares_in_use();
         for (size_t k = 0; k < 3; k++) {
             needed = results[k];
             test_integers();
-            test_scales(kernels);
-            test_guess(kernels);
-            if (kernels->sums_of_float32)
+            test_scales(squares);
+            test_guess(squares);
+            if (squares->sums_of_float32)
                 test_first_zero(PC_FLOAT32);
-            test_few(PC_FLOAT32, kernels->sums_of_float32 != NULL);
-            test_few(PC_FLOAT64, kernels->sums_of_float64 != NULL);
-            if (kernels->sums_of_float32)
-                test_narrow(kernels);
-            if (kernels->sums_of_float64) {
-                test_spread(kernels->exponent_range);
+            test_few(PC_FLOAT32, squares->sums_of_float32 != NULL);
+            test_few(PC_FLOAT64, squares->sums_of_float64 != NULL);
+            if (squares->sums_of_float32)
+                test_narrow(squares);
+            if (squares->sums_of_float64) {
+                test_spread(squares->exponent_range);
                 test_top();
                 test_first_zero(PC_FLOAT64);
             }
-            if (kernels->sums_of_columns)
-                test_columns(kernels->exponent_range);
+            if (squares->sums_of_columns)
+                test_columns(squares->exponent_range);
         }
         if (kernels->lanes[0]) {
             test_bounded(kernels);
             test_bounded_columns();
             test_skipping();
             test_skipping_columns();
-            test_tie(kernels);
+            test_tie(squares);
             test_cancels();
         }
         printf("%s ", pc_simd());

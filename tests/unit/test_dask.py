@@ -443,6 +443,10 @@ def test_two_arrays(chunks):
         assert (lazy.average(a, axis, weights).compute() == pycrust.average(x, axis, weights)).all()
         made = lazy.average(a, axis, abs(b), keepdims=True)
         assert (made.compute() == pycrust.average(x, axis, abs(y), keepdims=True)).all()
+    boxes, weights = x.reshape(2, 10, 5), np.arange(10).reshape(5, 2)
+    for given in weights, da.from_array(weights, chunks=2):
+        made = lazy.average(da.from_array(boxes, chunks=(1, chunks, 2)), (2, 0), given).compute()
+        assert (made == pycrust.average(boxes, (2, 0), weights)).all()
     assert (lazy.cov(a, b).compute() == pycrust.cov(x, y)).all()
     assert (lazy.cov(a.T, rowvar=False, bias=True).compute() == pycrust.cov(x, bias=True)).all()
     assert (lazy.corrcoef(a, b).compute() == pycrust.corrcoef(x, y)).all()

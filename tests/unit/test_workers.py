@@ -560,9 +560,9 @@ def test_an_error_in_a_handler_ends_the_call():
 
 CALLS_WITH_HELPERS = {
     "var": "pycrust.var(a, where=mask, workers=16)",
-    "move_std": "pycrust.move_std(a, 5, axis=1, workers=16)",
+    "move_std": "pycrust.move_std(a[:50], 5, axis=1, workers=16)",
     "cov": "pycrust.cov(a[::50], workers=16)",
-    "group_var": "pycrust.group_var(a, labels, workers=16)",
+    "group_var": "pycrust.group_var(a[:200], labels, workers=16)",
 }
 
 

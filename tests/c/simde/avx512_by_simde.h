@@ -17,6 +17,7 @@
 #define __m512i simde__m512i
 #define __m512d simde__m512d
 
+#define _mm512_mul_epi32 simde_mm512_mul_epi32
 #define _mm512_mul_epu32 simde_mm512_mul_epu32
 #define _mm512_madd_epi16 simde_mm512_madd_epi16
 #define _mm512_fmadd_pd simde_mm512_fmadd_pd
