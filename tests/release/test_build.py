@@ -107,3 +107,13 @@ def test_flags_that_get_through_are_refused():
         command = [*shlex.split(os.environ.get("CC", "cc")), flag, "-E", "-x", "c", ROOT / "csrc" / "base" / "fpenv.h"]
         process = subprocess.run(command, capture_output=True, text=True)
         assert "exact only without -ffast-math" in process.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="flags of gcc and clang")
+def test_half_precision_of_the_target_leaves_the_vectors():
+    """With AVX512-FP16, which -march=native may turn on, __FLT_EVAL_METHOD__ is 16: doubles are still doubles."""
+    command = [*shlex.split(os.environ.get("CC", "cc")), "-mavx512fp16", "-dM", "-E", "-x", "c"]
+    process = subprocess.run([*command, ROOT / "csrc" / "kernels" / "avx2.c"], capture_output=True, text=True)
+    if process.returncode or "__AVX512FP16__ 1" not in process.stdout:
+        pytest.skip("not a compiler for x86-64 that knows AVX512-FP16")
+    assert "#define FLOATS 1" in process.stdout
