@@ -473,7 +473,7 @@ cdef object dtype_of(dtype, out, array, pc_statistic statistic):
     else:
         dtype = of_out
     if dtype not in allowed:
-        names = ", ".join(each.name for each in allowed)
+        names = ", ".join([each.name for each in allowed])
         raise TypeError(f"{'dtype' if of_out is None else 'out of dtype'} {dtype} does not hold {_PLURALS[statistic]} of "
                         f"{array.dtype}: use {names}")
     return dtype

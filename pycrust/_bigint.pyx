@@ -134,7 +134,7 @@ cdef str shown_int(integer):
 cdef tuple centered_square_sum(count, tuple sums):
     """count * squares - numbers**2 - imaginary**2, as (integer, exponent); the three sums are such, too."""
     (squares, exponent), *numbers = sums
-    unit = min(exponent, *(2 * each for _, each in numbers))
+    unit = min(exponent, *[2 * each for _, each in numbers])
     spread = count * squares << exponent - unit
     for number, exponent in numbers:
         spread -= number**2 << 2 * exponent - unit
