@@ -229,7 +229,7 @@ cdef class Accumulator:
             sums = add_all(array, mask, threads, skipna)
             self.add(&sums.at[0].total, kind, None)
             return
-        squares, numbers, count = (int(each) for each in sums_of_ints(array, mask, tuple(range(array.ndim))))
+        squares, numbers, count = [int(each) for each in sums_of_ints(array, mask, tuple(range(array.ndim)))]
         pc_accumulator_clear(&acc, PC_VAR)
         acc.count = count
         if max(map(int.bit_length, array.reshape(-1)), default=0) <= LARGEST_BITS:
@@ -284,7 +284,7 @@ cdef class Accumulator:
             left, _ = placed(array.shape, axes, labels, count, "a")
         else:
             axes = tuple(range(array.ndim - len(before.shape))) if axis is None else axes_of(axis, array.ndim)
-            left = tuple(length for k, length in enumerate(array.shape) if k not in axes)
+            left = tuple([length for k, length in enumerate(array.shape) if k not in axes])
         if left != before.shape:
             how = "without the axes" if labels is None else "with labels along"
             raise ValueError(f"a has shape {array.shape}, which is {left} {how} {axes}; this Accumulator has shape "
@@ -511,7 +511,7 @@ cdef class Accumulator:
             "version": 1,
             "count": copy.acc.count,
             "kind": _KINDS[copy.kind],
-            "special": tuple(name for k, name in enumerate(_SPECIAL) if nonfinite >> k & 1),
+            "special": tuple([name for k, name in enumerate(_SPECIAL) if nonfinite >> k & 1]),
             "sumsq": lowest_terms(squares),
             "sum": lowest_terms(real),
             "sumj": lowest_terms(imaginary),
@@ -616,7 +616,7 @@ _RESULTS = {name: result for result, name in _NAMES.items()}
 cdef tuple shape_of(shape):
     """shape= as a tuple."""
     try:
-        lengths = tuple(index(length) for length in (shape if isinstance(shape, (tuple, list)) else (shape,)))
+        lengths = tuple([index(length) for length in (shape if isinstance(shape, (tuple, list)) else (shape,))])
     except TypeError:
         raise TypeError(f"shape must be an integer or a tuple of integers, not {shown(shape)}") from None
     if min(lengths, default=0) < 0:
@@ -640,7 +640,7 @@ cdef int add_to_states(States states, array, mask, labels, tuple axes, bint skip
         raise TypeError("labels are for numbers of NumPy's dtypes, not for Python ints beyond 64 bits")
     if max(map(int.bit_length, array.reshape(-1)), default=0) > LARGEST_BITS:
         raise OverflowError(f"an Accumulator with a shape takes integers up to 2**{LARGEST_BITS}; without one, any")
-    sums = (np.reshape(each, -1) for each in sums_of_ints(array, mask, axes))
+    sums = [np.reshape(each, -1) for each in sums_of_ints(array, mask, axes)]
     for k, (squares, numbers, count) in enumerate(zip(*sums)):
         pc_accumulator_clear(&acc, PC_VAR)
         acc.count = int(count)
@@ -654,13 +654,13 @@ cdef Accumulator accumulator_of_many(state):
     cdef Accumulator made = Accumulator()
     shape, kind, data, rest = state["shape"], state["kind"], state["states"], state["rest"]
     if not (type(shape) is tuple and 0 < len(shape) <= PC_MAX_AXES
-            and all(type(length) is int and 0 <= length < 2**48 for length in shape)):
+            and all([type(length) is int and 0 <= length < 2**48 for length in shape])):
         raise ValueError("its shape is not one")
     if not (type(kind) is str and kind in _KINDS):
         raise ValueError(f"numbers cannot be {short_repr(kind)}")
-    if type(rest) is not tuple or not all(type(sums) is tuple and len(sums) == 3 for sums in rest):
+    if type(rest) is not tuple or not all([type(sums) is tuple and len(sums) == 3 for sums in rest]):
         raise ValueError("its sums are not three for each state")
-    rest = tuple(tuple(pair_of(each) for each in sums) for sums in rest)
+    rest = tuple([tuple([pair_of(each) for each in sums]) for sums in rest])
     made.many = states_of(shape, kind == "complex", kind == "int", data, rest)
     made.kind = <Kind><int>_KINDS.index(kind)
     return made
@@ -668,7 +668,7 @@ cdef Accumulator accumulator_of_many(state):
 
 cdef tuple pair_of(number):
     """A sum of a state, (integer, exponent), if it is one."""
-    if type(number) not in (tuple, list) or len(number) != 2 or not all(type(each) is int for each in number):
+    if type(number) not in (tuple, list) or len(number) != 2 or not all([type(each) is int for each in number]):
         raise ValueError("its sums are not pairs of integers")
     return tuple(number)
 
@@ -688,21 +688,21 @@ cdef Accumulator accumulator_of(state):
         if state["version"] == 2:
             return accumulator_of_many(state)
         count, kind, nonfinite = state["count"], state["kind"], state["special"]
-        sums = tuple(pair_of(state[key]) for key in ("sumsq", "sum", "sumj"))
+        sums = tuple([pair_of(state[key]) for key in ("sumsq", "sum", "sumj")])
         (squares, exponent), _, (imaginary, _) = sums
         if type(count) is not int:
             raise ValueError("its count is not an integer")
         if not (0 <= count < 2**64 and squares >= 0 and -2148 <= exponent <= 0
-                and all(-1074 <= exponent <= 0 for _, exponent in sums[1:])):
+                and all([-1074 <= exponent <= 0 for _, exponent in sums[1:]])):
             raise ValueError("a number is out of range")
         if not (type(kind) is str and kind in _KINDS and type(nonfinite) is tuple
-                and all(type(name) is str and name in _SPECIAL for name in nonfinite)):
+                and all([type(name) is str and name in _SPECIAL for name in nonfinite])):
             raise ValueError(f"numbers cannot be {short_repr(kind)} with {short_repr(nonfinite)}")
-        if kind == "int" and (nonfinite or any(exponent < 0 for _, exponent in sums)):
+        if kind == "int" and (nonfinite or any([exponent < 0 for _, exponent in sums])):
             raise ValueError("the sums are not those of integers")
-        if kind != "complex" and (imaginary or any(name.endswith("j") for name in nonfinite)):
+        if kind != "complex" and (imaginary or any([name.endswith("j") for name in nonfinite])):
             raise ValueError("only complex numbers have imaginary parts")
-        if count == 0 and (nonfinite or any(integer for integer, _ in sums)):
+        if count == 0 and (nonfinite or any([integer for integer, _ in sums])):
             raise ValueError("there are sums of no elements")
         if centered_square_sum(count, sums)[0] < 0:
             raise ValueError("no numbers have these sums")

@@ -475,7 +475,7 @@ cdef object dtype_of(dtype, out, array, pc_statistic statistic):
     else:
         dtype = of_out
     if dtype not in allowed:
-        names = ", ".join(each.name for each in allowed)
+        names = ", ".join([each.name for each in allowed])
         which = "dtype" if of_out is None else "out of dtype"
         raise TypeError(f"{which} {dtype} does not hold {_PLURALS[statistic]} of {array.dtype}: use {names}")
     return dtype

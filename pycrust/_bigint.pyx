@@ -144,7 +144,7 @@ cdef str shown(argument):
 cdef tuple centered_square_sum(count, tuple sums):
     """count * squares - numbers**2 - imaginary**2, as (integer, exponent), as the three sums are."""
     (squares, exponent), *numbers = sums
-    unit = min(exponent, *(2 * each for _, each in numbers))
+    unit = min(exponent, *[2 * each for _, each in numbers])
     spread = count * squares << exponent - unit
     for number, exponent in numbers:
         spread -= number**2 << 2 * exponent - unit

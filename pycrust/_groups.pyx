@@ -66,13 +66,13 @@ cdef object group_ints(array, mask, labels, tuple axes, tuple shape, int place, 
     """The same for Python ints, as Python adds."""
     cdef Py_ssize_t k
     cdef bint empty = False
-    expand = tuple(slice(None) if k in axes else None for k in range(array.ndim))
+    expand = tuple([slice(None) if k in axes else None for k in range(array.ndim)])
     each = np.broadcast_to(labels[expand], array.shape)
     included = each >= 0
     if mask is not None:
         included = included & mask
     if (each[included] >= shape[place]).any():
-        position = tuple(int(k) for k in np.argwhere(included & (each >= shape[place]))[0])
+        position = tuple([int(k) for k in np.argwhere(included & (each >= shape[place]))[0]])
         raise IndexError(f"the label of values[{', '.join(map(str, position))}] is {each[position]}, "
                          f"but num_labels is {shape[place]}")
     position = [at for k, at in enumerate(np.nonzero(included)) if k == place or k not in axes]

@@ -369,8 +369,8 @@ def vecdot(x1, x2, axis=-1, *, dtype=None, out=None, where=True, workers=1):
     except ValueError:
         raise ValueError(f"operands could not be broadcast together with shapes {shapes[0]} {shapes[1]} "
                          f"apart from axis {axis}") from None
-    missing = tuple((each and each._replace(at=np.moveaxis(each.at, axis, -1)), name)
-                    for each, name in ((missing_x, "x1"), (missing_y, "x2")))
+    missing = tuple([(each and each._replace(at=np.moveaxis(each.at, axis, -1)), name)
+                     for each, name in ((missing_x, "x1"), (missing_y, "x2"))])
     shape = (*loops, length)
     x = x if x.shape == shape else np.broadcast_to(x, shape)
     y = y if y.shape == shape else np.broadcast_to(y, shape)
@@ -386,8 +386,8 @@ cdef object weights_like(array, weights, axis):
     if axis is None:
         raise TypeError(f"weights have shape {weights.shape} and a {array.shape}: axis must say along which axis they lie")
     axes_of(axis, array.ndim)           # refuses what is not one
-    given = tuple(operator.index(k) % array.ndim for k in (axis if isinstance(axis, tuple) else (axis,)))
-    wanted = tuple(array.shape[k] for k in given)
+    given = tuple([operator.index(k) % array.ndim for k in (axis if isinstance(axis, tuple) else (axis,))])
+    wanted = tuple([array.shape[k] for k in given])
     if weights.shape != wanted:
         raise ValueError(f"weights have shape {weights.shape}, but a has {wanted} along axis {axis}")
     weights = in_order(weights, axis, array.ndim).reshape([length if k in given else 1 for k, length in enumerate(array.shape)])
@@ -490,7 +490,7 @@ def average(a, axis=None, weights=None, *, returned=False, keepdims=False, where
     if array.dtype == object:
         values = averages_of_ints(array, factors, mask, axes)
     else:
-        kept = tuple(length for k, length in enumerate(array.shape) if k not in axes)
+        kept = tuple([length for k, length in enumerate(array.shape) if k not in axes])
         parts = []
         for part in (array.real, array.imag) if array.dtype.kind == "c" else (array,):
             values = np.empty(kept)
@@ -822,7 +822,7 @@ cdef tuple observations(m, y, rowvar):
     kinds = {array.dtype for array in arrays}
     if len(arrays) == 2 and np.dtype(object) in kinds:
         arrays = list(of_one_kind(arrays[0], "m", arrays[1], "y"))
-    return [row for array in arrays for row in array], any(array.dtype.kind == "c" for array in arrays)
+    return [row for array in arrays for row in array], any([array.dtype.kind == "c" for array in arrays])
 
 
 cdef list own_first(pairs):
@@ -833,7 +833,7 @@ cdef list own_first(pairs):
 cdef bint pays_bounded(list vectors):
     """Whether sums with an error bound are the faster way to begin."""
     cdef pc_array one
-    if not all(vector.dtype.kind in "fc" for vector in vectors):
+    if not all([vector.dtype.kind in "fc" for vector in vectors]):
         return False
     one.type = PC_FLOAT64
     one.kept = 0
@@ -854,7 +854,7 @@ cdef object square_matrix(list vectors, bint complexes, dtype, size_t workers, f
     dtype = allowed[0] if dtype is None else np.dtype(dtype).newbyteorder("=")
     if dtype not in allowed:
         raise TypeError(f"dtype {dtype} does not hold {'correlations' if correlations else 'covariances'} of these numbers: "
-                        f"use {', '.join(each.name for each in allowed)}")
+                        f"use {', '.join([each.name for each in allowed])}")
     type = <pc_type>type_of(dtype.num, &components)
     bounded = pays_bounded(vectors)
     in_c = (not complexes and vectors[0].dtype != object and len(vectors[0]) > 0
@@ -1249,7 +1249,7 @@ cdef class PairAccumulator:
             xx, total_x, count = sums_of_ints(x, mask, axes)
             yy, total_y, _ = sums_of_ints(y, mask, axes)
             _, xy, _ = sums_of_ints(x * y, mask, axes)
-            new = int(count.item()), 0, tuple((int(each.item()), 0) for each in (total_x, total_y, xx, yy, xy))
+            new = int(count.item()), 0, tuple([(int(each.item()), 0) for each in (total_x, total_y, xx, yy, xy)])
         else:
             of_x = summed(x, mask, PC_VAR, threads, False)
             of_y = summed(y, mask, PC_VAR, threads, False)
@@ -1284,7 +1284,7 @@ cdef class PairAccumulator:
     cdef int add(self, tuple new, bint floats) except -1:
         with cython.critical_section(self):
             count, flags, sums = self.sums
-            total = tuple(plus(one, other) for one, other in zip(sums, new[2]))
+            total = tuple([plus(one, other) for one, other in zip(sums, new[2])])
             self.sums = count + new[0], flags | new[1], total
             self.floats |= floats
         return 0
@@ -1303,7 +1303,7 @@ cdef class PairAccumulator:
     def __reduce__(self):
         (count, flags, sums), floats = self.state()
         return PairAccumulator, (), {"version": 1, "count": count, "special": flags, "floats": bool(floats),
-                                     "sums": tuple(lowest(each) for each in sums)}
+                                     "sums": tuple([lowest(each) for each in sums])}
 
     def __setstate__(self, state):
         sums = sums_of_state(state)
@@ -1560,9 +1560,9 @@ cdef tuple lowest(tuple pair):
 
 cdef bint is_possible(count, flags, bint floats, sums):
     """Whether some numbers have these sums."""
-    if count == 0 and (flags or any(integer for integer, _ in sums)):
+    if count == 0 and (flags or any([integer for integer, _ in sums])):
         return False
-    if not floats and (flags or any(exponent < 0 and integer & (1 << -exponent) - 1 for integer, exponent in sums)):
+    if not floats and (flags or any([exponent < 0 and integer & (1 << -exponent) - 1 for integer, exponent in sums])):
         return False
     exact = [Fraction(integer, 1 << -exponent) for integer, exponent in sums]
     x, y, xx, yy, xy = exact
@@ -1576,13 +1576,13 @@ cdef tuple sums_of_state(state):
         count, flags, sums = state["count"], state["special"], state["sums"]
         fits = (state["version"] == 1 and type(count) is int and count >= 0 and type(flags) is int and 0 <= flags < 512
                 and isinstance(state["floats"], bool) and len(sums) == 5
-                and all(type(integer) is int and type(exponent) is int and -2200 <= exponent <= 0 for integer, exponent in sums))
+                and all([type(integer) is int and type(exponent) is int and -2200 <= exponent <= 0 for integer, exponent in sums]))
         fits = fits and is_possible(count, flags, state["floats"], sums)
     except (TypeError, KeyError, ValueError):
         fits = False
     if not fits:
         raise ValueError("this is not the state of a PairAccumulator that this version of pycrust can read")
-    return count, flags, tuple((integer, exponent) for integer, exponent in sums)
+    return count, flags, tuple([(integer, exponent) for integer, exponent in sums])
 
 
 # Under which name it is pickled, for ever, and shown: not that of this module.

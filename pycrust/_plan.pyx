@@ -258,7 +258,7 @@ cdef class Plan:
         s.array.kept = ndim - <int>len(axes)
         s.array.reduced = <int>len(axes)
         s.array.repeat = 1
-        for k in (*(k for k in range(ndim) if k not in axes), *axes):
+        for k in [*[k for k in range(ndim) if k not in axes], *axes]:
             s.array.axis[position] = axis_of(array, mask, other, k)
             if position < s.array.kept:
                 s.array.axis[position].out_stride = cnp.PyArray_STRIDE(out, position)
@@ -400,16 +400,16 @@ cdef tuple sums_of_ints(array, mask, tuple axes):
             half_slice = (slice(None),) * axis + (half_slice,)
             halves.append(sums_of_ints(array[half_slice], None if mask is None else mask[half_slice], axes))
         if axis in axes:
-            return tuple(np.asarray(one + other, dtype=object) for one, other in zip(*halves))
+            return tuple([np.asarray(one + other, dtype=object) for one, other in zip(*halves)])
         axis -= len([each for each in axes if each < axis])
-        return tuple(np.concatenate(pair, axis=axis) for pair in zip(*halves))
+        return tuple([np.concatenate(pair, axis=axis) for pair in zip(*halves)])
     PyErr_CheckSignals()
     counted = np.ones(array.shape, dtype=object) if mask is None else mask.astype(object) + 0
-    return tuple(
+    return tuple([
         # NumPy turns a result without axes into an int, which asarray would make an array of int64.
         np.asarray(np.sum(np.asarray(each * counted, dtype=object), axis=axes), dtype=object)
         for each in (array * array, array, 1)
-    )
+    ])
 
 
 # ---- all of an array --------------------------------------------------------
@@ -540,7 +540,7 @@ cdef object checked_int(total, dtype, position, pc_statistic statistic):
 cdef int raise_too_large(position, total, dtype, pc_statistic statistic) except -1:
     """`position`: indexes along the axes kept, or a phrase."""
     if type(position) is not str:
-        position = tuple(int(k) for k in position)
+        position = tuple([int(k) for k in position])
         position = f"at {position} along the axes kept " if position else ""
     wider = "dtype=np.uint64, " if dtype == np.int64 and 0 <= total < 2**64 else ""
     raise OverflowError(
@@ -568,8 +568,8 @@ cdef object reduction(a, axis, dtype, out, bint keepdims, where, workers, pc_sta
     if whole and is_exact(array, statistic):
         dtype = object
     axes = axes_of(axis, array.ndim)
-    kept = tuple(length for k, length in enumerate(array.shape) if k not in axes)
-    shape = tuple(1 if k in axes else length for k, length in enumerate(array.shape)) if keepdims else kept
+    kept = tuple([length for k, length in enumerate(array.shape) if k not in axes])
+    shape = tuple([1 if k in axes else length for k, length in enumerate(array.shape)]) if keepdims else kept
     if out is not None:
         check_out(out, shape)
     values = np.empty(kept, dtype=dtype_of(dtype, out, array, statistic))

@@ -234,8 +234,8 @@ cdef class States:
         for k in range(copy.c.count):
             state = <pc_state *>(copy.c.at + k * copy.c.size)
             if state.pool:
-                rest.append(tuple(lowest_terms(exact_moment(&copy.c.pool[state.pool - 1], <pc_moment>moment))
-                                  for moment in range(3)))
+                rest.append(tuple([lowest_terms(exact_moment(&copy.c.pool[state.pool - 1], <pc_moment>moment))
+                                   for moment in range(3)]))
                 state.pool = 1
         data = np.frombuffer(PyBytes_FromStringAndSize(copy.c.at, copy.c.count * copy.c.size), layout(copy.c.size, "="))
         return data.astype(layout(copy.c.size, "<")).tobytes(), tuple(rest)
@@ -381,13 +381,13 @@ cdef States states_of(tuple shape, bint complexes, bint integers, data, tuple re
     if integers and ((some["exponent"] < 0) | (some["flags"] != 0)).any():
         raise ValueError("the sums are not those of integers")
     sums = [name for name in ("numbers", "squares", "imaginary") if name in some.dtype.names]
-    if any(some[name][some["count"] == 0].any() for name in (*sums, "flags", "pool")):
+    if any([some[name][some["count"] == 0].any() for name in (*sums, "flags", "pool")]):
         raise ValueError("there are sums of no elements")
     if np.count_nonzero(some["pool"]) != len(rest):
         raise ValueError(f"there are sums beside {len(rest)} states, not {np.count_nonzero(some['pool'])}")
     # By the Cauchy-Schwarz inequality, up to the roundings here; and every float is below 2**1024.
-    squares, numbers = value_of(some["squares"]), np.hypot(*(
-        value_of(some[name]) if name in sums else 0.0 for name in ("numbers", "imaginary")))
+    squares, numbers = value_of(some["squares"]), np.hypot(*[
+        value_of(some[name]) if name in sums else 0.0 for name in ("numbers", "imaginary")])
     counts, exponents = some["count"].astype(float), some["exponent"].astype(float)
     with np.errstate(divide="ignore"):
         if ((numbers * (1 - 1e-9) > np.sqrt(counts) * np.sqrt(squares))
@@ -425,7 +425,7 @@ cdef object shown_position(position, tuple labels):
     label = int(position[axis])
     if len(position) == 1:
         return f"of label {label} "
-    return f"at {tuple(int(k) for k in position)}, where axis {axis} has the labels, "
+    return f"at {tuple([int(k) for k in position])}, where axis {axis} has the labels, "
 
 
 # ---- labels -----------------------------------------------------------------------
@@ -451,14 +451,14 @@ cdef object labels_of(labels):
 
 cdef tuple placed(tuple shape, tuple axes, labels, size_t label_count, str name="values"):
     """The shape of the results, with the labels in the place of the first of `axes`, and the number of that axis."""
-    if labels.shape != tuple(shape[k] for k in axes):
+    if labels.shape != tuple([shape[k] for k in axes]):
         hint = "; for one label an element pass axis=None" if labels.shape == shape else ""
         raise ValueError(f"labels has shape {labels.shape}, but {name} has shape {shape}, "
-                         f"{tuple(shape[k] for k in axes)} along the axes of the labels{hint}")
+                         f"{tuple([shape[k] for k in axes])} along the axes of the labels{hint}")
     if not axes:
         raise ValueError(f"{name} has no axis along which there could be labels")
-    return (tuple(label_count if k == axes[0] else length for k, length in enumerate(shape)
-                  if k == axes[0] or k not in axes), axes[0])
+    return (tuple([label_count if k == axes[0] else length for k, length in enumerate(shape)
+                   if k == axes[0] or k not in axes]), axes[0])
 
 
 cdef int describe_axes(pc_labelled *a, array, mask, labels, tuple axes, tuple results, bint labelled) except -1:
@@ -506,7 +506,7 @@ cdef int describe_axes(pc_labelled *a, array, mask, labels, tuple axes, tuple re
         return 0
     axis = a.axis[a.axes - 1]
     part = largest_divisor(axis.length)
-    if part and any(step == 0 for _, _, _, _, step in described):
+    if part and any([step == 0 for _, _, _, _, step in described]):
         a.axis[a.axes - 1].length = part
         for k in range(a.axes, 0, -1):
             a.axis[k] = a.axis[k - 1]
@@ -540,6 +540,6 @@ cdef object no_label(array, mask, labels, size_t label_count):
     if not at.any():
         return RuntimeError("labels were written to by another thread meanwhile")
     position = np.unravel_index(int(np.argmax(at)), at.shape)
-    shown = ", ".join(str(int(k)) for k in position)
+    shown = ", ".join([str(int(k)) for k in position])
     return IndexError(f"labels[{shown}] is {int(labels[position])}, but num_labels is {label_count}: labels are from 0 "
                       "to num_labels - 1, or negative to leave out an element")

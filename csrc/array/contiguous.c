@@ -12,8 +12,6 @@ static int has_both(const pc_accumulator *acc)
     return (acc->flags & both) == both;
 }
 
-/* ---- wider types ---------------------------------------------------------- */
-
 void widen_float16(char *to, const char *from, size_t n)
 {
     const float scale = 5.192296858534828e33f; /* 2^112: the biases differ by 112 */
@@ -29,42 +27,6 @@ void widen_float16(char *to, const char *from, size_t n)
             bits |= 0x7f800000u;
         bits |= (half & 0x8000u) << 16;
         memcpy(to + k * sizeof bits, &bits, sizeof bits);
-    }
-}
-
-#define WIDEN(type)                                                                                \
-    for (size_t k = 0; k < n; k++) {                                                               \
-        type v;                                                                                    \
-        memcpy(&v, from + k * sizeof v, sizeof v);                                                 \
-        to[k] = (double)v;                                                                         \
-    }                                                                                              \
-    break
-
-void widen_to_doubles(double *to, pc_type type, const char *from, size_t n)
-{
-    char wide[BUFFER * sizeof(float)];
-    switch (type) {
-    case PC_INT8: WIDEN(int8_t);
-    case PC_UINT8: WIDEN(uint8_t);
-    case PC_INT16: WIDEN(int16_t);
-    case PC_UINT16: WIDEN(uint16_t);
-    case PC_INT32: WIDEN(int32_t);
-    case PC_UINT32: WIDEN(uint32_t);
-    case PC_INT64: WIDEN(int64_t);
-    case PC_UINT64: WIDEN(uint64_t);
-    case PC_BOOL: /* any byte but 0 is true */
-        for (size_t k = 0; k < n; k++)
-            to[k] = from[k] != 0;
-        break;
-    case PC_FLOAT16:
-        for (size_t m; n; n -= m, from += m * sizeof(uint16_t), to += m) {
-            m = n < BUFFER ? n : BUFFER;
-            widen_float16(wide, from, m);
-            widen_to_doubles(to, PC_FLOAT32, wide, m);
-        }
-        break;
-    case PC_FLOAT32: WIDEN(float);
-    default: memcpy(to, from, n * sizeof *to);
     }
 }
 

@@ -70,20 +70,18 @@ typedef struct {
 
 /* ---- numbers --------------------------------------------------------------------- */
 
-/* n numbers as doubles; returns whether those are the same, as integers beyond 2^53 may not be. */
+/* n numbers as doubles; returns whether those are the same, as integers from 2^53 on may not be. */
 static int convert(pc_type type, const char *raw, double *to, size_t n)
 {
-    const uint64_t most = UINT64_C(1) << 53, offset = type == PC_INT64 ? most : 0;
-    int same = 1;
-    widen_to_doubles(to, type, raw, n);
-    if (type != PC_INT64 && type != PC_UINT64)
-        return 1;
-    for (size_t k = 0; k < n; k++) {
+    const uint64_t offset = type == PC_INT64 ? UINT64_C(1) << 53 : 0;
+    uint64_t all = 0;
+    for (size_t k = 0; k < n && (type == PC_INT64 || type == PC_UINT64); k++) {
         uint64_t v;
         memcpy(&v, raw + k * sizeof v, sizeof v);
-        same &= v + offset <= most + offset;
+        all |= v + offset;
     }
-    return same;
+    widen_to_doubles(to, type, raw, n);
+    return all >> (type == PC_INT64 ? 54 : 53) == 0;
 }
 
 static const double *load(const row *r, ptrdiff_t first, size_t n, double *to, int *same);

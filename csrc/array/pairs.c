@@ -202,7 +202,7 @@ static void products_of_words(const char *x, int x_signed, const char *y, int y_
 {
     const uint64_t x_mask = 0 - (uint64_t)x_signed, y_mask = 0 - (uint64_t)y_signed,
                    either = x_mask | y_mask;
-    memset(sum, 0, 4 * sizeof *sum);
+    uint64_t total[3] = {0, 0, 0};
     for (size_t k = 0; k < n; k++) {
         uint64_t v, w;
         memcpy(&v, x + k * sizeof v, sizeof v);
@@ -210,9 +210,11 @@ static void products_of_words(const char *x, int x_signed, const char *y, int y_
         pc_u128 product = u128_mul64(v, w);
         product.hi -= sign_of_word(v) & x_mask & w;
         product.hi -= sign_of_word(w) & y_mask & v;
-        const uint8_t carry = add_carry(&sum[0], product.lo, 0);
-        sum[2] += (sign_of_word(product.hi) & either) + add_carry(&sum[1], product.hi, carry);
+        const uint64_t top = sign_of_word(product.hi) & either;
+        const uint8_t carry = add_carry(&total[0], product.lo, 0);
+        add_carry(&total[2], top, add_carry(&total[1], product.hi, carry));
     }
+    memcpy(sum, total, sizeof total);
     sum[3] = sign_of_word(sum[2]);
 }
 #endif

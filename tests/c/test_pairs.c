@@ -233,7 +233,7 @@ static void quotients(long count)
         v[length] = multiply_words(v, length, q);
         const int side = (int)below(3) - 1;
         const uint64_t one[8] = {1};
-        uint64_t carry = 0;
+        uint8_t carry = 0;
         for (size_t k = 0; k < 6; k++)
             carry = add_carry(&v[k], side < 0 ? UINT64_MAX : side > 0 ? one[k] : 0, carry);
         const int e = (int)below(200) - 100, g = (int)below(200) - 100;
