@@ -57,6 +57,13 @@ static inline __m256d prefix_sums_of(__m256d v)
     return _mm256_add_pd(v, _mm256_permute2f128_pd(odd, odd, 0x08));
 }
 
+static inline __m256i prefix_words_of(__m256i v)
+{
+    v = _mm256_add_epi64(v, _mm256_slli_si256(v, 8));
+    const __m256i odd = _mm256_unpackhi_epi64(v, v);
+    return _mm256_add_epi64(v, _mm256_permute2x128_si256(odd, odd, 0x08));
+}
+
 static inline __m256d last_lane_of(__m256d v)
 {
     const __m256d odd = _mm256_unpackhi_pd(v, v);
@@ -64,6 +71,7 @@ static inline __m256d last_lane_of(__m256d v)
 }
 
 #define prefix_sums(v) ((vecd)prefix_sums_of((__m256d)(v)))
+#define prefix_words(v) ((vec)prefix_words_of((__m256i)(v)))
 #define last_lane(v) ((vecd)last_lane_of((__m256d)(v)))
 
 #include "table.h"
