@@ -167,11 +167,16 @@ static int ceil_log2(size_t n)
     return bits;
 }
 
+/* The longest windows whose means that are ties are known as such. */
+enum { LONGEST_TIES = 256 };
+
 /* Of pieces up to 2^width units, `window` and some more sum up to less than 2^53, and `window` to
- * 2^51. */
-static int piece_width(size_t window)
+ * 2^51; or 2^48, for ties. */
+static int piece_width(const row *r)
 {
-    const int width = 51 - ceil_log2(window), more = 53 - ceil_log2(window + 2 * BLOCK);
+    const int ties = r->m->spec.statistic == PC_MEAN && r->window <= LONGEST_TIES,
+              width = (ties ? 48 : 51) - ceil_log2(r->window),
+              more = 53 - ceil_log2(r->window + 2 * BLOCK);
     return width < more ? width : more;
 }
 
@@ -190,8 +195,8 @@ static double unit_of(const moving_pieces *of, int piece)
     return of->magic[piece] * (0x1p-52 / 1.5);
 }
 
-/* Numbers up to 8 times as large as those at hand fit. */
-enum { ROOM = 3 };
+/* Numbers up to twice as large as those at hand fit. */
+enum { ROOM = 1 };
 
 /* The least e for which size < 2^(e - ROOM). */
 static int exponent_for(double size)
@@ -204,7 +209,7 @@ static int exponent_for(double size)
 /* Choose units, and a pivot, for finite numbers from `least` to `most`; whether there are any. */
 static int choose_units(const row *r, pc_move_state *s, double least, double most)
 {
-    const int width = piece_width(r->window);
+    const int width = piece_width(r);
     const double half = most / 2 - least / 2, middle = least + half,
                  size = fabs(least) > fabs(most) ? fabs(least) : fabs(most);
     int exponent = exponent_for(least <= most ? size : 0.0);
@@ -446,7 +451,7 @@ static size_t slide_blocks(const row *r, pc_move_state *s, const double *in, con
                       .inverse = spec->inverse,
                       .min_count = (double)r->m->min_count,
                       .ddof = spec->ddof / spec->scale,
-                      .reach = UINT64_C(1) << piece_width(r->window)};
+                      .reach = UINT64_C(1) << piece_width(r)};
     if (r->spread) {
         end.divisor = spec->count - end.ddof;
         end.inverse = 1.0 / end.divisor;
@@ -456,7 +461,8 @@ static size_t slide_blocks(const row *r, pc_move_state *s, const double *in, con
         end.slack =
             s->slack[0] + 0x1p-51 * (pieces == 2 ? unit : unit_of(number, 1) + 0x1p-50 * s->limit);
         end.exact = pieces == 2 && !(s->inexact[0] && s->inexact[0] + most > s->next + 1);
-        end.ties_from = fmax(9.0 * unit, 0x1p53 * unit_of(number, 1));
+        end.ties_from = most <= LONGEST_TIES ? fmax(9.0 * unit, 0x1p53 * unit_of(number, 1))
+                                             : (double)INFINITY;
     }
     end.slack *= size * grow;
     end.bound = end.slack * end.inverse * grow;

@@ -142,11 +142,14 @@ MOVE(add_both_3, 1, 3, 1, 0)
 
 /* ---- results ----------------------------------------------------------------------- */
 
-/* Where `mask` is all ones x, else y. */
-static inline vec choose_bits(vec mask, vec x, vec y)
+#ifndef choose_by_sign
+/* Where the first bit is set x, else y. */
+static inline vecd choose_by_sign(vec bits, vecd x, vecd y)
 {
-    return (mask & x) | (~mask & y);
+    const vec mask = 0 - (bits >> 63);
+    return (vecd)((mask & (vec)x) | (~mask & (vec)y));
 }
+#endif
 
 #ifndef load_transposed
 /* LANES vectors that lie `pitch` numbers apart, as rows become columns. */
@@ -201,18 +204,16 @@ static inline __attribute__((always_inline)) vecd sum_if_sure(vecd estimate, vec
     return upper;
 }
 
-/* estimate + left / divisor likewise, where `left` is exact, and so ties are known. */
+/* estimate + left / divisor likewise, where `left` is exact. From ties_from on what is not certain
+ * is a tie. */
 static inline __attribute__((always_inline)) vecd exact_quotient(vecd estimate, vecd left,
                                                                  const moving_count *by,
                                                                  vecd ties_from, vec *sure)
 {
     const vecd upper = fused(left, by->inverse * (1 + 0x1p-50), estimate),
-               lower = fused(left, by->inverse * (1 - 0x1p-50), estimate),
-               middle = fused(upper - lower, splatd(-0.5), upper - estimate),
-               beyond = fused(-middle, by->divisor, left);
-    const vec tie = (vec)(beyond == 0.0) & (vec)(magnitude(estimate) >= ties_from);
-    *sure = (vec)(upper == lower) | tie;
-    return (vecd)choose_bits(0 - ((vec)upper & 1), (vec)lower, (vec)upper);
+               lower = fused(left, by->inverse * (1 - 0x1p-50), estimate);
+    *sure = (vec)(upper == lower) | (vec)(magnitude(estimate) >= ties_from);
+    return choose_by_sign((vec)upper << 63, lower, upper);
 }
 
 /* high + low of pieces, of which each sum is a multiple of the ulp of the next: Dekker's Fast2Sum
@@ -387,8 +388,7 @@ static inline __attribute__((always_inline)) size_t slide(const double *in, cons
                     if (statistic != PC_SUM)
                         one &= (vec)(by.divisor > 0.0);
                     one |= few;
-                    result[i] = (vecd)choose_bits(few, splat(UINT64_C(0x7ff8) << 48),
-                                                  (vec)result[i]);
+                    result[i] = choose_by_sign(few, (vecd)splat(UINT64_C(0x7ff8) << 48), result[i]);
                 }
                 sure &= one;
             }
