@@ -26,7 +26,7 @@ static inline __attribute__((always_inline)) void cut_square(vecd x, const vecd 
                                                              vecd *piece, vec *rest)
 {
     const vecd high = x * x, low = fused(x, x, -high);
-    piece[0] = to_unit(high, magic[0]);
+    piece[0] = fused(x, x, magic[0]) - magic[0];
     const vecd left = high - piece[0], all = left + low;
     piece[1] = to_unit(all, magic[1]);
     if (pieces == 2) {
@@ -181,12 +181,14 @@ static inline __attribute__((always_inline)) void number_words(vecd x, const vec
 static inline __attribute__((always_inline)) void square_words(vecd x, const vecd *magic,
                                                                int pieces, vec *word)
 {
-    const vecd high = x * x, low = fused(x, x, -high), sum = high + magic[0],
-               left = high - (sum - magic[0]), all = left + low, sum1 = all + magic[1];
+    const vecd sum = fused(x, x, magic[0]), piece = sum - magic[0], all = fused(x, x, -piece),
+               sum1 = all + magic[1];
     word[0] = (vec)sum;
     word[1] = (vec)sum1;
-    if (pieces == 3)
-        word[2] = (vec)(((all - (sum1 - magic[1])) + (low - (all - left))) + magic[2]);
+    if (pieces == 3) {
+        const vecd high = x * x, lost = fused(x, x, -high) - (all - (high - piece));
+        word[2] = (vec)(((all - (sum1 - magic[1])) + lost) + magic[2]);
+    }
 }
 
 /* What a result is made with: the count, the divisor, the inverses, and the error bound of what is
@@ -232,12 +234,10 @@ static inline __attribute__((always_inline)) vecd spread_of(const vecd *number, 
 {
     const vecd number_low = pieces == 3 ? number[1] + number[2] : number[1],
                square_low = pieces == 3 ? square[1] + square[2] : square[1],
-               mean = number[0] * by->per_count,
-               left = fused(-mean, by->count, number[0]) + number_low, taken = mean * number[0],
-               high = square[0] - taken,
-               lost = ((square[0] - high) - taken) - fused(mean, number[0], -taken);
-    *low = fused(-(left * by->per_count), left,
-                 fused(-mean, left + number_low, lost + square_low));
+               mean = (number[0] + number_low) * by->per_count,
+               left = fused(-mean, by->count, number[0]), taken = mean * number[0],
+               high = square[0] - taken, lost = fused(-mean, number[0], square[0] - high);
+    *low = fused(-mean, fused(number_low, splatd(2.0), left), lost + square_low);
     return high;
 }
 
