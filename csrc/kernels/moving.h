@@ -151,6 +151,16 @@ static inline vecd choose_by_sign(vec bits, vecd x, vecd y)
 }
 #endif
 
+#ifndef any_bits
+static inline int any_bits(vec x)
+{
+    uint64_t bits = 0;
+    for (int k = 0; k < LANES; k++)
+        bits |= x[k];
+    return bits != 0;
+}
+#endif
+
 #ifndef load_transposed
 /* LANES vectors that lie `pitch` numbers apart, as rows become columns. */
 static inline void load_transposed(vecd *v, const double *x, size_t pitch)
@@ -194,92 +204,109 @@ static inline __attribute__((always_inline)) void square_words(vecd x, const vec
 /* What a result is made with: the count, the divisor, the inverses, and the error bound of what is
  * added to the first estimate. */
 typedef struct {
-    vecd count, per_count, divisor, inverse, bound;
+    vecd count, minus_per_count, divisor, inverse, bound;
 } moving_count;
 
-/* estimate + change, rounded, if that is the same for all within `bound` of it. */
-static inline __attribute__((always_inline)) vecd sum_if_sure(vecd estimate, vecd change,
-                                                              vecd bound, vec *sure)
+static inline moving_count count_of(vecd count, double ddof, double slack)
 {
-    const vecd upper = estimate + (change + bound), lower = estimate + (change - bound);
-    *sure = (vec)(upper == lower);
-    return upper;
+    const vecd per_count = 1.0 / count, divisor = count - splatd(ddof),
+               inverse = ddof == 0.0 ? per_count : 1.0 / divisor;
+    return (moving_count){count, -per_count, divisor, inverse, splatd(slack) * inverse};
 }
 
-/* estimate + left / divisor likewise, where `left` is exact. From ties_from on what is not certain
- * is a tie. */
-static inline __attribute__((always_inline)) vecd exact_quotient(vecd estimate, vecd left,
-                                                                 const moving_count *by,
-                                                                 vecd ties_from, vec *sure)
-{
-    const vecd upper = fused(left, by->inverse * (1 + 0x1p-50), estimate),
-               lower = fused(left, by->inverse * (1 - 0x1p-50), estimate);
-    *sure = (vec)(upper == lower) | (vec)(magnitude(estimate) >= ties_from);
-    return choose_by_sign((vec)upper << 63, lower, upper);
-}
+/* Vectors of results that go through each stage together: each is a long chain of operations. */
+enum { ABREAST = 2 };
+#define EACH_ABREAST UNROLLED for (int k = 0; k < ABREAST; k++)
 
-/* high + low of pieces, of which each sum is a multiple of the ulp of the next: Dekker's Fast2Sum
- * is exact. */
-static inline __attribute__((always_inline)) vecd join(const vecd *piece, vecd *low)
+/* high + low of the first two pieces, of which the first is a multiple of the ulp of the second:
+ * Dekker's Fast2Sum is exact. */
+static inline vecd join(const vecd *piece, vecd *low)
 {
     const vecd high = piece[0] + piece[1];
     *low = piece[1] - (high - piece[0]);
     return high;
 }
 
-/* squares - number^2 / count, as high + *low. */
-static inline __attribute__((always_inline)) vecd spread_of(const vecd *number, const vecd *square,
-                                                            int pieces, const moving_count *by,
-                                                            vecd *low)
+/* Sums, which are rounded once if they are exact, and means. */
+static inline __attribute__((always_inline)) void linear_results(
+    pc_statistic statistic, int pieces, int exact, vecd sum[ABREAST][2][3], vecd ties_from,
+    const moving_count *by, vecd *result, vec *sure)
 {
-    const vecd number_low = pieces == 3 ? number[1] + number[2] : number[1],
-               square_low = pieces == 3 ? square[1] + square[2] : square[1],
-               mean = (number[0] + number_low) * by->per_count,
-               left = fused(-mean, by->count, number[0]), taken = mean * number[0],
-               high = square[0] - taken, lost = fused(-mean, number[0], square[0] - high);
-    *low = fused(-mean, fused(number_low, splatd(2.0), left), lost + square_low);
-    return high;
+    vecd high[ABREAST], low[ABREAST], left[ABREAST], upper[ABREAST], lower[ABREAST];
+    EACH_ABREAST
+    {
+        high[k] = sum[k][0][0];
+        low[k] = sum[k][0][1];
+        if (pieces == 3)
+            high[k] = join(sum[k][0], &low[k]);
+    }
+    if (statistic == PC_SUM && exact) {
+        EACH_ABREAST result[k] = high[k] + low[k];
+        return;
+    }
+    if (statistic == PC_SUM) {
+        EACH_ABREAST left[k] = pieces == 3 ? low[k] + sum[k][0][2] : low[k];
+        EACH_ABREAST upper[k] = high[k] + (left[k] + by[k].bound);
+        EACH_ABREAST lower[k] = high[k] + (left[k] - by[k].bound);
+    } else {
+        vecd q[ABREAST];
+        EACH_ABREAST q[k] = high[k] * by[k].inverse;
+        EACH_ABREAST left[k] = fused(-q[k], by[k].divisor, high[k]) + low[k];
+        if (pieces == 3)
+            EACH_ABREAST left[k] += sum[k][0][2];
+        if (exact) {
+            EACH_ABREAST upper[k] = fused(left[k], by[k].inverse * (1 + 0x1p-50), q[k]);
+            EACH_ABREAST lower[k] = fused(left[k], by[k].inverse * (1 - 0x1p-50), q[k]);
+            /* From ties_from on what is not certain is a tie. */
+            EACH_ABREAST sure[k] &=
+                (vec)(upper[k] == lower[k]) | (vec)(magnitude(q[k]) >= ties_from);
+            EACH_ABREAST result[k] = choose_by_sign((vec)upper[k] << 63, lower[k], upper[k]);
+            return;
+        }
+        EACH_ABREAST upper[k] = q[k] + fused(left[k], by[k].inverse, by[k].bound);
+        EACH_ABREAST lower[k] = q[k] + fused(left[k], by[k].inverse, -by[k].bound);
+    }
+    EACH_ABREAST sure[k] &= (vec)(upper[k] == lower[k]);
+    EACH_ABREAST result[k] = upper[k];
 }
 
-/* One result from the sums of the pieces. */
-static inline __attribute__((always_inline)) vecd result_of(pc_statistic statistic, int pieces,
-                                                            int exact, vecd sum[2][3],
-                                                            vecd ties_from, const moving_count *by,
-                                                            vec *sure)
+/* Variances and standard deviations, from squares - number^2 / count. */
+static inline __attribute__((always_inline)) void spread_results(pc_statistic statistic, int pieces,
+                                                                 vecd sum[ABREAST][2][3],
+                                                                 const moving_count *by,
+                                                                 vecd *result, vec *sure)
 {
-    vecd high = sum[0][0], low = sum[0][1];
-    if (statistic == PC_SUM || statistic == PC_MEAN) {
-        if (pieces == 3)
-            high = join(sum[0], &low);
-        if (statistic == PC_SUM) {
-            *sure = splat(UINT64_MAX);
-            if (exact)
-                return high + low;
-            return sum_if_sure(high, pieces == 3 ? low + sum[0][2] : low, by->bound, sure);
+    vecd minus_mean[ABREAST], high[ABREAST], low[ABREAST], left[ABREAST], q[ABREAST];
+    if (pieces == 3)
+        EACH_ABREAST
+        {
+            sum[k][0][1] += sum[k][0][2];
+            sum[k][1][1] += sum[k][1][2];
         }
-        const vecd q = high * by->inverse;
-        vecd left = fused(-q, by->divisor, high) + low;
-        if (pieces == 3)
-            left += sum[0][2];
-        if (exact)
-            return exact_quotient(q, left, by, ties_from, sure);
-        const vecd upper = q + fused(left, by->inverse, by->bound),
-                   lower = q + fused(left, by->inverse, -by->bound);
-        *sure = (vec)(upper == lower);
-        return upper;
+    EACH_ABREAST minus_mean[k] = (sum[k][0][0] + sum[k][0][1]) * by[k].minus_per_count;
+    EACH_ABREAST high[k] = sum[k][1][0] + minus_mean[k] * sum[k][0][0];
+    EACH_ABREAST left[k] = fused(minus_mean[k], by[k].count, sum[k][0][0]);
+    EACH_ABREAST low[k] = fused(minus_mean[k], sum[k][0][0], sum[k][1][0] - high[k]);
+    EACH_ABREAST left[k] = fused(sum[k][0][1], splatd(2.0), left[k]);
+    EACH_ABREAST low[k] = fused(minus_mean[k], left[k], low[k] + sum[k][1][1]);
+    EACH_ABREAST q[k] = (high[k] + low[k]) * by[k].inverse;
+    EACH_ABREAST left[k] = fused(-q[k], by[k].divisor, high[k]) + low[k];
+    vecd upper[ABREAST], lower[ABREAST];
+    EACH_ABREAST upper[k] = fused(left[k], by[k].inverse, by[k].bound);
+    EACH_ABREAST lower[k] = fused(left[k], by[k].inverse, -by[k].bound);
+    if (statistic == PC_VAR) {
+        EACH_ABREAST upper[k] += q[k];
+        EACH_ABREAST lower[k] += q[k];
+    } else {
+        vecd root[ABREAST], half[ABREAST];
+        EACH_ABREAST root[k] = vector_sqrt(q[k]);
+        EACH_ABREAST half[k] = 0.5 / root[k];
+        EACH_ABREAST left[k] = fused(-root[k], root[k], q[k]);
+        EACH_ABREAST upper[k] = fused(left[k] + upper[k], half[k], root[k]);
+        EACH_ABREAST lower[k] = fused(left[k] + lower[k], half[k], root[k]);
     }
-    high = spread_of(sum[0], sum[1], pieces, by, &low);
-    const vecd q = (high + low) * by->inverse, left = fused(-q, by->divisor, high) + low,
-               more = fused(left, by->inverse, by->bound),
-               less = fused(left, by->inverse, -by->bound);
-    vecd upper = q + more, lower = q + less;
-    if (statistic == PC_STD) {
-        const vecd root = vector_sqrt(q), half = 0.5 / root, rest = fused(-root, root, q);
-        upper = fused(rest + more, half, root);
-        lower = fused(rest + less, half, root);
-    }
-    *sure = (vec)(upper == lower);
-    return upper;
+    EACH_ABREAST sure[k] &= (vec)(upper[k] == lower[k]);
+    EACH_ABREAST result[k] = upper[k];
 }
 
 /* Results of windows: see slide_kernel. Each lane has as many in succession as there are vectors
@@ -294,7 +321,7 @@ static inline __attribute__((always_inline)) size_t slide(const double *in, cons
     enum { STEPS = LANE_COLUMNS / LANES };
     const int squares = statistic == PC_VAR || statistic == PC_STD;
     const vecd pivot = splatd(state->pivot);
-    const uint64_t beyond = ~(2 * end->reach - 1);
+    const vec beyond = splat(~(2 * end->reach - 1));
     vecd magic[2][3];
     vec base[2][3];
     moving_pieces *of[2] = {&state->number, &state->square};
@@ -304,7 +331,10 @@ static inline __attribute__((always_inline)) size_t slide(const double *in, cons
             base[s][k] = (vec)(splatd(of[s]->sum[k]) + magic[s][k]);
         }
     const vec reach = splat(end->reach) - (vec)magic[0][0];
-    moving_count by = {splatd(end->count), splatd(end->per_count), splatd(end->divisor),
+    const vecd ties_from = splatd(end->ties_from);
+    moving_count by[ABREAST];
+    EACH_ABREAST by[k] =
+        (moving_count){splatd(end->count), splatd(-end->per_count), splatd(end->divisor),
                        splatd(end->inverse), splatd(end->bound)};
     double present = state->count;
     size_t done = 0;
@@ -366,46 +396,48 @@ static inline __attribute__((always_inline)) size_t slide(const double *in, cons
         for (size_t first = 0; first < STEPS; first += LANES) {
             vecd result[LANES];
             UNROLLED
-            for (size_t i = 0; i < LANES; i++) {
-                vec one;
-                vecd here[2][3];
+            for (size_t i = 0; i < LANES; i += ABREAST) {
+                vec one[ABREAST];
+                vecd here[ABREAST][2][3], all[ABREAST];
+                EACH_ABREAST one[k] = splat(UINT64_MAX);
                 for (int s = 0; s < 1 + squares; s++)
-                    for (int k = 0; k < pieces; k++)
-                        here[s][k] = (vecd)(kept[first + i][s][k] + offset[s][k]) - magic[s][k];
-                if (skip_nan && statistic != PC_SUM) {
-                    by.count = by.divisor = counted[first + i] + count;
-                    by.inverse = by.per_count = 1.0 / by.count;
-                    if (squares) {
-                        by.divisor = by.count - splatd(end->ddof);
-                        by.inverse = 1.0 / by.divisor;
+                    for (int piece = 0; piece < pieces; piece++)
+                        EACH_ABREAST here[k][s][piece] =
+                            (vecd)(kept[first + i + k][s][piece] + offset[s][piece]) -
+                            magic[s][piece];
+                if (skip_nan)
+                    EACH_ABREAST
+                    {
+                        all[k] = counted[first + i + k] + count;
+                        if (statistic != PC_SUM)
+                            by[k] = count_of(all[k], squares ? end->ddof : 0.0, end->slack);
                     }
-                    by.bound = splatd(end->slack) * by.inverse;
+                if (squares)
+                    spread_results(statistic, pieces, here, by, result + i, one);
+                else
+                    linear_results(statistic, pieces, exact, here, ties_from, by, result + i, one);
+                EACH_ABREAST
+                {
+                    if (skip_nan) {
+                        const vec few = (vec)(all[k] < splatd(end->min_count));
+                        if (statistic != PC_SUM)
+                            one[k] &= (vec)(by[k].divisor > 0.0);
+                        one[k] |= few;
+                        result[i + k] = choose_by_sign(few, (vecd)splat(UINT64_C(0x7ff8) << 48),
+                                                       result[i + k]);
+                    }
+                    sure &= one[k];
                 }
-                result[i] = result_of(statistic, pieces, exact, here, splatd(end->ties_from), &by,
-                                      &one);
-                if (skip_nan) {
-                    const vec few = (vec)(counted[first + i] + count < splatd(end->min_count));
-                    if (statistic != PC_SUM)
-                        one &= (vec)(by.divisor > 0.0);
-                    one |= few;
-                    result[i] = choose_by_sign(few, (vecd)splat(UINT64_C(0x7ff8) << 48), result[i]);
-                }
-                sure &= one;
             }
             transpose(result);
             UNROLLED
             for (size_t lane = 0; lane < LANES; lane++)
                 store_doubles(value + lane * STEPS + first, result[lane]);
         }
-        uint64_t every = UINT64_MAX, reached = 0, bits = 0;
-        for (int k = 0; k < LANES; k++) {
-            every &= sure[k];
-            reached |= range[k];
-            bits |= rest[k] << 1;
-        }
-        if (every != UINT64_MAX || (reached & beyond) || (exact && bits))
+        const vec inexact = rest << 1;
+        if (any_bits(~sure | (range & beyond) | (exact ? inexact : splat(0))))
             break;
-        if (bits)
+        if (!exact && !squares && any_bits(inexact))
             state->number.inexact = (int)done + 1;
         for (int s = 0; s < 1 + squares; s++)
             for (int k = 0; k < pieces; k++)
