@@ -245,6 +245,7 @@ static size_t window_start(const row *r, size_t next)
 /* Count and sum the window before `next` anew, in units that suit it and the n numbers `in`. */
 static void restart(const row *r, pc_move_state *s, const double *in, size_t count)
 {
+    const pc_kernels *kernels = r->kernels;
     double buffer[BLOCK], least = (double)INFINITY, most = -least;
     int same = 1;
     const ptrdiff_t next = (ptrdiff_t)s->next, start = r->full
@@ -257,6 +258,9 @@ static void restart(const row *r, pc_move_state *s, const double *in, size_t cou
         n = inside ? (size_t)(next - at) : count;
         n = n < BLOCK ? n : BLOCK;
         const double *x = inside ? load(r, at, n, buffer, &same) : in;
+        const int counted = n == BLOCK && kernels->extend_range;
+        if (counted && (kernels->extend_range(x, &least, &most) || !inside))
+            continue;
         for (size_t k = 0; k < n; k++) {
             const double size = fabs(x[k]);
             if (size < (double)INFINITY) {
@@ -276,7 +280,7 @@ static void restart(const row *r, pc_move_state *s, const double *in, size_t cou
     s->failed = 0;
     s->pieces = s->wanted == 3 ? 3 : s->pieces;
     s->wanted = 0;
-    s->usable = same && r->kernels->lane_results && choose_units(r, s, least, most);
+    s->usable = same && kernels->lane_results && choose_units(r, s, least, most);
     if (!s->usable)
         return;
     s->inexact[0] = s->inexact[1] = 0;
@@ -285,7 +289,7 @@ static void restart(const row *r, pc_move_state *s, const double *in, size_t cou
         const double *x = load(r, at, n, buffer, &same);
         for (size_t k = n; k < BLOCK; k++)
             buffer[k] = (double)NAN; /* x is buffer */
-        r->kernels->moving[2][r->spread][s->pieces - 2](x, NULL, &s->sums, &r->space->sums);
+        kernels->start[r->spread][s->pieces - 2](x, &s->sums);
         if (s->sums.number.inexact)
             s->inexact[0] = s->next;
         if (s->sums.square.inexact)
@@ -666,9 +670,10 @@ void pc_move(const pc_moving *m, size_t index, size_t rows, size_t first, size_t
                 n = move_blocks(&r, s, rows == 1 ? last - at : n, &spec);
                 continue;
             }
-            for (size_t j = at; j < at + n; j++)
-                write_lane_results(m->spec.type, &nan, &nan, 1, r.out + (ptrdiff_t)j * r.out_stride,
-                                   r.out_stride);
+            for (size_t j = 0; j < n; j++)
+                r.space->value[j] = nan;
+            write_lane_results(m->spec.type, r.space->value, r.space->rest, n,
+                               r.out + (ptrdiff_t)at * r.out_stride, r.out_stride);
             begin(&r, s, at + n);
         }
     }

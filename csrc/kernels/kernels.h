@@ -250,6 +250,11 @@ typedef struct {
      * numbers, [1] of the squares, too. [0] in 2 pieces, [1] in 3. NULL as lane_results. */
     moving_kernel *moving[3][2][2];
 
+    /* To start a window, with LANE_COLUMNS numbers: extend a range by those that are finite, and
+     * return whether all are; add their pieces, [0] of the numbers, [1] of both, in 2 and 3. */
+    int (*extend_range)(const double *x, double *least, double *most);
+    void (*start[2][2])(const double *in, moving_sums *state);
+
     /* [0] of full windows of finite numbers, [1] NaN left out; by statistic: PC_SUM to PC_STD; and
      * [0] prefix sums of finite numbers. In 2 pieces, in 3. */
     slide_kernel *slide[2][PC_STD + 1][2];

@@ -61,6 +61,16 @@ static inline __attribute__((always_inline)) void store_pieces(double to[3][LANE
     store_doubles(to[2] + c, lost);
 }
 
+#ifndef any_bits
+static inline int any_bits(vec x)
+{
+    uint64_t bits = 0;
+    for (int k = 0; k < LANES; k++)
+        bits |= x[k];
+    return bits != 0;
+}
+#endif
+
 static inline vecd finite_only(vecd x, vecd y)
 {
     return select_bits((vec)(magnitude(x) < (vecd)splat(UINT64_C(0x7ff) << 52)), y);
@@ -140,6 +150,68 @@ MOVE(add_numbers_3, 0, 3, 1, 0)
 MOVE(add_both_2, 1, 2, 1, 0)
 MOVE(add_both_3, 1, 3, 1, 0)
 
+/* ---- starting a window ------------------------------------------------------------- */
+
+/* Of LANE_COLUMNS numbers that are finite; whether all are. */
+static int extend_range(const double *x, double *least, double *most)
+{
+    vecd low = splatd(*least), high = splatd(*most);
+    vec odd = splat(0);
+    for (size_t k = 0; k < LANE_COLUMNS; k += LANES) {
+        const vecd each = load_doubles(x + k), nothing = each - each; /* NaN of what is not finite */
+        odd |= (vec)(nothing != 0.0);
+        low = vector_min(each + nothing, low);
+        high = vector_max(each + nothing, high);
+    }
+    for (int k = 0; k < LANES; k++) {
+        *least = low[k] < *least ? low[k] : *least;
+        *most = high[k] > *most ? high[k] : *most;
+    }
+    return !any_bits(odd);
+}
+
+/* Add the pieces of LANE_COLUMNS numbers, less those that are not finite. */
+static inline __attribute__((always_inline)) void start_lanes(const double *in, moving_sums *state,
+                                                              int squares, int pieces)
+{
+    moving_pieces *of[2] = {&state->number, &state->square};
+    const vecd pivot = splatd(state->pivot);
+    vecd magic[2][3], sum[2][3];
+    vec rest[2] = {splat(0), splat(0)};
+    for (int s = 0; s < 1 + squares; s++)
+        for (int k = 0; k < pieces; k++) {
+            magic[s][k] = splatd(of[s]->magic[k]);
+            sum[s][k] = splatd(0.0);
+        }
+    for (size_t c = 0; c < LANE_COLUMNS; c += LANES) {
+        vecd x = load_doubles(in + c), piece[3];
+        x = finite_only(x, squares ? x - pivot : x);
+        for (int s = 0; s < 1 + squares; s++) {
+            if (s)
+                cut_square(x, magic[s], pieces, piece, &rest[s]);
+            else
+                cut_number(x, magic[s], pieces, piece, &rest[s]);
+            for (int k = 0; k < pieces; k++)
+                sum[s][k] += piece[k];
+        }
+    }
+    for (int s = 0; s < 1 + squares; s++) {
+        for (int k = 0; k < pieces; k++)
+            of[s]->sum[k] += prefix_sums(sum[s][k])[LANES - 1];
+        of[s]->inexact = any_bits((rest[0] | rest[s]) << 1);
+    }
+}
+
+#define START(name, squares, pieces)                                                               \
+    static void name(const double *in, moving_sums *state)                                         \
+    {                                                                                              \
+        start_lanes(in, state, squares, pieces);                                                   \
+    }
+START(start_numbers_2, 0, 2)
+START(start_numbers_3, 0, 3)
+START(start_both_2, 1, 2)
+START(start_both_3, 1, 3)
+
 /* ---- results ----------------------------------------------------------------------- */
 
 #ifndef choose_by_sign
@@ -148,16 +220,6 @@ static inline vecd choose_by_sign(vec bits, vecd x, vecd y)
 {
     const vec mask = 0 - (bits >> 63);
     return (vecd)((mask & (vec)x) | (~mask & (vec)y));
-}
-#endif
-
-#ifndef any_bits
-static inline int any_bits(vec x)
-{
-    uint64_t bits = 0;
-    for (int k = 0; k < LANES; k++)
-        bits |= x[k];
-    return bits != 0;
 }
 #endif
 
@@ -289,7 +351,7 @@ static inline __attribute__((always_inline)) void spread_results(pc_statistic st
     EACH_ABREAST low[k] = fused(minus_mean[k], sum[k][0][0], sum[k][1][0] - high[k]);
     EACH_ABREAST left[k] = fused(sum[k][0][1], splatd(2.0), left[k]);
     EACH_ABREAST low[k] = fused(minus_mean[k], left[k], low[k] + sum[k][1][1]);
-    EACH_ABREAST q[k] = (high[k] + low[k]) * by[k].inverse;
+    EACH_ABREAST q[k] = (statistic == PC_STD ? high[k] + low[k] : high[k]) * by[k].inverse;
     EACH_ABREAST left[k] = fused(-q[k], by[k].divisor, high[k]) + low[k];
     vecd upper[ABREAST], lower[ABREAST];
     EACH_ABREAST upper[k] = fused(left[k], by[k].inverse, by[k].bound);
