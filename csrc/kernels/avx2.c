@@ -43,10 +43,10 @@ static inline __m128i load_4_bytes(const char *x)
 #define load_transposed(v, from, pitch)                                                            \
     do {                                                                                           \
         const double *row = (from);                                                                \
-        const __m256d a = load_halves(row, row + 2 * (pitch)),                                         \
-                      b = load_halves(row + (pitch), row + 3 * (pitch)),                               \
-                      c = load_halves(row + 2, row + 2 * (pitch) + 2),                                 \
-                      d = load_halves(row + (pitch) + 2, row + 3 * (pitch) + 2);                       \
+        const __m256d a = load_halves(row, row + 2 * (pitch)),                                     \
+                      b = load_halves(row + (pitch), row + 3 * (pitch)),                           \
+                      c = load_halves(row + 2, row + 2 * (pitch) + 2),                             \
+                      d = load_halves(row + (pitch) + 2, row + 3 * (pitch) + 2);                   \
         (v)[0] = (vecd)_mm256_unpacklo_pd(a, b);                                                   \
         (v)[1] = (vecd)_mm256_unpackhi_pd(a, b);                                                   \
         (v)[2] = (vecd)_mm256_unpacklo_pd(c, d);                                                   \

@@ -158,7 +158,8 @@ static int extend_range(const double *x, double *least, double *most)
     vecd low = splatd(*least), high = splatd(*most);
     vec odd = splat(0);
     for (size_t k = 0; k < LANE_COLUMNS; k += LANES) {
-        const vecd each = load_doubles(x + k), nothing = each - each; /* NaN of what is not finite */
+        const vecd each = load_doubles(x + k),
+                   nothing = each - each; /* NaN of what is not finite */
         odd |= (vec)(nothing != 0.0);
         low = vector_min(each + nothing, low);
         high = vector_max(each + nothing, high);
@@ -278,7 +279,7 @@ static inline moving_count count_of(vecd count, double ddof, double slack)
 
 /* Vectors of results that go through each stage together: each is a long chain of operations. */
 enum { ABREAST = 2 };
-#define EACH_ABREAST UNROLLED for (int k = 0; k < ABREAST; k++)
+#define EACH_ABREAST UNROLLED for (size_t k = 0; k < ABREAST; k++)
 
 /* high + low of the first two pieces, of which the first is a multiple of the ulp of the second:
  * Dekker's Fast2Sum is exact. */
@@ -290,9 +291,9 @@ static inline vecd join(const vecd *piece, vecd *low)
 }
 
 /* Sums, which are rounded once if they are exact, and means. */
-static inline __attribute__((always_inline)) void linear_results(
-    pc_statistic statistic, int pieces, int exact, vecd sum[ABREAST][2][3], vecd ties_from,
-    const moving_count *by, vecd *result, vec *sure)
+static inline __attribute__((always_inline)) void
+linear_results(pc_statistic statistic, int pieces, int exact, vecd sum[ABREAST][2][3],
+               vecd ties_from, const moving_count *by, vecd *result, vec *sure)
 {
     vecd high[ABREAST], low[ABREAST], left[ABREAST], upper[ABREAST], lower[ABREAST];
     EACH_ABREAST
@@ -374,11 +375,10 @@ static inline __attribute__((always_inline)) void spread_results(pc_statistic st
 /* Results of windows: see slide_kernel. Each lane has as many in succession as there are vectors
  * in a block: so sums need no shuffles, but the numbers do. */
 static inline __attribute__((always_inline)) size_t slide(const double *in, const double *out,
-                                                          moving_sums *state,
-                                                          const moving_end *end, double *value,
-                                                          size_t blocks, pc_statistic statistic,
-                                                          int pieces, int exact, int leaving,
-                                                          int skip_nan)
+                                                          moving_sums *state, const moving_end *end,
+                                                          double *value, size_t blocks,
+                                                          pc_statistic statistic, int pieces,
+                                                          int exact, int leaving, int skip_nan)
 {
     enum { STEPS = LANE_COLUMNS / LANES };
     const int squares = statistic == PC_VAR || statistic == PC_STD;
@@ -485,8 +485,8 @@ static inline __attribute__((always_inline)) size_t slide(const double *in, cons
                         if (statistic != PC_SUM)
                             one[k] &= (vec)(by[k].divisor > 0.0);
                         one[k] |= few;
-                        result[i + k] = choose_by_sign(few, (vecd)splat(UINT64_C(0x7ff8) << 48),
-                                                       result[i + k]);
+                        result[i + k] =
+                            choose_by_sign(few, (vecd)splat(UINT64_C(0x7ff8) << 48), result[i + k]);
                     }
                     sure &= one[k];
                 }
