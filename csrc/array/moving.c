@@ -466,7 +466,7 @@ static size_t slide_blocks(const row *r, pc_move_state *s, const double *in, con
             s->slack[0] + 0x1p-51 * (pieces == 2 ? unit : unit_of(number, 1) + 0x1p-50 * s->limit);
         end.exact = pieces == 2 && !(s->inexact[0] && s->inexact[0] + most > s->next + 1);
         end.ties_from =
-            most <= LONGEST_TIES ? fmax(9.0 * unit, 0x1p53 * unit_of(number, 1)) : (double)INFINITY;
+            most <= LONGEST_TIES ? 0x1p54 * unit_of(number, 1) : (double)INFINITY;
     }
     end.slack *= size * grow;
     end.bound = end.slack * end.inverse * grow;
