@@ -804,7 +804,7 @@ class _MovingSpread(Protocol):
         window: SupportsIndex,
         min_count: SupportsIndex | None = None,
         axis: SupportsIndex = -1,
-        ddof: SupportsIndex = 0,
+        ddof: float = 0,
     ) -> da.Array: ...
 
 

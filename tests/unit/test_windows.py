@@ -98,11 +98,19 @@ def test_layouts(name, tmp_path):
     check(name, row, 2, axis=0)
 
 
-@pytest.mark.parametrize("ddof", [0, 1, 2, 5, 2**45, 2**70])
+@pytest.mark.parametrize("ddof", [0, 1, 2, 5, 2**45, 2**70, 0.5, 1.25, 2.0**-16, 0.1, 1e300])
 @pytest.mark.parametrize("name", ["move_var", "move_std"])
 def test_ddof(name, ddof):
     check(name, numbers("f8", 150), 5, 1, ddof=ddof)
     check(name, np.full(150, 0.1), 5, ddof=ddof)
+    check(name, numbers("f8", 150, missing=0), 70, ddof=ddof)
+    check(name, numbers("i4", 40), 5, 1, ddof=ddof)
+    some = np.ma.array(numbers("i4", 40), mask=np.arange(40) % 7 == 0)
+    check(name, some.astype(float).filled(NAN), 5, 1, ddof=ddof)
+    assert_same(
+        getattr(pycrust, name)(some, 5, 1, ddof=ddof),
+        getattr(pycrust, name)(some.astype(float).filled(NAN), 5, 1, ddof=ddof),
+    )
 
 
 def test_every_window_around_the_blocks():
@@ -315,6 +323,7 @@ def test_cumsum(dtype):
             assert_same(pycrust.cumsum(b, axis), expected)
     out = np.zeros(a.shape, reference.cumsum(a, 0).dtype)
     assert pycrust.cumsum(a, 0, out=out) is out
+    assert_same(pycrust.cumsum(a, 0, out.dtype, out), np.array(out))
     assert_same(out, reference.cumsum(a, 0))
     if dtype[0] != "c":
         for other in ("f8", "f4", "f2"):
@@ -374,8 +383,8 @@ def test_bad_input(name, given, error, message):
 def test_bad_ddof():
     with pytest.raises(ValueError, match="ddof must not be negative"):
         pycrust.move_var([1.0], 1, ddof=-1)
-    with pytest.raises(TypeError, match="ddof must be an integer"):
-        pycrust.move_std([1.0], 1, ddof=0.5)
+    with pytest.raises(TypeError, match="ddof"):
+        pycrust.move_std([1.0], 1, ddof="1")
 
 
 def test_bad_input_of_cumsum():
