@@ -26,7 +26,7 @@ class _MovingSpread(Protocol):
         window: SupportsIndex,
         min_count: SupportsIndex | None = None,
         axis: SupportsIndex = -1,
-        ddof: SupportsIndex = 0,
+        ddof: float = 0,
         *,
         workers: SupportsIndex = 1,
     ) -> npt.NDArray[np.float64]: ...
@@ -47,9 +47,9 @@ class _Cumsum(Protocol):
         self,
         a: _Numbers | _Untyped,
         axis: SupportsIndex | None = None,
-        *,
         dtype: npt.DTypeLike | None = None,
         out: None = None,
+        *,
         workers: SupportsIndex = 1,
     ) -> npt.NDArray[Any]: ...
     @overload
@@ -57,8 +57,8 @@ class _Cumsum(Protocol):
         self,
         a: _Numbers | _Untyped,
         axis: SupportsIndex | None = None,
-        *,
         dtype: npt.DTypeLike | None = None,
+        *,
         out: _Out,
         workers: SupportsIndex = 1,
     ) -> _Out: ...

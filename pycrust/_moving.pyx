@@ -21,6 +21,10 @@ from pycrust.csrc cimport (
     PC_SUM,
     PC_VAR,
     import_core,
+    pc_accumulator,
+    pc_accumulator_clear,
+    pc_add_numbers,
+    pc_axis,
     pc_cumulate,
     pc_move,
     pc_move_state,
@@ -141,7 +145,7 @@ cdef int move(array, mask, int axis, values, Statistic spec, size_t window, size
 
 cdef object moving(a, window, min_count, axis, workers, pc_statistic statistic, ddof):
     cdef size_t threads = count_workers(workers)
-    cdef Statistic spec = Statistic(statistic, integer_of(ddof, "ddof"))
+    cdef Statistic spec = Statistic(statistic, ddof)
     array, mask = data_of(a, True, True)
     if array.ndim == 0:
         raise ValueError("a has no axis along which a window could move: pass an array of one dimension or more")
@@ -158,6 +162,8 @@ cdef object moving(a, window, min_count, axis, workers, pc_statistic statistic, 
     values = np.empty(array.shape)
     if array.dtype == object:
         move_ints(array, mask, along, values, spec, window, least)
+    elif not spec.is_for_c(length):
+        move_alone(array, mask, along, values, spec, window, least)
     else:
         move(array, mask, along, values, spec, window, least, threads)
     return values
@@ -183,6 +189,29 @@ cdef int move_ints(array, mask, int axis, values, Statistic spec, window, least)
             if count >= least:
                 write_exact(&spec.c, spec.ddof, count, ((squares, 0), (numbers, 0), (0, 0)), 0, <char *>&made)
             results[(*position, k)] = made
+    return 0
+
+
+cdef int move_alone(array, mask, int axis, values, Statistic spec, window, least) except -1:
+    """The same for a ddof with so many digits that C does not take it: each window is summed anew."""
+    cdef pc_accumulator acc
+    cdef double made
+    cdef int components
+    cdef pc_type kind = <pc_type>type_of(cnp.PyArray_TYPE(array), &components)
+    rows, results = np.moveaxis(array, axis, -1), np.moveaxis(values, axis, -1)
+    there = ~np.isnan(rows) if array.dtype.kind == "f" else np.ones(rows.shape, bool)
+    if mask is not None:
+        there &= np.moveaxis(mask, axis, -1) != 0
+    for position in np.ndindex(rows.shape):
+        *before, last = position
+        part = (*before, slice(max(last + 1 - window, 0), last + 1))
+        numbers = np.ascontiguousarray(rows[part][there[part]], array.dtype.newbyteorder("="))
+        made = np.nan
+        if numbers.size >= least:
+            pc_accumulator_clear(&acc, spec.c.statistic)
+            pc_add_numbers(&acc, kind, 1, <const char *>cnp.PyArray_DATA(numbers), numbers.size)
+            spec.write(&acc, <char *>&made)
+        results[position] = made
     return 0
 
 
@@ -297,7 +326,7 @@ def move_var(a, window, min_count=None, axis=-1, ddof=0, *, workers=1):
         %(min_count)s
     axis : int, optional
         %(axis)s
-    ddof : int, optional
+    ddof : float, optional
         %(ddof)s
     workers : int, optional
         %(workers)s
@@ -345,7 +374,7 @@ def move_std(a, window, min_count=None, axis=-1, ddof=0, *, workers=1):
         %(min_count)s
     axis : int, optional
         %(axis)s
-    ddof : int, optional
+    ddof : float, optional
         %(ddof)s
     workers : int, optional
         %(workers)s
@@ -458,7 +487,7 @@ cdef int cumulate_ints(array, int axis, values) except -1:
     return 0
 
 
-def cumsum(a, axis=None, *, dtype=None, out=None, workers=1):
+def cumsum(a, axis=None, dtype=None, out=None, *, workers=1):
     """
     Sum of all elements up to each, exact or correctly rounded.
 
@@ -541,7 +570,8 @@ _SHARED = {
     "min_count": "The fewest numbers for a result, from 1 to `window`, the default: where there are\n"
                  "        fewer that are not missing, at the start too, the result is NaN.",
     "axis": "The axis along which the window moves, by default the last.",
-    "ddof": "What is subtracted from the number of elements to give the divisor: 0 by default.",
+    "ddof": "What is subtracted from the number of elements to give the divisor: 0 by default. One\n"
+            "        with more than 16 binary digits after the point makes each window be summed anew.",
     "workers": "Number of threads, 1 by default; -1 for all usable cores. It does not change a\n"
                "        bit of the result.",
     "spoiled": "NaN where fewer than `min_count` are left. An infinity makes infinite or NaN the\n"

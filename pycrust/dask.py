@@ -9,6 +9,7 @@ last bit. Nothing is computed until it is asked for.
 
 import builtins
 import inspect
+import math
 import operator
 import warnings
 from functools import partial, reduce
@@ -24,7 +25,9 @@ from pycrust._containers import READERS, Missing, package, refuse_other_dims
 try:
     import dask.array as da
     from dask.array.utils import validate_axis
+    from dask.base import tokenize
     from dask.delayed import delayed
+    from dask.highlevelgraph import HighLevelGraph
 except ImportError as error:
     raise ImportError("pycrust.dask needs dask: pip install 'dask[array]'") from error
 
@@ -44,6 +47,7 @@ __all__ = [
     "average",
     "corrcoef",
     "cov",
+    "cumsum",
     "dot",
     "mean",
     "move_mean",
@@ -860,7 +864,7 @@ class _MovingSpread(Protocol):
         window: SupportsIndex,
         min_count: SupportsIndex | None = None,
         axis: SupportsIndex = -1,
-        ddof: SupportsIndex = 0,
+        ddof: float = 0,
     ) -> da.Array: ...
 
 
@@ -948,3 +952,122 @@ move_std: _MovingSpread = _moving(
     "Standard deviation of each window of adjacent elements of a dask array, correctly rounded",
     ">>> pycrust.dask.move_std(da.arange(5, chunks=2), 3, ddof=1).compute()\narray([nan, nan,  1.,  1.,  1.])",
 )
+
+
+# ---- prefix sums ------------------------------------------------------------
+
+
+def cumsum(a: Any, axis: SupportsIndex | None = None, dtype: npt.DTypeLike | None = None) -> da.Array:
+    """
+    Sum of all elements up to each of a dask array, exact or correctly rounded, lazily.
+
+    Parameters
+    ----------
+    a : dask array
+        Of numbers that `pycrust.cumsum` takes, in any chunks. Other arrays are taken as one chunk.
+    axis, dtype
+        As for `pycrust.cumsum`; without `axis` the elements are taken in C order.
+
+    Returns
+    -------
+    dask array
+        What `pycrust.cumsum` gives for the whole array, to the last bit, in the chunks of `a`.
+        Each chunk is read twice: for its exact sums, which are added up from chunk to chunk, and
+        for the results.
+
+    Raises
+    ------
+    TypeError, ValueError, numpy.exceptions.AxisError
+        At once, as `pycrust.cumsum` does.
+    OverflowError
+        When it is computed, if a sum does not fit the integer dtype.
+
+    Examples
+    --------
+    >>> import dask.array as da, numpy as np, pycrust.dask
+    >>> pycrust.dask.cumsum(da.from_array(np.array([1e100, 1.0, -1e100]), chunks=1)).compute()
+    array([1.e+100, 1.e+100, 1.e+000])
+    """
+    a = da.asanyarray(a)
+    if axis is None:
+        a, axis = a.flatten(), 0
+    elif a.ndim == 0:
+        pycrust.cumsum(np.zeros(()), axis)  # refuses it
+    axis = validate_axis(operator.index(axis), a.ndim)
+    made = pycrust.cumsum(np.empty((0,) * a.ndim, np.int64 if a.dtype == object else a.dtype), axis, dtype).dtype
+    if a.dtype == object and dtype is None:
+        made = np.dtype(object)
+    like, name = _Like(a.ndim, a.dtype), f"cumsum-{tokenize(a, axis, made)}"
+    graph: dict[Any, Any] = {}
+    for at in np.ndindex(*a.numblocks):
+        before = None
+        if at[axis]:
+            last = (*at[:axis], at[axis] - 1, *at[axis + 1 :])
+            before, whole = (f"{name}-before", *at), (f"{name}-whole", *last)
+            graph[whole] = (partial(_whole, like=like, axis=axis), (a.name, *last))
+            graph[before] = (_join, (f"{name}-before", *last) if last[axis] else None, whole)
+        graph[name, *at] = (partial(_prefixes, like=like, axis=axis, made=made), (a.name, *at), before)
+    layers = HighLevelGraph.from_collections(name, graph, dependencies=[a])
+    return da.Array(layers, name, a.chunks, meta=np.empty((0,) * a.ndim, made))
+
+
+def _whole(block: "_Block", *, like: _Like, axis: int) -> Any:
+    """The exact sums along the axis: integers, or floats that add up to them along the first axis of an array."""
+    like.check(block)
+    block = np.moveaxis(np.asarray(block), axis, 0)
+    if block.dtype.kind == "c":
+        return _terms(block.real), _terms(block.imag)
+    if block.dtype.kind == "f":
+        return _terms(block)
+    if block.size == 0:
+        return np.zeros(block.shape[1:], int).astype(object)
+    return np.asarray(pycrust.sum(block, axis=0, dtype=object), dtype=object)
+
+
+def _terms(numbers: "_Block") -> "_Block":
+    """Few floats with the same exact sum along the first axis, the infinities and NaN in the last."""
+    shape = np.shape(numbers)[1:]
+    flat = np.asarray(numbers, dtype=float).reshape(len(numbers), math.prod(shape))
+    finite = np.isfinite(flat)
+    left, terms = pycrust.Accumulator(shape=flat.shape[1:]), []
+    left.update(flat, axis=0, where=finite)
+    most = np.finfo(float).max
+    while (part := np.clip(np.asarray(left.sum(), dtype=float), -most, most)).any():
+        terms.append(part)
+        left.update(-part[None], axis=0)
+    with np.errstate(invalid="ignore"):
+        terms.append(np.where(finite, 0.0, flat).sum(axis=0))
+    return np.stack(terms).reshape(len(terms), *shape)
+
+
+def _join(before: Any, whole: Any) -> Any:
+    """The sums up to the end of a chunk."""
+    if before is None:
+        return whole
+    if isinstance(whole, tuple):
+        return tuple(_join(*each) for each in zip(before, whole, strict=True))
+    if whole.dtype == object:
+        return np.asarray(before + whole, dtype=object)
+    return _terms(np.concatenate([before, whole]))
+
+
+def _prefixes(block: "_Block", before: Any, *, like: _Like, axis: int, made: np.dtype[Any]) -> "_Block":
+    """The results for a chunk: those of what stands for all before it, and the chunk."""
+    like.check(block)
+    block = np.asarray(block)
+    if block.size == 0:
+        return np.empty(block.shape, made)
+    if before is None:
+        return np.asarray(pycrust.cumsum(block, axis, made))
+    if block.dtype.kind == "c":
+        values = np.empty(block.shape, made)
+        for to, part, carried in ((values.real, block.real, before[0]), (values.imag, block.imag, before[1])):
+            to[...] = _prefixes(part, carried, like=_Like(part.ndim, part.dtype), axis=axis, made=values.real.dtype)
+        return values
+    first = before if block.dtype.kind == "f" else before[None]
+    if first.dtype == object and made.kind in "iu" and np.can_cast(block.dtype, made):
+        info = np.iinfo(made)
+        if info.min <= first.min() and first.max() <= info.max:
+            first = first.astype(made)
+    values = pycrust.cumsum(np.concatenate([np.moveaxis(first, 0, axis), block], axis=axis), axis, made)
+    return np.asarray(np.moveaxis(np.moveaxis(values, axis, 0)[len(first) :], 0, axis))

@@ -697,7 +697,7 @@ def move_mean(
 
 
 def move_var(
-    a: Any, window: SupportsIndex, min_count: Any = None, axis: int = -1, ddof: int = 0, *, workers: SupportsIndex = 1
+    a: Any, window: SupportsIndex, min_count: Any = None, axis: int = -1, ddof: float = 0, *, workers: SupportsIndex = 1
 ) -> Any:
     """Their exact variance, correctly rounded."""
     _workers(workers)
@@ -705,14 +705,14 @@ def move_var(
 
 
 def move_std(
-    a: Any, window: SupportsIndex, min_count: Any = None, axis: int = -1, ddof: int = 0, *, workers: SupportsIndex = 1
+    a: Any, window: SupportsIndex, min_count: Any = None, axis: int = -1, ddof: float = 0, *, workers: SupportsIndex = 1
 ) -> Any:
     """The square root of that."""
     _workers(workers)
     return _move(lambda total: total.std(_ddof(ddof)), a, window, min_count, axis)
 
 
-def cumsum(a: Any, axis: Any = None, *, dtype: Any = None, out: Any = None, workers: SupportsIndex = 1) -> Any:
+def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, *, workers: SupportsIndex = 1) -> Any:
     """The sum up to each element: exact for integers, correctly rounded for floats."""
     _workers(workers)
     a = _array(a)

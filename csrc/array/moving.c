@@ -18,6 +18,12 @@ enum { STEP_COST = 64 };
  * RESTART results, so that time stays linear. */
 enum { RESTART = 64, MANY = 16 };
 
+/* New units are chosen, too, where so many blocks took the slower way, after `window` results. */
+enum { MOST_FAILED = 8 };
+
+/* The most blocks in one call of a slide_kernel. */
+enum { MOST_BLOCKS = 16 };
+
 /* Three pieces are used for windows from this length on, and where two cost more: an uncertain
  * result takes the time of UNCERTAIN + window others, the third piece half that of one. */
 enum { LONG_WINDOW = 16384, UNCERTAIN = 1024 };
@@ -42,6 +48,7 @@ struct pc_move_state {
     int started; /* since `restarted` */
     size_t restarted;
     uint64_t cost;     /* of uncertain results since */
+    size_t failed;     /* blocks since that were not for the kernels that give results */
     double limit;      /* on |x - pivot| */
     double slack[2];   /* of a number, and of a square, whose pieces do not add up */
     size_t inexact[2]; /* behind the last such */
@@ -139,10 +146,17 @@ static int ceil_log2(size_t n)
     return bits;
 }
 
-/* Of pieces up to 2^width units, `window` and some more sum up to less than 2^53. */
-static int piece_width(size_t window)
+/* The longest windows whose means that are ties are known as such. */
+enum { LONGEST_TIES = 256 };
+
+/* Of pieces up to 2^width units, `window` and some more sum up to less than 2^53, and `window` to
+ * 2^51; or 2^48, for ties. */
+static int piece_width(const row *r)
 {
-    return 53 - ceil_log2(window + 2 * BLOCK);
+    const int ties = r->m->spec.statistic == PC_MEAN && r->window <= LONGEST_TIES,
+              width = (ties ? 48 : 51) - ceil_log2(r->window),
+              more = 53 - ceil_log2(r->window + 2 * BLOCK);
+    return width < more ? width : more;
 }
 
 /* Units for numbers up to 2^exponent. */
@@ -155,13 +169,13 @@ static void set_units(moving_pieces *to, int exponent, int width, int pieces)
     }
 }
 
-static double last_unit(const moving_pieces *of, int pieces)
+static double unit_of(const moving_pieces *of, int piece)
 {
-    return of->magic[pieces - 1] * (0x1p-52 / 1.5);
+    return of->magic[piece] * (0x1p-52 / 1.5);
 }
 
-/* Numbers up to 8 times as large as those at hand fit. */
-enum { ROOM = 3 };
+/* Numbers up to twice as large as those at hand fit. */
+enum { ROOM = 1 };
 
 /* The least e for which size < 2^(e - ROOM). */
 static int exponent_for(double size)
@@ -174,7 +188,7 @@ static int exponent_for(double size)
 /* Choose units, and a pivot, for finite numbers from `least` to `most`; whether there are any. */
 static int choose_units(const row *r, pc_move_state *s, double least, double most)
 {
-    const int width = piece_width(r->window);
+    const int width = piece_width(r);
     const double half = most / 2 - least / 2, middle = least + half,
                  size = fabs(least) > fabs(most) ? fabs(least) : fabs(most);
     int exponent = exponent_for(least <= most ? size : 0.0);
@@ -197,8 +211,8 @@ static int choose_units(const row *r, pc_move_state *s, double least, double mos
     s->limit = power(exponent);
     set_units(&s->sums.number, exponent, width, s->pieces);
     set_units(&s->sums.square, 2 * exponent, width, s->pieces);
-    s->slack[0] = 0.5 * last_unit(&s->sums.number, s->pieces);
-    s->slack[1] = 0.5625 * last_unit(&s->sums.square, s->pieces);
+    s->slack[0] = 0.5 * unit_of(&s->sums.number, s->pieces - 1);
+    s->slack[1] = 0.5625 * unit_of(&s->sums.square, s->pieces - 1);
     return 1;
 }
 
@@ -210,6 +224,7 @@ static size_t window_start(const row *r, size_t next)
 /* Count and sum the window before `next` anew, in units that suit it and the n numbers `in`. */
 static void restart(const row *r, pc_move_state *s, const double *in, size_t count)
 {
+    const pc_kernels *kernels = r->kernels;
     double buffer[BLOCK], least = (double)INFINITY, most = -least;
     int same = 1;
     const ptrdiff_t next = (ptrdiff_t)s->next, start = r->full
@@ -222,6 +237,9 @@ static void restart(const row *r, pc_move_state *s, const double *in, size_t cou
         n = inside ? (size_t)(next - at) : count;
         n = n < BLOCK ? n : BLOCK;
         const double *x = inside ? load(r, at, n, buffer, &same) : in;
+        const int counted = n == BLOCK && kernels->extend_range;
+        if (counted && (kernels->extend_range(x, &least, &most) || !inside))
+            continue;
         for (size_t k = 0; k < n; k++) {
             const double size = fabs(x[k]);
             if (size < (double)INFINITY) {
@@ -238,9 +256,10 @@ static void restart(const row *r, pc_move_state *s, const double *in, size_t cou
     s->started = 1;
     s->restarted = s->next;
     s->cost = 0;
+    s->failed = 0;
     s->pieces = s->wanted == 3 ? 3 : s->pieces;
     s->wanted = 0;
-    s->usable = same && r->kernels->lane_results && choose_units(r, s, least, most);
+    s->usable = same && kernels->lane_results && choose_units(r, s, least, most);
     if (!s->usable)
         return;
     s->inexact[0] = s->inexact[1] = 0;
@@ -249,7 +268,7 @@ static void restart(const row *r, pc_move_state *s, const double *in, size_t cou
         const double *x = load(r, at, n, buffer, &same);
         for (size_t k = n; k < BLOCK; k++)
             buffer[k] = (double)NAN; /* x is buffer */
-        r->kernels->moving[2][r->spread][s->pieces - 2](x, NULL, &s->sums, &r->space->sums);
+        kernels->start[r->spread][s->pieces - 2](x, &s->sums);
         if (s->sums.number.inexact)
             s->inexact[0] = s->next;
         if (s->sums.square.inexact)
@@ -400,44 +419,46 @@ static void add_slack(double to[BLOCK], double slack)
         to[k] += slack;
 }
 
-/* n results, or more, at `to`, all of them certain, of which `masked`: NaN left out, and none is
- * infinite; else 0, and no change. */
-static int slide_block(const row *r, pc_move_state *s, const double *in, const double *out,
-                       size_t n, int masked, const lane_spec *spec, double *to)
+/* Results at `to` of as many of these blocks as are all certain, one after the other: how many.
+ * `masked`: NaN are left out, and none is infinite. */
+static size_t slide_blocks(const row *r, pc_move_state *s, const double *in, const double *out,
+                           size_t blocks, int masked, const lane_spec *spec, double *to)
 {
-    const int cumulative = r->m->window == 0;
-    const size_t most = cumulative ? s->next + BLOCK : r->window;
-    const moving_sums before = s->sums;
-    const double size = (double)most, floor = 0x1p-900;
-    int add_up = 0;
-    moving_end end = {spec->count, spec->divisor,  spec->inverse,
-                      s->limit,    {floor, floor}, (double)r->m->min_count,
-                      spec->ddof,  spec->scale,    0};
+    const int cumulative = r->m->window == 0, pieces = s->pieces;
+    const size_t most = cumulative ? s->next + blocks * BLOCK : r->window;
+    const moving_pieces *number = &s->sums.number;
+    const double size = (double)most, grow = 1 + 0x1p-20, unit = unit_of(number, 0);
+    moving_end end = {.count = spec->count,
+                      .per_count = 1.0 / spec->count,
+                      .divisor = spec->divisor,
+                      .inverse = spec->inverse,
+                      .min_count = (double)r->m->min_count,
+                      .ddof = spec->ddof / spec->scale,
+                      .reach = UINT64_C(1) << piece_width(r)};
     if (r->spread) {
-        const double number = size * s->slack[0], squares = size * s->slack[1];
-        end.slack[0] = 2.0 * number * (1 + 0x1p-20);
-        end.slack[1] += (spec->count * squares + number * number) * (1 + 0x1p-20);
-    } else if (s->inexact[0] && s->inexact[0] + most > s->next + 1) {
-        end.slack[0] += size * s->slack[0];
+        end.divisor = spec->count - end.ddof;
+        end.inverse = 1.0 / end.divisor;
+        end.slack = s->slack[1] + (2.0 * s->limit + size * s->slack[0]) * s->slack[0] +
+                    0x1p-48 * unit_of(&s->sums.square, 0);
     } else {
-        add_up = 1; /* the pieces of all numbers so far */
-        end.exact = s->pieces == 2;
+        end.slack =
+            s->slack[0] + 0x1p-51 * (pieces == 2 ? unit : unit_of(number, 1) + 0x1p-50 * s->limit);
+        end.exact = pieces == 2 && !(s->inexact[0] && s->inexact[0] + most > s->next + 1);
+        end.ties_from =
+            most <= LONGEST_TIES ? 0x1p54 * unit_of(number, 1) : (double)INFINITY;
     }
+    end.slack *= size * grow;
+    end.bound = end.slack * end.inverse * grow;
     s->sums.count = (double)s->present;
-    if (!r->kernels->slide[masked][cumulative ? 0 : spec->statistic][s->pieces - 2](
-            in, out, &s->sums, &end, to) ||
-        (add_up && s->sums.number.inexact)) {
-        s->sums = before;
-        return 0;
-    }
-    if (masked)
+    const size_t done = r->kernels->slide[masked][cumulative ? 0 : spec->statistic][pieces - 2](
+        in, out, &s->sums, &end, to, blocks);
+    if (masked && done)
         s->present = (size_t)s->sums.count;
-    s->next += n;
-    if (s->sums.number.inexact)
-        s->inexact[0] = s->next;
-    if (s->sums.square.inexact)
-        s->inexact[1] = s->next;
-    return 1;
+    if (r->spread && done)
+        s->inexact[0] = s->inexact[1] = s->next + done * BLOCK; /* maybe */
+    else if (number->inexact)
+        s->inexact[0] = s->next + (size_t)number->inexact * BLOCK;
+    return done;
 }
 
 static int has_nan(const double *x, size_t n)
@@ -465,15 +486,15 @@ static size_t run_before(const row *r, size_t first, double value, size_t most)
     return run;
 }
 
-/* n results from s->next on. */
-static void move_block(const row *r, pc_move_state *s, size_t n, const lane_spec *spec)
+/* Results from s->next on, at most `most`: returns how many. */
+static size_t move_blocks(const row *r, pc_move_state *s, size_t most, const lane_spec *spec)
 {
     lane_sums *sums = &r->space->sums;
     double *entering = r->space->in, *leaving = r->space->out, *value = r->space->value,
            *rest = r->space->rest;
     uint64_t *certain = r->space->certain;
     unsigned char kind[BLOCK];
-    const size_t first = s->next;
+    const size_t first = s->next, n = most < BLOCK ? most : BLOCK;
     const int cumulative = r->m->window == 0;
     int same = 1;
     const double *in = load(r, (ptrdiff_t)first, n, entering, &same),
@@ -491,12 +512,25 @@ static void move_block(const row *r, pc_move_state *s, size_t n, const lane_spec
         any = 0, all = 0;
     char *to = r->out + (ptrdiff_t)first * r->out_stride;
     if (same && s->usable && !s->wanted && !spec->drop && spec->divisor > 0.0 && !s->plus &&
-        !s->minus && !(cumulative && masked) &&
-        (slide_block(r, s, in, out, n, masked, spec, value) ||
-         (!masked && !cumulative && has_nan(in, n) &&
-          slide_block(r, s, in, out, n, 1, spec, value)))) {
-        write_lane_results(r->m->spec.type, value, rest, n, to, r->out_stride);
-        return;
+        !s->minus && !(cumulative && masked)) {
+        const int in_place = n == BLOCK && r->m->spec.type == PC_FLOAT64 &&
+                             r->out_stride == (ptrdiff_t)sizeof(double) &&
+                             (uintptr_t)to % sizeof(double) == 0;
+        double *results = in_place ? (double *)(void *)to : value;
+        size_t blocks = 1;
+        if (in_place && !masked && in != entering && out != leaving)
+            blocks = most / BLOCK < MOST_BLOCKS ? most / BLOCK : MOST_BLOCKS;
+        size_t done = slide_blocks(r, s, in, out, blocks, masked, spec, results);
+        if (!done && !masked && !cumulative && has_nan(in, n))
+            done = slide_blocks(r, s, in, out, 1, 1, spec, results);
+        if (done) {
+            const size_t made = done > 1 ? done * BLOCK : n;
+            if (!in_place)
+                write_lane_results(r->m->spec.type, value, rest, n, to, r->out_stride);
+            s->next += made;
+            return made;
+        }
+        s->failed++;
     }
     double slack = 0.0;
     const int summed = same && sum_block(r, s, in, out, n, &masked, sums);
@@ -515,7 +549,7 @@ static void move_block(const row *r, pc_move_state *s, size_t n, const lane_spec
             slack = (double)most * s->slack[0];
         add_slack(sums->number[2], slack);
         if (r->spread) {
-            const double grid = slack > 0.0 ? 0.0 : last_unit(&s->sums.number, s->pieces);
+            const double grid = slack > 0.0 ? 0.0 : unit_of(&s->sums.number, s->pieces - 1);
             if (s->inexact[1] + most > first + 1 && s->inexact[1])
                 slack = (double)most * s->slack[1];
             add_slack(sums->square[2], slack);
@@ -550,12 +584,14 @@ static void move_block(const row *r, pc_move_state *s, size_t n, const lane_spec
         }
     }
     s->wanted |= !s->usable || (uncertain >= MANY && slack > 0.0);
+    s->wanted |= s->failed >= MOST_FAILED && s->next - s->restarted >= r->window;
     if (summed && uncertain && slack > 0.0 && s->pieces == 2) {
         s->cost += uncertain * (uint64_t)(UNCERTAIN + r->window);
         if (s->cost > 4 * (uint64_t)(s->next - s->restarted + 4 * UNCERTAIN)) {
             s->wanted = 3;
         }
     }
+    return n;
 }
 
 /* ---- rows --------------------------------------------------------------------------- */
@@ -610,12 +646,13 @@ void pc_move(const pc_moving *m, size_t index, size_t rows, size_t first, size_t
             if (s->data != r.data || s->next != at)
                 begin(&r, s, at);
             if (at >= skip) {
-                move_block(&r, s, n, &spec);
+                n = move_blocks(&r, s, rows == 1 ? last - at : n, &spec);
                 continue;
             }
-            for (size_t j = at; j < at + n; j++)
-                write_lane_results(m->spec.type, &nan, &nan, 1, r.out + (ptrdiff_t)j * r.out_stride,
-                                   r.out_stride);
+            for (size_t j = 0; j < n; j++)
+                r.space->value[j] = nan;
+            write_lane_results(m->spec.type, r.space->value, r.space->rest, n,
+                               r.out + (ptrdiff_t)at * r.out_stride, r.out_stride);
             begin(&r, s, at + n);
         }
     }

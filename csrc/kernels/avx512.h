@@ -63,6 +63,18 @@ static inline __m512d prefix_sums_of(__m512d v)
     return (__m512d)(sums + (doubles)_mm512_shuffle_f64x2(zero, odd, 0x50));
 }
 
+static inline __m512i prefix_words_of(__m512i v)
+{
+    typedef uint64_t words __attribute__((vector_size(64)));
+    const __m512d zero = (__m512d)(words){0};
+    const words pairs = {0, 0, UINT64_MAX, UINT64_MAX, 0, 0, UINT64_MAX, UINT64_MAX};
+    words sums = (words)v + (words)_mm512_unpacklo_pd(zero, (__m512d)v);
+    __m512d odd = _mm512_unpackhi_pd((__m512d)sums, (__m512d)sums);
+    sums += (words)_mm512_shuffle_f64x2(odd, odd, 0xa0) & pairs;
+    odd = _mm512_unpackhi_pd((__m512d)sums, (__m512d)sums);
+    return (__m512i)(sums + (words)_mm512_shuffle_f64x2(zero, odd, 0x50));
+}
+
 static inline __m512d last_lane_of(__m512d v)
 {
     const __m512d odd = _mm512_unpackhi_pd(v, v);
@@ -70,4 +82,5 @@ static inline __m512d last_lane_of(__m512d v)
 }
 
 #define prefix_sums(v) ((vecd)prefix_sums_of((__m512d)(v)))
+#define prefix_words(v) ((vec)prefix_words_of((__m512i)(v)))
 #define last_lane(v) ((vecd)last_lane_of((__m512d)(v)))

@@ -161,19 +161,22 @@ typedef struct {
 } moving_pieces;
 
 /* Those of x, or of x - pivot if there are squares. `most`: the largest size of what entered last;
- * `count`: how many are not NaN, where NaN are left out. */
+ * `count`: how many are not NaN, where NaN are left out. A slide_kernel sets number.inexact to the
+ * last block, from 1 on, with numbers that do not add up, if there are no squares. */
 typedef struct {
     moving_pieces number, square;
     double pivot, most, count;
 } moving_sums;
 
-/* How results are made: the numbers of a window, what to divide by and 1 / divisor, the error
- * bounds of the sum, or of n squares - number^2 as slack[0] * |number| + slack[1], both above 0;
- * `exact`: all that is in the window adds up. No |x - pivot| is above `limit`. Where NaN are left
+/* How results are made: the numbers of a window, what to divide by, and the inverses of both;
+ * `slack`: the error bound of a sum, or of squares - number^2 / count, and `bound`, of a result. No
+ * |x - pivot| is above `reach` units, a power of two. `exact`: for sums and means, all in the
+ * window adds up: there is no error, and means from ties_from on may be ties. Where NaN are left
  * out, the count and the divisor are those of each window, and NaN the results of fewer than
  * min_count. */
 typedef struct {
-    double count, divisor, inverse, limit, slack[2], min_count, ddof, scale;
+    double count, per_count, divisor, inverse, slack, bound, ties_from, min_count, ddof;
+    uint64_t reach;
     int exact;
 } moving_end;
 
@@ -182,10 +185,11 @@ typedef struct {
 typedef void moving_kernel(const double *in, const double *out, moving_sums *state,
                            lane_sums *sums);
 
-/* The same, and the results themselves. If that returns 0, some are not certain, or some number
- * was not for this kernel. */
-typedef int slide_kernel(const double *in, const double *out, moving_sums *state,
-                         const moving_end *end, double *value);
+/* The same of `blocks` blocks, and the results themselves. Returns how many were done: all, or
+ * those before the first of which some results are not certain, or some number was not for this
+ * kernel, or, if `exact`, did not add up. */
+typedef size_t slide_kernel(const double *in, const double *out, moving_sums *state,
+                            const moving_end *end, double *value, size_t blocks);
 
 /* The sums of one column. */
 static inline bounded_sums column_partial(const column_sums *sums, size_t c, int k, int both)
@@ -271,6 +275,11 @@ typedef struct {
     /* [0] all are finite; [1] others are left out; [2] likewise, and none leaves. [0] of the
      * numbers, [1] of the squares, too. [0] in 2 pieces, [1] in 3. NULL as lane_results. */
     moving_kernel *moving[3][2][2];
+
+    /* To start a window, with LANE_COLUMNS numbers: extend a range by those that are finite, and
+     * return whether all are; add their pieces, [0] of the numbers, [1] of both, in 2 and 3. */
+    int (*extend_range)(const double *x, double *least, double *most);
+    void (*start[2][2])(const double *in, moving_sums *state);
 
     /* [0] of full windows of finite numbers, [1] NaN left out; by statistic: PC_SUM to PC_STD; and
      * [0] prefix sums of finite numbers. In 2 pieces, in 3. */

@@ -26,7 +26,7 @@ static inline __attribute__((always_inline)) void cut_square(vecd x, const vecd 
                                                              vecd *piece, vec *rest)
 {
     const vecd high = x * x, low = fused(x, x, -high);
-    piece[0] = to_unit(high, magic[0]);
+    piece[0] = fused(x, x, magic[0]) - magic[0];
     const vecd left = high - piece[0], all = left + low;
     piece[1] = to_unit(all, magic[1]);
     if (pieces == 2) {
@@ -60,6 +60,16 @@ static inline __attribute__((always_inline)) void store_pieces(double to[3][LANE
     store_doubles(to[1] + c, low);
     store_doubles(to[2] + c, lost);
 }
+
+#ifndef any_bits
+static inline int any_bits(vec x)
+{
+    uint64_t bits = 0;
+    for (int k = 0; k < LANES; k++)
+        bits |= x[k];
+    return bits != 0;
+}
+#endif
 
 static inline vecd finite_only(vecd x, vecd y)
 {
@@ -139,230 +149,383 @@ MOVE(add_numbers_2, 0, 2, 1, 0)
 MOVE(add_numbers_3, 0, 3, 1, 0)
 MOVE(add_both_2, 1, 2, 1, 0)
 MOVE(add_both_3, 1, 3, 1, 0)
-/* ---- results of full windows ------------------------------------------------------ */
 
-static inline vecd exponent_part(vecd x)
+/* ---- starting a window ------------------------------------------------------------- */
+
+/* Of LANE_COLUMNS numbers that are finite; whether all are. */
+static int extend_range(const double *x, double *least, double *most)
 {
-    return select_bits(splat(UINT64_C(0x7ff) << 52), x);
+    vecd low = splatd(*least), high = splatd(*most);
+    vec odd = splat(0);
+    for (size_t k = 0; k < LANE_COLUMNS; k += LANES) {
+        const vecd each = load_doubles(x + k),
+                   nothing = each - each; /* NaN of what is not finite */
+        odd |= (vec)(nothing != 0.0);
+        low = vector_min(each + nothing, low);
+        high = vector_max(each + nothing, high);
+    }
+    for (int k = 0; k < LANES; k++) {
+        *least = low[k] < *least ? low[k] : *least;
+        *most = high[k] > *most ? high[k] : *most;
+    }
+    return !any_bits(odd);
 }
 
-/* high + low of pieces, of which each sum is a multiple of the ulp of the next: Dekker's Fast2Sum
- * is exact. */
-static inline __attribute__((always_inline)) vecd join(const vecd *piece, int pieces, vecd *low)
+/* Add the pieces of LANE_COLUMNS numbers, less those that are not finite. */
+static inline __attribute__((always_inline)) void start_lanes(const double *in, moving_sums *state,
+                                                              int squares, int pieces)
 {
-    vecd high = piece[0] + piece[1];
-    *low = piece[1] - (high - piece[0]);
-    if (pieces == 3) {
-        const vecd more = *low + piece[2], sum = high + more;
-        *low = more - (sum - high);
-        high = sum;
+    moving_pieces *of[2] = {&state->number, &state->square};
+    const vecd pivot = splatd(state->pivot);
+    vecd magic[2][3], sum[2][3];
+    vec rest[2] = {splat(0), splat(0)};
+    for (int s = 0; s < 1 + squares; s++)
+        for (int k = 0; k < pieces; k++) {
+            magic[s][k] = splatd(of[s]->magic[k]);
+            sum[s][k] = splatd(0.0);
+        }
+    for (size_t c = 0; c < LANE_COLUMNS; c += LANES) {
+        vecd x = load_doubles(in + c), piece[3];
+        x = finite_only(x, squares ? x - pivot : x);
+        for (int s = 0; s < 1 + squares; s++) {
+            if (s)
+                cut_square(x, magic[s], pieces, piece, &rest[s]);
+            else
+                cut_number(x, magic[s], pieces, piece, &rest[s]);
+            for (int k = 0; k < pieces; k++)
+                sum[s][k] += piece[k];
+        }
     }
+    for (int s = 0; s < 1 + squares; s++) {
+        for (int k = 0; k < pieces; k++)
+            of[s]->sum[k] += prefix_sums(sum[s][k])[LANES - 1];
+        of[s]->inexact = any_bits((rest[0] | rest[s]) << 1);
+    }
+}
+
+#define START(name, squares, pieces)                                                               \
+    static void name(const double *in, moving_sums *state)                                         \
+    {                                                                                              \
+        start_lanes(in, state, squares, pieces);                                                   \
+    }
+START(start_numbers_2, 0, 2)
+START(start_numbers_3, 0, 3)
+START(start_both_2, 1, 2)
+START(start_both_3, 1, 3)
+
+/* ---- results ----------------------------------------------------------------------- */
+
+#ifndef choose_by_sign
+/* Where the first bit is set x, else y. */
+static inline vecd choose_by_sign(vec bits, vecd x, vecd y)
+{
+    const vec mask = 0 - (bits >> 63);
+    return (vecd)((mask & (vec)x) | (~mask & (vec)y));
+}
+#endif
+
+#ifndef load_transposed
+/* LANES vectors that lie `pitch` numbers apart, as rows become columns. */
+static inline void load_transposed(vecd *v, const double *x, size_t pitch)
+{
+    UNROLLED
+    for (size_t k = 0; k < LANES; k++)
+        v[k] = load_doubles(x + k * pitch);
+    transpose(v);
+}
+#endif
+
+/* x as multiples of the units: the bits of magic + piece. Their differences are those of the pieces
+ * in units, as integers. *rest, unless NULL, gets bits if the pieces do not add up to x. */
+static inline __attribute__((always_inline)) void number_words(vecd x, const vecd *magic,
+                                                               int pieces, vec *word, vec *rest)
+{
+    for (int k = 0; k < pieces; k++) {
+        const vecd sum = x + magic[k];
+        word[k] = (vec)sum;
+        if (rest || k + 1 < pieces)
+            x -= sum - magic[k]; /* exact */
+    }
+    if (rest)
+        *rest |= (vec)x;
+}
+
+/* The same for x^2. */
+static inline __attribute__((always_inline)) void square_words(vecd x, const vecd *magic,
+                                                               int pieces, vec *word)
+{
+    const vecd sum = fused(x, x, magic[0]), piece = sum - magic[0], all = fused(x, x, -piece),
+               sum1 = all + magic[1];
+    word[0] = (vec)sum;
+    word[1] = (vec)sum1;
+    if (pieces == 3) {
+        const vecd high = x * x, lost = fused(x, x, -high) - (all - (high - piece));
+        word[2] = (vec)(((all - (sum1 - magic[1])) + lost) + magic[2]);
+    }
+}
+
+/* What a result is made with: the count, the divisor, the inverses, and the error bound of what is
+ * added to the first estimate. */
+typedef struct {
+    vecd count, minus_per_count, divisor, inverse, bound;
+} moving_count;
+
+static inline moving_count count_of(vecd count, double ddof, double slack)
+{
+    const vecd per_count = 1.0 / count, divisor = count - splatd(ddof),
+               inverse = ddof == 0.0 ? per_count : 1.0 / divisor;
+    return (moving_count){count, -per_count, divisor, inverse, splatd(slack) * inverse};
+}
+
+/* Vectors of results that go through each stage together: each is a long chain of operations. */
+enum { ABREAST = 2 };
+#define EACH_ABREAST UNROLLED for (size_t k = 0; k < ABREAST; k++)
+
+/* high + low of the first two pieces, of which the first is a multiple of the ulp of the second:
+ * Dekker's Fast2Sum is exact. */
+static inline vecd join(const vecd *piece, vecd *low)
+{
+    const vecd high = piece[0] + piece[1];
+    *low = piece[1] - (high - piece[0]);
     return high;
 }
 
-/* What a result is divided by. */
-typedef struct {
-    vecd count, divisor, inverse;
-} moving_count;
-
-/* (high + low) / divisor, rounded once. *sure: where that is certain, if high + low is known up to
- * `bound`; `exact`: where it is known, so that ties are, too. *rest is what is left, times divisor.
- */
-static inline __attribute__((always_inline)) vecd rounded_quotient(vecd high, vecd low,
-                                                                   const moving_count *by,
-                                                                   vecd bound, vec exact,
-                                                                   vecd *rest, vec *sure)
+/* Sums, which are rounded once if they are exact, and means. */
+static inline __attribute__((always_inline)) void
+linear_results(pc_statistic statistic, int pieces, int exact, vecd sum[ABREAST][2][3],
+               vecd ties_from, const moving_count *by, vecd *result, vec *sure)
 {
-    const vecd divisor = by->divisor, inverse = by->inverse;
-    vecd q = high * inverse;
-    q = fused(fused(-q, divisor, high) + low, inverse, q);
-    const vecd left = fused(-q, divisor, high) + low, size = magnitude(left),
-               /* below a power of two ulps are half as long */
-        binade = exponent_part(q * (1 - 0x1p-53)), half = binade * (divisor * 0x1p-53);
-    const vec tie = (vec)(size == half) & exact, odd = 0 - ((vec)q & 1);
-    *sure = (vec)(fused(size, splatd(1 + 0x1p-50), bound) < half) | tie;
-    *rest = left;
-    const vec step = (vec)(binade * 0x1p-52) | ((vec)left & (UINT64_C(1) << 63));
-    return q + select_bits(tie & odd, (vecd)step);
-}
-
-/* The square root of (q + rest / divisor), likewise; bound is that of rest. */
-static inline __attribute__((always_inline)) vecd rounded_root(vecd q, vecd rest,
-                                                               const moving_count *by, vecd bound,
-                                                               vec *sure)
-{
-    const vecd inverse = by->inverse * (1 + 0x1p-40), low = rest * inverse, root = vector_sqrt(q),
-               left = fused(-root, root, q) + low, size = magnitude(left),
-               wide = fused(size + magnitude(low), splatd(0x1p-38), bound * inverse),
-               binade = exponent_part(root), below = exponent_part(root * (1 - 0x1p-53)),
-               half = root * (below * 0x1p-52);
-    const vec beyond = (vec)(size - wide > half) & (vec)(binade == below);
-    *sure = (vec)(size + wide < half) | beyond;
-    const vec step = (vec)(binade * 0x1p-52) | ((vec)left & (UINT64_C(1) << 63));
-    return root + select_bits(beyond, (vecd)step);
-}
-
-/* One result from the sums of the pieces. */
-static inline __attribute__((always_inline)) vecd result_of(pc_statistic statistic, int pieces,
-                                                            vecd sum[2][3], const moving_end *end,
-                                                            const moving_count *by, vec *sure)
-{
-    vecd low, low2, rest;
-    const vecd high = join(sum[0], pieces, &low);
-    const vec exact = splat(end->exact ? UINT64_MAX : 0);
-    if (statistic == PC_SUM) {
-        const vecd half = exponent_part(high * (1 - 0x1p-53)) * 0x1p-53;
-        *sure =
-            (vec)(fused(magnitude(low), splatd(1 + 0x1p-50), splatd(end->slack[0])) < half) | exact;
-        return high;
+    vecd high[ABREAST], low[ABREAST], left[ABREAST], upper[ABREAST], lower[ABREAST];
+    EACH_ABREAST
+    {
+        high[k] = sum[k][0][0];
+        low[k] = sum[k][0][1];
+        if (pieces == 3)
+            high[k] = join(sum[k][0], &low[k]);
     }
-    if (statistic == PC_MEAN)
-        return rounded_quotient(high, low, by, splatd(end->slack[0]), exact, &rest, sure);
-    /* n squares - number^2, as in lanes.h */
-    const vecd high2 = join(sum[1], pieces, &low2), n = by->count, p = n * high2, k = high * high,
-               difference = p - k;
-    vecd more = (p - difference) - k + (fused(n, high2, -p) - fused(high, high, -k));
-    more = fused(-2.0 * high, low, fused(n, low2, more));
-    const vecd spread = difference + more, left = more - (spread - difference),
-               bound = fused(magnitude(high), splatd(end->slack[0]),
-                             fused(p, splatd(0x1p-99), splatd(end->slack[1])));
-    const vecd q = rounded_quotient(spread, left, by, bound, splat(0), &rest, sure);
-    if (statistic == PC_VAR)
-        return q;
-    return rounded_root(q, rest, by, bound, sure);
+    if (statistic == PC_SUM && exact) {
+        EACH_ABREAST result[k] = high[k] + low[k];
+        return;
+    }
+    if (statistic == PC_SUM) {
+        EACH_ABREAST left[k] = pieces == 3 ? low[k] + sum[k][0][2] : low[k];
+        EACH_ABREAST upper[k] = high[k] + (left[k] + by[k].bound);
+        EACH_ABREAST lower[k] = high[k] + (left[k] - by[k].bound);
+    } else {
+        vecd q[ABREAST];
+        EACH_ABREAST q[k] = high[k] * by[k].inverse;
+        EACH_ABREAST left[k] = fused(-q[k], by[k].divisor, high[k]) + low[k];
+        if (pieces == 3)
+            EACH_ABREAST left[k] += sum[k][0][2];
+        if (exact) {
+            EACH_ABREAST upper[k] = fused(left[k], by[k].inverse * (1 + 0x1p-50), q[k]);
+            EACH_ABREAST lower[k] = fused(left[k], by[k].inverse * (1 - 0x1p-50), q[k]);
+            /* From ties_from on what is not certain is a tie. */
+            EACH_ABREAST sure[k] &=
+                (vec)(upper[k] == lower[k]) | (vec)(magnitude(q[k]) >= ties_from);
+            EACH_ABREAST result[k] = choose_by_sign((vec)upper[k] << 63, lower[k], upper[k]);
+            return;
+        }
+        EACH_ABREAST upper[k] = q[k] + fused(left[k], by[k].inverse, by[k].bound);
+        EACH_ABREAST lower[k] = q[k] + fused(left[k], by[k].inverse, -by[k].bound);
+    }
+    EACH_ABREAST sure[k] &= (vec)(upper[k] == lower[k]);
+    EACH_ABREAST result[k] = upper[k];
 }
 
-/* The results of LANE_COLUMNS windows. Each lane has as many in succession as there are vectors: so
- * sums need no shuffles, but the numbers do. Returns whether all results are certain; what is in
- * *state is then valid, too. */
-static inline __attribute__((always_inline)) int slide(const double *in, const double *out,
-                                                       moving_sums *state, const moving_end *end,
-                                                       double *value, pc_statistic statistic,
-                                                       int pieces, int leaving, int skip_nan)
+/* Variances and standard deviations, from squares - number^2 / count. */
+static inline __attribute__((always_inline)) void spread_results(pc_statistic statistic, int pieces,
+                                                                 vecd sum[ABREAST][2][3],
+                                                                 const moving_count *by,
+                                                                 vecd *result, vec *sure)
+{
+    vecd minus_mean[ABREAST], high[ABREAST], low[ABREAST], left[ABREAST], q[ABREAST];
+    if (pieces == 3)
+        EACH_ABREAST
+        {
+            sum[k][0][1] += sum[k][0][2];
+            sum[k][1][1] += sum[k][1][2];
+        }
+    EACH_ABREAST minus_mean[k] = (sum[k][0][0] + sum[k][0][1]) * by[k].minus_per_count;
+    EACH_ABREAST high[k] = sum[k][1][0] + minus_mean[k] * sum[k][0][0];
+    EACH_ABREAST left[k] = fused(minus_mean[k], by[k].count, sum[k][0][0]);
+    EACH_ABREAST low[k] = fused(minus_mean[k], sum[k][0][0], sum[k][1][0] - high[k]);
+    EACH_ABREAST left[k] = fused(sum[k][0][1], splatd(2.0), left[k]);
+    EACH_ABREAST low[k] = fused(minus_mean[k], left[k], low[k] + sum[k][1][1]);
+    EACH_ABREAST q[k] = (statistic == PC_STD ? high[k] + low[k] : high[k]) * by[k].inverse;
+    EACH_ABREAST left[k] = fused(-q[k], by[k].divisor, high[k]) + low[k];
+    vecd upper[ABREAST], lower[ABREAST];
+    EACH_ABREAST upper[k] = fused(left[k], by[k].inverse, by[k].bound);
+    EACH_ABREAST lower[k] = fused(left[k], by[k].inverse, -by[k].bound);
+    if (statistic == PC_VAR) {
+        EACH_ABREAST upper[k] += q[k];
+        EACH_ABREAST lower[k] += q[k];
+    } else {
+        vecd root[ABREAST], half[ABREAST];
+        EACH_ABREAST root[k] = vector_sqrt(q[k]);
+        EACH_ABREAST half[k] = 0.5 / root[k];
+        EACH_ABREAST left[k] = fused(-root[k], root[k], q[k]);
+        EACH_ABREAST upper[k] = fused(left[k] + upper[k], half[k], root[k]);
+        EACH_ABREAST lower[k] = fused(left[k] + lower[k], half[k], root[k]);
+    }
+    EACH_ABREAST sure[k] &= (vec)(upper[k] == lower[k]);
+    EACH_ABREAST result[k] = upper[k];
+}
+
+/* Results of windows: see slide_kernel. Each lane has as many in succession as there are vectors
+ * in a block: so sums need no shuffles, but the numbers do. */
+static inline __attribute__((always_inline)) size_t slide(const double *in, const double *out,
+                                                          moving_sums *state, const moving_end *end,
+                                                          double *value, size_t blocks,
+                                                          pc_statistic statistic, int pieces,
+                                                          int exact, int leaving, int skip_nan)
 {
     enum { STEPS = LANE_COLUMNS / LANES };
     const int squares = statistic == PC_VAR || statistic == PC_STD;
     const vecd pivot = splatd(state->pivot);
-    vecd kept[STEPS][2][3], counted[STEPS], count = splatd(0.0), sum[2][3], magic[2][3],
-                                            most = splatd(0.0);
-    vec rest[2] = {splat(0), splat(0)}, sure = splat(UINT64_MAX);
+    const vec beyond = splat(~(2 * end->reach - 1));
+    vecd magic[2][3];
+    vec base[2][3];
+    moving_pieces *of[2] = {&state->number, &state->square};
     for (int s = 0; s < 1 + squares; s++)
         for (int k = 0; k < pieces; k++) {
-            sum[s][k] = splatd(0.0);
-            magic[s][k] = splatd(s ? state->square.magic[k] : state->number.magic[k]);
+            magic[s][k] = splatd(of[s]->magic[k]);
+            base[s][k] = (vec)(splatd(of[s]->sum[k]) + magic[s][k]);
         }
-    for (size_t first = 0; first < STEPS; first += LANES) {
-        vecd x[LANES], y[LANES];
-        UNROLLED
-        for (size_t lane = 0; lane < LANES; lane++) {
-            x[lane] = load_doubles(in + lane * STEPS + first);
-            y[lane] = splatd(0.0);
+    const vec reach = splat(end->reach) - (vec)magic[0][0];
+    const vecd ties_from = splatd(end->ties_from);
+    moving_count by[ABREAST];
+    EACH_ABREAST by[k] =
+        (moving_count){splatd(end->count), splatd(-end->per_count), splatd(end->divisor),
+                       splatd(end->inverse), splatd(end->bound)};
+    double present = state->count;
+    size_t done = 0;
+    state->number.inexact = 0;
+    for (; done < blocks; done++, in += LANE_COLUMNS, out += LANE_COLUMNS, value += LANE_COLUMNS) {
+        vec kept[STEPS][2][3], sum[2][3], offset[2][3], range = splat(0), rest = splat(0),
+                                                        sure = splat(UINT64_MAX);
+        vecd counted[STEPS], count = splatd(0.0);
+        for (int s = 0; s < 1 + squares; s++)
+            for (int k = 0; k < pieces; k++)
+                sum[s][k] = splat(0);
+        for (size_t first = 0; first < STEPS; first += LANES) {
+            vecd x[LANES], y[LANES];
+            load_transposed(x, in + first, STEPS);
             if (leaving)
-                y[lane] = load_doubles(out + lane * STEPS + first);
-        }
-        transpose(x);
-        if (leaving)
-            transpose(y);
-        UNROLLED
-        for (size_t i = 0; i < LANES; i++) {
-            vecd piece[3], left[3];
-            vec ignored = splat(0);
-            const vec here = (vec)(x[i] == x[i]), gone = (vec)(y[i] == y[i]);
-            if (squares) {
-                x[i] -= pivot;
-                y[i] -= pivot;
-            }
-            if (skip_nan) {
-                x[i] = select_bits(here, x[i]);
-                y[i] = select_bits(gone, y[i]);
-                count += select_bits(here, splatd(1.0)) - select_bits(gone, splatd(1.0));
-                counted[first + i] = count;
-            }
-            most = vector_max(magnitude(x[i]), most);
-            for (int s = 0; s < 1 + squares; s++) {
-                if (s)
-                    cut_square(x[i], magic[s], pieces, piece, &rest[s]);
-                else
-                    cut_number(x[i], magic[s], pieces, piece, &rest[s]);
-                if (leaving && s)
-                    cut_square(y[i], magic[s], pieces, left, &ignored);
-                else if (leaving)
-                    cut_number(y[i], magic[s], pieces, left, &ignored);
-                for (int k = 0; k < pieces; k++) {
-                    sum[s][k] += leaving ? piece[k] - left[k] : piece[k];
-                    kept[first + i][s][k] = sum[s][k];
+                load_transposed(y, out + first, STEPS);
+            UNROLLED
+            for (size_t i = 0; i < LANES; i++) {
+                vec word[3], left[3];
+                if (skip_nan) {
+                    const vec here = (vec)(x[i] == x[i]), gone = (vec)(y[i] == y[i]);
+                    x[i] = select_bits(here, squares ? x[i] - pivot : x[i]);
+                    y[i] = select_bits(gone, squares ? y[i] - pivot : y[i]);
+                    count += select_bits(here, splatd(1.0)) - select_bits(gone, splatd(1.0));
+                    counted[first + i] = count;
+                } else if (squares) {
+                    x[i] -= pivot;
+                    y[i] -= pivot;
+                }
+                for (int s = 0; s < 1 + squares; s++) {
+                    if (s) {
+                        square_words(x[i], magic[s], pieces, word);
+                        square_words(y[i], magic[s], pieces, left);
+                    } else {
+                        number_words(x[i], magic[s], pieces, word, squares ? NULL : &rest);
+                        range |= word[0] + reach;
+                        if (leaving)
+                            number_words(y[i], magic[s], pieces, left, NULL);
+                    }
+                    for (int k = 0; k < pieces; k++) {
+                        sum[s][k] += word[k] - (leaving ? left[k] : (vec)magic[s][k]);
+                        kept[first + i][s][k] = sum[s][k];
+                    }
                 }
             }
         }
+        for (int s = 0; s < 1 + squares; s++)
+            for (int k = 0; k < pieces; k++) {
+                const vec up_to = prefix_words(sum[s][k]);
+                offset[s][k] = base[s][k] + (up_to - sum[s][k]);
+                sum[s][k] = base[s][k] + (vec)last_lane((vecd)up_to);
+            }
+        double then = present;
+        if (skip_nan) {
+            const vecd up_to = prefix_sums(count);
+            count = splatd(present) + (up_to - count);
+            then += up_to[LANES - 1];
+        }
+        for (size_t first = 0; first < STEPS; first += LANES) {
+            vecd result[LANES];
+            UNROLLED
+            for (size_t i = 0; i < LANES; i += ABREAST) {
+                vec one[ABREAST];
+                vecd here[ABREAST][2][3], all[ABREAST];
+                EACH_ABREAST one[k] = splat(UINT64_MAX);
+                for (int s = 0; s < 1 + squares; s++)
+                    for (int piece = 0; piece < pieces; piece++)
+                        EACH_ABREAST here[k][s][piece] =
+                            (vecd)(kept[first + i + k][s][piece] + offset[s][piece]) -
+                            magic[s][piece];
+                if (skip_nan)
+                    EACH_ABREAST
+                    {
+                        all[k] = counted[first + i + k] + count;
+                        if (statistic != PC_SUM)
+                            by[k] = count_of(all[k], squares ? end->ddof : 0.0, end->slack);
+                    }
+                if (squares)
+                    spread_results(statistic, pieces, here, by, result + i, one);
+                else
+                    linear_results(statistic, pieces, exact, here, ties_from, by, result + i, one);
+                EACH_ABREAST
+                {
+                    if (skip_nan) {
+                        const vec few = (vec)(all[k] < splatd(end->min_count));
+                        if (statistic != PC_SUM)
+                            one[k] &= (vec)(by[k].divisor > 0.0);
+                        one[k] |= few;
+                        result[i + k] =
+                            choose_by_sign(few, (vecd)splat(UINT64_C(0x7ff8) << 48), result[i + k]);
+                    }
+                    sure &= one[k];
+                }
+            }
+            transpose(result);
+            UNROLLED
+            for (size_t lane = 0; lane < LANES; lane++)
+                store_doubles(value + lane * STEPS + first, result[lane]);
+        }
+        const vec inexact = rest << 1;
+        if (any_bits(~sure | (range & beyond) | (exact ? inexact : splat(0))))
+            break;
+        if (!exact && !squares && any_bits(inexact))
+            state->number.inexact = (int)done + 1;
+        for (int s = 0; s < 1 + squares; s++)
+            for (int k = 0; k < pieces; k++)
+                base[s][k] = sum[s][k];
+        present = then;
     }
-    vecd offset[2][3];
     for (int s = 0; s < 1 + squares; s++)
-        for (int k = 0; k < pieces; k++) {
-            double *total = s ? &state->square.sum[k] : &state->number.sum[k];
-            const vecd up_to = prefix_sums(sum[s][k]);
-            offset[s][k] = splatd(*total) + (up_to - sum[s][k]);
-            *total += up_to[LANES - 1];
-        }
-    moving_count by = {splatd(end->count), splatd(end->divisor), splatd(end->inverse)};
-    if (skip_nan) {
-        const vecd up_to = prefix_sums(count), before = splatd(state->count) + (up_to - count);
-        state->count += up_to[LANES - 1];
-        count = before;
-    }
-    for (size_t first = 0; first < STEPS; first += LANES) {
-        vecd result[LANES];
-        UNROLLED
-        for (size_t i = 0; i < LANES; i++) {
-            vec one;
-            vecd here[2][3];
-            for (int s = 0; s < 1 + squares; s++)
-                for (int k = 0; k < pieces; k++)
-                    here[s][k] = kept[first + i][s][k] + offset[s][k];
-            if (skip_nan) {
-                by.count = counted[first + i] + count;
-                by.divisor = squares
-                                 ? by.count * (by.count * splatd(end->scale) - splatd(end->ddof))
-                                 : by.count;
-                by.inverse = 1.0 / by.divisor;
-            }
-            result[i] = result_of(statistic, pieces, here, end, &by, &one);
-            if (skip_nan) {
-                const vec few = (vec)(by.count < splatd(end->min_count));
-                one = (one & (vec)(by.divisor > 0.0)) | few;
-                const vec nan = few & (UINT64_C(0x7ff8) << 48);
-                result[i] = (vecd)((vec)select_bits(~few, result[i]) | nan);
-            }
-            sure &= one;
-        }
-        transpose(result);
-        UNROLLED
-        for (size_t lane = 0; lane < LANES; lane++)
-            store_doubles(value + lane * STEPS + first, result[lane]);
-    }
-    uint64_t every = UINT64_MAX, bits[2] = {0, 0};
-    state->most = 0.0;
-    for (int k = 0; k < LANES; k++) {
-        every &= sure[k];
-        state->most = most[k] > state->most ? most[k] : state->most;
-        bits[0] |= rest[0][k] << 1;
-        bits[1] |= rest[1][k] << 1;
-    }
-    state->number.inexact = bits[0] != 0;
-    state->square.inexact = (bits[0] | bits[1]) != 0;
-    return every == UINT64_MAX && state->most <= end->limit &&
-           state->number.sum[0] - state->number.sum[0] == 0.0;
+        for (int k = 0; k < pieces; k++)
+            of[s]->sum[k] = ((vecd)base[s][k] - magic[s][k])[0];
+    state->count = present;
+    return done;
 }
 
 #define SLIDE(name, statistic, leaving, skip_nan)                                                  \
-    static int name##_2(const double *in, const double *out, moving_sums *state,                   \
-                        const moving_end *end, double *value)                                      \
+    static size_t name##_2(const double *in, const double *out, moving_sums *state,                \
+                           const moving_end *end, double *value, size_t blocks)                    \
     {                                                                                              \
-        return slide(in, out, state, end, value, statistic, 2, leaving, skip_nan);                 \
+        return end->exact && statistic < PC_VAR                                                    \
+                   ? slide(in, out, state, end, value, blocks, statistic, 2, 1, leaving, skip_nan) \
+                   : slide(in, out, state, end, value, blocks, statistic, 2, 0, leaving,           \
+                           skip_nan);                                                              \
     }                                                                                              \
-    static int name##_3(const double *in, const double *out, moving_sums *state,                   \
-                        const moving_end *end, double *value)                                      \
+    static size_t name##_3(const double *in, const double *out, moving_sums *state,                \
+                           const moving_end *end, double *value, size_t blocks)                    \
     {                                                                                              \
-        return slide(in, out, state, end, value, statistic, 3, leaving, skip_nan);                 \
+        return slide(in, out, state, end, value, blocks, statistic, 3, 0, leaving, skip_nan);      \
     }
 SLIDE(slide_sum, PC_SUM, 1, 0)
 SLIDE(slide_mean, PC_MEAN, 1, 0)

@@ -47,6 +47,7 @@
     } while (0)
 
 #define prefix_sums(v) ((v) + (vecd){0.0, (v)[0]})
+#define prefix_words(v) ((v) + (vec){0, (v)[0]})
 #define last_lane(v) ((vecd){(v)[1], (v)[1]})
 
 #include "table.h"

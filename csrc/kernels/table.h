@@ -63,6 +63,8 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
                {{move_finite_numbers_2, move_finite_numbers_3},
                 {move_finite_both_2, move_finite_both_3}},
                {{add_numbers_2, add_numbers_3}, {add_both_2, add_both_3}}},
+    .extend_range = extend_range,
+    .start = {{start_numbers_2, start_numbers_3}, {start_both_2, start_both_3}},
     .slide = {{[0] = {slide_prefix_2, slide_prefix_3},
                [PC_SUM] = {slide_sum_2, slide_sum_3},
                [PC_MEAN] = {slide_mean_2, slide_mean_3},

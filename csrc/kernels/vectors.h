@@ -16,7 +16,8 @@
  *   vector_min(x, y), vector_max(x, y), vector_sqrt(x)  per lane of doubles, where
  *                 `fused` is defined; of NaN and y they give y
  *   transpose(v)  LANES vectors of doubles, likewise
- *   prefix_sums(v), last_lane(v)  the sum of each lane and those before it; the last, in all lanes
+ *   prefix_sums(v), prefix_words(v), last_lane(v)  the sum of each lane and those before it, of
+ *                 doubles and of 64-bit integers; the last, in all lanes
  *   doubles_of_int8(x) and of uint8, int16, uint16, int32: LANES of them, at x; words_of_uint8(x):
  *                 LANES bytes to 64 bits; or not defined
  *

@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pytest
 from cases import all_pairs
+from hard_arrays import assert_same
 
 import pycrust
 
@@ -565,3 +566,44 @@ def test_one_pair_among_empty_chunks(chunks):
     weights = da.from_array(np.array([1.0, 2.0, 3.0]), chunks=3)
     assert lazy.average(a, axis=1, weights=weights).compute().tolist() == [14 / 6]
     assert lazy.average(a, axis=0, weights=y).compute().tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4", "i8", "u1", "?", "c16"])
+def test_cumsum_in_any_chunks(dtype):
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(13, 11)) * 10.0 ** rng.integers(-20, 20, (13, 11))
+    x[4, 3], x[5, 3], x[7, 5], x[8, 5] = 1.7e308, 1.7e308, np.inf, -np.inf
+    x[6, 3] = x[9, 3] = -1.7e308
+    if dtype in ("i8", "u1", "?"):
+        x = rng.integers(0, 200, x.shape)
+    elif dtype == "f4":
+        x = rng.normal(size=x.shape)
+    if dtype == "c16":
+        x = np.stack([x, x[::-1]], axis=-1).copy().view(dtype)[..., 0]
+    x = x.astype(dtype)
+    for chunks in ((13, 11), (1, 1), (5, 4), ((1, 0, 12), (3, 8))):
+        a = da.from_array(x, chunks=chunks)
+        for axis in (None, 0, 1, -1):
+            result = lazy.cumsum(a, axis)
+            expected = pycrust.cumsum(x, axis)
+            assert result.dtype == expected.dtype
+            assert_same(result.compute(scheduler="sync"), expected)
+    if dtype in ("f8", "i8"):
+        for made in ("f4", "f8"):
+            assert_same(lazy.cumsum(a, 0, made).compute(scheduler="sync"), pycrust.cumsum(x, 0, made))
+
+
+def test_cumsum_of_integers_beyond_64_bits():
+    x = np.array([2**62, 2**62, -(2**62), 2**62 - 1, 0, -5])
+    a = da.from_array(x, chunks=1)
+    with pytest.raises(OverflowError):
+        lazy.cumsum(a).compute(scheduler="sync")
+    assert lazy.cumsum(a, dtype=object).compute(scheduler="sync").tolist() == np.cumsum(x.astype(object)).tolist()
+    assert_same(lazy.cumsum(a, dtype=float).compute(scheduler="sync"), pycrust.cumsum(x, dtype=float))
+    assert_same(lazy.cumsum(a[1:]).compute(scheduler="sync"), np.cumsum(x[1:]))
+    objects = da.from_array(np.array([10**30, 1, 2], dtype=object), chunks=2)
+    assert lazy.cumsum(objects).compute(scheduler="sync").tolist() == [10**30, 10**30 + 1, 10**30 + 3]
+    with pytest.raises(np.exceptions.AxisError):
+        lazy.cumsum(a, 1)
+    with pytest.raises(TypeError):
+        lazy.cumsum(a * 1.0, dtype=int)

@@ -98,11 +98,19 @@ def test_layouts(name, tmp_path):
     check(name, row, 2, axis=0)
 
 
-@pytest.mark.parametrize("ddof", [0, 1, 2, 5, 2**45, 2**70])
+@pytest.mark.parametrize("ddof", [0, 1, 2, 5, 2**45, 2**70, 0.5, 1.25, 2.0**-16, 0.1, 1e300])
 @pytest.mark.parametrize("name", ["move_var", "move_std"])
 def test_ddof(name, ddof):
     check(name, numbers("f8", 150), 5, 1, ddof=ddof)
     check(name, np.full(150, 0.1), 5, ddof=ddof)
+    check(name, numbers("f8", 150, missing=0), 70, ddof=ddof)
+    check(name, numbers("i4", 40), 5, 1, ddof=ddof)
+    some = np.ma.array(numbers("i4", 40), mask=np.arange(40) % 7 == 0)
+    check(name, some.astype(float).filled(NAN), 5, 1, ddof=ddof)
+    assert_same(
+        getattr(pycrust, name)(some, 5, 1, ddof=ddof),
+        getattr(pycrust, name)(some.astype(float).filled(NAN), 5, 1, ddof=ddof),
+    )
 
 
 def test_every_window_around_the_blocks():
@@ -199,6 +207,43 @@ def test_laws():
     assert_same(pycrust.move_mean(4 * a, 20), 4 * pycrust.move_mean(a, 20))
 
 
+@pytest.mark.parametrize("window", [2, 3, 4, 6, 8, 10, 64, 255, 256, 257, 512])
+def test_means_at_and_beside_ties(level, window):
+    rng = np.random.default_rng(window)
+    a = rng.integers(2**52, 2**53, 700).astype(float)
+    check("move_mean", a, window)
+    b = np.where(rng.random(700) < 0.1, rng.choice([2.0**-30, -(2.0**-30)], 700), a)
+    check("move_mean", b, window)
+    check("move_mean", np.where(rng.random(700) < 0.02, NAN, a), window, 1)
+
+
+@pytest.mark.parametrize("window", [2, 5, 10, 100])
+def test_small_results_in_coarse_units(level, window):
+    """A large number gives the units, and is gone; what is left are sums near 0, or 0."""
+    rng = np.random.default_rng(window)
+    for digits in (1, 9, 1000, 2**20):
+        a = rng.integers(-digits, digits + 1, 500) * 2.0**-44
+        a[[3, 120, 121]] = 2.0**40, -(2.0**40), 2.0**40
+        for name in ("move_sum", "move_mean", "move_std"):
+            check(name, a, window)
+
+
+def test_windows_of_squares_that_nearly_cancel(level):
+    """Two variances of 53 bits and more that differ in the last: beside ties, and powers of two."""
+    rng = np.random.default_rng(0)
+    for window in (2, 3, 7, 64):
+        for size in (2**20, 2**26, 2**31):
+            a = rng.integers(-size, size, 400).astype(float)
+            for name in ("move_var", "move_std"):
+                check(name, a, window)
+                check(name, a + 2.0**40, window, ddof=1)
+    # The root is within 2**-60 of half-way, on either side: exact squares, plus or minus 1.
+    for root in (2**53 - 1, 2**52 + 1, 2**53 - 3):
+        a = np.tile([0.0, float(root)], 80)
+        check("move_std", a, 2)
+        check("move_std", np.nextafter(a, np.inf), 2)
+
+
 def test_nothing_is_left_of_a_spike():
     quiet = np.random.default_rng(0).random(500)
     for spike in (1e17, 1e300, -1e300, INF, NAN):
@@ -278,6 +323,7 @@ def test_cumsum(dtype):
             assert_same(pycrust.cumsum(b, axis), expected)
     out = np.zeros(a.shape, reference.cumsum(a, 0).dtype)
     assert pycrust.cumsum(a, 0, out=out) is out
+    assert_same(pycrust.cumsum(a, 0, out.dtype, out), np.array(out))
     assert_same(out, reference.cumsum(a, 0))
     if dtype[0] != "c":
         for other in ("f8", "f4", "f2"):
@@ -337,8 +383,8 @@ def test_bad_input(name, given, error, message):
 def test_bad_ddof():
     with pytest.raises(ValueError, match="ddof must not be negative"):
         pycrust.move_var([1.0], 1, ddof=-1)
-    with pytest.raises(TypeError, match="ddof must be an integer"):
-        pycrust.move_std([1.0], 1, ddof=0.5)
+    with pytest.raises(TypeError, match="ddof"):
+        pycrust.move_std([1.0], 1, ddof="1")
 
 
 def test_bad_input_of_cumsum():
