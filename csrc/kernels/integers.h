@@ -135,17 +135,17 @@ medium_integers(const char *x, const char *y, size_t n, int is_signed, uint64_t 
     add_at(sum, 4, 32, (pc_u128){upper, sign}, sign);
 }
 
-#define MEDIUM_INTEGERS(type)                                                                      \
+#define MEDIUM_INTEGERS(type, is_signed)                                                           \
     static void JOIN(squares_of_, type)(const char *x, size_t n, uint64_t sum[4])                  \
     {                                                                                              \
-        medium_integers(x, x, n, (type) - 1 < 0, sum);                                             \
+        medium_integers(x, x, n, is_signed, sum);                                                  \
     }                                                                                              \
     static void JOIN(products_of_, type)(const char *x, const char *y, size_t n, uint64_t sum[4])  \
     {                                                                                              \
-        medium_integers(x, y, n, (type) - 1 < 0, sum);                                             \
+        medium_integers(x, y, n, is_signed, sum);                                                  \
     }
-MEDIUM_INTEGERS(int32_t)
-MEDIUM_INTEGERS(uint32_t)
+MEDIUM_INTEGERS(int32_t, 1)
+MEDIUM_INTEGERS(uint32_t, 0)
 #else
 #define MEDIUM_INTEGERS(type, wide)                                                                \
     static void JOIN(squares_of_, type)(const char *x, size_t n, uint64_t sum[4])                  \

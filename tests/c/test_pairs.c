@@ -215,6 +215,138 @@ static void search(void)
     }
 }
 
+/* ---- many sums at once -------------------------------------------------------------- */
+
+static void slow_add_or_take(slow_sum *s, double x, int negative)
+{
+    const number v = number_at(PC_FLOAT64, (char *)&x);
+    slow_add_word(s, v.m, v.exponent, v.negative ^ negative);
+}
+
+/* Whether high + low, plus and minus lost / part, hold a sum. */
+static int estimate_holds(double sums[3][LANE_COLUMNS], size_t c, const slow_sum *truth, int part)
+{
+    for (int upper = 0; upper < 2; upper++) {
+        slow_sum end = {{0}};
+        slow_add_or_take(&end, sums[0][c], 0);
+        slow_add_or_take(&end, sums[1][c], 0);
+        slow_add_or_take(&end, sums[2][c] / part, !upper);
+        if (!(upper ? at_most(truth, &end) : at_most(&end, truth)))
+            return 0;
+    }
+    return 1;
+}
+
+/* The largest part of 1 that the bound can be divided by, for each output. */
+static int check_block(const pair_block *from, pc_type type, const int k[2], int way, int weighted,
+                       int most)
+{
+    static lane_sums sums;
+    int part = most;
+    if (!pc_kernels_in_use()->pair_blocks[way][weighted][type - PC_FLOAT16](from, k, &sums))
+        return 0;
+    for (size_t c = 0; c < from->outputs; c++) {
+        slow_sum products = {{0}}, weights = {{0}};
+        for (size_t r = 0; r < from->length; r++) {
+            const ptrdiff_t size = (ptrdiff_t)sizes[type], i = (ptrdiff_t)(way ? r : c),
+                            j = (ptrdiff_t)(way ? c : r);
+            const number v = number_at(type, from->x + i * from->x_step + j * size),
+                         w = number_at(type, from->y + i * from->y_step + j * size);
+            slow_add_product(&products, v, w);
+            slow_add_word(&weights, w.m, w.exponent, w.negative);
+        }
+        CHECK(estimate_holds(weighted ? sums.square : sums.number, c, &products, 1));
+        if (weighted)
+            CHECK(estimate_holds(sums.number, c, &weights, 1));
+        while (part > 1 && !estimate_holds(weighted ? sums.square : sums.number, c, &products, part))
+            part /= 2;
+    }
+    return part;
+}
+
+static void blocks(long count)
+{
+    enum { N = 600, MOST_OUTPUTS = 24 };
+    static char x[(N + 3) * MOST_OUTPUTS * 8], y[(N + 3) * MOST_OUTPUTS * 8];
+    long in_range = 0;
+    for (long trial = 0; trial < count; trial++) {
+        const pc_type type = PC_FLOAT16 + (pc_type)below(3);
+        const int way = (int)below(2), weighted = (int)below(2);
+        const size_t n = (way ? 1 : LANE_STEP) + below(below(8) ? 60 : N - 10),
+                     outputs = way ? LANE_STEP * (1 + below(3)) : 1 + below(MOST_OUTPUTS),
+                     columns = way ? outputs : n;
+        const pair_block from = {.x = x,
+                                 .y = y,
+                                 .x_step = (ptrdiff_t)((columns + below(3)) * sizes[type]),
+                                 .y_step = (ptrdiff_t)((columns + below(3)) * sizes[type]),
+                                 .length = n,
+                                 .outputs = outputs};
+        fill(x, type, (N + 3) * MOST_OUTPUTS, 1 + (unsigned)below(12), 1000);
+        fill(y, type, (N + 3) * MOST_OUTPUTS, 1 + (unsigned)below(12), 1000);
+        FOR_EACH_LEVEL
+        {
+            const pc_kernels *kernels = pc_kernels_in_use();
+            if (!kernels->pair_blocks[way][weighted][type - PC_FLOAT16])
+                continue;
+            const size_t rows = way ? n : outputs;
+            const double most_y = kernels->largest[type - PC_FLOAT16](y, from.y_step, rows, columns),
+                         most_x = kernels->largest[type - PC_FLOAT16](x, from.x_step, rows, columns);
+            const int spare = (int)below(12), k[2] = {
+                ilogb(most_x * most_y * (double)n + 0x1p-1000) - 2 + spare,
+                ilogb(most_y * (double)n + 0x1p-1000) - 2 + spare};
+            if (k[0] > -900 && k[1] > -900 && k[0] <= 1000 && k[1] <= 1000)
+                in_range += check_block(&from, type, k, way, weighted, 1);
+        }
+    }
+    printf("pairs: %ld blocks stayed in their binades, of %ld\n", in_range, count);
+}
+
+/* The same search as above: all lanes get pairs whose roundings add up. */
+static void search_blocks(void)
+{
+    enum { N = FLOAT_BLOCK, CANDIDATES = 16, OUTPUTS = LANE_STEP };
+    static double x[N * OUTPUTS], y[N * OUTPUTS];
+    const double D = 0x1.8p60;
+    const int k[2] = {60, 60};
+    FOR_EACH_LEVEL
+    for (int way = 0; way < 2; way++) {
+        const pc_kernels *kernels = pc_kernels_in_use();
+        if (!kernels->pair_blocks[way][0][2])
+            continue;
+        const size_t lanes = way ? OUTPUTS : kernels->lanes[0], n = way ? N / 8 : N - lanes;
+        double s = D, t = 0.0;
+        for (size_t i = 0; i < (way ? n * OUTPUTS : n); i += lanes) {
+            double best = -2, best_x = 0, best_y = 0, next_s = s, next_t = t;
+            for (int c = 0; c < CANDIDATES; c++) {
+                const double u = 0x1p30 + (double)(random64() >> 11) * 0x1p-23,
+                             v = (s > D ? -1 : 1) * (0x1p15 + (double)(random64() >> 11) * 0x1p-38),
+                             h = fma(u, v, s), lost = fma(u, v, s - h), sum = t + lost,
+                             rounding = (t - sum) + lost,
+                             value = lost < 0x1p6 ? -1.0 : 1.0 + rounding;
+                if (value > best) {
+                    best = value;
+                    best_x = u;
+                    best_y = v;
+                    next_s = h;
+                    next_t = sum;
+                }
+            }
+            for (size_t j = i; j < i + lanes; j++) {
+                x[j] = best_x;
+                y[j] = best_y;
+            }
+            s = next_s;
+            t = next_t;
+        }
+        const pair_block from = {(char *)x, (char *)y,           8 * OUTPUTS, 8 * OUTPUTS, n,
+                                 way ? OUTPUTS : 1, 0};
+        const int part = check_block(&from, PC_FLOAT64, k, way, 0, 1 << 10);
+        printf("pairs, %s, %s: the bound holds, a %dth of it does not\n", pc_simd(),
+               way ? "columns" : "rows", 2 * part);
+        CHECK(part >= 1 && part <= 4);
+    }
+}
+
 /* ---- quotients ------------------------------------------------------------------------ */
 
 /* Of integers that are known to be beside, or on, the middle between two floats. */
@@ -239,6 +371,24 @@ static void quotients(long count)
         const int e = (int)below(200) - 100, g = (int)below(200) - 100;
         const uint64_t bits =
             rounded_ratio(limbs_view_of(v, 6, e, 0), limbs_view_of(w, length, g, 0), 0, f);
+        /* And the root of the square of q w + d, divided by that of w. */
+        uint64_t vv[16] = {0}, ww[8] = {0};
+        for (size_t i = 0; i < 6; i++) {
+            uint64_t scaled[16] = {0}, carry_in = 0;
+            memcpy(scaled + i, v, 6 * sizeof *v);
+            scaled[i + 6] = multiply_words(scaled + i, 6, v[i]);
+            for (size_t k = 0; k < 16; k++)
+                carry_in = add_carry(&vv[k], scaled[k], carry_in);
+        }
+        for (size_t i = 0; i < length; i++) {
+            uint64_t scaled[8] = {0}, carry_in = 0;
+            memcpy(scaled + i, w, length * sizeof *w);
+            scaled[i + length] = multiply_words(scaled + i, length, w[i]);
+            for (size_t k = 0; k < 8; k++)
+                carry_in = add_carry(&ww[k], scaled[k], carry_in);
+        }
+        const uint64_t root = rounded_ratio(limbs_view_of(vv, 12, 2 * e, 0),
+                                            limbs_view_of(ww, 2 * length, 2 * g, 0), 1, f);
         uint64_t kept = q >> 1;
         const int tiny = length == 1 && w[0] == 1; /* then it is one more, or one less */
         if (tiny)
@@ -247,6 +397,7 @@ static void quotients(long count)
             kept++;
         const double expected = ldexp((double)kept, 1 + e - g);
         CHECK(bits == bits_of(expected));
+        CHECK(root == bits_of(expected));
     }
 }
 
@@ -255,6 +406,8 @@ int main(int argc, char **argv)
     const long count = trials(argc, argv);
     any_arrays(count);
     search();
+    blocks(count);
+    search_blocks();
     quotients(100 * count);
     return 0;
 }

@@ -170,8 +170,13 @@ def test_covariances_of_many_variables(level, workers, ddof):
         assert_same(
             pycrust.cov(many, ddof=ddof, dtype=dtype, workers=workers), reference.cov(many, ddof=ddof, dtype=dtype)
         )
+        assert_same(
+            quiet(pycrust.corrcoef, many, dtype=dtype, workers=workers), reference.corrcoef(many, dtype=dtype)
+        )
+    assert_same(quiet(pycrust.corrcoef, few)[::12, ::12], reference.corrcoef(few[::12]))
     many[2, 5], many[1, 7] = np.inf, np.nan
     assert_same(pycrust.cov(many, ddof=ddof), reference.cov(many, ddof=ddof))
+    assert_same(quiet(pycrust.corrcoef, many), reference.corrcoef(many))
 
 
 @pytest.mark.parametrize(("odd", "tiny", "nearest"), [(1, 2.0**-70, 2), (3, -(2.0**-70), 2), (1, 0, 0), (3, 0, 4)])
@@ -677,6 +682,108 @@ def test_short_rows(level, kind, depth, layout):
     for k in range(50):
         expected = pycrust.dot(x[k][keep[k]], ys[k][keep[k]], **kind_of)
         assert_same(made[k], made.dtype.type(expected) if made.dtype != object else expected)
+
+
+def in_layout(x, layout):
+    """Rows, of which the first starts anywhere and the next does not begin where one ends; or columns."""
+    if layout == "columns":
+        return np.asfortranarray(x)
+    if layout == "apart":
+        made = np.zeros((len(x), x.shape[1] + 3), x.dtype)[:, 1:-2]
+        made[...] = x
+        return made
+    return x[::-1].copy()[::-1] if layout == "backwards" else x
+
+
+@all_pairs(
+    kind=["plain", "whole", "wide", "tiny", "huge", "odd", "f2", "f4", "i4"],
+    depth=[4, 8, 15, 16, 17, 31, 33, 64, 100, 128, 129, 131, 700, 2047, 2048, 2049],
+    layout=["rows", "apart", "backwards", "columns", "one vector"],
+    count=[3, 8, 13, 75],
+)
+def test_many_rows_at_once(level, kind, depth, layout, count):
+    rng = np.random.default_rng(depth)
+    x, y = rows_of(kind, (count, depth), rng), rows_of(kind, (count, depth), rng)
+    x[1], y[2] = 0, 0
+    x[0, -1], y[0, -1] = x[0, 0], -(y[0, 0] >> 1) if kind == "i4" else -y[0, 0]
+    if kind == "i4":
+        x = x >> 12
+    x = in_layout(x, layout)
+    y = y[0].copy() if layout == "one vector" else in_layout(y, layout)
+    some = [0, 1, 2, count // 2, count - 1]
+    ys = np.broadcast_to(y, x.shape)
+    with np.errstate(all="ignore"):
+        assert_same(pycrust.vecdot(x, y)[some], reference.vecdot(x[some], ys[some]))
+        weights = ys | 1 if kind == "i4" else np.where(ys == 0, 0.5, np.abs(ys)).astype(ys.dtype)
+        weights = weights[0] if layout == "one vector" else in_layout(weights, layout)
+        among = np.broadcast_to(weights, x.shape)
+        assert_same(pycrust.average(x, 1, weights)[some], reference.average(x[some], 1, among[some]))
+
+
+@pytest.mark.parametrize("depth", [3, 20, 200])
+@pytest.mark.parametrize("layout", ["rows", "columns"])
+def test_rows_of_other_sizes_than_those_before(level, depth, layout):
+    """The binades that sums begin in are those of the rows before, until they do not do."""
+    rng = np.random.default_rng(1)
+    x, y = rng.standard_normal((2, 320, depth))
+    x[64:130] *= 2.0**400
+    x[130:200] *= 2.0**-300
+    y[200:260] *= 2.0**600
+    x[260:270], y[275:280] = np.nan, np.inf
+    x, y = in_layout(x, layout), in_layout(np.abs(y), layout)
+    some = [*range(0, 320, 17), 261, 276]
+    assert_same(pycrust.vecdot(x, y)[some], reference.vecdot(x[some], y[some]))
+    some.remove(276)  # whose weights are infinite
+    made = pycrust.average(x, 1, y)
+    assert np.isnan(made[276])
+    assert_same(made[some], reference.average(x[some], 1, y[some]))
+
+
+@pytest.mark.parametrize("near", range(12))
+def test_averages_beside_a_midpoint(level, near):
+    """Of so many digits that a quotient of doubles is off by far less than a double tells."""
+    rng = np.random.default_rng(near)
+    middle = (1 << 53 | int(rng.integers(1 << 52)) << 1 | 1) * 2.0**-53  # 54 bits: rounded to even
+    w = rng.integers(1, 1 << 40, (9, 20)) * 2.0**-30
+    x = np.full((9, 20), np.nextafter(middle, 0)) + rng.integers(0, 3, (9, 20)) * 2.0**-52
+    x[:, 0] += rng.integers(-3, 4, 9) * 2.0 ** -(52 - near)
+    for a, b in ((x, w), (np.asfortranarray(x), np.asfortranarray(w)), (x[:, :5], w[:, :5])):
+        assert_same(pycrust.average(a, 1, b), reference.average(a, 1, b))
+    w[3] = w[3] - w[3].mean()
+    w[3, 0] -= w[3].sum() - 2.0**-40  # so small a sum that the quotient is uncertain
+    assert_same(pycrust.average(x, 1, w), reference.average(x, 1, w))
+    w[5] = 0
+    with pytest.raises(ZeroDivisionError):
+        pycrust.average(x, 1, w)
+
+
+@counts
+@pytest.mark.parametrize(("dtype", "depth"), [("f4", 4), ("f4", 16), ("f4", 100), ("f8", 20), ("f8", 500), ("f2", 30)])
+@pytest.mark.parametrize("order", "CF")
+def test_ties_of_many_rows_are_decided_at_once(level, dtype, depth, order):
+    """Sums of few products of float32 are often halfway between two doubles."""
+    x, y = (np.asarray(numbers(dtype, (5000, depth), seed), order=order) for seed in (1, 2))
+    before = _rounding_test_failures()
+    made = pycrust.vecdot(x, y)
+    if depth > 4:
+        pycrust.average(x, 1, np.abs(y))
+    assert _rounding_test_failures() - before < 10
+    assert_same(made[:50], reference.vecdot(x[:50], y[:50]))
+
+
+@pytest.mark.parametrize("dtype", ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"])
+def test_extreme_integers(level, dtype):
+    limits = np.iinfo(dtype)
+    for n in (1, 2, 15, 64, 1000, 70_000):
+        for one in (limits.min, limits.max):
+            for other in (limits.min, limits.max, limits.max // 2):
+                x, y = np.full(n, one, dtype), np.full(n, other, dtype)
+                assert pycrust.dot(x, y) == n * one * other
+                y[n // 2] = limits.max - 3
+                assert pycrust.dot(x, y) == (n - 1) * one * other + one * (limits.max - 3)
+    for mixed in "i8", "u8":
+        x, y = np.full(999, limits.min, dtype), np.full(999, np.iinfo(mixed).max, mixed)
+        assert pycrust.dot(x, y) == pycrust.dot(y, x) == 999 * limits.min * np.iinfo(mixed).max
 
 
 @counts
