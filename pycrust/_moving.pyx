@@ -5,13 +5,21 @@ Check, convert, release the GIL, call C once a piece, raise.
 """
 
 cimport numpy as cnp
-from cpython.bytearray cimport PyByteArray_AS_STRING
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from libc.stddef cimport ptrdiff_t, size_t
-from libc.stdint cimport uint64_t
+from libc.stddef cimport size_t
 from libc.string cimport memset
 
-from pycrust._args cimport array_and_missing, check_out, data_of, describe_data, dtype_of, integer_of, numbers_of, one_axis
+from pycrust._args cimport (
+    array_and_missing,
+    check_out,
+    data_of,
+    describe_data,
+    dtype_of,
+    integer_of,
+    numbers_of,
+    one_axis,
+    type_of,
+)
 from pycrust._bigint cimport int_from_u128, shown_int, write_exact
 from pycrust._plan cimport Statistic, axis_of, holds, raise_too_large
 from pycrust._threads cimport count_workers, run_pieces
@@ -24,13 +32,13 @@ from pycrust.csrc cimport (
     pc_accumulator,
     pc_accumulator_clear,
     pc_add_numbers,
-    pc_axis,
     pc_cumulate,
     pc_move,
     pc_move_state,
     pc_move_state_size,
     pc_moving,
     pc_statistic,
+    pc_type,
     pc_u128,
 )
 
