@@ -15,7 +15,9 @@ from setuptools.command.build_ext import build_ext
 from setuptools.command.sdist import sdist
 
 HEADERS = sorted(str(path) for folder in ("csrc", "pycrust/include") for path in Path(folder).rglob("*.h"))
-CORE = sorted((str(path) for path in Path("csrc").rglob("*.c")), key=lambda path: ("kernels" not in path, path))  # longest first
+CORE = sorted(
+    (str(path) for path in Path("csrc").rglob("*.c")), key=lambda path: ("kernels" not in path, path)
+)  # longest first
 
 # The kernels are exact only if every operation rounds once, as written. These come after what
 # the environment's CFLAGS ask for, and override it; csrc/base/fpenv.h refuses what gets through. The

@@ -163,7 +163,8 @@ pc_status pc_accumulator_round(const pc_accumulator *acc, const pc_output_spec *
 pc_status pc_round_covariance(const pc_accumulator *products, const pc_accumulator *x,
                               const pc_accumulator *y, uint64_t freedom, pc_type type, char *out);
 
-/* The same of their correlation: 1 if they are the same, NaN if a variance is zero, or not finite. */
+/* The same of their correlation: 1 if they are the same, NaN if a variance is zero, or not finite.
+ */
 pc_status pc_round_correlation(const pc_accumulator *products, const pc_accumulator *x,
                                const pc_accumulator *y, pc_type type, char *out);
 

@@ -137,6 +137,17 @@ cdef object products_like(x, y):
     return np.empty(0, object if "O" in kinds else np.uint64 if "u" in kinds and "i" not in kinds else np.int64)
 
 
+cdef bint pays_bounded(size_t length) noexcept:
+    """Whether sums of so many floats with an error bound are the faster way to begin."""
+    cdef pc_array one
+    one.type = PC_FLOAT64
+    one.kept = 0
+    one.reduced = 1
+    one.other.data = NULL
+    one.axis[0].length = length
+    return pc_array_boundable(&one)
+
+
 # ---- two short vectors --------------------------------------------------------
 
 cdef bint is_vector_pair(a, b, pc_array *pair) noexcept:
@@ -815,7 +826,8 @@ cdef tuple observations(m, y, rowvar):
             raise ValueError(f"{name} has {array.ndim} dimensions, more than 2")
         flat = array.ndim < 2
         array = array.reshape(1, -1) if flat else array
-        arrays.append(array if rowvar or flat else array.T)
+        one_row = name == "y" and array.shape[0] == 1       # which numpy.cov takes for a variable, rowvar or not
+        arrays.append(array if rowvar or flat or one_row else array.T)
     if len(arrays) == 2 and arrays[0].shape[1] != arrays[1].shape[1]:
         raise ValueError(f"m has {arrays[0].shape[1]} observations of each variable, and y {arrays[1].shape[1]}; "
                          f"rowvar={bool(rowvar)} takes each {'row' if rowvar else 'column'} for a variable")
@@ -828,19 +840,6 @@ cdef tuple observations(m, y, rowvar):
 cdef list own_first(pairs):
     """These pairs, and (i, i) and (j, j) of each, which come first."""
     return sorted({(i, i) for pair in pairs for i in pair}) + [pair for pair in pairs if pair[0] != pair[1]]
-
-
-cdef bint pays_bounded(list vectors):
-    """Whether sums with an error bound are the faster way to begin."""
-    cdef pc_array one
-    if not all([vector.dtype.kind in "fc" for vector in vectors]):
-        return False
-    one.type = PC_FLOAT64
-    one.kept = 0
-    one.reduced = 1
-    one.other.data = NULL
-    one.axis[0].length = len(vectors[0])
-    return pc_array_boundable(&one)
 
 
 cdef object square_matrix(list vectors, bint complexes, dtype, size_t workers, freedom, bint correlations):
@@ -856,7 +855,7 @@ cdef object square_matrix(list vectors, bint complexes, dtype, size_t workers, f
         raise TypeError(f"dtype {dtype} does not hold {'correlations' if correlations else 'covariances'} of these numbers: "
                         f"use {', '.join([each.name for each in allowed])}")
     type = <pc_type>type_of(dtype.num, &components)
-    bounded = pays_bounded(vectors)
+    bounded = pays_bounded(len(vectors[0])) and all([vector.dtype.kind in "fc" for vector in vectors])
     in_c = (not complexes and vectors[0].dtype != object and len(vectors[0]) > 0
             and (correlations or 0 < freedom < 1 << 63))
     values = np.empty((size, size), dtype if in_c else np.complex128)
@@ -1052,7 +1051,7 @@ cdef object squared_error(a, b, where, workers, bint mean):
         count = count.item()
         exponent = 0
     else:
-        for bounded in (not integers and x.size >= 256, False):
+        for bounded in (not integers and pays_bounded(x.size), False):
             xx = summed(x, mask, PC_SUMSQ, threads, bounded and not is_integer(x))
             yy = summed(y, mask, PC_SUMSQ, threads, bounded and not is_integer(y))
             xy = summed(x, mask, PC_DOT, threads, bounded, y)

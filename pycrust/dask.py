@@ -988,25 +988,27 @@ def cumsum(a: Any, axis: SupportsIndex | None = None, dtype: npt.DTypeLike | Non
     >>> pycrust.dask.cumsum(da.from_array(np.array([1e100, 1.0, -1e100]), chunks=1)).compute()
     array([1.e+100, 1.e+100, 1.e+000])
     """
-    a = da.asanyarray(a)
+    a, missing = _lazy(a, "a")
+    if missing is not None:
+        raise missing.error("cumsum")
     if axis is None:
         a, axis = a.flatten(), 0
     elif a.ndim == 0:
         pycrust.cumsum(np.zeros(()), axis)  # refuses it
-    axis = validate_axis(operator.index(axis), a.ndim)
-    made = pycrust.cumsum(np.empty((0,) * a.ndim, np.int64 if a.dtype == object else a.dtype), axis, dtype).dtype
+    along: int = validate_axis(operator.index(axis), a.ndim)
+    made = pycrust.cumsum(np.empty((0,) * a.ndim, np.int64 if a.dtype == object else a.dtype), along, dtype).dtype
     if a.dtype == object and dtype is None:
         made = np.dtype(object)
-    like, name = _Like(a.ndim, a.dtype), f"cumsum-{tokenize(a, axis, made)}"
+    like, name = _Like(a.ndim, a.dtype), f"cumsum-{tokenize(a, along, made)}"
     graph: dict[Any, Any] = {}
     for at in np.ndindex(*a.numblocks):
         before = None
-        if at[axis]:
-            last = (*at[:axis], at[axis] - 1, *at[axis + 1 :])
+        if at[along]:
+            last = (*at[:along], at[along] - 1, *at[along + 1 :])
             before, whole = (f"{name}-before", *at), (f"{name}-whole", *last)
-            graph[whole] = (partial(_whole, like=like, axis=axis), (a.name, *last))
-            graph[before] = (_join, (f"{name}-before", *last) if last[axis] else None, whole)
-        graph[name, *at] = (partial(_prefixes, like=like, axis=axis, made=made), (a.name, *at), before)
+            graph[whole] = (partial(_whole, like=like, axis=along), (a.name, *last))
+            graph[before] = (_join, (f"{name}-before", *last) if last[along] else None, whole)
+        graph[name, *at] = (partial(_prefixes, like=like, axis=along, made=made), (a.name, *at), before)
     layers = HighLevelGraph.from_collections(name, graph, dependencies=[a])
     return da.Array(layers, name, a.chunks, meta=np.empty((0,) * a.ndim, made))
 

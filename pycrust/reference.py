@@ -650,6 +650,8 @@ def _variables(m: Any, y: Any, rowvar: bool) -> list[Any]:
     arrays = [_array(each) for each in (m, y) if each is not None]
     if any(array.ndim > 2 for array in arrays):
         raise ValueError("more than 2 dimensions")
+    if len(arrays) == 2 and arrays[1].ndim == 2 and arrays[1].shape[0] == 1:
+        arrays[1] = arrays[1][0]  # one row of y is a variable for numpy.cov, rowvar or not
     arrays = [array.reshape(1, -1) if array.ndim < 2 else array if rowvar else array.T for array in arrays]
     if len({array.shape[1] for array in arrays}) > 1:
         raise ValueError("different numbers of observations")

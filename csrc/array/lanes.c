@@ -41,8 +41,9 @@ static void go_to(lane_job *job, size_t output)
     }
 }
 
-/* The longest sums of products in tiles. */
-enum { MOST_PRODUCTS = LANE_ROWS / 2 };
+/* The longest sums of products in tiles; and from where on those of contiguous pairs are faster
+ * along rows, measured on Zen 3. */
+enum { MOST_PRODUCTS = LANE_ROWS / 2, FEWEST_IN_ROWS = 16 };
 
 /* The offsets of the elements of one output; the last reduced axis varies fastest. */
 static void find_rows(lane_job *job)
@@ -180,12 +181,12 @@ static int start_products(lane_job *job, const pc_output_spec *spec, size_t leng
     if (a->kept && a->reduced == 1 && !a->swapped && !a->other.swapped) {
         const ptrdiff_t size = (ptrdiff_t)size_of_type[type];
         const pc_axis across = a->axis[a->kept - 1], along = a->axis[a->kept];
-        if (length >= 16 && along.stride == size && along.other_stride == size)
+        if (length >= FEWEST_IN_ROWS && along.stride == size && along.other_stride == size)
             job->where = IN_ROWS;
         else if (across.length >= LANE_STEP && across.stride == size && across.other_stride == size)
             job->where = IN_COLUMNS;
     }
-    if (length <= (job->where == IN_TILES ? (size_t)MOST_PRODUCTS : (size_t)FLOAT_BLOCK))
+    if (job->where == IN_TILES ? job->products != NULL : length <= FLOAT_BLOCK)
         job->pairs = job->kernels->pair_blocks[job->where != IN_ROWS][weighted][type - PC_FLOAT16];
     return job->products || job->pairs;
 }
@@ -386,11 +387,11 @@ static void sum_pairs(lane_job *job, const pair_block *block, lane_sums *sums)
 static void sum_again(const lane_job *job, const tile *t, size_t columns, lane_sums *sums)
 {
     const lane_rows x = {.x = t->x,
-                        .mask = job->array->mask ? t->mask : NULL,
-                        .row = t->row,
-                        .rows = job->from.rows,
-                        .columns = columns,
-                        .mask_pitch = t->pitch};
+                         .mask = job->array->mask ? t->mask : NULL,
+                         .row = t->row,
+                         .rows = job->from.rows,
+                         .columns = columns,
+                         .mask_pitch = t->pitch};
     lane_rows y = x;
     y.x = t->y;
     job->products(&x, &y, sums);

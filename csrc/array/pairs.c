@@ -155,8 +155,8 @@ static void convert_integers(char *to, pc_type wanted, const char *from, pc_type
 
 /* 64-bit words, each array of either sign: whole products, of 128 bits. */
 #ifdef PC_INT128
-/* They are summed modulo 2^128, and their upper 32 bits apart, rounded down: what those leave of the
- * sum is at least 0 and below n 2^96. */
+/* They are summed modulo 2^128, and their upper 32 bits apart, rounded down: what those leave of
+ * the sum is at least 0 and below n 2^96. */
 static inline void sum_of_words(const char *x, int x_signed, const char *y, int y_signed, size_t n,
                                 uint64_t sum[4])
 {

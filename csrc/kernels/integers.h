@@ -19,11 +19,12 @@ typedef uint16_t vecuh __attribute__((vector_size(VECTOR_BYTES)));
  *
  *   8 bits   of the even bytes and of the odd ones; the sums fit 32-bit lanes
  *   16 bits  plus 2^31 - 1 if they are no squares, so that none is negative: those in both halves
- *            of a 64-bit lane are summed apart, as a whole (total), and the upper one (high). Unsigned x = s + 2^15
- *            with signed s, and x y = s t + 2^15 (s + t) + 2^30 */
-static inline __attribute__((always_inline)) void
-small_integers(const char *x, const char *y, size_t n, size_t size, int is_signed, int squares,
-               uint64_t sum[4])
+ *            of a 64-bit lane are summed apart, as a whole (total), and the upper one (high).
+ * Unsigned x = s + 2^15 with signed s, and x y = s t + 2^15 (s + t) + 2^30 */
+static inline __attribute__((always_inline)) void small_integers(const char *x, const char *y,
+                                                                 size_t n, size_t size,
+                                                                 int is_signed, int squares,
+                                                                 uint64_t sum[4])
 {
     enum { WIDTH = 2, BYTES = WIDTH * VECTOR_BYTES };
     vec total[WIDTH], high[WIDTH];
@@ -107,8 +108,9 @@ SMALL_INTEGERS(uint16_t)
 /* 32 bits: the 64-bit products are summed modulo 2^64, and their upper halves apart, of signed ones
  * with 2^31 added to each. What the sum of the lower halves, below 2^48, lacks follows. */
 #ifdef muls32
-static inline __attribute__((always_inline)) void
-medium_integers(const char *x, const char *y, size_t n, int is_signed, uint64_t sum[4])
+static inline
+    __attribute__((always_inline)) void medium_integers(const char *x, const char *y, size_t n,
+                                                        int is_signed, uint64_t sum[4])
 {
     enum { NUMBERS = VECTOR_BYTES / 4 };
     const vec flip = splat(is_signed ? UINT64_C(1) << 63 : 0);

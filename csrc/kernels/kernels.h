@@ -124,9 +124,9 @@ typedef struct {
     double grid[LANE_COLUMNS], alike[LANE_COLUMNS], count[LANE_COLUMNS];
 } lane_sums;
 
-/* Pairs of two matrices. Along rows, the `length` pairs of each output are contiguous, and an output
- * begins `x_step` and `y_step` bytes after the one before; in columns the outputs are contiguous, a
- * multiple of LANE_STEP, and so far apart lie the pairs of each. */
+/* Pairs of two matrices. Along rows, the `length` pairs of each output are contiguous, and an
+ * output begins `x_step` and `y_step` bytes after the one before; in columns the outputs are
+ * contiguous, a multiple of LANE_STEP, and so far apart lie the pairs of each. */
 typedef struct {
     const char *x, *y;
     ptrdiff_t x_step, y_step;
@@ -259,9 +259,9 @@ typedef struct {
      * the type, has no such kernel. */
     void (*lane_products[PC_FLOAT64 + 1])(const lane_rows *x, const lane_rows *y, lane_sums *sums);
 
-    /* Many sums of products of floats at once, of FLOAT_BLOCK pairs each at most: [0] along rows, of
-     * at least LANE_STEP pairs; [1] in columns. [0] the products, as sums of numbers; [1] those as
-     * sums of squares, and the weights. NULL as lane_sums. */
+    /* Many sums of products of floats at once, of FLOAT_BLOCK pairs each at most: [0] along rows,
+     * of at least LANE_STEP pairs; [1] in columns. [0] the products, as sums of numbers; [1] those
+     * as sums of squares, and the weights. NULL as lane_sums. */
     pair_block_kernel *pair_blocks[2][2][3];
 
     /* The largest size of these numbers, NaN apart. */

@@ -539,8 +539,8 @@ static inline estimate ratio(estimate x, estimate w, vec *sure)
     /* x - q w, in 1 + 3 + 2 roundings of 2^-53 |x.high| or less: with those of q.low and the
      * difference of w and w.high below 16 * 2^-106 |x.high| in all. */
     q.low = (fused(-q.high, w.high, x.high) + fused(-q.high, w.low, x.low)) / w.high;
-    const vecd lost = fused(magnitude(x.high), splatd(0x1p-102),
-                            fused(magnitude(q.high), w.lost, x.lost));
+    const vecd lost =
+        fused(magnitude(x.high), splatd(0x1p-102), fused(magnitude(q.high), w.lost, x.lost));
     q.lost = fused(lost / size, splatd(GROWTH), tiny_unless_zero(lost));
     *sure &= in_range(x) & in_range(w) & in_range(q) & (vec)(size * 0x1p-20 > w.lost);
     return q;
@@ -700,7 +700,8 @@ static int finish_lanes(const lane_spec *spec, lane_sums *sums, size_t columns, 
                         double *rest, uint64_t *certain)
 {
 #define FINISH(statistic)                                                                          \
-    case statistic: return finish(spec, (pc_statistic)statistic, sums, columns, value, rest, certain)
+    case statistic:                                                                                \
+        return finish(spec, (pc_statistic)statistic, sums, columns, value, rest, certain)
     switch ((int)spec->statistic) {
         FINISH(PC_SUMSQ);
         FINISH(PC_NORM);

@@ -357,9 +357,10 @@ static inline int store_pair_sums(lane_sums *sums, size_t c, int weighted, estim
     return sum_of_lanes(failed) == 0;
 }
 
-static inline __attribute__((always_inline)) int
-sum_pair_columns(const pair_block *from, const int k[2], lane_sums *sums, size_t size, int narrow,
-                 int weighted, loader *load)
+static inline __attribute__((always_inline)) int sum_pair_columns(const pair_block *from,
+                                                                  const int k[2], lane_sums *sums,
+                                                                  size_t size, int narrow,
+                                                                  int weighted, loader *load)
 {
     const vecd D[2] = {splatd(1.5 * power(k[0])), splatd(1.5 * power(k[1]))};
     const size_t n = from->length;
@@ -384,8 +385,8 @@ sum_pair_columns(const pair_block *from, const int k[2], lane_sums *sums, size_t
                                                     lane[j].least, n, k[0])},
                            weights = {lane[j].weight.s - D[1], lane[j].weight.t,
                                       splatd(pair_bound(1, n, 0, k[1]))};
-            in_range &= store_pair_sums(sums, first + j * LANES, weighted, products, weights,
-                                        lane[j].left);
+            in_range &=
+                store_pair_sums(sums, first + j * LANES, weighted, products, weights, lane[j].left);
         }
     }
     return in_range;
@@ -419,10 +420,10 @@ static inline __attribute__((always_inline)) estimate sum_of_rows(vecd units[LAN
 /* Ones in the last `rest` lanes of what is read LANES - rest words after the middle. */
 static inline vec last_lanes(size_t rest)
 {
-    static const uint64_t words[2 * LANE_STEP] = {
-        0,          0,          0,          0,          0,          0,          0,
-        0,          UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX,
-        UINT64_MAX, UINT64_MAX};
+    static const uint64_t words[2 * LANE_STEP] = {0,          0,          0,          0,
+                                                  0,          0,          0,          0,
+                                                  UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX,
+                                                  UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
     vec mask;
     memcpy(&mask, words + LANE_STEP - LANES + rest, sizeof mask);
     return mask;
@@ -455,9 +456,9 @@ static inline __attribute__((always_inline)) int sum_pair_rows(const pair_block 
                 lane[w] = new_pair_lane(D);
             for (; i + row <= n; i += row)
                 UNROLLED
-                for (size_t w = 0; w < (size_t)ways; w++)
-                    add_pair(&lane[w], load(x + (i + w * LANES) * size, 0),
-                             load(y + (i + w * LANES) * size, 0), D, narrow, weighted);
+            for (size_t w = 0; w < (size_t)ways; w++)
+                add_pair(&lane[w], load(x + (i + w * LANES) * size, 0),
+                         load(y + (i + w * LANES) * size, 0), D, narrow, weighted);
             UNROLLED
             for (int w = 0; w < ways - 1; w++)
                 if (i + LANES <= n) {

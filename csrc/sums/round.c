@@ -159,8 +159,8 @@ static uint64_t subtract_multiple(uint64_t *n, const uint64_t *w, size_t count, 
     return borrow;
 }
 
-/* Long division (Knuth, TAOCP 2, algorithm D), for two words of the quotient, or three for its root,
- * and whether there is a remainder. */
+/* Long division (Knuth, TAOCP 2, algorithm D), for two words of the quotient, or three for its
+ * root, and whether there is a remainder. */
 uint64_t rounded_ratio(limbs_view v, limbs_view w, int root, format f)
 {
     uint64_t n[RATIO_WORDS + 4], d[RATIO_WORDS], top[4] = {0};

@@ -258,7 +258,8 @@ static int check_block(const pair_block *from, pc_type type, const int k[2], int
         CHECK(estimate_holds(weighted ? sums.square : sums.number, c, &products, 1));
         if (weighted)
             CHECK(estimate_holds(sums.number, c, &weights, 1));
-        while (part > 1 && !estimate_holds(weighted ? sums.square : sums.number, c, &products, part))
+        while (part > 1 &&
+               !estimate_holds(weighted ? sums.square : sums.number, c, &products, part))
             part /= 2;
     }
     return part;
@@ -289,11 +290,13 @@ static void blocks(long count)
             if (!kernels->pair_blocks[way][weighted][type - PC_FLOAT16])
                 continue;
             const size_t rows = way ? n : outputs;
-            const double most_y = kernels->largest[type - PC_FLOAT16](y, from.y_step, rows, columns),
-                         most_x = kernels->largest[type - PC_FLOAT16](x, from.x_step, rows, columns);
-            const int spare = (int)below(12), k[2] = {
-                ilogb(most_x * most_y * (double)n + 0x1p-1000) - 2 + spare,
-                ilogb(most_y * (double)n + 0x1p-1000) - 2 + spare};
+            const double most_y =
+                             kernels->largest[type - PC_FLOAT16](y, from.y_step, rows, columns),
+                         most_x =
+                             kernels->largest[type - PC_FLOAT16](x, from.x_step, rows, columns);
+            const int spare = (int)below(12),
+                      k[2] = {ilogb(most_x * most_y * (double)n + 0x1p-1000) - 2 + spare,
+                              ilogb(most_y * (double)n + 0x1p-1000) - 2 + spare};
             if (k[0] > -900 && k[1] > -900 && k[0] <= 1000 && k[1] <= 1000)
                 in_range += check_block(&from, type, k, way, weighted, 1);
         }
@@ -338,7 +341,7 @@ static void search_blocks(void)
             s = next_s;
             t = next_t;
         }
-        const pair_block from = {(char *)x, (char *)y,           8 * OUTPUTS, 8 * OUTPUTS, n,
+        const pair_block from = {(char *)x,         (char *)y, 8 * OUTPUTS, 8 * OUTPUTS, n,
                                  way ? OUTPUTS : 1, 0};
         const int part = check_block(&from, PC_FLOAT64, k, way, 0, 1 << 10);
         printf("pairs, %s, %s: the bound holds, a %dth of it does not\n", pc_simd(),

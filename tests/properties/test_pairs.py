@@ -170,9 +170,7 @@ def test_covariances_of_many_variables(level, workers, ddof):
         assert_same(
             pycrust.cov(many, ddof=ddof, dtype=dtype, workers=workers), reference.cov(many, ddof=ddof, dtype=dtype)
         )
-        assert_same(
-            quiet(pycrust.corrcoef, many, dtype=dtype, workers=workers), reference.corrcoef(many, dtype=dtype)
-        )
+        assert_same(quiet(pycrust.corrcoef, many, dtype=dtype, workers=workers), reference.corrcoef(many, dtype=dtype))
     assert_same(quiet(pycrust.corrcoef, eighths / 8)[::12, ::12], reference.corrcoef(eighths[::12]))
     many[2, 5], many[1, 7] = np.inf, np.nan
     assert_same(pycrust.cov(many, ddof=ddof), reference.cov(many, ddof=ddof))
@@ -213,6 +211,19 @@ def test_matrices_of_several_variables(level, dtype, rowvar):
     narrow = np.complex64 if dtype == "c16" else np.float32
     assert_same(pycrust.cov(m, rowvar=rowvar, dtype=narrow), reference.cov(m, rowvar=rowvar, dtype=narrow))
     assert_same(pycrust.corrcoef(m, rowvar=rowvar, dtype=narrow), reference.corrcoef(m, rowvar=rowvar, dtype=narrow))
+
+
+def test_one_row_of_y_is_a_variable():
+    """As numpy.cov and numpy.corrcoef have it: rowvar=False turns m alone then."""
+    m, y = numbers("f8", (7, 3), 1), numbers("f8", (1, 7), 2)
+    for function, numpys, oracle in (
+        (pycrust.cov, np.cov, reference.cov),
+        (pycrust.corrcoef, np.corrcoef, reference.corrcoef),
+    ):
+        made = function(m, y, rowvar=False)
+        assert_same(made, oracle(m, y, rowvar=False))
+        np.testing.assert_allclose(made, numpys(m, y, rowvar=False), rtol=1e-9)
+        assert_same(made, function(m.T, y))
 
 
 def test_more_pairs_than_sums_of_one_pass(level):
