@@ -65,6 +65,8 @@ static inline int import_core(void)
 #define pc_reduce core->reduce
 #define pc_move_state_size core->move_state_size
 #define pc_move core->move
+#define pc_move_add core->move_add
+#define pc_move_carry core->move_carry
 #define pc_cumulate core->cumulate
 #define pc_states_add core->states_add
 #define pc_states_add_tile core->states_add_tile

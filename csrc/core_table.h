@@ -66,6 +66,9 @@ typedef struct {
     size_t (*move_state_size)(void);
     void (*move)(const pc_moving *moving, size_t row, size_t rows, size_t first, size_t last,
                  pc_move_state *states);
+    void (*move_add)(const pc_moving *moving, size_t row, size_t first, size_t last,
+                     pc_tile_sum *sum);
+    size_t (*move_carry)(pc_tile_sum *sum, double *carried);
     size_t (*cumulate)(const pc_moving *moving, size_t row, size_t first, size_t last,
                        pc_u128 *sum);
     pc_status (*states_add)(pc_states *states, size_t index, const pc_accumulator *acc);

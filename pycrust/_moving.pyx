@@ -25,19 +25,24 @@ from pycrust._plan cimport Statistic, axis_of, holds, raise_too_large
 from pycrust._threads cimport count_workers, run_pieces
 from pycrust.csrc cimport (
     PC_MEAN,
+    PC_MOST_CARRIED,
     PC_STD,
     PC_SUM,
     PC_VAR,
     import_core,
     pc_accumulator,
     pc_accumulator_clear,
+    pc_accumulator_merge,
     pc_add_numbers,
     pc_cumulate,
     pc_move,
+    pc_move_add,
+    pc_move_carry,
     pc_move_state,
     pc_move_state_size,
     pc_moving,
     pc_statistic,
+    pc_tile_sum,
     pc_type,
     pc_u128,
 )
@@ -69,6 +74,9 @@ cdef struct MoveState:
     size_t parts                # in which each row is cut
     char *states                # of each worker `together`
     size_t state_size
+    pc_tile_sum *sums           # of parts of rows, one by one: of each part the exact sum, and floats that add up to
+    double *carried             # all before it, PC_MOST_CARRIED at most; else NULL
+    size_t *carried_count
 
 
 cdef int move_piece(const void *job, size_t piece, size_t worker) noexcept nogil:
@@ -80,6 +88,40 @@ cdef int move_piece(const void *job, size_t piece, size_t worker) noexcept nogil
         pc_move(&s.c, row, min(s.together, last_row - row), first, last, states)
         row += s.together
     return 0
+
+
+cdef int sum_part(const void *job, size_t piece, size_t worker) noexcept nogil:
+    cdef const MoveState *s = <const MoveState *>job
+    cdef size_t first = piece % s.parts * s.part
+    pc_accumulator_clear(&s.sums[piece].total, PC_SUM)
+    pc_move_add(&s.c, piece // s.parts, first, min(first + s.part, s.length), &s.sums[piece])
+    return 0
+
+
+cdef int move_part(const void *job, size_t piece, size_t worker) noexcept nogil:
+    cdef const MoveState *s = <const MoveState *>job
+    cdef size_t first = piece % s.parts * s.part
+    cdef pc_moving c = s.c
+    c.carried = s.carried + piece * PC_MOST_CARRIED
+    c.carried_count = s.carried_count[piece]
+    pc_move(&c, piece // s.parts, 1, first, min(first + s.part, s.length),
+            <pc_move_state *>(s.states + worker * s.together * s.state_size))
+    return 0
+
+
+cdef bint carry(MoveState *s, size_t pieces) noexcept:
+    """Of the sums of parts make what is carried into each; False if some sum is beyond the range of floats."""
+    cdef pc_tile_sum before, copy
+    cdef size_t piece
+    for piece in range(pieces):
+        if piece % s.parts == 0:
+            pc_accumulator_clear(&before.total, PC_SUM)
+        copy = before
+        s.carried_count[piece] = pc_move_carry(&copy, s.carried + piece * PC_MOST_CARRIED)
+        if s.carried_count[piece] > PC_MOST_CARRIED:
+            return False
+        pc_accumulator_merge(&before.total, &s.sums[piece].total)
+    return True
 
 
 cdef list kept_axes(array, int axis):
@@ -136,15 +178,39 @@ cdef int move(array, mask, int axis, values, Statistic spec, size_t window, size
     s.piece_rows = groups * s.together
     pieces = ((s.rows - 1) // s.piece_rows + 1) * s.parts
     workers = min(workers, <size_t>pieces)
+    s.state_size = pc_move_state_size()
+    if window == 0 and s.parts > 1 and workers > 1 and s.together == 1:
+        return move_parts(&s, pieces, workers)
     if window == 0 and s.parts > 1:     # a row goes on where it stood
         workers = 1
-    s.state_size = pc_move_state_size()
     s.states = <char *>PyMem_Calloc(workers * s.together, s.state_size)
     if s.states == NULL:
         raise MemoryError
     try:
         run_pieces(move_piece, &s, sizeof(s), pieces, workers, total < RELEASE_GIL_FROM)
     finally:
+        PyMem_Free(s.states)
+    return 0
+
+
+cdef int move_parts(MoveState *s, size_t pieces, size_t workers) except -1:
+    """Prefix sums of long rows, in parts: first the exact sum of each, then the results."""
+    s.sums = <pc_tile_sum *>PyMem_Calloc(pieces, sizeof(pc_tile_sum))
+    s.carried = <double *>PyMem_Calloc(pieces * PC_MOST_CARRIED, sizeof(double))
+    s.carried_count = <size_t *>PyMem_Calloc(pieces, sizeof(size_t))
+    s.states = <char *>PyMem_Calloc(workers, s.state_size)
+    try:
+        if s.sums == NULL or s.carried == NULL or s.carried_count == NULL or s.states == NULL:
+            raise MemoryError
+        run_pieces(sum_part, s, sizeof(s[0]), pieces, workers, False)
+        if carry(s, pieces):
+            run_pieces(move_part, s, sizeof(s[0]), pieces, workers, False)
+        else:
+            run_pieces(move_piece, s, sizeof(s[0]), pieces, 1, False)
+    finally:
+        PyMem_Free(s.sums)
+        PyMem_Free(s.carried)
+        PyMem_Free(s.carried_count)
         PyMem_Free(s.states)
     return 0
 
@@ -511,8 +577,9 @@ def cumsum(a, axis=None, dtype=None, out=None, *, workers=1):
     out : ndarray, optional
         Where to write the results, of their shape; its dtype takes the place of `dtype`.
     workers : int, optional
-        Number of threads among which the rows along `axis` are divided, 1 by default;
-        -1 for all usable cores. It does not change a bit of the result.
+        Number of threads among which the rows along `axis` are divided, and of floats parts
+        of long rows, 1 by default; -1 for all usable cores. It does not change a bit of the
+        result.
 
     Returns
     -------

@@ -162,6 +162,8 @@ cdef extern from "core.h" nogil:
         size_t min_count
         pc_output_spec spec
         char *out
+        const double *carried
+        size_t carried_count
 
     ctypedef struct pc_move_state:
         pass
@@ -169,6 +171,9 @@ cdef extern from "core.h" nogil:
     size_t pc_move_state_size() noexcept
     void pc_move(const pc_moving *moving, size_t row, size_t rows, size_t first, size_t last,
                  pc_move_state *states) noexcept
+    enum: PC_MOST_CARRIED
+    void pc_move_add(const pc_moving *moving, size_t row, size_t first, size_t last, pc_tile_sum *sum) noexcept
+    size_t pc_move_carry(pc_tile_sum *sum, double *carried) noexcept
     size_t pc_cumulate(const pc_moving *moving, size_t row, size_t first, size_t last, pc_u128 *sum) noexcept
 
     ctypedef struct pc_state:

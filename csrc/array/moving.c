@@ -69,8 +69,9 @@ typedef struct {
     const char *data, *mask;
     char *out;
     ptrdiff_t stride, mask_stride, out_stride;
-    size_t length, window; /* `window` is the length of a cumulative sum */
-    int spread, full;      /* full: results of full windows alone */
+    size_t window;    /* the length of a cumulative sum */
+    size_t carried;   /* of m->carried, in front of the elements */
+    int spread, full; /* full: results of full windows alone */
     const pc_kernels *kernels;
     workspace *space;
 } row;
@@ -109,12 +110,15 @@ static const double *load(const row *r, ptrdiff_t first, size_t n, double *to, i
     const size_t size = size_of_type[a->type];
     char raw[BLOCK * sizeof(double)];
     size_t before = 0;
-    if (n == BLOCK && first >= 0 && a->type == PC_FLOAT64 && r->stride == (ptrdiff_t)size &&
-        !a->swapped && !r->mask && (uintptr_t)r->data % sizeof(double) == 0)
+    if (n == BLOCK && first >= (ptrdiff_t)r->carried && a->type == PC_FLOAT64 &&
+        r->stride == (ptrdiff_t)size && !a->swapped && !r->mask &&
+        (uintptr_t)r->data % sizeof(double) == 0)
         return (const double *)(const void *)(r->data + first * r->stride);
     const double edge = first < 0 && r->full ? first_number(r) : (double)NAN;
     for (; before < n && first < 0; before++, first++)
         to[before] = edge;
+    for (; before < n && first < (ptrdiff_t)r->carried; before++, first++)
+        to[before] = r->m->carried[first];
     if (before < n) {
         const char *from = r->data + first * r->stride;
         if (a->type == PC_FLOAT64 && !a->swapped && r->stride != (ptrdiff_t)size) {
@@ -282,6 +286,10 @@ static void restart(const row *r, pc_move_state *s, const double *in, size_t cou
 static void add_exactly(const row *r, pc_move_state *s, size_t first, size_t last)
 {
     pc_array a;
+    for (; first < last && first < r->carried; first++)
+        pc_add_numbers(&s->exact.total, PC_FLOAT64, 1, (const char *)&r->m->carried[first], 1);
+    if (first == last)
+        return;
     set_run(&a, r->m->array.type, 1, r->data + (ptrdiff_t)first * r->stride, last - first,
             r->stride);
     a.swapped = r->m->array.swapped;
@@ -444,8 +452,7 @@ static size_t slide_blocks(const row *r, pc_move_state *s, const double *in, con
         end.slack =
             s->slack[0] + 0x1p-51 * (pieces == 2 ? unit : unit_of(number, 1) + 0x1p-50 * s->limit);
         end.exact = pieces == 2 && !(s->inexact[0] && s->inexact[0] + most > s->next + 1);
-        end.ties_from =
-            most <= LONGEST_TIES ? 0x1p54 * unit_of(number, 1) : (double)INFINITY;
+        end.ties_from = most <= LONGEST_TIES ? 0x1p54 * unit_of(number, 1) : (double)INFINITY;
     }
     end.slack *= size * grow;
     end.bound = end.slack * end.inverse * grow;
@@ -608,8 +615,8 @@ static void set_row(row *r, const pc_moving *m, size_t index)
     r->stride = along.stride;
     r->mask_stride = along.mask_stride;
     r->out_stride = along.out_stride;
-    r->length = along.length;
     r->window = m->window ? m->window : along.length;
+    r->carried = 0;
     r->spread = is_spread(m->spec.statistic);
     r->full = m->window && m->min_count == m->window;
     r->kernels = pc_kernels_in_use();
@@ -632,6 +639,15 @@ void pc_move(const pc_moving *m, size_t index, size_t rows, size_t first, size_t
     row r;
     r.space = &states->space;
     set_row(&r, m, index);
+    if (m->carried_count) { /* index 0 is that of the first number carried */
+        const ptrdiff_t shift = (ptrdiff_t)first - (ptrdiff_t)m->carried_count;
+        r.carried = m->carried_count;
+        r.data += shift * r.stride;
+        r.out += shift * r.out_stride;
+        last -= first - m->carried_count;
+        first = m->carried_count;
+        r.window = last;
+    }
     const lane_spec spec = lane_spec_of(&m->spec, r.window, 0);
     for (size_t k = 0; k < BLOCK; k++)
         states->space.sums.alike[k] = nan;
@@ -657,6 +673,45 @@ void pc_move(const pc_moving *m, size_t index, size_t rows, size_t first, size_t
         }
     }
     fpenv_leave(callers);
+}
+
+void pc_move_add(const pc_moving *m, size_t index, size_t first, size_t last, pc_tile_sum *sum)
+{
+    fpenv callers = fpenv_enter();
+    row r;
+    pc_array a;
+    set_row(&r, m, index);
+    set_run(&a, m->array.type, 1, r.data + (ptrdiff_t)first * r.stride, last - first, r.stride);
+    a.swapped = m->array.swapped;
+    pc_add_tile(&a, 0, 1, 0, last - first, sum);
+    fpenv_leave(callers);
+}
+
+size_t pc_move_carry(pc_tile_sum *sum, double carried[PC_MOST_CARRIED])
+{
+    static const pc_output_spec spec = {.statistic = PC_SUM, .type = PC_FLOAT64, .components = 1};
+    fpenv callers = fpenv_enter();
+    const uint32_t nonfinite = pc_accumulator_nonfinite(&sum->total);
+    pc_accumulator acc;
+    double x = 1.0;
+    size_t count = 0;
+    pc_accumulator_clear(&acc, PC_SUM);
+    if (nonfinite) { /* the sum is no number from here on: what is finite does not matter */
+        pc_accumulator_round(&sum->total, &spec, (char *)&x);
+        carried[count++] = x;
+        x = 0.0;
+    } else {
+        acc = sum->total;
+    }
+    while (x != 0.0 && count < PC_MOST_CARRIED) {
+        pc_accumulator_round(&acc, &spec, (char *)&x);
+        if (!isfinite(x))
+            break;
+        carried[count++] = x;
+        accumulator_add_or_remove(&acc, x, 1);
+    }
+    fpenv_leave(callers);
+    return x == 0.0 || nonfinite ? count : PC_MOST_CARRIED + 1;
 }
 
 /* ---- prefix sums of integers ---------------------------------------------------------- */

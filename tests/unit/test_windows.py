@@ -330,6 +330,22 @@ def test_cumsum(dtype):
             assert_same(pycrust.cumsum(a, 1, dtype=other), reference.cumsum(a, 1, dtype=other))
 
 
+@pytest.mark.parametrize("kind", ["spikes", "wide", "any exponent", "NaN and infinities", "huge", "ties"])
+def test_cumsum_of_long_rows_in_parts(kind):
+    a = HARD[kind](np.random.default_rng(0), 60_000)
+    if kind == "NaN and infinities":
+        a[:40_000] = 1e300
+        a[10_000:40_000:2] = -1e300
+    for b in (a, a[::-1], a.astype(">f8"), np.stack([a, -a]), np.clip(a, -1e38, 1e38).astype("f4")):
+        expected = pycrust.cumsum(b, -1)
+        for workers in (2, 5):
+            assert_same(pycrust.cumsum(b, -1, workers=workers), expected)
+    for k in (8191, 8192, 8193, 30_000, 59_999):
+        assert_same(np.array(pycrust.cumsum(a, workers=4)[k]), np.array(float(pycrust.sum(a[: k + 1]))))
+    long = np.random.default_rng(1).integers(-(2**63), 2**63 - 1, 40_000)
+    assert_same(pycrust.cumsum(long, dtype=float, workers=3), pycrust.cumsum(long, dtype=float))
+
+
 def test_cumsum_of_integers():
     assert_same(pycrust.cumsum([1, 2, 3]), np.array([1, 3, 6]))
     assert pycrust.cumsum([10**30, 1], dtype=object).tolist() == [10**30, 10**30 + 1]
