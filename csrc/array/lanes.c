@@ -73,9 +73,6 @@ static void find_rows(lane_job *job)
 /* Bytes of a tile and its mask: the longest sums have LANE_STEP columns of 8 bytes. */
 enum { TILE = LANE_STEP * LANE_ROWS * (sizeof(double) + 1) };
 
-/* It fits the workspace. */
-typedef char tile_fits[PC_MIN_SUMS * sizeof(pc_tile_sum) >= TILE ? 1 : -1];
-
 /* Longer sums are faster one by one: floats in bounded sums, and integers that would have to be
  * copied to a tile. Measured with each type on Zen 3 (AVX2). */
 static size_t most_rows(const pc_array *a, int side_by_side)
@@ -276,7 +273,8 @@ static size_t tile_width(size_t columns)
     return ((columns + tiles - 1) / tiles + LANE_STEP - 1) / LANE_STEP * LANE_STEP;
 }
 
-/* Where the results of some columns of a tile go, and the rows of the tile. */
+/* Where the results of some columns of a tile go, the rows of the tile, and the results: in the
+ * workspace behind the tile, to leave room on the stack. */
 typedef struct {
     struct {
         ptrdiff_t out;
@@ -284,8 +282,11 @@ typedef struct {
     } run[LANE_COLUMNS + 1];
     size_t runs, count, pitch;
     ptrdiff_t row[LANE_ROWS];
+    double value[LANE_COLUMNS], rest[LANE_COLUMNS];
     char *x, *y, *mask;
 } tile;
+
+typedef char tile_fits[PC_MIN_SUMS * sizeof(pc_tile_sum) >= TILE + sizeof(tile) ? 1 : -1];
 
 /* Copy the next outputs, at most `most`, and zeros after them, to a tile. */
 static void next_tile(lane_job *job, const pc_axis *across, size_t most, tile *t,
@@ -406,7 +407,7 @@ static int settle(lane_job *job, const pair_block *block, const pc_axis *across,
                   size_t count, uint64_t *certain, lane_sums *sums, pc_tile_sum *workspace)
 {
     const size_t size = size_of_type[job->array->type], rows = job->from.rows;
-    double value[LANE_COLUMNS], rest[LANE_COLUMNS];
+    double *value = t->value, *rest = t->rest;
     uint64_t again[LANE_COLUMNS];
     size_t run = 0;
     int all = 1;
@@ -511,22 +512,22 @@ static size_t products_next(lane_job *job, size_t most, char *out, uint64_t cert
     pair_block block = {.length = job->from.rows};
     size_t again = 0;
     lane_sums sums;
-    tile t;
+    tile *t = (tile *)((char *)workspace + TILE);
     if (job->where == IN_TILES) {
-        next_tile(job, across, most, &t, workspace);
-        block.outputs = fill_up(job, &t, t.count);
-        block.x = t.x;
-        block.y = t.y;
-        block.x_step = block.y_step = (ptrdiff_t)(t.pitch * size_of_type[a->type]);
+        next_tile(job, across, most, t, workspace);
+        block.outputs = fill_up(job, t, t->count);
+        block.x = t->x;
+        block.y = t->y;
+        block.x_step = block.y_step = (ptrdiff_t)(t->pitch * size_of_type[a->type]);
     } else {
         const pc_axis *step = job->where == IN_ROWS ? across : across + 1;
         block.x_step = step->stride;
         block.y_step = step->other_stride;
-        again = next_block(job, across, most, &block, &t);
+        again = next_block(job, across, most, &block, t);
     }
     *all = 0;
     if (job->pairs) {
-        double value[LANE_COLUMNS], rest[LANE_COLUMNS];
+        double *value = t->value, *rest = t->rest;
         uint64_t made[LANE_COLUMNS];
         const size_t columns = (block.outputs + LANE_STEP - 1) / LANE_STEP * LANE_STEP;
         if (columns != block.outputs)
@@ -535,21 +536,21 @@ static size_t products_next(lane_job *job, size_t most, char *out, uint64_t cert
                     sums.number[k][c] = sums.square[k][c] = 1.0;
         sum_pairs(job, &block, &sums);
         job->kernels->lane_results(&job->spec, &sums, columns, value, rest, made);
-        write_tile(job, &t, value + again, rest + again, out, across->out_stride);
+        write_tile(job, t, value + again, rest + again, out, across->out_stride);
         uint64_t every = UINT64_MAX;
-        for (size_t c = 0; c < t.count; c++)
+        for (size_t c = 0; c < t->count; c++)
             every &= certain[c] = made[again + c];
         *all = every == UINT64_MAX;
         job->binades_known &= *all;
     } else {
-        memset(certain, 0, t.count * sizeof *certain);
+        memset(certain, 0, t->count * sizeof *certain);
     }
     if (!*all && job->products) {
         block.x += (ptrdiff_t)again * across->stride;
         block.y += (ptrdiff_t)again * across->other_stride;
-        *all = settle(job, &block, across, out, &t, t.count, certain, &sums, workspace);
+        *all = settle(job, &block, across, out, t, t->count, certain, &sums, workspace);
     }
-    return t.count;
+    return t->count;
 }
 
 size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_COLUMNS], int *all,
@@ -559,12 +560,14 @@ size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_C
     const pc_array *a = job->array;
     const pc_axis *across = a->kept ? &a->axis[a->kept - 1] : &none;
     const size_t size = size_of_type[a->type];
-    double value[LANE_COLUMNS], rest[LANE_COLUMNS];
+    double *value, *rest;
     lane_rows from = job->from;
     lane_sums sums;
-    tile t;
+    tile *t = (tile *)((char *)workspace + TILE);
     if (job->of_products)
         return products_next(job, most, out, certain, all, workspace);
+    value = t->value;
+    rest = t->rest;
     if (across->stride == (ptrdiff_t)size && !a->swapped && !a->mask) {
         /* As they lie. The last ones of an axis are made a multiple of LANE_STEP by those before.
          */
@@ -584,14 +587,14 @@ size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_C
             return count;
         }
     }
-    next_tile(job, across, most, &t, workspace);
-    from.columns = fill_up(job, &t, t.count);
-    from.x = t.x;
-    from.row = t.row;
-    from.mask = a->mask ? t.mask : NULL;
-    from.mask_pitch = t.pitch;
+    next_tile(job, across, most, t, workspace);
+    from.columns = fill_up(job, t, t->count);
+    from.x = t->x;
+    from.row = t->row;
+    from.mask = a->mask ? t->mask : NULL;
+    from.mask_pitch = t->pitch;
     job->sum(&from, &sums);
     *all = job->kernels->lane_results(&job->spec, &sums, from.columns, value, rest, certain);
-    write_tile(job, &t, value, rest, out, across->out_stride);
-    return t.count;
+    write_tile(job, t, value, rest, out, across->out_stride);
+    return t->count;
 }

@@ -346,15 +346,18 @@ static inline vecd unless_exact(double bound, int narrow, vecd least, size_t n, 
                   : splatd(bound);
 }
 
-static inline int store_pair_sums(lane_sums *sums, size_t c, int weighted, estimate products,
-                                  estimate weights, vec left)
+/* NaN in the lanes of t whose sum left its binade. */
+static inline vecd unless_left(vecd t, vec left)
 {
-    const vec failed = (vec)(left >> 52 != 0);
-    products.low = (vecd)((vec)products.low | failed);
+    return (vecd)((vec)t | (vec)(left >> 52 != 0));
+}
+
+static inline void store_pair_sums(lane_sums *sums, size_t c, int weighted, estimate products,
+                                   estimate weights)
+{
     store_estimate(weighted ? sums->square : sums->number, c, products);
     if (weighted)
         store_estimate(sums->number, c, weights);
-    return sum_of_lanes(failed) == 0;
 }
 
 static inline __attribute__((always_inline)) int sum_pair_columns(const pair_block *from,
@@ -364,7 +367,7 @@ static inline __attribute__((always_inline)) int sum_pair_columns(const pair_blo
 {
     const vecd D[2] = {splatd(1.5 * power(k[0])), splatd(1.5 * power(k[1]))};
     const size_t n = from->length;
-    int in_range = 1;
+    vec left = splat(0);
     for (size_t first = 0; first < from->outputs; first += LANE_STEP) {
         const char *x = from->x + first * size, *y = from->y + first * size;
         pair_lane lane[BESIDE];
@@ -380,16 +383,17 @@ static inline __attribute__((always_inline)) int sum_pair_columns(const pair_blo
                          narrow, weighted);
         }
         for (size_t j = 0; j < BESIDE; j++) {
-            const estimate products = {lane[j].product.s - D[0], lane[j].product.t,
+            const estimate products = {lane[j].product.s - D[0],
+                                       unless_left(lane[j].product.t, lane[j].left),
                                        unless_exact(pair_bound(1, n, 0, k[0]), narrow,
                                                     lane[j].least, n, k[0])},
                            weights = {lane[j].weight.s - D[1], lane[j].weight.t,
                                       splatd(pair_bound(1, n, 0, k[1]))};
-            in_range &=
-                store_pair_sums(sums, first + j * LANES, weighted, products, weights, lane[j].left);
+            store_pair_sums(sums, first + j * LANES, weighted, products, weights);
+            left |= lane[j].left;
         }
     }
-    return in_range;
+    return sum_of_lanes((vec)(left >> 52 != 0)) == 0;
 }
 
 /* The sum of LANES rows, whose units and t are in the vectors of a row each. */
@@ -439,11 +443,9 @@ static inline __attribute__((always_inline)) int sum_pair_rows(const pair_block 
     const vecd D[2] = {splatd(1.5 * power(k[0])), splatd(1.5 * power(k[1]))};
     const size_t n = from->length, row = (size_t)ways * LANES, m = n / row + 1, rest = n % LANES;
     const vec tail = last_lanes(rest);
-    int in_range = 1;
+    vec left = splat(0);
     for (size_t first = 0; first < from->outputs; first += LANES) {
         vecd units[2][LANES], t[2][LANES], least[LANES], smallest = splatd(0x1p1000);
-        vecd left[LANES];
-        vec failed = splat(0);
         for (size_t j = 0; j < LANES; j++) {
             /* The last output again in the place of those beyond it. */
             const size_t c = first + j < from->outputs ? first + j : from->outputs - 1;
@@ -484,21 +486,17 @@ static inline __attribute__((always_inline)) int sum_pair_rows(const pair_block 
             }
             units[0][j] = (vecd)grown[0];
             units[1][j] = (vecd)grown[1];
-            t[0][j] = lane[0].product.t;
+            t[0][j] = unless_left(lane[0].product.t, lane[0].left);
             t[1][j] = lane[0].weight.t;
             least[j] = lane[0].least;
-            left[j] = (vecd)lane[0].left;
+            left |= lane[0].left;
         }
-        transpose(left);
         if (narrow) {
             transpose(least);
             UNROLLED
             for (int j = 0; j < LANES; j++)
                 smallest = vector_min(least[j], smallest);
         }
-        UNROLLED
-        for (int j = 0; j < LANES; j++)
-            failed |= (vec)left[j];
         const size_t steps = (size_t)ways + LANES;
         const vecd bound =
             unless_exact(pair_bound(row, m, steps, k[0]), narrow, smallest, row * m, k[0]);
@@ -506,9 +504,9 @@ static inline __attribute__((always_inline)) int sum_pair_rows(const pair_block 
         estimate weights = products;
         if (weighted)
             weights = sum_of_rows(units[1], t[1], k[1], splatd(pair_bound(row, m, steps, k[1])));
-        in_range &= store_pair_sums(sums, first, weighted, products, weights, failed);
+        store_pair_sums(sums, first, weighted, products, weights);
     }
-    return in_range;
+    return sum_of_lanes((vec)(left >> 52 != 0)) == 0;
 }
 
 static inline __attribute__((always_inline)) double
