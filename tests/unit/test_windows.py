@@ -217,6 +217,15 @@ def test_means_at_and_beside_ties(level, window):
     check("move_mean", np.where(rng.random(700) < 0.02, NAN, a), window, 1)
 
 
+@pytest.mark.parametrize("tiny", [2.0**-35, -(2.0**-35), 2.0**-33])
+@pytest.mark.parametrize("high", [2**52 + 1024, 2**52 + 2048, 2**53 - 1024])
+def test_means_nearest_to_ties(level, high, tiny):
+    """127 numbers whose sum is a tie, and one of the last units: the second pieces all have one sign."""
+    a = np.full(400, high + 448.0)
+    a[60::128] = tiny
+    check("move_mean", a, 128)
+
+
 @pytest.mark.parametrize("window", [2, 5, 10, 100])
 def test_small_results_in_coarse_units(level, window):
     """A large number gives the units, and is gone; what is left are sums near 0, or 0."""
