@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -76,6 +77,10 @@ struct pc_watch {
     double dump_over, abort_over, next_dump;
     int dump_signals; /* sent for the next */
     pc_stall scratch; /* for what the watcher logs */
+    /* A watch that was brought in: when it leaves, in seconds, and how; NULL: it stays. */
+    double leave_at, next_question;
+    void (*leave)(void);
+    int left;
     /* The log: written to the sink if there is one, else kept in memory. */
     int sink, kept;
     struct stat sink_stat;
@@ -411,6 +416,7 @@ static void drain(pc_watch *watch)
 
 static void dump_holder(pc_watch *watch, double now);
 static void keep(pc_watch *watch, const char *what, const pc_stall *stall);
+static int leaves(pc_watch *watch, double now);
 
 static void signal_holder(pc_watch *watch, double now)
 {
@@ -596,6 +602,9 @@ static void *watcher(void *argument)
         watch->figures.unseen += fmax(now - due - 1e-3, 0.0);
         watch->figures.longest_late = fmax(watch->figures.longest_late, now - due);
         drain(watch);
+        if (leaves(watch, now)) {
+            break;
+        }
         uint64_t wait = watch->wait;
         if (wait == 0) {
             continue;
@@ -614,7 +623,11 @@ static void *watcher(void *argument)
         watch->late += now - due;
         look(watch, now);
     }
+    int left = watch->left;
     pthread_mutex_unlock(&watch->lock);
+    if (left) {
+        watch->leave();
+    }
     return NULL;
 }
 
@@ -891,6 +904,18 @@ static void tell(const pc_watch *watch, const char *text, size_t length)
     }
 }
 
+/* A hold that has not ended: to the log. */
+static void keep_lasting(pc_watch *watch, double now)
+{
+    pc_stall *stall = &watch->scratch;
+    stall->switches = switches_now(watch) - watch->switches + 1;
+    stall->begin = watch->begin;
+    stall->end = now;
+    stall->late = watch->late;
+    stall->spell = watch->spell;
+    keep(watch, "lasting", stall);
+}
+
 /* A hold that lasts is told while it does: it may never end, or end with the process. */
 static void dump_holder(pc_watch *watch, double now)
 {
@@ -908,14 +933,7 @@ static void dump_holder(pc_watch *watch, double now)
         }
         return;
     }
-    /* To the log first: whoever reads stderr may end the process. */
-    pc_stall *stall = &watch->scratch;
-    stall->switches = switches_now(watch) - watch->switches + 1;
-    stall->begin = watch->begin;
-    stall->end = now;
-    stall->late = watch->late;
-    stall->spell = *spell;
-    keep(watch, "lasting", stall);
+    keep_lasting(watch, now); /* first: whoever reads stderr may end the process */
     char name[32], text[128];
     int length = snprintf(text, sizeof text, "pycrust: %s has held the GIL for %.*f s\n",
                           name_by_system(spell, name, sizeof name), held < 9.95, held);
@@ -936,22 +954,64 @@ static void dump_holder(pc_watch *watch, double now)
     watch->dump_signals = 0;
 }
 
+/* With the lock. */
+static void note(pc_watch *watch, const char *what, const pc_figures *figures)
+{
+    put(watch, "{\"%s\": [%lu, %lu, %lu, %d", what, figures->beats, figures->waits, figures->looks,
+        figures->signal_lost);
+    put_seconds(watch, figures->waited);
+    put_seconds(watch, figures->longest_wait);
+    put_seconds(watch, figures->unseen);
+    put_seconds(watch, figures->longest_late);
+    put_seconds(watch, pc_now() - figures->started);
+    put_seconds(watch, pc_watch_over(watch));
+    put_seconds(watch, figures->started);
+    log_record(watch);
+}
+
 void pc_watch_note(pc_watch *watch, const char *what, int reset)
 {
     pc_figures figures;
     pc_watch_figures(watch, &figures, reset);
     pthread_mutex_lock(&watch->lock);
-    put(watch, "{\"%s\": [%lu, %lu, %lu, %d", what, figures.beats, figures.waits, figures.looks,
-        figures.signal_lost);
-    put_seconds(watch, figures.waited);
-    put_seconds(watch, figures.longest_wait);
-    put_seconds(watch, figures.unseen);
-    put_seconds(watch, figures.longest_late);
-    put_seconds(watch, pc_now() - figures.started);
-    put_seconds(watch, pc_watch_over(watch));
-    put_seconds(watch, figures.started);
-    log_record(watch);
+    note(watch, what, &figures);
     pthread_mutex_unlock(&watch->lock);
+}
+
+void pc_watch_leave_after(pc_watch *watch, double seconds, void (*leave)(void))
+{
+    watch->leave_at = pc_now() + seconds;
+    watch->leave = leave;
+}
+
+int pc_watch_left(pc_watch *watch)
+{
+    pthread_mutex_lock(&watch->lock);
+    int left = watch->left;
+    pthread_mutex_unlock(&watch->lock);
+    return left;
+}
+
+/* Does a watch that was brought in leave: is its time over, or is nobody there any more to whom it
+ * reports? Who does holds the lock on the sink, which ends with their process. Then both threads
+ * end, and what else is to be taken away needs the GIL. */
+static int leaves(pc_watch *watch, double now)
+{
+    const double often = 0.25; /* seconds */
+    if (watch->leave == NULL || now < fmin(watch->next_question, watch->leave_at)) {
+        return 0;
+    }
+    watch->next_question = now + often;
+    if (now < watch->leave_at && flock(watch->sink, LOCK_SH | LOCK_NB) != 0) {
+        return 0;
+    }
+    if (watch->wait != 0 && watch->wait == watch->watched && is_hold(watch, &watch->spell)) {
+        keep_lasting(watch, now);
+    }
+    note(watch, "end", &watch->figures);
+    watch->left = watch->stop = 1;
+    pthread_cond_broadcast(&watch->changed);
+    return 1;
 }
 
 void pc_watch_fork(pc_watch *watch, double begin, double seconds, const char *thread,
@@ -1175,7 +1235,7 @@ void pc_watch_resume(void)
 {
     pthread_mutex_lock(&forks);
     /* None if the hook of the fork was set while the fork was under way. */
-    if (pauses > 0 && --pauses == 0 && current != NULL) {
+    if (pauses > 0 && --pauses == 0 && current != NULL && !current->left) {
         start(current);
     }
     pthread_mutex_unlock(&forks);
@@ -1411,6 +1471,8 @@ ABSENT(void, pc_watch_judge, (pc_watch * watch, pc_stall *stall), )
 ABSENT(void, pc_watch_keep, (pc_watch * watch, const pc_stall *stall), )
 ABSENT(void, pc_watch_dump_over, (pc_watch * watch, double seconds, double abort_seconds), )
 ABSENT(void, pc_watch_note, (pc_watch * watch, const char *what, int reset), )
+ABSENT(void, pc_watch_leave_after, (pc_watch * watch, double seconds, void (*leave)(void)), )
+ABSENT(int, pc_watch_left, (pc_watch * watch), 0)
 ABSENT(void, pc_watch_sink, (pc_watch * watch, int file, const char *path), )
 ABSENT(size_t, pc_watch_log, (pc_watch * watch, size_t start, char *log, size_t size), 0)
 ABSENT(int, pc_watch_await, (pc_watch * watch, size_t start), 0)

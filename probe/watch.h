@@ -82,6 +82,13 @@ void pc_watch_give_signal(pc_watch *watch);
  * seconds, and again after twice as many each time; abort the process after so many. 0: never. */
 void pc_watch_dump_over(pc_watch *watch, double seconds, double abort_seconds);
 
+/* Before the start: a watch that was brought into a running process leaves after so many seconds,
+ * or as soon as nobody holds a lock (flock) on its sink any more. Its threads end, and `leave` is
+ * called without the GIL: the rest is for `pc_watch_stop`. */
+void pc_watch_leave_after(pc_watch *watch, double seconds, void (*leave)(void));
+/* Has it left? */
+int pc_watch_left(pc_watch *watch);
+
 /* Write the log to this file instead of to memory; opened (-1) and opened again, if the program
  * closes it, by its path, of less than 64 bytes. */
 void pc_watch_sink(pc_watch *watch, int file, const char *path);

@@ -21,6 +21,7 @@ cdef extern from "Python.h":
     int PyGC_Disable()
     int PyGC_Enable()
     void PyErr_Clear()
+    int Py_AddPendingCall(int (*function)(void *) noexcept, void *argument) nogil
 
 cdef extern from "watch.h" nogil:
     enum:
@@ -62,6 +63,8 @@ cdef extern from "watch.h" nogil:
     void pc_watch_signal(pc_watch *watch, int signum, int slot)
     void pc_watch_give_signal(pc_watch *watch)
     void pc_watch_dump_over(pc_watch *watch, double seconds, double abort_seconds)
+    void pc_watch_leave_after(pc_watch *watch, double seconds, void (*leave)() noexcept nogil)
+    int pc_watch_left(pc_watch *watch)
     void pc_watch_sink(pc_watch *watch, int file, const char *path)
     int pc_watch_start(pc_watch *watch, void *(*beat)(void *) noexcept, void *argument)
     void pc_watch_begun(pc_watch *watch)
@@ -316,7 +319,8 @@ cdef class Watch:
             with nogil:
                 pc_watch_stop(self.watch)
             if the_watch is self:  # and was not stopped by another thread meanwhile
-                pc_watch_note(self.watch, "end", False)
+                self.give_signal()  # so that all is taken away when it says so
+                pc_watch_note(self.watch, "left" if pc_watch_left(self.watch) else "end", False)
                 self.forget()
 
     cdef forget(self):
@@ -375,6 +379,10 @@ cdef class Watch:
         self.dumps[:] = [seconds, abort_seconds]
         pc_watch_dump_over(self.watch, seconds, abort_seconds)
 
+    def leave_after(self, double seconds):
+        """Before `start`: leave by itself after so long, or when nobody holds a lock on the sink any more."""
+        pc_watch_leave_after(self.watch, seconds, leave)
+
     def ask_always(self, bint always):
         """Whether to ask for the GIL even when it is free."""
         self.always = always
@@ -410,6 +418,18 @@ cdef class Watch:
             mean = 0.0 if counts else min(max(BEAT, 2.0 * wait), SLOWEST_BEAT)
         with nogil:
             pc_watch_judge(self.watch, NULL)
+
+
+cdef void leave() noexcept nogil:
+    """A watch has left: what the main thread does as soon as it runs Python code."""
+    Py_AddPendingCall(stop_what_left, NULL)
+
+
+cdef int stop_what_left(void *argument) noexcept:
+    watch = the_watch
+    if watch is not None and pc_watch_left((<Watch>watch).watch):
+        (<Watch>watch).stop()
+    return 0
 
 
 MOST_STALLS = PC_MOST_STALLS

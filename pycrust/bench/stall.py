@@ -340,6 +340,10 @@ class Record:
     waited, delayed : float
         How long the waits were in all that count, in seconds; and of those with a holder, for how long nobody had the GIL
         because the thread that waited had no core.
+    refused : str
+        Why there is no watch in a process into which one was to be brought.
+    left : bool
+        Whether all of one that was brought in has been taken away again.
     """
 
     over: float = OVER
@@ -352,6 +356,8 @@ class Record:
     started: bool = True
     lasting: Seen | None = None  # a hold that has not ended, told by --dump-over
     others: tuple[Seen, ...] = ()  # holds within the wait that has not ended
+    refused: str = ""
+    left: bool = False
 
     def after(self, what: str, values: list[Any]) -> "Record":
         """With one record more; the list of stalls grows."""
@@ -364,6 +370,10 @@ class Record:
             return replace(self, watch=figures, start=figures.started)
         if what == "not started":
             return replace(self, started=False)
+        if what == "left":
+            return replace(self, left=True)
+        if what == "refused":
+            return replace(self, refused=values[0])
         if what == "names":
             names = dict(zip(values[::2], values[1::2], strict=True))
             named = (seen._replace(thread=names.get(seen.ident, seen.thread)) for seen in self.others)
