@@ -102,7 +102,7 @@ struct pc_watch {
     _Atomic int unnamed_count;
     /* The beat's own. */
     uint64_t waits;
-    double end;
+    double end, ask_by;
     unsigned long switches_end;
     uint64_t random;
 };
@@ -208,6 +208,20 @@ double pc_delay_of(int tid)
 {
     char text[128];
     return read_of(tid, "schedstat", text, sizeof text) ? delay_in(text) : 0.0;
+}
+
+int pc_sleeps_elsewhere(const pc_gil *gil, int tid)
+{
+    char text[256];
+    long call = -1;
+    unsigned long long address = 0;
+    if (!read_of(tid, "syscall", text, sizeof text) ||
+        sscanf(text, "%ld %llx", &call, &address) < 1 ||
+        call < 0) { /* it runs, or has just been woken */
+        return 0;
+    }
+    uintptr_t at = (uintptr_t)address, begin = (uintptr_t)gil->begin;
+    return call != SYS_futex || at < begin || at >= begin + gil->size;
 }
 
 /* The same file again and again, for the watcher: it stays open if its descriptors are its own. */
@@ -651,13 +665,19 @@ int pc_watch_nap(pc_watch *watch, double mean)
 
 int pc_watch_ask(pc_watch *watch, int always)
 {
-    if (!always && !pc_is_locked(&watch->gil)) {
+    int due = watch->ask_by > 0.0 && pc_now() >= watch->ask_by;
+    if (!always && !due && !pc_is_locked(&watch->gil)) {
         return 0;
     }
     watch->switches = switches_now(watch);
     watch->begin = pc_now();
     watch->wait = ++watch->waits;
     return 1;
+}
+
+void pc_watch_ask_by(pc_watch *watch, double time)
+{
+    watch->ask_by = time;
 }
 
 double pc_watch_got(pc_watch *watch)
@@ -1025,6 +1045,24 @@ void pc_watch_fork(pc_watch *watch, double begin, double seconds, const char *th
         put_seconds(watch, seconds);
         put_string(watch, thread, (int)strlen(thread));
         put_string(watch, stack, (int)strnlen(stack, PC_TEXT));
+        log_record(watch);
+    }
+    pthread_mutex_unlock(&watch->lock);
+}
+
+void pc_watch_loop(pc_watch *watch, double begin, double seconds, double missing,
+                   const char *thread, const char *task, const char *stacks)
+{
+    pthread_mutex_lock(&watch->lock);
+    if (watch->kept < PC_MOST_STALLS) {
+        watch->kept++;
+        put(watch, "{\"loop\": [1");
+        put_seconds(watch, begin);
+        put_seconds(watch, seconds);
+        put_seconds(watch, missing);
+        put_string(watch, thread, (int)strlen(thread));
+        put_string(watch, task, (int)strlen(task));
+        put_string(watch, stacks, (int)strnlen(stacks, PC_TEXT));
         log_record(watch);
     }
     pthread_mutex_unlock(&watch->lock);
@@ -1465,6 +1503,7 @@ ABSENT(void, pc_watch_resume, (void), )
 ABSENT(void, pc_watch_forget, (void), )
 ABSENT(int, pc_watch_nap, (pc_watch * watch, double mean), 0)
 ABSENT(int, pc_watch_ask, (pc_watch * watch, int always), 0)
+ABSENT(void, pc_watch_ask_by, (pc_watch * watch, double time), )
 ABSENT(double, pc_watch_got, (pc_watch * watch), 0.0)
 ABSENT(unsigned long, pc_watch_holder, (pc_watch * watch, int which), 0)
 ABSENT(void, pc_watch_judge, (pc_watch * watch, pc_stall *stall), )
@@ -1478,6 +1517,9 @@ ABSENT(size_t, pc_watch_log, (pc_watch * watch, size_t start, char *log, size_t 
 ABSENT(int, pc_watch_await, (pc_watch * watch, size_t start), 0)
 ABSENT(void, pc_watch_fork,
        (pc_watch * watch, double begin, double seconds, const char *thread, const char *stack), )
+ABSENT(void, pc_watch_loop,
+       (pc_watch * watch, double begin, double seconds, double missing, const char *thread,
+        const char *task, const char *stacks), )
 ABSENT(double, pc_watch_over, (pc_watch * watch), 0.0)
 ABSENT(void, pc_watch_figures, (pc_watch * watch, pc_figures *figures, int reset), )
 ABSENT(void, pc_forward_begin, (uint64_t signums), )
@@ -1487,6 +1529,7 @@ ABSENT(void, pc_last_words, (const char *text), )
 ABSENT(int, pc_readable, (const void *bytes), 0)
 ABSENT(int, pc_gettid, (void), 0)
 ABSENT(int, pc_is_locked, (const pc_gil *gil), 0)
+ABSENT(int, pc_sleeps_elsewhere, (const pc_gil *gil, int tid), 0)
 ABSENT(double, pc_delay_of, (int tid), 0.0)
 ABSENT(double, pc_cpu_of, (int tid), -1.0)
 

@@ -109,8 +109,10 @@ void pc_watch_forget(void);
 
 /* For the beat, without the GIL: sleep until the next one; false: the end. */
 int pc_watch_nap(pc_watch *watch, double mean);
-/* Is the GIL held? If so the beat is about to ask for it. */
+/* Is the GIL held, or is it time to look? If so the beat is about to ask for it. */
 int pc_watch_ask(pc_watch *watch, int always);
+/* The time from which on the beat asks even if the GIL is free, once; 0: never. */
+void pc_watch_ask_by(pc_watch *watch, double time);
 /* It has it; gives what it waited. */
 double pc_watch_got(pc_watch *watch);
 /* By threading's ident: 0: who was seen to have the GIL last; 1: who ignored the request for
@@ -125,6 +127,10 @@ void pc_watch_note(pc_watch *watch, const char *what, int reset);
 /* Without the GIL: a fork stopped all threads for so long. */
 void pc_watch_fork(pc_watch *watch, double begin, double seconds, const char *thread,
                    const char *stack);
+/* Without the GIL: a callback kept an event loop from its next turn for so long, and the
+ * thread of the loop had no core for so long besides. */
+void pc_watch_loop(pc_watch *watch, double begin, double seconds, double missing,
+                   const char *thread, const char *task, const char *stacks);
 /* Without the GIL: copy the log in memory, from there on, as far as it fits; gives the length of
  * the rest. A line is a record in JSON. */
 size_t pc_watch_log(pc_watch *watch, size_t start, char *log, size_t size);
@@ -154,6 +160,9 @@ int pc_gettid(void);
 int pc_is_locked(const pc_gil *gil);
 /* The seconds for which a thread ran; -1 if there is none of this number. */
 double pc_cpu_of(int tid);
+/* Whether a thread sleeps in a call of the system's, and not for the GIL; false where that is not
+ * told. */
+int pc_sleeps_elsewhere(const pc_gil *gil, int tid);
 /* The seconds for which a thread was ready to run and had no core; 0 where that is not told. */
 double pc_delay_of(int tid);
 

@@ -27,6 +27,7 @@ from pycrust.bench.stall import (
     GC,
     HELD,
     LABELS,
+    LOOP,
     MEANING,
     NO_CORE,
     OVER,
@@ -158,6 +159,8 @@ class Stalls(Result):
         Also while the watch runs: those that have ended so far.
     lines : list of Line
         The lines that held the GIL, the worst first; the same line called from two places counts as two.
+    loops : list of Line
+        The lines that blocked an event loop of asyncio without holding the GIL, likewise.
     over : float
         The shortest wait that counts, in seconds.
     watch, idle : Figures
@@ -223,12 +226,23 @@ class Stalls(Result):
         return lines_of(self.held)
 
     @property
+    def loops(self) -> list[Line]:
+        """Lines that blocked an event loop without holding the GIL, the worst first."""
+        return lines_of(stall for stall in self.stalls if stall.label == LOOP)
+
+    @property
     def without_line(self) -> list[Stall]:
         """What was held, nobody knows on which line."""
         return [stall for stall in self.held if stall.place is None]
 
     def headline(self) -> str:
         held = self.held
+        loops = len(self.loops)
+        if not held and loops:
+            return (
+                f"{loops} line{'s' * (loops != 1)} blocked an event loop for {seconds_in_words(self.over)} or more, "
+                "without holding the GIL"
+            )
         if not held:
             return f"No line held the GIL while others waited for {seconds_in_words(self.over)}"
         count = len(self.lines)
@@ -253,7 +267,7 @@ class Stalls(Result):
             notes=self.notes(),
             left=(0, 1),
         )
-        labels = [label for label in LABELS if any(stall.label == label for stall in self.stalls)]
+        labels = [label for label in LABELS if label != LOOP and any(stall.label == label for stall in self.stalls)]
         every = Table(
             title="Every wait for the GIL of "
             f"{seconds_in_words(self.watch.over if self.watch else self.over)} or more, by its cause",
@@ -274,9 +288,20 @@ class Stalls(Result):
             rows=others,
             left=(0, 1),
         )
-        if not rows:
-            every.title, every.header = self.headline(), [*held.header, every.title]
-        tables = [*([held] if rows else []), *([set_off] if others else []), every]
+        blocked: list[list[Cell | str]] = [
+            [Cell(line.title(), "\n".join(line.small())), line.who(), *figures_of(line.stalls)] for line in self.loops
+        ]
+        loop = Table(
+            title="Lines that blocked an event loop while other threads could run",
+            columns=held.columns,
+            rows=blocked,
+            notes=["Other tasks of that loop waited: move it to a thread, with `await asyncio.to_thread(…)`."],
+            left=(0, 1),
+        )
+        tables = [table for table in (held, loop, set_off, every) if table.rows]
+        first = tables[0]
+        if first is not held:
+            first.title, first.header = self.headline(), [*held.header, first.title]
         quiet = []
         for process in self.processes:
             if process.stalls:
@@ -385,11 +410,15 @@ class Stalls(Result):
             },
             "waited": self.waited,
             "lines": [line.to_dict() for line in self.lines],
+            "loops": [line.to_dict() for line in self.loops],
             "stalls": [
                 {**stall.to_dict(), **({"test": self.test_of(stall)} if self.tests else {})} for stall in self.stalls
             ],
             "processes": [
-                {"pid": process.pid, **{key: figures[key] for key in ("watch", "labels", "waited", "lines", "stalls")}}
+                {
+                    "pid": process.pid,
+                    **{key: figures[key] for key in ("watch", "labels", "waited", "lines", "loops", "stalls")},
+                }
                 for process in self.processes
                 for figures in [process.figures()]
             ],
@@ -492,7 +521,14 @@ class Stalls(Result):
 
 
 LINE_COLOURS = (plots.VERMILION, plots.BLUE, plots.ORANGE, plots.GREEN, plots.PURPLE, plots.BROWN)
-LABEL_COLOURS = {GC: plots.SKY, FORK: "#777777", CONTENTION: "#999999", NO_CORE: "#bbbbbb", UNKNOWN: "#dddddd"}
+LABEL_COLOURS = {
+    GC: plots.SKY,
+    LOOP: "#8c7ae6",
+    FORK: "#777777",
+    CONTENTION: "#999999",
+    NO_CORE: "#bbbbbb",
+    UNKNOWN: "#dddddd",
+}
 
 
 def figures_of(stalls: Sequence[Stall]) -> list[str]:
