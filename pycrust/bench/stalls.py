@@ -354,7 +354,7 @@ class Stalls(Result):
 
         record, stalls = self.read(), self.stalls
         held = total(stall for stall in stalls if stall.label in (HELD, GC) and (stall.stack or stall.label == GC))
-        missing = math.fsum(stall.missing for stall in stalls) + record.delayed
+        missing = math.fsum(stall.missing for stall in stalls if stall.label != LOOP) + record.delayed
         others = total(stall for stall in stalls if stall.label in (CONTENTION, NO_CORE)) + missing
         rest = max(0.0, record.waited - held - others)
         return {"in_all": record.waited, "held": held, "others": others, "rest": rest}
@@ -481,7 +481,12 @@ class Stalls(Result):
         ]
         lanes += [("other lines", [stall for stall in self.held if id(stall) not in known], plots.BLACK)]
         lanes += [
-            (label, [stall for stall in self.stalls if stall.label == label], colour)
+            (f"loop: {line.title()}".replace(" ", "\n", 2).replace("\n", " ", 1), line.stalls, colour)
+            for line, colour in zip(self.loops, LOOP_COLOURS, strict=False)
+        ]
+        known |= {id(stall) for _, chosen, _ in lanes for stall in chosen}
+        lanes += [
+            (label, [stall for stall in self.stalls if stall.label == label and id(stall) not in known], colour)
             for label, colour in LABEL_COLOURS.items()
         ]
         lanes = [(name, chosen, colour) for name, chosen, colour in lanes if chosen]
@@ -504,7 +509,11 @@ class Stalls(Result):
         above.axhline(1e3 * self.over, color=plots.GREY, linestyle=":", linewidth=1.5)
         above.set_ylim(0, 1.1e3 * max((stall.seconds for stall in self.stalls), default=2 * self.over))
         above.set_ylabel("stall / ms")
-        above.set_title("How long other threads waited for the GIL, and which line held it", loc="left")
+        above.set_title(
+            "How long other threads waited for the GIL, and which line held it"
+            + " or blocked an event loop" * bool(self.loops),
+            loc="left",
+        )
         for axes in above, below:
             plots.plain(axes)
         below.grid(axis="y")
@@ -515,15 +524,15 @@ class Stalls(Result):
             f"{seconds_in_words(self.over)} or more"
             + (f" · {self.watch.coverage:.1%} of the time covered" if self.watch else ""),
         )
-        figure.suptitle(
-            plots.words(self.headline() + f": {self.program}" * bool(self.program)), x=0.01, ha="left", fontsize=14
-        )
+        title = textwrap.shorten(self.headline() + f": {self.program}" * bool(self.program), 90, placeholder=" …")
+        figure.suptitle(plots.words(title), x=0.01, ha="left", fontsize=14)
 
 
 LINE_COLOURS = (plots.VERMILION, plots.BLUE, plots.ORANGE, plots.GREEN, plots.PURPLE, plots.BROWN)
+LOOP_COLOURS = ("#6a51c8", "#9d8be0", "#c0b4f0")
 LABEL_COLOURS = {
     GC: plots.SKY,
-    LOOP: "#8c7ae6",
+    LOOP: "#d8d0f4",
     FORK: "#777777",
     CONTENTION: "#999999",
     NO_CORE: "#bbbbbb",

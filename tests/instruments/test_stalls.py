@@ -857,7 +857,7 @@ def test_a_blocked_loop_is_told_without_the_time_for_which_the_gil_was_held():
     assert told[0].task == "the task" and told[1].stack == ()
     (line,) = result.loops
     assert line.title().endswith("service.py:8 most") and result.to_dict()["loops"][0]["line"] == 3
-    assert result.waited["in_all"] == 0.1  # nobody waited for the GIL
+    assert result.waited == {"in_all": 0.1, "held": 0.1, "others": 0.0, "rest": 0.0}  # nobody waited for the GIL
     assert "1 line held the GIL" in result.headline()
     log = blocked(11.0, 0.5, stacks=stack(7, "first"))
     alone = Stalls(over=0.02, log=Log(lambda start: log[start:], 0.02))
