@@ -97,6 +97,8 @@ class Line(NamedTuple):
         elif self.callee:
             small += [f"at {self.place} {self.place.function}"]
         small.append(self.place.source)
+        if self.tasks:
+            small.append(f"in task{'s' * (len(self.tasks) > 1)} {shown(self.tasks)}")
         missing = math.fsum(stall.missing for stall in self.stalls)
         if missing >= 0.1 * self.total:
             small.append(f"and {seconds_in_words(missing)} without a core")
@@ -106,9 +108,8 @@ class Line(NamedTuple):
         return [textwrap.shorten(text, WIDTH, placeholder=" …") for text in small if text]
 
     def who(self) -> str:
-        """Its threads and tasks, as far as there is room."""
-        names = [*self.threads, *(f"task {name}" for name in self.tasks)]
-        return ", ".join(names[:3]) + ", …" * (len(names) > 3)
+        """Its threads, as far as there is room."""
+        return shown(self.threads)
 
     def try_threadable(self) -> str | None:
         """The function whose call held the GIL, as MODULE:FUNCTION, if an import of this file gives it."""
@@ -134,7 +135,11 @@ class Line(NamedTuple):
         }
 
 
-WIDTH = 76  # of what stands below a line: a table is to fit 120 columns
+WIDTH = 62  # of what stands below a line: a table is to fit 100 columns
+
+
+def shown(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + ", …" * (len(names) > 3)
 
 
 def lines_of(stalls: Iterable[Stall]) -> list[Line]:

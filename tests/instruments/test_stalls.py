@@ -865,6 +865,21 @@ def test_a_blocked_loop_is_told_without_the_time_for_which_the_gil_was_held():
     assert "asyncio.to_thread" in str(alone) and "service.py:7 first" in str(alone)
 
 
+def test_a_table_fits_100_columns(tmp_path):
+    from pycrust.bench import Stalls
+
+    path = tmp_path / "service.py"
+    path.write_text("value = " + " + ".join(map(str, range(100))))
+    text = f'Stack (most recent call first):\n  File "{path}", line 1 in handler\n'
+    told = seen(tracebacks=2 * text, seconds=123.456, watched=123.456, cpu=123.456, thread="MainThread", late=0.0)
+    log = json.dumps({"stall": told, "pid": 7}) + "\n"
+    log += json.dumps({"loop": [1, 500.0, 123.456, 0.0, "a thread", "a task with a name " * 9, text], "pid": 7}) + "\n"
+    result = Stalls(over=0.02, log=Log(lambda start: log.encode()[start:], 0.02))
+    first, second, *_ = result.tables()
+    assert "value = 0 + 1" in first.plain() and "in task a task with a name" in second.plain()
+    assert max(len(line) for table in (first, second) for line in table.plain().splitlines()) <= 100
+
+
 # ---- what a program would notice of being watched, if it were done otherwise -----------------
 
 
