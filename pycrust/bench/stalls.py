@@ -608,6 +608,9 @@ def stalls(
     signal whose handler calls faulthandler's: it writes its own traceback. A holder that sleeps in the system gets none,
     since that would wake it; then the line is the one on which it hands the GIL over.
 
+    Lines that block an event loop of asyncio without holding the GIL are found, too: the beat looks a few times in each turn
+    of a loop when its callbacks began.
+
     The watch pauses for a fork, and a child is not watched. Python 3.12 and later warn of a fork while there is the thread of
     `on_stall`, as of any other. What it costs is measured by ``tests/tools/cost_of_stalls.py``.
 
