@@ -72,6 +72,8 @@ const char *pc_gil_find(pc_gil *gil)
         .collecting = &interpreter->gc.collecting,
         .tid_in_state = offsetof(PyThreadState, native_thread_id),
         .ident_in_state = offsetof(PyThreadState, thread_id),
+        .begin = (const char *)state,
+        .size = sizeof *state,
     };
     return NULL;
 }

@@ -16,6 +16,8 @@ typedef struct {
     size_t asked_in_state; /* offsets in a thread state */
     size_t tid_in_state;
     size_t ident_in_state;
+    const char *begin; /* of all of it: who waits for it waits at an address in there */
+    size_t size;
 } pc_gil;
 
 /* Find it; the caller has the GIL. Returns NULL, or why this interpreter's GIL cannot be read. */

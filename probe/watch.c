@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -76,6 +77,10 @@ struct pc_watch {
     double dump_over, abort_over, next_dump;
     int dump_signals; /* sent for the next */
     pc_stall scratch; /* for what the watcher logs */
+    /* A watch that was brought in: when it leaves, in seconds, and how; NULL: it stays. */
+    double leave_at, next_question;
+    void (*leave)(void);
+    int left;
     /* The log: written to the sink if there is one, else kept in memory. */
     int sink, kept;
     struct stat sink_stat;
@@ -97,7 +102,7 @@ struct pc_watch {
     _Atomic int unnamed_count;
     /* The beat's own. */
     uint64_t waits;
-    double end;
+    double end, ask_by;
     unsigned long switches_end;
     uint64_t random;
 };
@@ -203,6 +208,20 @@ double pc_delay_of(int tid)
 {
     char text[128];
     return read_of(tid, "schedstat", text, sizeof text) ? delay_in(text) : 0.0;
+}
+
+int pc_sleeps_elsewhere(const pc_gil *gil, int tid)
+{
+    char text[256];
+    long call = -1;
+    unsigned long long address = 0;
+    if (!read_of(tid, "syscall", text, sizeof text) ||
+        sscanf(text, "%ld %llx", &call, &address) < 1 ||
+        call < 0) { /* it runs, or has just been woken */
+        return 0;
+    }
+    uintptr_t at = (uintptr_t)address, begin = (uintptr_t)gil->begin;
+    return call != SYS_futex || at < begin || at >= begin + gil->size;
 }
 
 /* The same file again and again, for the watcher: it stays open if its descriptors are its own. */
@@ -411,6 +430,7 @@ static void drain(pc_watch *watch)
 
 static void dump_holder(pc_watch *watch, double now);
 static void keep(pc_watch *watch, const char *what, const pc_stall *stall);
+static int leaves(pc_watch *watch, double now);
 
 static void signal_holder(pc_watch *watch, double now)
 {
@@ -596,6 +616,9 @@ static void *watcher(void *argument)
         watch->figures.unseen += fmax(now - due - 1e-3, 0.0);
         watch->figures.longest_late = fmax(watch->figures.longest_late, now - due);
         drain(watch);
+        if (leaves(watch, now)) {
+            break;
+        }
         uint64_t wait = watch->wait;
         if (wait == 0) {
             continue;
@@ -614,7 +637,11 @@ static void *watcher(void *argument)
         watch->late += now - due;
         look(watch, now);
     }
+    int left = watch->left;
     pthread_mutex_unlock(&watch->lock);
+    if (left) {
+        watch->leave();
+    }
     return NULL;
 }
 
@@ -638,13 +665,19 @@ int pc_watch_nap(pc_watch *watch, double mean)
 
 int pc_watch_ask(pc_watch *watch, int always)
 {
-    if (!always && !pc_is_locked(&watch->gil)) {
+    int due = watch->ask_by > 0.0 && pc_now() >= watch->ask_by;
+    if (!always && !due && !pc_is_locked(&watch->gil)) {
         return 0;
     }
     watch->switches = switches_now(watch);
     watch->begin = pc_now();
     watch->wait = ++watch->waits;
     return 1;
+}
+
+void pc_watch_ask_by(pc_watch *watch, double time)
+{
+    watch->ask_by = time;
 }
 
 double pc_watch_got(pc_watch *watch)
@@ -891,6 +924,18 @@ static void tell(const pc_watch *watch, const char *text, size_t length)
     }
 }
 
+/* A hold that has not ended: to the log. */
+static void keep_lasting(pc_watch *watch, double now)
+{
+    pc_stall *stall = &watch->scratch;
+    stall->switches = switches_now(watch) - watch->switches + 1;
+    stall->begin = watch->begin;
+    stall->end = now;
+    stall->late = watch->late;
+    stall->spell = watch->spell;
+    keep(watch, "lasting", stall);
+}
+
 /* A hold that lasts is told while it does: it may never end, or end with the process. */
 static void dump_holder(pc_watch *watch, double now)
 {
@@ -908,14 +953,7 @@ static void dump_holder(pc_watch *watch, double now)
         }
         return;
     }
-    /* To the log first: whoever reads stderr may end the process. */
-    pc_stall *stall = &watch->scratch;
-    stall->switches = switches_now(watch) - watch->switches + 1;
-    stall->begin = watch->begin;
-    stall->end = now;
-    stall->late = watch->late;
-    stall->spell = *spell;
-    keep(watch, "lasting", stall);
+    keep_lasting(watch, now); /* first: whoever reads stderr may end the process */
     char name[32], text[128];
     int length = snprintf(text, sizeof text, "pycrust: %s has held the GIL for %.*f s\n",
                           name_by_system(spell, name, sizeof name), held < 9.95, held);
@@ -936,22 +974,64 @@ static void dump_holder(pc_watch *watch, double now)
     watch->dump_signals = 0;
 }
 
+/* With the lock. */
+static void note(pc_watch *watch, const char *what, const pc_figures *figures)
+{
+    put(watch, "{\"%s\": [%lu, %lu, %lu, %d", what, figures->beats, figures->waits, figures->looks,
+        figures->signal_lost);
+    put_seconds(watch, figures->waited);
+    put_seconds(watch, figures->longest_wait);
+    put_seconds(watch, figures->unseen);
+    put_seconds(watch, figures->longest_late);
+    put_seconds(watch, pc_now() - figures->started);
+    put_seconds(watch, pc_watch_over(watch));
+    put_seconds(watch, figures->started);
+    log_record(watch);
+}
+
 void pc_watch_note(pc_watch *watch, const char *what, int reset)
 {
     pc_figures figures;
     pc_watch_figures(watch, &figures, reset);
     pthread_mutex_lock(&watch->lock);
-    put(watch, "{\"%s\": [%lu, %lu, %lu, %d", what, figures.beats, figures.waits, figures.looks,
-        figures.signal_lost);
-    put_seconds(watch, figures.waited);
-    put_seconds(watch, figures.longest_wait);
-    put_seconds(watch, figures.unseen);
-    put_seconds(watch, figures.longest_late);
-    put_seconds(watch, pc_now() - figures.started);
-    put_seconds(watch, pc_watch_over(watch));
-    put_seconds(watch, figures.started);
-    log_record(watch);
+    note(watch, what, &figures);
     pthread_mutex_unlock(&watch->lock);
+}
+
+void pc_watch_leave_after(pc_watch *watch, double seconds, void (*leave)(void))
+{
+    watch->leave_at = pc_now() + seconds;
+    watch->leave = leave;
+}
+
+int pc_watch_left(pc_watch *watch)
+{
+    pthread_mutex_lock(&watch->lock);
+    int left = watch->left;
+    pthread_mutex_unlock(&watch->lock);
+    return left;
+}
+
+/* Does a watch that was brought in leave: is its time over, or is nobody there any more to whom it
+ * reports? Who does holds the lock on the sink, which ends with their process. Then both threads
+ * end, and what else is to be taken away needs the GIL. */
+static int leaves(pc_watch *watch, double now)
+{
+    const double often = 0.25; /* seconds */
+    if (watch->leave == NULL || now < fmin(watch->next_question, watch->leave_at)) {
+        return 0;
+    }
+    watch->next_question = now + often;
+    if (now < watch->leave_at && flock(watch->sink, LOCK_SH | LOCK_NB) != 0) {
+        return 0;
+    }
+    if (watch->wait != 0 && watch->wait == watch->watched && is_hold(watch, &watch->spell)) {
+        keep_lasting(watch, now);
+    }
+    note(watch, "end", &watch->figures);
+    watch->left = watch->stop = 1;
+    pthread_cond_broadcast(&watch->changed);
+    return 1;
 }
 
 void pc_watch_fork(pc_watch *watch, double begin, double seconds, const char *thread,
@@ -965,6 +1045,24 @@ void pc_watch_fork(pc_watch *watch, double begin, double seconds, const char *th
         put_seconds(watch, seconds);
         put_string(watch, thread, (int)strlen(thread));
         put_string(watch, stack, (int)strnlen(stack, PC_TEXT));
+        log_record(watch);
+    }
+    pthread_mutex_unlock(&watch->lock);
+}
+
+void pc_watch_loop(pc_watch *watch, double begin, double seconds, double missing,
+                   const char *thread, const char *task, const char *stacks)
+{
+    pthread_mutex_lock(&watch->lock);
+    if (watch->kept < PC_MOST_STALLS) {
+        watch->kept++;
+        put(watch, "{\"loop\": [1");
+        put_seconds(watch, begin);
+        put_seconds(watch, seconds);
+        put_seconds(watch, missing);
+        put_string(watch, thread, (int)strlen(thread));
+        put_string(watch, task, (int)strlen(task));
+        put_string(watch, stacks, (int)strnlen(stacks, PC_TEXT));
         log_record(watch);
     }
     pthread_mutex_unlock(&watch->lock);
@@ -1175,7 +1273,7 @@ void pc_watch_resume(void)
 {
     pthread_mutex_lock(&forks);
     /* None if the hook of the fork was set while the fork was under way. */
-    if (pauses > 0 && --pauses == 0 && current != NULL) {
+    if (pauses > 0 && --pauses == 0 && current != NULL && !current->left) {
         start(current);
     }
     pthread_mutex_unlock(&forks);
@@ -1405,17 +1503,23 @@ ABSENT(void, pc_watch_resume, (void), )
 ABSENT(void, pc_watch_forget, (void), )
 ABSENT(int, pc_watch_nap, (pc_watch * watch, double mean), 0)
 ABSENT(int, pc_watch_ask, (pc_watch * watch, int always), 0)
+ABSENT(void, pc_watch_ask_by, (pc_watch * watch, double time), )
 ABSENT(double, pc_watch_got, (pc_watch * watch), 0.0)
 ABSENT(unsigned long, pc_watch_holder, (pc_watch * watch, int which), 0)
 ABSENT(void, pc_watch_judge, (pc_watch * watch, pc_stall *stall), )
 ABSENT(void, pc_watch_keep, (pc_watch * watch, const pc_stall *stall), )
 ABSENT(void, pc_watch_dump_over, (pc_watch * watch, double seconds, double abort_seconds), )
 ABSENT(void, pc_watch_note, (pc_watch * watch, const char *what, int reset), )
+ABSENT(void, pc_watch_leave_after, (pc_watch * watch, double seconds, void (*leave)(void)), )
+ABSENT(int, pc_watch_left, (pc_watch * watch), 0)
 ABSENT(void, pc_watch_sink, (pc_watch * watch, int file, const char *path), )
 ABSENT(size_t, pc_watch_log, (pc_watch * watch, size_t start, char *log, size_t size), 0)
 ABSENT(int, pc_watch_await, (pc_watch * watch, size_t start), 0)
 ABSENT(void, pc_watch_fork,
        (pc_watch * watch, double begin, double seconds, const char *thread, const char *stack), )
+ABSENT(void, pc_watch_loop,
+       (pc_watch * watch, double begin, double seconds, double missing, const char *thread,
+        const char *task, const char *stacks), )
 ABSENT(double, pc_watch_over, (pc_watch * watch), 0.0)
 ABSENT(void, pc_watch_figures, (pc_watch * watch, pc_figures *figures, int reset), )
 ABSENT(void, pc_forward_begin, (uint64_t signums), )
@@ -1425,6 +1529,7 @@ ABSENT(void, pc_last_words, (const char *text), )
 ABSENT(int, pc_readable, (const void *bytes), 0)
 ABSENT(int, pc_gettid, (void), 0)
 ABSENT(int, pc_is_locked, (const pc_gil *gil), 0)
+ABSENT(int, pc_sleeps_elsewhere, (const pc_gil *gil, int tid), 0)
 ABSENT(double, pc_delay_of, (int tid), 0.0)
 ABSENT(double, pc_cpu_of, (int tid), -1.0)
 

@@ -82,6 +82,13 @@ void pc_watch_give_signal(pc_watch *watch);
  * seconds, and again after twice as many each time; abort the process after so many. 0: never. */
 void pc_watch_dump_over(pc_watch *watch, double seconds, double abort_seconds);
 
+/* Before the start: a watch that was brought into a running process leaves after so many seconds,
+ * or as soon as nobody holds a lock (flock) on its sink any more. Its threads end, and `leave` is
+ * called without the GIL: the rest is for `pc_watch_stop`. */
+void pc_watch_leave_after(pc_watch *watch, double seconds, void (*leave)(void));
+/* Has it left? */
+int pc_watch_left(pc_watch *watch);
+
 /* Write the log to this file instead of to memory; opened (-1) and opened again, if the program
  * closes it, by its path, of less than 64 bytes. */
 void pc_watch_sink(pc_watch *watch, int file, const char *path);
@@ -102,8 +109,10 @@ void pc_watch_forget(void);
 
 /* For the beat, without the GIL: sleep until the next request; false: the watch ends. */
 int pc_watch_nap(pc_watch *watch, double mean);
-/* Whether the GIL is held, or `always`; if so, the beat is about to ask for it. */
+/* Whether the GIL is held, it is time to look, or `always`; if so, the beat is about to ask for it. */
 int pc_watch_ask(pc_watch *watch, int always);
+/* The time from which on the beat asks even if the GIL is free, once; 0: never. */
+void pc_watch_ask_by(pc_watch *watch, double time);
 /* The beat has the GIL; returns how long it waited. */
 double pc_watch_got(pc_watch *watch);
 /* The ident, in threading, of a holder: 0: the last one seen; 1: the one that ignored the request
@@ -118,6 +127,10 @@ void pc_watch_note(pc_watch *watch, const char *what, int reset);
 /* Without the GIL: a fork stopped all threads for so long. */
 void pc_watch_fork(pc_watch *watch, double begin, double seconds, const char *thread,
                    const char *stack);
+/* Without the GIL: a callback kept an event loop from its next turn for so long, and the
+ * thread of the loop had no core for so long besides. */
+void pc_watch_loop(pc_watch *watch, double begin, double seconds, double missing,
+                   const char *thread, const char *task, const char *stacks);
 /* Without the GIL: copy the log in memory, from there on, as far as it fits; gives the length of
  * the rest. A line is a record in JSON. */
 size_t pc_watch_log(pc_watch *watch, size_t start, char *log, size_t size);
@@ -147,6 +160,8 @@ int pc_gettid(void);
 int pc_is_locked(const pc_gil *gil);
 /* The seconds for which a thread ran; -1 if there is no thread with this id. */
 double pc_cpu_of(int tid);
+/* Whether a thread sleeps in a system call, and not for the GIL; false where that is unknown. */
+int pc_sleeps_elsewhere(const pc_gil *gil, int tid);
 /* The seconds for which a thread was ready to run and had no core; 0 where that is unknown. */
 double pc_delay_of(int tid);
 

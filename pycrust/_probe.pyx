@@ -21,11 +21,13 @@ cdef extern from "Python.h":
     int PyGC_Disable()
     int PyGC_Enable()
     void PyErr_Clear()
+    int Py_AddPendingCall(int (*function)(void *) noexcept, void *argument) nogil
 
 cdef extern from "watch.h" nogil:
     enum:
         PC_MOST_STALLS
         PC_NAMES
+        PC_TEXT
 
     ctypedef struct pc_gil:
         const char **holder
@@ -62,6 +64,8 @@ cdef extern from "watch.h" nogil:
     void pc_watch_signal(pc_watch *watch, int signum, int slot)
     void pc_watch_give_signal(pc_watch *watch)
     void pc_watch_dump_over(pc_watch *watch, double seconds, double abort_seconds)
+    void pc_watch_leave_after(pc_watch *watch, double seconds, void (*leave)() noexcept nogil)
+    int pc_watch_left(pc_watch *watch)
     void pc_watch_sink(pc_watch *watch, int file, const char *path)
     int pc_watch_start(pc_watch *watch, void *(*beat)(void *) noexcept, void *argument)
     void pc_watch_begun(pc_watch *watch)
@@ -71,12 +75,17 @@ cdef extern from "watch.h" nogil:
     void pc_watch_forget()
     int pc_watch_nap(pc_watch *watch, double mean)
     int pc_watch_ask(pc_watch *watch, int always)
+    void pc_watch_ask_by(pc_watch *watch, double time)
     double pc_watch_got(pc_watch *watch)
     unsigned long pc_watch_holder(pc_watch *watch, int which)
     void pc_watch_judge(pc_watch *watch, pc_stall *stall)
     void pc_watch_keep(pc_watch *watch, const pc_stall *stall)
     void pc_watch_note(pc_watch *watch, const char *what, int reset)
     void pc_watch_fork(pc_watch *watch, double begin, double seconds, const char *thread, const char *stack)
+    void pc_watch_loop(
+        pc_watch *watch, double begin, double seconds, double missing, const char *thread, const char *task,
+        const char *stacks
+    )
     size_t pc_watch_log(pc_watch *watch, size_t start, char *log, size_t size)
     int pc_watch_await(pc_watch *watch, size_t start)
     double pc_watch_over(pc_watch *watch)
@@ -87,6 +96,7 @@ cdef extern from "watch.h" nogil:
     int pc_readable(const void *bytes)
     int pc_gettid()
     int pc_is_locked(const pc_gil *gil)
+    int pc_sleeps_elsewhere(const pc_gil *gil, int tid)
     double pc_delay_of(int tid)
     double pc_cpu_of(int tid)
 
@@ -220,6 +230,20 @@ def ask(stopped, double mean, worker=(), meet=None):
 cdef Watch the_watch = None  # the one that runs, in this process
 cdef bint hooked = False
 
+cdef enum:
+    LOOPS = 8
+
+
+cdef struct loop_turn:  # what is known of an event loop, each time that the beat has the GIL
+    unsigned long ident  # the thread's; 0: none
+    double begin         # of the callbacks of this turn; 0.0: it waits for events
+    double last          # when it was last seen
+    double cpu           # for how long its thread had run by then
+    double seen          # for how long it ran, or slept without the GIL, in this turn
+    double delay         # for how long its thread had had no core when it was seen in this turn for the second time
+    double missing       # and since
+    bint found
+
 
 cdef class Watch:
     """
@@ -246,6 +270,10 @@ cdef class Watch:
     cdef bint always
     cdef tuple settings
     cdef double[2] dumps
+    cdef loop_turn[LOOPS] turns
+    cdef double next_look, next_search
+    cdef list stacks, tasks  # by turn
+    cdef list ended  # turns that are to be told: after the hold that may explain them
 
     def __cinit__(self, double over, int signum, int sink=-1, bytes path=b"", bint follow=False):
         reason = why_not()
@@ -258,6 +286,7 @@ cdef class Watch:
         if path:
             pc_watch_sink(self.watch, sink, path)
         self.settings = (over, signum, path) if follow else ()
+        self.stacks, self.tasks, self.ended = [""] * LOOPS, [""] * LOOPS, []
 
     def __dealloc__(self):
         if self.watch != NULL:
@@ -279,6 +308,7 @@ cdef class Watch:
         self.always = always
         the_watch = self
         self.take_signal()
+        pc_watch_ask_by(self.watch, pc_now() + SEARCH)
         Py_INCREF(self)  # the beat's
         with nogil:
             error = pc_watch_start(self.watch, beat, <void *>self)
@@ -316,7 +346,11 @@ cdef class Watch:
             with nogil:
                 pc_watch_stop(self.watch)
             if the_watch is self:  # and was not stopped by another thread meanwhile
-                pc_watch_note(self.watch, "end", False)
+                if pc_watch_left(self.watch):  # it has said how it went
+                    self.give_signal()
+                    pc_watch_note(self.watch, "left", False)
+                else:
+                    pc_watch_note(self.watch, "end", False)
                 self.forget()
 
     cdef forget(self):
@@ -375,6 +409,10 @@ cdef class Watch:
         self.dumps[:] = [seconds, abort_seconds]
         pc_watch_dump_over(self.watch, seconds, abort_seconds)
 
+    def leave_after(self, double seconds):
+        """Before `start`: leave by itself after so long, or when nobody holds a lock on the sink any more."""
+        pc_watch_leave_after(self.watch, seconds, leave)
+
     def ask_always(self, bint always):
         """Whether to ask for the GIL even when it is free."""
         self.always = always
@@ -402,6 +440,7 @@ cdef class Watch:
                     if pc_watch_ask(self.watch, self.always or counts or not alive):
                         break
             wait = pc_watch_got(self.watch)
+            look_at_loops(self, alive)
             counts = alive and wait >= pc_watch_over(self.watch)
             if counts:
                 tell(self.watch, &self.stall)  # before the holder goes on
@@ -410,6 +449,18 @@ cdef class Watch:
             mean = 0.0 if counts else min(max(BEAT, 2.0 * wait), SLOWEST_BEAT)
         with nogil:
             pc_watch_judge(self.watch, NULL)
+
+
+cdef void leave() noexcept nogil:
+    """A watch has left: what the main thread does as soon as it runs Python code."""
+    Py_AddPendingCall(stop_what_left, NULL)
+
+
+cdef int stop_what_left(void *argument) noexcept:
+    watch = the_watch
+    if watch is not None and pc_watch_left((<Watch>watch).watch):
+        (<Watch>watch).stop()
+    return 0
 
 
 MOST_STALLS = PC_MOST_STALLS
@@ -446,6 +497,7 @@ cdef extern from "Python.h":
     PyThreadState *PyInterpreterState_ThreadHead(PyInterpreterState *interpreter)
     PyThreadState *PyThreadState_Next(PyThreadState *state)
     PyFrameObject *PyThreadState_GetFrame(PyThreadState *state)
+    PyFrameObject *PyFrame_GetBack(PyFrameObject *frame)
     PyCodeObject *PyFrame_GetCode(PyFrameObject *frame)
     int PyFrame_GetLineNumber(PyFrameObject *frame)
     int PyFrame_GetLasti(PyFrameObject *frame)
@@ -647,15 +699,46 @@ cdef void name_task(pc_stall *stall, unsigned long ident) noexcept:
         tasks = sys.modules.get("asyncio.tasks")
         if tasks is None:
             return
-        for loop, task in dict(tasks.__dict__["_current_tasks"]).items():
+        running = dict(tasks.__dict__.get("_current_tasks", ()))
+        if not running:  # from Python 3.14 on the thread has it
+            task = task_of_thread(ident)
+            if task is not None:
+                copy_task(stall, task)
+        for loop, task in running.items():
             if type_name(task) == "_asyncio.Task" and loop.__dict__.get("_thread_id") == ident:
-                name = task.get_name()
-                coroutine = task.get_coro()
-                if name.startswith("Task-") and type_name(coroutine) == "coroutine":  # it was given no name
-                    name = coroutine.__qualname__
-                copy_object(stall.task, sizeof(stall.task), name)
+                copy_task(stall, task)
     except Exception:
         pass
+
+
+cdef copy_task(pc_stall *stall, task):
+    name = task.get_name()
+    coroutine = task.get_coro()
+    if name.startswith("Task-") and type_name(coroutine) == "coroutine":  # nobody gave it a name
+        name = coroutine.__qualname__
+    copy_object(stall.task, sizeof(stall.task), name)
+
+
+cdef object task_of_thread(unsigned long ident):
+    """Whose step the loop of this thread runs."""
+    cdef PyThreadState *state = PyInterpreterState_ThreadHead(PyInterpreterState_Main())
+    cdef PyFrameObject *frame
+    if run_once == NULL:
+        find_run_once()
+    while state != NULL and (<const unsigned long *>(<const char *>state + the_gil.ident_in_state))[0] != ident:
+        state = PyThreadState_Next(state)
+    frame = NULL if state == NULL else frame_of_loop(state)
+    if frame == NULL:
+        return None
+    handle, = variables_of(frame, ("handle",))
+    Py_XDECREF(<PyObject *>frame)
+    if type_name(handle) not in ("Handle", "TimerHandle"):
+        return None
+    callback = handle._callback
+    if type_name(callback) not in ("builtin_function_or_method", "_asyncio.TaskStepMethWrapper", "TaskStepMethWrapper"):
+        return None
+    task = callback.__self__
+    return task if type_name(task) == "_asyncio.Task" else None
 
 
 cdef bint[256] IS_CALL
@@ -674,6 +757,215 @@ def _find_calls():
 
 _find_calls()
 del _find_calls
+
+
+# ---- event loops -----------------------------------------------------------------------
+
+# A callback that sleeps, or computes in Python, keeps the loop of asyncio from its next turn though others may have the
+# GIL. When this turn's callbacks began stands in a variable of the frame that runs them.
+
+cdef PyCodeObject *run_once = NULL  # of asyncio, once that is imported; never freed
+cdef double SEARCH = 0.1  # seconds, between two looks for loops
+
+
+cdef void find_run_once() noexcept:
+    global run_once
+    try:
+        module = sys.modules.get("asyncio.base_events")
+        if module is not None:
+            code = module.__dict__["BaseEventLoop"].__dict__["_run_once"].__code__
+            if "end_time" in code.co_varnames:
+                Py_INCREF(code)
+                run_once = <PyCodeObject *>code
+    except Exception:
+        pass
+
+
+cdef void look_at_loops(Watch watch, bint alive) noexcept:
+    """With the GIL. How long has each been in this turn?"""
+    cdef double now = pc_now()
+    cdef double pace = min(max(0.25 * pc_watch_over(watch.watch), 0.005), 0.05)
+    cdef bint search = now >= watch.next_search
+    cdef bint known = False
+    cdef int was, k
+    cdef unsigned long ident
+    cdef PyThreadState *state
+    tell_turns(watch)
+    if alive and now < watch.next_look:
+        return
+    for k in range(LOOPS):
+        known = known or watch.turns[k].ident != 0
+    if search:
+        watch.next_search = now + SEARCH
+        if run_once == NULL:
+            find_run_once()
+    if run_once != NULL and (search or known):
+        was = PyGC_Disable()
+        known = False
+        for k in range(LOOPS):
+            watch.turns[k].found = False
+        state = PyInterpreterState_ThreadHead(PyInterpreterState_Main()) if alive else NULL
+        while state != NULL:
+            ident = (<const unsigned long *>(<const char *>state + the_gil.ident_in_state))[0]
+            k = turn_of(watch, ident)
+            if k < LOOPS and (search or watch.turns[k].ident == ident):
+                look_at_thread(watch, k, state, ident, now, 3.0 * pace)
+            state = PyThreadState_Next(state)
+        for k in range(LOOPS):
+            known = known or watch.turns[k].found
+            if watch.turns[k].ident and not watch.turns[k].found:
+                end_turn(watch, k)
+                watch.turns[k].ident = 0
+        if was:
+            PyGC_Enable()
+    if not alive:
+        tell_turns(watch)
+    watch.next_look = now + (pace if known else SEARCH)
+    pc_watch_ask_by(watch.watch, watch.next_look)
+
+
+cdef int turn_of(Watch watch, unsigned long ident) noexcept:
+    """Its place, or one that is free; LOOPS: there is none."""
+    cdef int k, free = LOOPS
+    for k in range(LOOPS):
+        if watch.turns[k].ident == ident:
+            return k
+        if watch.turns[k].ident == 0 and free == LOOPS:
+            free = k
+    return free
+
+
+cdef void look_at_thread(
+    Watch watch, int k, PyThreadState *state, unsigned long ident, double now, double most
+) noexcept:
+    cdef loop_turn *turn = &watch.turns[k]
+    cdef PyFrameObject *frame = frame_of_loop(state)
+    cdef double begin, delay, cpu
+    cdef int tid = <int>(<const unsigned long *>(<const char *>state + the_gil.tid_in_state))[0]
+    if frame == NULL:
+        return
+    begin = begin_of_turn(frame)
+    Py_XDECREF(<PyObject *>frame)
+    turn.found = True
+    cpu = pc_cpu_of(tid)
+    if turn.ident != ident or turn.begin != begin:
+        if turn.ident == ident:
+            end_turn(watch, k)
+        turn.ident, turn.begin, turn.seen = ident, begin, min(max(now - begin, 0.0), most / 3.0)
+        turn.delay, turn.missing = -1.0, 0.0
+    elif begin > 0.0:
+        delay = pc_delay_of(tid)
+        turn.delay = delay if turn.delay < 0.0 else turn.delay
+        turn.missing = delay - turn.delay
+        # Whoever waits for the GIL now, or for a core, is kept by others.
+        turn.seen += min(now - turn.last, most if pc_sleeps_elsewhere(&the_gil, tid) else cpu - turn.cpu)
+    turn.last, turn.cpu = now, cpu
+    if begin == 0.0 or begin > now:
+        return
+    if now - begin >= 0.5 * pc_watch_over(watch.watch):
+        add_stack(watch, k, state, ident)
+
+
+cdef PyFrameObject *frame_of_loop(PyThreadState *state) noexcept:
+    """A new reference to the frame that runs the callbacks of a loop; NULL: none does, or one far up a deep recursion."""
+    cdef PyFrameObject *frame = PyThreadState_GetFrame(state)
+    cdef PyFrameObject *back
+    cdef PyCodeObject *code
+    cdef int depth = 0
+    while frame != NULL:
+        code = PyFrame_GetCode(frame)
+        Py_XDECREF(<PyObject *>code)
+        if code == run_once:
+            break
+        depth += 1
+        back = PyFrame_GetBack(frame) if depth < 200 else NULL
+        Py_XDECREF(<PyObject *>frame)
+        frame = back
+    return frame
+
+
+cdef tuple variables_of(PyFrameObject *frame, names):
+    """Those that have a value, else None."""
+    cdef PyObject *variables = PyFrame_GetLocals(frame)
+    if variables == NULL:
+        PyErr_Clear()
+        return (None,) * len(names)
+    values = <object>variables
+    Py_XDECREF(variables)
+    found = tuple([values.get(name) for name in names])
+    if type(values) is dict:  # before Python 3.13 it stays with the frame, and what it holds, too
+        values.clear()
+    return found
+
+
+cdef double begin_of_turn(PyFrameObject *frame) noexcept:
+    """0.0 while the loop waits for events, or if its clock is its own."""
+    try:
+        end_time, loop = variables_of(frame, ("end_time", "self"))
+        clock = next(kind.__dict__["time"] for kind in type(loop).__mro__ if "time" in kind.__dict__)
+        if type(end_time) is float and clock.__code__.co_filename == <object>run_once.co_filename:
+            return <double>end_time - loop.__dict__["_clock_resolution"]
+    except Exception:
+        pass
+    return 0.0
+
+
+cdef void add_stack(Watch watch, int k, PyThreadState *state, unsigned long ident) noexcept:
+    """As faulthandler writes it, up to the loop."""
+    cdef PyFrameObject *frame = PyThreadState_GetFrame(state)
+    cdef PyFrameObject *back
+    cdef PyCodeObject *code
+    cdef int depth = 0
+    try:
+        if len(watch.stacks[k]) < PC_TEXT // 2:
+            lines = ["Stack (most recent call first):"]
+            while frame != NULL:
+                code = PyFrame_GetCode(frame)
+                if code != run_once and depth < 50:
+                    name, file = (<object>code).co_name, <object>code.co_filename
+                    lines.append(f'  File "{file}", line {PyFrame_GetLineNumber(frame)} in {name}')
+                back = NULL if code == run_once else PyFrame_GetBack(frame)
+                Py_XDECREF(<PyObject *>code)
+                Py_XDECREF(<PyObject *>frame)
+                frame = back
+                depth += 1
+            watch.stacks[k] += "\n".join([*lines, ""])
+        watch.stall.task[0] = 0
+        name_task(&watch.stall, ident)
+        if watch.stall.task[0]:
+            watch.tasks[k] = (<bytes>watch.stall.task).decode("utf-8", "surrogateescape")
+    except Exception:
+        pass
+    Py_XDECREF(<PyObject *>frame)
+
+
+cdef void end_turn(Watch watch, int k) noexcept:
+    """It is told if it took so long, while others could run."""
+    cdef loop_turn *turn = &watch.turns[k]
+    cdef double over = pc_watch_over(watch.watch)
+    cdef double seconds = turn.last - turn.begin - turn.missing
+    cdef pc_name name
+    try:
+        if turn.begin > 0.0 and turn.seen >= over and seconds >= over:
+            name.ident = turn.ident
+            name_thread(&name)
+            texts = (watch.tasks[k].encode("utf-8", "surrogateescape"), watch.stacks[k].encode("utf-8", "surrogateescape"))
+            watch.ended.append((turn.begin, seconds, turn.missing, <bytes>name.thread, *texts))
+        watch.stacks[k], watch.tasks[k] = "", ""
+    except Exception:
+        pass
+
+
+cdef void tell_turns(Watch watch) noexcept:
+    cdef double begin, seconds, missing
+    cdef const char *thread
+    cdef const char *task
+    cdef const char *stacks
+    while watch.ended:
+        turn = watch.ended.pop()
+        begin, seconds, missing, thread, task, stacks = turn
+        with nogil:
+            pc_watch_loop(watch.watch, begin, seconds, missing, thread, task, stacks)
 
 
 # ---- fork and exit ----------------------------------------------------------------

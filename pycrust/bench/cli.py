@@ -19,6 +19,7 @@ from typing import TextIO
 import pycrust
 from pycrust._probe import last_words
 from pycrust.bench import breakeven, peers
+from pycrust.bench.attach import stalls_in
 from pycrust.bench.breakeven import break_even
 from pycrust.bench.compare import compare, read_report
 from pycrust.bench.gil import PYTHON_N, K, N, gil_table
@@ -152,7 +153,8 @@ def make_parser() -> argparse.ArgumentParser:
         "                      [--dump-over S] [--abort-over S] [--follow]\n"
         "                      [--signal NAME] [--plot FILE.png]\n"
         "                      [--json FILE] [--trace FILE.json]\n"
-        "                      (SCRIPT | -m MODULE | -c CODE) ...",
+        "                      (SCRIPT | -m MODULE | -c CODE) ...\n"
+        "       pycrust stalls --pid PID [--for TIME] [--over MS] ...",
         description="Run a program and report which of its lines hold the GIL, so that no other Python thread can run: "
         "for how long and how often. The report goes to stderr; the exit status is the program's.",
     )
@@ -182,7 +184,18 @@ def make_parser() -> argparse.ArgumentParser:
         "--trace", type=Path, metavar="FILE.json",
         help="write the stalls over time for Perfetto, chrome://tracing or speedscope",
     )  # fmt: skip
-    stalled.add_argument("--pid", type=whole_number, help=argparse.SUPPRESS)  # says what to do instead
+    stalled.add_argument(
+        "--pid",
+        type=whole_number,
+        help="instead of running a program: watch a process that runs already, with Python 3.14 or later",
+    )
+    stalled.add_argument(
+        "--for",
+        dest="seconds",
+        type=duration,
+        metavar="TIME",
+        help="with --pid: for how long, as 30s or 5m (default 30s)",
+    )
     stalled.add_argument(
         "--signal", type=signal_number, metavar="NAME", default=0,
         help="the signal that makes a thread write its traceback (default SIGURG)",
@@ -278,6 +291,18 @@ def positive_seconds(text: str) -> float:
         seconds = math.nan
     if not 0 < seconds < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is not a time in seconds, like 5")
+    return seconds
+
+
+def duration(text: str) -> float:
+    """30, 30s, 5m or 1h, in seconds."""
+    units = {"s": 1.0, "m": 60.0, "h": 3600.0}
+    try:
+        seconds = float(text.rstrip("smh")) * units[text[-1] if text[-1:] in units else "s"]
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time, like 30s or 5m")
     return seconds
 
 
@@ -470,15 +495,14 @@ def run_stalls(options: argparse.Namespace) -> int:
         if getattr(sys, name) is None:  # closed, as with >&-
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
     check_outputs(options)
-    if options.pid is not None:
-        raise UserError(
-            f"stalls cannot attach to process {options.pid}: start the program with `pycrust stalls`, or put "
-            "`with pycrust.bench.stalls(on_stall=…)` into it; `py-spy dump --pid` shows where it is now"
-        )
     command = options.script
     for option, given in ("-m", options.module), ("-c", options.code):
         if given is not None:  # from an argument -- on the rest is in `script`
             command = [option, *given, *options.script] if given else []
+    if options.pid is not None:
+        return run_stalls_in(options, command)
+    if options.seconds is not None:
+        raise UserError("--for is for --pid: a program is watched until it ends")
     if not command:
         raise UserError(
             "stalls needs a program: a script, or -m and a module, or -c and code, and the arguments of the program"
@@ -495,12 +519,7 @@ def run_stalls(options: argparse.Namespace) -> int:
     except (RuntimeError, ValueError) as error:
         raise UserError(str(error)) from None
     if result is not None:
-        save(result, options)
-        try:
-            print(file=sys.stderr)
-            print_tables(result, options, sys.stderr)
-        except OSError:  # nobody reads it, or the disk is full: the exit status is the program's all the same
-            nowhere(sys.stderr)
+        show_stalls(result, options)
     if status < 0:  # a signal ended it: so it does this process, for whoever waits for it
         sys.stdout.flush()
         sys.stderr.flush()
@@ -509,12 +528,51 @@ def run_stalls(options: argparse.Namespace) -> int:
         leave_no_core_file()  # the program's own is the one to keep
         os.kill(os.getpid(), -status)
         return 128 - status
-    watched = [result, *result.processes] if result else []
-    worst = max((stall.seconds for each in watched for stall in each.held), default=0.0)
-    if status == 0 and options.fail_over is not None and worst > options.fail_over:
+    return status or (fails(result, options) if result else 0)
+
+
+def run_stalls_in(options: argparse.Namespace, command: Sequence[str]) -> int:
+    """Of a process that runs already."""
+    if command:
+        raise UserError("--pid takes no program: the process runs one")
+    if options.follow:
+        raise UserError("--follow cannot be used with --pid: only the process itself is watched")
+
+    def say(text: str) -> None:
+        print(f"pycrust: {text}", file=sys.stderr, flush=True)
+
+    try:
+        result = stalls_in(
+            options.pid,
+            options.over,
+            seconds=options.seconds or 30.0,
+            signum=options.signal,
+            dump_over=options.dump_over,
+            abort_over=options.abort_over,
+            say=say,
+        )
+    except (RuntimeError, ValueError) as error:
+        raise UserError(str(error)) from None
+    show_stalls(result, options)
+    return fails(result, options)
+
+
+def show_stalls(result: Stalls, options: argparse.Namespace) -> None:
+    save(result, options)
+    try:
+        print(file=sys.stderr)
+        print_tables(result, options, sys.stderr)
+    except OSError:  # nobody reads it, or the disk is full: the exit status is the program's all the same
+        nowhere(sys.stderr)
+
+
+def fails(result: Stalls, options: argparse.Namespace) -> int:
+    """1 if a line held the GIL for longer than --fail-over allows."""
+    worst = max((stall.seconds for each in [result, *result.processes] for stall in each.held), default=0.0)
+    if options.fail_over is not None and worst > options.fail_over:
         print(f"pycrust: a line held the GIL for {seconds_in_words(worst)}", file=sys.stderr)
         return 1
-    return status
+    return 0
 
 
 def leave_no_core_file() -> None:

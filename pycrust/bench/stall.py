@@ -6,19 +6,22 @@ import json
 import linecache
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-HELD, CONTENTION, GC, FORK, NO_CORE, UNKNOWN = LABELS = "held", "contention", "gc", "fork", "no core", "unknown"
+HELD, CONTENTION, GC, FORK, LOOP, NO_CORE, UNKNOWN = LABELS = (
+    "held", "contention", "gc", "fork", "loop", "no core", "unknown",
+)  # fmt: skip
 
 MEANING = {
     HELD: "one thread kept the GIL although it was asked to hand it over",
     CONTENTION: "several threads took turns: each held it for short spells",
     GC: "a garbage collection ran",
     FORK: "the process was forked, which stops all its threads",
+    LOOP: "a callback kept an event loop of asyncio busy or asleep, while other threads could run",
     NO_CORE: "the threads had no core to run on, or the process was suspended",
     UNKNOWN: "nothing of the above was seen",
 }
@@ -114,9 +117,10 @@ class Stall:
     begin : float
         Seconds since the watch began.
     seconds : float
-        How long; for *held* and *gc* how long the holder kept it, as far as it ran or slept meanwhile.
+        How long; for *held* and *gc* how long the holder kept it, as far as it ran or slept meanwhile; for *loop* how long
+        the loop had no turn, without the time for which the GIL was held.
     label : str
-        ``'held'``, ``'contention'``, ``'gc'``, ``'fork'``, ``'no core'`` or ``'unknown'``.
+        ``'held'``, ``'contention'``, ``'gc'``, ``'fork'``, ``'loop'``, ``'no core'`` or ``'unknown'``.
     thread : str
         The holder, if it was *held*: its name in `threading`, or ``'MainThread'``, or the name that the system has for
         it, or ``'thread 1234'``; ``'one that ended'`` if none was known in time.
@@ -159,7 +163,7 @@ class Stall:
     @property
     def caller(self) -> Place | None:
         """The innermost line outside of the standard library and of installed packages."""
-        return next((p for p in self.stack if not LIBRARY.search(p.file) and not p.file.startswith("<")), None)
+        return next(filter(is_own, self.stack), None)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -222,6 +226,20 @@ def stack_of(seen: Seen) -> tuple[tuple[Place, ...], str]:
     elif after is not None and seen.asleep > seen.cpu:
         return (after,), "after"
     return (), ""
+
+
+def most_seen(stacks: Sequence[tuple[Place, ...]]) -> tuple[Place, ...]:
+    """A stack with the line of the user's own in which most have been; Python code moves on within the functions it calls."""
+    owns = [next((place for place in stack if is_own(place)), stack[0]) for stack in stacks if stack]
+    if not owns:
+        return ()
+    line = Counter(place[:2] for place in owns).most_common(1)[0][0]
+    return next(stack for stack, place in zip(filter(None, stacks), owns, strict=True) if place[:2] == line)
+
+
+def is_own(place: Place) -> bool:
+    """Outside of the standard library and of installed packages."""
+    return not LIBRARY.search(place.file) and not place.file.startswith("<")
 
 
 def stacks_in(tracebacks: str) -> list[tuple[Place, ...]]:
@@ -340,6 +358,10 @@ class Record:
     waited, delayed : float
         How long the waits were in all that count, in seconds; and of those with a holder, for how long nobody had the GIL
         because the thread that waited had no core.
+    refused : str
+        Why there is no watch in a process into which one was to be brought.
+    left : bool
+        Whether all of one that was brought in has been taken away again.
     """
 
     over: float = OVER
@@ -352,6 +374,8 @@ class Record:
     started: bool = True
     lasting: Seen | None = None  # a hold that has not ended, told by --dump-over
     others: tuple[Seen, ...] = ()  # holds within the wait that has not ended
+    refused: str = ""
+    left: bool = False
 
     def after(self, what: str, values: list[Any]) -> "Record":
         """With one record more; the list of stalls grows."""
@@ -364,6 +388,10 @@ class Record:
             return replace(self, watch=figures, start=figures.started)
         if what == "not started":
             return replace(self, started=False)
+        if what == "left":
+            return replace(self, left=True)
+        if what == "refused":
+            return replace(self, refused=values[0])
         if what == "names":
             names = dict(zip(values[::2], values[1::2], strict=True))
             named = (seen._replace(thread=names.get(seen.ident, seen.thread)) for seen in self.others)
@@ -374,6 +402,8 @@ class Record:
                 Stall(begin - self.start, seconds, FORK, thread, stacks_in(stack)[-1], "during", waited=seconds)
             )
             return self
+        if what == "loop":
+            return self.after_loop(*values[1:])
         seen = Seen(*values)
         if what == "also":
             return replace(self, others=(*self.others, seen))
@@ -387,6 +417,23 @@ class Record:
         delay = max(0.0, min(seen.delay, rest)) if stalls[-1].label in (HELD, GC) else 0.0
         self.stalls.extend(sorted(stalls, key=attrgetter("begin")))
         return replace(self, lasting=None, others=(), waited=self.waited + seen.seconds, delayed=self.delayed + delay)
+
+    def after_loop(self, begin: float, seconds: float, missing: float, thread: str, task: str, stacks: str) -> "Record":
+        """An event loop had no turn for so long; a hold of the GIL meanwhile has a stall of its own."""
+        begin -= self.start
+        held = sum(
+            max(
+                0.0,
+                min(begin + seconds + missing, stall.begin + stall.seconds + stall.missing) - max(begin, stall.begin),
+            )
+            for stall in self.stalls
+            if stall.label in (HELD, GC, FORK)
+        )
+        if seconds - held >= self.over:
+            stack = most_seen(stacks_in(stacks))
+            seen = "during" if stack else ""
+            self.stalls.append(Stall(begin, seconds - held, LOOP, thread, stack, seen, task=task, missing=missing))
+        return self
 
     def told(self, others: Iterable[Seen]) -> list[Stall]:
         stalls = [Stall.of(seen, self.over, self.start) for seen in others]

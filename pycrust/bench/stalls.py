@@ -27,6 +27,7 @@ from pycrust.bench.stall import (
     GC,
     HELD,
     LABELS,
+    LOOP,
     MEANING,
     NO_CORE,
     OVER,
@@ -96,6 +97,8 @@ class Line(NamedTuple):
         elif self.callee:
             small += [f"at {self.place} {self.place.function}"]
         small.append(self.place.source)
+        if self.tasks:
+            small.append(f"in task{'s' * (len(self.tasks) > 1)} {shown(self.tasks)}")
         missing = math.fsum(stall.missing for stall in self.stalls)
         if missing >= 0.1 * self.total:
             small.append(f"and {seconds_in_words(missing)} without a core")
@@ -105,9 +108,8 @@ class Line(NamedTuple):
         return [textwrap.shorten(text, WIDTH, placeholder=" …") for text in small if text]
 
     def who(self) -> str:
-        """Its threads and tasks, as far as there is room."""
-        names = [*self.threads, *(f"task {name}" for name in self.tasks)]
-        return ", ".join(names[:3]) + ", …" * (len(names) > 3)
+        """Its threads, as far as there is room."""
+        return shown(self.threads)
 
     def try_threadable(self) -> str | None:
         """The function whose call held the GIL, as MODULE:FUNCTION, if an import of this file gives it."""
@@ -133,7 +135,11 @@ class Line(NamedTuple):
         }
 
 
-WIDTH = 76  # of what stands below a line: a table is to fit 120 columns
+WIDTH = 62  # of what stands below a line: a table is to fit 100 columns
+
+
+def shown(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + ", …" * (len(names) > 3)
 
 
 def lines_of(stalls: Iterable[Stall]) -> list[Line]:
@@ -158,6 +164,8 @@ class Stalls(Result):
         Also while the watch runs: those that have ended so far.
     lines : list of Line
         The lines that held the GIL, the worst first; the same line called from two places counts as two.
+    loops : list of Line
+        The lines that blocked an event loop of asyncio without holding the GIL, likewise.
     over : float
         The shortest wait that counts, in seconds.
     watch, idle : Figures
@@ -223,12 +231,23 @@ class Stalls(Result):
         return lines_of(self.held)
 
     @property
+    def loops(self) -> list[Line]:
+        """Lines that blocked an event loop without holding the GIL, the worst first."""
+        return lines_of(stall for stall in self.stalls if stall.label == LOOP)
+
+    @property
     def without_line(self) -> list[Stall]:
         """What was held, nobody knows on which line."""
         return [stall for stall in self.held if stall.place is None]
 
     def headline(self) -> str:
         held = self.held
+        loops = len(self.loops)
+        if not held and loops:
+            return (
+                f"{loops} line{'s' * (loops != 1)} blocked an event loop for {seconds_in_words(self.over)} or more, "
+                "without holding the GIL"
+            )
         if not held:
             return f"No line held the GIL while others waited for {seconds_in_words(self.over)}"
         count = len(self.lines)
@@ -253,7 +272,7 @@ class Stalls(Result):
             notes=self.notes(),
             left=(0, 1),
         )
-        labels = [label for label in LABELS if any(stall.label == label for stall in self.stalls)]
+        labels = [label for label in LABELS if label != LOOP and any(stall.label == label for stall in self.stalls)]
         every = Table(
             title="Every wait for the GIL of "
             f"{seconds_in_words(self.watch.over if self.watch else self.over)} or more, by its cause",
@@ -274,9 +293,20 @@ class Stalls(Result):
             rows=others,
             left=(0, 1),
         )
-        if not rows:
-            every.title, every.header = self.headline(), [*held.header, every.title]
-        tables = [*([held] if rows else []), *([set_off] if others else []), every]
+        blocked: list[list[Cell | str]] = [
+            [Cell(line.title(), "\n".join(line.small())), line.who(), *figures_of(line.stalls)] for line in self.loops
+        ]
+        loop = Table(
+            title="Lines that blocked an event loop while other threads could run",
+            columns=held.columns,
+            rows=blocked,
+            notes=["Other tasks of that loop waited: move it to a thread, with `await asyncio.to_thread(…)`."],
+            left=(0, 1),
+        )
+        tables = [table for table in (held, loop, set_off, every) if table.rows]
+        first = tables[0]
+        if first is not held:
+            first.title, first.header = self.headline(), [*held.header, first.title]
         quiet = []
         for process in self.processes:
             if process.stalls:
@@ -329,7 +359,7 @@ class Stalls(Result):
 
         record, stalls = self.read(), self.stalls
         held = total(stall for stall in stalls if stall.label in (HELD, GC) and (stall.stack or stall.label == GC))
-        missing = math.fsum(stall.missing for stall in stalls) + record.delayed
+        missing = math.fsum(stall.missing for stall in stalls if stall.label != LOOP) + record.delayed
         others = total(stall for stall in stalls if stall.label in (CONTENTION, NO_CORE)) + missing
         rest = max(0.0, record.waited - held - others)
         return {"in_all": record.waited, "held": held, "others": others, "rest": rest}
@@ -385,11 +415,15 @@ class Stalls(Result):
             },
             "waited": self.waited,
             "lines": [line.to_dict() for line in self.lines],
+            "loops": [line.to_dict() for line in self.loops],
             "stalls": [
                 {**stall.to_dict(), **({"test": self.test_of(stall)} if self.tests else {})} for stall in self.stalls
             ],
             "processes": [
-                {"pid": process.pid, **{key: figures[key] for key in ("watch", "labels", "waited", "lines", "stalls")}}
+                {
+                    "pid": process.pid,
+                    **{key: figures[key] for key in ("watch", "labels", "waited", "lines", "loops", "stalls")},
+                }
                 for process in self.processes
                 for figures in [process.figures()]
             ],
@@ -452,7 +486,12 @@ class Stalls(Result):
         ]
         lanes += [("other lines", [stall for stall in self.held if id(stall) not in known], plots.BLACK)]
         lanes += [
-            (label, [stall for stall in self.stalls if stall.label == label], colour)
+            (f"loop: {line.title()}".replace(" ", "\n", 2).replace("\n", " ", 1), line.stalls, colour)
+            for line, colour in zip(self.loops, LOOP_COLOURS, strict=False)
+        ]
+        known |= {id(stall) for _, chosen, _ in lanes for stall in chosen}
+        lanes += [
+            (label, [stall for stall in self.stalls if stall.label == label and id(stall) not in known], colour)
             for label, colour in LABEL_COLOURS.items()
         ]
         lanes = [(name, chosen, colour) for name, chosen, colour in lanes if chosen]
@@ -475,7 +514,11 @@ class Stalls(Result):
         above.axhline(1e3 * self.over, color=plots.GREY, linestyle=":", linewidth=1.5)
         above.set_ylim(0, 1.1e3 * max((stall.seconds for stall in self.stalls), default=2 * self.over))
         above.set_ylabel("stall / ms")
-        above.set_title("How long other threads waited for the GIL, and which line held it", loc="left")
+        above.set_title(
+            "How long other threads waited for the GIL, and which line held it"
+            + " or blocked an event loop" * bool(self.loops),
+            loc="left",
+        )
         for axes in above, below:
             plots.plain(axes)
         below.grid(axis="y")
@@ -486,13 +529,20 @@ class Stalls(Result):
             f"{seconds_in_words(self.over)} or more"
             + (f" · {self.watch.coverage:.1%} of the time covered" if self.watch else ""),
         )
-        figure.suptitle(
-            plots.words(self.headline() + f": {self.program}" * bool(self.program)), x=0.01, ha="left", fontsize=14
-        )
+        title = textwrap.shorten(self.headline() + f": {self.program}" * bool(self.program), 90, placeholder=" …")
+        figure.suptitle(plots.words(title), x=0.01, ha="left", fontsize=14)
 
 
 LINE_COLOURS = (plots.VERMILION, plots.BLUE, plots.ORANGE, plots.GREEN, plots.PURPLE, plots.BROWN)
-LABEL_COLOURS = {GC: plots.SKY, FORK: "#777777", CONTENTION: "#999999", NO_CORE: "#bbbbbb", UNKNOWN: "#dddddd"}
+LOOP_COLOURS = ("#6a51c8", "#9d8be0", "#c0b4f0")
+LABEL_COLOURS = {
+    GC: plots.SKY,
+    LOOP: "#d8d0f4",
+    FORK: "#777777",
+    CONTENTION: "#999999",
+    NO_CORE: "#bbbbbb",
+    UNKNOWN: "#dddddd",
+}
 
 
 def figures_of(stalls: Sequence[Stall]) -> list[str]:
@@ -557,6 +607,9 @@ def stalls(
     one, which never takes the GIL, looks who has it. If that thread was asked to hand it over and goes on, it gets a
     signal whose handler calls faulthandler's: it writes its own traceback. A holder that sleeps in the system gets none,
     since that would wake it; then the line is the one on which it hands the GIL over.
+
+    Lines that block an event loop of asyncio without holding the GIL are found, too: the beat looks a few times in each turn
+    of a loop when its callbacks began.
 
     The watch pauses for a fork, and a child is not watched. Python 3.12 and later warn of a fork while there is the thread of
     `on_stall`, as of any other. What it costs is measured by ``tests/tools/cost_of_stalls.py``.

@@ -33,6 +33,7 @@ BY_HAND(void, pc_watch_resume, (void), ())
 BY_HAND(void, pc_watch_forget, (void), ())
 BY_HAND(int, pc_watch_nap, (pc_watch * watch, double mean), (watch, mean))
 BY_HAND(int, pc_watch_ask, (pc_watch * watch, int always), (watch, always))
+BY_HAND(void, pc_watch_ask_by, (pc_watch * watch, double time), (watch, time))
 BY_HAND(double, pc_watch_got, (pc_watch * watch), (watch))
 BY_HAND(unsigned long, pc_watch_holder, (pc_watch * watch, int which), (watch, which))
 BY_HAND(void, pc_watch_judge, (pc_watch * watch, pc_stall *stall), (watch, stall))
@@ -41,6 +42,13 @@ BY_HAND(void, pc_watch_note, (pc_watch * watch, const char *what, int reset), (w
 BY_HAND(void, pc_watch_fork,
         (pc_watch * watch, double begin, double seconds, const char *thread, const char *stack),
         (watch, begin, seconds, thread, stack))
+BY_HAND(void, pc_watch_loop,
+        (pc_watch * watch, double begin, double seconds, double missing, const char *thread,
+         const char *task, const char *stacks),
+        (watch, begin, seconds, missing, thread, task, stacks))
+BY_HAND(void, pc_watch_leave_after, (pc_watch * watch, double seconds, void (*leave)(void)),
+        (watch, seconds, leave))
+BY_HAND(int, pc_watch_left, (pc_watch * watch), (watch))
 BY_HAND(size_t, pc_watch_log, (pc_watch * watch, size_t start, char *log, size_t size),
         (watch, start, log, size))
 BY_HAND(int, pc_watch_await, (pc_watch * watch, size_t start), (watch, start))
@@ -52,5 +60,6 @@ BY_HAND(void, pc_last_words, (const char *text), (text))
 BY_HAND(int, pc_readable, (const void *bytes), (bytes))
 BY_HAND(int, pc_gettid, (void), ())
 BY_HAND(int, pc_is_locked, (const pc_gil *gil), (gil))
+BY_HAND(int, pc_sleeps_elsewhere, (const pc_gil *gil, int tid), (gil, tid))
 BY_HAND(double, pc_delay_of, (int tid), (tid))
 BY_HAND(double, pc_cpu_of, (int tid), (tid))

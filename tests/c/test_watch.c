@@ -1239,6 +1239,89 @@ static void test_fork(void)
     end_wait();
 }
 
+/* A turn of an event loop; and whether its thread sleeps, for something else than the GIL. */
+static void test_loop(void)
+{
+    begin_wait();
+    pc_watch_loop(watch, 64.5, 0.25, 0.125, "me", "its task", "a stack");
+    assert(strcmp(log_now(), record("\"loop\": [1, 64.500000000, 0.250000000, 0.125000000, \"me\", "
+                                    "\"its task\", \"a stack\"")) == 0);
+    watch->kept = PC_MOST_STALLS;
+    pc_watch_loop(watch, 64.5, 0.25, 0.125, "me", "", "");
+    assert(strchr(log_now(), '\n')[1] == '\0');
+    pc_gil there = gil;
+    there.begin = (const char *)0x7f0000001000;
+    there.size = 0x100;
+    const char *const calls[] = {"running",
+                                 "-1 0x7f0000001000",
+                                 "202 0x7f0000001000 0x80",
+                                 "202 0x7f00000010ff",
+                                 "202 0x7f0000000fff",
+                                 "202 0x7f0000001100",
+                                 "35 0x7f0000001000",
+                                 "230"};
+    char sleeps[sizeof calls / sizeof *calls + 1] = "";
+    for (size_t k = 0; k < sizeof calls / sizeof *calls; k++) {
+        answer = calls[k];
+        sleeps[k] = pc_sleeps_elsewhere(&there, mine) ? 'y' : 'n';
+    }
+    assert(strcmp(sleeps, SYS_futex == 202 ? "nnnnyyyy" : "nnyyyyyy") == 0);
+    answer = NULL;
+    assert(!pc_sleeps_elsewhere(&there, mine));
+    /* The beat asks at its time, even if the GIL is free. */
+    locked = 0;
+    assert(!pc_watch_ask(watch, 0) && pc_watch_ask(watch, 1));
+    pc_watch_ask_by(watch, 65.0);
+    assert(!pc_watch_ask(watch, 0));
+    hour = 65.0;
+    assert(pc_watch_ask(watch, 0));
+    pc_watch_ask_by(watch, 65.5);
+    assert(!pc_watch_ask(watch, 0));
+    end_wait();
+}
+
+static int farewells;
+
+static void farewell(void)
+{
+    farewells++;
+}
+
+/* A watch that was brought in, with its end of the lock or without. */
+static void test_one_that_leaves(void)
+{
+    char path[] = "/tmp/pycrust-test-XXXXXX";
+    const int lock = mkstemp(path);
+    begin_wait();
+    assert(!leaves(watch, 1e9) && !pc_watch_left(watch)); /* any other stays */
+    pc_watch_leave_after(watch, 8.0, farewell);
+    assert(watch->leave_at == 72.0 && !leaves(watch, 71.9)); /* without a sink nobody is asked */
+    watch->sink = (open)(path, O_WRONLY);
+    assert(flock(lock, LOCK_EX) == 0);
+    watch->next_question = 0.0;
+    assert(!leaves(watch, 65.0) && watch->next_question == 65.25);
+    flock(lock, LOCK_UN);
+    assert(!leaves(watch, 65.2)); /* it asks rarely */
+    flock(lock, LOCK_EX);
+    assert(!leaves(watch, 71.9) && leaves(watch, 72.0));
+    assert(pc_watch_left(watch) && watch->stop && strncmp(log_now(), "{\"end\": [", 9) == 0);
+    watch->left = watch->stop = 0;
+    flock(lock, LOCK_UN);
+    assert(leaves(watch, 66.0) == (watch->next_question <= 66.0));
+    watch->left = watch->stop = 0;
+    watch->next_question = 0.0;
+    /* A hold that has not ended is told. */
+    asked = 1;
+    for (int k = 0; k < 20; k++) {
+        look_after(1, 1);
+    }
+    assert(leaves(watch, hour) && strstr(log_now(), "{\"lasting\": [1, 64.000000000, ") != NULL);
+    assert(farewells == 0); /* that is for the thread, without the lock */
+    close(lock);
+    unlink(path);
+    end_wait();
+}
+
 static void test_log(void)
 {
     char nobody[128];
@@ -1674,6 +1757,8 @@ int main(void)
     test_new();
     test_several_holders();
     test_fork();
+    test_loop();
+    test_one_that_leaves();
     test_log();
     test_a_hold_that_lasts();
     test_forwarding();

@@ -51,7 +51,7 @@ class Gil(ctypes.Structure):
     _fields_ = [
         ("holder", c_void_p), ("locked", c_void_p), ("switches", c_void_p), ("interval", c_void_p),
         ("collecting", c_void_p), ("asked", c_void_p), ("asked_in_state", c_size_t), ("tid_in_state", c_size_t),
-        ("ident_in_state", c_size_t),
+        ("ident_in_state", c_size_t), ("begin", c_void_p), ("size", c_size_t),
     ]  # fmt: skip
 
 
@@ -95,12 +95,16 @@ TYPES = {
     "pc_watch_forget": (None,),
     "pc_watch_nap": (c_int, c_void_p, c_double),
     "pc_watch_ask": (c_int, c_void_p, c_int),
+    "pc_watch_ask_by": (None, c_void_p, c_double),
     "pc_watch_got": (c_double, c_void_p),
     "pc_watch_holder": (c_ulong, c_void_p, c_int),
     "pc_watch_judge": (None, c_void_p, POINTER(CStall)),
     "pc_watch_keep": (None, c_void_p, POINTER(CStall)),
     "pc_watch_note": (None, c_void_p, c_char_p, c_int),
     "pc_watch_fork": (None, c_void_p, c_double, c_double, c_char_p, c_char_p),
+    "pc_watch_loop": (None, c_void_p, c_double, c_double, c_double, c_char_p, c_char_p, c_char_p),
+    "pc_watch_leave_after": (None, c_void_p, c_double, c_void_p),
+    "pc_watch_left": (c_int, c_void_p),
     "pc_watch_log": (c_size_t, c_void_p, c_size_t, c_void_p, c_size_t),
     "pc_watch_await": (c_int, c_void_p, c_size_t),
     "pc_watch_over": (c_double, c_void_p),
@@ -111,13 +115,14 @@ TYPES = {
     "pc_readable": (c_int, c_void_p),
     "pc_gettid": (c_int,),
     "pc_is_locked": (c_int, POINTER(Gil)),
+    "pc_sleeps_elsewhere": (c_int, POINTER(Gil), c_int),
     "pc_delay_of": (c_double, c_int),
     "pc_cpu_of": (c_double, c_int),
 }
 # These take long, or take a lock for which others wait who have the GIL, or will.
 WITHOUT_GIL = {
     "pc_watch_start", "pc_watch_begun", "pc_watch_stop", "pc_watch_pause", "pc_watch_resume", "pc_watch_nap",
-    "pc_watch_ask", "pc_watch_judge", "pc_watch_keep", "pc_is_locked",
+    "pc_watch_ask", "pc_watch_judge", "pc_watch_keep", "pc_watch_loop", "pc_is_locked",
 }  # fmt: skip
 KEPT = []  # what C may call as long as a module lives, whose end nobody knows
 ADDRESS = 4096  # of a watch: a name, nothing to follow
@@ -190,6 +195,11 @@ class ByHand:
             pc_watch_begun=self.logged("begun"),
             pc_watch_stop=self.logged("stop"),
             pc_watch_over=lambda watch: 0.25,
+            pc_watch_ask_by=lambda watch, time: None,
+            pc_watch_left=lambda watch: 0,
+            pc_cpu_of=lambda tid: 0.0,
+            pc_delay_of=lambda tid: 0.0,
+            pc_sleeps_elsewhere=lambda gil, tid: 1,
         )
         spec = ModuleSpec("pycrust._probe", ExtensionFileLoader("pycrust._probe", path), origin=path)
         self.module = spec.loader.create_module(spec)
@@ -654,6 +664,63 @@ def stalled(hand, waits=(0.25,), then=()):
         watch.stop()
     hand.check()
     return told
+
+
+@needs_the_gil_by_hand
+@pytest.mark.parametrize("how", ["asleep", "computing", "waiting for the GIL", "with a clock of its own"])
+def test_turns_of_a_loop(hand, how):
+    """Four looks at a loop whose callback goes on; of the time between them counts what its thread slept or ran for."""
+    import asyncio
+
+    told, entered, go_on = [], threading.Event(), threading.Event()
+
+    def block():
+        entered.set()
+        go_on.wait()
+
+    class Clock(asyncio.SelectorEventLoop):
+        def time(self):
+            return super().time()
+
+    loop = Clock() if how.startswith("with") else asyncio.SelectorEventLoop()
+    thread = threading.Thread(target=loop.run_until_complete, args=(main(block),), name="looper")
+    thread.start()
+    entered.wait()
+    cpu = iter(range(1000))
+    hand.put(
+        pc_watch_over=lambda watch: 0.02,
+        pc_watch_nap=lambda watch, mean: time.sleep(0.011) or next(left) < 4,
+        pc_watch_ask=lambda watch, always: 1,
+        pc_watch_got=lambda watch: 0.0,
+        pc_watch_judge=lambda watch, stall: None,
+        pc_watch_loop=lambda watch, *values: told.append(values),
+        pc_sleeps_elsewhere=lambda gil, tid: how not in ("computing", "waiting for the GIL"),
+        pc_cpu_of=lambda tid: 0.01 * next(cpu) if how == "computing" else 0.0,
+        pc_delay_of=lambda tid: 0.0,
+    )
+    left = iter(range(5))
+    watch = hand.module.Watch(0.02, SIGNAL)
+    watch.start()
+    try:
+        hand.beat()
+    finally:
+        watch.stop()
+        go_on.set()
+        thread.join()
+        loop.close()
+    hand.check()
+    if how not in ("asleep", "computing"):
+        assert told == []
+        return
+    ((begin, seconds, missing, name, task, stacks),) = told
+    assert 0.0 < begin < time.monotonic() and seconds > 0.03 and missing == 0.0
+    assert (name, task) == (b"looper", b"main")
+    assert stacks.startswith(b"Stack (most recent call first):\n  File ") and b" in block\n" in stacks
+    assert b"run_once" not in stacks and b"run_forever" not in stacks
+
+
+async def main(function):
+    function()
 
 
 @needs_the_gil_by_hand

@@ -439,7 +439,7 @@ def test_a_result_is_a_table_a_plot_and_json(big):
     written = json.loads(json.dumps(watch.to_dict()))
     assert written == watch.to_dict()
     assert (written["schema"], written["schema_version"]) == ("pycrust.bench.stalls", 1)
-    assert set(written["labels"]) == {"held", "contention", "gc", "fork", "no core", "unknown"}
+    assert set(written["labels"]) == {"held", "contention", "gc", "fork", "loop", "no core", "unknown"}
     assert written["watch"]["coverage"] == watch.watch.coverage
     above, below = watch.plot(Figure())
     assert "seconds" in below.get_xlabel()
@@ -828,6 +828,56 @@ def test_what_was_waited_is_attributed_once():
     assert "4.00 s in all: 2.50 s a known line or a collection, 1.50 s contention" in str(result)
     log += record("stall", last._replace(begin=20.0, delay=0.0, tracebacks=""))  # nobody knows on which line
     assert result.waited == {"in_all": 8.0, "held": 2.5, "others": 2.0, "rest": 3.5}
+
+
+def test_a_blocked_loop_is_told_without_the_time_for_which_the_gil_was_held():
+    from pycrust.bench import Stalls
+
+    def record(what, values):
+        return json.dumps({what: values, "pid": 7}).encode() + b"\n"
+
+    def blocked(begin, seconds, missing=0.0, stacks=""):
+        return record("loop", [1, begin, seconds, missing, "MainThread", "the task", stacks])
+
+    def stack(line, function, own="/home/me/service.py"):
+        lib = '  File "/usr/lib/python3.11/json/decoder.py", line 3 in decode\n'
+        return f'Stack (most recent call first):\n{lib}  File "{own}", line {line} in {function}\n'
+
+    held = seen(begin=10.0, seconds=0.1, before=0.0, watched=0.1, cpu=0.1, late=0.0)  # for 0.1 s
+    log = record("stall", held)
+    log += blocked(10.0, 0.11)  # that hold, and hardly more
+    log += blocked(10.05, 0.1, stacks=stack(7, "first") + stack(8, "most") + stack(8, "most"))  # half of it
+    log += blocked(11.0, 0.5, 0.25)
+    result = Stalls(over=0.02, log=Log(lambda start: log[start:], 0.02))
+    told = [stall for stall in result.stalls if stall.label == "loop"]
+    assert [(stall.begin, round(stall.seconds, 6), stall.missing) for stall in told] == [
+        (10.05, 0.05, 0.0), (11.0, 0.5, 0.25),
+    ]  # fmt: skip
+    assert told[0].caller == Place("/home/me/service.py", 8, "most") and told[0].place.line == 3
+    assert told[0].task == "the task" and told[1].stack == ()
+    (line,) = result.loops
+    assert line.title().endswith("service.py:8 most") and result.to_dict()["loops"][0]["line"] == 3
+    assert result.waited == {"in_all": 0.1, "held": 0.1, "others": 0.0, "rest": 0.0}  # nobody waited for the GIL
+    assert "1 line held the GIL" in result.headline()
+    log = blocked(11.0, 0.5, stacks=stack(7, "first"))
+    alone = Stalls(over=0.02, log=Log(lambda start: log[start:], 0.02))
+    assert alone.headline() == "1 line blocked an event loop for 20.0 ms or more, without holding the GIL"
+    assert "asyncio.to_thread" in str(alone) and "service.py:7 first" in str(alone)
+
+
+def test_a_table_fits_100_columns(tmp_path):
+    from pycrust.bench import Stalls
+
+    path = tmp_path / "service.py"
+    path.write_text("value = " + " + ".join(map(str, range(100))))
+    text = f'Stack (most recent call first):\n  File "{path}", line 1 in handler\n'
+    told = seen(tracebacks=2 * text, seconds=123.456, watched=123.456, cpu=123.456, thread="MainThread", late=0.0)
+    log = json.dumps({"stall": told, "pid": 7}) + "\n"
+    log += json.dumps({"loop": [1, 500.0, 123.456, 0.0, "a thread", "a task with a name " * 9, text], "pid": 7}) + "\n"
+    result = Stalls(over=0.02, log=Log(lambda start: log.encode()[start:], 0.02))
+    first, second, *_ = result.tables()
+    assert "value = 0 + 1" in first.plain() and "in task a task with a name" in second.plain()
+    assert max(len(line) for table in (first, second) for line in table.plain().splitlines()) <= 100
 
 
 # ---- what a program would notice of being watched, if it were done otherwise -----------------

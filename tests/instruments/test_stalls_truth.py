@@ -254,3 +254,58 @@ def test_greenlets(report, until):
     _lines, _, written, text = until(lambda found: found[2]["lines"], lambda: report(program))
     assert own_lines(written) <= {5}, text
     assert {name for line in written["lines"] for name in line["threads"]} == {"MainThread"}
+
+
+# ---- event loops --------------------------------------------------------------------------------
+
+LOOP = """
+    import asyncio, threading, time
+    from pycrust import sum_of_squares
+
+    def numbers():
+        total = 0
+        for k in range(1_500_000):
+            total += k
+        return total
+
+    def innocent():
+        return sum(range(2000))
+
+    async def sleeps():
+        time.sleep(0.12)
+
+    async def computes():
+        numbers()
+
+    async def holds():
+        sum_of_squares(2 * 10**9)
+
+    async def short():
+        for _ in range(100):
+            innocent()
+            await asyncio.sleep(0)
+
+    async def main():
+        await asyncio.sleep(0.15)  # by then the watch knows this loop
+        for k in range(2):
+            for bad in sleeps, computes, holds:
+                await asyncio.create_task(bad(), name=f"bad {k}")
+                await asyncio.gather(*(short() for _ in range(4)), asyncio.sleep(0.02))
+
+    asyncio.run(main())
+"""
+
+
+def test_a_loop_that_is_blocked_without_the_gil(report, until):
+    """By a sleep, and by Python code; what holds the GIL is no loop's, and short callbacks are nobody's."""
+
+    def look():
+        _, _, written, text = report(LOOP)
+        blocked = {line["function"]: line for line in written["loops"]}
+        assert {*blocked} <= {"sleeps", "numbers", "computes"}, text
+        assert all({*line["tasks"]} <= {"bad 0", "bad 1"} for line in blocked.values()), text
+        return blocked, text
+
+    blocked, text = until(lambda found: {"sleeps", "numbers"} <= {*found[0]}, look)
+    assert blocked["sleeps"]["threads"] == ["MainThread"] and blocked["sleeps"]["source"] == "time.sleep(0.12)"
+    assert "Lines that blocked an event loop while other threads could run" in text
