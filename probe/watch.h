@@ -109,7 +109,8 @@ void pc_watch_forget(void);
 
 /* For the beat, without the GIL: sleep until the next request; false: the watch ends. */
 int pc_watch_nap(pc_watch *watch, double mean);
-/* Whether the GIL is held, it is time to look, or `always`; if so, the beat is about to ask for it. */
+/* Whether the GIL is held, it is time to look, or `always`; if so, the beat is about to ask for it.
+ */
 int pc_watch_ask(pc_watch *watch, int always);
 /* The time from which on the beat asks even if the GIL is free, once; 0: never. */
 void pc_watch_ask_by(pc_watch *watch, double time);
