@@ -303,10 +303,11 @@ void pc_move(const pc_moving *moving, size_t row, size_t rows, size_t first, siz
 /* Add the elements first to last - 1 of a row. */
 void pc_move_add(const pc_moving *moving, size_t row, size_t first, size_t last, pc_tile_sum *sum);
 
-/* The fewest floats that add up to a sum, infinities and NaN among them: how many, or
- * PC_MOST_CARRIED + 1 if it is beyond the range of floats. Changes *sum. */
+/* Write the fewest floats that add up to a sum, infinities and NaN among them, to
+ * carried[PC_MOST_CARRIED]; returns how many, or PC_MOST_CARRIED + 1 if it is beyond the range of
+ * floats. Changes *sum. */
 enum { PC_MOST_CARRIED = 64 };
-size_t pc_move_carry(pc_tile_sum *sum, double carried[PC_MOST_CARRIED]);
+size_t pc_move_carry(pc_tile_sum *sum, double *carried);
 
 /* Write prefix sums of integers, as spec.type, PC_INT64 or PC_UINT64: those first to last - 1 of a
  * row, *sum being the one before, 0 at first, and then the last. Returns `last`, or the first that

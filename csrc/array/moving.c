@@ -687,7 +687,7 @@ void pc_move_add(const pc_moving *m, size_t index, size_t first, size_t last, pc
     fpenv_leave(callers);
 }
 
-size_t pc_move_carry(pc_tile_sum *sum, double carried[PC_MOST_CARRIED])
+size_t pc_move_carry(pc_tile_sum *sum, double *carried)
 {
     static const pc_output_spec spec = {.statistic = PC_SUM, .type = PC_FLOAT64, .components = 1};
     fpenv callers = fpenv_enter();
