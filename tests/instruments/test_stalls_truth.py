@@ -296,6 +296,7 @@ LOOP = """
 """
 
 
+@pytest.mark.slow
 def test_a_loop_that_is_blocked_without_the_gil(report, until):
     """By a sleep, and by Python code; what holds the GIL is no loop's, and short callbacks are nobody's."""
 
