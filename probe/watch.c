@@ -447,7 +447,8 @@ static void signal_holder(pc_watch *watch, double now)
     }
     watch->unanswered = spell->tid;
     watch->wait_signalled = watch->watched;
-    watch->switches_signalled = dump_switches = spell->switches;
+    watch->switches_signalled = spell->switches;
+    dump_switches = spell->switches;
     syscall(SYS_tgkill, getpid(), spell->tid, watch->signum);
     spell->signals++;
     /* Often at first, rarely in a long spell. */

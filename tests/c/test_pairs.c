@@ -377,14 +377,16 @@ static void quotients(long count)
         /* And the root of the square of q w + d, divided by that of w. */
         uint64_t vv[16] = {0}, ww[8] = {0};
         for (size_t i = 0; i < 6; i++) {
-            uint64_t scaled[16] = {0}, carry_in = 0;
+            uint64_t scaled[16] = {0};
+            uint8_t carry_in = 0;
             memcpy(scaled + i, v, 6 * sizeof *v);
             scaled[i + 6] = multiply_words(scaled + i, 6, v[i]);
             for (size_t k = 0; k < 16; k++)
                 carry_in = add_carry(&vv[k], scaled[k], carry_in);
         }
         for (size_t i = 0; i < length; i++) {
-            uint64_t scaled[8] = {0}, carry_in = 0;
+            uint64_t scaled[8] = {0};
+            uint8_t carry_in = 0;
             memcpy(scaled + i, w, length * sizeof *w);
             scaled[i + length] = multiply_words(scaled + i, length, w[i]);
             for (size_t k = 0; k < 8; k++)
