@@ -1492,6 +1492,8 @@ cdef class PairAccumulator:
             raise ZeroDivisionError("the weights sum up to zero, so there is no average")
         if products is not None:
             return products if divisor > 0 else -products
+        if integer == 0:
+            return 0.0 if divisor > 0 else -0.0     # as IEEE division has it
         return quotient(integer if divisor > 0 else -integer, exponent - of_divisor, abs(divisor), False, PC_FLOAT64)
 
     cdef object ratio(self, bint correlation, bint intercept):

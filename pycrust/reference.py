@@ -558,6 +558,8 @@ def average(
             (math.nan if total._nonfinite() else special * (1 if total._sums[0] > 0 else -1))
             if special
             else nearest(exact / total._sums[0])
+            if exact
+            else math.copysign(0.0, total._sums[0])  # as 0.0 divided by the weights
             for special, exact in zip(products.specials(), products.sums, strict=True)
         ]
         result[position] = complex(*parts) if a.dtype.kind == "c" else parts[0]

@@ -83,7 +83,7 @@ CALLS = {
 ints_out = np.full(ints.shape, 9)
 
 OUTS = {"rows": out, "columns": out, "ints": words, "batch": ints_out}
-OUTS |= {"sums of ints": words, "var of rows": out, "var of columns": out}
+OUTS |= {"sums of ints": words, "var of rows": out, "var of columns": out, "vecdot of columns": out}
 
 def untouched_or_right(name, right):
     for array in (out, words, ints_out):
