@@ -406,18 +406,22 @@ cdef object weights_like(array, weights, axis):
 
 
 cdef object averages_of_ints(array, weights, mask, tuple axes):
-    """The same of Python ints."""
-    cdef double made
+    """Averages of Python ints."""
     _, totals, _ = sums_of_ints(array * weights, mask, axes)
     _, divisors, _ = sums_of_ints(weights, mask, axes)
     values = np.empty(totals.shape)
     for position in np.ndindex(values.shape):
-        total, divisor = totals[position], divisors[position]
-        if divisor == 0:
+        if divisors[position] == 0:
             raise ZeroDivisionError("the weights sum up to zero, so there is no average")
-        write_quotient(total if divisor > 0 else -total, 0, abs(divisor), False, PC_FLOAT64, <char *>&made)
-        values[position] = made
+        values[position] = weighted_mean(totals[position], 0, divisors[position])
     return values
+
+
+cdef object weighted_mean(products, int exponent, weights):
+    """products * 2**exponent / weights, where 0 has the sign of the weights, as in IEEE division."""
+    if products == 0:
+        return 0.0 if weights > 0 else -0.0
+    return quotient(products if weights > 0 else -products, exponent, abs(weights), False, PC_FLOAT64)
 
 
 def average(a, axis=None, weights=None, *, returned=False, keepdims=False, where=True, workers=1):
@@ -1492,9 +1496,7 @@ cdef class PairAccumulator:
             raise ZeroDivisionError("the weights sum up to zero, so there is no average")
         if products is not None:
             return products if divisor > 0 else -products
-        if integer == 0:
-            return 0.0 if divisor > 0 else -0.0     # as IEEE division has it
-        return quotient(integer if divisor > 0 else -integer, exponent - of_divisor, abs(divisor), False, PC_FLOAT64)
+        return weighted_mean(integer, exponent - of_divisor, divisor)
 
     cdef object ratio(self, bint correlation, bint intercept):
         """The correlation, the slope, or the intercept."""

@@ -559,7 +559,7 @@ def average(
             if special
             else nearest(exact / total._sums[0])
             if exact
-            else math.copysign(0.0, total._sums[0])  # as 0.0 divided by the weights
+            else 0.0 if total._sums[0] > 0 else -0.0  # as IEEE division has it
             for special, exact in zip(products.specials(), products.sums, strict=True)
         ]
         result[position] = complex(*parts) if a.dtype.kind == "c" else parts[0]
