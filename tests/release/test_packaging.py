@@ -35,9 +35,16 @@ def test_wheel_holds_what_is_imported_and_what_other_packages_compile_with(track
         packed = {
             name for name in archive.namelist() if not name.endswith((".so", ".pyd")) and ".dist-info/" not in name
         }
-    wanted = re.compile(r"pycrust/.*(\.py|\.pyi|\.typed)|pycrust/include/.*\.h|pycrust/capi\.pxd|pytest_pycrust\.py")
+    wanted = re.compile(
+        r"pycrust/.*(\.py|\.pyi|\.typed)|pycrust/include/.*\.h|pycrust/(capi|types)\.pxd|pytest_pycrust\.py"
+    )
     assert packed == {name for name in tracked if wanted.fullmatch(name)}
-    assert {"pycrust/capi.pxd", "pycrust/include/pycrust_capi.h", "pycrust/include/pycrust_types.h"} <= packed
+    assert {
+        "pycrust/capi.pxd",
+        "pycrust/types.pxd",
+        "pycrust/include/pycrust_capi.h",
+        "pycrust/include/pycrust_types.h",
+    } <= packed
 
 
 def test_what_a_package_index_shows_is_the_readme_without_what_it_cannot_reach(sdist):
