@@ -267,8 +267,8 @@ static int check_block(const pair_block *from, pc_type type, const int k[2], int
 
 static void blocks(long count)
 {
-    enum { N = 600, MOST_OUTPUTS = 24 };
-    static char x[(N + 3) * MOST_OUTPUTS * 8], y[(N + 3) * MOST_OUTPUTS * 8];
+    enum { N = 600, MOST_OUTPUTS = 24, ROOM = N * (MOST_OUTPUTS + 3) };
+    static char x[ROOM * 8], y[ROOM * 8];
     long in_range = 0;
     for (long trial = 0; trial < count; trial++) {
         const pc_type type = PC_FLOAT16 + (pc_type)below(3);
@@ -282,8 +282,8 @@ static void blocks(long count)
                                  .y_step = (ptrdiff_t)((columns + below(3)) * sizes[type]),
                                  .length = n,
                                  .outputs = outputs};
-        fill(x, type, (N + 3) * MOST_OUTPUTS, 1 + (unsigned)below(12), 1000);
-        fill(y, type, (N + 3) * MOST_OUTPUTS, 1 + (unsigned)below(12), 1000);
+        fill(x, type, ROOM, 1 + (unsigned)below(12), 1000);
+        fill(y, type, ROOM, 1 + (unsigned)below(12), 1000);
         FOR_EACH_LEVEL
         {
             const pc_kernels *kernels = pc_kernels_in_use();
