@@ -6,7 +6,7 @@
 
 /* For the lane exponent k of a kernel call, `units` counts multiples of g = 2^(k-52), and the
  * window multiples of 2^-46 g: `residual`, below 2^17 g, is then less than 2^63 of these. */
-enum { GUARD_BITS = 46, LANE_EXPONENT_MIN = -900, LANE_EXPONENT_MAX = 1000 };
+enum { GUARD_BITS = 46 };
 
 static int exponent_of(int lane_exponent)
 {
@@ -65,16 +65,6 @@ static void add_partial(pc_accumulator *acc, int components, const bounded_sums 
             add_partial_moment(acc, PC_NUMBERS + (pc_moment)p, units[p], sign_of_word(units[p]),
                                residual[p], lane_exponent, n, lanes);
     }
-}
-
-/* The least lane exponent that leaves a lane that reached `most` room for 2^spare times as much;
- * above LANE_EXPONENT_MAX if there is none. */
-static int lane_exponent_above(double most, int spare)
-{
-    uint64_t bits;
-    memcpy(&bits, &most, sizeof bits);
-    int lane_exponent = (int)(bits >> 52) - 1023 + 1 + spare;
-    return lane_exponent < LANE_EXPONENT_MIN ? LANE_EXPONENT_MIN : lane_exponent;
 }
 
 /* Numbers, or rows, sampled for a first lane exponent; and log2 of how many times larger the sum of

@@ -1,8 +1,23 @@
-/* Floats through the bounded kernels, for contiguous.c, reduce.c and pairs.c. */
+/* Floats through the bounded kernels, for contiguous.c, reduce.c, pairs.c and lanes.c. */
 #ifndef PYCRUST_BOUNDED_RUNS_H
 #define PYCRUST_BOUNDED_RUNS_H
 
 #include "../kernels/kernels.h"
+
+#include <string.h>
+
+/* The lane exponents that the kernels take. */
+enum { LANE_EXPONENT_MIN = -900, LANE_EXPONENT_MAX = 1000 };
+
+/* The least lane exponent that leaves a lane that reached `most` room for 2^spare times as much;
+ * above LANE_EXPONENT_MAX if there is none. */
+static inline int lane_exponent_above(double most, int spare)
+{
+    uint64_t bits;
+    memcpy(&bits, &most, sizeof bits);
+    int lane_exponent = (int)(bits >> 52) - 1023 + 1 + spare;
+    return lane_exponent < LANE_EXPONENT_MIN ? LANE_EXPONENT_MIN : lane_exponent;
+}
 
 /* Whether the level in use has a bounded kernel for this type of floats. */
 static inline int has_bounded(pc_type type)

@@ -1,6 +1,7 @@
 /* Many short sums at once: each output is a column of a tile, which the kernels of
  * kernels/lanes.h sum lane by lane. Results that fail the rounding test are left to reduce.c. */
 #include "lanes.h"
+#include "bounded_runs.h"
 #include "gather.h"
 
 #include <string.h>
@@ -258,6 +259,12 @@ static void fill_tile(const lane_job *job, char *to, size_t pitch, const char *f
 /* From so many rows on hardware no longer fetches ahead in all of them: measured on Zen 3. */
 enum { FETCHED_FROM = 17 };
 
+static const pc_axis *innermost_kept(const pc_array *a)
+{
+    static const pc_axis none = {1, 0, 0, 0, 0};
+    return a->kept ? &a->axis[a->kept - 1] : &none;
+}
+
 /* The outputs left along the innermost kept axis, at most `most`. */
 static size_t outputs_left(const lane_job *job, const pc_axis *across, size_t most)
 {
@@ -266,11 +273,17 @@ static size_t outputs_left(const lane_job *job, const pc_axis *across, size_t mo
     return left < most ? left : most;
 }
 
+/* The next multiple of LANE_STEP. */
+static size_t whole_steps(size_t columns)
+{
+    return (columns + LANE_STEP - 1) / LANE_STEP * LANE_STEP;
+}
+
 /* The tiles that so many columns are cut into: as wide as each other, a multiple of LANE_STEP. */
 static size_t tile_width(size_t columns)
 {
     const size_t tiles = (columns + LANE_COLUMNS - 1) / LANE_COLUMNS;
-    return ((columns + tiles - 1) / tiles + LANE_STEP - 1) / LANE_STEP * LANE_STEP;
+    return whole_steps((columns + tiles - 1) / tiles);
 }
 
 /* Where the results of some columns of a tile go, the rows of the tile, and the results: in the
@@ -288,20 +301,25 @@ typedef struct {
 
 typedef char tile_fits[PC_MIN_SUMS * sizeof(pc_tile_sum) >= TILE + sizeof(tile) ? 1 : -1];
 
-/* Copy the next outputs, at most `most`, and zeros after them, to a tile. */
+/* The parts of a tile in the workspace. */
+static void lay_out(const lane_job *job, tile *t, pc_tile_sum *workspace)
+{
+    const size_t rows = job->from.rows, size = size_of_type[job->array->type],
+                 operands = job->of_products ? 2 : 1, pitch = TILE / (operands * size + 1) / rows;
+    t->pitch = pitch > LANE_COLUMNS ? LANE_COLUMNS : pitch - pitch % LANE_STEP;
+    t->x = (char *)workspace;
+    t->y = t->x + t->pitch * rows * size;
+    t->mask = t->x + operands * t->pitch * rows * size;
+}
+
+/* Copy the next outputs, at most `most`, to a tile. */
 static void next_tile(lane_job *job, const pc_axis *across, size_t most, tile *t,
                       pc_tile_sum *workspace)
 {
     const pc_array *a = job->array;
-    const size_t rows = job->from.rows, size = size_of_type[a->type],
-                 operands = job->of_products ? 2 : 1;
-    size_t pitch = TILE / (operands * size + 1) / rows;
-    pitch = pitch > LANE_COLUMNS ? LANE_COLUMNS : pitch - pitch % LANE_STEP;
-    t->pitch = pitch;
+    lay_out(job, t, workspace);
+    const size_t rows = job->from.rows, size = size_of_type[a->type], pitch = t->pitch;
     t->runs = t->count = 0;
-    t->x = (char *)workspace;
-    t->y = t->x + pitch * rows * size;
-    t->mask = t->x + operands * pitch * rows * size;
     most = most < pitch ? most : pitch;
     for (size_t n; t->count < most; t->count += n) {
         n = outputs_left(job, across, most - t->count);
@@ -328,8 +346,7 @@ static void next_tile(lane_job *job, const pc_axis *across, size_t most, tile *t
 static size_t fill_up(const lane_job *job, tile *t, size_t count)
 {
     const size_t size = size_of_type[job->array->type], rows = job->from.rows,
-                 columns = (count + LANE_STEP - 1) / LANE_STEP * LANE_STEP,
-                 padding = columns - count;
+                 columns = whole_steps(count), padding = columns - count;
     for (size_t r = 0; r < rows; r++)
         t->row[r] = (ptrdiff_t)(r * t->pitch * size);
     for (size_t r = 0; padding && r < rows; r++) {
@@ -349,10 +366,8 @@ enum { SAMPLED_ROWS = 4, SPARE_BITS = 4 };
 /* The k of 1.5 * 2^k, for sums up to `most`. */
 static int binade_for(double most)
 {
-    uint64_t bits;
-    memcpy(&bits, &most, sizeof bits);
-    const int k = (int)(bits >> 52) - 1023 + 2 + SPARE_BITS;
-    return k < -900 ? -900 : k > 1000 ? 1000 : k;
+    const int k = lane_exponent_above(most, 1 + SPARE_BITS);
+    return k < LANE_EXPONENT_MAX ? k : LANE_EXPONENT_MAX;
 }
 
 /* Binades for the sums of a block, or of what is like its first rows. Returns whether they are
@@ -411,13 +426,8 @@ static int settle(lane_job *job, const pair_block *block, const pc_axis *across,
     uint64_t again[LANE_COLUMNS];
     size_t run = 0;
     int all = 1;
-    if (job->where != IN_TILES) {
-        t->x = (char *)workspace;
-        t->pitch = TILE / (2 * size + 1) / rows;
-        t->pitch = t->pitch > LANE_COLUMNS ? LANE_COLUMNS : t->pitch - t->pitch % LANE_STEP;
-        t->y = t->x + t->pitch * rows * size;
-        t->mask = t->y + t->pitch * rows * size;
-    }
+    if (job->where != IN_TILES)
+        lay_out(job, t, workspace);
     for (size_t c = 0; c < count;) {
         unsigned char taken[LANE_COLUMNS];
         size_t some = 0;
@@ -506,9 +516,8 @@ static size_t next_block(lane_job *job, const pc_axis *across, size_t most, pair
 static size_t products_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_COLUMNS],
                             int *all, pc_tile_sum *workspace)
 {
-    static const pc_axis none = {1, 0, 0, 0, 0};
     const pc_array *a = job->array;
-    const pc_axis *across = a->kept ? &a->axis[a->kept - 1] : &none;
+    const pc_axis *across = innermost_kept(a);
     pair_block block = {.length = job->from.rows};
     size_t again = 0;
     lane_sums sums;
@@ -529,7 +538,7 @@ static size_t products_next(lane_job *job, size_t most, char *out, uint64_t cert
     if (job->pairs) {
         double *value = t->value, *rest = t->rest;
         uint64_t made[LANE_COLUMNS];
-        const size_t columns = (block.outputs + LANE_STEP - 1) / LANE_STEP * LANE_STEP;
+        const size_t columns = whole_steps(block.outputs);
         if (columns != block.outputs)
             for (size_t k = 0; k < 3; k++)
                 for (size_t c = columns - LANE_STEP; c < columns; c++)
@@ -556,9 +565,8 @@ static size_t products_next(lane_job *job, size_t most, char *out, uint64_t cert
 size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_COLUMNS], int *all,
                   pc_tile_sum *workspace)
 {
-    static const pc_axis none = {1, 0, 0, 0, 0};
     const pc_array *a = job->array;
-    const pc_axis *across = a->kept ? &a->axis[a->kept - 1] : &none;
+    const pc_axis *across = innermost_kept(a);
     const size_t size = size_of_type[a->type];
     double *value, *rest;
     lane_rows from = job->from;
