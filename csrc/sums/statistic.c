@@ -354,15 +354,16 @@ static pc_status correlation_end(const pc_accumulator *products, const pc_accumu
     const int larger = upper != cross.negative;
     const limbs_view square = product_of(cross, cross, dividend);
     for (int k = 0; k < 2; k++) {
-        const pc_accumulator *z = k ? y : x;
-        v[k] = spread_end(z, k ? &of_y : &of_x, 1, scratch[k]);
-        if (v[k].count == 0 || v[k].negative)
+        int above_zero[2];
+        for (int step = 0; step < 2; step++) { /* the end to divide by last */
+            const int end = step ? !larger : larger;
+            v[k] = spread_end(k ? y : x, k ? &of_y : &of_x, end, scratch[k]);
+            above_zero[end] = v[k].count && !v[k].negative;
+        }
+        if (!above_zero[1])
             return PC_EMPTY;
-        v[k] = spread_end(z, k ? &of_y : &of_x, 0, scratch[k]);
-        if (v[k].count == 0 || v[k].negative)
+        if (!above_zero[0])
             return PC_INCONCLUSIVE;
-        if (!larger)
-            v[k] = spread_end(z, k ? &of_y : &of_x, 1, scratch[k]);
     }
     *bits = one;
     if (x == y)
