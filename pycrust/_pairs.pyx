@@ -29,6 +29,7 @@ from pycrust._plan cimport (
     Statistic,
     axis_of,
     default_spec,
+    no_average,
     reduce_into,
     reduction,
     sums_of_ints,
@@ -412,7 +413,7 @@ cdef object averages_of_ints(array, weights, mask, tuple axes):
     values = np.empty(totals.shape)
     for position in np.ndindex(values.shape):
         if divisors[position] == 0:
-            raise ZeroDivisionError("the weights sum up to zero, so there is no average")
+            raise no_average()
         values[position] = weighted_mean(totals[position], 0, divisors[position])
     return values
 
@@ -488,7 +489,7 @@ def average(a, axis=None, weights=None, *, returned=False, keepdims=False, where
             and is_vector_pair(a, weights, &pair) and pair.components == 1 == pair.other.components):
         status = reduce_vectors(&pair, PC_AVERAGE, 1, &made)
         if status == PC_NO_WEIGHT:
-            raise ZeroDivisionError("the weights sum up to zero, so there is no average")
+            raise no_average()
         return made
     cdef size_t threads = count_workers(workers)
     array, missing = operand(a, "a")
@@ -1493,7 +1494,7 @@ cdef class PairAccumulator:
         if weights is not None:
             return np.nan
         if divisor == 0:
-            raise ZeroDivisionError("the weights sum up to zero, so there is no average")
+            raise no_average()
         if products is not None:
             return products if divisor > 0 else -products
         return weighted_mean(integer, exponent - of_divisor, divisor)

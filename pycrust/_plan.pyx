@@ -102,6 +102,10 @@ cdef bint is_spread(pc_statistic statistic) noexcept:
     return statistic == PC_VAR or statistic == PC_STD
 
 
+cdef object no_average():
+    return ZeroDivisionError("the weights sum up to zero, so there is no average")
+
+
 cdef int warn_empty(pc_statistic statistic, bint skip_nan) except -1:
     """Warn of too few elements; where NaN is left out, in NumPy's words."""
     cdef bint spread = is_spread(statistic)
@@ -490,7 +494,7 @@ cdef int reduce_into(values, array, mask, tuple axes, size_t workers, Statistic 
         position = np.unravel_index(offset // values.itemsize, values.shape)
         raise_too_large(position, total, values.dtype, spec.c.statistic)
     elif status == PC_NO_WEIGHT:
-        raise ZeroDivisionError("the weights sum up to zero, so there is no average")
+        raise no_average()
     elif status != PC_OK:
         raise SystemError(f"pycrust: unknown C status {<int>status}")
 

@@ -557,9 +557,7 @@ def average(
         parts = [
             (math.nan if total._nonfinite() else special * (1 if total._sums[0] > 0 else -1))
             if special
-            else nearest(exact / total._sums[0])
-            if exact
-            else 0.0 if total._sums[0] > 0 else -0.0  # as IEEE division has it
+            else _weighted_mean(exact, total._sums[0])
             for special, exact in zip(products.specials(), products.sums, strict=True)
         ]
         result[position] = complex(*parts) if a.dtype.kind == "c" else parts[0]
@@ -603,6 +601,13 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None, w
         return [(-1 if part < 0 else 1) * nearest_root(part * part / (own * other), dtype or float) for part in cross]
 
     return _matrix(_variables(x, y, rowvar), entry, dtype)
+
+
+def _weighted_mean(products: Fraction, weights: Fraction) -> float:
+    """Their quotient; 0 has the sign of the weights, as in IEEE division."""
+    if not products:
+        return 0.0 if weights > 0 else -0.0
+    return nearest(products / weights)
 
 
 class _Products:
