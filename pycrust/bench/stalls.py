@@ -107,6 +107,10 @@ class Line(NamedTuple):
             small.append(f"{seconds_in_words(collecting)} of it by garbage collections within")
         return [textwrap.shorten(text, WIDTH, placeholder=" …") for text in small if text]
 
+    def row(self, more: Sequence[str] = ()) -> list[Cell | str]:
+        """Of a table; `more` stands below it, too."""
+        return [Cell(self.title(), "\n".join([*self.small(), *more])), self.who(), *figures_of(self.stalls)]
+
     def who(self) -> str:
         """Its threads, as far as there is room."""
         return shown(self.threads)
@@ -255,13 +259,11 @@ class Stalls(Result):
         return f"{what} held the GIL while others waited for {seconds_in_words(self.over)} or more"
 
     def tables(self) -> list[Table]:
+        stalls = self.stalls
         rows: list[list[Cell | str]] = []
         for line in self.lines:
-            small = line.small()
-            small += [
-                f"during {test}" for test in sorted({self.test_of(stall) or "" for stall in line.stalls})[:3] if test
-            ]
-            rows.append([Cell(line.title(), "\n".join(small)), line.who(), *figures_of(line.stalls)])
+            tests = sorted({self.test_of(stall) or "" for stall in line.stalls})[:3]
+            rows.append(line.row([f"during {test}" for test in tests if test]))
         if self.without_line:
             rows.append(["line unknown", "", *figures_of(self.without_line)])
         held = Table(
@@ -272,34 +274,30 @@ class Stalls(Result):
             notes=self.notes(),
             left=(0, 1),
         )
-        labels = [label for label in LABELS if label != LOOP and any(stall.label == label for stall in self.stalls)]
+        labels = [label for label in LABELS if label != LOOP and any(stall.label == label for stall in stalls)]
         every = Table(
             title="Every wait for the GIL of "
             f"{seconds_in_words(self.watch.over if self.watch else self.over)} or more, by its cause",
             columns=["cause", "times", "longest", "in all"],
-            rows=[[label, *figures_of([stall for stall in self.stalls if stall.label == label])] for label in labels]
+            rows=[[label, *figures_of([stall for stall in stalls if stall.label == label])] for label in labels]
             or [["none", "0", "—", "—"]],
             notes=[*(f"{label}: {MEANING[label]}." for label in labels), *self.coverage()],
             warnings=self.warnings(),
         )
-        others: list[list[Cell | str]] = [
-            [Cell(line.title(), "\n".join(line.small())), line.who(), *figures_of(line.stalls)]
-            for label in (GC, FORK)
-            for line in lines_of(stall for stall in self.stalls if stall.label == label)
-        ]
         set_off = Table(
             title="Where garbage collections and forks were set off that stopped all threads",
             columns=held.columns,
-            rows=others,
+            rows=[
+                line.row()
+                for label in (GC, FORK)
+                for line in lines_of(stall for stall in stalls if stall.label == label)
+            ],
             left=(0, 1),
         )
-        blocked: list[list[Cell | str]] = [
-            [Cell(line.title(), "\n".join(line.small())), line.who(), *figures_of(line.stalls)] for line in self.loops
-        ]
         loop = Table(
             title="Lines that blocked an event loop while other threads could run",
             columns=held.columns,
-            rows=blocked,
+            rows=[line.row() for line in self.loops],
             notes=["Other tasks of that loop waited: move it to a thread, with `await asyncio.to_thread(…)`."],
             left=(0, 1),
         )
