@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -100,6 +101,18 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.thread_unsafe(reason="measures"))
         if "python" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.thread_unsafe(reason="runs in an interpreter of its own"))
+
+
+@pytest.fixture
+def script(tmp_path):
+    """Write a script; gives its path."""
+
+    def write(text, name="program.py"):
+        path = tmp_path / name
+        path.write_text(textwrap.dedent(text))
+        return str(path)
+
+    return write
 
 
 @pytest.fixture

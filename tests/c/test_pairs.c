@@ -158,11 +158,38 @@ static void any_arrays(long count)
 
 /* ---- how close data come to the bound ------------------------------------------------ */
 
-/* Every lane gets the same products: of sixteen candidates the one whose addition to t loses most,
- * in one direction. */
+typedef struct {
+    double x, y;
+} pair;
+
+/* Of sixteen candidates the pair whose product's addition to t loses most, in one direction; added
+ * to a lane, of which s began as D. */
+static pair worst_pair(double D, double *s, double *t)
+{
+    enum { CANDIDATES = 16 };
+    pair worst = {0, 0};
+    double most = -2, next_s = *s, next_t = *t;
+    for (int c = 0; c < CANDIDATES; c++) {
+        const double u = 0x1p30 + (double)(random64() >> 11) * 0x1p-23,
+                     v = (*s > D ? -1 : 1) * (0x1p15 + (double)(random64() >> 11) * 0x1p-38),
+                     h = fma(u, v, *s), lost = fma(u, v, *s - h), sum = *t + lost,
+                     rounding = (*t - sum) + lost, value = lost < 0x1p6 ? -1.0 : 1.0 + rounding;
+        if (value > most) {
+            most = value;
+            worst = (pair){u, v};
+            next_s = h;
+            next_t = sum;
+        }
+    }
+    *s = next_s;
+    *t = next_t;
+    return worst;
+}
+
+/* Every lane gets the same products. */
 static void search(void)
 {
-    enum { N = 1 << 14, WIDEST = 64, CANDIDATES = 16 };
+    enum { N = 1 << 14, WIDEST = 64 };
     static double x[N], y[N];
     const double D = 0x1.8p60;
     FOR_EACH_LEVEL
@@ -174,29 +201,13 @@ static void search(void)
         CHECK(lanes <= WIDEST);
         double s = D, t = 0.0;
         for (size_t k = 0; k < N; k += lanes) {
-            double best = -2, best_x = 0, best_y = 0, next_s = s, next_t = t;
             if (k % FLOAT_BLOCK == 0) /* where the kernel begins anew */
                 s = D;
-            for (int c = 0; c < CANDIDATES; c++) {
-                const double u = 0x1p30 + (double)(random64() >> 11) * 0x1p-23,
-                             v = (s > D ? -1 : 1) * (0x1p15 + (double)(random64() >> 11) * 0x1p-38),
-                             h = fma(u, v, s), lost = fma(u, v, s - h), sum = t + lost,
-                             rounding = (t - sum) + lost,
-                             value = lost < 0x1p6 ? -1.0 : 1.0 + rounding;
-                if (value > best) {
-                    best = value;
-                    best_x = u;
-                    best_y = v;
-                    next_s = h;
-                    next_t = sum;
-                }
-            }
+            const pair next = worst_pair(D, &s, &t);
             for (size_t j = k; j < k + lanes; j++) {
-                x[j] = best_x;
-                y[j] = best_y;
+                x[j] = next.x;
+                y[j] = next.y;
             }
-            s = next_s;
-            t = next_t;
         }
         slow_sum truth = {{0}};
         for (size_t k = 0; k < N; k++)
@@ -307,7 +318,7 @@ static void blocks(long count)
 /* The same search as above: all lanes get pairs whose roundings add up. */
 static void search_blocks(void)
 {
-    enum { N = FLOAT_BLOCK, CANDIDATES = 16, OUTPUTS = LANE_STEP };
+    enum { N = FLOAT_BLOCK, OUTPUTS = LANE_STEP };
     static double x[N * OUTPUTS], y[N * OUTPUTS];
     const double D = 0x1.8p60;
     const int k[2] = {60, 60};
@@ -319,27 +330,11 @@ static void search_blocks(void)
         const size_t lanes = way ? OUTPUTS : kernels->lanes[0], n = way ? N / 8 : N - lanes;
         double s = D, t = 0.0;
         for (size_t i = 0; i < (way ? n * OUTPUTS : n); i += lanes) {
-            double best = -2, best_x = 0, best_y = 0, next_s = s, next_t = t;
-            for (int c = 0; c < CANDIDATES; c++) {
-                const double u = 0x1p30 + (double)(random64() >> 11) * 0x1p-23,
-                             v = (s > D ? -1 : 1) * (0x1p15 + (double)(random64() >> 11) * 0x1p-38),
-                             h = fma(u, v, s), lost = fma(u, v, s - h), sum = t + lost,
-                             rounding = (t - sum) + lost,
-                             value = lost < 0x1p6 ? -1.0 : 1.0 + rounding;
-                if (value > best) {
-                    best = value;
-                    best_x = u;
-                    best_y = v;
-                    next_s = h;
-                    next_t = sum;
-                }
-            }
+            const pair next = worst_pair(D, &s, &t);
             for (size_t j = i; j < i + lanes; j++) {
-                x[j] = best_x;
-                y[j] = best_y;
+                x[j] = next.x;
+                y[j] = next.y;
             }
-            s = next_s;
-            t = next_t;
         }
         const pair_block from = {(char *)x,         (char *)y, 8 * OUTPUTS, 8 * OUTPUTS, n,
                                  way ? OUTPUTS : 1, 0};

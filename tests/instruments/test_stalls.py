@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import textwrap
 import threading
 import time
 from pathlib import Path
@@ -456,18 +455,6 @@ def run(*command, options=(), flags=(), **kwargs):
         [sys.executable, *flags, "-m", "pycrust", "stalls", *options, *command],
         capture_output=True, text=True, **{"timeout": 120, **kwargs},
     )  # fmt: skip
-
-
-@pytest.fixture
-def script(tmp_path):
-    """Write a script; gives its path."""
-
-    def write(text, name="program.py"):
-        path = tmp_path / name
-        path.write_text(textwrap.dedent(text))
-        return str(path)
-
-    return write
 
 
 HOLDER = """

@@ -6,7 +6,6 @@ import logging
 import signal
 import subprocess
 import sys
-import textwrap
 import threading
 import time
 
@@ -38,16 +37,6 @@ def run(path, *arguments, options=(), **kwargs):
         [sys.executable, "-m", "pycrust", "stalls", *options, path, *arguments],
         capture_output=True, text=True, timeout=120, **kwargs,
     )  # fmt: skip
-
-
-@pytest.fixture
-def script(tmp_path):
-    def write(text, name="program.py"):
-        path = tmp_path / name
-        path.write_text(textwrap.dedent(text))
-        return str(path)
-
-    return write
 
 
 # ---- callbacks ----------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -16,17 +16,16 @@ pytestmark = [
 
 
 @pytest.fixture
-def report(tmp_path):
+def report(script, tmp_path):
     """Watch a script; gives its lines, from 1 on, what it printed, and the report as a dict and as a text."""
 
     def report(text, name="program.py"):
-        path = tmp_path / name
-        path.write_text(textwrap.dedent(text))
-        command = [sys.executable, "-m", "pycrust", "stalls", "--json", "out.json", str(path)]
+        path = script(text, name)
+        command = [sys.executable, "-m", "pycrust", "stalls", "--json", "out.json", path]
         done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         written = json.loads((tmp_path / "out.json").read_text())
-        return ["", *path.read_text().splitlines()], done.stdout, written, done.stderr
+        return ["", *Path(path).read_text().splitlines()], done.stdout, written, done.stderr
 
     return report
 
