@@ -159,8 +159,8 @@ def test_calls_from_within_workers():
 @unix  # elsewhere these clocks are coarse
 @pytest.mark.parametrize("axis", [None, 0])
 def test_all_workers_work(until, axis):
-    """The caller's thread does some of the pieces, and a helper some."""
-    a = windows(100)
+    """The caller's thread does some of the pieces, and a helper some, in a call that outlasts many time slices."""
+    a = lasting(pycrust.sumsq, 0.2)
     until(lambda seconds: min(seconds) > 0.001, lambda: seconds_of(lambda: pycrust.sumsq(a, axis=axis, workers=2)))
 
 
