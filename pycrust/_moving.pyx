@@ -70,12 +70,12 @@ cdef struct MoveJob:
     pc_moving c
     size_t rows, length
     size_t together             # rows of one call
-    size_t chunk_rows, chunk_length     # of a chunk: a multiple of `together`, and results of each row
-    size_t row_chunks                # in which each row is cut
+    size_t chunk_rows, chunk_length     # of a chunk: a multiple of `together`, and the results of each row
+    size_t row_chunks           # in which each row is cut
     char *states                # of each worker `together`
     size_t state_size
-    pc_tile_sum *sums           # of parts of rows, one by one: of each part the exact sum, and floats that add up to
-    double *carried             # all before it, PC_MAX_CARRIED at most; else NULL
+    pc_tile_sum *sums           # of rows that are cut, one by one: of each chunk the exact sum, and floats that add up
+    double *carried             # to all before it, PC_MAX_CARRIED at most; else NULL
     size_t *carried_count
 
 
@@ -110,7 +110,7 @@ cdef int move_carried_chunk(const void *job, size_t chunk, size_t worker) noexce
 
 
 cdef bint carry(MoveJob *s, size_t chunks) noexcept:
-    """Of the sums of parts make what is carried into each; False if some sum is beyond the range of floats."""
+    """Of the sums of chunks make what is carried into each; False if some sum is beyond the range of floats."""
     cdef pc_tile_sum before, copy
     cdef size_t chunk
     for chunk in range(chunks):
@@ -194,7 +194,7 @@ cdef int move(array, mask, int axis, values, Statistic spec, size_t window, size
 
 
 cdef int move_carried_chunks(MoveJob *s, size_t chunks, size_t workers) except -1:
-    """Prefix sums of long rows, in parts: first the exact sum of each, then the results."""
+    """Prefix sums of long rows, in chunks: first the exact sum of each, then the results."""
     s.sums = <pc_tile_sum *>PyMem_Calloc(chunks, sizeof(pc_tile_sum))
     s.carried = <double *>PyMem_Calloc(chunks * PC_MAX_CARRIED, sizeof(double))
     s.carried_count = <size_t *>PyMem_Calloc(chunks, sizeof(size_t))
@@ -492,7 +492,8 @@ cdef struct CumulateJob:
 cdef int cumulate_chunk(const void *job, size_t chunk, size_t worker) noexcept nogil:
     """MOVE_CHUNK results of a row, behind those before."""
     cdef const CumulateJob *s = <const CumulateJob *>job
-    cdef size_t row = chunk // s.row_chunks, first = chunk % s.row_chunks * MOVE_CHUNK, last = min(first + MOVE_CHUNK, s.length)
+    cdef size_t row = chunk // s.row_chunks, first = chunk % s.row_chunks * MOVE_CHUNK
+    cdef size_t last = min(first + MOVE_CHUNK, s.length)
     if s.ends[row] == first:
         s.ends[row] = pc_cumulate(&s.c, row, first, last, &s.sums[row])
     return 0
@@ -511,7 +512,9 @@ cdef int cumulate(array, int axis, values, size_t workers) except -1:
     memory = np.zeros((s.rows, 3), np.uint64)
     s.sums = <pc_u128 *>cnp.PyArray_DATA(memory)
     s.ends = <size_t *>(s.sums + s.rows)
-    run_chunks(cumulate_chunk, &s, sizeof(s), s.rows * s.row_chunks, workers if s.row_chunks == 1 else 1, total < MOVE_RELEASES_GIL_FROM)
+    if s.row_chunks > 1:            # a row goes on where it stood
+        workers = 1
+    run_chunks(cumulate_chunk, &s, sizeof(s), s.rows * s.row_chunks, workers, total < MOVE_RELEASES_GIL_FROM)
     for row in range(s.rows):
         if s.ends[row] < s.length:
             raise_at(array, axis, &s, row, values.dtype)

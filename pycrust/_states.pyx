@@ -14,7 +14,16 @@ from libc.string cimport memcpy
 
 from pycrust._args cimport array_and_missing, describe_data, type_of
 from pycrust._bigint cimport exact_int, exact_moment, import_int, lowest_terms, shown_int
-from pycrust._plan cimport Accumulators, Plan, Statistic, is_spread, moment_of, raise_too_large, warn_empty
+from pycrust._plan cimport (
+    RELEASE_GIL_FROM,
+    Accumulators,
+    Plan,
+    Statistic,
+    is_spread,
+    moment_of,
+    raise_too_large,
+    warn_empty,
+)
 from pycrust._threads cimport run_chunks
 from pycrust.csrc cimport (
     PC_EMPTY,
@@ -52,11 +61,9 @@ cnp.import_array()
 import_core()
 
 cdef enum:
-    # Elements in a chunk, and results in a chunk: a millisecond or more.
+    # Elements with labels in a chunk, and results in a chunk: a millisecond or more.
     LABEL_CHUNK = 1 << 18
     CHUNK_RESULTS = 1 << 12
-    # Below this many elements a call takes so little time that releasing the GIL does not pay.
-    RELEASE_GIL_FROM = 4096
     # The fewest elements per state and thread: with fewer, merging the states of threads takes longer than it saves.
     ELEMENTS_PER_STATE = 8
     # The fewest elements in each sum for which the block kernels pay.
@@ -263,7 +270,9 @@ cdef class States:
         if job.total == 0:
             return 0
         describe_axes(&job.array, array, mask, labels, axes, self.shape, labelled)
-        job.step = LABEL_CHUNK if workers == 1 else min(<size_t>LABEL_CHUNK, max(<size_t>1 << 14, job.total // (4 * workers)))
+        job.step = LABEL_CHUNK
+        if workers > 1:
+            job.step = min(job.step, max(<size_t>1 << 14, job.total // (4 * workers)))
         chunks = job.total // job.step + (job.total % job.step != 0)
         workers = min(workers, chunks, 1 + job.total // (ELEMENTS_PER_STATE * (self.c.count + 1)))
         others = [States(self.shape, self.c.size) for worker in range(1, workers)]
