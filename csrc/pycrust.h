@@ -304,9 +304,9 @@ void pc_move(const pc_moving *moving, size_t row, size_t rows, size_t first, siz
 void pc_move_add(const pc_moving *moving, size_t row, size_t first, size_t last, pc_tile_sum *sum);
 
 /* Write the fewest floats that add up to a sum, infinities and NaN among them, to
- * carried[PC_MOST_CARRIED]; returns how many, or PC_MOST_CARRIED + 1 if it is beyond the range of
+ * carried[PC_MAX_CARRIED]; returns how many, or PC_MAX_CARRIED + 1 if it is beyond the range of
  * floats. Changes *sum. */
-enum { PC_MOST_CARRIED = 64 };
+enum { PC_MAX_CARRIED = 64 };
 size_t pc_move_carry(pc_tile_sum *sum, double *carried);
 
 /* Write prefix sums of integers, as spec.type, PC_INT64 or PC_UINT64: those first to last - 1 of a
@@ -360,22 +360,16 @@ pc_status pc_states_merge(pc_states *states, const pc_states *other, size_t *don
 void pc_states_get(const pc_states *states, size_t index, pc_accumulator *acc);
 
 /* Normalize: states with equal sums then have equal bytes, but for their indexes into the pool. */
-void pc_states_reduce(pc_states *states);
+void pc_states_normalize(pc_states *states);
 
 /* Write the results of the states first to last - 1 side by side, as pc_accumulator_round does.
  * Stops at the first that is PC_TOO_LARGE, that of state *done. */
 pc_status pc_states_round(const pc_states *states, size_t first, size_t last,
                           const pc_output_spec *spec, char *out, size_t *done);
 
-/* An axis of numbers with labels; label_stride 0: one label for all of it. An element belongs to
- * state label * label_step + the sum of index * step over the axes. */
-typedef struct {
-    size_t length;
-    ptrdiff_t stride, mask_stride, label_stride;
-    size_t step;
-} pc_label_axis;
-
-/* Numbers, as in pc_array, and the label of each; the last axis varies fastest. */
+/* Numbers, as in pc_array, and the label of each; the last axis varies fastest. other_stride is
+ * that of the labels, 0 if all along the axis have one label. An element belongs to state label *
+ * label_step + the sum of index * out_stride over the axes. */
 typedef struct {
     pc_type type;
     int components, swapped, skip_nan;
@@ -385,7 +379,7 @@ typedef struct {
     const char *labels;
     size_t label_count, label_step;
     int axes;
-    pc_label_axis axis[PC_MAX_AXES];
+    pc_axis axis[PC_MAX_AXES];
 } pc_labelled;
 
 /* Add the elements *done to stop - 1 to their states. Then *done have been added, unless it returns

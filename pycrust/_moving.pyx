@@ -1,7 +1,7 @@
 """
-Moving windows and prefix sums: what is asked for, and how the rows are cut into pieces.
+Moving windows and prefix sums: what is asked for, and how the rows are cut into chunks.
 
-Check, convert, release the GIL, call C once a piece, raise.
+Check, convert, release the GIL, call C once a chunk, raise.
 """
 
 cimport numpy as cnp
@@ -22,10 +22,10 @@ from pycrust._args cimport (
 )
 from pycrust._bigint cimport int_from_u128, shown_int, write_exact
 from pycrust._plan cimport Statistic, axis_of, holds, raise_too_large
-from pycrust._threads cimport count_workers, run_pieces
+from pycrust._threads cimport count_workers, run_chunks
 from pycrust.csrc cimport (
     PC_MEAN,
-    PC_MOST_CARRIED,
+    PC_MAX_CARRIED,
     PC_STD,
     PC_SUM,
     PC_VAR,
@@ -54,35 +54,35 @@ import_core()
 
 
 cdef enum:
-    # Results of a piece: a millisecond, 50 where each is summed exactly. Fewer are not worth a thread.
-    PIECE = 1 << 17
-    SMALLEST_PIECE = 1 << 13
-    # A piece that does not go on where its worker stood sums a window first: of so many results' length at most.
-    LONGEST_START = 8
+    # Results of a chunk: a millisecond, 50 where each is summed exactly. Fewer are not worth a thread.
+    MOVE_CHUNK = 1 << 17
+    MIN_MOVE_CHUNK = 1 << 13
+    # A chunk that does not go on where its worker stood sums a window first: of so many results' length at most.
+    MAX_CHUNKS_PER_WINDOW = 8
     # Rows that are moved along together where the next row is nearer than the next element.
     TOGETHER = 8
-    RELEASE_GIL_FROM = 1024
+    MOVE_RELEASES_GIL_FROM = 1024
 
 
 # ---- the job ----------------------------------------------------------------
 
-cdef struct MoveState:
+cdef struct MoveJob:
     pc_moving c
     size_t rows, length
     size_t together             # rows of one call
-    size_t piece_rows, part     # of a piece: a multiple of `together`, and results of each row
-    size_t parts                # in which each row is cut
+    size_t chunk_rows, chunk_length     # of a chunk: a multiple of `together`, and the results of each row
+    size_t row_chunks           # in which each row is cut
     char *states                # of each worker `together`
     size_t state_size
-    pc_tile_sum *sums           # of parts of rows, one by one: of each part the exact sum, and floats that add up to
-    double *carried             # all before it, PC_MOST_CARRIED at most; else NULL
+    pc_tile_sum *sums           # of rows that are cut, one by one: of each chunk the exact sum, and floats that add up
+    double *carried             # to all before it, PC_MAX_CARRIED at most; else NULL
     size_t *carried_count
 
 
-cdef int move_piece(const void *job, size_t piece, size_t worker) noexcept nogil:
-    cdef const MoveState *s = <const MoveState *>job
-    cdef size_t row = piece // s.parts * s.piece_rows, first = piece % s.parts * s.part
-    cdef size_t last_row = min(row + s.piece_rows, s.rows), last = min(first + s.part, s.length)
+cdef int move_chunk(const void *job, size_t chunk, size_t worker) noexcept nogil:
+    cdef const MoveJob *s = <const MoveJob *>job
+    cdef size_t row = chunk // s.row_chunks * s.chunk_rows, first = chunk % s.row_chunks * s.chunk_length
+    cdef size_t last_row = min(row + s.chunk_rows, s.rows), last = min(first + s.chunk_length, s.length)
     cdef pc_move_state *states = <pc_move_state *>(s.states + worker * s.together * s.state_size)
     while row < last_row:
         pc_move(&s.c, row, min(s.together, last_row - row), first, last, states)
@@ -90,37 +90,37 @@ cdef int move_piece(const void *job, size_t piece, size_t worker) noexcept nogil
     return 0
 
 
-cdef int sum_part(const void *job, size_t piece, size_t worker) noexcept nogil:
-    cdef const MoveState *s = <const MoveState *>job
-    cdef size_t first = piece % s.parts * s.part
-    pc_accumulator_clear(&s.sums[piece].total, PC_SUM)
-    pc_move_add(&s.c, piece // s.parts, first, min(first + s.part, s.length), &s.sums[piece])
+cdef int sum_chunk(const void *job, size_t chunk, size_t worker) noexcept nogil:
+    cdef const MoveJob *s = <const MoveJob *>job
+    cdef size_t first = chunk % s.row_chunks * s.chunk_length
+    pc_accumulator_clear(&s.sums[chunk].total, PC_SUM)
+    pc_move_add(&s.c, chunk // s.row_chunks, first, min(first + s.chunk_length, s.length), &s.sums[chunk])
     return 0
 
 
-cdef int move_part(const void *job, size_t piece, size_t worker) noexcept nogil:
-    cdef const MoveState *s = <const MoveState *>job
-    cdef size_t first = piece % s.parts * s.part
+cdef int move_carried_chunk(const void *job, size_t chunk, size_t worker) noexcept nogil:
+    cdef const MoveJob *s = <const MoveJob *>job
+    cdef size_t first = chunk % s.row_chunks * s.chunk_length
     cdef pc_moving c = s.c
-    c.carried = s.carried + piece * PC_MOST_CARRIED
-    c.carried_count = s.carried_count[piece]
-    pc_move(&c, piece // s.parts, 1, first, min(first + s.part, s.length),
+    c.carried = s.carried + chunk * PC_MAX_CARRIED
+    c.carried_count = s.carried_count[chunk]
+    pc_move(&c, chunk // s.row_chunks, 1, first, min(first + s.chunk_length, s.length),
             <pc_move_state *>(s.states + worker * s.together * s.state_size))
     return 0
 
 
-cdef bint carry(MoveState *s, size_t pieces) noexcept:
-    """Of the sums of parts make what is carried into each; False if some sum is beyond the range of floats."""
+cdef bint carry(MoveJob *s, size_t chunks) noexcept:
+    """Of the sums of chunks make what is carried into each; False if some sum is beyond the range of floats."""
     cdef pc_tile_sum before, copy
-    cdef size_t piece
-    for piece in range(pieces):
-        if piece % s.parts == 0:
+    cdef size_t chunk
+    for chunk in range(chunks):
+        if chunk % s.row_chunks == 0:
             pc_accumulator_clear(&before.total, PC_SUM)
         copy = before
-        s.carried_count[piece] = pc_move_carry(&copy, s.carried + piece * PC_MOST_CARRIED)
-        if s.carried_count[piece] > PC_MOST_CARRIED:
+        s.carried_count[chunk] = pc_move_carry(&copy, s.carried + chunk * PC_MAX_CARRIED)
+        if s.carried_count[chunk] > PC_MAX_CARRIED:
             return False
-        pc_accumulator_merge(&before.total, &s.sums[piece].total)
+        pc_accumulator_merge(&before.total, &s.sums[chunk].total)
     return True
 
 
@@ -153,8 +153,8 @@ cdef int describe(pc_moving *c, array, mask, int axis, values, Statistic spec) e
 
 cdef int move(array, mask, int axis, values, Statistic spec, size_t window, size_t min_count,
               size_t workers) except -1:
-    """Write the results to `values`; window 0 for prefix sums, each row of which is one piece."""
-    cdef MoveState s
+    """Write the results to `values`; window 0 for prefix sums, each row of which is one chunk."""
+    cdef MoveJob s
     cdef size_t total = values.size, step, groups
     if total == 0:
         return 0
@@ -166,47 +166,47 @@ cdef int move(array, mask, int axis, values, Statistic spec, size_t window, size
     s.together = 1
     if s.rows > 1 and abs(s.c.array.axis[s.c.array.kept - 1].stride) < abs(s.c.array.axis[s.c.array.kept].stride):
         s.together = min(<size_t>TOGETHER, s.rows)
-    step = PIECE
+    step = MOVE_CHUNK
     if workers > 1:
-        step = min(step, max(<size_t>SMALLEST_PIECE, total // (4 * workers)))
-    s.part = max(<size_t>1, step // s.together)
+        step = min(step, max(<size_t>MIN_MOVE_CHUNK, total // (4 * workers)))
+    s.chunk_length = max(<size_t>1, step // s.together)
     if workers > 1:
-        s.part = max(s.part, window // LONGEST_START)
-    s.part = min(s.part, s.length)
-    s.parts = (s.length - 1) // s.part + 1
-    groups = max(<size_t>1, step // (s.length * s.together)) if s.parts == 1 else 1
-    s.piece_rows = groups * s.together
-    pieces = ((s.rows - 1) // s.piece_rows + 1) * s.parts
-    workers = min(workers, <size_t>pieces)
+        s.chunk_length = max(s.chunk_length, window // MAX_CHUNKS_PER_WINDOW)
+    s.chunk_length = min(s.chunk_length, s.length)
+    s.row_chunks = (s.length - 1) // s.chunk_length + 1
+    groups = max(<size_t>1, step // (s.length * s.together)) if s.row_chunks == 1 else 1
+    s.chunk_rows = groups * s.together
+    chunks = ((s.rows - 1) // s.chunk_rows + 1) * s.row_chunks
+    workers = min(workers, <size_t>chunks)
     s.state_size = pc_move_state_size()
-    if window == 0 and s.parts > 1 and workers > 1 and s.together == 1:
-        return move_parts(&s, pieces, workers)
-    if window == 0 and s.parts > 1:     # a row goes on where it stood
+    if window == 0 and s.row_chunks > 1 and workers > 1 and s.together == 1:
+        return move_carried_chunks(&s, chunks, workers)
+    if window == 0 and s.row_chunks > 1:     # a row goes on where it stood
         workers = 1
     s.states = <char *>PyMem_Calloc(workers * s.together, s.state_size)
     if s.states == NULL:
         raise MemoryError
     try:
-        run_pieces(move_piece, &s, sizeof(s), pieces, workers, total < RELEASE_GIL_FROM)
+        run_chunks(move_chunk, &s, sizeof(s), chunks, workers, total < MOVE_RELEASES_GIL_FROM)
     finally:
         PyMem_Free(s.states)
     return 0
 
 
-cdef int move_parts(MoveState *s, size_t pieces, size_t workers) except -1:
-    """Prefix sums of long rows, in parts: first the exact sum of each, then the results."""
-    s.sums = <pc_tile_sum *>PyMem_Calloc(pieces, sizeof(pc_tile_sum))
-    s.carried = <double *>PyMem_Calloc(pieces * PC_MOST_CARRIED, sizeof(double))
-    s.carried_count = <size_t *>PyMem_Calloc(pieces, sizeof(size_t))
+cdef int move_carried_chunks(MoveJob *s, size_t chunks, size_t workers) except -1:
+    """Prefix sums of long rows, in chunks: first the exact sum of each, then the results."""
+    s.sums = <pc_tile_sum *>PyMem_Calloc(chunks, sizeof(pc_tile_sum))
+    s.carried = <double *>PyMem_Calloc(chunks * PC_MAX_CARRIED, sizeof(double))
+    s.carried_count = <size_t *>PyMem_Calloc(chunks, sizeof(size_t))
     s.states = <char *>PyMem_Calloc(workers, s.state_size)
     try:
         if s.sums == NULL or s.carried == NULL or s.carried_count == NULL or s.states == NULL:
             raise MemoryError
-        run_pieces(sum_part, s, sizeof(s[0]), pieces, workers, False)
-        if carry(s, pieces):
-            run_pieces(move_part, s, sizeof(s[0]), pieces, workers, False)
+        run_chunks(sum_chunk, s, sizeof(s[0]), chunks, workers, False)
+        if carry(s, chunks):
+            run_chunks(move_carried_chunk, s, sizeof(s[0]), chunks, workers, False)
         else:
-            run_pieces(move_piece, s, sizeof(s[0]), pieces, 1, False)
+            run_chunks(move_chunk, s, sizeof(s[0]), chunks, 1, False)
     finally:
         PyMem_Free(s.sums)
         PyMem_Free(s.carried)
@@ -482,17 +482,18 @@ def move_std(a, window, min_count=None, axis=-1, ddof=0, *, workers=1):
 
 # ---- prefix sums ------------------------------------------------------------
 
-cdef struct CumulateState:
+cdef struct CumulateJob:
     pc_moving c
-    size_t rows, length, parts
+    size_t rows, length, row_chunks
     pc_u128 *sums           # of each row
     size_t *ends            # of each row: what is done
 
 
-cdef int cumulate_piece(const void *job, size_t piece, size_t worker) noexcept nogil:
-    """PIECE results of a row, behind those before."""
-    cdef const CumulateState *s = <const CumulateState *>job
-    cdef size_t row = piece // s.parts, first = piece % s.parts * PIECE, last = min(first + PIECE, s.length)
+cdef int cumulate_chunk(const void *job, size_t chunk, size_t worker) noexcept nogil:
+    """MOVE_CHUNK results of a row, behind those before."""
+    cdef const CumulateJob *s = <const CumulateJob *>job
+    cdef size_t row = chunk // s.row_chunks, first = chunk % s.row_chunks * MOVE_CHUNK
+    cdef size_t last = min(first + MOVE_CHUNK, s.length)
     if s.ends[row] == first:
         s.ends[row] = pc_cumulate(&s.c, row, first, last, &s.sums[row])
     return 0
@@ -500,25 +501,27 @@ cdef int cumulate_piece(const void *job, size_t piece, size_t worker) noexcept n
 
 cdef int cumulate(array, int axis, values, size_t workers) except -1:
     """Prefix sums of integers as integers."""
-    cdef CumulateState s
+    cdef CumulateJob s
     cdef size_t row, total = values.size
     if total == 0:
         return 0
     describe(&s.c, array, None, axis, values, Statistic(PC_SUM))
     s.length = s.c.array.axis[s.c.array.kept].length
     s.rows = total // s.length
-    s.parts = (s.length - 1) // PIECE + 1
+    s.row_chunks = (s.length - 1) // MOVE_CHUNK + 1
     memory = np.zeros((s.rows, 3), np.uint64)
     s.sums = <pc_u128 *>cnp.PyArray_DATA(memory)
     s.ends = <size_t *>(s.sums + s.rows)
-    run_pieces(cumulate_piece, &s, sizeof(s), s.rows * s.parts, workers if s.parts == 1 else 1, total < RELEASE_GIL_FROM)
+    if s.row_chunks > 1:            # a row goes on where it stood
+        workers = 1
+    run_chunks(cumulate_chunk, &s, sizeof(s), s.rows * s.row_chunks, workers, total < MOVE_RELEASES_GIL_FROM)
     for row in range(s.rows):
         if s.ends[row] < s.length:
             raise_at(array, axis, &s, row, values.dtype)
     return 0
 
 
-cdef int raise_at(array, int axis, const CumulateState *s, size_t row, dtype) except -1:
+cdef int raise_at(array, int axis, const CumulateJob *s, size_t row, dtype) except -1:
     """OverflowError: where, and the sum."""
     cdef int k
     kept = kept_axes(array, axis)

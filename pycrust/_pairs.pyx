@@ -24,7 +24,7 @@ from pycrust._plan cimport (
     CHUNK,
     Plan,
     RELEASE_GIL_FROM,
-    SMALLEST_CHUNK,
+    MIN_CHUNK,
     Accumulators,
     Statistic,
     axis_of,
@@ -32,9 +32,9 @@ from pycrust._plan cimport (
     no_average,
     reduce_into,
     reduction,
-    sums_of_ints,
+    moments_of_ints,
 )
-from pycrust._threads cimport count_workers, run_pieces
+from pycrust._threads cimport count_workers, run_chunks
 from pycrust.csrc cimport (
     PC_AVERAGE,
     PC_DOT,
@@ -152,7 +152,7 @@ cdef bint pays_bounded(size_t length) noexcept:
 # ---- two short vectors --------------------------------------------------------
 
 cdef bint is_vector_pair(a, b, pc_array *pair) noexcept:
-    """Whether both are plain arrays of one axis and one length that takes no time worth cutting up: then what C needs."""
+    """Whether both are plain arrays of one axis and one length, too short to be cut: then what C needs."""
     if not (cnp.PyArray_CheckExact(a) and cnp.PyArray_CheckExact(b)):
         return False
     if not (cnp.PyArray_NDIM(a) == 1 == cnp.PyArray_NDIM(b) and cnp.PyArray_DIM(a, 0) == cnp.PyArray_DIM(b, 0) < CHUNK):
@@ -290,10 +290,11 @@ def dot(a, b, *, dtype=None, out=None, where=True, workers=1):
     x, missing_x = operand(a, "a")
     y, missing_y = operand(b, "b")
     if x.ndim != 1 or y.ndim != 1:
-        raise TypeError(f"dot takes two vectors, but a has {x.ndim} axes and b {y.ndim}: for products along an axis use "
-                        "pycrust.vecdot, for products of matrices np.matmul (which rounds)")
+        raise TypeError(f"dot takes two vectors, but a has {x.ndim} axes and b {y.ndim}: for products along an axis "
+                        "use pycrust.vecdot, for products of matrices np.matmul (which rounds)")
     if x.shape != y.shape:
-        raise ValueError(f"a and b have lengths {x.shape[0]} and {y.shape[0]}: shapes {x.shape} and {y.shape} not aligned")
+        raise ValueError(f"a and b have lengths {x.shape[0]} and {y.shape[0]}: "
+                         f"shapes {x.shape} and {y.shape} not aligned")
     x, y = of_one_kind(x, "a", y, "b")
     missing = (missing_x, "a"), (missing_y, "b")
     return contracted(x, y, missing, -1, dtype, out, where, threads, False, True)
@@ -302,8 +303,8 @@ def dot(a, b, *, dtype=None, out=None, where=True, workers=1):
 cdef object with_axis_last(array, str name, int number, axis):
     """A view with the axis of the products at its end."""
     if array.ndim == 0:
-        raise ValueError(f"vecdot: Input operand {number} does not have enough dimensions (has 0, gufunc core with signature "
-                         f"(n),(n)->() requires 1): {name} is a number")
+        raise ValueError(f"vecdot: Input operand {number} does not have enough dimensions (has 0, "
+                         f"gufunc core with signature (n),(n)->() requires 1): {name} is a number")
     k = integer_of(axis, "axis")
     if not -array.ndim <= k < array.ndim:
         raise AxisError(f"axis {shown_int(k)} is out of bounds for {name}, which has {array.ndim} dimensions")
@@ -374,8 +375,9 @@ def vecdot(x1, x2, axis=-1, *, dtype=None, out=None, where=True, workers=1):
     *outer, length = x.shape
     *other_outer, other = y.shape
     if length != other:
-        raise ValueError("vecdot: Input operand 1 has a mismatch in its core dimension 0, with gufunc signature (n),(n)->() "
-                         f"(size {other} is different from {length}): x1 has shape {shapes[0]}, x2 {shapes[1]}")
+        raise ValueError("vecdot: Input operand 1 has a mismatch in its core dimension 0, with gufunc signature "
+                         f"(n),(n)->() (size {other} "
+                         f"is different from {length}): x1 has shape {shapes[0]}, x2 {shapes[1]}")
     try:
         loops = outer if outer == other_outer else np.broadcast_shapes(tuple(outer), tuple(other_outer))
     except ValueError:
@@ -396,20 +398,22 @@ cdef object weights_like(array, weights, axis):
     if weights.shape == array.shape:
         return weights
     if axis is None:
-        raise TypeError(f"weights have shape {weights.shape} and a {array.shape}: axis must say along which axis they lie")
+        raise TypeError(f"weights have shape {weights.shape} and a {array.shape}: "
+                        "axis must say along which axis they lie")
     axes_of(axis, array.ndim)           # refuses what is not one
     given = tuple([operator.index(k) % array.ndim for k in (axis if isinstance(axis, tuple) else (axis,))])
     wanted = tuple([array.shape[k] for k in given])
     if weights.shape != wanted:
         raise ValueError(f"weights have shape {weights.shape}, but a has {wanted} along axis {axis}")
-    weights = in_order(weights, axis, array.ndim).reshape([length if k in given else 1 for k, length in enumerate(array.shape)])
+    weights = in_order(weights, axis, array.ndim)
+    weights = weights.reshape([length if k in given else 1 for k, length in enumerate(array.shape)])
     return np.broadcast_to(weights, array.shape)
 
 
 cdef object averages_of_ints(array, weights, mask, tuple axes):
     """Averages of Python ints."""
-    _, totals, _ = sums_of_ints(array * weights, mask, axes)
-    _, divisors, _ = sums_of_ints(weights, mask, axes)
+    _, totals, _ = moments_of_ints(array * weights, mask, axes)
+    _, divisors, _ = moments_of_ints(weights, mask, axes)
     values = np.empty(totals.shape)
     for position in np.ndindex(values.shape):
         if divisors[position] == 0:
@@ -495,7 +499,8 @@ def average(a, axis=None, weights=None, *, returned=False, keepdims=False, where
     array, missing = operand(a, "a")
     factors, missing_weights = operand(weights, "weights")
     if factors.dtype.kind == "c":
-        raise TypeError("weights must be real numbers: pass the real and the imaginary parts, and combine what they give")
+        raise TypeError("weights must be real numbers: pass the real and the imaginary parts, "
+                        "and combine what they give")
     mask = mask_of(where, array)
     factors = weights_like(array, factors, axis)
     refuse_missing(missing, "a", mask)
@@ -526,22 +531,22 @@ def average(a, axis=None, weights=None, *, returned=False, keepdims=False, where
 # ---- covariances --------------------------------------------------------------
 
 # What the threads of a covariance matrix see.
-cdef struct CrossState:
+cdef struct CrossJob:
     const pc_vector_pair *pairs
     size_t count, vectors, length, step
     pc_tile_sum *sums           # of each worker `count`
 
 
-cdef int add_cross_piece(const void *job, size_t piece, size_t worker) noexcept nogil:
-    cdef const CrossState *s = <const CrossState *>job
-    cdef size_t start = piece * s.step
+cdef int add_cross_chunk(const void *job, size_t chunk, size_t worker) noexcept nogil:
+    cdef const CrossJob *s = <const CrossJob *>job
+    cdef size_t start = chunk * s.step
     pc_add_vector_pairs(s.pairs, s.count, s.vectors, start, min(start + s.step, s.length), s.sums + worker * s.count)
     return 0
 
 
 cdef enum:
     # Sums of one pass, so that they take megabytes, not gigabytes.
-    MOST_SUMS = 4096
+    MAX_SUMS = 4096
 
 
 cdef class Moment:
@@ -618,15 +623,15 @@ cdef class CrossSums:
             self.matrix = matrix
             self.freedom = freedom
             self.own = Accumulators(len(vectors), bounded, PC_VAR)
-        for first in range(0, len(pairs), MOST_SUMS):
+        for first in range(0, len(pairs), MAX_SUMS):
             if vectors[0].dtype == object:
-                self.add_ints(vectors, pairs[first:first + MOST_SUMS])
+                self.add_ints(vectors, pairs[first:first + MAX_SUMS])
             else:
-                self.add(vectors, pairs[first:first + MOST_SUMS], workers, bounded)
+                self.add(vectors, pairs[first:first + MAX_SUMS], workers, bounded)
 
     cdef int add(self, vectors, pairs, size_t workers, bint bounded) except -1:
-        cdef CrossState s
-        cdef size_t k, j, pieces
+        cdef CrossJob s
+        cdef size_t k, j, chunks
         cdef Accumulators sums
         cdef pc_accumulator *acc
         cdef Moment imaginary = None
@@ -646,9 +651,9 @@ cdef class CrossSums:
         s.length = self.count
         s.step = max(<size_t>1, CHUNK // s.count)
         if workers > 1:
-            s.step = max(<size_t>1, min(s.step, max(<size_t>SMALLEST_CHUNK // s.count, s.length // (4 * workers) + 1)))
-        pieces = s.length // s.step + (s.length % s.step != 0)
-        workers = min(workers, pieces) or <size_t>1
+            s.step = max(<size_t>1, min(s.step, max(<size_t>MIN_CHUNK // s.count, s.length // (4 * workers) + 1)))
+        chunks = s.length // s.step + (s.length % s.step != 0)
+        workers = min(workers, chunks) or <size_t>1
         sums = Accumulators(workers * s.count, bounded, PC_VAR)
         for k in range(workers * s.count):
             i, j = pairs[k % s.count]
@@ -657,7 +662,7 @@ cdef class CrossSums:
             elif i != j:
                 pc_accumulator_clear(&sums.at[k].total, <pc_statistic>PC_DOT)
         s.sums = sums.at
-        run_pieces(add_cross_piece, &s, sizeof(s), pieces, workers, s.length * s.count < RELEASE_GIL_FROM)
+        run_chunks(add_cross_chunk, &s, sizeof(s), chunks, workers, s.length * s.count < RELEASE_GIL_FROM)
         for k in range(s.count):
             acc = &sums.at[k].total
             for j in range(1, workers):
@@ -710,13 +715,13 @@ cdef class CrossSums:
         for i, j in pairs:
             products = Moment.__new__(Moment)
             products.error = 0
-            _, total, _ = sums_of_ints(vectors[i] * vectors[j], None, (0,))
+            _, total, _ = moments_of_ints(vectors[i] * vectors[j], None, (0,))
             products.total = total.item()
             self.parts[i, j] = False, products, nothing
             if i == j:
                 numbers = Moment.__new__(Moment)
                 numbers.error = 0
-                _, total, _ = sums_of_ints(vectors[i], None, (0,))
+                _, total, _ = moments_of_ints(vectors[i], None, (0,))
                 numbers.total = total.item()
                 self.numbers[i] = numbers, nothing
         return 0
@@ -857,7 +862,8 @@ cdef object square_matrix(list vectors, bint complexes, dtype, size_t workers, f
     allowed = _COMPLEXES if complexes else _FLOATS
     dtype = allowed[0] if dtype is None else np.dtype(dtype).newbyteorder("=")
     if dtype not in allowed:
-        raise TypeError(f"dtype {dtype} does not hold {'correlations' if correlations else 'covariances'} of these numbers: "
+        what = "correlations" if correlations else "covariances"
+        raise TypeError(f"dtype {dtype} does not hold {what} of these numbers: "
                         f"use {', '.join([each.name for each in allowed])}")
     type = <pc_type>type_of(dtype.num, &components)
     bounded = pays_bounded(len(vectors[0])) and all([vector.dtype.kind in "fc" for vector in vectors])
@@ -867,7 +873,8 @@ cdef object square_matrix(list vectors, bint complexes, dtype, size_t workers, f
     left = [(i, j) for i in range(size) for j in range(i, size)]
     while left:
         if in_c:
-            sums = CrossSums(vectors, complexes, own_first(left), workers, bounded, values, 0 if correlations else freedom)
+            sums = CrossSums(vectors, complexes, own_first(left), workers, bounded, values,
+                             0 if correlations else freedom)
             unknown = sums.unknown
         else:
             sums = CrossSums(vectors, complexes, own_first(left), workers, bounded)
@@ -1013,7 +1020,8 @@ def corrcoef(x, y=None, rowvar=True, *, dtype=None, workers=1):
     if len(vectors[0]) < 2:
         warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=1)
     elif np.isnan(made.diagonal()).any():
-        warnings.warn("invalid value encountered in divide: a variance is zero or not finite", RuntimeWarning, stacklevel=1)
+        warnings.warn("invalid value encountered in divide: a variance is zero or not finite", RuntimeWarning,
+                      stacklevel=1)
     return made.squeeze()[()]
 
 
@@ -1021,8 +1029,8 @@ def corrcoef(x, y=None, rowvar=True, *, dtype=None, workers=1):
 
 cdef Accumulators summed(array, mask, int statistic, size_t workers, bint bounded, other=None):
     """All elements, or all products with the conjugates of others."""
-    cdef Plan job = Plan(array, mask, tuple(range(array.ndim)), None, Statistic(statistic), workers, other, True)
-    return job.sums(0, bounded)
+    cdef Plan plan = Plan(array, mask, tuple(range(array.ndim)), None, Statistic(statistic), workers, other, True)
+    return plan.sums(0, bounded)
 
 
 cdef tuple same_shape(a, str a_name, b, str b_name, where):
@@ -1051,7 +1059,7 @@ cdef object squared_error(a, b, where, workers, bint mean):
     x, y, mask = same_shape(a, "a", b, "b", where)
     integers = is_integer(x) and is_integer(y)
     if x.dtype == object:
-        total, _, count = sums_of_ints(x - y, mask, tuple(range(x.ndim)))
+        total, _, count = moments_of_ints(x - y, mask, tuple(range(x.ndim)))
         low = high = total.item()
         count = count.item()
         exponent = 0
@@ -1078,7 +1086,8 @@ cdef object squared_error(a, b, where, workers, bint mean):
                      + (both.error << both.exponent - exponent + 1))
             low, high = max(total - error, 0), total + error
             divisor = count if mean and count else 1
-            if not error or quotient(low, exponent, divisor, False, PC_FLOAT64) == quotient(high, exponent, divisor, False, PC_FLOAT64):
+            if not error or (quotient(low, exponent, divisor, False, PC_FLOAT64)
+                             == quotient(high, exponent, divisor, False, PC_FLOAT64)):
                 break
     if mean and count == 0:
         warnings.warn("mse of no elements is NaN", RuntimeWarning, stacklevel=1)
@@ -1250,9 +1259,9 @@ cdef class PairAccumulator:
             raise TypeError("a PairAccumulator takes real numbers: add real and imaginary parts to one each")
         if x.dtype == object:
             axes = tuple(range(x.ndim))
-            xx, total_x, count = sums_of_ints(x, mask, axes)
-            yy, total_y, _ = sums_of_ints(y, mask, axes)
-            _, xy, _ = sums_of_ints(x * y, mask, axes)
+            xx, total_x, count = moments_of_ints(x, mask, axes)
+            yy, total_y, _ = moments_of_ints(y, mask, axes)
+            _, xy, _ = moments_of_ints(x * y, mask, axes)
             new = int(count.item()), 0, tuple([(int(each.item()), 0) for each in (total_x, total_y, xx, yy, xy)])
         else:
             of_x = summed(x, mask, PC_VAR, threads, False)
@@ -1580,7 +1589,8 @@ cdef tuple sums_of_state(state):
         count, flags, sums = state["count"], state["special"], state["sums"]
         fits = (state["version"] == 1 and type(count) is int and count >= 0 and type(flags) is int and 0 <= flags < 512
                 and isinstance(state["floats"], bool) and len(sums) == 5
-                and all([type(integer) is int and type(exponent) is int and -2200 <= exponent <= 0 for integer, exponent in sums]))
+                and all([type(integer) is int and type(exponent) is int and -2200 <= exponent <= 0
+                         for integer, exponent in sums]))
         fits = fits and is_possible(count, flags, state["floats"], sums)
     except (TypeError, KeyError, ValueError):
         fits = False

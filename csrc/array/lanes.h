@@ -2,7 +2,7 @@
 #ifndef PYCRUST_LANES_H
 #define PYCRUST_LANES_H
 
-#include "../kernels/kernels.h"
+#include "layout.h"
 
 /* A reduction by lanes, and its progress. */
 typedef struct {
@@ -15,8 +15,7 @@ typedef struct {
     lane_rows from;
     ptrdiff_t row[LANE_ROWS], mask_row[LANE_ROWS]; /* offsets of the elements of an output */
     ptrdiff_t *other_row; /* of two arrays: the second half of row[], as the sums are shorter */
-    size_t index[PC_MAX_AXES];        /* of the next output, along the kept axes */
-    ptrdiff_t data, mask, out, other; /* its offsets */
+    cursor next;          /* the next output, along the kept axes */
 
     int of_products; /* of two arrays */
     /* Then the sums of products, and of the weights of averages: what is said of the first
@@ -34,11 +33,11 @@ typedef struct {
 int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec, size_t first,
                 size_t outputs);
 
-/* Write the next results, at most `most`. Those with certain[k] == 0 failed the
+/* Write the next results, at most `max`. Those with certain[k] == 0 failed the
  * rounding test: the caller computes them exactly. Returns the number of outputs, and sets *all
  * to whether all are certain. Works in PC_MIN_SUMS
  * `sums`. The caller has called fpenv_enter. */
-size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_COLUMNS], int *all,
+size_t lanes_next(lane_job *job, size_t max, char *out, uint64_t certain[LANE_COLUMNS], int *all,
                   pc_tile_sum *sums);
 
 /* The result to compute, as the kernels take it: of `count` numbers each, or as counted. */

@@ -15,25 +15,25 @@ enum { BLOCK = LANE_COLUMNS };
 enum { STEP_COST = 64 };
 
 /* New units are chosen where so many results of a block are uncertain; again only after window /
- * RESTART results, so that time stays linear. */
-enum { RESTART = 64, MANY = 16 };
+ * RESTARTS_PER_WINDOW results, so that time stays linear. */
+enum { RESTARTS_PER_WINDOW = 64, MANY_UNCERTAIN = 16 };
 
 /* New units are chosen, too, where so many blocks took the slower way, after `window` results. */
-enum { MOST_FAILED = 8 };
+enum { MAX_FAILED = 8 };
 
 /* The most blocks in one call of a slide_kernel. */
-enum { MOST_BLOCKS = 16 };
+enum { MAX_BLOCKS = 16 };
 
 /* Three pieces are used for windows from this length on, and where two cost more: an uncertain
- * result takes the time of UNCERTAIN + window others, the third piece half that of one. */
-enum { LONG_WINDOW = 16384, UNCERTAIN = 1024 };
+ * result takes the time of UNCERTAIN_COST + window others, the third piece half that of one. */
+enum { LONG_WINDOW = 16384, UNCERTAIN_COST = 1024 };
 
 /* Working memory: here rather than on the stack, which may be small. */
 typedef struct {
     lane_sums sums;
     double in[BLOCK], out[BLOCK], value[BLOCK], rest[BLOCK];
     uint64_t certain[BLOCK];
-} workspace;
+} move_scratch;
 
 struct pc_move_state {
     const char *data; /* the row; NULL at first */
@@ -47,15 +47,15 @@ struct pc_move_state {
     int wanted;  /* new units are; with 3 pieces, if it is 3 */
     int started; /* since `restarted` */
     size_t restarted;
-    uint64_t cost;     /* of uncertain results since */
-    size_t failed;     /* blocks since that were not for the kernels that give results */
-    double limit;      /* on |x - pivot| */
-    double slack[2];   /* of a number, and of a square, whose pieces do not add up */
-    size_t inexact[2]; /* behind the last such */
-    size_t exact_end;  /* `exact` is of the window that ends before; 0: of none */
+    uint64_t cost;         /* of uncertain results since */
+    size_t failed;         /* blocks since that were not for the kernels that give results */
+    double limit;          /* on |x - pivot| */
+    double error_bound[2]; /* of a number, and of a square, whose pieces do not add up */
+    size_t inexact[2];     /* behind the last such */
+    size_t exact_end;      /* `exact` is of the window that ends before; 0: of none */
     pc_tile_sum exact;
 
-    workspace space; /* of the first of some rows, for all of them */
+    move_scratch scratch; /* of the first of some rows, for all of them */
 };
 
 size_t pc_move_state_size(void)
@@ -73,7 +73,7 @@ typedef struct {
     size_t carried;   /* of m->carried, in front of the elements */
     int spread, full; /* full: results of full windows alone */
     const pc_kernels *kernels;
-    workspace *space;
+    move_scratch *scratch;
 } row;
 
 /* ---- numbers --------------------------------------------------------------------- */
@@ -151,13 +151,13 @@ static int ceil_log2(size_t n)
 }
 
 /* The longest windows whose means that are ties are known as such. */
-enum { LONGEST_TIES = 256 };
+enum { MAX_TIES_WINDOW = 256 };
 
 /* Of pieces up to 2^width units, `window` and some more sum up to less than 2^53, and `window` to
  * 2^51; or 2^48, for ties. */
 static int piece_width(const row *r)
 {
-    const int ties = r->m->spec.statistic == PC_MEAN && r->window <= LONGEST_TIES,
+    const int ties = r->m->spec.statistic == PC_MEAN && r->window <= MAX_TIES_WINDOW,
               width = (ties ? 48 : 51) - ceil_log2(r->window),
               more = 53 - ceil_log2(r->window + 2 * BLOCK);
     return width < more ? width : more;
@@ -179,29 +179,29 @@ static double unit_of(const moving_pieces *of, int piece)
 }
 
 /* Numbers up to twice as large as those at hand fit. */
-enum { ROOM = 1 };
+enum { HEADROOM_BITS = 1 };
 
-/* The least e for which size < 2^(e - ROOM). */
+/* The least e for which size < 2^(e - HEADROOM_BITS). */
 static int exponent_for(double size)
 {
     int exponent;
     frexp(size, &exponent);
-    return exponent + ROOM;
+    return exponent + HEADROOM_BITS;
 }
 
-/* Choose units, and a pivot, for finite numbers from `least` to `most`; whether there are any. */
-static int choose_units(const row *r, pc_move_state *s, double least, double most)
+/* Choose units, and a pivot, for finite numbers from `min` to `max`; whether there are any. */
+static int choose_units(const row *r, pc_move_state *s, double min, double max)
 {
     const int width = piece_width(r);
-    const double half = most / 2 - least / 2, middle = least + half,
-                 size = fabs(least) > fabs(most) ? fabs(least) : fabs(most);
-    int exponent = exponent_for(least <= most ? size : 0.0);
+    const double half = max / 2 - min / 2, middle = min + half,
+                 size = fabs(min) > fabs(max) ? fabs(min) : fabs(max);
+    int exponent = exponent_for(min <= max ? size : 0.0);
     s->sums.pivot = 0.0;
-    if (r->spread && least <= most && middle != 0.0) {
+    if (r->spread && min <= max && middle != 0.0) {
         /* What is within 2^exponent <= |middle| / 2 of it differs from it by a double. */
         const double tiny = fabs(middle) * 0x1p-40;
         const int nearer = exponent_for(half > tiny ? half * 1.5 : tiny);
-        if (nearer < exponent_for(fabs(middle)) - ROOM - 1) {
+        if (nearer < exponent_for(fabs(middle)) - HEADROOM_BITS - 1) {
             s->sums.pivot = middle;
             exponent = nearer;
         }
@@ -215,8 +215,8 @@ static int choose_units(const row *r, pc_move_state *s, double least, double mos
     s->limit = power(exponent);
     set_units(&s->sums.number, exponent, width, s->pieces);
     set_units(&s->sums.square, 2 * exponent, width, s->pieces);
-    s->slack[0] = 0.5 * unit_of(&s->sums.number, s->pieces - 1);
-    s->slack[1] = 0.5625 * unit_of(&s->sums.square, s->pieces - 1);
+    s->error_bound[0] = 0.5 * unit_of(&s->sums.number, s->pieces - 1);
+    s->error_bound[1] = 0.5625 * unit_of(&s->sums.square, s->pieces - 1);
     return 1;
 }
 
@@ -229,7 +229,7 @@ static size_t window_start(const row *r, size_t next)
 static void restart(const row *r, pc_move_state *s, const double *in, size_t count)
 {
     const pc_kernels *kernels = r->kernels;
-    double buffer[BLOCK], least = (double)INFINITY, most = -least;
+    double buffer[BLOCK], min = (double)INFINITY, max = -min;
     int same = 1;
     const ptrdiff_t next = (ptrdiff_t)s->next, start = r->full
                                                            ? next - (ptrdiff_t)r->window
@@ -242,13 +242,13 @@ static void restart(const row *r, pc_move_state *s, const double *in, size_t cou
         n = n < BLOCK ? n : BLOCK;
         const double *x = inside ? load(r, at, n, buffer, &same) : in;
         const int counted = n == BLOCK && kernels->extend_range;
-        if (counted && (kernels->extend_range(x, &least, &most) || !inside))
+        if (counted && (kernels->extend_range(x, &min, &max) || !inside))
             continue;
         for (size_t k = 0; k < n; k++) {
             const double size = fabs(x[k]);
             if (size < (double)INFINITY) {
-                least = x[k] < least ? x[k] : least;
-                most = x[k] > most ? x[k] : most;
+                min = x[k] < min ? x[k] : min;
+                max = x[k] > max ? x[k] : max;
             } else if (inside) {
                 s->nan += x[k] != x[k];
                 s->plus += x[k] == (double)INFINITY;
@@ -263,7 +263,7 @@ static void restart(const row *r, pc_move_state *s, const double *in, size_t cou
     s->failed = 0;
     s->pieces = s->wanted == 3 ? 3 : s->pieces;
     s->wanted = 0;
-    s->usable = same && kernels->lane_results && choose_units(r, s, least, most);
+    s->usable = same && kernels->lane_results && choose_units(r, s, min, max);
     if (!s->usable)
         return;
     s->inexact[0] = s->inexact[1] = 0;
@@ -397,7 +397,7 @@ static int sum_block(const row *r, pc_move_state *s, const double *in, const dou
                      int *masked, lane_sums *sums)
 {
     const size_t since = s->next - s->restarted;
-    int may_restart = !s->started || since * RESTART >= r->window;
+    int may_restart = !s->started || since * RESTARTS_PER_WINDOW >= r->window;
     if (may_restart && (!s->usable || s->wanted)) {
         restart(r, s, in, n);
         may_restart = 0;
@@ -406,7 +406,7 @@ static int sum_block(const row *r, pc_move_state *s, const double *in, const dou
         const moving_sums before = s->sums;
         const int mode = r->m->window == 0 ? 2 : *masked;
         r->kernels->moving[mode][r->spread][s->pieces - 2](in, out, &s->sums, sums);
-        if (s->sums.most <= s->limit && isfinite(s->sums.number.sum[0]))
+        if (s->sums.max <= s->limit && isfinite(s->sums.number.sum[0]))
             return 1;
         if (!*masked && !isfinite(s->sums.number.sum[0])) {
             *masked = 1;
@@ -421,10 +421,10 @@ static int sum_block(const row *r, pc_move_state *s, const double *in, const dou
     return 0;
 }
 
-static void add_slack(double to[BLOCK], double slack)
+static void add_error_bound(double to[BLOCK], double error_bound)
 {
-    for (size_t k = 0; k < BLOCK && slack > 0.0; k++)
-        to[k] += slack;
+    for (size_t k = 0; k < BLOCK && error_bound > 0.0; k++)
+        to[k] += error_bound;
 }
 
 /* Results at `to` of as many of these blocks as are all certain, one after the other: how many.
@@ -433,9 +433,9 @@ static size_t slide_blocks(const row *r, pc_move_state *s, const double *in, con
                            size_t blocks, int masked, const lane_spec *spec, double *to)
 {
     const int cumulative = r->m->window == 0, pieces = s->pieces;
-    const size_t most = cumulative ? s->next + blocks * BLOCK : r->window;
+    const size_t max = cumulative ? s->next + blocks * BLOCK : r->window;
     const moving_pieces *number = &s->sums.number;
-    const double size = (double)most, grow = 1 + 0x1p-20, unit = unit_of(number, 0);
+    const double size = (double)max, grow = 1 + 0x1p-20, unit = unit_of(number, 0);
     moving_end end = {.count = spec->count,
                       .per_count = 1.0 / spec->count,
                       .divisor = spec->divisor,
@@ -446,16 +446,17 @@ static size_t slide_blocks(const row *r, pc_move_state *s, const double *in, con
     if (r->spread) {
         end.divisor = spec->count - end.ddof;
         end.inverse = 1.0 / end.divisor;
-        end.slack = s->slack[1] + (2.0 * s->limit + size * s->slack[0]) * s->slack[0] +
-                    0x1p-48 * unit_of(&s->sums.square, 0);
+        end.error_bound = s->error_bound[1] +
+                          (2.0 * s->limit + size * s->error_bound[0]) * s->error_bound[0] +
+                          0x1p-48 * unit_of(&s->sums.square, 0);
     } else {
-        end.slack =
-            s->slack[0] + 0x1p-51 * (pieces == 2 ? unit : unit_of(number, 1) + 0x1p-50 * s->limit);
-        end.exact = pieces == 2 && !(s->inexact[0] && s->inexact[0] + most > s->next + 1);
-        end.ties_from = most <= LONGEST_TIES ? 0x1p54 * unit_of(number, 1) : (double)INFINITY;
+        end.error_bound = s->error_bound[0] +
+                          0x1p-51 * (pieces == 2 ? unit : unit_of(number, 1) + 0x1p-50 * s->limit);
+        end.exact = pieces == 2 && !(s->inexact[0] && s->inexact[0] + max > s->next + 1);
+        end.ties_from = max <= MAX_TIES_WINDOW ? 0x1p54 * unit_of(number, 1) : (double)INFINITY;
     }
-    end.slack *= size * grow;
-    end.bound = end.slack * end.inverse * grow;
+    end.error_bound *= size * grow;
+    end.bound = end.error_bound * end.inverse * grow;
     s->sums.count = (double)s->present;
     const size_t done = r->kernels->slide[masked][cumulative ? 0 : spec->statistic][pieces - 2](
         in, out, &s->sums, &end, to, blocks);
@@ -476,15 +477,15 @@ static int has_nan(const double *x, size_t n)
     return found;
 }
 
-/* How many numbers before `first` are `value`, `most` at most. */
-static size_t run_before(const row *r, size_t first, double value, size_t most)
+/* How many numbers before `first` are `value`, `max` at most. */
+static size_t run_before(const row *r, size_t first, double value, size_t max)
 {
     double buffer[BLOCK];
     int same = 1;
     size_t run = 0;
-    most = most < first ? most : first;
-    while (run < most) {
-        const size_t n = most - run < BLOCK ? most - run : BLOCK;
+    max = max < first ? max : first;
+    while (run < max) {
+        const size_t n = max - run < BLOCK ? max - run : BLOCK;
         const double *x = load(r, (ptrdiff_t)(first - run - n), n, buffer, &same);
         for (size_t k = n; k-- > 0; run++)
             if (x[k] != value)
@@ -493,15 +494,15 @@ static size_t run_before(const row *r, size_t first, double value, size_t most)
     return run;
 }
 
-/* Results from s->next on, at most `most`: returns how many. */
-static size_t move_blocks(const row *r, pc_move_state *s, size_t most, const lane_spec *spec)
+/* Results from s->next on, at most `max`: returns how many. */
+static size_t move_blocks(const row *r, pc_move_state *s, size_t max, const lane_spec *spec)
 {
-    lane_sums *sums = &r->space->sums;
-    double *entering = r->space->in, *leaving = r->space->out, *value = r->space->value,
-           *rest = r->space->rest;
-    uint64_t *certain = r->space->certain;
+    lane_sums *sums = &r->scratch->sums;
+    double *entering = r->scratch->in, *leaving = r->scratch->out, *value = r->scratch->value,
+           *rest = r->scratch->rest;
+    uint64_t *certain = r->scratch->certain;
     unsigned char kind[BLOCK];
-    const size_t first = s->next, n = most < BLOCK ? most : BLOCK;
+    const size_t first = s->next, n = max < BLOCK ? max : BLOCK;
     const int cumulative = r->m->window == 0;
     int same = 1;
     const double *in = load(r, (ptrdiff_t)first, n, entering, &same),
@@ -526,7 +527,7 @@ static size_t move_blocks(const row *r, pc_move_state *s, size_t most, const lan
         double *results = in_place ? (double *)(void *)to : value;
         size_t blocks = 1;
         if (in_place && !masked && in != entering && out != leaving)
-            blocks = most / BLOCK < MOST_BLOCKS ? most / BLOCK : MOST_BLOCKS;
+            blocks = max / BLOCK < MAX_BLOCKS ? max / BLOCK : MAX_BLOCKS;
         size_t done = slide_blocks(r, s, in, out, blocks, masked, spec, results);
         if (!done && !masked && !cumulative && has_nan(in, n))
             done = slide_blocks(r, s, in, out, 1, 1, spec, results);
@@ -539,7 +540,7 @@ static size_t move_blocks(const row *r, pc_move_state *s, size_t most, const lan
         }
         s->failed++;
     }
-    double slack = 0.0;
+    double error_bound = 0.0;
     const int summed = same && sum_block(r, s, in, out, n, &masked, sums);
     masked |= !summed || cumulative;
     if (masked)
@@ -547,19 +548,19 @@ static size_t move_blocks(const row *r, pc_move_state *s, size_t most, const lan
     if (summed) {
         lane_spec how = *spec;
         how.counted = masked;
-        const size_t most = cumulative ? first + n : r->window;
+        const size_t max = cumulative ? first + n : r->window;
         if (s->sums.number.inexact)
             s->inexact[0] = first + n;
         if (s->sums.square.inexact)
             s->inexact[1] = first + n;
-        if (s->inexact[0] + most > first + 1 && s->inexact[0])
-            slack = (double)most * s->slack[0];
-        add_slack(sums->number[2], slack);
+        if (s->inexact[0] + max > first + 1 && s->inexact[0])
+            error_bound = (double)max * s->error_bound[0];
+        add_error_bound(sums->number[2], error_bound);
         if (r->spread) {
-            const double grid = slack > 0.0 ? 0.0 : unit_of(&s->sums.number, s->pieces - 1);
-            if (s->inexact[1] + most > first + 1 && s->inexact[1])
-                slack = (double)most * s->slack[1];
-            add_slack(sums->square[2], slack);
+            const double grid = error_bound > 0.0 ? 0.0 : unit_of(&s->sums.number, s->pieces - 1);
+            if (s->inexact[1] + max > first + 1 && s->inexact[1])
+                error_bound = (double)max * s->error_bound[1];
+            add_error_bound(sums->square[2], error_bound);
             for (size_t k = 0; k < BLOCK; k++)
                 sums->grid[k] = grid;
         }
@@ -590,11 +591,11 @@ static size_t move_blocks(const row *r, pc_move_state *s, size_t most, const lan
             uncertain++;
         }
     }
-    s->wanted |= !s->usable || (uncertain >= MANY && slack > 0.0);
-    s->wanted |= s->failed >= MOST_FAILED && s->next - s->restarted >= r->window;
-    if (summed && uncertain && slack > 0.0 && s->pieces == 2) {
-        s->cost += uncertain * (uint64_t)(UNCERTAIN + r->window);
-        if (s->cost > 4 * (uint64_t)(s->next - s->restarted + 4 * UNCERTAIN)) {
+    s->wanted |= !s->usable || (uncertain >= MANY_UNCERTAIN && error_bound > 0.0);
+    s->wanted |= s->failed >= MAX_FAILED && s->next - s->restarted >= r->window;
+    if (summed && uncertain && error_bound > 0.0 && s->pieces == 2) {
+        s->cost += uncertain * (uint64_t)(UNCERTAIN_COST + r->window);
+        if (s->cost > 4 * (uint64_t)(s->next - s->restarted + 4 * UNCERTAIN_COST)) {
             s->wanted = 3;
         }
     }
@@ -637,7 +638,7 @@ void pc_move(const pc_moving *m, size_t index, size_t rows, size_t first, size_t
     fpenv callers = fpenv_enter();
     const double nan = (double)NAN;
     row r;
-    r.space = &states->space;
+    r.scratch = &states->scratch;
     set_row(&r, m, index);
     if (m->carried_count) { /* index 0 is that of the first number carried */
         const ptrdiff_t shift = (ptrdiff_t)first - (ptrdiff_t)m->carried_count;
@@ -650,7 +651,7 @@ void pc_move(const pc_moving *m, size_t index, size_t rows, size_t first, size_t
     }
     const lane_spec spec = lane_spec_of(&m->spec, r.window, 0);
     for (size_t k = 0; k < BLOCK; k++)
-        states->space.sums.alike[k] = nan;
+        states->scratch.sums.common_abs[k] = nan;
     const size_t skip = m->window ? m->min_count - 1 : 0;
     for (size_t at = first, n; at < last; at += n) {
         n = last - at < BLOCK ? last - at : BLOCK;
@@ -666,8 +667,8 @@ void pc_move(const pc_moving *m, size_t index, size_t rows, size_t first, size_t
                 continue;
             }
             for (size_t j = 0; j < n; j++)
-                r.space->value[j] = nan;
-            write_lane_results(m->spec.type, r.space->value, r.space->rest, n,
+                r.scratch->value[j] = nan;
+            write_lane_results(m->spec.type, r.scratch->value, r.scratch->rest, n,
                                r.out + (ptrdiff_t)at * r.out_stride, r.out_stride);
             begin(&r, s, at + n);
         }
@@ -703,7 +704,7 @@ size_t pc_move_carry(pc_tile_sum *sum, double *carried)
     } else {
         acc = sum->total;
     }
-    while (x != 0.0 && count < PC_MOST_CARRIED) {
+    while (x != 0.0 && count < PC_MAX_CARRIED) {
         pc_accumulator_round(&acc, &spec, (char *)&x);
         if (!isfinite(x))
             break;
@@ -711,7 +712,7 @@ size_t pc_move_carry(pc_tile_sum *sum, double *carried)
         accumulator_add_or_remove(&acc, x, 1);
     }
     fpenv_leave(callers);
-    return x == 0.0 || nonfinite ? count : PC_MOST_CARRIED + 1;
+    return x == 0.0 || nonfinite ? count : PC_MAX_CARRIED + 1;
 }
 
 /* ---- prefix sums of integers ---------------------------------------------------------- */
