@@ -197,6 +197,11 @@ static char state_in(const char *stat)
     return name_end != NULL && name_end[1] == ' ' ? name_end[2] : '?';
 }
 
+static int is_sleep(char state)
+{
+    return state == 'S' || state == 'D';
+}
+
 static double delay_in(const char *schedstat)
 {
     unsigned long long delay = 0;
@@ -428,14 +433,28 @@ static void drain(pc_watch *watch)
     }
 }
 
-static void dump_holder(pc_watch *watch, double now);
+static void dump_holder(pc_watch *watch, const char *holder, double now);
 static void keep(pc_watch *watch, const char *what, const pc_stall *stall);
 static int leaves(pc_watch *watch, double now);
+
+static int is_time_for_a_stack(const pc_watch *watch, double now)
+{
+    return now >= watch->next_signal && watch->spell.length < PC_TEXT - 512;
+}
+
+/* Often at first, rarely in a long spell. */
+static void asked_for_a_stack(pc_watch *watch, double now)
+{
+    pc_spell *spell = &watch->spell;
+    double age = now - spell->first;
+    spell->signals++;
+    watch->next_signal = now + (spell->signals == 1 || age < watch->over ? 0.0 : 0.25 * age);
+}
 
 static void signal_holder(pc_watch *watch, double now)
 {
     pc_spell *spell = &watch->spell;
-    if (now < watch->next_signal || spell->length >= PC_TEXT - 512) {
+    if (!is_time_for_a_stack(watch, now)) {
         return;
     }
     if (watch->unanswered != spell->tid && pc_cpu_of(watch->unanswered) >= 0.0) {
@@ -450,10 +469,32 @@ static void signal_holder(pc_watch *watch, double now)
     watch->switches_signalled = spell->switches;
     dump_switches = spell->switches;
     syscall(SYS_tgkill, getpid(), spell->tid, watch->signum);
-    spell->signals++;
-    /* Often at first, rarely in a long spell. */
-    double age = now - spell->first;
-    watch->next_signal = now + (spell->signals == 1 || age < watch->over ? 0.0 : 0.25 * age);
+    asked_for_a_stack(watch, now);
+}
+
+/* The stack of a holder that sleeps, which a signal would wake: from outside. It is right if the
+ * thread did not run at all meanwhile, since what is read is changed by none but who has the GIL.
+ * False: it did, or the stack cannot be read. */
+static int read_sleeper(pc_watch *watch, const char *holder, double now)
+{
+    pc_spell *spell = &watch->spell;
+    if (!is_time_for_a_stack(watch, now)) {
+        return 1;
+    }
+    double cpu_before = pc_cpu_of(spell->tid);
+    char text[512];
+    if (!read_again(watch, &watch->state_file, spell->tid, "stat", text, sizeof text) ||
+        !is_sleep(state_in(text))) {
+        return 0;
+    }
+    int length = pc_stack_of(holder, spell->text + spell->length, PC_TEXT - spell->length);
+    if (length == 0 || pc_cpu_of(spell->tid) != cpu_before || !pc_is_locked(&watch->gil) ||
+        switches_now(watch) != spell->switches) {
+        return 0;
+    }
+    spell->length += length;
+    asked_for_a_stack(watch, now);
+    return 1;
 }
 
 /* ---- the watcher
@@ -539,7 +580,7 @@ static void follow(pc_watch *watch, double now, int asked, char state)
     if (state == '?' && ran < 0.5 * gap) {
         watch->runs = 0;
     } else if (state != '\0') {
-        watch->runs = state != 'S' && state != 'D';
+        watch->runs = !is_sleep(state);
         watch->sleeps = !watch->runs;
     }
     spell->cpu += ran;
@@ -583,11 +624,14 @@ static void look(pc_watch *watch, double now)
         read_of(spell->tid, "comm", spell->comm, sizeof spell->comm);
     }
     spell->collecting += collecting;
-    if (asked && watch->runs && spell->ignored > 0.0 &&
-        now - watch->begin >= 0.5 * pc_watch_over(watch)) {
-        signal_holder(watch, now);
+    if (asked && spell->ignored > 0.0 && now - watch->begin >= 0.5 * pc_watch_over(watch)) {
+        if (watch->runs) {
+            signal_holder(watch, now);
+        } else if (watch->sleeps) {
+            read_sleeper(watch, holder, now);
+        }
     }
-    dump_holder(watch, now);
+    dump_holder(watch, holder, now);
 }
 
 /* Sleep until then; true: the end. With the lock, which others have meanwhile. */
@@ -938,7 +982,7 @@ static void keep_lasting(pc_watch *watch, double now)
 }
 
 /* A hold that lasts is told while it does: it may never end, or end with the process. */
-static void dump_holder(pc_watch *watch, double now)
+static void dump_holder(pc_watch *watch, const char *holder, double now)
 {
     pc_spell *spell = &watch->spell;
     double held = now - spell->since;
@@ -947,10 +991,13 @@ static void dump_holder(pc_watch *watch, double now)
         return;
     }
     if (watch->dump_signals < 4) {
-        /* Two looks make a line. It is asked even if it sleeps: by now that matters more. */
+        /* Two looks make a line. If it sleeps, and its stack cannot be read, it is asked all the
+         * same: by now that matters more. */
         if (watch->dump_signals++ % 2 == 0) {
             watch->next_signal = 0.0;
-            signal_holder(watch, now);
+            if (!watch->sleeps || !read_sleeper(watch, holder, now)) {
+                signal_holder(watch, now);
+            }
         }
         return;
     }

@@ -56,7 +56,7 @@ class Seen(NamedTuple):
     thread : str
         Its name; empty for a thread that has ended, of which none is known.
     tracebacks : str
-        What it wrote itself, by faulthandler.
+        What it wrote itself, by faulthandler, or was read of it while it slept.
     file, line, function : str, int, str
         Where it handed the GIL over, if that was the end of a call; else line 0.
     end_line, end_column : int
@@ -127,8 +127,8 @@ class Stall:
     stack : tuple of Place
         Where the holder was, innermost first, if that is known: for *gc* where the collection was set off.
     seen : str
-        ``'during'`` the stall, by the holder itself; or just ``'after'`` it: the holder slept, and a signal would
-        have woken it.
+        ``'during'`` the stall, by the holder itself, or from outside if it slept: a signal would have woken it; or just
+        ``'after'`` it: it slept, and could not be read.
     call_ends : tuple of int
         Line and column, as in `ast`, at which the call ends that held it; empty if that is not known.
     waited : float

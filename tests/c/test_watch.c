@@ -151,6 +151,25 @@ static int access_by_hand(const char *path)
     return gone-- > 0 ? 0 : -1;
 }
 
+static const char *frames; /* the stack of a thread that sleeps; NULL: it cannot be read */
+static void (*while_read)(void);
+static int reads;
+static const char *read_from;
+
+int pc_stack_of(const char *state, char *text, int size)
+{
+    reads++;
+    read_from = state;
+    if (while_read != NULL) {
+        while_read();
+    }
+    if (frames == NULL || strlen(frames) >= (size_t)size) {
+        return 0;
+    }
+    strcpy(text, frames);
+    return (int)strlen(frames);
+}
+
 #define clock_gettime(clock, time) clock_by_hand(clock, time)
 #define nanosleep(time, rest) (slept = *(time))
 #define open(path, flags) open_by_hand(path, flags)
@@ -719,6 +738,72 @@ static void test_sleepers_and_those_without_a_core(void)
     look_after(1, 0.5);
     assert(watch->runs && !watch->sleeps);
     end_wait();
+}
+
+static void it_runs(void)
+{
+    cpu += 0.25 * TICK;
+}
+
+static void it_hands_on(void)
+{
+    switches++;
+}
+
+static void it_lets_go(void)
+{
+    locked = 0;
+}
+
+static void test_the_stack_of_a_sleeper(void)
+{
+    begin_wait();
+    pc_spell *spell = &watch->spell;
+    frames = "a frame\n";
+    reads = 0;
+    asked = 1;
+    look_after(1, 1);
+    answer = "1 (python) S 1";
+    look_after(1, 0);
+    look_after(1, 0);
+    assert(reads == 0); /* not yet: half of what counts has not passed */
+    look_after(1, 0);
+    assert(reads == 1 && read_from == (const char *)&me && spell->signals == 1 && signals == 0);
+    assert(spell->length == 8 && memcmp(spell->text, "a frame\n", 8) == 0);
+    look_after(1, 0); /* again at once, then rarely, as a signal */
+    assert(reads == 2 && spell->length == 16 && memcmp(spell->text + 8, "a frame\n", 8) == 0);
+    look_after(4, 0);
+    assert(reads == 3 && watch->next_signal == hour + 0.25 * OVER);
+    look_after(1.75, 0);
+    assert(reads == 3);
+    look_after(0.25, 0);
+    assert(reads == 4 && spell->length == 32);
+
+    /* Nothing counts that was read while the thread ran, or no longer had the GIL. */
+    void (*const changes[])(void) = {it_runs, it_hands_on, it_lets_go};
+    for (int k = 0; k < 3; k++) {
+        watch->next_signal = 0.0;
+        while_read = changes[k];
+        look_after(1, 0);
+        while_read = NULL;
+        switches = 7;
+        locked = 1;
+        assert(reads == 5 + k && spell->length == 32 && spell->signals == 4);
+    }
+    answer = "1 (python) R 1"; /* it has been woken by now */
+    watch->next_signal = 0.0;
+    assert(!read_sleeper(watch, holder, hour) && reads == 7);
+    answer = "1 (python) D 1";
+    assert(read_sleeper(watch, holder, hour) && reads == 8 && spell->length == 40);
+    frames = NULL;
+    watch->next_signal = 0.0;
+    assert(!read_sleeper(watch, holder, hour) && reads == 9 && spell->length == 40);
+    frames = "a frame\n";
+    spell->length = PC_TEXT - 512;
+    assert(read_sleeper(watch, holder, hour) && reads == 9); /* it is full */
+    assert(signals == 0);
+    end_wait();
+    frames = NULL;
 }
 
 static void test_spells(void)
@@ -1496,6 +1581,21 @@ static void test_a_hold_that_lasts(void)
     assert(strcmp(told_of(file), "pycrust: MainThread has held the GIL for 3.0 s\n") == 0);
     end_wait();
 
+    /* One that sleeps is not signalled if its stack can be read. */
+    begin_wait();
+    pc_watch_dump_over(watch, 1.0, 0.0);
+    answer = "1 (python) S 1";
+    frames = "Stack (most recent call first):\n  a frame\n";
+    asked = 1;
+    for (int k = 0; k < 20; k++) {
+        look_after(1, 0);
+    }
+    frames = NULL;
+    assert(signals == 0);
+    assert(strcmp(told_of(file), "pycrust: MainThread has held the GIL for 1.2 s\n"
+                                 "Stack (most recent call first):\n  a frame\n") == 0);
+    end_wait();
+
     /* Never, unless it is asked for; --abort-over alone tells as well, at its time. */
     begin_wait();
     for (int k = 0; k < 100; k++) {
@@ -1747,6 +1847,7 @@ int main(void)
     test_a_holder_that_goes_on();
     test_one_that_is_first_asked_late();
     test_sleepers_and_those_without_a_core();
+    test_the_stack_of_a_sleeper();
     test_spells();
     test_a_gil_that_goes_while_it_is_looked_at();
     test_whom_to_signal();

@@ -44,44 +44,105 @@ def own_lines(written):
 
 
 FOUR_WORKERS = """
-    import ctypes, threading, time, pycrust
+    import ctypes, json, threading, time, pycrust
     libc = ctypes.PyDLL(None)
-    ran = []
+    ran, stood, ended = [], [], []
+
+    def heart():
+        before = time.perf_counter()
+        while not ended:
+            time.sleep(0.001)
+            now = time.perf_counter()
+            stood.append(now - before if now - before >= 0.03 else 0.0)
+            before = now
+
+    def hold():
+        {hold}
 
     def work():
         start = time.thread_time()
         for _ in range(8):
-            {hold}
+            hold()
             time.sleep(0.02)
         ran.append(time.thread_time() - start)
         time.sleep(0.3)  # until its name has been learnt
 
     threads = [threading.Thread(target=work, name=f"worker {{k}}") for k in range(4)]
+    heartbeat = threading.Thread(target=heart)
+    heartbeat.start()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    print(sum(ran))
+    ended.append(True)
+    heartbeat.join()
+    print(json.dumps([sum(ran), sum(stood)]))
 """
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("hold", ["libc.usleep(100_000)", "pycrust.sum_of_squares(10**9)"], ids=["asleep", "running"])
 def test_four_workers_that_hold_in_turn(report, hold):
-    """Each holds eight times; what they ran for, or slept, is known from the workers themselves."""
+    """
+    Each holds eight times, several within one wait, and its line is told. What they ran for, or slept, is known from the
+    workers themselves, and for how long the program stood still from its heart.
+    """
     lines, printed, written, text = report(FOUR_WORKERS.format(hold=hold))
     covered(written)
+    ran, stood = json.loads(printed)
     guilty = next(number for number, line in enumerate(lines) if line.strip() == hold)
     assert own_lines(written) <= {guilty}, text
-    truth = float(printed) if "sum" in hold else 32 * 0.1
-    assert written["labels"]["held"]["total"] >= 0.8 * truth * written["watch"]["coverage"], text
-    if "sum" in hold:  # a sleeper's line is known only if it was the last one in its wait
-        assert sum(line["total"] for line in written["lines"]) >= 0.8 * truth * written["watch"]["coverage"], text
-        (line,) = written["lines"]
-        assert len({name for name in line["threads"] if name.startswith("worker")}) >= 3
+    truth = ran if "sum" in hold else 32 * 0.1
+    told = sum(line["total"] for line in written["lines"])
+    assert told >= 0.8 * truth * written["watch"]["coverage"], text
+    missing = sum(stall["missing"] for stall in written["stalls"])
+    assert told + missing >= 0.8 * stood * written["watch"]["coverage"], text
+    (line,) = written["lines"]
+    assert len({name for name in line["threads"] if name.startswith("worker")}) >= 3
     waited = written["waited"]
     assert waited["held"] <= waited["in_all"] and waited["rest"] >= 0.0
     assert f"{waited['rest']:.2f} s not attributed" in text
+
+
+def test_sleepers_within_one_wait_have_their_lines(report, until):
+    """Three hold it in turn while the main thread waits: each line is told, with all of its stack, and no other."""
+    program = """
+        import ctypes, threading
+        libc = ctypes.PyDLL(None)
+
+        def first():
+            libc.usleep(150_000)
+
+        def second():
+            sorted([1, 2], key=lambda number: libc.usleep(80_000))
+
+        def third():
+            [libc.usleep(150_000) for _ in range(1)]
+
+        go = threading.Barrier(4)
+        def work(function):
+            go.wait()
+            function()
+            go.wait()
+
+        for function in first, second, third:
+            threading.Thread(target=work, args=(function,), name=function.__name__).start()
+        go.wait()
+        go.wait()
+    """
+    own = {"first": [6, 17], "second": [9, 9, 17], "third": [12, 12, 17]}
+    own["third"] = own["third"] if sys.version_info < (3, 12) else [12, 17]  # without a frame of its own
+
+    def look():
+        _, _, written, text = report(program)
+        held = [stall for stall in written["stalls"] if stall["label"] == "held" and stall["stack"]]
+        for stall in held:
+            lines = [place["line"] for place in stall["stack"] if place["file"].endswith("program.py")]
+            assert lines == own.get(stall["thread"], lines) and lines in own.values(), text
+        assert own_lines(written) <= {6, 9, 12}, text
+        return {stall["thread"] for stall in held if stall["waited"] > 0.3}, text
+
+    until(lambda found: len(found[0]) >= 2, look)
 
 
 # ---- callers ------------------------------------------------------------------------------
