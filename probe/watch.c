@@ -1357,9 +1357,10 @@ typedef struct {
     double when;
 } pc_note;
 static pid_t witness;
+static char witness_stat[32];         /* where the system says what it does */
 static int notes = -1;                /* from the witness */
 static double noted[64];              /* when it told of signal n last, and nobody has asked */
-static const int wait_for_notes = 50; /* milliseconds, once, if it tells nothing */
+static const int wait_for_notes = 50; /* milliseconds, if it tells nothing; at most 40 times */
 
 static int has(uint64_t signums, int signum)
 {
@@ -1409,6 +1410,20 @@ static void start_witness(void)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     close(ends[1]);
     notes = ends[0];
+    snprintf(witness_stat, sizeof witness_stat, "/proc/%d/stat", witness);
+}
+
+/* It sleeps until a signal comes. If one came, and it had no core yet, it has yet to tell. */
+static int has_yet_to_tell(void)
+{
+    char text[256];
+    int file = open(witness_stat, O_RDONLY | O_CLOEXEC);
+    ssize_t length = file < 0 ? 0 : read(file, text, sizeof text - 1);
+    if (file >= 0) {
+        close(file);
+    }
+    text[length > 0 ? length : 0] = '\0';
+    return length > 0 && state_in(text) == 'R';
 }
 
 /* Was the signal that just came sent to the group? */
@@ -1417,9 +1432,17 @@ static int was_for_the_group(int signum)
     double now = pc_now();
     struct pollfd ready = {.fd = notes, .events = POLLIN};
     pc_note note;
+    int tries = 0;
     while (noted[signum - 1] == 0.0 || noted[signum - 1] < now - 1.0) { /* else of another one */
-        if (poll(&ready, 1, wait_for_notes) <= 0 ||
-            read(notes, &note, sizeof note) != sizeof note) {
+        if (poll(&ready, 1, wait_for_notes) <= 0) {
+            if (tries++ < 40 && has_yet_to_tell()) {
+                continue;
+            }
+            if (poll(&ready, 1, 0) <= 0) { /* nor did it just before it fell asleep */
+                return 0;
+            }
+        }
+        if (read(notes, &note, sizeof note) != sizeof note) {
             return 0;
         }
         noted[note.signum - 1] = note.when;

@@ -1656,6 +1656,48 @@ static uint64_t bit(int signum)
     return (uint64_t)1 << (signum - 1);
 }
 
+static int tells[2]; /* a pipe, in the place of that of the witness */
+
+static void it_tells(void)
+{
+    pc_note note = {.signum = SIGUSR2, .when = pc_now()};
+    assert(write(tells[1], &note, sizeof note) == sizeof note);
+}
+
+static void it_tells_and_sleeps(void)
+{
+    it_tells();
+    answer = "1 (python) S 1";
+}
+
+/* It may have no core for long: as long as it is awake it may have to tell something. */
+static void test_a_witness_that_is_late(void)
+{
+    const int its = notes;
+    assert(pipe(tells) == 0);
+    notes = tells[0];
+    for (int k = 0; k < 2; k++) {
+        answer = "1 (python) R 1";
+        meanwhile = k == 0 ? it_tells : it_tells_and_sleeps;
+        assert(was_for_the_group(SIGUSR2));
+        char path[64];
+        snprintf(path, sizeof path, "/proc/%d/stat", witness);
+        assert(strcmp(asked_for, path) == 0 && noted[SIGUSR2 - 1] == 0.0);
+    }
+    meanwhile = NULL;
+    const double start = pc_now();
+    answer = "1 (python) S 1";
+    assert(!was_for_the_group(SIGUSR2));
+    answer = NULL; /* it has ended */
+    assert(!was_for_the_group(SIGUSR2) && pc_now() < start + 10.0);
+    answer = "1 (python) R 1";
+    assert(!was_for_the_group(SIGUSR2)); /* not for ever */
+    answer = NULL;
+    close(tells[0]);
+    close(tells[1]);
+    notes = its;
+}
+
 static void test_forwarding(void)
 {
     const int file = lowest_file();
@@ -1664,6 +1706,7 @@ static void test_forwarding(void)
     setpgid(0, 0);
     pc_forward_begin(bit(SIGTERM) | bit(SIGUSR1) | bit(SIGUSR2));
     assert(witness > 0 && getpgid(witness) == getpgrp());
+    test_a_witness_that_is_late();
     assert(is_handled_by(SIGTERM, SIG_IGN)); /* as under nohup */
     raise(SIGUSR1);                          /* there is no child yet */
     const pid_t waits = one_that_waits();
