@@ -440,9 +440,9 @@ def through_everything(sleep):
 
     async def coroutine():
         class Body:
-            attribute = [
-                list(generator()) for _ in range(1)
-            ]  # fmt: skip
+            attribute = tuple(
+                [*generator()] for _ in range(1)
+            )  # fmt: skip
 
     try:
         coroutine().send(None)
@@ -453,7 +453,7 @@ def through_everything(sleep):
 def with_names(sleep):
     name = "\u00fc\u4e2d\U00020000"
     source = f"def {name}():\n    sleep()\n{name}()"
-    exec(compile(source, "/stra\u00dfe \u20ac \U0001f40d \"\\\udce9\x07" + "x" * 600, "exec"), {"sleep": sleep})
+    exec(compile(source, '/stra\u00dfe \u20ac \U0001f40d "\\\udce9\x07' + "x" * 600, "exec"), {"sleep": sleep})
 
 
 def deep_down(sleep, depth=150):
