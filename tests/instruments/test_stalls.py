@@ -19,6 +19,7 @@ import pycrust
 from pycrust import _probe
 from pycrust.bench import stalls
 from pycrust.bench.stall import Log, Place, Seen, Stall, called_function, stack_of
+from pycrust.bench.stalls import Line
 
 pytestmark = pytest.mark.measures
 
@@ -126,6 +127,17 @@ def test_what_to_try_comes_from_the_imports(tmp_path):
     assert [called_function(Place(str(path), line, "f")) for line in (4, 5, 6, 7)] == [
         "json:dumps", "zlib:crc32", None, None,
     ]  # fmt: skip
+
+
+def test_what_releases_the_gil_is_not_suggested(tmp_path):
+    """Nor by the row of a library, below which the user's own call stands."""
+    path = tmp_path / "app.py"
+    path.write_text("import time\nfrom time import sleep\ntime.sleep(1)\nsleep(1)\ntime.localtime()\n")
+    library = Place("/usr/lib/python3.11/site-packages/library.py", 1, "g")
+    for stack in (), (library,):
+        places = [(*stack, Place(str(path), line, "f")) for line in (3, 4, 5)]
+        lines = [Line(place[0], [Stall(1.0, 0.5, "held", stack=place)]) for place in places]
+        assert [line.try_threadable() for line in lines] == [None, None, "time:localtime"]
 
 
 def test_of_several_calls_the_guilty_one_is_named(tmp_path):
