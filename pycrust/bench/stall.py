@@ -362,6 +362,8 @@ class Record:
         Why there is no watch in a process into which one was to be brought.
     left : bool
         Whether all of one that was brought in has been taken away again.
+    uvloop : bool
+        Whether the process had uvloop, whose loops are not looked at.
     """
 
     over: float = OVER
@@ -376,6 +378,7 @@ class Record:
     others: tuple[Seen, ...] = ()  # holds within the wait that has not ended
     refused: str = ""
     left: bool = False
+    uvloop: bool = False
 
     def after(self, what: str, values: list[Any]) -> "Record":
         """With one record more; the list of stalls grows."""
@@ -388,6 +391,8 @@ class Record:
             return replace(self, watch=figures, start=figures.started)
         if what == "not started":
             return replace(self, started=False)
+        if what == "uvloop":
+            return replace(self, uvloop=True)
         if what == "left":
             return replace(self, left=True)
         if what == "refused":

@@ -378,6 +378,8 @@ class Stalls(Result):
                 f"{count} Python process{'es' * (count > 1)} that the program started "
                 f"{'were' if count > 1 else 'was'} not watched: try --follow"
             )
+        if self.read().uvloop:
+            warnings.append("loops of uvloop are not looked at: what blocks one without holding the GIL is not told")
         if self.watch is not None:
             if self.watch.signal_lost:
                 warnings.append("the program took the signal, or closed the pipe: from then on lines are unknown")

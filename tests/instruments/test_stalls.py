@@ -864,6 +864,13 @@ def test_a_blocked_loop_is_told_without_the_time_for_which_the_gil_was_held():
     assert "asyncio.to_thread" in str(alone) and "service.py:7 first" in str(alone)
 
 
+@needs_watch
+@pytest.mark.parametrize("module", ["uvloop.loop", "another.loop"])
+def test_loops_that_are_not_looked_at_are_told(script, module):
+    done = run(script(f"import sys, types\nsys.modules[{module!r}] = types.ModuleType('loop')\n"))
+    assert ("loops of uvloop are not looked at" in done.stderr) == (module == "uvloop.loop"), done.stderr
+
+
 def test_a_table_fits_100_columns(tmp_path):
     from pycrust.bench import Stalls
 
