@@ -266,11 +266,12 @@ int pc_stack_of(const char *state, char *text, int size)
                 get(&c_frame->current_frame, &at, sizeof at);
 #endif
     put(&lines, "Stack (most recent call first):\n");
+    const int head = lines.length;
     for (int depth = 0; found && at != NULL && depth < 100; depth++) {
         found = get(at, &frame, offsetof(struct _PyInterpreterFrame, localsplus));
         if (found) {
             put_frame(&lines, &frame);
-            whole = lines.length < size ? lines.length : whole;
+            whole = lines.length > head && lines.length < size ? lines.length : whole;
             at = frame.previous;
         }
     }

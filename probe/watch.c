@@ -76,6 +76,7 @@ struct pc_watch {
     /* A hold that lasts: seconds from which on it is told, and ends the process; 0: never. */
     double dump_over, abort_over, next_dump;
     int dump_signals; /* sent for the next */
+    double next_keep; /* seconds, after which it is logged again: the process may be killed */
     pc_stall scratch; /* for what the watcher logs */
     /* A watch that was brought in: when it leaves, in seconds, and how; NULL: it stays. */
     double leave_at, next_question;
@@ -435,6 +436,7 @@ static void drain(pc_watch *watch)
 
 static void dump_holder(pc_watch *watch, const char *holder, double now);
 static void keep(pc_watch *watch, const char *what, const pc_stall *stall);
+static void keep_lasting(pc_watch *watch, double now);
 static int leaves(pc_watch *watch, double now);
 
 static int is_time_for_a_stack(const pc_watch *watch, double now)
@@ -554,6 +556,7 @@ static void begin_spell(pc_watch *watch, const char *holder, unsigned long switc
     spell->looks = 1;
     watch->next_signal = 0.0;
     watch->next_dump = watch->dump_over;
+    watch->next_keep = 0.5;
     watch->dump_signals = 0;
     watch->solid_asked = -1.0;
     watch->runs = watch->sleeps = 0;
@@ -630,6 +633,10 @@ static void look(pc_watch *watch, double now)
         } else if (watch->sleeps) {
             read_sleeper(watch, holder, now);
         }
+    }
+    if (now - spell->since >= watch->next_keep && is_hold(watch, spell)) {
+        keep_lasting(watch, now);
+        watch->next_keep = 1.25 * watch->next_keep; /* so no more than a fifth is ever lost */
     }
     dump_holder(watch, holder, now);
 }
@@ -992,10 +999,10 @@ static void dump_holder(pc_watch *watch, const char *holder, double now)
     }
     if (watch->dump_signals < 4) {
         /* Two looks make a line. If it sleeps, and its stack cannot be read, it is asked all the
-         * same: by now that matters more. */
+         * same if the program is to be aborted. */
         if (watch->dump_signals++ % 2 == 0) {
             watch->next_signal = 0.0;
-            if (!watch->sleeps || !read_sleeper(watch, holder, now)) {
+            if (!watch->sleeps || (!read_sleeper(watch, holder, now) && watch->abort_over > 0.0)) {
                 signal_holder(watch, now);
             }
         }

@@ -1304,10 +1304,10 @@ DEADLOCK = """
 
 
 @needs_watch
-@pytest.mark.parametrize("end", ["killed", "aborted"])
+@pytest.mark.parametrize("end", ["killed", "aborted", slow("by default")])
 def test_a_hold_that_never_ends_is_told_while_it_lasts(script, end):
     path = script(DEADLOCK)
-    options = ["--dump-over", "0.5", *(["--abort-over", "1"] if end == "aborted" else [])]
+    options = {"killed": ["--dump-over", "0.5"], "aborted": ["--dump-over", "0.5", "--abort-over", "1"]}.get(end, [])
     command = [sys.executable, "-m", "pycrust", "stalls", *options, path]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     told = []
@@ -1315,12 +1315,44 @@ def test_a_hold_that_never_ends_is_told_while_it_lasts(script, end):
         told.append(process.stderr.readline())
         assert told[-1], told
     assert re.search(r"pycrust: MainThread has held the GIL for [0-9.]+ s", "".join(told))
-    if end == "killed":
+    if end != "aborted":
         process.send_signal(signal.SIGQUIT)  # of which Python has no handler
     rest = process.communicate(timeout=60)[1]
-    assert process.returncode == -(signal.SIGQUIT if end == "killed" else signal.SIGABRT)
+    assert process.returncode == -(signal.SIGABRT if end == "aborted" else signal.SIGQUIT)
     assert ("as --abort-over asks" in rest) == (end == "aborted")
     assert "program.py:8 handler" in rest and "1 line held the GIL" in rest, rest
+
+
+@needs_watch
+@pytest.mark.parametrize("hold", ["libc.usleep(60_000_000)", "pycrust.sum_of_squares(7 * 10**12)"])
+def test_a_hold_amid_which_the_process_is_killed(script, until, hold):
+    """As by a health check, which knows how long it lasted: nearly all of that is in the report."""
+    path = script(
+        f"""
+        import ctypes, os, pycrust, time
+        libc = ctypes.PyDLL(None)
+        start = time.perf_counter()
+        if os.fork() == 0:
+            time.sleep(2.0)
+            print(time.perf_counter() - start, flush=True)
+            os.kill(os.getppid(), 9)
+            os._exit(0)
+        def handler():
+            {hold}
+        handler()
+        """
+    )
+
+    def look():
+        done = run(path, options=["--json", "-"])
+        assert done.returncode == -signal.SIGKILL
+        lasted, written = done.stdout.split("\n", 1)
+        lines = json.loads(written)["lines"]
+        assert {(line["file"], line["line"], line["function"]) for line in lines} <= {(path, 11, "handler")}
+        told = sum(stall["seconds"] + stall["missing"] for stall in json.loads(written)["stalls"] if stall["stack"])
+        return told / float(lasted)
+
+    until(lambda part: part >= 0.75, look)
 
 
 # ---- a server under load -------------------------------------------------------------------
