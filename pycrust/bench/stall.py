@@ -374,7 +374,7 @@ class Record:
     delayed: float = 0.0
     start: float = 0.0
     started: bool = True
-    lasting: Seen | None = None  # a hold that has not ended, told by --dump-over
+    lasting: tuple[Seen, ...] = ()  # holds of this wait, each as it was last told while it lasted
     others: tuple[Seen, ...] = ()  # holds within the wait that has not ended
     refused: str = ""
     left: bool = False
@@ -410,10 +410,11 @@ class Record:
         if what == "loop":
             return self.after_loop(*values[1:])
         seen = Seen(*values)
-        if what == "also":
-            return replace(self, others=(*self.others, seen))
-        if what == "lasting":
-            return replace(self, lasting=seen)
+        if what in ("also", "lasting"):
+            lasting = tuple(each for each in self.lasting if not is_same_spell(each, seen))
+            if what == "also":
+                return replace(self, lasting=lasting, others=(*self.others, seen))
+            return replace(self, lasting=(*lasting, seen))
         last = Stall.of(seen, self.over, self.start)
         stalls = [replace(stall, waited=seen.seconds) for stall in self.told(self.others)]
         if last.label in (HELD, GC) or not stalls:
@@ -421,7 +422,7 @@ class Record:
         rest = seen.seconds - sum(stall.seconds + stall.missing for stall in stalls)
         delay = max(0.0, min(seen.delay, rest)) if stalls[-1].label in (HELD, GC) else 0.0
         self.stalls.extend(sorted(stalls, key=attrgetter("begin")))
-        return replace(self, lasting=None, others=(), waited=self.waited + seen.seconds, delayed=self.delayed + delay)
+        return replace(self, lasting=(), others=(), waited=self.waited + seen.seconds, delayed=self.delayed + delay)
 
     def after_loop(self, begin: float, seconds: float, missing: float, thread: str, task: str, stacks: str) -> "Record":
         """An event loop had no turn for so long; a hold of the GIL meanwhile has a stall of its own."""
@@ -446,8 +447,11 @@ class Record:
 
     def all(self) -> list[Stall]:
         """Also those that have not ended, or ended with the process."""
-        lasting = () if self.lasting is None else (self.lasting,)
-        return [*self.stalls, *self.told((*self.others, *lasting))]
+        return [*self.stalls, *self.told((*self.others, *self.lasting))]
+
+
+def is_same_spell(one: Seen, other: Seen) -> bool:
+    return one.ident == other.ident and abs(one.begin + one.offset - other.begin - other.offset) < 1e-6
 
 
 class Log:

@@ -859,6 +859,10 @@ def test_a_stall_is_kept(hand):
     assert stall.function == b"ByHand.start.<locals>.<lambda>"
     assert stalled(hand, [0.24999]) == []
     assert len(stalled(hand, [0.3, 0.25])) == 2
+    # Even if nobody has the GIL at that moment: who is about to take it may keep it.
+    hand.taken()
+    stalled(hand, [0.25, 0.0001])
+    assert [call[1] for call in hand.taken() if call[0] == "ask"] == [0, 1, 1]
 
 
 @needs_the_gil_by_hand

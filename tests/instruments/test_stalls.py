@@ -807,6 +807,32 @@ def test_what_was_logged_is_read():
     assert len(result.stalls) == 2  # and that one is none that lasts any more
 
 
+def test_holds_of_a_wait_that_never_ends_are_told_once():
+    """Two, each told while it lasted; of the first more was told when it had ended."""
+    from pycrust.bench import Stalls
+
+    def record(what, **changed):
+        return json.dumps({what: seen(before=0.0, **changed), "pid": 7}).encode() + b"\n"
+
+    first = record("lasting", begin=10.0, seconds=0.5, watched=0.5, cpu=0.5, ident=3)
+    second = record("lasting", begin=10.0, seconds=1.5, offset=0.75, watched=0.5, cpu=0.5, ident=4)
+    more = record("lasting", begin=10.0, seconds=2.0, offset=0.75, watched=1.0, cpu=1.0, ident=4)
+    ended = record("also", begin=10.0, seconds=0.7, watched=0.7, cpu=0.7, ident=3)
+    log = first + second
+
+    def told():
+        result = Stalls(over=0.02, log=Log(lambda start: log[start:], 0.02))
+        return [(stall.begin, stall.seconds) for stall in result.stalls]
+
+    assert told() == [(10.0, 0.5), (10.75, 0.5)]
+    log += more
+    assert told() == [(10.0, 0.5), (10.75, 1.0)]
+    log += ended
+    assert told() == [(10.0, 0.7), (10.75, 1.0)]
+    log += record("stall", begin=10.0, seconds=2.5, offset=0.75, watched=1.5, cpu=1.5, ident=4)
+    assert told() == [(10.0, 0.7), (10.75, 1.5)]
+
+
 def test_what_was_waited_is_attributed_once():
     """A wait of 4 s: two held it, one of them without a core for a while; then the one that waited had none."""
     from pycrust.bench import Stalls
