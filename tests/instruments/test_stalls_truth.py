@@ -1,8 +1,12 @@
 """What a watch says against what is so by construction: who held the GIL, where, and how much in all."""
 
 import json
+import os
+import re
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -143,6 +147,111 @@ def test_sleepers_within_one_wait_have_their_lines(report, until):
         return {stall["thread"] for stall in held if stall["waited"] > 0.3}, text
 
     until(lambda found: len(found[0]) >= 2, look)
+
+
+# ---- a heart that stands still --------------------------------------------------------------
+
+
+# For how long it stood still, without the time for which it had no core itself.
+HEART = """
+    import ctypes, gc, json, threading, time
+    from concurrent.futures import ThreadPoolExecutor
+    from pycrust import sum_of_squares
+    sleep, now, stood, ended = time.sleep, time.perf_counter, [], []
+
+    def delay():
+        with open("/proc/thread-self/schedstat") as file:
+            return float(file.read().split()[1]) / 1e9
+
+    def heart():
+        before, had_none = now(), delay()
+        while not ended:
+            sleep(0.001)
+            after, has_none = now(), delay()
+            stood.append(after - before - (has_none - had_none) if after - before >= 0.03 else 0.0)
+            before, had_none = now(), has_none
+
+    beats = threading.Thread(target=heart, daemon=True)
+    beats.start()
+"""
+
+GUILTY = """
+    def guilty():
+        sum_of_squares(2 * 10**9)
+"""
+
+GUILTY_PROGRAMS = {
+    "a pool": (
+        GUILTY
+        + """
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(6):
+            pool.submit(guilty)
+""",
+        r"ThreadPoolExecutor-0_[01]",
+    ),
+    "a thread made by C": (
+        GUILTY
+        + """
+    @ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)
+    def run(_):
+        for _ in range(4):
+            guilty()
+            sleep(0.02)
+
+    libc, thread = ctypes.CDLL(None), ctypes.c_ulong()
+    assert libc.pthread_create(ctypes.byref(thread), None, run, None) == 0
+    assert libc.pthread_join(thread, None) == 0
+""",
+        r"thread \d+",
+    ),
+    "collections": (
+        """
+    gc.disable()
+    keep = [[number] for number in range(1_500_000)]
+    def guilty():
+        gc.collect()
+    for _ in range(5):
+        guilty()
+""",
+        "MainThread",
+    ),
+    "greenlets": (
+        GUILTY
+        + """
+    from gevent import monkey; monkey.patch_all()
+    import gevent
+    gevent.joinall([gevent.spawn(guilty) for _ in range(4)])
+""",
+        "MainThread",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("program", "thread"),
+    [
+        pytest.param(*values, id=name, marks=() if name == "a thread made by C" else pytest.mark.slow)
+        for name, values in GUILTY_PROGRAMS.items()
+    ],
+)
+def test_what_a_heart_stood_still_for_is_told(report, until, program, thread):
+    if "gevent" in program:
+        pytest.importorskip("gevent")
+    end = "\n    ended.append(True)\n    beats.join()\n    print(json.dumps(sum(stood)))\n"
+
+    def look():
+        lines, printed, written, text = report(HEART + program + end)
+        guilty = 1 + next(number for number, line in enumerate(lines) if line.startswith("def guilty"))
+        told = [stall for stall in written["stalls"] if stall["label"] in ("held", "gc") and stall["stack"]]
+        for stall in told:
+            own = next(place for place in stall["stack"] if place["file"].endswith("program.py"))
+            assert (own["line"], own["function"]) == (guilty, "guilty"), text
+            # A thread that has ended may have no name any more.
+            assert re.fullmatch(rf"{thread}|thread \d+|one that ended", stall["thread"]), text
+        return sum(stall["seconds"] + stall["missing"] for stall in told) / float(printed)
+
+    until(lambda part: part >= 0.8, look)
 
 
 # ---- callers ------------------------------------------------------------------------------
@@ -370,3 +479,107 @@ def test_a_loop_that_is_blocked_without_the_gil(report, until):
     blocked, text = until(lambda found: {"sleeps", "numbers"} <= {*found[0]}, look)
     assert blocked["sleeps"]["threads"] == ["MainThread"] and blocked["sleeps"]["source"] == "time.sleep(0.12)"
     assert "Lines that blocked an event loop while other threads could run" in text
+
+
+# ---- a server under load -------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_service_and_the_handler_that_freezes_it(script, tmp_path, until):
+    """uvicorn on loopback, clients in threads: two of its handlers hold the GIL for 200 ms, as its heart knows."""
+    pytest.importorskip("uvicorn")
+    script(
+        HEART
+        + """
+    import asyncio, atexit, zlib
+    from pycrust import threadable_sum_of_squares
+
+    DATA = bytes(100_000)
+
+    @atexit.register
+    def tell():
+        ended.append(True)
+        beats.join()
+        with open("stood.json", "w") as file:
+            json.dump(sum(stood), file)
+
+    async def page():
+        await asyncio.sleep(0.001)
+        return str(zlib.crc32(DATA))
+
+    async def report():
+        total = sum_of_squares(3 * 10**9)
+        return str(total)
+
+    async def export():
+        return str(sum_of_squares(3 * 10**9))
+
+    async def right():
+        return str(await asyncio.to_thread(threadable_sum_of_squares, 3 * 10**9))
+
+    async def app(scope, receive, send):
+        if scope["type"] != "http":
+            return
+        body = await {"/": page, "/report": report, "/export": export, "/right": right}[scope["path"]]()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": body.encode()})
+""",
+        "service.py",
+    )
+
+    text = (tmp_path / "service.py").read_text().splitlines()
+    expected = {
+        (number, name)
+        for name, line in (("report", "    total = sum_of"), ("export", "    return str(sum_of"))
+        for number in [next(k for k, each in enumerate(text, 1) if each.startswith(line))]
+    }
+
+    def serve():
+        """The lines of the service, all the report, and how much of what the heart knows is in it."""
+        command = [sys.executable, "-m", "pycrust", "stalls", "--json", "out.json"]
+        server = subprocess.Popen(
+            [*command, "-m", "uvicorn", "service:app", "--port", "0", "--lifespan", "off", "--no-access-log"],
+            cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        )  # fmt: skip
+        try:
+            port = next(int(found[1]) for line in server.stderr if (found := re.search(r"127\.0\.0\.1:(\d+)", line)))
+            load(port, [*["/"] * 100, "/report", "/right", "/report", "/export"])
+            os.killpg(server.pid, signal.SIGINT)
+            _, report = server.communicate(timeout=60)
+        finally:
+            if server.poll() is None:
+                os.killpg(server.pid, signal.SIGKILL)
+        written = json.loads((tmp_path / "out.json").read_text())
+        told = [stall for stall in written["stalls"] if stall["label"] in ("held", "gc") and stall["stack"]]
+        part = sum(stall["seconds"] + stall["missing"] for stall in told) / json.loads(
+            (tmp_path / "stood.json").read_text()
+        )
+        mine = [line for line in written["lines"] if line["file"].endswith("service.py")]
+        assert {(line["line"], line["function"]) for line in mine} <= expected, report
+        return mine, report, part
+
+    lines, report, _ = until(lambda found: len(found[0]) == 2 and found[2] >= 0.8, serve)
+    assert all(f"service.py:{number} {name}" in report for number, name in expected), report
+    for line in lines:
+        assert 1 <= line["count"] <= 8 and line["threadable"] == "pycrust:sum_of_squares"
+
+
+def load(port, paths, clients=4):
+    """Ask for all the paths, in several threads at once."""
+    import http.client
+
+    def client():
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        for path in paths:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            answers.append((answer.status, answer.read()))
+        connection.close()
+
+    answers = []
+    threads = [threading.Thread(target=client) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [status for status, _ in answers] == [200] * len(paths) * clients
