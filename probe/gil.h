@@ -6,7 +6,7 @@
 
 typedef struct {
     /* The thread state that has the GIL, or had it last: never followed, but to the three members
-     * below. */
+     * below, and by pc_stack_of. */
     const char *const *holder;
     const int *locked;             /* whether a thread has it */
     const unsigned long *switches; /* how often it went from one thread to another */
@@ -22,5 +22,10 @@ typedef struct {
 
 /* Find it; the caller has the GIL. Returns NULL, or why this interpreter's GIL cannot be read. */
 const char *pc_gil_find(pc_gil *gil);
+
+/* Write the stack of another thread, given its state, as faulthandler would: frames that do not fit
+ * are left out. Gives the length, or 0 if it cannot be read. Without the GIL: by system calls,
+ * which fail where there is no memory. It is a stack only if the thread does not run meanwhile. */
+int pc_stack_of(const char *state, char *text, int size);
 
 #endif

@@ -76,6 +76,7 @@ struct pc_watch {
     /* A hold that lasts: seconds from which on it is told, and ends the process; 0: never. */
     double dump_over, abort_over, next_dump;
     int dump_signals; /* sent for the next */
+    double next_keep; /* seconds, after which it is logged again: the process may be killed */
     pc_stall scratch; /* for what the watcher logs */
     /* A watch that was brought in: when it leaves, in seconds, and how; NULL: it stays. */
     double leave_at, next_question;
@@ -195,6 +196,11 @@ static char state_in(const char *stat)
 {
     const char *name_end = strrchr(stat, ')');
     return name_end != NULL && name_end[1] == ' ' ? name_end[2] : '?';
+}
+
+static int is_sleep(char state)
+{
+    return state == 'S' || state == 'D';
 }
 
 static double delay_in(const char *schedstat)
@@ -428,14 +434,29 @@ static void drain(pc_watch *watch)
     }
 }
 
-static void dump_holder(pc_watch *watch, double now);
+static void dump_holder(pc_watch *watch, const char *holder, double now);
 static void keep(pc_watch *watch, const char *what, const pc_stall *stall);
+static void keep_lasting(pc_watch *watch, double now);
 static int leaves(pc_watch *watch, double now);
+
+static int is_time_for_a_stack(const pc_watch *watch, double now)
+{
+    return now >= watch->next_signal && watch->spell.length < PC_TEXT - 512;
+}
+
+/* Often at first, rarely in a long spell. */
+static void asked_for_a_stack(pc_watch *watch, double now)
+{
+    pc_spell *spell = &watch->spell;
+    double age = now - spell->first;
+    spell->signals++;
+    watch->next_signal = now + (spell->signals == 1 || age < watch->over ? 0.0 : 0.25 * age);
+}
 
 static void signal_holder(pc_watch *watch, double now)
 {
     pc_spell *spell = &watch->spell;
-    if (now < watch->next_signal || spell->length >= PC_TEXT - 512) {
+    if (!is_time_for_a_stack(watch, now)) {
         return;
     }
     if (watch->unanswered != spell->tid && pc_cpu_of(watch->unanswered) >= 0.0) {
@@ -450,10 +471,32 @@ static void signal_holder(pc_watch *watch, double now)
     watch->switches_signalled = spell->switches;
     dump_switches = spell->switches;
     syscall(SYS_tgkill, getpid(), spell->tid, watch->signum);
-    spell->signals++;
-    /* Often at first, rarely in a long spell. */
-    double age = now - spell->first;
-    watch->next_signal = now + (spell->signals == 1 || age < watch->over ? 0.0 : 0.25 * age);
+    asked_for_a_stack(watch, now);
+}
+
+/* The stack of a holder that sleeps, which a signal would wake: from outside. It is right if the
+ * thread did not run at all meanwhile, since what is read is changed by none but who has the GIL.
+ * False: it did, or the stack cannot be read. */
+static int read_sleeper(pc_watch *watch, const char *holder, double now)
+{
+    pc_spell *spell = &watch->spell;
+    if (!is_time_for_a_stack(watch, now)) {
+        return 1;
+    }
+    double cpu_before = pc_cpu_of(spell->tid);
+    char text[512];
+    if (!read_again(watch, &watch->state_file, spell->tid, "stat", text, sizeof text) ||
+        !is_sleep(state_in(text))) {
+        return 0;
+    }
+    int length = pc_stack_of(holder, spell->text + spell->length, PC_TEXT - spell->length);
+    if (length == 0 || pc_cpu_of(spell->tid) != cpu_before || !pc_is_locked(&watch->gil) ||
+        switches_now(watch) != spell->switches) {
+        return 0;
+    }
+    spell->length += length;
+    asked_for_a_stack(watch, now);
+    return 1;
 }
 
 /* ---- the watcher
@@ -513,6 +556,7 @@ static void begin_spell(pc_watch *watch, const char *holder, unsigned long switc
     spell->looks = 1;
     watch->next_signal = 0.0;
     watch->next_dump = watch->dump_over;
+    watch->next_keep = 0.5;
     watch->dump_signals = 0;
     watch->solid_asked = -1.0;
     watch->runs = watch->sleeps = 0;
@@ -539,7 +583,7 @@ static void follow(pc_watch *watch, double now, int asked, char state)
     if (state == '?' && ran < 0.5 * gap) {
         watch->runs = 0;
     } else if (state != '\0') {
-        watch->runs = state != 'S' && state != 'D';
+        watch->runs = !is_sleep(state);
         watch->sleeps = !watch->runs;
     }
     spell->cpu += ran;
@@ -583,11 +627,18 @@ static void look(pc_watch *watch, double now)
         read_of(spell->tid, "comm", spell->comm, sizeof spell->comm);
     }
     spell->collecting += collecting;
-    if (asked && watch->runs && spell->ignored > 0.0 &&
-        now - watch->begin >= 0.5 * pc_watch_over(watch)) {
-        signal_holder(watch, now);
+    if (asked && spell->ignored > 0.0 && now - watch->begin >= 0.5 * pc_watch_over(watch)) {
+        if (watch->runs) {
+            signal_holder(watch, now);
+        } else if (watch->sleeps) {
+            read_sleeper(watch, holder, now);
+        }
     }
-    dump_holder(watch, now);
+    if (now - spell->since >= watch->next_keep && is_hold(watch, spell)) {
+        keep_lasting(watch, now);
+        watch->next_keep = 1.25 * watch->next_keep; /* so no more than a fifth is ever lost */
+    }
+    dump_holder(watch, holder, now);
 }
 
 /* Sleep until then; true: the end. With the lock, which others have meanwhile. */
@@ -938,7 +989,7 @@ static void keep_lasting(pc_watch *watch, double now)
 }
 
 /* A hold that lasts is told while it does: it may never end, or end with the process. */
-static void dump_holder(pc_watch *watch, double now)
+static void dump_holder(pc_watch *watch, const char *holder, double now)
 {
     pc_spell *spell = &watch->spell;
     double held = now - spell->since;
@@ -947,10 +998,13 @@ static void dump_holder(pc_watch *watch, double now)
         return;
     }
     if (watch->dump_signals < 4) {
-        /* Two looks make a line. It is asked even if it sleeps: by now that matters more. */
+        /* Two looks make a line. If it sleeps, and its stack cannot be read, it is asked all the
+         * same if the program is to be aborted. */
         if (watch->dump_signals++ % 2 == 0) {
             watch->next_signal = 0.0;
-            signal_holder(watch, now);
+            if (!watch->sleeps || (!read_sleeper(watch, holder, now) && watch->abort_over > 0.0)) {
+                signal_holder(watch, now);
+            }
         }
         return;
     }
@@ -1310,9 +1364,10 @@ typedef struct {
     double when;
 } pc_note;
 static pid_t witness;
+static char witness_stat[32];         /* where the system says what it does */
 static int notes = -1;                /* from the witness */
 static double noted[64];              /* when it told of signal n last, and nobody has asked */
-static const int wait_for_notes = 50; /* milliseconds, once, if it tells nothing */
+static const int wait_for_notes = 50; /* milliseconds, if it tells nothing; at most 40 times */
 
 static int has(uint64_t signums, int signum)
 {
@@ -1362,6 +1417,20 @@ static void start_witness(void)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     close(ends[1]);
     notes = ends[0];
+    snprintf(witness_stat, sizeof witness_stat, "/proc/%d/stat", witness);
+}
+
+/* It sleeps until a signal comes. If one came, and it had no core yet, it has yet to tell. */
+static int has_yet_to_tell(void)
+{
+    char text[256];
+    int file = open(witness_stat, O_RDONLY | O_CLOEXEC);
+    ssize_t length = file < 0 ? 0 : read(file, text, sizeof text - 1);
+    if (file >= 0) {
+        close(file);
+    }
+    text[length > 0 ? length : 0] = '\0';
+    return length > 0 && state_in(text) == 'R';
 }
 
 /* Was the signal that just came sent to the group? */
@@ -1370,9 +1439,17 @@ static int was_for_the_group(int signum)
     double now = pc_now();
     struct pollfd ready = {.fd = notes, .events = POLLIN};
     pc_note note;
+    int tries = 0;
     while (noted[signum - 1] == 0.0 || noted[signum - 1] < now - 1.0) { /* else of another one */
-        if (poll(&ready, 1, wait_for_notes) <= 0 ||
-            read(notes, &note, sizeof note) != sizeof note) {
+        if (poll(&ready, 1, wait_for_notes) <= 0) {
+            if (tries++ < 40 && has_yet_to_tell()) {
+                continue;
+            }
+            if (poll(&ready, 1, 0) <= 0) { /* nor did it just before it fell asleep */
+                return 0;
+            }
+        }
+        if (read(notes, &note, sizeof note) != sizeof note) {
             return 0;
         }
         noted[note.signum - 1] = note.when;

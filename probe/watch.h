@@ -23,10 +23,10 @@ typedef struct {
     double asleep;      /* for which it slept while it had the GIL */
     double ignored;     /* for which it ran or slept although it had been asked */
     int looks, collecting;
-    int signals;
+    int signals; /* for a traceback; and each time that one was read */
     int length;
     char comm[17];      /* its name, as the system has it, and a newline */
-    char text[PC_TEXT]; /* the tracebacks it wrote */
+    char text[PC_TEXT]; /* the tracebacks it wrote, or that were read while it slept */
 } pc_spell;
 
 /* The name of a thread, as threading has it, in UTF-8; "": unknown. */

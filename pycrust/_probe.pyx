@@ -346,6 +346,8 @@ cdef class Watch:
             with nogil:
                 pc_watch_stop(self.watch)
             if the_watch is self:  # and was not stopped by another thread meanwhile
+                if "uvloop.loop" in sys.modules:
+                    pc_watch_note(self.watch, "uvloop", False)
                 if pc_watch_left(self.watch):  # it has said how it went
                     self.give_signal()
                     pc_watch_note(self.watch, "left", False)

@@ -170,8 +170,8 @@ def make_parser() -> argparse.ArgumentParser:
         help="exit with status 1 if a line held the GIL for longer than so many milliseconds, for CI",
     )  # fmt: skip
     stalled.add_argument(
-        "--dump-over", type=positive_seconds, default=0.0, metavar="S",
-        help="write who holds the GIL, and where, while a hold lasts: after S seconds, 2 S, 4 S, …",
+        "--dump-over", type=seconds_or_never, metavar="S",
+        help="write who holds the GIL, and where, while a hold lasts: after S seconds, 2 S, 4 S, … (default 5, with --pid 0: never)",
     )  # fmt: skip
     stalled.add_argument(
         "--abort-over", type=positive_seconds, default=0.0, metavar="S",
@@ -292,6 +292,10 @@ def positive_seconds(text: str) -> float:
     if not 0 < seconds < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is not a time in seconds, like 5")
     return seconds
+
+
+def seconds_or_never(text: str) -> float:
+    return 0.0 if text == "0" else positive_seconds(text)
 
 
 def duration(text: str) -> float:
@@ -512,7 +516,7 @@ def run_stalls(options: argparse.Namespace) -> int:
             command,
             options.over,
             signum=options.signal,
-            dump_over=options.dump_over,
+            dump_over=LASTS if options.dump_over is None else options.dump_over,
             abort_over=options.abort_over,
             follow=options.follow,
         )
@@ -531,6 +535,9 @@ def run_stalls(options: argparse.Namespace) -> int:
     return status or (fails(result, options) if result else 0)
 
 
+LASTS = 5.0  # seconds, after which a hold is told while it lasts: a health check would end the program
+
+
 def run_stalls_in(options: argparse.Namespace, command: Sequence[str]) -> int:
     """Of a process that runs already."""
     if command:
@@ -547,7 +554,7 @@ def run_stalls_in(options: argparse.Namespace, command: Sequence[str]) -> int:
             options.over,
             seconds=options.seconds or 30.0,
             signum=options.signal,
-            dump_over=options.dump_over,
+            dump_over=options.dump_over or 0.0,
             abort_over=options.abort_over,
             say=say,
         )

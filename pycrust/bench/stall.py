@@ -56,7 +56,7 @@ class Seen(NamedTuple):
     thread : str
         Its name; empty for a thread that has ended, of which none is known.
     tracebacks : str
-        What it wrote itself, by faulthandler.
+        What it wrote itself, by faulthandler, or was read of it while it slept.
     file, line, function : str, int, str
         Where it handed the GIL over, if that was the end of a call; else line 0.
     end_line, end_column : int
@@ -127,8 +127,8 @@ class Stall:
     stack : tuple of Place
         Where the holder was, innermost first, if that is known: for *gc* where the collection was set off.
     seen : str
-        ``'during'`` the stall, by the holder itself; or just ``'after'`` it: the holder slept, and a signal would
-        have woken it.
+        ``'during'`` the stall, by the holder itself, or from outside if it slept: a signal would have woken it; or just
+        ``'after'`` it: it slept, and could not be read.
     call_ends : tuple of int
         Line and column, as in `ast`, at which the call ends that held it; empty if that is not known.
     waited : float
@@ -362,6 +362,8 @@ class Record:
         Why there is no watch in a process into which one was to be brought.
     left : bool
         Whether all of one that was brought in has been taken away again.
+    uvloop : bool
+        Whether the process had uvloop, whose loops are not looked at.
     """
 
     over: float = OVER
@@ -372,10 +374,11 @@ class Record:
     delayed: float = 0.0
     start: float = 0.0
     started: bool = True
-    lasting: Seen | None = None  # a hold that has not ended, told by --dump-over
+    lasting: tuple[Seen, ...] = ()  # holds of this wait, each as it was last told while it lasted
     others: tuple[Seen, ...] = ()  # holds within the wait that has not ended
     refused: str = ""
     left: bool = False
+    uvloop: bool = False
 
     def after(self, what: str, values: list[Any]) -> "Record":
         """With one record more; the list of stalls grows."""
@@ -388,6 +391,8 @@ class Record:
             return replace(self, watch=figures, start=figures.started)
         if what == "not started":
             return replace(self, started=False)
+        if what == "uvloop":
+            return replace(self, uvloop=True)
         if what == "left":
             return replace(self, left=True)
         if what == "refused":
@@ -405,10 +410,11 @@ class Record:
         if what == "loop":
             return self.after_loop(*values[1:])
         seen = Seen(*values)
-        if what == "also":
-            return replace(self, others=(*self.others, seen))
-        if what == "lasting":
-            return replace(self, lasting=seen)
+        if what in ("also", "lasting"):
+            lasting = tuple(each for each in self.lasting if not is_same_spell(each, seen))
+            if what == "also":
+                return replace(self, lasting=lasting, others=(*self.others, seen))
+            return replace(self, lasting=(*lasting, seen))
         last = Stall.of(seen, self.over, self.start)
         stalls = [replace(stall, waited=seen.seconds) for stall in self.told(self.others)]
         if last.label in (HELD, GC) or not stalls:
@@ -416,7 +422,7 @@ class Record:
         rest = seen.seconds - sum(stall.seconds + stall.missing for stall in stalls)
         delay = max(0.0, min(seen.delay, rest)) if stalls[-1].label in (HELD, GC) else 0.0
         self.stalls.extend(sorted(stalls, key=attrgetter("begin")))
-        return replace(self, lasting=None, others=(), waited=self.waited + seen.seconds, delayed=self.delayed + delay)
+        return replace(self, lasting=(), others=(), waited=self.waited + seen.seconds, delayed=self.delayed + delay)
 
     def after_loop(self, begin: float, seconds: float, missing: float, thread: str, task: str, stacks: str) -> "Record":
         """An event loop had no turn for so long; a hold of the GIL meanwhile has a stall of its own."""
@@ -441,8 +447,11 @@ class Record:
 
     def all(self) -> list[Stall]:
         """Also those that have not ended, or ended with the process."""
-        lasting = () if self.lasting is None else (self.lasting,)
-        return [*self.stalls, *self.told((*self.others, *lasting))]
+        return [*self.stalls, *self.told((*self.others, *self.lasting))]
+
+
+def is_same_spell(one: Seen, other: Seen) -> bool:
+    return one.ident == other.ident and abs(one.begin + one.offset - other.begin - other.offset) < 1e-6
 
 
 class Log:

@@ -378,6 +378,8 @@ class Stalls(Result):
                 f"{count} Python process{'es' * (count > 1)} that the program started "
                 f"{'were' if count > 1 else 'was'} not watched: try --follow"
             )
+        if self.read().uvloop:
+            warnings.append("loops of uvloop are not looked at: what blocks one without holding the GIL is not told")
         if self.watch is not None:
             if self.watch.signal_lost:
                 warnings.append("the program took the signal, or closed the pipe: from then on lines are unknown")
@@ -604,7 +606,8 @@ def stalls(
     A thread, the *beat*, asks for the GIL about every millisecond. While it waits for longer than it should, another
     one, which never takes the GIL, looks who has it. If that thread was asked to hand it over and goes on, it gets a
     signal whose handler calls faulthandler's: it writes its own traceback. A holder that sleeps in the system gets none,
-    since that would wake it; then the line is the one on which it hands the GIL over.
+    since that would wake it; its frames are read from outside, or, where that is forbidden, the line is the one on which it
+    hands the GIL over.
 
     Lines that block an event loop of asyncio without holding the GIL are found, too: the beat looks a few times in each turn
     of a loop when its callbacks began.

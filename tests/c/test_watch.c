@@ -151,6 +151,25 @@ static int access_by_hand(const char *path)
     return gone-- > 0 ? 0 : -1;
 }
 
+static const char *frames; /* the stack of a thread that sleeps; NULL: it cannot be read */
+static void (*while_read)(void);
+static int reads;
+static const char *read_from;
+
+int pc_stack_of(const char *state, char *text, int size)
+{
+    reads++;
+    read_from = state;
+    if (while_read != NULL) {
+        while_read();
+    }
+    if (frames == NULL || strlen(frames) >= (size_t)size) {
+        return 0;
+    }
+    strcpy(text, frames);
+    return (int)strlen(frames);
+}
+
 #define clock_gettime(clock, time) clock_by_hand(clock, time)
 #define nanosleep(time, rest) (slept = *(time))
 #define open(path, flags) open_by_hand(path, flags)
@@ -719,6 +738,72 @@ static void test_sleepers_and_those_without_a_core(void)
     look_after(1, 0.5);
     assert(watch->runs && !watch->sleeps);
     end_wait();
+}
+
+static void it_runs(void)
+{
+    cpu += 0.25 * TICK;
+}
+
+static void it_hands_on(void)
+{
+    switches++;
+}
+
+static void it_lets_go(void)
+{
+    locked = 0;
+}
+
+static void test_the_stack_of_a_sleeper(void)
+{
+    begin_wait();
+    pc_spell *spell = &watch->spell;
+    frames = "a frame\n";
+    reads = 0;
+    asked = 1;
+    look_after(1, 1);
+    answer = "1 (python) S 1";
+    look_after(1, 0);
+    look_after(1, 0);
+    assert(reads == 0); /* not yet: half of what counts has not passed */
+    look_after(1, 0);
+    assert(reads == 1 && read_from == (const char *)&me && spell->signals == 1 && signals == 0);
+    assert(spell->length == 8 && memcmp(spell->text, "a frame\n", 8) == 0);
+    look_after(1, 0); /* again at once, then rarely, as a signal */
+    assert(reads == 2 && spell->length == 16 && memcmp(spell->text + 8, "a frame\n", 8) == 0);
+    look_after(4, 0);
+    assert(reads == 3 && watch->next_signal == hour + 0.25 * OVER);
+    look_after(1.75, 0);
+    assert(reads == 3);
+    look_after(0.25, 0);
+    assert(reads == 4 && spell->length == 32);
+
+    /* Nothing counts that was read while the thread ran, or no longer had the GIL. */
+    void (*const changes[])(void) = {it_runs, it_hands_on, it_lets_go};
+    for (int k = 0; k < 3; k++) {
+        watch->next_signal = 0.0;
+        while_read = changes[k];
+        look_after(1, 0);
+        while_read = NULL;
+        switches = 7;
+        locked = 1;
+        assert(reads == 5 + k && spell->length == 32 && spell->signals == 4);
+    }
+    answer = "1 (python) R 1"; /* it has been woken by now */
+    watch->next_signal = 0.0;
+    assert(!read_sleeper(watch, holder, hour) && reads == 7);
+    answer = "1 (python) D 1";
+    assert(read_sleeper(watch, holder, hour) && reads == 8 && spell->length == 40);
+    frames = NULL;
+    watch->next_signal = 0.0;
+    assert(!read_sleeper(watch, holder, hour) && reads == 9 && spell->length == 40);
+    frames = "a frame\n";
+    spell->length = PC_TEXT - 512;
+    assert(read_sleeper(watch, holder, hour) && reads == 9); /* it is full */
+    assert(signals == 0);
+    end_wait();
+    frames = NULL;
 }
 
 static void test_spells(void)
@@ -1461,7 +1546,7 @@ static void test_a_hold_that_lasts(void)
     assert(dup2(file, 2) == 2);
     begin_wait();
     const int few = lowest_file();
-    pc_watch_dump_over(watch, 1.0, 0.0);
+    pc_watch_dump_over(watch, 1.0, 1e9);
     traceback = "Stack (most recent call first):\n  a line\n";
     answer = "1 (python) S 1"; /* it is asked though it sleeps */
     asked = 1;
@@ -1476,7 +1561,17 @@ static void test_a_hold_that_lasts(void)
     assert(signals == 2);
     assert(strcmp(told_of(file), "pycrust: MainThread has held the GIL for 1.2 s\n"
                                  "Stack (most recent call first):\n  a line\n") == 0);
-    assert(strstr(log_now(), "{\"lasting\": [1, 64.000000000, 1.250000000, ") == logged);
+    /* To the log before, too, in case that the process is killed: again after a quarter more. */
+    static const char *const lasted[] = {"0.500000000", "0.625000000", "0.812500000",
+                                         "1.000000000", "1.250000000", "1.250000000"};
+    const char *next = log_now();
+    for (size_t k = 0; k < sizeof lasted / sizeof *lasted; k++) {
+        char expected[64];
+        snprintf(expected, sizeof expected, "{\"lasting\": [1, 64.000000000, %s, ", lasted[k]);
+        assert(strncmp(next, expected, strlen(expected)) == 0);
+        next = strchr(next, '\n') + 1;
+    }
+    assert(*next == '\0');
     assert(watch->next_dump == 2.0 && watch->dump_signals == 0);
     look_after(1, 0);
     assert(strcmp(told_of(file), "") == 0 && signals == 2);
@@ -1495,6 +1590,26 @@ static void test_a_hold_that_lasts(void)
     }
     assert(strcmp(told_of(file), "pycrust: MainThread has held the GIL for 3.0 s\n") == 0);
     end_wait();
+
+    /* One that sleeps is not signalled if its stack can be read, or if it is not to be aborted. */
+    static const char *const stacks[] = {"Stack (most recent call first):\n  a frame\n", NULL};
+    for (int k = 0; k < 2; k++) {
+        begin_wait();
+        pc_watch_dump_over(watch, 1.0, k == 0 ? 1e9 : 0.0);
+        answer = "1 (python) S 1";
+        frames = stacks[k];
+        asked = 1;
+        for (int ticks = 0; ticks < 20; ticks++) {
+            look_after(1, 0);
+        }
+        frames = NULL;
+        assert(signals == 0);
+        char expected[128];
+        snprintf(expected, sizeof expected, "pycrust: MainThread has held the GIL for 1.2 s\n%s",
+                 k == 0 ? stacks[0] : "");
+        assert(strcmp(told_of(file), expected) == 0);
+        end_wait();
+    }
 
     /* Never, unless it is asked for; --abort-over alone tells as well, at its time. */
     begin_wait();
@@ -1556,6 +1671,48 @@ static uint64_t bit(int signum)
     return (uint64_t)1 << (signum - 1);
 }
 
+static int tells[2]; /* a pipe, in the place of that of the witness */
+
+static void it_tells(void)
+{
+    pc_note note = {.signum = SIGUSR2, .when = pc_now()};
+    assert(write(tells[1], &note, sizeof note) == sizeof note);
+}
+
+static void it_tells_and_sleeps(void)
+{
+    it_tells();
+    answer = "1 (python) S 1";
+}
+
+/* It may have no core for long: as long as it is awake it may have to tell something. */
+static void test_a_witness_that_is_late(void)
+{
+    const int its = notes;
+    assert(pipe(tells) == 0);
+    notes = tells[0];
+    for (int k = 0; k < 2; k++) {
+        answer = "1 (python) R 1";
+        meanwhile = k == 0 ? it_tells : it_tells_and_sleeps;
+        assert(was_for_the_group(SIGUSR2));
+        char path[64];
+        snprintf(path, sizeof path, "/proc/%d/stat", witness);
+        assert(strcmp(asked_for, path) == 0 && noted[SIGUSR2 - 1] == 0.0);
+    }
+    meanwhile = NULL;
+    const double start = pc_now();
+    answer = "1 (python) S 1";
+    assert(!was_for_the_group(SIGUSR2));
+    answer = NULL; /* it has ended */
+    assert(!was_for_the_group(SIGUSR2) && pc_now() < start + 10.0);
+    answer = "1 (python) R 1";
+    assert(!was_for_the_group(SIGUSR2)); /* not for ever */
+    answer = NULL;
+    close(tells[0]);
+    close(tells[1]);
+    notes = its;
+}
+
 static void test_forwarding(void)
 {
     const int file = lowest_file();
@@ -1564,6 +1721,7 @@ static void test_forwarding(void)
     setpgid(0, 0);
     pc_forward_begin(bit(SIGTERM) | bit(SIGUSR1) | bit(SIGUSR2));
     assert(witness > 0 && getpgid(witness) == getpgrp());
+    test_a_witness_that_is_late();
     assert(is_handled_by(SIGTERM, SIG_IGN)); /* as under nohup */
     raise(SIGUSR1);                          /* there is no child yet */
     const pid_t waits = one_that_waits();
@@ -1747,6 +1905,7 @@ int main(void)
     test_a_holder_that_goes_on();
     test_one_that_is_first_asked_late();
     test_sleepers_and_those_without_a_core();
+    test_the_stack_of_a_sleeper();
     test_spells();
     test_a_gil_that_goes_while_it_is_looked_at();
     test_whom_to_signal();

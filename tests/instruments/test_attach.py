@@ -258,6 +258,29 @@ def test_the_command_says_no(capsys, options, words):
     assert words in capsys.readouterr().err.splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    ("options", "program", "process"),
+    [([], 5.0, 0.0), (["--dump-over", "0"], 0.0, 0.0), (["--dump-over", "2.5"], 2.5, 2.5)],
+)
+def test_from_when_on_a_hold_is_told_while_it_lasts(monkeypatch, options, program, process):
+    """A process that runs already is not written to, unless that is asked for."""
+    from pycrust.bench import cli
+
+    class Enough(Exception):
+        pass
+
+    def take(*args, dump_over, **kwargs):
+        told.append(dump_over)
+        raise Enough
+
+    told = []
+    for name, target in ("stalls_of", ["program.py"]), ("stalls_in", ["--pid", "7"]):
+        monkeypatch.setattr(cli, name, take)
+        with pytest.raises(Enough):
+            cli.main(["stalls", *options, *target])
+    assert told == [program, process]
+
+
 # ---- as it is meant ------------------------------------------------------------------------------------
 
 as_meant = pytest.mark.skipif(not hasattr(sys, "remote_exec") or bool(_probe.why_not()), reason="from Python 3.14 on")

@@ -152,9 +152,15 @@ def by_hand(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def right_places(tmp_path_factory):
-    """What the real C half finds."""
-    library = ctypes.PyDLL(compiled(tmp_path_factory.mktemp("c"), "gil", ROOT / "probe" / "gil.c"))
+def real(tmp_path_factory):
+    """The part of the C half that knows how CPython is laid out."""
+    return compiled(tmp_path_factory.mktemp("c"), "gil", ROOT / "probe" / "gil.c")
+
+
+@pytest.fixture(scope="session")
+def right_places(real):
+    """What it finds."""
+    library = ctypes.PyDLL(real)
 
     def find():
         gil = Gil()
@@ -369,6 +375,119 @@ def test_the_reason_is_that_of_c_and_is_asked_for_once(hand):
 @needs_the_gil_by_hand
 def test_that_of_this_process_passes(hand):
     assert hand.module.why_not() == ""
+
+
+# ---- the stack of another thread -----------------------------------------------------
+
+
+@pytest.fixture
+def stack_of(real):
+    """Reads the stack of a thread by the address of its state, without the GIL."""
+    function = ctypes.CDLL(real).pc_stack_of
+    function.argtypes, function.restype = [c_void_p, c_void_p, c_int], c_int
+
+    def read(state, size=16384):
+        text = ctypes.create_string_buffer(b"x" * (size + 1))
+        length = function(state, text, size)
+        assert length < size or size == 0
+        assert text.raw[size:] == b"x\0"  # nothing beyond
+        return text.raw[:length].decode("ascii")
+
+    return read
+
+
+def asleep(call):
+    """Another thread calls it with a function that sleeps; gives the address of that thread's state, and an end."""
+    there, stay, states = threading.Event(), threading.Event(), []
+
+    def sleep(*_):
+        states.append(state_now())
+        there.set()
+        stay.wait()
+
+    thread = threading.Thread(target=call, args=(sleep,))
+    thread.start()
+    there.wait()
+    time.sleep(0.01)
+
+    def end():
+        stay.set()
+        thread.join()
+
+    return states[0], end
+
+
+def by_faulthandler(file):
+    """The frames of all threads."""
+    with open(file, "w+") as written:
+        faulthandler.dump_traceback(written)
+        written.seek(0)
+        stacks = written.read().split("\n\n")
+    return [[line for line in stack.splitlines() if line.startswith("  File")] for stack in stacks]
+
+
+def far_down(sleep):
+    namespace = {"sleep": sleep}
+    many = "\n" * 70_000 + "def f():\n" + "    x = 1\n" * 3000 + "    sleep()" + "\n" * 100 + "    ()\n" + "f()"
+    exec(compile(many, "<many lines>", "exec"), namespace)
+
+
+def through_everything(sleep):
+    """By generators, coroutines, classes and functions of C, on lines of every kind."""
+
+    def generator():
+        yield sorted([2, 1], key=lambda number: (number == 1 and sleep()) or number)
+
+    async def coroutine():
+        class Body:
+            attribute = tuple(
+                [*generator()] for _ in range(1)
+            )  # fmt: skip
+
+    try:
+        coroutine().send(None)
+    except StopIteration:
+        pass
+
+
+def with_names(sleep):
+    name = "\u00fc\u4e2d\U00020000"
+    source = f"def {name}():\n    sleep()\n{name}()"
+    exec(compile(source, '/stra\u00dfe \u20ac \U0001f40d "\\\udce9\x07' + "x" * 600, "exec"), {"sleep": sleep})
+
+
+def deep_down(sleep, depth=150):
+    return deep_down(sleep, depth - 1) if depth else sleep()
+
+
+@needs_the_gil_by_hand
+@pytest.mark.parametrize("call", [lambda sleep: sleep(), far_down, through_everything, with_names, deep_down])
+def test_a_stack_is_read_as_faulthandler_writes_it(stack_of, tmp_path, call):
+    state, end = asleep(call)
+    try:
+        read, written = stack_of(state), by_faulthandler(tmp_path / "written")
+        assert [stack_of(state) for _ in range(100)] == 100 * [read]
+    finally:
+        end()
+    lines = read.splitlines()
+    assert lines[0] == "Stack (most recent call first):" and "in wait" in lines[1] and "in sleep" in lines[3]
+    assert lines[1:] in written
+
+
+@needs_the_gil_by_hand
+def test_a_stack_that_does_not_fit_or_is_none(stack_of):
+    state, end = asleep(through_everything)
+    try:
+        whole = stack_of(state)
+        for size in range(1, len(whole) + 2):
+            part = stack_of(state, size)
+            ends = [k + 1 for k, byte in enumerate(whole) if byte == "\n" and k + 1 < size]
+            assert part == (whole[: ends[-1]] if ends[1:] else "")  # one frame, or it is none
+    finally:
+        end()
+    assert stack_of(8) == stack_of(None) == ""
+    for address in ctypes.addressof(ctypes.create_string_buffer(4096)), id(stack_of), id(0):
+        assert stack_of(address) == ""  # no state, but memory
 
 
 # ---- ask ---------------------------------------------------------------------------
@@ -740,6 +859,10 @@ def test_a_stall_is_kept(hand):
     assert stall.function == b"ByHand.start.<locals>.<lambda>"
     assert stalled(hand, [0.24999]) == []
     assert len(stalled(hand, [0.3, 0.25])) == 2
+    # Even if nobody has the GIL at that moment: who is about to take it may keep it.
+    hand.taken()
+    stalled(hand, [0.25, 0.0001])
+    assert [call[1] for call in hand.taken() if call[0] == "ask"] == [0, 1, 1]
 
 
 @needs_the_gil_by_hand

@@ -11,7 +11,6 @@ import textwrap
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -192,7 +191,9 @@ def test_a_helper_works_to_the_end(until):
 
 @alone
 @unix
-@pytest.mark.parametrize("call", [pycrust.sumsq, pycrust.Accumulator, partial(pycrust.sumsq, workers=-usable_cores())])
+@pytest.mark.parametrize(
+    "call", [pycrust.sumsq, pycrust.Accumulator, lambda a: pycrust.sumsq(a, workers=-usable_cores())]
+)
 def test_no_helper_works_unless_asked_for(until, call):
     a = windows(1000)
     until(lambda seconds: seconds[1] < 0.001, lambda: seconds_of(lambda: call(a)))
