@@ -91,10 +91,10 @@ def order(items):
 
 
 def pytest_collection_modifyitems(config, items):
-    if not config.getoption("full"):
-        slow = [item for item in items if item.get_closest_marker("slow")]
-        config.hook.pytest_deselected(items=slow)
-        items[:] = [item for item in items if not item.get_closest_marker("slow")]
+    left_out = ("slow", "long")[config.getoption("full") :]
+    deselected = [item for item in items if any(map(item.get_closest_marker, left_out))]
+    config.hook.pytest_deselected(items=deselected)
+    items[:] = [item for item in items if not any(map(item.get_closest_marker, left_out))]
     order(items)
     for item in items:
         if item.get_closest_marker("measures"):
