@@ -9,11 +9,12 @@ BUILD = "import sys; from setuptools import build_meta; getattr(build_meta, 'bui
 
 
 def build(kind, tree, folder, **environment):
-    """Build the ``sdist`` or the ``wheel`` of a tree in a folder; its path."""
+    """Build the ``sdist`` or the ``wheel`` of a tree in a folder; its path. What the build said is in ``build.log``."""
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-c", BUILD, kind, str(folder)]
     done = subprocess.run(command, cwd=tree, env=os.environ | environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+    (folder / "build.log").write_text(done.stdout + done.stderr)
     (archive,) = folder.glob({"sdist": "*.tar.gz", "wheel": "*.whl"}[kind])
     return archive
 

@@ -1,4 +1,4 @@
-"""Which cases of a parametrized test run by default, which with --full."""
+"""Which cases of a parametrized test run by default, which with --full, which with --full --full."""
 
 from itertools import combinations
 
@@ -8,6 +8,11 @@ import pytest
 def slow(value):
     """A value whose cases run with --full alone."""
     return pytest.param(value, marks=pytest.mark.slow)
+
+
+def long(value):
+    """A value whose cases run with --full --full alone."""
+    return pytest.param(value, marks=[pytest.mark.slow, pytest.mark.long])
 
 
 def all_pairs(**values):

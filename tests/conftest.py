@@ -90,11 +90,24 @@ def order(items):
     items.sort(key=lambda item: (item.path not in measure, *(item.path.stem != name for name in LONGEST)))
 
 
+def needs_full(item):
+    """
+    How often --full must be given for a test.
+
+    What is slow runs with --full at the best level alone: that its kernels give the same at the others is for tests/c,
+    which tries each with an oracle of its own, for test_simd, and for the cases that are not slow.
+    """
+    slow = len(list(item.iter_markers("slow")))
+    level = item.callspec.params.get("level", BEST) if hasattr(item, "callspec") else BEST
+    if item.get_closest_marker("long") or (level != BEST and slow > 1):
+        return 2
+    return min(slow, 1)
+
+
 def pytest_collection_modifyitems(config, items):
-    if not config.getoption("full"):
-        slow = [item for item in items if item.get_closest_marker("slow")]
-        config.hook.pytest_deselected(items=slow)
-        items[:] = [item for item in items if not item.get_closest_marker("slow")]
+    full = config.getoption("full")
+    config.hook.pytest_deselected(items=[item for item in items if needs_full(item) > full])
+    items[:] = [item for item in items if needs_full(item) <= full]
     order(items)
     for item in items:
         if item.get_closest_marker("measures"):
@@ -123,7 +136,7 @@ def at_length(request):
 
 @pytest.fixture(params=[level if level == BEST else pytest.param(level, marks=pytest.mark.slow) for level in LEVELS])
 def level(request):
-    """The best SIMD level of this machine; in the full run each that it has, in turn."""
+    """The best SIMD level of this machine; in the full run each that it has, in turn, where the test is not slow."""
     _core._use_simd(request.param)
     yield request.param
     _core._use_simd(BEST)

@@ -317,7 +317,7 @@ const pc_square_kernels *pc_squares_in_use(void);
 #endif
 
 /* x86-64 under gcc or clang: the only builds with levels above portable. */
-#if defined(__x86_64__) && defined(__GNUC__)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(PC_NO_VECTORS)
 #define PC_X86_LEVELS 1
 
 /* How many levels, from portable up, a processor can run, given ECX of CPUID leaf 1, EBX of leaf 7,

@@ -15,7 +15,7 @@ from pycrust.bench import break_even, compare_peers, peers
 from pycrust.bench.breakeven import BreakEven
 from pycrust.bench.cases import GROUPS, OF_PAIRS, PAIRS, SHORT_AXES, WITHOUT_NAN, Case, reverse, short
 from pycrust.bench.cli import main, up_to
-from pycrust.bench.compare import timings
+from pycrust.bench.compare import UNSURE, compare, timings
 from pycrust.bench.machine import Machine
 from pycrust.bench.peers import (
     OPERATIONS,
@@ -348,9 +348,13 @@ def test_sizes_up_to():
 def test_command(option, schema, tmp_path, capsys):
     out, png = tmp_path / "out.json", tmp_path / "out.png"
     assert main(["bench", option, "--quick", "-n", "100", "--json", str(out), "--plot", str(png)]) == 0
-    assert json.loads(out.read_text())["schema"] == schema
+    report = json.loads(out.read_text())
+    assert report["schema"] == schema
     assert png.read_bytes().startswith(b"\x89PNG")
     assert "n" in capsys.readouterr().out
+    comparison = compare(report, report)  # every figure has the rounds that it takes
+    assert comparison.changes and UNSURE not in {change.verdict for change in comparison.changes}
+    assert "Too few rounds" not in str(comparison)
 
 
 def test_command_of_some_functions(tmp_path, capsys):

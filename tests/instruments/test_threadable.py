@@ -16,6 +16,7 @@ import zlib
 
 import numpy as np
 import pytest
+from cases import long
 
 import pycrust
 from pycrust import _probe
@@ -281,7 +282,7 @@ def test_too_short(func, args):
 @pytest.mark.slow
 @needs_gil
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity")
-@pytest.mark.parametrize("busy", [0, 4])
+@pytest.mark.parametrize("busy", [long(0), 4])
 def test_one_core_is_enough(python, busy):
     """Also one that others want."""
     done = python(f"""

@@ -14,10 +14,12 @@ if not sys.platform.startswith("linux"):
     pytest.skip("the tests in C use Linux: barriers, ptrace, ld --wrap", allow_module_level=True)
 
 
-@pytest.mark.parametrize("build", subprocess.run([*RUN, "--list"], capture_output=True, text=True).stdout.split())
-def test_core(build, at_length):
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("builds", subprocess.run([*RUN, "--list"], capture_output=True, text=True).stdout.splitlines())
+def test_core(builds, at_length):
+    """Those of one compiler in one process, which compiles what several of them share but once."""
     length = ["--full"] if at_length else []
-    done = subprocess.run([*RUN, build, *length], capture_output=True, text=True)
+    done = subprocess.run([*RUN, *builds.split(), *length], capture_output=True, text=True)
     if done.returncode == 77:
         pytest.skip(done.stdout.splitlines()[0])
     assert done.returncode == 0, done.stdout + done.stderr

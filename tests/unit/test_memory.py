@@ -91,9 +91,18 @@ def call(function):
         pass
 
 
+@pytest.fixture
+def nothing_older():
+    """Leave what there is alone in collections, most of whose time goes to what pytest keeps of thousands of tests."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CALLS)
-def test_nothing_leaks(name, at_length):
+def test_nothing_leaks(name, at_length, nothing_older):
     """Blocks in use stay as many, over ten times and over many thousand calls, errors included."""
     function = CALLS[name]
     few, many = 10, 100_000 if at_length else 300
@@ -136,11 +145,10 @@ def test_helpers_leave_nothing():
 
 @pytest.mark.slow
 @pytest.mark.skipif(not HAS_TESTCAPI, reason="this Python comes without _testcapi")
-@pytest.mark.parametrize("name", CALLS)
-def test_every_allocation_failing_in_turn(name, python):
+@pytest.mark.parametrize("first", range(4))
+def test_every_allocation_failing_in_turn(first, python):
     """MemoryError, or the right answer where the failure was overcome: never a crash, never a wrong number."""
-    if name in CRASHING and free_threaded_build():
-        pytest.skip(f"NumPy's own {CRASHING[name]} crashes without a GIL when an allocation fails")
+    names = [name for name in CALLS if not (name in CRASHING and free_threaded_build())]
     script = f"""
 import sys
 sys.path[:0] = {[str(Path(__file__).parent), str(Path(__file__).parents[1])]!r}
@@ -148,40 +156,37 @@ import _testcapi
 import numpy as np
 from test_memory import CALLS
 
-function = CALLS[{name!r}]
-
-def outcome():
+def outcome(function):
     try:
         value = function()
     except Exception as error:
         return type(error)
     return value.tolist() if isinstance(value, np.ndarray) else value if isinstance(value, (int, float)) else type(value)
 
-for _ in range(3):
-    expected = outcome()
-failures = 0
-
-def attempt(k):
+def attempt(function, k):
     _testcapi.set_nomemory(k, k + 1)
     try:
         return function()
     finally:
         _testcapi.remove_mem_hooks()
 
-for k in range(500):
-    error = value = None
-    try:
-        value = attempt(k)
-    except BaseException as raised:
-        error = raised
-    found = type(error) if error is not None else value.tolist() if isinstance(value, np.ndarray) else value
-    if found is MemoryError:
-        failures += 1
-        continue
-    assert outcome() == expected
-    if error is None and isinstance(found, (int, float, list)):
-        assert found == expected, (k, found)
-print(failures)
+for name in {names[first::4]!r}:
+    print(name, flush=True)
+    function = CALLS[name]
+    for _ in range(3):
+        expected = outcome(function)
+    for k in range(500):
+        error = value = None
+        try:
+            value = attempt(function, k)
+        except BaseException as raised:
+            error = raised
+        found = type(error) if error is not None else value.tolist() if isinstance(value, np.ndarray) else value
+        if found is MemoryError:
+            continue
+        assert outcome(function) == expected
+        if error is None and isinstance(found, (int, float, list)):
+            assert found == expected, (k, found)
 """
     process = python(script)
     assert process.returncode == 0, process.stdout + process.stderr[-3000:]
@@ -237,7 +242,7 @@ ns = np.arange(3 * 10**6)
 last = pycrust.sum_of_squares(int(ns[-1]))
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 failures = 0
-for room in range(0, 80, 8):
+for room in range(0, 80, 16):
     resource.setrlimit(resource.RLIMIT_AS, (used + room * 2**20, -1))
     for call, right in (
         (lambda: pycrust.sum_of_squares_batch(ns)[-1], last),
@@ -250,7 +255,7 @@ for room in range(0, 80, 8):
         except MemoryError:
             failures += 1
     assert pycrust.sumsq(ns) == last
-assert 4 <= failures <= 30, failures
+assert 2 <= failures <= 15, failures
 """
     process = python(script)
     assert process.returncode == 0, process.stderr
