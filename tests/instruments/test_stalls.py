@@ -1113,6 +1113,33 @@ def test_kill_int_ends_the_program(script):
 
 
 @needs_watch
+def test_a_command_that_is_killed_leaves_nothing_behind(script, tmp_path, until):
+    """The program goes on, and ends as always; then there is no process and no file."""
+    path = script("import pycrust\nprint('ready', flush=True)\ninput()\npycrust.sum_of_squares(10**9)\nprint('end')\n")
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pycrust", "stalls", path], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, start_new_session=True, env={**os.environ, "TMPDIR": str(folder)},
+    )  # fmt: skip
+    assert process.stdout.readline() == "ready\n"
+    process.kill()
+    out, err = process.communicate("x\n", timeout=60)
+    assert (process.returncode, out, err) == (-signal.SIGKILL, "end\n", "")
+
+    def is_there():
+        time.sleep(0.1)  # it has closed its output, and ends now
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
+    until(lambda there: not there, is_there, tries=100)
+    assert [*folder.iterdir()] == []
+
+
+@needs_watch
 @pytest.mark.parametrize("name", ["SIGINT", slow("SIGTERM"), slow("SIGUSR1")])
 @pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["process", "group"])
 def test_the_program_gets_each_signal_once(script, name, send):
