@@ -582,6 +582,30 @@ def test_code_on_the_command_line(code):
 
 
 @needs_watch
+@pytest.mark.parametrize(
+    "head",
+    ["#!{}", "#!/bin/sh\n'''exec' {} \"$0\" \"$@\"\n' '''", "#!/bin/sh", ""],
+    ids=["short", "long", "sh", "none"],
+)
+def test_a_command_that_is_a_script_is_found(tmp_path, head):
+    """On PATH, if there is no script of that name; what is not for Python is none."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    tool = folder / "the-tool"
+    tool.write_text(head.format(sys.executable) + "\nimport sys; print('tool', *sys.argv)\n")
+    tool.chmod(0o755)
+    env = {**os.environ, "PATH": os.pathsep.join([str(folder), os.environ["PATH"]])}
+    done = run("the-tool", "-x", cwd=tmp_path, env=env)
+    if sys.executable in tool.read_text():
+        assert (done.returncode, done.stdout) == (0, f"tool {tool} -x\n"), done.stderr
+    else:
+        plain = subprocess.run([sys.executable, "the-tool"], capture_output=True, text=True, cwd=tmp_path)
+        assert (done.returncode, done.stdout, done.stderr) == (plain.returncode, "", plain.stderr)
+    (tmp_path / "the-tool").write_text("print('here')")
+    assert run("the-tool", cwd=tmp_path, env=env).stdout == "here\n"
+
+
+@needs_watch
 @pytest.mark.parametrize("status", [0, 3])
 def test_a_report_that_cannot_be_written(tmp_path, status):
     """The exit status is the program's all the same; and the files are written."""
