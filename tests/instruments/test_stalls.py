@@ -921,6 +921,28 @@ def test_loops_that_are_not_looked_at_are_told(script, module):
     assert ("loops of uvloop are not looked at" in done.stderr) == (module == "uvloop.loop"), done.stderr
 
 
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"collecting": 8}, "20.0 ms of it by garbage collections within"),
+        ({"collecting": 3}, ""),
+        ({"watched": 0.298, "cpu": 0.198}, "and 100 ms without a core"),
+        ({"watched": 0.1, "cpu": 0.098}, ""),
+        ({"task": "the task", "file": "/app.py", "line": 7}, "in task the task"),
+    ],
+)
+def test_a_row_says_what_else_there_was(changed, words):
+    from pycrust.bench import Stalls
+
+    log = json.dumps({"stall": seen(**changed), "pid": 7}).encode() + b"\n"
+    result = Stalls(over=0.02, log=Log(lambda start: log[start:], 0.02))
+    (line,) = result.lines
+    assert line.small() == ([words] if words else [])
+    (written,) = result.to_dict()["stalls"]
+    assert written["collecting"] == pytest.approx(0.0025 * changed.get("collecting", 0))
+    assert written["missing"] == pytest.approx(changed.get("watched", 0.098) - changed.get("cpu", 0.098))
+
+
 def test_a_table_fits_100_columns(tmp_path):
     from pycrust.bench import Stalls
 
