@@ -1000,11 +1000,16 @@ def before_fork():
 def after_fork():
     cdef double end = pc_now()
     begin = began.pop(PyThread_get_thread_ident(), end)
+    cdef pc_watch *begins
     watch = the_watch
     if watch is not None and end - begin > 0.005:
         (<Watch>watch).note_fork(begin, end - begin)
     with nogil:
         pc_watch_resume()
+    if watch is not None:
+        begins = (<Watch>watch).watch
+        with nogil:  # else a hold that comes next is not seen: the beat would wait for the GIL before it has begun
+            pc_watch_begun(begins)
 
 
 def in_child():

@@ -5,6 +5,7 @@ import math
 import operator
 import os
 import re
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -153,7 +154,7 @@ def make_parser() -> argparse.ArgumentParser:
         "                      [--dump-over S] [--abort-over S] [--follow]\n"
         "                      [--signal NAME] [--plot FILE.png]\n"
         "                      [--json FILE] [--trace FILE.json]\n"
-        "                      (SCRIPT | -m MODULE | -c CODE) ...\n"
+        "                      (SCRIPT | COMMAND | -m MODULE | -c CODE) ...\n"
         "       pycrust stalls --pid PID [--for TIME] [--over MS] ...",
         description="Run a program and report which of its lines hold the GIL, so that no other Python thread can run: "
         "for how long and how often. The report goes to stderr; the exit status is the program's.",
@@ -511,6 +512,7 @@ def run_stalls(options: argparse.Namespace) -> int:
         raise UserError(
             "stalls needs a program: a script, or -m and a module, or -c and code, and the arguments of the program"
         )
+    command = [*map(script_called, command[:1]), *command[1:]]
     try:
         result, status = stalls_of(
             command,
@@ -533,6 +535,19 @@ def run_stalls(options: argparse.Namespace) -> int:
         os.kill(os.getpid(), -status)
         return 128 - status
     return status or (fails(result, options) if result else 0)
+
+
+def script_called(name: str) -> str:
+    """The name of a script; or else the path of a command that is one, like uvicorn."""
+    if os.sep in name or Path(name).exists():
+        return name
+    folders = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+    found = shutil.which(name, path=os.pathsep.join(folders))
+    if found is None:
+        return name  # Python says that there is none
+    with Path(found).open("rb") as file:
+        head = file.readline(1000) + file.readline(1000)  # where its path is long the second line has it
+    return found if head.startswith(b"#!") and b"python" in head else name
 
 
 LASTS = 5.0  # seconds, after which a hold is told while it lasts: a health check would end the program

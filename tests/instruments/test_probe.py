@@ -646,7 +646,7 @@ def test_other_processes_and_the_end(hand):
     hand.taken()
     fork["before"]()
     fork["after_in_parent"]()
-    assert hand.taken() == [("pause",), ("resume",)] and watch.running is True
+    assert hand.taken() == [("pause",), ("resume",), ("begun",)] and watch.running is True
     fork["after_in_child"]()
     assert hand.taken() == [("forget",), *ENDS] and watch.running is False
     assert sys.getrefcount(watch) == count

@@ -582,6 +582,30 @@ def test_code_on_the_command_line(code):
 
 
 @needs_watch
+@pytest.mark.parametrize(
+    "head",
+    ["#!{}", "#!/bin/sh\n'''exec' {} \"$0\" \"$@\"\n' '''", "#!/bin/sh", ""],
+    ids=["short", "long", "sh", "none"],
+)
+def test_a_command_that_is_a_script_is_found(tmp_path, head):
+    """On PATH, if there is no script of that name; what is not for Python is none."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    tool = folder / "the-tool"
+    tool.write_text(head.format(sys.executable) + "\nimport sys; print('tool', *sys.argv)\n")
+    tool.chmod(0o755)
+    env = {**os.environ, "PATH": os.pathsep.join([str(folder), os.environ["PATH"]])}
+    done = run("the-tool", "-x", cwd=tmp_path, env=env)
+    if sys.executable in tool.read_text():
+        assert (done.returncode, done.stdout) == (0, f"tool {tool} -x\n"), done.stderr
+    else:
+        plain = subprocess.run([sys.executable, "the-tool"], capture_output=True, text=True, cwd=tmp_path)
+        assert (done.returncode, done.stdout, done.stderr) == (plain.returncode, "", plain.stderr)
+    (tmp_path / "the-tool").write_text("print('here')")
+    assert run("the-tool", cwd=tmp_path, env=env).stdout == "here\n"
+
+
+@needs_watch
 @pytest.mark.parametrize("status", [0, 3])
 def test_a_report_that_cannot_be_written(tmp_path, status):
     """The exit status is the program's all the same; and the files are written."""
@@ -897,6 +921,28 @@ def test_loops_that_are_not_looked_at_are_told(script, module):
     assert ("loops of uvloop are not looked at" in done.stderr) == (module == "uvloop.loop"), done.stderr
 
 
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"collecting": 8}, "20.0 ms of it by garbage collections within"),
+        ({"collecting": 3}, ""),
+        ({"watched": 0.298, "cpu": 0.198}, "and 100 ms without a core"),
+        ({"watched": 0.1, "cpu": 0.098}, ""),
+        ({"task": "the task", "file": "/app.py", "line": 7}, "in task the task"),
+    ],
+)
+def test_a_row_says_what_else_there_was(changed, words):
+    from pycrust.bench import Stalls
+
+    log = json.dumps({"stall": seen(**changed), "pid": 7}).encode() + b"\n"
+    result = Stalls(over=0.02, log=Log(lambda start: log[start:], 0.02))
+    (line,) = result.lines
+    assert line.small() == ([words] if words else [])
+    (written,) = result.to_dict()["stalls"]
+    assert written["collecting"] == pytest.approx(0.0025 * changed.get("collecting", 0))
+    assert written["missing"] == pytest.approx(changed.get("watched", 0.098) - changed.get("cpu", 0.098))
+
+
 def test_a_table_fits_100_columns(tmp_path):
     from pycrust.bench import Stalls
 
@@ -1110,6 +1156,33 @@ def test_kill_int_ends_the_program(script):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == -signal.SIGINT and "KeyboardInterrupt" in err and "of the time covered" in err
+
+
+@needs_watch
+def test_a_command_that_is_killed_leaves_nothing_behind(script, tmp_path, until):
+    """The program goes on, and ends as always; then there is no process and no file."""
+    path = script("import pycrust\nprint('ready', flush=True)\ninput()\npycrust.sum_of_squares(10**9)\nprint('end')\n")
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pycrust", "stalls", path], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, start_new_session=True, env={**os.environ, "TMPDIR": str(folder)},
+    )  # fmt: skip
+    assert process.stdout.readline() == "ready\n"
+    process.kill()
+    out, err = process.communicate("x\n", timeout=60)
+    assert (process.returncode, out, err) == (-signal.SIGKILL, "end\n", "")
+
+    def is_there():
+        time.sleep(0.1)  # it has closed its output, and ends now
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
+    until(lambda there: not there, is_there, tries=100)
+    assert [*folder.iterdir()] == []
 
 
 @needs_watch

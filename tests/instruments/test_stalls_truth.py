@@ -152,12 +152,12 @@ def test_sleepers_within_one_wait_have_their_lines(report, until):
 # ---- a heart that stands still --------------------------------------------------------------
 
 
-# For how long it stood still, without the time for which it had no core itself.
+# For how long it stood still, without the time for which it had no core itself; and for how long who held the GIL ran.
 HEART = """
     import ctypes, gc, json, threading, time
     from concurrent.futures import ThreadPoolExecutor
     from pycrust import sum_of_squares
-    sleep, now, stood, ended = time.sleep, time.perf_counter, [], []
+    sleep, now, stood, ran, ended = time.sleep, time.perf_counter, [], [], []
 
     def delay():
         with open("/proc/thread-self/schedstat") as file:
@@ -177,7 +177,9 @@ HEART = """
 
 GUILTY = """
     def guilty():
+        start = time.thread_time()
         sum_of_squares(2 * 10**9)
+        ran.append(time.thread_time() - start)
 """
 
 GUILTY_PROGRAMS = {
@@ -210,7 +212,9 @@ GUILTY_PROGRAMS = {
     gc.disable()
     keep = [[number] for number in range(1_500_000)]
     def guilty():
+        start = time.thread_time()
         gc.collect()
+        ran.append(time.thread_time() - start)
     for _ in range(5):
         guilty()
 """,
@@ -238,18 +242,20 @@ GUILTY_PROGRAMS = {
 def test_what_a_heart_stood_still_for_is_told(report, until, program, thread):
     if "gevent" in program:
         pytest.importorskip("gevent")
-    end = "\n    ended.append(True)\n    beats.join()\n    print(json.dumps(sum(stood)))\n"
+    end = "\n    ended.append(True)\n    beats.join()\n    print(json.dumps([sum(stood), sum(ran)]))\n"
 
     def look():
         lines, printed, written, text = report(HEART + program + end)
-        guilty = 1 + next(number for number, line in enumerate(lines) if line.startswith("def guilty"))
+        guilty = 2 + next(number for number, line in enumerate(lines) if line.startswith("def guilty"))
         told = [stall for stall in written["stalls"] if stall["label"] in ("held", "gc") and stall["stack"]]
         for stall in told:
             own = next(place for place in stall["stack"] if place["file"].endswith("program.py"))
             assert (own["line"], own["function"]) == (guilty, "guilty"), text
             # A thread that has ended may have no name any more.
             assert re.fullmatch(rf"{thread}|thread \d+|one that ended", stall["thread"]), text
-        return sum(stall["seconds"] + stall["missing"] for stall in told) / float(printed)
+        stood, ran = json.loads(printed)
+        held, missing = (sum(stall[what] for stall in told) for what in ("seconds", "missing"))
+        return min(held / ran, (held + missing) / stood)
 
     until(lambda part: part >= 0.8, look)
 

@@ -20,7 +20,7 @@ from cases import long
 
 import pycrust
 from pycrust import _probe
-from pycrust.bench import assert_releases_gil, threadable
+from pycrust.bench import assert_releases_gil, cli, threadable
 from pycrust.bench.machine import Machine, gil_enabled
 from pycrust.bench.timing import Control, Timing
 from pycrust.bench.verdict import Threadable, name_of
@@ -450,6 +450,30 @@ def test_near_a_limit(share, limit, expected, passes, with_margin):
     assert result.meets(expected) == passes and result.meets(expected, 0.05) == with_margin
     low, high = result.to_dict()["stalled_interval"]
     assert low <= result.stalled <= high
+
+
+@pytest.mark.parametrize(
+    ("share", "options", "calls", "status"),
+    [
+        (0.16, ["--expect", "releases"], 1 + cli.REPEATS, 1),
+        (0.16, ["--expect", "releases", "--margin", "5"], 1, 0),
+        (0.16, [], 1, 0),
+        (0.5, ["--expect", "releases"], 1, 1),
+        (0.11, ["--expect", "releases"], 1, 0),
+    ],
+)
+def test_near_a_limit_it_is_measured_again(monkeypatch, capsys, share, options, calls, status):
+    """Only where that may change whether it is as expected; and the verdict rests on all rounds."""
+    measured = []
+
+    def measure(*args, threads, **kwargs):
+        measured.append(threads)
+        return made_up(share)
+
+    monkeypatch.setattr(cli, "threadable", measure)
+    assert cli.main(["threadable", "time:sleep", "--args", "0.001", "--threads", "1", *options]) == status
+    assert measured == [[1]] + (calls - 1) * [()]
+    assert ("expected that it releases" in capsys.readouterr().err) == bool(status)
 
 
 def test_what_only_begins_is_refused_with_what_to_pass():
