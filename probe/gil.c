@@ -61,11 +61,10 @@ const char *pc_gil_find(pc_gil *gil)
 #include "internal/pycore_runtime.h"
 #endif
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 const char *pc_gil_find(pc_gil *gil)
@@ -104,16 +103,15 @@ const char *pc_gil_find(pc_gil *gil)
  * ------------------------------------------------------------------------------------------------
  */
 
-/* False where there is no memory, or the system forbids it. */
-static int get(const void *from, void *to, size_t size)
+/* From this process's memory as a file; false where there is none. */
+static int get(int memory, const void *from, void *to, size_t size)
 {
-    struct iovec here = {to, size}, there = {(void *)(uintptr_t)from, size};
-    pid_t thread = (pid_t)syscall(SYS_gettid);
-    return process_vm_readv(thread, &here, 1, &there, 1, 0) == (ssize_t)size;
+    return pread(memory, to, size, (off_t)(uintptr_t)from) == (ssize_t)size;
 }
 
 /* Bytes in memory, one after another. */
 typedef struct {
+    int memory;
     const char *from;
     Py_ssize_t left; /* not read yet */
     size_t at, length;
@@ -126,7 +124,7 @@ static int next_byte(pc_bytes *bytes)
     if (bytes->at == bytes->length) {
         size_t size = sizeof bytes->bytes;
         size = bytes->left < (Py_ssize_t)size ? (size_t)Py_MAX(bytes->left, 0) : size;
-        if (size == 0 || !get(bytes->from, bytes->bytes, size)) {
+        if (size == 0 || !get(bytes->memory, bytes->from, bytes->bytes, size)) {
             return -1;
         }
         bytes->from += size;
@@ -149,12 +147,13 @@ static int next_signed_number(pc_bytes *bytes)
 }
 
 /* Of a code unit, by the table of locations (CPython's Objects/locations.md); 0: it has none. */
-static int line_of(const PyCodeObject *code, Py_ssize_t unit)
+static int line_of(int memory, const PyCodeObject *code, Py_ssize_t unit)
 {
     PyVarObject head;
-    pc_bytes table = {.from = (const char *)code->co_linetable + offsetof(PyBytesObject, ob_sval)};
+    const char *locations = (const char *)code->co_linetable + offsetof(PyBytesObject, ob_sval);
+    pc_bytes table = {.memory = memory, .from = locations};
     int line = code->co_firstlineno;
-    if (!get(code->co_linetable, &head, sizeof head)) {
+    if (!get(memory, code->co_linetable, &head, sizeof head)) {
         return 0;
     }
     table.left = head.ob_size;
@@ -178,6 +177,7 @@ static int line_of(const PyCodeObject *code, Py_ssize_t unit)
 }
 
 typedef struct {
+    int memory;
     char *text;
     int size, length; /* beyond the size: it does not fit */
 } pc_lines;
@@ -196,13 +196,15 @@ static void put(pc_lines *lines, const char *format, ...)
 static void put_str(pc_lines *lines, PyObject *str)
 {
     PyASCIIObject head;
-    if (!get(str, &head, sizeof head) || !head.state.compact) {
+    if (!get(lines->memory, str, &head, sizeof head) || !head.state.compact) {
         put(lines, "???");
         return;
     }
     int kind = (int)head.state.kind;
     size_t behind = head.state.ascii ? sizeof(PyASCIIObject) : sizeof(PyCompactUnicodeObject);
-    pc_bytes bytes = {.from = (const char *)str + behind, .left = kind * Py_MIN(head.length, 500)};
+    pc_bytes bytes = {.memory = lines->memory,
+                      .from = (const char *)str + behind,
+                      .left = kind * Py_MIN(head.length, 500)};
     for (int byte = next_byte(&bytes); byte >= 0; byte = next_byte(&bytes)) {
         unsigned character = (unsigned)byte;
         for (int k = 1; k < kind; k++) { /* the least first */
@@ -235,7 +237,7 @@ static void put_frame(pc_lines *lines, const struct _PyInterpreterFrame *frame)
     PyCodeObject code;
     if (frame->owner >
             FRAME_OWNED_BY_FRAME_OBJECT || /* between a function of C and what it calls */
-        !get(at, &code, offsetof(PyCodeObject, co_code_adaptive)) ||
+        !get(lines->memory, at, &code, offsetof(PyCodeObject, co_code_adaptive)) ||
         Py_TYPE(&code) != &PyCode_Type) {
         return;
     }
@@ -244,7 +246,8 @@ static void put_frame(pc_lines *lines, const struct _PyInterpreterFrame *frame)
 #else
     const _Py_CODEUNIT *instruction = frame->prev_instr;
 #endif
-    int line = line_of(&code, instruction - (const _Py_CODEUNIT *)at->co_code_adaptive);
+    int line =
+        line_of(lines->memory, &code, instruction - (const _Py_CODEUNIT *)at->co_code_adaptive);
     put(lines, "  File \"");
     put_str(lines, code.co_filename);
     put(lines, line > 0 ? "\", line %d in " : "\", line ??? in ", line);
@@ -256,24 +259,28 @@ int pc_stack_of(const char *state, char *text, int size)
 {
     const PyThreadState *thread = (const PyThreadState *)(const void *)state;
     struct _PyInterpreterFrame *at, frame;
-    pc_lines lines = {.text = text, .size = size};
+    pc_lines lines = {
+        .memory = open("/proc/thread-self/mem", O_RDONLY | O_CLOEXEC), .text = text, .size = size};
     int whole = 0;
 #if PY_VERSION_HEX >= 0x030D0000
-    int found = get(&thread->current_frame, &at, sizeof at);
+    int found = get(lines.memory, &thread->current_frame, &at, sizeof at);
 #else
     const struct _PyCFrame *c_frame;
-    int found = get(&thread->cframe, &c_frame, sizeof c_frame) &&
-                get(&c_frame->current_frame, &at, sizeof at);
+    int found = get(lines.memory, &thread->cframe, &c_frame, sizeof c_frame) &&
+                get(lines.memory, &c_frame->current_frame, &at, sizeof at);
 #endif
     put(&lines, "Stack (most recent call first):\n");
     const int head = lines.length;
     for (int depth = 0; found && at != NULL && depth < 100; depth++) {
-        found = get(at, &frame, offsetof(struct _PyInterpreterFrame, localsplus));
+        found = get(lines.memory, at, &frame, offsetof(struct _PyInterpreterFrame, localsplus));
         if (found) {
             put_frame(&lines, &frame);
             whole = lines.length > head && lines.length < size ? lines.length : whole;
             at = frame.previous;
         }
+    }
+    if (lines.memory >= 0) {
+        close(lines.memory);
     }
     return found ? whole : 0;
 }

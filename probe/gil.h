@@ -24,8 +24,8 @@ typedef struct {
 const char *pc_gil_find(pc_gil *gil);
 
 /* Write the stack of another thread, given its state, as faulthandler would: frames that do not fit
- * are left out. Gives the length, or 0 if it cannot be read. Without the GIL: by system calls,
- * which fail where there is no memory. It is a stack only if the thread does not run meanwhile. */
+ * are left out. Gives the length, or 0 if it cannot be read. Without the GIL: from /proc, which
+ * fails where there is no memory. It is a stack only if the thread does not run meanwhile. */
 int pc_stack_of(const char *state, char *text, int size);
 
 #endif

@@ -218,6 +218,11 @@ class ByHand:
             KEPT.append(made)
             c_void_p.in_dll(self._library, f"by_hand_{name}").value = ctypes.cast(made, c_void_p).value
 
+    def leave(self):
+        """What is freed when the interpreter ends finds no Python any more."""
+        does_nothing = ctypes.cast(ctypes.CDLL(None).abs, c_void_p)
+        c_void_p.in_dll(self._library, "by_hand_pc_watch_free").value = does_nothing.value
+
     def guarded(self, name, function):
         """What it raises is raised by `check`: C cannot."""
 
@@ -275,6 +280,8 @@ def load(by_hand, right_places, tmp_path, monkeypatch):
         return made[-1]
 
     yield load
+    for hand in made:
+        hand.leave()
     for hand in made:
         hand.check()
 

@@ -190,7 +190,7 @@ GUILTY_PROGRAMS = {
         for _ in range(6):
             pool.submit(guilty)
 """,
-        r"ThreadPoolExecutor-0_[01]",
+        r"ThreadPoolExecu(tor-0_[01])?",
     ),
     "a thread made by C": (
         GUILTY
