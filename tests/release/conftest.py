@@ -14,6 +14,12 @@ ROOT = Path(__file__).parents[2]
 FLAGS = "-Ofast -ffast-math -funsafe-math-optimizations -ffinite-math-only -march=native"
 
 
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "wheel" in getattr(item, "fixturenames", ()):  # which the first of them builds
+            item.add_marker(pytest.mark.timeout(1800))
+
+
 @pytest.fixture(scope="session")
 def tracked():
     """The names of all files of the checkout."""
