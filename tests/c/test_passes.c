@@ -690,17 +690,29 @@ static void test_skipping_columns(void)
 }
 
 /* Many sums of floats at once: each block passes once; once more if many of its results are not
- * certain, and then with another k or without NaN; and what is still not certain alone. None is
- * summed exactly. */
+ * certain, and then with another k or without NaN; and what is still not certain alone. Only
+ * infinity asks for an exact sum. */
 static void test_blocks(void)
 {
     enum { OUTPUTS = 80, LENGTH = 100, N_ALL = OUTPUTS * LENGTH };
     static double x[OUTPUTS][LENGTH];
     static pc_tile_sum sums[PC_TILE];
-    enum { ORDINARY, ONE_LARGE, FEW_LARGE, ALL_LARGER, ALL_SMALLER, ONE_NAN, MANY_NAN, CASES };
+    enum {
+        ORDINARY,
+        ONE_LARGE,
+        FEW_LARGE,
+        ALL_LARGER,
+        ALL_SMALLER,
+        ONE_EXACT,
+        MANY_CONSTANT,
+        ONE_NAN,
+        MANY_NAN,
+        CASES
+    };
     for (int columns = 0; columns < 2; columns++)
         for (int which = 0; which < CASES; which++)
-            for (int skip_nan = which >= ONE_NAN; skip_nan < 2; skip_nan++)
+            for (int skip_nan = which >= ONE_NAN; skip_nan < 2 - (which == MANY_CONSTANT);
+                 skip_nan++)
                 for (int result = PC_SUMSQ; result < RESULTS; result++) {
                     const pc_output_spec spec = spec_of((pc_statistic)result, PC_FLOAT64);
                     const size_t first = columns ? OUTPUTS / 2 : LANE_COLUMNS, /* of two blocks */
@@ -722,10 +734,11 @@ static void test_blocks(void)
                     for (size_t p = 0; p < OUTPUTS; p++)
                         for (size_t k = 0; k < LENGTH; k++) {
                             /* not where the first k is looked for */
-                            const int large = k >= 4 && (which == ONE_LARGE ? p == 5
-                                                         : which == FEW_LARGE
-                                                             ? p % 4 == 3 && p > 3 && p < first
-                                                             : 0),
+                            const int large =
+                                          k >= 4 &&
+                                          ((which == ONE_LARGE || which == ONE_EXACT) ? p == 5
+                                           : which == FEW_LARGE ? p % 4 == 3 && p > 3 && p < first
+                                                                : 0),
                                       later = p >= first;
                             double v = above((int)k, -(int)(k % 3));
                             v = ldexp(v, large                           ? 60
@@ -735,15 +748,25 @@ static void test_blocks(void)
                             if (k == 7 && ((which == ONE_NAN && p == 5) ||
                                            (which == MANY_NAN && p < first && p % 2)))
                                 v = (double)NAN;
+                            if (which == MANY_CONSTANT && p % 3 == 0)
+                                v = 0.3;
+                            if (which == ONE_EXACT && p == 6 && k == 7)
+                                v = INFINITY;
                             (&x[0][0])[columns ? k * OUTPUTS + p : p * LENGTH + k] = v;
                         }
+                    const uint64_t failed = pc_rounding_test_failures();
                     memset(&passed, 0, sizeof passed);
                     CHECK(pc_reduce(&a, 0, OUTPUTS, &spec, (char *)out, sums) == PC_OK);
-                    CHECK(passed_exactly() == 0 && passed.lanes[0] + passed.lanes[1] == 0);
+                    CHECK(pc_rounding_test_failures() - failed == (which == ONE_EXACT));
+                    CHECK(passed.lanes[0] + passed.lanes[1] == 0);
                     CHECK(passed.bounded[0] + passed.bounded[1] == 0);
                     size_t blocks[2] = {N_ALL, 0}, careful = 0;
                     if (which == ONE_LARGE)
                         careful = 1;
+                    else if (which == ONE_EXACT)
+                        careful = 2;
+                    else if (which == MANY_CONSTANT)
+                        careful = result == PC_VAR || result == PC_STD ? (OUTPUTS + 2) / 3 : 0;
                     else if (which == FEW_LARGE)
                         careful = first / 4 - 1;
                     else if (which == ALL_LARGER || which == ALL_SMALLER)
