@@ -5,6 +5,7 @@ Check, convert, release the GIL, call C once a piece, raise.
 """
 
 cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.stddef cimport size_t
 from libc.stdint cimport uint64_t
@@ -147,7 +148,8 @@ cdef list kept_axes(array, int axis):
 
 cdef int lay_in_order(pc_moving *c, array) noexcept:
     """All axes of an array that is not empty, so that elements are counted in C order; those merged that can be."""
-    cdef pc_axis axis, *before
+    cdef pc_axis axis
+    cdef pc_axis *before
     cdef int k, count = 0
     for k in range(cnp.PyArray_NDIM(array)):
         axis = axis_of(array, None, None, k)
@@ -271,7 +273,7 @@ cdef object moving(a, window, min_count, axis, workers, pc_statistic statistic, 
     length, shape, bounds = array.shape[along], array.shape, None
     if isinstance(window, tuple):
         bounds = bounds_of(window, length)
-        window = max(1, int(np.max(bounds[1] - bounds[0], initial=0)))
+        window = longest_window(bounds[0], bounds[1], length)
         least = 1 if min_count is None else integer_of(min_count, "min_count")
         if least < 1:
             raise ValueError(f"min_count is {shown_int(least)}, but must be 1 or more")
@@ -299,27 +301,44 @@ cdef tuple bounds_of(tuple window, length):
     if len(window) != 2:
         raise TypeError("window must be an integer, or (start, end), two arrays of integers; "
                         f"not a tuple of {len(window)} elements")
-    given = []
-    for name, bound in zip(("start", "end"), window):
-        bound = np.asarray(bound)
+    start, end = np.asarray(window[0]), np.asarray(window[1])
+    for name, bound in (("start", start), ("end", end)):
         if bound.ndim != 1 or bound.dtype.kind not in "iu":
             raise TypeError(f"{name} must be an array of integers with one axis, not of {bound.dtype} "
                             f"with {bound.ndim}")
-        given.append(bound)
-    start, end = given
     if start.size != end.size:
         raise ValueError(f"start has {start.size} elements and end {end.size}")
-    wrong = (start < 0) | (start > end) | (end > length)
-    if wrong.any():
-        k = int(np.argmax(wrong))
-        raise ValueError(f"window {k} is from {start[k]} to {end[k]}, but must be from 0 or more to {length}, the "
-                         "length of the axis, or less, and not end before it starts")
-    wrong = (start[1:] < start[:-1]) | (end[1:] < end[:-1])
-    if wrong.any():
-        k = int(np.argmax(wrong))
-        raise ValueError(f"window {k + 1} is from {start[k + 1]} to {end[k + 1]}, after one from {start[k]} to "
-                         f"{end[k]}: neither bound may decrease")
     return np.ascontiguousarray(start, np.intp), np.ascontiguousarray(end, np.intp)
+
+
+cdef size_t check_bounds(const size_t *start, const size_t *end, size_t first, size_t last, size_t length,
+                         size_t *longest) noexcept nogil:
+    """The first window that is not within the length, or starts or ends before the one before; `last` for none."""
+    cdef size_t k
+    for k in range(first, last):
+        if start[k] > end[k] or end[k] > length or (k > 0 and (start[k] < start[k - 1] or end[k] < end[k - 1])):
+            return k
+        longest[0] = max(longest[0], end[k] - start[k])
+    return last
+
+
+cdef object longest_window(start, end, size_t length):
+    """How many elements it has, but 1 at least."""
+    cdef size_t longest = 1, count = start.size, first, last, k
+    cdef const size_t *starts = <const size_t *>cnp.PyArray_DATA(start)
+    cdef const size_t *ends = <const size_t *>cnp.PyArray_DATA(end)
+    for first in range(0, count, PIECE):
+        last = min(first + PIECE, count)
+        with nogil:
+            k = check_bounds(starts, ends, first, last, length, &longest)
+        if k < last:
+            here = f"window {k} is from {start[k]} to {end[k]}"
+            if 0 <= start[k] <= end[k] <= length:
+                raise ValueError(f"{here}, after one from {start[k - 1]} to {end[k - 1]}: neither bound may decrease")
+            raise ValueError(f"{here}, but must lie between 0 and {length}, the length of the axis, and not end "
+                             "before it starts")
+        PyErr_CheckSignals()
+    return longest
 
 
 def every_window(window, bounds, length):
