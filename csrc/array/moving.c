@@ -586,9 +586,10 @@ static void write_value(const row *r, double value, size_t count, char *to)
 {
     const uint16_t half_nan = 0x7e00;
     double values[BLOCK];
-    for (size_t k = 0; k < count; k++)
+    for (size_t k = 0; k < BLOCK && count > 1; k++)
         values[k] = value;
-    write_lane_results(r->m->spec.type, values, values, count, to, r->out_stride);
+    const double *from = count > 1 ? values : &value;
+    write_lane_results(r->m->spec.type, from, from, count, to, r->out_stride);
     for (size_t k = 0; k < count && r->m->spec.type == PC_FLOAT16 && value != value; k++)
         memcpy(to + (ptrdiff_t)k * r->out_stride, &half_nan, sizeof half_nan);
 }
