@@ -341,11 +341,12 @@ cdef object longest_window(start, end, size_t length):
     return longest
 
 
-def every_window(window, bounds, length):
+cdef object every_window(window, bounds, length):
     """(start, end) of each."""
     if bounds is not None:
         return zip(bounds[0].tolist(), bounds[1].tolist())
-    return ((max(end - window, 0), end) for end in range(1, length + 1))
+    ends = np.arange(1, length + 1)
+    return zip(np.maximum(ends - window, 0).tolist(), ends.tolist())
 
 
 cdef int move_ints(array, mask, int axis, values, Statistic spec, window, least, bounds) except -1:
@@ -689,25 +690,21 @@ cdef int cumulate_ints(array, int axis, values) except -1:
         spec.set_dtype(values.dtype)
     single = np.empty(1, values.dtype)
     for position in positions:
-        total = 0
-        for k, x in enumerate(ints_in_order(rows[(*position, ...)])):
-            total += x
-            if floats:
-                write_exact(&spec.c, spec.ddof, 1, ((0, 0), (total, 0), (0, 0)), 0, <char *>cnp.PyArray_DATA(single))
-                results[(*position, k)] = single[0]
-                continue
-            if not holds(values.dtype, total):
-                where = list(position)
-                where.insert(axis, k)
-                raise_prefix(total, where, values.dtype)
-            results[(*position, k)] = total
+        row, total = rows[(*position, ...)], 0
+        for first in range(0, row.size, SOME):
+            for k, x in enumerate(row.flat[first:first + SOME].tolist(), first):
+                total += x
+                if floats:
+                    write_exact(&spec.c, spec.ddof, 1, ((0, 0), (total, 0), (0, 0)), 0,
+                                <char *>cnp.PyArray_DATA(single))
+                    results[(*position, k)] = single[0]
+                    continue
+                if not holds(values.dtype, total):
+                    where = list(position)
+                    where.insert(axis, k)
+                    raise_prefix(total, where, values.dtype)
+                results[(*position, k)] = total
     return 0
-
-
-def ints_in_order(array):
-    """Each element as an int, in C order; no more than some are copied at once."""
-    for first in range(0, array.size, SOME):
-        yield from array.flat[first:first + SOME].tolist()
 
 
 def cumsum(a, axis=None, dtype=None, out=None, *, workers=1):

@@ -564,6 +564,10 @@ def test_cumsum_of_long_integers_in_parts():
 def test_cumsum_of_integers():
     assert_same(pycrust.cumsum([1, 2, 3]), np.array([1, 3, 6]))
     assert pycrust.cumsum([10**30, 1], dtype=object).tolist() == [10**30, 10**30 + 1]
+    many = np.arange(10_000).astype(object).reshape(100, 100) + 10**25
+    for b in (many, many.T, many[:, ::3]):
+        assert pycrust.cumsum(b, dtype=object).tolist() == np.cumsum(b).tolist()
+        assert pycrust.cumsum(b, 0, dtype=object).tolist() == np.cumsum(b, 0).tolist()
     assert pycrust.cumsum(np.full(5, 2**62), dtype=object).tolist() == [2**62 * k for k in range(1, 6)]
     a = np.array([[0, 2**62, 2**62 - 1], [2**62, 2**62, 1]])
     with pytest.raises(OverflowError, match=r"up to \(1, 1\) is 9223372036854775808, .* dtype=np.uint64"):
