@@ -170,7 +170,7 @@ const pc_core_table pc_core = {
     .states_add_tile = pc_states_add_tile,
     .states_merge = pc_states_merge,
     .states_get = pc_states_get,
-    .states_reduce = pc_states_reduce,
+    .states_normalize = pc_states_normalize,
     .states_round = pc_states_round,
     .states_add_labelled = pc_states_add_labelled,
 };

@@ -72,7 +72,7 @@ static inline int import_core(void)
 #define pc_states_add_tile core->states_add_tile
 #define pc_states_merge core->states_merge
 #define pc_states_get core->states_get
-#define pc_states_reduce core->states_reduce
+#define pc_states_normalize core->states_normalize
 #define pc_states_round core->states_round
 #define pc_states_add_labelled core->states_add_labelled
 

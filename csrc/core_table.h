@@ -76,7 +76,7 @@ typedef struct {
                                  size_t *done);
     pc_status (*states_merge)(pc_states *states, const pc_states *other, size_t *done);
     void (*states_get)(const pc_states *states, size_t index, pc_accumulator *acc);
-    void (*states_reduce)(pc_states *states);
+    void (*states_normalize)(pc_states *states);
     pc_status (*states_round)(const pc_states *states, size_t first, size_t last,
                               const pc_output_spec *spec, char *out, size_t *done);
     pc_status (*states_add_labelled)(pc_states *states, const pc_labelled *array, size_t *done,

@@ -308,9 +308,9 @@ void pc_move(const pc_moving *moving, size_t row, size_t rows, size_t first, siz
 void pc_move_add(const pc_moving *moving, size_t row, size_t first, size_t last, pc_tile_sum *sum);
 
 /* Write the fewest floats that add up to a sum, infinities and NaN among them, to
- * carried[PC_MOST_CARRIED]; returns how many, or PC_MOST_CARRIED + 1 if it is beyond the range of
+ * carried[PC_MAX_CARRIED]; returns how many, or PC_MAX_CARRIED + 1 if it is beyond the range of
  * floats. Changes *sum. */
-enum { PC_MOST_CARRIED = 64 };
+enum { PC_MAX_CARRIED = 64 };
 size_t pc_move_carry(pc_tile_sum *sum, double *carried);
 
 /* Write prefix sums of integers, as spec.type, PC_INT64 or PC_UINT64: those first to last - 1 of a
@@ -364,7 +364,7 @@ pc_status pc_states_merge(pc_states *states, const pc_states *other, size_t *don
 void pc_states_get(const pc_states *states, size_t index, pc_accumulator *acc);
 
 /* Normalize: states with equal sums then have equal bytes, but for their indexes into the pool. */
-void pc_states_reduce(pc_states *states);
+void pc_states_normalize(pc_states *states);
 
 /* Write the results of the states first to last - 1 side by side, as pc_accumulator_round does.
  * Stops at the first that is PC_TOO_LARGE, that of state *done. */

@@ -851,7 +851,7 @@ static void keep(pc_watch *watch, const char *what, const pc_stall *stall)
 {
     const pc_spell *spell = &stall->spell;
     char text[32];
-    if (watch->kept < PC_MOST_STALLS) {
+    if (watch->kept < PC_MAX_STALLS) {
         watch->kept++;
         put(watch, "{\"%s\": [%lu", what, stall->switches);
         put_seconds(watch, stall->begin);
@@ -1039,7 +1039,7 @@ void pc_watch_fork(pc_watch *watch, double begin, double seconds, const char *th
                    const char *stack)
 {
     pthread_mutex_lock(&watch->lock);
-    if (seconds >= watch->over && watch->kept < PC_MOST_STALLS) {
+    if (seconds >= watch->over && watch->kept < PC_MAX_STALLS) {
         watch->kept++;
         put(watch, "{\"fork\": [1");
         put_seconds(watch, begin);
@@ -1055,7 +1055,7 @@ void pc_watch_loop(pc_watch *watch, double begin, double seconds, double missing
                    const char *thread, const char *task, const char *stacks)
 {
     pthread_mutex_lock(&watch->lock);
-    if (watch->kept < PC_MOST_STALLS) {
+    if (watch->kept < PC_MAX_STALLS) {
         watch->kept++;
         put(watch, "{\"loop\": [1");
         put_seconds(watch, begin);

@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-enum { PC_TEXT = 16384, PC_RECORD = 131072, PC_MOST_STALLS = 100000, PC_NAMES = 18 };
+enum { PC_TEXT = 16384, PC_RECORD = 131072, PC_MAX_STALLS = 100000, PC_NAMES = 18 };
 
 /* A time for which one thread had the GIL, as seen while another waited. Times in seconds. */
 typedef struct {
@@ -121,7 +121,7 @@ double pc_watch_got(pc_watch *watch);
 unsigned long pc_watch_holder(pc_watch *watch, int which);
 /* Without the GIL: what was seen of the last wait. */
 void pc_watch_judge(pc_watch *watch, pc_stall *stall);
-/* Without the GIL: write it to the log. The first PC_MOST_STALLS are kept. */
+/* Without the GIL: write it to the log. The first PC_MAX_STALLS are kept. */
 void pc_watch_keep(pc_watch *watch, const pc_stall *stall);
 /* Without the GIL: write the figures to the log, under this name. */
 void pc_watch_note(pc_watch *watch, const char *what, int reset);

@@ -28,7 +28,7 @@ from pycrust._plan cimport (
     is_spread,
     moment_of,
     one_ddof,
-    sums_of_ints,
+    moments_of_ints,
     warn_empty,
 )
 from pycrust._states cimport States, labels_of, placed, state_size, states_of
@@ -72,7 +72,7 @@ import_core()
 
 cdef enum:
     # Integers of so many bits, 2**64 of them, and their squares fit the limbs of an accumulator, as doubles do.
-    LARGEST_BITS = 1024
+    MAX_INT_BITS = 1024
 
 cdef enum Kind:
     INTEGERS
@@ -159,7 +159,7 @@ cdef class Accumulator:
     """
     cdef pc_accumulator acc
     cdef Kind kind          # the widest of what was added
-    cdef tuple beyond       # what of the three sums does not fit acc: integers; or None
+    cdef tuple excess       # what of the three sums does not fit acc: integers; or None
     cdef States many        # with a shape, in the place of acc: never changed, but replaced; else None
 
     def __cinit__(self):
@@ -229,10 +229,10 @@ cdef class Accumulator:
             sums = add_all(array, mask, threads, skipna)
             self.add(&sums.at[0].total, kind, None)
             return
-        squares, numbers, count = [int(each) for each in sums_of_ints(array, mask, tuple(range(array.ndim)))]
+        squares, numbers, count = [int(each) for each in moments_of_ints(array, mask, tuple(range(array.ndim)))]
         pc_accumulator_clear(&acc, PC_VAR)
         acc.count = count
-        if max(map(int.bit_length, array.reshape(-1)), default=0) <= LARGEST_BITS:
+        if max(map(int.bit_length, array.reshape(-1)), default=0) <= MAX_INT_BITS:
             import_int(&acc, PC_SQUARES, squares, 0)
             import_int(&acc, PC_NUMBERS, numbers, 0)
             self.add(&acc, kind, None)
@@ -264,7 +264,7 @@ cdef class Accumulator:
         if copy.many is not None:
             self.add_many(copy.many, copy.kind)
         else:
-            self.add(&copy.acc, copy.kind, copy.beyond)
+            self.add(&copy.acc, copy.kind, copy.excess)
 
     cdef tuple shape_of_all(self):
         return () if self.many is None else self.many.shape
@@ -314,14 +314,14 @@ cdef class Accumulator:
                     self.kind = max(self.kind, kind)
                     done = True
 
-    cdef int add(self, const pc_accumulator *acc, Kind kind, tuple beyond) except -1:
+    cdef int add(self, const pc_accumulator *acc, Kind kind, tuple excess) except -1:
         cdef pc_status status
         with cython.critical_section(self):
-            total = sum_of(self.beyond, beyond)
+            total = sum_of(self.excess, excess)
             status = pc_accumulator_merge(&self.acc, acc)
             if status == PC_OK:
                 self.kind = max(self.kind, kind)
-                self.beyond = total
+                self.excess = total
         if status == PC_TOO_LARGE:
             raise OverflowError("an Accumulator counts at most 2**64 - 1 elements; this one is left as it was")
 
@@ -330,7 +330,7 @@ cdef class Accumulator:
         with cython.critical_section(self):
             copy.acc = self.acc
             copy.kind = self.kind
-            copy.beyond = self.beyond
+            copy.excess = self.excess
             copy.many = self.many
         return copy
 
@@ -340,17 +340,17 @@ cdef class Accumulator:
         sums = []
         for moment in range(3):
             integer, exponent = exact_moment(&self.acc, <pc_moment>moment)
-            sums.append((integer + (self.beyond[moment] << -exponent if self.beyond else 0), exponent))
+            sums.append((integer + (self.excess[moment] << -exponent if self.excess else 0), exponent))
         return tuple(sums)
 
     cdef object integer(self, pc_moment moment):
         """One of these sums, where all are of integers."""
-        return exact_int(&self.acc, moment) + (self.beyond[<int>moment] if self.beyond else 0)
+        return exact_int(&self.acc, moment) + (self.excess[<int>moment] if self.excess else 0)
 
     cdef pc_status write(self, Statistic spec, char *out) except *:
         """Write the result, as `spec` says; called on a copy that no other thread has."""
         cdef pc_status status
-        if self.beyond is None:
+        if self.excess is None:
             return spec.write(&self.acc, out)
         squares, real, imaginary = self.sums()
         nonfinite = pc_accumulator_nonfinite(&self.acc)
@@ -525,7 +525,7 @@ cdef class Accumulator:
         with cython.critical_section(self):
             self.acc = made.acc
             self.kind = made.kind
-            self.beyond = made.beyond
+            self.excess = made.excess
             self.many = made.many
 
     # So that NumPy leaves `array + accumulator` to __radd__, and does not add element by element.
@@ -638,9 +638,9 @@ cdef int add_to_states(States states, array, mask, labels, tuple axes, bint skip
         return 0
     if labels is not None:
         raise TypeError("labels are for numbers of NumPy's dtypes, not for Python ints beyond 64 bits")
-    if max(map(int.bit_length, array.reshape(-1)), default=0) > LARGEST_BITS:
-        raise OverflowError(f"an Accumulator with a shape takes integers up to 2**{LARGEST_BITS}; without one, any")
-    sums = [np.reshape(each, -1) for each in sums_of_ints(array, mask, axes)]
+    if max(map(int.bit_length, array.reshape(-1)), default=0) > MAX_INT_BITS:
+        raise OverflowError(f"an Accumulator with a shape takes integers up to 2**{MAX_INT_BITS}; without one, any")
+    sums = [np.reshape(each, -1) for each in moments_of_ints(array, mask, axes)]
     for k, (squares, numbers, count) in enumerate(zip(*sums)):
         pc_accumulator_clear(&acc, PC_VAR)
         acc.count = int(count)
@@ -706,12 +706,12 @@ cdef Accumulator accumulator_of(state):
             raise ValueError("there are sums of no elements")
         if centered_square_sum(count, sums)[0] < 0:
             raise ValueError("no numbers have these sums")
-        beyond = []
+        excess = []
         for moment, (integer, exponent) in enumerate(sums):
             # More bits than this come from Python ints alone, or from very many numbers.
-            bits = (2 * LARGEST_BITS if moment == PC_SQUARES else LARGEST_BITS) - exponent
+            bits = (2 * MAX_INT_BITS if moment == PC_SQUARES else MAX_INT_BITS) - exponent
             size = abs(integer)
-            beyond.append((size >> bits << bits + exponent) * (-1 if integer < 0 else 1))
+            excess.append((size >> bits << bits + exponent) * (-1 if integer < 0 else 1))
             rest = size & (1 << bits) - 1
             if import_int(&made.acc, moment, -rest if integer < 0 else rest, exponent) != PC_OK:
                 raise ValueError(f"{shown_int(integer)} * 2**{exponent} is not a sum of doubles, nor of their squares")
@@ -721,7 +721,7 @@ cdef Accumulator accumulator_of(state):
         pc_accumulator_add_nonfinite(&made.acc, 1 << _SPECIAL.index(name))
     made.acc.count = count
     made.kind = <Kind><int>_KINDS.index(kind)
-    made.beyond = tuple(beyond) if any(beyond) else None
+    made.excess = tuple(excess) if any(excess) else None
     return made
 
 
@@ -742,17 +742,17 @@ def _accumulators(array, tuple axes, where, bint skipna=False):
         for position in np.ndindex(made.shape):
             made[position] = Accumulator(rows[position], where=True if kept is None else kept[position])
         return made
-    cdef Plan job = Plan(array, mask, axes, made, Statistic(PC_VAR, None, skipna), 1)
+    cdef Plan plan = Plan(array, mask, axes, made, Statistic(PC_VAR, None, skipna), 1)
     cdef Kind kind = kind_of(array)
     cdef Accumulator one
     cdef Accumulators sums
     cdef size_t k, first = 0
-    while first < job.state.outputs:
-        sums = job.sums(first, False)
+    while first < plan.job.outputs:
+        sums = plan.sums(first, False)
         first += sums.count
         for k in range(sums.count):
             one = Accumulator()
             one.acc = sums.at[k].total
             one.kind = kind
-            job.objects[sums.at[k].offset // <ptrdiff_t>sizeof(void *)] = <object>one
+            plan.objects[sums.at[k].offset // <ptrdiff_t>sizeof(void *)] = <object>one
     return made

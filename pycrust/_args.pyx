@@ -178,7 +178,7 @@ cdef object plain_list(a, str name, int depth, bint *wide):
         if type(each) is float:
             continue
         if isinstance(each, int):
-            wide[0] |= not -MOST_EXACT <= each <= MOST_EXACT
+            wide[0] |= not -MAX_EXACT_INT <= each <= MAX_EXACT_INT
             continue
         if cnp.PyArray_CheckExact(each) or isinstance(each, np.generic):
             plain = each
@@ -294,7 +294,7 @@ cdef object numbers_of(array):
     )
 
 
-MOST_EXACT = 2**53      # all integers up to it are float64
+MAX_EXACT_INT = 2**53      # all integers up to it are float64
 
 NUMBERS = (int, float, complex, np.number, np.bool_)
 

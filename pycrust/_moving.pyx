@@ -1,7 +1,7 @@
 """
-Moving windows and prefix sums: what is asked for, and how the rows are cut into pieces.
+Moving windows and prefix sums: what is asked for, and how the rows are cut into chunks.
 
-Check, convert, release the GIL, call C once a piece, raise.
+Check, convert, release the GIL, call C once a chunk, raise.
 """
 
 cimport numpy as cnp
@@ -24,10 +24,10 @@ from pycrust._args cimport (
 )
 from pycrust._bigint cimport exact_int, int_from_u128, shown_int, write_exact
 from pycrust._plan cimport Statistic, axis_of, holds, raise_too_large
-from pycrust._threads cimport count_workers, run_pieces
+from pycrust._threads cimport count_workers, run_chunks
 from pycrust.csrc cimport (
     PC_MEAN,
-    PC_MOST_CARRIED,
+    PC_MAX_CARRIED,
     PC_NUMBERS,
     PC_STD,
     PC_SUM,
@@ -58,14 +58,14 @@ import_core()
 
 
 cdef enum:
-    # Results of a piece: a millisecond, 50 where each is summed exactly. Fewer are not worth a thread.
-    PIECE = 1 << 17
-    SMALLEST_PIECE = 1 << 13
-    # A piece that does not go on where its worker stood sums a window first: of so many results' length at most.
-    LONGEST_START = 8
+    # Results of a chunk: a millisecond, 50 where each is summed exactly. Fewer are not worth a thread.
+    MOVE_CHUNK = 1 << 17
+    MIN_MOVE_CHUNK = 1 << 13
+    # A chunk that does not go on where its worker stood sums a window first: of so many results' length at most.
+    MAX_CHUNKS_PER_WINDOW = 8
     # Rows that are moved along together where the next row is nearer than the next element.
     TOGETHER = 8
-    RELEASE_GIL_FROM = 1024
+    MOVE_RELEASES_GIL_FROM = 1024
     # Integers that are made Python ints at once.
     SOME = 4096
     # In place of an axis: along all of them, in C order.
@@ -75,29 +75,29 @@ cdef enum:
 # ---- the job ----------------------------------------------------------------
 
 cdef struct Prefix:
-    pc_u128 sum                 # of the elements of the row before a piece, and then up to where it ends
+    pc_u128 sum                 # of the elements of the row before a chunk, and then up to where it ends
     size_t row, end
     bint is_too_large           # the sum, with element `end` of that row
 
 
-cdef struct MoveState:
+cdef struct MoveJob:
     pc_moving c
     size_t rows, length
     size_t together             # rows of one call
-    size_t piece_rows, part     # of a piece: a multiple of `together`, and results of each row
-    size_t parts                # in which each row is cut
+    size_t chunk_rows, chunk_length     # of a chunk: a multiple of `together`, and results of each row
+    size_t row_chunks                # in which each row is cut
     char *states                # of each worker `together`
     size_t state_size
     pc_tile_sum *sums           # of parts of rows, one by one: of each part the exact sum, and floats that add up to
-    double *carried             # all before it, PC_MOST_CARRIED at most; else NULL
+    double *carried             # all before it, PC_MAX_CARRIED at most; else NULL
     size_t *carried_count
-    Prefix *prefixes            # of integers: of each piece
+    Prefix *prefixes            # of integers: of each chunk
 
 
-cdef int move_piece(const void *job, size_t piece, size_t worker) noexcept nogil:
-    cdef const MoveState *s = <const MoveState *>job
-    cdef size_t row = piece // s.parts * s.piece_rows, first = piece % s.parts * s.part
-    cdef size_t last_row = min(row + s.piece_rows, s.rows), last = min(first + s.part, s.length)
+cdef int move_chunk(const void *job, size_t chunk, size_t worker) noexcept nogil:
+    cdef const MoveJob *s = <const MoveJob *>job
+    cdef size_t row = chunk // s.row_chunks * s.chunk_rows, first = chunk % s.row_chunks * s.chunk_length
+    cdef size_t last_row = min(row + s.chunk_rows, s.rows), last = min(first + s.chunk_length, s.length)
     cdef pc_move_state *states = <pc_move_state *>(s.states + worker * s.together * s.state_size)
     while row < last_row:
         pc_move(&s.c, row, min(s.together, last_row - row), first, last, states)
@@ -105,37 +105,37 @@ cdef int move_piece(const void *job, size_t piece, size_t worker) noexcept nogil
     return 0
 
 
-cdef int sum_part(const void *job, size_t piece, size_t worker) noexcept nogil:
-    cdef const MoveState *s = <const MoveState *>job
-    cdef size_t first = piece % s.parts * s.part
-    pc_accumulator_clear(&s.sums[piece].total, PC_SUM)
-    pc_move_add(&s.c, piece // s.parts, first, min(first + s.part, s.length), &s.sums[piece])
+cdef int sum_chunk(const void *job, size_t chunk, size_t worker) noexcept nogil:
+    cdef const MoveJob *s = <const MoveJob *>job
+    cdef size_t first = chunk % s.row_chunks * s.chunk_length
+    pc_accumulator_clear(&s.sums[chunk].total, PC_SUM)
+    pc_move_add(&s.c, chunk // s.row_chunks, first, min(first + s.chunk_length, s.length), &s.sums[chunk])
     return 0
 
 
-cdef int move_part(const void *job, size_t piece, size_t worker) noexcept nogil:
-    cdef const MoveState *s = <const MoveState *>job
-    cdef size_t first = piece % s.parts * s.part
+cdef int move_carried_chunk(const void *job, size_t chunk, size_t worker) noexcept nogil:
+    cdef const MoveJob *s = <const MoveJob *>job
+    cdef size_t first = chunk % s.row_chunks * s.chunk_length
     cdef pc_moving c = s.c
-    c.carried = s.carried + piece * PC_MOST_CARRIED
-    c.carried_count = s.carried_count[piece]
-    pc_move(&c, piece // s.parts, 1, first, min(first + s.part, s.length),
+    c.carried = s.carried + chunk * PC_MAX_CARRIED
+    c.carried_count = s.carried_count[chunk]
+    pc_move(&c, chunk // s.row_chunks, 1, first, min(first + s.chunk_length, s.length),
             <pc_move_state *>(s.states + worker * s.together * s.state_size))
     return 0
 
 
-cdef bint carry(MoveState *s, size_t pieces) noexcept:
+cdef bint carry(MoveJob *s, size_t chunks) noexcept:
     """Of the sums of parts make what is carried into each; False if some sum is beyond the range of floats."""
     cdef pc_tile_sum before, copy
-    cdef size_t piece
-    for piece in range(pieces):
-        if piece % s.parts == 0:
+    cdef size_t chunk
+    for chunk in range(chunks):
+        if chunk % s.row_chunks == 0:
             pc_accumulator_clear(&before.total, PC_SUM)
         copy = before
-        s.carried_count[piece] = pc_move_carry(&copy, s.carried + piece * PC_MOST_CARRIED)
-        if s.carried_count[piece] > PC_MOST_CARRIED:
+        s.carried_count[chunk] = pc_move_carry(&copy, s.carried + chunk * PC_MAX_CARRIED)
+        if s.carried_count[chunk] > PC_MAX_CARRIED:
             return False
-        pc_accumulator_merge(&before.total, &s.sums[piece].total)
+        pc_accumulator_merge(&before.total, &s.sums[chunk].total)
     return True
 
 
@@ -190,24 +190,24 @@ cdef int describe(pc_moving *c, array, mask, int axis, values, Statistic spec) e
     return 0
 
 
-cdef size_t cut(MoveState *s, size_t total, size_t least_part, size_t workers) noexcept:
-    """Cut the rows into pieces, of parts of `least_part` results or more; returns how many."""
-    cdef size_t step = PIECE, groups = 1
+cdef size_t cut(MoveJob *s, size_t total, size_t least_part, size_t workers) noexcept:
+    """Cut the rows into chunks, of parts of `least_part` results or more; returns how many."""
+    cdef size_t step = MOVE_CHUNK, groups = 1
     if workers > 1:
-        step = min(step, max(<size_t>SMALLEST_PIECE, total // (4 * workers)))
-    s.part = min(max(step // s.together, least_part), s.length)
-    s.parts = (s.length - 1) // s.part + 1
-    if s.parts == 1:
+        step = min(step, max(<size_t>MIN_MOVE_CHUNK, total // (4 * workers)))
+    s.chunk_length = min(max(step // s.together, least_part), s.length)
+    s.row_chunks = (s.length - 1) // s.chunk_length + 1
+    if s.row_chunks == 1:
         groups = max(<size_t>1, step // (s.length * s.together))
-    s.piece_rows = groups * s.together
-    return ((s.rows - 1) // s.piece_rows + 1) * s.parts
+    s.chunk_rows = groups * s.together
+    return ((s.rows - 1) // s.chunk_rows + 1) * s.row_chunks
 
 
 cdef int move(array, mask, int axis, values, Statistic spec, size_t window, size_t min_count,
               size_t workers, bounds=None) except -1:
-    """Write the results to `values`; window 0 for prefix sums, each row of which is one piece."""
-    cdef MoveState s
-    cdef size_t total = values.size, pieces
+    """Write the results to `values`; window 0 for prefix sums, each row of which is one chunk."""
+    cdef MoveJob s
+    cdef size_t total = values.size, chunks
     if total == 0:
         return 0
     describe(&s.c, array, mask, axis, values, spec)
@@ -220,37 +220,37 @@ cdef int move(array, mask, int axis, values, Statistic spec, size_t window, size
     s.together = 1
     if s.rows > 1 and abs(s.c.array.axis[s.c.array.kept - 1].stride) < abs(s.c.array.axis[s.c.array.kept].stride):
         s.together = min(<size_t>TOGETHER, s.rows)
-    pieces = cut(&s, total, window // LONGEST_START if workers > 1 else 1, workers)
-    workers = min(workers, pieces)
+    chunks = cut(&s, total, window // MAX_CHUNKS_PER_WINDOW if workers > 1 else 1, workers)
+    workers = min(workers, chunks)
     s.state_size = pc_move_state_size()
-    if window == 0 and s.parts > 1 and workers > 1 and s.together == 1:
-        return move_parts(&s, pieces, workers)
-    if window == 0 and s.parts > 1:     # a row goes on where it stood
+    if window == 0 and s.row_chunks > 1 and workers > 1 and s.together == 1:
+        return move_carried_chunks(&s, chunks, workers)
+    if window == 0 and s.row_chunks > 1:     # a row goes on where it stood
         workers = 1
     s.states = <char *>PyMem_Calloc(workers * s.together, s.state_size)
     if s.states == NULL:
         raise MemoryError
     try:
-        run_pieces(move_piece, &s, sizeof(s), pieces, workers, total < RELEASE_GIL_FROM)
+        run_chunks(move_chunk, &s, sizeof(s), chunks, workers, total < MOVE_RELEASES_GIL_FROM)
     finally:
         PyMem_Free(s.states)
     return 0
 
 
-cdef int move_parts(MoveState *s, size_t pieces, size_t workers) except -1:
+cdef int move_carried_chunks(MoveJob *s, size_t chunks, size_t workers) except -1:
     """Prefix sums of long rows, in parts: first the exact sum of each, then the results."""
-    s.sums = <pc_tile_sum *>PyMem_Calloc(pieces, sizeof(pc_tile_sum))
-    s.carried = <double *>PyMem_Calloc(pieces * PC_MOST_CARRIED, sizeof(double))
-    s.carried_count = <size_t *>PyMem_Calloc(pieces, sizeof(size_t))
+    s.sums = <pc_tile_sum *>PyMem_Calloc(chunks, sizeof(pc_tile_sum))
+    s.carried = <double *>PyMem_Calloc(chunks * PC_MAX_CARRIED, sizeof(double))
+    s.carried_count = <size_t *>PyMem_Calloc(chunks, sizeof(size_t))
     s.states = <char *>PyMem_Calloc(workers, s.state_size)
     try:
         if s.sums == NULL or s.carried == NULL or s.carried_count == NULL or s.states == NULL:
             raise MemoryError
-        run_pieces(sum_part, s, sizeof(s[0]), pieces, workers, False)
-        if carry(s, pieces):
-            run_pieces(move_part, s, sizeof(s[0]), pieces, workers, False)
+        run_chunks(sum_chunk, s, sizeof(s[0]), chunks, workers, False)
+        if carry(s, chunks):
+            run_chunks(move_carried_chunk, s, sizeof(s[0]), chunks, workers, False)
         else:
-            run_pieces(move_piece, s, sizeof(s[0]), pieces, 1, False)
+            run_chunks(move_chunk, s, sizeof(s[0]), chunks, 1, False)
     finally:
         PyMem_Free(s.sums)
         PyMem_Free(s.carried)
@@ -327,8 +327,8 @@ cdef object longest_window(start, end, size_t length):
     cdef size_t longest = 1, count = start.size, first, last, k
     cdef const size_t *starts = <const size_t *>cnp.PyArray_DATA(start)
     cdef const size_t *ends = <const size_t *>cnp.PyArray_DATA(end)
-    for first in range(0, count, PIECE):
-        last = min(first + PIECE, count)
+    for first in range(0, count, MOVE_CHUNK):
+        last = min(first + MOVE_CHUNK, count)
         with nogil:
             k = check_bounds(starts, ends, first, last, length, &longest)
         if k < last:
@@ -590,14 +590,14 @@ def move_std(a, window, min_count=None, axis=-1, ddof=0, *, workers=1):
 
 # ---- prefix sums ------------------------------------------------------------
 
-cdef int cumulate_piece(const void *job, size_t piece, size_t worker) noexcept nogil:
+cdef int cumulate_chunk(const void *job, size_t chunk, size_t worker) noexcept nogil:
     """Some rows, or a part of one."""
-    cdef const MoveState *s = <const MoveState *>job
-    cdef Prefix *at = &s.prefixes[piece]
-    cdef size_t row = piece // s.parts * s.piece_rows, first = piece % s.parts * s.part
-    cdef size_t last_row = min(row + s.piece_rows, s.rows), last = min(first + s.part, s.length)
+    cdef const MoveJob *s = <const MoveJob *>job
+    cdef Prefix *at = &s.prefixes[chunk]
+    cdef size_t row = chunk // s.row_chunks * s.chunk_rows, first = chunk % s.row_chunks * s.chunk_length
+    cdef size_t last_row = min(row + s.chunk_rows, s.rows), last = min(first + s.chunk_length, s.length)
     while row < last_row:
-        if s.parts == 1:
+        if s.row_chunks == 1:
             memset(&at.sum, 0, sizeof(at.sum))
         at.row = row
         at.end = pc_cumulate(&s.c, row, first, last, &at.sum)
@@ -606,14 +606,14 @@ cdef int cumulate_piece(const void *job, size_t piece, size_t worker) noexcept n
             return 0
         row += 1
     if s.sums == NULL and last < s.length:
-        s.prefixes[piece + 1].sum = at.sum
+        s.prefixes[chunk + 1].sum = at.sum
     return 0
 
 
 cdef int cumulate(array, int axis, values, size_t workers) except -1:
     """Prefix sums of integers as integers."""
-    cdef MoveState s
-    cdef size_t piece, pieces, total = values.size
+    cdef MoveJob s
+    cdef size_t chunk, chunks, total = values.size
     if total == 0:
         return 0
     memset(&s, 0, sizeof(s))
@@ -621,39 +621,39 @@ cdef int cumulate(array, int axis, values, size_t workers) except -1:
     s.length = total if axis == ALL_AXES else <size_t>cnp.PyArray_DIM(values, axis)
     s.rows = total // s.length
     s.together = 1
-    pieces = cut(&s, total, 1, workers)
-    workers = min(workers, pieces)
-    s.prefixes = <Prefix *>PyMem_Calloc(pieces, sizeof(Prefix))
-    if s.parts > 1 and workers > 1:
-        s.sums = <pc_tile_sum *>PyMem_Calloc(pieces, sizeof(pc_tile_sum))
+    chunks = cut(&s, total, 1, workers)
+    workers = min(workers, chunks)
+    s.prefixes = <Prefix *>PyMem_Calloc(chunks, sizeof(Prefix))
+    if s.row_chunks > 1 and workers > 1:
+        s.sums = <pc_tile_sum *>PyMem_Calloc(chunks, sizeof(pc_tile_sum))
     try:
-        if s.prefixes == NULL or (s.sums == NULL and s.parts > 1 and workers > 1):
+        if s.prefixes == NULL or (s.sums == NULL and s.row_chunks > 1 and workers > 1):
             raise MemoryError
         if s.sums != NULL:
-            run_pieces(sum_part, &s, sizeof(s), pieces, workers, False)
-            start_parts(&s, pieces)
-        elif s.parts > 1:       # a row goes on where it stood
+            run_chunks(sum_chunk, &s, sizeof(s), chunks, workers, False)
+            start_parts(&s, chunks)
+        elif s.row_chunks > 1:       # a row goes on where it stood
             workers = 1
-        run_pieces(cumulate_piece, &s, sizeof(s), pieces, workers, total < RELEASE_GIL_FROM)
-        for piece in range(pieces):
-            if s.prefixes[piece].is_too_large:
-                raise_at(array, axis, &s.prefixes[piece], values.dtype)
+        run_chunks(cumulate_chunk, &s, sizeof(s), chunks, workers, total < MOVE_RELEASES_GIL_FROM)
+        for chunk in range(chunks):
+            if s.prefixes[chunk].is_too_large:
+                raise_at(array, axis, &s.prefixes[chunk], values.dtype)
     finally:
         PyMem_Free(s.prefixes)
         PyMem_Free(s.sums)
     return 0
 
 
-cdef int start_parts(MoveState *s, size_t pieces) except -1:
+cdef int start_parts(MoveJob *s, size_t chunks) except -1:
     """Of the sums of parts make what comes before each."""
-    cdef size_t piece
+    cdef size_t chunk
     before = 0
-    for piece in range(pieces):
-        if piece % s.parts == 0:
+    for chunk in range(chunks):
+        if chunk % s.row_chunks == 0:
             before = 0
-        s.prefixes[piece].sum.lo = <uint64_t>(before & 0xFFFFFFFFFFFFFFFF)
-        s.prefixes[piece].sum.hi = <uint64_t>(before >> 64 & 0xFFFFFFFFFFFFFFFF)
-        before += exact_int(&s.sums[piece].total, PC_NUMBERS)
+        s.prefixes[chunk].sum.lo = <uint64_t>(before & 0xFFFFFFFFFFFFFFFF)
+        s.prefixes[chunk].sum.hi = <uint64_t>(before >> 64 & 0xFFFFFFFFFFFFFFFF)
+        before += exact_int(&s.sums[chunk].total, PC_NUMBERS)
     return 0
 
 

@@ -24,7 +24,7 @@ from pycrust._plan cimport (
     CHUNK,
     Plan,
     RELEASE_GIL_FROM,
-    SMALLEST_CHUNK,
+    MIN_CHUNK,
     Accumulators,
     Statistic,
     axis_of,
@@ -32,9 +32,9 @@ from pycrust._plan cimport (
     no_average,
     reduce_into,
     reduction,
-    sums_of_ints,
+    moments_of_ints,
 )
-from pycrust._threads cimport count_workers, run_pieces
+from pycrust._threads cimport count_workers, run_chunks
 from pycrust.csrc cimport (
     PC_AVERAGE,
     PC_DOT,
@@ -408,8 +408,8 @@ cdef object weights_like(array, weights, axis):
 
 cdef object averages_of_ints(array, weights, mask, tuple axes):
     """Averages of Python ints."""
-    _, totals, _ = sums_of_ints(array * weights, mask, axes)
-    _, divisors, _ = sums_of_ints(weights, mask, axes)
+    _, totals, _ = moments_of_ints(array * weights, mask, axes)
+    _, divisors, _ = moments_of_ints(weights, mask, axes)
     values = np.empty(totals.shape)
     for position in np.ndindex(values.shape):
         if divisors[position] == 0:
@@ -526,22 +526,22 @@ def average(a, axis=None, weights=None, *, returned=False, keepdims=False, where
 # ---- covariances --------------------------------------------------------------
 
 # What the threads of a covariance matrix see.
-cdef struct CrossState:
+cdef struct CrossJob:
     const pc_vector_pair *pairs
     size_t count, vectors, length, step
     pc_tile_sum *sums           # of each worker `count`
 
 
-cdef int add_cross_piece(const void *job, size_t piece, size_t worker) noexcept nogil:
-    cdef const CrossState *s = <const CrossState *>job
-    cdef size_t start = piece * s.step
+cdef int add_cross_chunk(const void *job, size_t chunk, size_t worker) noexcept nogil:
+    cdef const CrossJob *s = <const CrossJob *>job
+    cdef size_t start = chunk * s.step
     pc_add_vector_pairs(s.pairs, s.count, s.vectors, start, min(start + s.step, s.length), s.sums + worker * s.count)
     return 0
 
 
 cdef enum:
     # Sums of one pass, so that they take megabytes, not gigabytes.
-    MOST_SUMS = 4096
+    MAX_SUMS = 4096
 
 
 cdef class Moment:
@@ -618,15 +618,15 @@ cdef class CrossSums:
             self.matrix = matrix
             self.freedom = freedom
             self.own = Accumulators(len(vectors), bounded, PC_VAR)
-        for first in range(0, len(pairs), MOST_SUMS):
+        for first in range(0, len(pairs), MAX_SUMS):
             if vectors[0].dtype == object:
-                self.add_ints(vectors, pairs[first:first + MOST_SUMS])
+                self.add_ints(vectors, pairs[first:first + MAX_SUMS])
             else:
-                self.add(vectors, pairs[first:first + MOST_SUMS], workers, bounded)
+                self.add(vectors, pairs[first:first + MAX_SUMS], workers, bounded)
 
     cdef int add(self, vectors, pairs, size_t workers, bint bounded) except -1:
-        cdef CrossState s
-        cdef size_t k, j, pieces
+        cdef CrossJob s
+        cdef size_t k, j, chunks
         cdef Accumulators sums
         cdef pc_accumulator *acc
         cdef Moment imaginary = None
@@ -646,9 +646,9 @@ cdef class CrossSums:
         s.length = self.count
         s.step = max(<size_t>1, CHUNK // s.count)
         if workers > 1:
-            s.step = max(<size_t>1, min(s.step, max(<size_t>SMALLEST_CHUNK // s.count, s.length // (4 * workers) + 1)))
-        pieces = s.length // s.step + (s.length % s.step != 0)
-        workers = min(workers, pieces) or <size_t>1
+            s.step = max(<size_t>1, min(s.step, max(<size_t>MIN_CHUNK // s.count, s.length // (4 * workers) + 1)))
+        chunks = s.length // s.step + (s.length % s.step != 0)
+        workers = min(workers, chunks) or <size_t>1
         sums = Accumulators(workers * s.count, bounded, PC_VAR)
         for k in range(workers * s.count):
             i, j = pairs[k % s.count]
@@ -657,7 +657,7 @@ cdef class CrossSums:
             elif i != j:
                 pc_accumulator_clear(&sums.at[k].total, <pc_statistic>PC_DOT)
         s.sums = sums.at
-        run_pieces(add_cross_piece, &s, sizeof(s), pieces, workers, s.length * s.count < RELEASE_GIL_FROM)
+        run_chunks(add_cross_chunk, &s, sizeof(s), chunks, workers, s.length * s.count < RELEASE_GIL_FROM)
         for k in range(s.count):
             acc = &sums.at[k].total
             for j in range(1, workers):
@@ -710,13 +710,13 @@ cdef class CrossSums:
         for i, j in pairs:
             products = Moment.__new__(Moment)
             products.error = 0
-            _, total, _ = sums_of_ints(vectors[i] * vectors[j], None, (0,))
+            _, total, _ = moments_of_ints(vectors[i] * vectors[j], None, (0,))
             products.total = total.item()
             self.parts[i, j] = False, products, nothing
             if i == j:
                 numbers = Moment.__new__(Moment)
                 numbers.error = 0
-                _, total, _ = sums_of_ints(vectors[i], None, (0,))
+                _, total, _ = moments_of_ints(vectors[i], None, (0,))
                 numbers.total = total.item()
                 self.numbers[i] = numbers, nothing
         return 0
@@ -1021,8 +1021,8 @@ def corrcoef(x, y=None, rowvar=True, *, dtype=None, workers=1):
 
 cdef Accumulators summed(array, mask, int statistic, size_t workers, bint bounded, other=None):
     """All elements, or all products with the conjugates of others."""
-    cdef Plan job = Plan(array, mask, tuple(range(array.ndim)), None, Statistic(statistic), workers, other, True)
-    return job.sums(0, bounded)
+    cdef Plan plan = Plan(array, mask, tuple(range(array.ndim)), None, Statistic(statistic), workers, other, True)
+    return plan.sums(0, bounded)
 
 
 cdef tuple same_shape(a, str a_name, b, str b_name, where):
@@ -1051,7 +1051,7 @@ cdef object squared_error(a, b, where, workers, bint mean):
     x, y, mask = same_shape(a, "a", b, "b", where)
     integers = is_integer(x) and is_integer(y)
     if x.dtype == object:
-        total, _, count = sums_of_ints(x - y, mask, tuple(range(x.ndim)))
+        total, _, count = moments_of_ints(x - y, mask, tuple(range(x.ndim)))
         low = high = total.item()
         count = count.item()
         exponent = 0
@@ -1250,9 +1250,9 @@ cdef class PairAccumulator:
             raise TypeError("a PairAccumulator takes real numbers: add real and imaginary parts to one each")
         if x.dtype == object:
             axes = tuple(range(x.ndim))
-            xx, total_x, count = sums_of_ints(x, mask, axes)
-            yy, total_y, _ = sums_of_ints(y, mask, axes)
-            _, xy, _ = sums_of_ints(x * y, mask, axes)
+            xx, total_x, count = moments_of_ints(x, mask, axes)
+            yy, total_y, _ = moments_of_ints(y, mask, axes)
+            _, xy, _ = moments_of_ints(x * y, mask, axes)
             new = int(count.item()), 0, tuple([(int(each.item()), 0) for each in (total_x, total_y, xx, yy, xy)])
         else:
             of_x = summed(x, mask, PC_VAR, threads, False)

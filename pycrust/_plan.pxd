@@ -18,10 +18,10 @@ cdef enum:
     # Below this many elements a call takes so little time that releasing the
     # GIL and taking it back (some 40 ns) would cost more than it gives.
     RELEASE_GIL_FROM = 4096
-    # Elements in a piece of a long job: milliseconds of work, tens of them in the worst layouts.
+    # Elements in a chunk of a long job: milliseconds of work, tens of them in the worst layouts.
     CHUNK = 1 << 19
     # The fewest elements worth handing to another thread.
-    SMALLEST_CHUNK = 1 << 16
+    MIN_CHUNK = 1 << 16
 
 
 cdef class Statistic:
@@ -39,33 +39,33 @@ cdef class Accumulators:
     cdef size_t count
 
 
-# What one thread reports of its pieces: the worst status, and the piece that gave it.
+# What one thread reports of its chunks: the worst status, and the chunk that gave it.
 cdef struct WorkerStatus:
     pc_status status
-    size_t piece
+    size_t chunk
 
 
 # What the threads of a job see.
-cdef struct PlanState:
+cdef struct PlanJob:
     pc_array array      # all zeros and NULLs at first
     pc_output_spec spec
     char *out           # NULL: Python objects, in Plan.objects
     size_t outputs, length
     size_t first, count         # the tile to add to
-    size_t step                 # the size of a piece: in outputs, or in elements of each output
+    size_t step                 # the size of a chunk: in outputs, or in elements of each output
     pc_tile_sum *sums           # `count` for each worker
     WorkerStatus *statuses      # one for each worker
 
 
 cdef class Plan:
-    cdef PlanState state
+    cdef PlanJob job
     cdef object keepalive       # what the pointers point into
     cdef Statistic spec
     cdef object objects                 # an array of one axis, over `out`
     cdef size_t workers
     cdef readonly object too_large      # (offset in `out`, exact sum) of a sum that its type does not hold
 
-    cdef size_t piece(self) noexcept
+    cdef size_t chunk_size(self) noexcept
     cdef bint is_quick(self, size_t outputs) noexcept
     cdef Accumulators sums(self, size_t first, bint bounded)
     cdef pc_status run(self) except *
@@ -92,7 +92,7 @@ cdef pc_moment moment_of(pc_statistic statistic) noexcept
 cdef bint is_contiguous(a, Contiguous *plain) noexcept
 cdef void add_contiguous(const Contiguous *plain, pc_accumulator *acc, pc_statistic statistic) noexcept
 cdef Accumulators add_all(array, mask, size_t workers, bint skip_nan)
-cdef tuple sums_of_ints(array, mask, tuple axes)
+cdef tuple moments_of_ints(array, mask, tuple axes)
 cdef bint holds(dtype, total) except -1
 cdef object checked_int(total, dtype, position, pc_statistic statistic)
 cdef int reduce_into(values, array, mask, tuple axes, size_t workers, Statistic spec, other=*,

@@ -1,5 +1,5 @@
 """
-A reduction: what is asked for, how the work is cut into pieces, and what a C status means to the caller.
+A reduction: what is asked for, how the work is cut into chunks, and what a C status means to the caller.
 
 Check, convert, release the GIL, call C once, raise.
 """
@@ -14,7 +14,7 @@ from libc.stdint cimport UINT64_MAX, uint64_t
 
 from pycrust._args cimport axes_of, check_out, data_of, describe_data, dtype_of, is_exact, is_integer, type_of
 from pycrust._bigint cimport exact_int, exact_moment, shown, shown_int, write_exact
-from pycrust._threads cimport count_workers, run_pieces
+from pycrust._threads cimport count_workers, run_chunks
 from pycrust.csrc cimport (
     PC_AVERAGE,
     PC_DOT,
@@ -77,9 +77,9 @@ cdef enum:
     # What an output costs beside its elements, in elements.
     OUTPUT_COST = 32
     # The fewest outputs that are summed together about as fast as a whole tile.
-    NARROW_TILE = 16
+    MIN_CHUNK_OUTPUTS = 16
     # Of a fractional ddof, in C: so that 2**48 numbers can be counted in units of 2**-16.
-    MOST_DDOF_BITS = 16
+    MAX_DDOF_BITS = 16
 
 
 # ---- what is asked for ------------------------------------------------------
@@ -128,7 +128,7 @@ cdef class Statistic:
             return
         self.ddof = exact_ddof(ddof)
         self.c.ddof = min(self.ddof[0], UINT64_MAX)
-        self.c.ddof_bits = min(self.ddof[1], MOST_DDOF_BITS)
+        self.c.ddof_bits = min(self.ddof[1], MAX_DDOF_BITS)
 
     cdef int set_dtype(self, dtype) except -1:
         self.c.type = <pc_type>type_of(dtype.num, &self.c.components)
@@ -136,7 +136,7 @@ cdef class Statistic:
     cdef bint is_for_c(self, uint64_t count) except -1:
         """Whether C takes this ddof for this count."""
         bits = self.ddof[1]
-        return bits == 0 or (bits <= MOST_DDOF_BITS and count >> (64 - MOST_DDOF_BITS) == 0)
+        return bits == 0 or (bits <= MAX_DDOF_BITS and count >> (64 - MAX_DDOF_BITS) == 0)
 
     cdef pc_status write(self, const pc_accumulator *acc, char *out) except *:
         """pc_accumulator_round of an exact sum, whatever ddof is."""
@@ -195,23 +195,23 @@ cdef class Accumulators:
         PyMem_Free(self.at)
 
 
-cdef int reduce_piece(const void *job, size_t piece, size_t worker) noexcept nogil:
+cdef int reduce_chunk(const void *job, size_t chunk, size_t worker) noexcept nogil:
     """Write the results of `step` outputs; this worker's sums are working memory."""
-    cdef const PlanState *s = <const PlanState *>job
+    cdef const PlanJob *s = <const PlanJob *>job
     cdef WorkerStatus *worker_status = &s.statuses[worker]
-    cdef size_t first = piece * s.step
+    cdef size_t first = chunk * s.step
     cdef pc_status status = pc_reduce(&s.array, first, min(first + s.step, s.outputs), &s.spec, s.out,
                                       s.sums + worker * s.count)
     if status != PC_OK:
         worker_status.status = status
-        worker_status.piece = piece
+        worker_status.chunk = chunk
     return status == PC_TOO_LARGE
 
 
-cdef int add_piece(const void *job, size_t piece, size_t worker) noexcept nogil:
+cdef int add_chunk(const void *job, size_t chunk, size_t worker) noexcept nogil:
     """Add `step` elements of each output of a tile to this worker's sums."""
-    cdef const PlanState *s = <const PlanState *>job
-    cdef size_t start = piece * s.step
+    cdef const PlanJob *s = <const PlanJob *>job
+    cdef size_t start = chunk * s.step
     pc_add_tile(&s.array, s.first, s.count, start, min(start + s.step, s.length), s.sums + worker * s.count)
     return 0
 
@@ -229,10 +229,10 @@ cdef pc_axis axis_of(array, mask, other, int k) noexcept:
 
 cdef class Plan:
     """
-    A reduction of an array, or of the products of two, cut into pieces that any thread may take.
+    A reduction of an array, or of the products of two, cut into chunks that any thread may take.
 
-    Many outputs: each piece is a range of them, and C writes the results (`reduce`).
-    Few outputs of many elements: tile by tile, each piece is a range of the elements along
+    Many outputs: each chunk is a range of them, and C writes the results (`reduce`).
+    Few outputs of many elements: tile by tile, each chunk is a range of the elements along
     the reduced axes, and gives sums that are merged (`sums`).
     """
 
@@ -240,7 +240,7 @@ cdef class Plan:
                  bint conjugate=False):
         """Sum over `axes`; `out` is contiguous, with the shape of the other axes; `other` has the shape of `array`."""
         cdef int k, ndim = cnp.PyArray_NDIM(array), position = 0
-        cdef PlanState *s = &self.state
+        cdef PlanJob *s = &self.job
         for k in axes:
             if not position <= k < ndim:
                 raise ValueError(f"axes {axes} are not ascending ones of {ndim}")
@@ -277,29 +277,29 @@ cdef class Plan:
             self.objects = out.reshape(-1)
         s.spec = spec.c
 
-    cdef size_t piece(self) noexcept:
-        """How many elements a piece has: with four pieces per worker, fast workers take more of them."""
+    cdef size_t chunk_size(self) noexcept:
+        """How many elements a chunk has: with four chunks per worker, fast workers take more of them."""
         if self.workers == 1:
             return CHUNK
-        return min(<size_t>CHUNK, max(<size_t>SMALLEST_CHUNK, self.state.outputs * self.state.length
+        return min(<size_t>CHUNK, max(<size_t>MIN_CHUNK, self.job.outputs * self.job.length
                                       // (4 * self.workers)))
 
     cdef bint is_quick(self, size_t outputs) noexcept:
-        return outputs * (self.state.length + 8) < RELEASE_GIL_FROM
+        return outputs * (self.job.length + 8) < RELEASE_GIL_FROM
 
     cdef Accumulators sums(self, size_t first, bint bounded):
         """The sums of the tile at `first`."""
-        cdef PlanState *s = &self.state
-        cdef size_t k, worker, pieces, workers
+        cdef PlanJob *s = &self.job
+        cdef size_t k, worker, chunks, workers
         s.first = first
         s.count = pc_array_tile(&s.array, first, s.outputs)
-        s.step = self.piece() // s.count
-        pieces = s.length // s.step + (s.length % s.step != 0)
-        workers = min(self.workers, pieces) or <size_t>1
+        s.step = self.chunk_size() // s.count
+        chunks = s.length // s.step + (s.length % s.step != 0)
+        workers = min(self.workers, chunks) or <size_t>1
         cdef Accumulators sums = Accumulators(workers * s.count, bounded, s.spec.statistic)
         s.sums = sums.at
-        run_pieces(add_piece, s, sizeof(s[0]), pieces, workers, self.is_quick(s.count))
-        pc_add_tile(&s.array, first, s.count, 0, 0, sums.at)       # sets the offsets, even if there were no pieces
+        run_chunks(add_chunk, s, sizeof(s[0]), chunks, workers, self.is_quick(s.count))
+        pc_add_tile(&s.array, first, s.count, 0, 0, sums.at)       # sets the offsets, even if there were no chunks
         for k in range(s.count):
             for worker in range(1, workers):
                 pc_accumulator_merge(&sums.at[k].total, &sums.at[worker * s.count + k].total)
@@ -310,13 +310,13 @@ cdef class Plan:
 
     cdef pc_status run(self) except *:
         """Do all of the reduction. Returns a C status that is not PC_OK, if there is one."""
-        cdef PlanState *s = &self.state
+        cdef PlanJob *s = &self.job
         cdef pc_status status = PC_OK, done
         cdef Accumulators sums
         cdef size_t first = 0
         cdef bint for_c = s.out != NULL and self.spec.is_for_c(cnp.PyArray_SIZE(self.keepalive[0]))
         cdef bint bounded = for_c and pc_array_boundable(&s.array)
-        if for_c and s.length <= <size_t>CHUNK // NARROW_TILE:
+        if for_c and s.length <= <size_t>CHUNK // MIN_CHUNK_OUTPUTS:
             return self.reduce()
         while first < s.outputs:
             sums = self.sums(first, bounded)
@@ -339,38 +339,38 @@ cdef class Plan:
         cdef pc_status status = PC_OK, done
         cdef size_t k
         for k in range(sums.count):
-            if self.state.out == NULL:
+            if self.job.out == NULL:
                 self.objects[sums.at[k].offset // <ptrdiff_t>sizeof(void *)] = exact_int(
-                    &sums.at[k].total, moment_of(self.state.spec.statistic))
+                    &sums.at[k].total, moment_of(self.job.spec.statistic))
             else:
-                done = self.spec.write(&sums.at[k].total, self.state.out + sums.at[k].offset)
+                done = self.spec.write(&sums.at[k].total, self.job.out + sums.at[k].offset)
                 status = status if done == PC_OK else done
         return status
 
     cdef pc_status reduce(self) except *:
-        """The same for many outputs: a piece is a range of them."""
-        cdef PlanState *s = &self.state
+        """The same for many outputs: a chunk is a range of them."""
+        cdef PlanJob *s = &self.job
         cdef pc_status status = PC_OK
-        cdef size_t worker, pieces, workers, worst = 0
-        s.step = self.piece() // (s.length + OUTPUT_COST)       # at least 1, as length <= CHUNK // NARROW_TILE
+        cdef size_t worker, chunks, workers, worst = 0
+        s.step = self.chunk_size() // (s.length + OUTPUT_COST)       # at least 1, as length <= CHUNK // MIN_CHUNK_OUTPUTS
         if s.step > 8:
             s.step -= s.step % 8        # columns are summed in eights
-        pieces = s.outputs // s.step + (s.outputs % s.step != 0)
-        workers = min(self.workers, pieces)
+        chunks = s.outputs // s.step + (s.outputs % s.step != 0)
+        workers = min(self.workers, chunks)
         s.count = max(<size_t>PC_MIN_SUMS, min(<size_t>PC_TILE, s.step, s.outputs))
         cdef Accumulators sums = Accumulators(workers * s.count, False, s.spec.statistic)
         statuses = bytearray(workers * sizeof(WorkerStatus))
         s.sums = sums.at
         s.statuses = <WorkerStatus *>PyByteArray_AS_STRING(statuses)
-        run_pieces(reduce_piece, s, sizeof(s[0]), pieces, workers, self.is_quick(s.outputs))
+        run_chunks(reduce_chunk, s, sizeof(s[0]), chunks, workers, self.is_quick(s.outputs))
         for worker in range(workers):
             if s.statuses[worker].status == PC_OK:
                 continue
             if status != PC_TOO_LARGE or (s.statuses[worker].status == PC_TOO_LARGE
-                                          and s.statuses[worker].piece < s.statuses[worst].piece):
+                                          and s.statuses[worker].chunk < s.statuses[worst].chunk):
                 status = s.statuses[worker].status
                 worst = worker
-        if status == PC_TOO_LARGE:      # the first of such pieces, for any number of workers
+        if status == PC_TOO_LARGE:      # the first of such chunks, for any number of workers
             self.too_large = first_too_large(sums.at + worst * s.count, &s.spec)
         return status
 
@@ -389,7 +389,7 @@ cdef tuple first_too_large(const pc_tile_sum *sums, const pc_output_spec *spec):
 
 # ---- lists of Python ints beyond 64 bits ------------------------------------
 
-cdef tuple sums_of_ints(array, mask, tuple axes):
+cdef tuple moments_of_ints(array, mask, tuple axes):
     """
     The sums of the squares of Python ints along axes, the sums of the ints, and their counts: as Python adds.
 
@@ -402,7 +402,7 @@ cdef tuple sums_of_ints(array, mask, tuple axes):
         halves = []
         for half_slice in (slice(half), slice(half, None)):
             half_slice = (slice(None),) * axis + (half_slice,)
-            halves.append(sums_of_ints(array[half_slice], None if mask is None else mask[half_slice], axes))
+            halves.append(moments_of_ints(array[half_slice], None if mask is None else mask[half_slice], axes))
         if axis in axes:
             return tuple([np.asarray(one + other, dtype=object) for one, other in zip(*halves)])
         axis -= len([each for each in axes if each < axis])
@@ -419,7 +419,7 @@ cdef tuple sums_of_ints(array, mask, tuple axes):
 # ---- all of an array --------------------------------------------------------
 
 cdef bint is_contiguous(a, Contiguous *plain) noexcept:
-    """Whether an array is contiguous, native, and too small to be cut into pieces; if so, sets *plain for C."""
+    """Whether an array is contiguous, native, and too small to be cut into chunks; if so, sets *plain for C."""
     cdef int type
     if not cnp.PyArray_CheckExact(a):
         return False
@@ -469,8 +469,8 @@ cdef object reduce_contiguous(const Contiguous *plain, bint integers, pc_output_
 
 cdef Accumulators add_all(array, mask, size_t workers, bint skip_nan):
     """Sum any array over all its axes, for any statistic."""
-    cdef Plan job = Plan(array, mask, tuple(range(array.ndim)), None, Statistic(PC_VAR, None, skip_nan), workers)
-    return job.sums(0, False)
+    cdef Plan plan = Plan(array, mask, tuple(range(array.ndim)), None, Statistic(PC_VAR, None, skip_nan), workers)
+    return plan.sums(0, False)
 
 
 # ---- along axes -------------------------------------------------------------
@@ -478,19 +478,19 @@ cdef Accumulators add_all(array, mask, size_t workers, bint skip_nan):
 cdef int reduce_into(values, array, mask, tuple axes, size_t workers, Statistic spec, other=None,
                      bint conjugate=False) except -1:
     """Write the results to `values`; here a C status becomes an exception."""
-    cdef Plan job
+    cdef Plan plan
     cdef pc_status status
     if array.dtype == object:
         status = reduce_ints_into(values, array, mask, axes, spec)      # of two arrays: `array` is their product
     else:
-        job = Plan(array, mask, axes, values, spec, workers, other, conjugate)
-        status = job.run()
+        plan = Plan(array, mask, axes, values, spec, workers, other, conjugate)
+        status = plan.run()
     if status == PC_EMPTY:
         warn_empty(spec.c.statistic, spec.skip_nan)
         if spec.skip_nan and is_spread(spec.c.statistic) and array.dtype.kind in "fc":
             put_nan(values, array, mask, axes, spec)
     elif status == PC_TOO_LARGE:
-        offset, total = job.too_large
+        offset, total = plan.too_large
         position = np.unravel_index(offset // values.itemsize, values.shape)
         raise_too_large(position, total, values.dtype, spec.c.statistic)
     elif status == PC_NO_WEIGHT:
@@ -515,7 +515,7 @@ cdef pc_status reduce_ints_into(values, array, mask, tuple axes, Statistic spec)
     cdef size_t k
     if floats:
         spec.set_dtype(values.dtype)
-    squares, numbers, counts = sums_of_ints(array, mask, axes)
+    squares, numbers, counts = moments_of_ints(array, mask, axes)
     totals = squares if spec.c.statistic == PC_SUMSQ else numbers
     for k, position in enumerate(np.ndindex(values.shape)):
         if floats:

@@ -1,6 +1,6 @@
 from collections.abc import Callable, Iterable, Sequence
 
-MOST_STALLS: int
+MAX_STALLS: int
 
 def why_not() -> str: ...
 def ask(

@@ -25,7 +25,7 @@ cdef extern from "Python.h":
 
 cdef extern from "watch.h" nogil:
     enum:
-        PC_MOST_STALLS
+        PC_MAX_STALLS
         PC_NAMES
         PC_TEXT
 
@@ -463,7 +463,7 @@ cdef int stop_what_left(void *argument) noexcept:
     return 0
 
 
-MOST_STALLS = PC_MOST_STALLS
+MAX_STALLS = PC_MAX_STALLS
 
 cdef double BEAT = 0.001  # seconds between two beats on average
 cdef double SLOWEST_BEAT = 0.010

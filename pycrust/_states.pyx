@@ -15,7 +15,7 @@ from libc.string cimport memcpy
 from pycrust._args cimport array_and_missing, describe_data, type_of
 from pycrust._bigint cimport exact_int, exact_moment, import_int, lowest_terms, shown_int
 from pycrust._plan cimport Accumulators, Plan, Statistic, is_spread, moment_of, raise_too_large, warn_empty
-from pycrust._threads cimport run_pieces
+from pycrust._threads cimport run_chunks
 from pycrust.csrc cimport (
     PC_EMPTY,
     PC_MAX_AXES,
@@ -41,7 +41,7 @@ from pycrust.csrc cimport (
     pc_states_add_tile,
     pc_states_get,
     pc_states_merge,
-    pc_states_reduce,
+    pc_states_normalize,
     pc_states_round,
     pc_status,
 )
@@ -52,15 +52,15 @@ cnp.import_array()
 import_core()
 
 cdef enum:
-    # Elements in a piece, and results in a piece: a millisecond or more.
-    CHUNK = 1 << 18
-    RESULTS = 1 << 12
+    # Elements in a chunk, and results in a chunk: a millisecond or more.
+    LABEL_CHUNK = 1 << 18
+    CHUNK_RESULTS = 1 << 12
     # Below this many elements a call takes so little time that releasing the GIL does not pay.
     RELEASE_GIL_FROM = 4096
     # The fewest elements per state and thread: with fewer, merging the states of threads takes longer than it saves.
     ELEMENTS_PER_STATE = 8
     # The fewest elements in each sum for which the block kernels pay.
-    DEEP = 64
+    BLOCK_SUMS_FROM = 64
 
 
 cdef size_t state_size(bint squares, bint complexes) noexcept:
@@ -69,20 +69,20 @@ cdef size_t state_size(bint squares, bint complexes) noexcept:
 
 # ---- jobs -----------------------------------------------------------------------
 
-# What the threads see. A piece may stop before its end, and is then resumed by any thread.
+# What the threads see. A chunk may stop before its end, and is then resumed by any thread.
 cdef struct LabelJob:
     pc_labelled array
     pc_states *states       # one for each worker
     pc_status *statuses     # one for each worker
-    size_t *done            # of each piece: the element to go on with
+    size_t *done            # of each chunk: the element to go on with
     size_t step, total
 
 
-cdef int add_piece(const void *job, size_t piece, size_t worker) noexcept nogil:
+cdef int add_chunk(const void *job, size_t chunk, size_t worker) noexcept nogil:
     cdef const LabelJob *s = <const LabelJob *>job
-    cdef size_t stop = min((piece + 1) * s.step, s.total)
-    if s.done[piece] < stop:
-        s.statuses[worker] = pc_states_add_labelled(&s.states[worker], &s.array, &s.done[piece], stop)
+    cdef size_t stop = min((chunk + 1) * s.step, s.total)
+    if s.done[chunk] < stop:
+        s.statuses[worker] = pc_states_add_labelled(&s.states[worker], &s.array, &s.done[chunk], stop)
     return s.statuses[worker] != PC_OK
 
 
@@ -91,16 +91,16 @@ cdef struct RoundJob:
     pc_output_spec spec
     char *out
     size_t size             # of a result, in bytes
-    pc_status *statuses     # of each piece
-    size_t *done            # of each piece
+    pc_status *statuses     # of each chunk
+    size_t *done            # of each chunk
 
 
-cdef int round_piece(const void *job, size_t piece, size_t worker) noexcept nogil:
+cdef int round_chunk(const void *job, size_t chunk, size_t worker) noexcept nogil:
     cdef const RoundJob *s = <const RoundJob *>job
-    cdef size_t first = piece * RESULTS
-    s.statuses[piece] = pc_states_round(s.states, first, min(first + RESULTS, s.states.count), &s.spec,
-                                        s.out + first * s.size, &s.done[piece])
-    return s.statuses[piece] == PC_TOO_LARGE
+    cdef size_t first = chunk * CHUNK_RESULTS
+    s.statuses[chunk] = pc_states_round(s.states, first, min(first + CHUNK_RESULTS, s.states.count), &s.spec,
+                                        s.out + first * s.size, &s.done[chunk])
+    return s.statuses[chunk] == PC_TOO_LARGE
 
 
 # ---- states ---------------------------------------------------------------------
@@ -197,21 +197,21 @@ cdef class States:
 
     cdef int add_along(self, array, mask, tuple axes, bint skip_nan, size_t workers) except -1:
         """Add numbers along `axes`; the other axes are those of the states. Half done after an exception."""
-        cdef Plan job
+        cdef Plan plan
         cdef Accumulators sums
         cdef size_t first = 0, done
         cdef pc_status status
         length = 1
         for k in axes:
             length *= array.shape[k]
-        if length < DEEP:
+        if length < BLOCK_SUMS_FROM:
             labels = np.broadcast_to(np.int8(0), [array.shape[k] for k in axes])
             self.add_labelled(array, mask, labels, axes, 1, skip_nan, workers, False)
             return 0
         # The output array is never written to: with itemsize 1, its strides make each offset the index of a state.
-        job = Plan(array, mask, axes, np.empty(self.shape, np.uint8), Statistic(PC_VAR, None, skip_nan), workers)
-        while first < job.state.outputs:
-            sums = job.sums(first, False)
+        plan = Plan(array, mask, axes, np.empty(self.shape, np.uint8), Statistic(PC_VAR, None, skip_nan), workers)
+        while first < plan.job.outputs:
+            sums = plan.sums(first, False)
             first += sums.count
             done = 0
             status = PC_NO_ROOM
@@ -229,7 +229,7 @@ cdef class States:
         cdef pc_state *state
         cdef size_t k
         with nogil:
-            pc_states_reduce(&copy.c)
+            pc_states_normalize(&copy.c)
         rest = []
         for k in range(copy.c.count):
             state = <pc_state *>(copy.c.at + k * copy.c.size)
@@ -249,7 +249,7 @@ cdef class States:
         """
         cdef LabelJob job
         cdef int components
-        cdef size_t pieces, worker
+        cdef size_t chunks, worker
         cdef bint again = True
         cdef States own
         describe_data(array, &job.array.type, &job.array.components, &job.array.swapped, &job.array.data)
@@ -263,9 +263,9 @@ cdef class States:
         if job.total == 0:
             return 0
         describe_axes(&job.array, array, mask, labels, axes, self.shape, labelled)
-        job.step = CHUNK if workers == 1 else min(<size_t>CHUNK, max(<size_t>1 << 14, job.total // (4 * workers)))
-        pieces = job.total // job.step + (job.total % job.step != 0)
-        workers = min(workers, pieces, 1 + job.total // (ELEMENTS_PER_STATE * (self.c.count + 1)))
+        job.step = LABEL_CHUNK if workers == 1 else min(<size_t>LABEL_CHUNK, max(<size_t>1 << 14, job.total // (4 * workers)))
+        chunks = job.total // job.step + (job.total % job.step != 0)
+        workers = min(workers, chunks, 1 + job.total // (ELEMENTS_PER_STATE * (self.c.count + 1)))
         others = [States(self.shape, self.c.size) for worker in range(1, workers)]
         each = [self, *others]
         if job.array.components == 2:
@@ -273,7 +273,7 @@ cdef class States:
                 own.make_room(1)
         states = bytearray(workers * sizeof(pc_states))
         statuses = bytearray(workers * sizeof(pc_status))
-        done = np.arange(pieces, dtype=np.uintp) * job.step
+        done = np.arange(chunks, dtype=np.uintp) * job.step
         job.states = <pc_states *>PyByteArray_AS_STRING(states)
         job.statuses = <pc_status *>PyByteArray_AS_STRING(statuses)
         job.done = <size_t *>cnp.PyArray_DATA(done)
@@ -282,7 +282,7 @@ cdef class States:
             for worker in range(workers):
                 job.states[worker] = (<States>each[worker]).c
                 job.statuses[worker] = PC_OK
-            run_pieces(add_piece, &job, sizeof(job), pieces, workers, job.total < RELEASE_GIL_FROM)
+            run_chunks(add_chunk, &job, sizeof(job), chunks, workers, job.total < RELEASE_GIL_FROM)
             for worker in range(workers):
                 own = each[worker]
                 own.c = job.states[worker]
@@ -303,7 +303,7 @@ cdef class States:
         cdef RoundJob job
         cdef pc_accumulator acc
         cdef pc_status status = PC_OK
-        cdef size_t piece, pieces, k
+        cdef size_t chunk, chunks, k
         cdef uint64_t most = 0
         values = np.empty(self.shape, dtype=dtype)
         if values.dtype == object:
@@ -321,22 +321,22 @@ cdef class States:
                 if spec.write(&acc, <char *>cnp.PyArray_DATA(values) + k * <size_t>values.itemsize) == PC_EMPTY:
                     status = PC_EMPTY
         else:
-            pieces = self.c.count // RESULTS + (self.c.count % RESULTS != 0)
-            statuses = np.zeros(pieces, dtype=np.intc)
-            done = np.zeros(pieces, dtype=np.uintp)
+            chunks = self.c.count // CHUNK_RESULTS + (self.c.count % CHUNK_RESULTS != 0)
+            statuses = np.zeros(chunks, dtype=np.intc)
+            done = np.zeros(chunks, dtype=np.uintp)
             job.states = &self.c
             job.spec = spec.c
             job.out = <char *>cnp.PyArray_DATA(values)
             job.size = values.itemsize
             job.statuses = <pc_status *>cnp.PyArray_DATA(statuses)
             job.done = <size_t *>cnp.PyArray_DATA(done)
-            run_pieces(round_piece, &job, sizeof(job), pieces, min(workers, pieces) or <size_t>1, self.c.count < 16)
-            for piece in range(pieces):
-                if job.statuses[piece] == PC_TOO_LARGE:
-                    pc_states_get(&self.c, job.done[piece], &acc)
-                    raise_too_large(shown_position(np.unravel_index(job.done[piece], self.shape), labels),
+            run_chunks(round_chunk, &job, sizeof(job), chunks, min(workers, chunks) or <size_t>1, self.c.count < 16)
+            for chunk in range(chunks):
+                if job.statuses[chunk] == PC_TOO_LARGE:
+                    pc_states_get(&self.c, job.done[chunk], &acc)
+                    raise_too_large(shown_position(np.unravel_index(job.done[chunk], self.shape), labels),
                                     exact_int(&acc, moment_of(spec.c.statistic)), values.dtype, spec.c.statistic)
-                if job.statuses[piece] == PC_EMPTY:
+                if job.statuses[chunk] == PC_EMPTY:
                     status = PC_EMPTY
         if status == PC_EMPTY:
             warn_empty(spec.c.statistic, spec.skip_nan)

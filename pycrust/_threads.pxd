@@ -1,13 +1,13 @@
 from libc.stddef cimport size_t
 from libc.stdint cimport uint64_t
 
-# What a thread does with the piece of that number; a result other than 0 stops all threads. It touches no Python
+# What a thread does with the chunk of that number; a result other than 0 stops all threads. It touches no Python
 # object, and does not write to the job itself, only to what the job points to.
-ctypedef int (*Task)(const void *job, size_t piece, size_t worker) noexcept nogil
+ctypedef int (*Task)(const void *job, size_t chunk, size_t worker) noexcept nogil
 
 cdef bint is_main_thread() except -1
 cdef size_t count_workers(workers) except 0
-cdef int run_pieces(Task task, const void *job, size_t size, size_t pieces, size_t workers, bint quick) except -1
+cdef int run_chunks(Task task, const void *job, size_t size, size_t chunks, size_t workers, bint quick) except -1
 
 # A long loop on the main thread, where Python runs signal handlers, is cut into slices of about 10 ms, with a check
 # for signals after each; on any other thread it is one slice, so that a worker never takes the GIL back midway.

@@ -1,13 +1,13 @@
 """
-Run the pieces of one job on several threads.
+Run the chunks of one job on several threads.
 
-Why any split is safe: a piece reads its own part of the input and gives exact
+Why any split is safe: a chunk reads its own part of the input and gives exact
 sums, which are integers; adding them up gives the same bits in any order.
 
 Why an exception is safe at any time: the helpers are threads of the operating system
-that know nothing of Python. They take pieces until there are none or the caller stops
+that know nothing of Python. They take chunks until there are none or the caller stops
 them, and the caller does not return or raise before they are done. The main thread
-checks for signals between its pieces, and an exception can arise only there: no other
+checks for signals between its chunks, and an exception can arise only there: no other
 Python code runs here. The helpers live for one call, so that a process that forks has
 no thread of ours.
 
@@ -74,7 +74,7 @@ cdef extern from "base/atomics.h" nogil:
 
 cdef enum:
     # The most threads that one call uses: more than any machine has cores for.
-    MOST_WORKERS = 1024
+    MAX_WORKERS = 1024
     # How long the main thread computes between two checks for signals: each takes the GIL.
     LOOK_AFTER_MS = 20
 
@@ -103,21 +103,21 @@ cdef size_t count_workers(workers) except 0:
         count += cores + 1
     if count == 0:
         raise ValueError("workers = 0: pass 1 for none beside the caller's thread, k for k threads, -1 for all cores")
-    return min(count, MOST_WORKERS)
+    return min(count, MAX_WORKERS)
 
 
 cdef struct ThreadTeam:
     Task task
     void *job                   # the copy behind this struct
-    size_t pieces
-    pc_counter taken            # pieces taken
+    size_t chunks
+    pc_counter taken            # chunks taken
     pc_counter helpers          # helpers that have begun
-    pc_counter working          # threads that may take pieces, including the caller
+    pc_counter working          # threads that may take chunks, including the caller
     pc_counter holders          # threads that have yet to let go of this struct
     PyThread_type_lock finished     # held until no thread is working
 
 
-cdef ThreadTeam *new_team(Task task, const void *job, size_t size, size_t pieces) noexcept:
+cdef ThreadTeam *new_team(Task task, const void *job, size_t size, size_t chunks) noexcept:
     cdef ThreadTeam *team = <ThreadTeam *>PyMem_RawMalloc(sizeof(ThreadTeam) + size)
     if team == NULL:
         return NULL
@@ -125,7 +125,7 @@ cdef ThreadTeam *new_team(Task task, const void *job, size_t size, size_t pieces
     team.task = task
     team.job = team + 1
     memcpy(team.job, job, size)
-    team.pieces = pieces
+    team.chunks = chunks
     pc_counter_add(&team.working, 1)
     pc_counter_add(&team.holders, 1)
     team.finished = PyThread_allocate_lock()
@@ -144,25 +144,25 @@ cdef void let_go(ThreadTeam *team) noexcept nogil:
 
 
 cdef void finish(ThreadTeam *team) noexcept nogil:
-    """This thread takes no more pieces."""
+    """This thread takes no more chunks."""
     if pc_counter_add(&team.working, <uint64_t>-1) == 1:
         PyThread_release_lock(team.finished)
 
 
 cdef void stop(ThreadTeam *team) noexcept nogil:
-    """Let no more pieces be taken; those that were are finished."""
-    pc_counter_add(&team.taken, team.pieces)
+    """Let no more chunks be taken; those that were are finished."""
+    pc_counter_add(&team.taken, team.chunks)
 
 
-cdef bint take_pieces(ThreadTeam *team, size_t worker, double until) noexcept nogil:
-    """Do pieces for this many seconds (0: until there are none); returns whether there may be more."""
-    cdef uint64_t piece
+cdef bint take_chunks(ThreadTeam *team, size_t worker, double until) noexcept nogil:
+    """Do chunks for this many seconds (0: until there are none); returns whether there may be more."""
+    cdef uint64_t chunk
     cdef double started = pc_seconds(), now
     while True:
-        piece = pc_counter_add(&team.taken, 1)
-        if piece >= team.pieces:
+        chunk = pc_counter_add(&team.taken, 1)
+        if chunk >= team.chunks:
             return False
-        if team.task(team.job, piece, worker):
+        if team.task(team.job, chunk, worker):
             stop(team)
         if until:
             now = pc_seconds()
@@ -172,7 +172,7 @@ cdef bint take_pieces(ThreadTeam *team, size_t worker, double until) noexcept no
 
 cdef void help(void *argument) noexcept nogil:
     cdef ThreadTeam *team = <ThreadTeam *>argument
-    take_pieces(team, 1 + pc_counter_add(&team.helpers, 1), 0)
+    take_chunks(team, 1 + pc_counter_add(&team.helpers, 1), 0)
     finish(team)
     let_go(team)
 
@@ -188,9 +188,9 @@ cdef bint start_helper(ThreadTeam *team) noexcept:
     return False
 
 
-cdef int run_pieces(Task task, const void *job, size_t size, size_t pieces, size_t workers, bint quick) except -1:
+cdef int run_chunks(Task task, const void *job, size_t size, size_t chunks, size_t workers, bint quick) except -1:
     """
-    Do all pieces; each thread takes them in ascending order. Worker 0 is the caller's thread.
+    Do all chunks; each thread takes them in ascending order. Worker 0 is the caller's thread.
 
     `job` has `size` bytes, of which the threads read a copy: it must not point to the stack.
 
@@ -198,17 +198,17 @@ cdef int run_pieces(Task task, const void *job, size_t size, size_t pieces, size
     before this returns, whether the job is quick or not.
     """
     cdef ThreadTeam *team
-    cdef size_t piece, helping = 0, wanted = min(workers, pieces)
+    cdef size_t chunk, helping = 0, wanted = min(workers, chunks)
     if quick:
-        for piece in range(pieces):
-            if task(job, piece, 0):
+        for chunk in range(chunks):
+            if task(job, chunk, 0):
                 break
         PyErr_CheckSignals()
         return 0
     cdef double until = 0.001 * LOOK_AFTER_MS if is_main_thread() else 0
-    cdef bint more = pieces > 0, forked = False
+    cdef bint more = chunks > 0, forked = False
     process = os.getpid()
-    team = new_team(task, job, size, pieces)
+    team = new_team(task, job, size, chunks)
     if team == NULL:
         raise MemoryError
     while helping + 1 < wanted and start_helper(team):
@@ -216,7 +216,7 @@ cdef int run_pieces(Task task, const void *job, size_t size, size_t pieces, size
     try:
         while more:
             with nogil:
-                more = take_pieces(team, 0, until)
+                more = take_chunks(team, 0, until)
             if until:
                 PyErr_CheckSignals()
             if until and helping and os.getpid() != process:
@@ -233,7 +233,7 @@ cdef int run_pieces(Task task, const void *job, size_t size, size_t pieces, size
     return 0
 
 
-# ---- loops without pieces -----------------------------------------------------
+# ---- loops without chunks -----------------------------------------------------
 
 cdef enum:
     FIRST_SLICE = 1 << 22

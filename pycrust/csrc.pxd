@@ -173,7 +173,7 @@ cdef extern from "core.h" nogil:
     size_t pc_move_state_size() noexcept
     void pc_move(const pc_moving *moving, size_t row, size_t rows, size_t first, size_t last,
                  pc_move_state *states) noexcept
-    enum: PC_MOST_CARRIED
+    enum: PC_MAX_CARRIED
     void pc_move_add(const pc_moving *moving, size_t row, size_t first, size_t last, pc_tile_sum *sum) noexcept
     size_t pc_move_carry(pc_tile_sum *sum, double *carried) noexcept
     size_t pc_cumulate(const pc_moving *moving, size_t row, size_t first, size_t last, pc_u128 *sum) noexcept
@@ -204,7 +204,7 @@ cdef extern from "core.h" nogil:
     pc_status pc_states_add_tile(pc_states *states, const pc_tile_sum *sums, size_t count, size_t *done) noexcept
     pc_status pc_states_merge(pc_states *states, const pc_states *other, size_t *done) noexcept
     void pc_states_get(const pc_states *states, size_t index, pc_accumulator *acc) noexcept
-    void pc_states_reduce(pc_states *states) noexcept
+    void pc_states_normalize(pc_states *states) noexcept
     pc_status pc_states_round(const pc_states *states, size_t first, size_t last, const pc_output_spec *spec,
                               char *out, size_t *done) noexcept
 

@@ -9,12 +9,12 @@
 /* The lane exponents that the kernels take. */
 enum { LANE_EXPONENT_MIN = -900, LANE_EXPONENT_MAX = 1000 };
 
-/* The least lane exponent that leaves a lane that reached `most` room for 2^spare times as much;
+/* The least lane exponent that leaves a lane that reached `max` room for 2^spare times as much;
  * above LANE_EXPONENT_MAX if there is none. */
-static inline int lane_exponent_above(double most, int spare)
+static inline int lane_exponent_above(double max, int spare)
 {
     uint64_t bits;
-    memcpy(&bits, &most, sizeof bits);
+    memcpy(&bits, &max, sizeof bits);
     int lane_exponent = (int)(bits >> 52) - 1023 + 1 + spare;
     return lane_exponent < LANE_EXPONENT_MIN ? LANE_EXPONENT_MIN : lane_exponent;
 }

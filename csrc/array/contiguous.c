@@ -45,17 +45,17 @@ enum { BLOCK_EXPONENT_MIN = -400, BLOCK_EXPONENT_MAX = 400 };
 static int exact64(magnitude_range range, int block_exponent, int exponent_range)
 {
     return block_exponent >= BLOCK_EXPONENT_MIN && block_exponent <= BLOCK_EXPONENT_MAX &&
-           range.most < ((uint32_t)(block_exponent + 1 + 1023) << 20) - 1 &&
-           range.least >= (uint32_t)(block_exponent - exponent_range + 1023) << 20;
+           range.max < ((uint32_t)(block_exponent + 1 + 1023) << 20) - 1 &&
+           range.min >= (uint32_t)(block_exponent - exponent_range + 1023) << 20;
 }
 
 /* The same for sums_of_float32. Multiples of 2^finest are never too small if the last bits of
  * their squares are within reach of the block exponent. */
 static int exact32(magnitude_range range, int block_exponent, int finest)
 {
-    return range.most < (uint32_t)(block_exponent + 1 + 127) << 23 &&
-           (finest >= block_exponent - 50 || range.least >= (uint32_t)(block_exponent - 27 + 127)
-                                                                << 23);
+    return range.max < (uint32_t)(block_exponent + 1 + 127) << 23 &&
+           (finest >= block_exponent - 50 || range.min >= (uint32_t)(block_exponent - 27 + 127)
+                                                              << 23);
 }
 
 /* A first guess at the exponent of a block: that of the open window, or from its first number, with
@@ -106,7 +106,7 @@ static int mostly_tiny(const char *x, size_t n, magnitude_range range, int expon
     for (size_t k = 0; k < n; k += step, looked++) {
         uint64_t bits;
         memcpy(&bits, x + k * sizeof bits, sizeof bits);
-        small += (uint32_t)(bits >> 52 & 0x7ff) + (uint32_t)exponent_range < range.most >> 20;
+        small += (uint32_t)(bits >> 52 & 0x7ff) + (uint32_t)exponent_range < range.max >> 20;
     }
     return 2 * small > looked;
 }
@@ -130,7 +130,7 @@ static void add_wide_range(pc_accumulator *acc, int components, const char *x, s
     int shift = block_exponent > BLOCK_EXPONENT_MAX   ? -700
                 : block_exponent < BLOCK_EXPONENT_MIN ? 700
                                                       : 0;
-    const uint64_t least = (uint64_t)(block_exponent - kernels->exponent_range + 1023) << 52;
+    const uint64_t min = (uint64_t)(block_exponent - kernels->exponent_range + 1023) << 52;
     bits = (uint64_t)(1023 + shift) << 52;
     memcpy(&scale, &bits, sizeof scale);
     for (size_t m; n; n -= m, x += m * sizeof *inside) {
@@ -139,7 +139,7 @@ static void add_wide_range(pc_accumulator *acc, int components, const char *x, s
             memcpy(&inside[k], x + k * sizeof *inside, sizeof *inside);
             memcpy(&bits, &inside[k], sizeof bits);
             bits &= UINT64_MAX >> 1;
-            if (bits >= least && bits <= top) {
+            if (bits >= min && bits <= top) {
                 inside[k] *= scale;
             } else {
                 accumulator_add_number(acc, inside[k], components == 2 && (k & 1));
@@ -166,7 +166,7 @@ static void add_float64(pc_accumulator *acc, int components, const char *x, size
         block_exponent = 0;
     kernels->sums_of_float64(x, n, block_exponent, &sums);
     if (!exact64(sums.magnitudes, block_exponent, kernels->exponent_range)) {
-        block_exponent = (int)(sums.magnitudes.most >> 20) - 1023 +
+        block_exponent = (int)(sums.magnitudes.max >> 20) - 1023 +
                          1; /* room for numbers twice as large in later blocks */
         if (!exact64(sums.magnitudes, block_exponent, kernels->exponent_range)) {
             if (mostly_tiny(x, n, sums.magnitudes, kernels->exponent_range))
@@ -194,7 +194,7 @@ static void add_float32(pc_accumulator *acc, int components, const char *x, size
             block_exponent = 0;
         kernels->sums_of_float32(x, n, block_exponent, &sums);
         if (!exact32(sums.magnitudes, block_exponent, finest)) {
-            block_exponent = (int)(sums.magnitudes.most >> 23) - 127 + 1;
+            block_exponent = (int)(sums.magnitudes.max >> 23) - 127 + 1;
             block_exponent = block_exponent > 127 ? 127 : block_exponent;
             if (exact32(sums.magnitudes, block_exponent, finest))
                 kernels->sums_of_float32(x, n, block_exponent, &sums);
@@ -310,7 +310,7 @@ void pc_add_numbers(pc_accumulator *acc, pc_type type, int components, const cha
 /* ---- columns side by side ------------------------------------------------- */
 
 /* Below this many rows, add_columns is not worth it. */
-enum { FEWEST_ROWS = 6 };
+enum { MIN_ROWS = 6 };
 
 static void add_column(pc_accumulator *acc, const char *x, ptrdiff_t stride, size_t n)
 {
@@ -334,7 +334,7 @@ static void add_float64_columns(pc_tile_sum *sums, const char *x, ptrdiff_t stri
     kernels->sums_of_columns(x, stride, n < 64 ? n : 64, columns, block_exponent,
                              block); /* for their magnitudes */
     for (size_t c = 0; c < columns; c++) {
-        block_exponent[c] = (int)(block[c].magnitudes.most >> 20) - 1023 + 2;
+        block_exponent[c] = (int)(block[c].magnitudes.max >> 20) - 1023 + 2;
         if (block_exponent[c] < BLOCK_EXPONENT_MIN || block_exponent[c] > BLOCK_EXPONENT_MAX)
             block_exponent[c] = 0;
     }
@@ -355,7 +355,7 @@ size_t add_columns(pc_tile_sum *sums, pc_type type, const char *x, ptrdiff_t str
                    size_t columns, int skip_nan)
 {
     columns -= columns % 8;
-    if (n < FEWEST_ROWS || columns == 0)
+    if (n < MIN_ROWS || columns == 0)
         return 0;
     const pc_square_kernels *kernels = pc_squares_in_use();
     const int sum_bounded = sums[0].total.flags & PC_BOUNDED && has_bounded(type);

@@ -1,4 +1,4 @@
-/* Add numbers to the states that their labels name, block by block: a block has the bits of each
+/* Add numbers to the states that their labels name, batch by batch: a batch has the bits of each
  * number, as a double or a 64-bit integer, and the index of its state. */
 #include "contiguous.h"
 #include "gather.h"
@@ -56,29 +56,29 @@ static void advance(cursor *at, const pc_labelled *a, size_t count)
     }
 }
 
-/* ---- blocks ----------------------------------------------------------------------- */
+/* ---- batches ---------------------------------------------------------------------- */
 
-/* Real numbers in a block: a complex one is two. */
-enum { BLOCK = BUFFER };
+/* Real numbers in a batch: a complex one is two. */
+enum { BATCH = BUFFER };
 
-/* The elements of a block that are not left out: their bits, states, and places in the block. */
+/* The elements of a batch that are not left out: their bits, states, and places in the batch. */
 typedef struct {
-    uint64_t x[BLOCK];
-    size_t state[BLOCK];
-    uint16_t element[BLOCK];
+    uint64_t x[BATCH];
+    size_t state[BATCH];
+    uint16_t element[BATCH];
     size_t count;
-} block;
+} batch;
 
-/* Elements of `size` bytes as contiguous native ones: in place, or copied to `room`. */
-static const char *contiguous(char *room, const char *from, size_t size, ptrdiff_t stride, size_t n,
-                              size_t parts, int swapped)
+/* Elements of `size` bytes as contiguous native ones: in place, or copied to `scratch`. */
+static const char *contiguous(char *scratch, const char *from, size_t size, ptrdiff_t stride,
+                              size_t n, size_t components, int swapped)
 {
     if (stride == (ptrdiff_t)size && !swapped)
         return from;
-    gather_columns(room, 0, from, size, n, stride, 1, 0);
+    gather_columns(scratch, 0, from, size, n, stride, 1, 0);
     if (swapped)
-        swap_bytes(room, size / parts, n * parts);
-    return room;
+        swap_bytes(scratch, size / components, n * components);
+    return scratch;
 }
 
 /* The bits of the double that is this float16. */
@@ -148,51 +148,52 @@ static int is_nan_bits(uint64_t bits)
 
 /* Of the n elements that fill() put behind the last one, keep those that are not left out. Returns
  * 0 if one of them has no state. */
-static inline int keep_some(block *to, const pc_labelled *a, const int64_t *label, const char *mask,
-                            ptrdiff_t mask_stride, size_t parts, size_t n)
+static inline int keep_some(batch *to, const pc_labelled *a, const int64_t *label, const char *mask,
+                            ptrdiff_t mask_stride, size_t components, size_t n)
 {
     const int skip_nan = a->skip_nan && is_float(a->type);
     const size_t end = to->count + n;
     size_t count = to->count;
-    int beyond = 0;
+    int out_of_range = 0;
     for (size_t from = to->count; from < end; from++, label++, mask += mask_stride) {
-        const uint64_t *x = to->x + from * parts;
+        const uint64_t *x = to->x + from * components;
         int keep = *label >= 0;
         if (mask)
             keep &= *mask != 0;
         if (skip_nan)
-            keep &= (is_nan_bits(x[0]) | is_nan_bits(x[parts - 1])) == 0;
-        beyond |= keep & ((uint64_t)*label >= a->label_count);
+            keep &= (is_nan_bits(x[0]) | is_nan_bits(x[components - 1])) == 0;
+        out_of_range |= keep & ((uint64_t)*label >= a->label_count);
         to->state[count] = to->state[from];
         to->element[count] = to->element[from];
-        for (size_t p = 0; p < parts; p++)
-            to->x[count * parts + p] = x[p];
+        for (size_t p = 0; p < components; p++)
+            to->x[count * components + p] = x[p];
         count += (size_t)keep;
     }
     to->count = count;
-    return !beyond;
+    return !out_of_range;
 }
 
-/* Append n elements along the last axis to a block, as its elements `first` and following. Returns
+/* Append n elements along the last axis to a batch, as its elements `first` and following. Returns
  * 0 if there is no state for a label. */
-static int fill(block *to, const pc_labelled *a, const cursor *at, size_t n, size_t first)
+static int fill(batch *to, const pc_labelled *a, const cursor *at, size_t n, size_t first)
 {
     static const pc_label_axis none = {1, 0, 0, 0, 0};
     const pc_label_axis *axis = a->axes ? &a->axis[a->axes - 1] : &none;
-    const size_t parts = (size_t)a->components, size = size_of_type[a->type] * parts,
+    const size_t components = (size_t)a->components, size = size_of_type[a->type] * components,
                  label_size = size_of_type[a->label_type],
                  labels = axis->label_stride ? n : 1; /* or one for all */
     const size_t count = to->count, label_step = a->label_step, step = axis->step;
     const int64_t last = (int64_t)(a->label_count - 1);
-    int64_t label[BLOCK], out_of_range = 0; /* negative if a label is, or is above the last */
-    char room[BLOCK * sizeof(double)];
+    int64_t label[BATCH], out_of_range = 0; /* negative if a label is, or is above the last */
+    char scratch[BATCH * sizeof(double)];
 
-    widen_to_words(to->x + count * parts, a->type,
-                   contiguous(room, a->data + at->data, size, axis->stride, n, parts, a->swapped),
-                   n * parts);
+    widen_to_words(
+        to->x + count * components, a->type,
+        contiguous(scratch, a->data + at->data, size, axis->stride, n, components, a->swapped),
+        n * components);
     widen_labels(label, a,
-                 contiguous(room, a->labels + at->label, label_size, axis->label_stride, labels, 1,
-                            a->labels_swapped),
+                 contiguous(scratch, a->labels + at->label, label_size, axis->label_stride, labels,
+                            1, a->labels_swapped),
                  labels);
     for (size_t k = labels; k < n; k++)
         label[k] = label[0];
@@ -208,8 +209,8 @@ static int fill(block *to, const pc_labelled *a, const cursor *at, size_t n, siz
     }
     const char *mask = a->mask ? a->mask + at->mask : NULL;
     const ptrdiff_t mask_stride = a->mask ? axis->mask_stride : 0;
-    return parts == 1 ? keep_some(to, a, label, mask, mask_stride, 1, n)
-                      : keep_some(to, a, label, mask, mask_stride, 2, n);
+    return components == 1 ? keep_some(to, a, label, mask, mask_stride, 1, n)
+                           : keep_some(to, a, label, mask, mask_stride, 2, n);
 }
 
 /* ---- add -------------------------------------------------------------------------- */
@@ -217,18 +218,18 @@ static int fill(block *to, const pc_labelled *a, const cursor *at, size_t n, siz
 /* How many elements ahead states are prefetched. */
 enum { STATES_AHEAD = 12 };
 
-/* The state of element k of a block; prefetches that of a later one. */
-static inline pc_state *state_of(const block *from, char *at, size_t size, size_t k)
+/* The state of element k of a batch; prefetches that of a later one. */
+static inline pc_state *state_of(const batch *from, char *at, size_t size, size_t k)
 {
-    const char *later = at + from->state[(k + STATES_AHEAD) % BLOCK] * size;
+    const char *later = at + from->state[(k + STATES_AHEAD) % BATCH] * size;
     prefetch(later, 0);
     prefetch(later, size - 1);
     return (pc_state *)(void *)(at + from->state[k] * size);
 }
 
-/* Add a block, up to the first element for which there is no room; returns how many. Inlined with
+/* Add a batch, up to the first element for which there is no room; returns how many. Inlined with
  * constant `size` and `sums`. */
-static inline size_t add_doubles(pc_states *states, const block *from, size_t size, uint32_t sums)
+static inline size_t add_doubles(pc_states *states, const batch *from, size_t size, uint32_t sums)
 {
     char *const at = states->at;
     const size_t count = from->count;
@@ -242,7 +243,7 @@ static inline size_t add_doubles(pc_states *states, const block *from, size_t si
     return count;
 }
 
-static size_t add_complexes(pc_states *states, const block *from, uint32_t sums)
+static size_t add_complexes(pc_states *states, const batch *from, uint32_t sums)
 {
     for (size_t k = 0; k < from->count; k++) {
         pc_state *state = state_at(states, from->state[k]);
@@ -258,7 +259,7 @@ static size_t add_complexes(pc_states *states, const block *from, uint32_t sums)
     return from->count;
 }
 
-static inline size_t add_integers(pc_states *states, const block *from, size_t size, uint32_t sums,
+static inline size_t add_integers(pc_states *states, const batch *from, size_t size, uint32_t sums,
                                   uint64_t sign_bit)
 {
     char *const at = states->at;
@@ -274,7 +275,7 @@ static inline size_t add_integers(pc_states *states, const block *from, size_t s
     return count;
 }
 
-static size_t add_block(pc_states *states, const pc_labelled *a, const block *from)
+static size_t add_batch(pc_states *states, const pc_labelled *a, const batch *from)
 {
     const uint32_t both = PC_WITH_NUMBERS | PC_WITH_SQUARES;
     const uint64_t sign_bit = !is_unsigned(a->type);
@@ -299,7 +300,7 @@ enum { LONG_RUN = 64 };
 
 /* How many of the next elements, contiguous and all included, have the same label; 0 if that is
  * less than LONG_RUN. */
-static size_t equal_labels(const pc_labelled *a, const cursor *at, size_t most)
+static size_t equal_labels(const pc_labelled *a, const cursor *at, size_t max)
 {
     const size_t size = size_of_type[a->label_type];
     if (!a->axes || a->mask || a->swapped || (a->skip_nan && is_float(a->type)))
@@ -307,16 +308,16 @@ static size_t equal_labels(const pc_labelled *a, const cursor *at, size_t most)
     const pc_label_axis *axis = &a->axis[a->axes - 1];
     const size_t left = axis->length - at->index[a->axes - 1];
     const char *label = a->labels + at->label;
-    most = left < most ? left : most;
-    if (most < LONG_RUN || axis->label_stride != (ptrdiff_t)size || axis->step ||
+    max = left < max ? left : max;
+    if (max < LONG_RUN || axis->label_stride != (ptrdiff_t)size || axis->step ||
         axis->stride != (ptrdiff_t)size_of_type[a->type] * a->components ||
         memcmp(label, label + (LONG_RUN - 1) * size, size) != 0)
         return 0;
     size_t run = 1; /* each label is compared with the one before it */
-    while (run + LONG_RUN <= most &&
+    while (run + LONG_RUN <= max &&
            memcmp(label + (run - 1) * size, label + run * size, LONG_RUN * size) == 0)
         run += LONG_RUN;
-    while (run < most && memcmp(label, label + run * size, size) == 0)
+    while (run < max && memcmp(label, label + run * size, size) == 0)
         run++;
     return run < LONG_RUN ? 0 : run;
 }
@@ -325,11 +326,11 @@ static size_t equal_labels(const pc_labelled *a, const cursor *at, size_t most)
 static pc_status add_run(pc_states *states, const pc_labelled *a, const cursor *at, size_t run)
 {
     const char *from = a->labels + at->label;
-    char room[sizeof(uint64_t)];
+    char scratch[sizeof(uint64_t)];
     int64_t label;
     pc_accumulator acc;
     widen_labels(&label, a,
-                 contiguous(room, from, size_of_type[a->label_type], 0, 1, 1, a->labels_swapped),
+                 contiguous(scratch, from, size_of_type[a->label_type], 0, 1, 1, a->labels_swapped),
                  1);
     if (label < 0)
         return PC_OK;
@@ -343,9 +344,9 @@ static pc_status add_run(pc_states *states, const pc_labelled *a, const cursor *
 
 static pc_status add_elements(pc_states *states, const pc_labelled *a, size_t *done, size_t stop)
 {
-    const size_t most = BLOCK / (size_t)a->components;
+    const size_t max = BATCH / (size_t)a->components;
     cursor at = cursor_at(a, *done);
-    block some;
+    batch some;
     memset(some.state, 0, sizeof some.state); /* state_of prefetches some that are not set */
     for (size_t n; *done < stop; *done += n) {
         n = equal_labels(a, &at, stop - *done);
@@ -357,15 +358,15 @@ static pc_status add_elements(pc_states *states, const pc_labelled *a, size_t *d
             continue;
         }
         some.count = 0;
-        for (size_t run; n < most && *done + n < stop; n += run) {
+        for (size_t run; n < max && *done + n < stop; n += run) {
             run = a->axes ? a->axis[a->axes - 1].length - at.index[a->axes - 1] : 1;
-            run = run < most - n ? run : most - n;
+            run = run < max - n ? run : max - n;
             run = run < stop - *done - n ? run : stop - *done - n;
             if (!fill(&some, a, &at, run, n))
                 return PC_NO_LABEL;
             advance(&at, a, run);
         }
-        const size_t added = add_block(states, a, &some);
+        const size_t added = add_batch(states, a, &some);
         if (added < some.count) {
             *done += some.element[added];
             return PC_NO_ROOM;

@@ -44,14 +44,14 @@ static void go_to(lane_job *job, size_t output)
 
 /* The longest sums of products in tiles; and from where on those of contiguous pairs are faster
  * along rows, measured on Zen 3. */
-enum { MOST_PRODUCTS = LANE_ROWS / 2, FEWEST_IN_ROWS = 16 };
+enum { MAX_PRODUCTS = LANE_ROWS / 2, MIN_IN_ROWS = 16 };
 
 /* The offsets of the elements of one output; the last reduced axis varies fastest. */
 static void find_rows(lane_job *job)
 {
     const pc_array *a = job->array;
     size_t rows = 1;
-    job->other_row = job->of_products ? job->row + MOST_PRODUCTS : NULL;
+    job->other_row = job->of_products ? job->row + MAX_PRODUCTS : NULL;
     job->row[0] = job->mask_row[0] = 0;
     if (job->of_products)
         job->other_row[0] = 0;
@@ -76,7 +76,7 @@ enum { TILE = LANE_STEP * LANE_ROWS * (sizeof(double) + 1) };
 
 /* Longer sums are faster one by one: floats in bounded sums, and integers that would have to be
  * copied to a tile. Measured with each type on Zen 3 (AVX2). */
-static size_t most_rows(const pc_array *a, int side_by_side)
+static size_t max_rows(const pc_array *a, int side_by_side)
 {
     return side_by_side || is_float(a->type) ? LANE_ROWS : LANE_ROWS / 2;
 }
@@ -145,10 +145,10 @@ lane_spec lane_spec_of(const pc_output_spec *spec, uint64_t count, int counted)
                    .counted = counted && !of_products};
     f.integer = spec->type < PC_FLOAT16;
     f.drop = spec->type == PC_FLOAT32 ? 29 : spec->type == PC_FLOAT16 ? 42 : 0;
-    f.least = spec->type == PC_FLOAT32   ? 0x1p-125
-              : spec->type == PC_FLOAT16 ? 0x1p-13
-              : spec->type == PC_INT64   ? -0x1p62
-                                         : 0.0;
+    f.min = spec->type == PC_FLOAT32   ? 0x1p-125
+            : spec->type == PC_FLOAT16 ? 0x1p-13
+            : spec->type == PC_INT64   ? -0x1p62
+                                       : 0.0;
     f.count = (double)count;
     f.ddof = (double)spec->ddof;
     f.scale = (double)(UINT64_C(1) << spec->ddof_bits);
@@ -171,7 +171,7 @@ static int start_products(lane_job *job, const pc_output_spec *spec, size_t leng
     job->where = IN_TILES;
     if (a->other.type != type || a->other.components != 1 || spec->components != 1)
         return 0;
-    if (length <= MOST_PRODUCTS)
+    if (length <= MAX_PRODUCTS)
         job->products = job->kernels->lane_products[type];
     job->weights = weighted ? job->kernels->lane_sums[a->mask != NULL][type][0] : NULL;
     if (!is_float(type) || a->mask)
@@ -179,7 +179,7 @@ static int start_products(lane_job *job, const pc_output_spec *spec, size_t leng
     if (a->kept && a->reduced == 1 && !a->swapped && !a->other.swapped) {
         const ptrdiff_t size = (ptrdiff_t)size_of_type[type];
         const pc_axis across = a->axis[a->kept - 1], along = a->axis[a->kept];
-        if (length >= FEWEST_IN_ROWS && along.stride == size && along.other_stride == size)
+        if (length >= MIN_IN_ROWS && along.stride == size && along.other_stride == size)
             job->where = IN_ROWS;
         else if (across.length >= LANE_STEP && across.stride == size && across.other_stride == size)
             job->where = IN_COLUMNS;
@@ -211,7 +211,7 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
         return 0;
     job->of_products = array->other.data != NULL;
     if (job->of_products ? !is_of_products(spec->statistic) || !start_products(job, spec, length)
-                         : !job->sum || length > most_rows(array, side_by_side))
+                         : !job->sum || length > max_rows(array, side_by_side))
         return 0;
     job->spec = lane_spec_of(spec, length, masked);
     if (difference) { /* the standard deviation of two numbers is half their distance, and often a
@@ -265,12 +265,12 @@ static const pc_axis *innermost_kept(const pc_array *a)
     return a->kept ? &a->axis[a->kept - 1] : &none;
 }
 
-/* The outputs left along the innermost kept axis, at most `most`. */
-static size_t outputs_left(const lane_job *job, const pc_axis *across, size_t most)
+/* The outputs left along the innermost kept axis, at most `max`. */
+static size_t outputs_left(const lane_job *job, const pc_axis *across, size_t max)
 {
     const pc_array *a = job->array;
     const size_t left = a->kept ? across->length - job->index[a->kept - 1] : 1;
-    return left < most ? left : most;
+    return left < max ? left : max;
 }
 
 /* The next multiple of LANE_STEP. */
@@ -287,7 +287,7 @@ static size_t tile_width(size_t columns)
 }
 
 /* Where the results of some columns of a tile go, the rows of the tile, and the results: in the
- * workspace behind the tile, to leave room on the stack. */
+ * scratch memory behind the tile, to leave room on the stack. */
 typedef struct {
     struct {
         ptrdiff_t out;
@@ -301,28 +301,28 @@ typedef struct {
 
 typedef char tile_fits[PC_MIN_SUMS * sizeof(pc_tile_sum) >= TILE + sizeof(tile) ? 1 : -1];
 
-/* The parts of a tile in the workspace. */
-static void lay_out(const lane_job *job, tile *t, pc_tile_sum *workspace)
+/* What a tile consists of, in scratch memory. */
+static void lay_out(const lane_job *job, tile *t, pc_tile_sum *scratch)
 {
     const size_t rows = job->from.rows, size = size_of_type[job->array->type],
                  operands = job->of_products ? 2 : 1, pitch = TILE / (operands * size + 1) / rows;
     t->pitch = pitch > LANE_COLUMNS ? LANE_COLUMNS : pitch - pitch % LANE_STEP;
-    t->x = (char *)workspace;
+    t->x = (char *)scratch;
     t->y = t->x + t->pitch * rows * size;
     t->mask = t->x + operands * t->pitch * rows * size;
 }
 
-/* Copy the next outputs, at most `most`, to a tile. */
-static void next_tile(lane_job *job, const pc_axis *across, size_t most, tile *t,
-                      pc_tile_sum *workspace)
+/* Copy the next outputs, at most `max`, to a tile. */
+static void next_tile(lane_job *job, const pc_axis *across, size_t max, tile *t,
+                      pc_tile_sum *scratch)
 {
     const pc_array *a = job->array;
-    lay_out(job, t, workspace);
+    lay_out(job, t, scratch);
     const size_t rows = job->from.rows, size = size_of_type[a->type], pitch = t->pitch;
     t->runs = t->count = 0;
-    most = most < pitch ? most : pitch;
-    for (size_t n; t->count < most; t->count += n) {
-        n = outputs_left(job, across, most - t->count);
+    max = max < pitch ? max : pitch;
+    for (size_t n; t->count < max; t->count += n) {
+        n = outputs_left(job, across, max - t->count);
         fill_tile(job, t->x + t->count * size, pitch, a->data + job->data, across->stride, n,
                   job->row, job->contiguous);
         if (job->of_products)
@@ -363,10 +363,10 @@ static size_t fill_up(const lane_job *job, tile *t, size_t count)
 /* Rows of a block that tell the first binades, and how many bits more than these need they have. */
 enum { SAMPLED_ROWS = 4, SPARE_BITS = 4 };
 
-/* The k of 1.5 * 2^k, for sums up to `most`. */
-static int binade_for(double most)
+/* The k of 1.5 * 2^k, for sums up to `max`. */
+static int binade_for(double max)
 {
-    const int k = lane_exponent_above(most, 1 + SPARE_BITS);
+    const int k = lane_exponent_above(max, 1 + SPARE_BITS);
     return k < LANE_EXPONENT_MAX ? k : LANE_EXPONENT_MAX;
 }
 
@@ -419,7 +419,7 @@ static void sum_again(const lane_job *job, const tile *t, size_t columns, lane_s
 
 /* The outputs of a tile or block that are not certain once more, in at most one tile at a time. */
 static int settle(lane_job *job, const pair_block *block, const pc_axis *across, char *out, tile *t,
-                  size_t count, uint64_t *certain, lane_sums *sums, pc_tile_sum *workspace)
+                  size_t count, uint64_t *certain, lane_sums *sums, pc_tile_sum *scratch)
 {
     const size_t size = size_of_type[job->array->type], rows = job->from.rows;
     double *value = t->value, *rest = t->rest;
@@ -427,7 +427,7 @@ static int settle(lane_job *job, const pair_block *block, const pc_axis *across,
     size_t run = 0;
     int all = 1;
     if (job->where != IN_TILES)
-        lay_out(job, t, workspace);
+        lay_out(job, t, scratch);
     for (size_t c = 0; c < count;) {
         unsigned char taken[LANE_COLUMNS];
         size_t some = 0;
@@ -483,11 +483,11 @@ static void write_tile(const lane_job *job, const tile *t, const double *value, 
 }
 
 /* The next outputs where they lie: the block, and how many of its first outputs are not wanted. */
-static size_t next_block(lane_job *job, const pc_axis *across, size_t most, pair_block *block,
+static size_t next_block(lane_job *job, const pc_axis *across, size_t max, pair_block *block,
                          tile *t)
 {
     const pc_array *a = job->array;
-    const size_t left = outputs_left(job, across, most), index = job->index[a->kept - 1];
+    const size_t left = outputs_left(job, across, max), index = job->index[a->kept - 1];
     size_t again = 0;
     t->count = block->outputs = left < LANE_COLUMNS ? left : LANE_COLUMNS;
     if (job->where == IN_COLUMNS) { /* a multiple of LANE_STEP: also some of those before */
@@ -513,17 +513,17 @@ static size_t next_block(lane_job *job, const pc_axis *across, size_t most, pair
     return again;
 }
 
-static size_t products_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_COLUMNS],
-                            int *all, pc_tile_sum *workspace)
+static size_t products_next(lane_job *job, size_t max, char *out, uint64_t certain[LANE_COLUMNS],
+                            int *all, pc_tile_sum *scratch)
 {
     const pc_array *a = job->array;
     const pc_axis *across = innermost_kept(a);
     pair_block block = {.length = job->from.rows};
     size_t again = 0;
     lane_sums sums;
-    tile *t = (tile *)((char *)workspace + TILE);
+    tile *t = (tile *)((char *)scratch + TILE);
     if (job->where == IN_TILES) {
-        next_tile(job, across, most, t, workspace);
+        next_tile(job, across, max, t, scratch);
         block.outputs = fill_up(job, t, t->count);
         block.x = t->x;
         block.y = t->y;
@@ -532,7 +532,7 @@ static size_t products_next(lane_job *job, size_t most, char *out, uint64_t cert
         const pc_axis *step = job->where == IN_ROWS ? across : across + 1;
         block.x_step = step->stride;
         block.y_step = step->other_stride;
-        again = next_block(job, across, most, &block, t);
+        again = next_block(job, across, max, &block, t);
     }
     *all = 0;
     if (job->pairs) {
@@ -557,13 +557,13 @@ static size_t products_next(lane_job *job, size_t most, char *out, uint64_t cert
     if (!*all && job->products) {
         block.x += (ptrdiff_t)again * across->stride;
         block.y += (ptrdiff_t)again * across->other_stride;
-        *all = settle(job, &block, across, out, t, t->count, certain, &sums, workspace);
+        *all = settle(job, &block, across, out, t, t->count, certain, &sums, scratch);
     }
     return t->count;
 }
 
-size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_COLUMNS], int *all,
-                  pc_tile_sum *workspace)
+size_t lanes_next(lane_job *job, size_t max, char *out, uint64_t certain[LANE_COLUMNS], int *all,
+                  pc_tile_sum *scratch)
 {
     const pc_array *a = job->array;
     const pc_axis *across = innermost_kept(a);
@@ -571,15 +571,15 @@ size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_C
     double *value, *rest;
     lane_rows from = job->from;
     lane_sums sums;
-    tile *t = (tile *)((char *)workspace + TILE);
+    tile *t = (tile *)((char *)scratch + TILE);
     if (job->of_products)
-        return products_next(job, most, out, certain, all, workspace);
+        return products_next(job, max, out, certain, all, scratch);
     value = t->value;
     rest = t->rest;
     if (across->stride == (ptrdiff_t)size && !a->swapped && !a->mask) {
         /* As they lie. The last ones of an axis are made a multiple of LANE_STEP by those before.
          */
-        const size_t left = outputs_left(job, across, most), columns = tile_width(left),
+        const size_t left = outputs_left(job, across, max), columns = tile_width(left),
                      again = columns > left ? columns - left : 0, count = columns - again;
         if (again <= job->index[a->kept - 1]) {
             const ptrdiff_t data = job->data - (ptrdiff_t)(again * size), to = job->out;
@@ -595,7 +595,7 @@ size_t lanes_next(lane_job *job, size_t most, char *out, uint64_t certain[LANE_C
             return count;
         }
     }
-    next_tile(job, across, most, t, workspace);
+    next_tile(job, across, max, t, scratch);
     from.columns = fill_up(job, t, t->count);
     from.x = t->x;
     from.row = t->row;

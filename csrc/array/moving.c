@@ -15,25 +15,25 @@ enum { BLOCK = LANE_COLUMNS };
 enum { STEP_COST = 64 };
 
 /* New units are chosen where so many results of a block are uncertain; again only after window /
- * RESTART results, so that time stays linear. */
-enum { RESTART = 64, MANY = 16 };
+ * RESTARTS_PER_WINDOW results, so that time stays linear. */
+enum { RESTARTS_PER_WINDOW = 64, MANY_UNCERTAIN = 16 };
 
 /* New units are chosen, too, where so many blocks took the slower way, after `window` results. */
-enum { MOST_FAILED = 8 };
+enum { MAX_FAILED = 8 };
 
 /* The most blocks in one call of a slide_kernel. */
-enum { MOST_BLOCKS = 16 };
+enum { MAX_BLOCKS = 16 };
 
 /* Three pieces are used for windows from this length on, and where two cost more: an uncertain
- * result takes the time of UNCERTAIN + window others, the third piece half that of one. */
-enum { LONG_WINDOW = 16384, UNCERTAIN = 1024 };
+ * result takes the time of UNCERTAIN_COST + window others, the third piece half that of one. */
+enum { LONG_WINDOW = 16384, UNCERTAIN_COST = 1024 };
 
 /* Working memory: here rather than on the stack, which may be small. */
 typedef struct {
     lane_sums sums;
     double in[BLOCK], out[BLOCK], value[BLOCK], rest[BLOCK];
     uint64_t certain[BLOCK];
-} workspace;
+} move_scratch;
 
 /* Of windows with bounds of their own: elements, and the next result. */
 typedef struct {
@@ -53,15 +53,15 @@ struct pc_move_state {
     int wanted;  /* new units are; with 3 pieces, if it is 3 */
     int started; /* since `restarted` */
     size_t restarted;
-    uint64_t cost;     /* of uncertain results since */
-    size_t failed;     /* blocks since that were not for the kernels that give results */
-    double limit;      /* on |x - pivot| */
-    double slack[2];   /* of a number, and of a square, whose pieces do not add up */
-    size_t inexact[2]; /* behind the last such; 0: none */
+    uint64_t cost;         /* of uncertain results since */
+    size_t failed;         /* blocks since that were not for the kernels that give results */
+    double limit;          /* on |x - pivot| */
+    double error_bound[2]; /* of a number, and of a square, whose pieces do not add up */
+    size_t inexact[2];     /* behind the last such; 0: none */
     size_t exact_start, exact_end; /* `exact` is of that window; both 0: of none */
     pc_tile_sum exact;
 
-    workspace space; /* of the first of some rows, for all of them */
+    move_scratch scratch; /* of the first of some rows, for all of them */
 };
 
 size_t pc_move_state_size(void)
@@ -81,7 +81,7 @@ typedef struct {
     int in_place;     /* whether adjacent elements are doubles as the kernels take them */
     int spread, full; /* full: results of full windows alone */
     const pc_kernels *kernels;
-    workspace *space;
+    move_scratch *scratch;
 } row;
 
 /* ---- numbers --------------------------------------------------------------------- */
@@ -194,13 +194,13 @@ static int ceil_log2(size_t n)
 }
 
 /* The longest windows whose means that are ties are known as such. */
-enum { LONGEST_TIES = 256 };
+enum { MAX_TIES_WINDOW = 256 };
 
 /* Of pieces up to 2^width units, `window` and some more sum up to less than 2^53, and `window` to
  * 2^51; or 2^48, for ties. */
 static int piece_width(const row *r)
 {
-    const int ties = r->m->spec.statistic == PC_MEAN && r->window <= LONGEST_TIES,
+    const int ties = r->m->spec.statistic == PC_MEAN && r->window <= MAX_TIES_WINDOW,
               width = (ties ? 48 : 51) - ceil_log2(r->window),
               more = 53 - ceil_log2(r->window + 2 * BLOCK);
     return width < more ? width : more;
@@ -222,29 +222,29 @@ static double unit_of(const moving_pieces *of, int piece)
 }
 
 /* Numbers up to twice as large as those at hand fit. */
-enum { ROOM = 1 };
+enum { HEADROOM_BITS = 1 };
 
-/* The least e for which size < 2^(e - ROOM). */
+/* The least e for which size < 2^(e - HEADROOM_BITS). */
 static int exponent_for(double size)
 {
     int exponent;
     frexp(size, &exponent);
-    return exponent + ROOM;
+    return exponent + HEADROOM_BITS;
 }
 
-/* Choose units, and a pivot, for finite numbers from `least` to `most`; whether there are any. */
-static int choose_units(const row *r, pc_move_state *s, double least, double most)
+/* Choose units, and a pivot, for finite numbers from `min` to `max`; whether there are any. */
+static int choose_units(const row *r, pc_move_state *s, double min, double max)
 {
     const int width = piece_width(r);
-    const double half = most / 2 - least / 2, middle = least + half,
-                 size = fabs(least) > fabs(most) ? fabs(least) : fabs(most);
-    int exponent = exponent_for(least <= most ? size : 0.0);
+    const double half = max / 2 - min / 2, middle = min + half,
+                 size = fabs(min) > fabs(max) ? fabs(min) : fabs(max);
+    int exponent = exponent_for(min <= max ? size : 0.0);
     s->sums.pivot = 0.0;
-    if (r->spread && least <= most && middle != 0.0) {
+    if (r->spread && min <= max && middle != 0.0) {
         /* What is within 2^exponent <= |middle| / 2 of it differs from it by a double. */
         const double tiny = fabs(middle) * 0x1p-40;
         const int nearer = exponent_for(half > tiny ? half * 1.5 : tiny);
-        if (nearer < exponent_for(fabs(middle)) - ROOM - 1) {
+        if (nearer < exponent_for(fabs(middle)) - HEADROOM_BITS - 1) {
             s->sums.pivot = middle;
             exponent = nearer;
         }
@@ -258,8 +258,8 @@ static int choose_units(const row *r, pc_move_state *s, double least, double mos
     s->limit = power(exponent);
     set_units(&s->sums.number, exponent, width, s->pieces);
     set_units(&s->sums.square, 2 * exponent, width, s->pieces);
-    s->slack[0] = 0.5 * unit_of(&s->sums.number, s->pieces - 1);
-    s->slack[1] = 0.5625 * unit_of(&s->sums.square, s->pieces - 1);
+    s->error_bound[0] = 0.5 * unit_of(&s->sums.number, s->pieces - 1);
+    s->error_bound[1] = 0.5625 * unit_of(&s->sums.square, s->pieces - 1);
     return 1;
 }
 
@@ -269,11 +269,10 @@ static size_t window_start(const row *r, size_t next)
 }
 
 /* Whether a number whose pieces do not add up may be in the window of result `next`, one of the
- * last `most` numbers. Windows with bounds: or has been since units were chosen. */
-static int may_be_inexact(const row *r, const pc_move_state *s, int square, size_t most,
-                          size_t next)
+ * last `max` numbers. Windows with bounds: or has been since units were chosen. */
+static int may_be_inexact(const row *r, const pc_move_state *s, int square, size_t max, size_t next)
 {
-    return s->inexact[square] && (r->m->start || s->inexact[square] + most > next + 1);
+    return s->inexact[square] && (r->m->start || s->inexact[square] + max > next + 1);
 }
 
 /* Count and sum the window before the next result anew, in units that suit it and `count` numbers
@@ -281,7 +280,7 @@ static int may_be_inexact(const row *r, const pc_move_state *s, int square, size
 static void restart(const row *r, pc_move_state *s, const double *in, size_t count)
 {
     const pc_kernels *kernels = r->kernels;
-    double buffer[BLOCK], least = (double)INFINITY, most = -least;
+    double buffer[BLOCK], min = (double)INFINITY, max = -min;
     int same = 1;
     const ptrdiff_t next = (ptrdiff_t)(r->m->start ? s->at.end : s->next),
                     start = r->m->start ? (ptrdiff_t)s->at.start
@@ -295,13 +294,13 @@ static void restart(const row *r, pc_move_state *s, const double *in, size_t cou
         n = n < BLOCK ? n : BLOCK;
         const double *x = inside ? load(r, at, n, buffer, &same) : in;
         const int counted = n == BLOCK && kernels->extend_range;
-        if (counted && (kernels->extend_range(x, &least, &most) || !inside))
+        if (counted && (kernels->extend_range(x, &min, &max) || !inside))
             continue;
         for (size_t k = 0; k < n; k++) {
             const double size = fabs(x[k]);
             if (size < (double)INFINITY) {
-                least = x[k] < least ? x[k] : least;
-                most = x[k] > most ? x[k] : most;
+                min = x[k] < min ? x[k] : min;
+                max = x[k] > max ? x[k] : max;
             } else if (inside) {
                 s->nan += x[k] != x[k];
                 s->plus += x[k] == (double)INFINITY;
@@ -316,7 +315,7 @@ static void restart(const row *r, pc_move_state *s, const double *in, size_t cou
     s->failed = 0;
     s->pieces = s->wanted == 3 ? 3 : s->pieces;
     s->wanted = 0;
-    s->usable = same && kernels->lane_results && choose_units(r, s, least, most);
+    s->usable = same && kernels->lane_results && choose_units(r, s, min, max);
     if (!s->usable)
         return;
     s->inexact[0] = s->inexact[1] = 0;
@@ -458,7 +457,7 @@ static int sum_block(const row *r, pc_move_state *s, const double *in, const dou
                      int *masked, lane_sums *sums)
 {
     const size_t since = s->next - s->restarted;
-    int may_restart = !s->started || since * RESTART >= r->window;
+    int may_restart = !s->started || since * RESTARTS_PER_WINDOW >= r->window;
     if (may_restart && (!s->usable || s->wanted)) {
         restart(r, s, in, n);
         may_restart = 0;
@@ -467,7 +466,7 @@ static int sum_block(const row *r, pc_move_state *s, const double *in, const dou
         const moving_sums before = s->sums;
         const int mode = r->m->window == 0 ? 2 : *masked;
         r->kernels->moving[mode][r->spread][s->pieces - 2](in, out, &s->sums, sums);
-        if (s->sums.most <= s->limit && isfinite(s->sums.number.sum[0]))
+        if (s->sums.max <= s->limit && isfinite(s->sums.number.sum[0]))
             return 1;
         if (!*masked && !isfinite(s->sums.number.sum[0])) {
             *masked = 1;
@@ -482,10 +481,10 @@ static int sum_block(const row *r, pc_move_state *s, const double *in, const dou
     return 0;
 }
 
-static void add_slack(double to[BLOCK], double slack)
+static void add_error_bound(double to[BLOCK], double error_bound)
 {
-    for (size_t k = 0; k < BLOCK && slack > 0.0; k++)
-        to[k] += slack;
+    for (size_t k = 0; k < BLOCK && error_bound > 0.0; k++)
+        to[k] += error_bound;
 }
 
 /* Results at `to` of as many of these blocks as are all certain, one after the other: how many.
@@ -494,9 +493,9 @@ static size_t slide_blocks(const row *r, pc_move_state *s, const double *in, con
                            size_t blocks, int masked, const lane_spec *spec, double *to)
 {
     const int cumulative = r->m->window == 0, pieces = s->pieces;
-    const size_t most = cumulative ? s->next + blocks * BLOCK : r->window;
+    const size_t max = cumulative ? s->next + blocks * BLOCK : r->window;
     const moving_pieces *number = &s->sums.number;
-    const double size = (double)most, grow = 1 + 0x1p-20, unit = unit_of(number, 0);
+    const double size = (double)max, grow = 1 + 0x1p-20, unit = unit_of(number, 0);
     moving_end end = {.count = spec->count,
                       .per_count = 1.0 / spec->count,
                       .divisor = spec->divisor,
@@ -507,16 +506,17 @@ static size_t slide_blocks(const row *r, pc_move_state *s, const double *in, con
     if (r->spread) {
         end.divisor = spec->count - end.ddof;
         end.inverse = 1.0 / end.divisor;
-        end.slack = s->slack[1] + (2.0 * s->limit + size * s->slack[0]) * s->slack[0] +
-                    0x1p-48 * unit_of(&s->sums.square, 0);
+        end.error_bound = s->error_bound[1] +
+                          (2.0 * s->limit + size * s->error_bound[0]) * s->error_bound[0] +
+                          0x1p-48 * unit_of(&s->sums.square, 0);
     } else {
-        end.slack =
-            s->slack[0] + 0x1p-51 * (pieces == 2 ? unit : unit_of(number, 1) + 0x1p-50 * s->limit);
-        end.exact = pieces == 2 && !may_be_inexact(r, s, 0, most, s->next);
-        end.ties_from = most <= LONGEST_TIES ? 0x1p54 * unit_of(number, 1) : (double)INFINITY;
+        end.error_bound = s->error_bound[0] +
+                          0x1p-51 * (pieces == 2 ? unit : unit_of(number, 1) + 0x1p-50 * s->limit);
+        end.exact = pieces == 2 && !may_be_inexact(r, s, 0, max, s->next);
+        end.ties_from = max <= MAX_TIES_WINDOW ? 0x1p54 * unit_of(number, 1) : (double)INFINITY;
     }
-    end.slack *= size * grow;
-    end.bound = end.slack * end.inverse * grow;
+    end.error_bound *= size * grow;
+    end.bound = end.error_bound * end.inverse * grow;
     s->sums.count = (double)s->present;
     const size_t done = r->kernels->slide[masked][cumulative ? 0 : spec->statistic][pieces - 2](
         in, out, &s->sums, &end, to, blocks);
@@ -537,15 +537,15 @@ static int has_nan(const double *x, size_t n)
     return found;
 }
 
-/* How many numbers before `first` are `value`, `most` at most. */
-static size_t run_before(const row *r, size_t first, double value, size_t most)
+/* How many numbers before `first` are `value`, `max` at most. */
+static size_t run_before(const row *r, size_t first, double value, size_t max)
 {
     double buffer[BLOCK];
     int same = 1;
     size_t run = 0;
-    most = most < first ? most : first;
-    while (run < most) {
-        const size_t n = most - run < BLOCK ? most - run : BLOCK;
+    max = max < first ? max : first;
+    while (run < max) {
+        const size_t n = max - run < BLOCK ? max - run : BLOCK;
         const double *x = load(r, (ptrdiff_t)(first - run - n), n, buffer, &same);
         for (size_t k = n; k-- > 0; run++)
             if (x[k] != value)
@@ -554,14 +554,14 @@ static size_t run_before(const row *r, size_t first, double value, size_t most)
     return run;
 }
 
-/* What enters and leaves on the way to the windows with bounds of up to `most` results from s->at
+/* What enters and leaves on the way to the windows with bounds of up to `max` results from s->at
  * on: one number, or NaN for none, at each step, so that no window between two of them is longer
  * than both. ends[]: of which step the window is that of a result. Returns how many steps, at most
  * a block; *to is where they end. */
-static size_t steps_between(const row *r, const pc_move_state *s, size_t most, double *in,
+static size_t steps_between(const row *r, const pc_move_state *s, size_t max, double *in,
                             double *out, unsigned char *ends, place *to, int *same)
 {
-    const size_t *start = r->m->start, *end = r->m->end, last = s->at.result + most;
+    const size_t *start = r->m->start, *end = r->m->end, last = s->at.result + max;
     double buffer[2][BLOCK];
     size_t n = 0, count[2] = {end[last - 1] - s->at.end, start[last - 1] - s->at.start};
     for (int k = 0; k < 2; k++)
@@ -597,36 +597,36 @@ static void write_value(const row *r, double value, size_t count, char *to)
 /* Of n steps keep those that end with a result. */
 static size_t keep_results(const row *r, const unsigned char *ends, size_t n, unsigned char *kind)
 {
-    workspace *space = r->space;
+    move_scratch *scratch = r->scratch;
     size_t kept = 0;
     for (size_t k = 0; k < n; k++)
         if (ends[k]) {
-            space->value[kept] = space->value[k];
-            space->rest[kept] = space->rest[k];
-            space->certain[kept] = space->certain[k];
+            scratch->value[kept] = scratch->value[k];
+            scratch->rest[kept] = scratch->rest[k];
+            scratch->certain[kept] = scratch->certain[k];
             kind[kept++] = kind[k];
         }
     return kept;
 }
 
-/* Results from s->next on, at most `most`: returns how many. Of windows with bounds: from
+/* Results from s->next on, at most `max`: returns how many. Of windows with bounds: from
  * s->at.result on. */
-static size_t move_blocks(const row *r, pc_move_state *s, size_t most, const lane_spec *spec)
+static size_t move_blocks(const row *r, pc_move_state *s, size_t max, const lane_spec *spec)
 {
-    lane_sums *sums = &r->space->sums;
-    double *entering = r->space->in, *leaving = r->space->out, *value = r->space->value,
-           *rest = r->space->rest;
-    uint64_t *certain = r->space->certain;
+    lane_sums *sums = &r->scratch->sums;
+    double *entering = r->scratch->in, *leaving = r->scratch->out, *value = r->scratch->value,
+           *rest = r->scratch->rest;
+    uint64_t *certain = r->scratch->certain;
     unsigned char kind[BLOCK], ends[BLOCK];
     const int cumulative = r->m->window == 0, bounds = r->m->start != NULL;
     const size_t first = s->next;
-    size_t n = most < BLOCK ? most : BLOCK;
+    size_t n = max < BLOCK ? max : BLOCK;
     int same = 1;
     place to_place = s->at;
     const double *in = entering, *out = leaving;
     if (bounds) {
         memset(kind, FINITE, sizeof kind);
-        n = steps_between(r, s, most, entering, leaving, ends, &to_place, &same);
+        n = steps_between(r, s, max, entering, leaving, ends, &to_place, &same);
     } else {
         in = load(r, (ptrdiff_t)first, n, entering, &same);
         out = cumulative ? in : load(r, (ptrdiff_t)first - (ptrdiff_t)r->window, n, leaving, &same);
@@ -650,9 +650,9 @@ static size_t move_blocks(const row *r, pc_move_state *s, size_t most, const lan
         double *results = in_place ? (double *)(void *)to : value;
         size_t blocks = 1;
         if (in_place && !masked && in != entering && out != leaving) {
-            size_t adjacent = most, lines;
+            size_t adjacent = max, lines;
             line_at(r, first, &adjacent, &lines);
-            blocks = adjacent / BLOCK < MOST_BLOCKS ? adjacent / BLOCK : MOST_BLOCKS;
+            blocks = adjacent / BLOCK < MAX_BLOCKS ? adjacent / BLOCK : MAX_BLOCKS;
         }
         size_t done = slide_blocks(r, s, in, out, blocks, masked, spec, results);
         if (!done && !masked && !cumulative && has_nan(in, n))
@@ -668,7 +668,7 @@ static size_t move_blocks(const row *r, pc_move_state *s, size_t most, const lan
         }
         s->failed++;
     }
-    double slack = 0.0;
+    double error_bound = 0.0;
     const int summed = same && sum_block(r, s, in, out, n, &masked, sums);
     masked |= !summed || cumulative;
     if (masked)
@@ -676,19 +676,19 @@ static size_t move_blocks(const row *r, pc_move_state *s, size_t most, const lan
     if (summed) {
         lane_spec how = *spec;
         how.counted = masked;
-        const size_t most = cumulative ? first + n : r->window;
+        const size_t max = cumulative ? first + n : r->window;
         if (s->sums.number.inexact)
             s->inexact[0] = first + n;
         if (s->sums.square.inexact)
             s->inexact[1] = first + n;
-        if (may_be_inexact(r, s, 0, most, first))
-            slack = (double)most * s->slack[0];
-        add_slack(sums->number[2], slack);
+        if (may_be_inexact(r, s, 0, max, first))
+            error_bound = (double)max * s->error_bound[0];
+        add_error_bound(sums->number[2], error_bound);
         if (r->spread) {
-            const double grid = slack > 0.0 ? 0.0 : unit_of(&s->sums.number, s->pieces - 1);
-            if (may_be_inexact(r, s, 1, most, first))
-                slack = (double)most * s->slack[1];
-            add_slack(sums->square[2], slack);
+            const double grid = error_bound > 0.0 ? 0.0 : unit_of(&s->sums.number, s->pieces - 1);
+            if (may_be_inexact(r, s, 1, max, first))
+                error_bound = (double)max * s->error_bound[1];
+            add_error_bound(sums->square[2], error_bound);
             for (size_t k = 0; k < BLOCK; k++)
                 sums->grid[k] = grid;
         }
@@ -721,11 +721,11 @@ static size_t move_blocks(const row *r, pc_move_state *s, size_t most, const lan
             uncertain++;
         }
     }
-    s->wanted |= !s->usable || (uncertain >= MANY && slack > 0.0);
-    s->wanted |= s->failed >= MOST_FAILED && s->next - s->restarted >= r->window;
-    if (summed && uncertain && slack > 0.0 && s->pieces == 2) {
-        s->cost += uncertain * (uint64_t)(UNCERTAIN + r->window);
-        if (s->cost > 4 * (uint64_t)(s->next - s->restarted + 4 * UNCERTAIN)) {
+    s->wanted |= !s->usable || (uncertain >= MANY_UNCERTAIN && error_bound > 0.0);
+    s->wanted |= s->failed >= MAX_FAILED && s->next - s->restarted >= r->window;
+    if (summed && uncertain && error_bound > 0.0 && s->pieces == 2) {
+        s->cost += uncertain * (uint64_t)(UNCERTAIN_COST + r->window);
+        if (s->cost > 4 * (uint64_t)(s->next - s->restarted + 4 * UNCERTAIN_COST)) {
             s->wanted = 3;
         }
     }
@@ -774,7 +774,7 @@ void pc_move(const pc_moving *m, size_t index, size_t rows, size_t first, size_t
     fpenv callers = fpenv_enter();
     const double nan = (double)NAN;
     row r;
-    r.space = &states->space;
+    r.scratch = &states->scratch;
     set_row(&r, m, index);
     if (m->carried_count) { /* number 0 is the first carried */
         r.carried = m->carried_count;
@@ -787,7 +787,7 @@ void pc_move(const pc_moving *m, size_t index, size_t rows, size_t first, size_t
     }
     const lane_spec spec = lane_spec_of(&m->spec, r.window, 0);
     for (size_t k = 0; k < BLOCK; k++)
-        states->space.sums.alike[k] = nan;
+        states->scratch.sums.common_abs[k] = nan;
     const size_t skip = m->window && !m->start ? m->min_count - 1 : 0;
     for (size_t at = first, n; at < last; at += n) {
         n = last - at < BLOCK ? last - at : BLOCK;
@@ -832,7 +832,7 @@ size_t pc_move_carry(pc_tile_sum *sum, double *carried)
     } else {
         acc = sum->total;
     }
-    while (x != 0.0 && count < PC_MOST_CARRIED) {
+    while (x != 0.0 && count < PC_MAX_CARRIED) {
         pc_accumulator_round(&acc, &spec, (char *)&x);
         if (!isfinite(x))
             break;
@@ -840,7 +840,7 @@ size_t pc_move_carry(pc_tile_sum *sum, double *carried)
         accumulator_add_or_remove(&acc, x, 1);
     }
     fpenv_leave(callers);
-    return x == 0.0 || nonfinite ? count : PC_MOST_CARRIED + 1;
+    return x == 0.0 || nonfinite ? count : PC_MAX_CARRIED + 1;
 }
 
 /* ---- prefix sums of integers ---------------------------------------------------------- */

@@ -14,14 +14,14 @@ int products_are_floats(const pc_array *a)
 
 /* ---- exact sums of products of doubles ---------------------------------------- */
 
-/* For these E the kernel's arithmetic neither overflows nor underflows. */
+/* For these block exponents the kernel's arithmetic neither overflows nor underflows. */
 enum { PRODUCT_EXPONENT_MIN = -800, PRODUCT_EXPONENT_MAX = 1000 };
 
-static int exact_products(magnitude_range range, int E, int depth)
+static int exact_products(magnitude_range range, int block_exponent, int exponent_range)
 {
-    return E >= PRODUCT_EXPONENT_MIN && E <= PRODUCT_EXPONENT_MAX &&
-           range.most < (uint32_t)(E + 1023) << 20 &&
-           range.least >= (uint32_t)(E - depth + 1023) << 20;
+    return block_exponent >= PRODUCT_EXPONENT_MIN && block_exponent <= PRODUCT_EXPONENT_MAX &&
+           range.max < (uint32_t)(block_exponent + 1023) << 20 &&
+           range.min >= (uint32_t)(block_exponent - exponent_range + 1023) << 20;
 }
 
 static double double_at(const char *x, size_t k)
@@ -49,27 +49,30 @@ static void add_exact_block(pc_accumulator *acc, pc_moment moment, const char *x
     const pc_kernels *kernels = pc_kernels_in_use();
     const pc_window *window = &acc->windows[moment];
     product_sums block;
-    int E = 0, fits = 0;
+    int block_exponent = 0, fits = 0;
     if (kernels->sums_of_products && n >= 4) {
         if (window->flags & PC_WINDOW_USED)
-            E = window->exponent - product_window_exponent(0);
-        if (E < PRODUCT_EXPONENT_MIN || E > PRODUCT_EXPONENT_MAX)
-            E = 0;
-        kernels->sums_of_products(x, y, n, E, &block);
-        fits = exact_products(block.magnitudes, E, kernels->product_range);
+            block_exponent = window->exponent - product_window_exponent(0);
+        if (block_exponent < PRODUCT_EXPONENT_MIN || block_exponent > PRODUCT_EXPONENT_MAX)
+            block_exponent = 0;
+        kernels->sums_of_products(x, y, n, block_exponent, &block);
+        fits = exact_products(block.magnitudes, block_exponent, kernels->product_exponent_range);
         if (!fits) {
-            E = (int)(block.magnitudes.most >> 20) - 1023 + 4; /* with room for later blocks */
-            fits = exact_products(block.magnitudes, E, kernels->product_range);
+            block_exponent =
+                (int)(block.magnitudes.max >> 20) - 1023 + 4; /* with room for later blocks */
+            fits =
+                exact_products(block.magnitudes, block_exponent, kernels->product_exponent_range);
             if (!fits) {
-                E -= 3;
-                fits = exact_products(block.magnitudes, E, kernels->product_range);
+                block_exponent -= 3;
+                fits = exact_products(block.magnitudes, block_exponent,
+                                      kernels->product_exponent_range);
             }
             if (fits)
-                kernels->sums_of_products(x, y, n, E, &block);
+                kernels->sums_of_products(x, y, n, block_exponent, &block);
         }
     }
     if (fits && !(block.zeros && any_underflows(x, y, n)))
-        accumulator_add(acc, moment, block.sum, product_window_exponent(E));
+        accumulator_add(acc, moment, block.sum, product_window_exponent(block_exponent));
     else
         for (size_t k = 0; k < n; k++)
             accumulator_add_product(acc, moment, double_at(x, k), double_at(y, k));
@@ -225,13 +228,13 @@ static void add_integers(pc_accumulator *acc, const char *x, pc_type x_type, con
 {
     const pc_kernels *kernels = pc_kernels_in_use();
     const pc_type type = common_integer(x_type, y_type);
-    const size_t most = x_type == y_type && x_type != PC_BOOL ? INTEGER_BLOCK : BUFFER;
+    const size_t max = x_type == y_type && x_type != PC_BOOL ? INTEGER_BLOCK : BUFFER;
     uint64_t sum[4];
     for (size_t m; n; n -= m, x += m * size_of_type[x_type], y += m * size_of_type[y_type]) {
         uint64_t wide_x[BUFFER], wide_y[BUFFER];
         const char *from_x = x, *from_y = y;
-        m = n < most ? n : most;
-        if (most == BUFFER) {
+        m = n < max ? n : max;
+        if (max == BUFFER) {
             convert_integers((char *)wide_x, type, x, x_type, m);
             convert_integers((char *)wide_y, type, y, y_type, m);
             from_x = (const char *)wide_x;
@@ -409,9 +412,9 @@ void add_pair_run(pc_accumulator *acc, const pc_array *a, pair_data from, pc_axi
               strided = acc->flags & PC_BOUNDED && a->type == a->other.type && is_plain(a) &&
                         has_bounded(a->type),
               here = strided || (contiguous && !a->mask && !a->swapped && !a->other.swapped);
-    const size_t most = !here ? BLOCK : acc->flags & PC_WITH_NUMBERS ? IN_CACHE : n;
+    const size_t max = !here ? BLOCK : acc->flags & PC_WITH_NUMBERS ? IN_CACHE : n;
     for (size_t m; n; n -= m) {
-        m = n < most ? n : most;
+        m = n < max ? n : max;
         if (here) {
             acc->count += m;
             if (contiguous) {
@@ -442,13 +445,13 @@ void add_pair_columns(pc_tile_sum *sums, const pc_array *a, pair_data from, pc_a
     enum { COLUMNS = 4, BYTES = 512, PITCH = BYTES + 64 };
     const size_t x_size = size_of_type[a->type] * (size_t)a->components,
                  y_size = size_of_type[a->other.type] * (size_t)a->other.components;
-    size_t most = BYTES / (x_size > y_size ? x_size : y_size), columns, m;
+    size_t max = BYTES / (x_size > y_size ? x_size : y_size), columns, m;
     char x[COLUMNS * PITCH], y[COLUMNS * PITCH];
-    most = most < BLOCK ? most : BLOCK;
+    max = max < BLOCK ? max : BLOCK;
     for (size_t first = 0; first < count; first += columns) {
         columns = count - first < COLUMNS ? count - first : COLUMNS;
         for (size_t row = 0; row < n; row += m) {
-            m = n - row < most ? n - row : most;
+            m = n - row < max ? n - row : max;
             gather_columns(
                 x, PITCH, from.x + (ptrdiff_t)row * along.stride + (ptrdiff_t)first * across.stride,
                 x_size, m, along.stride, columns, across.stride);

@@ -29,7 +29,7 @@ static void add_run(pc_accumulator *acc, const pc_array *a, const char *data, co
                     pc_axis axis, size_t n)
 {
     size_t size = size_of_type[a->type] * (size_t)a->components,
-           most = 2 * BUFFER / (size_t)a->components, m;
+           max = 2 * BUFFER / (size_t)a->components, m;
     if (acc->flags & PC_BOUNDED && a->components == 1 && !a->mask && !a->swapped &&
         has_bounded(a->type)) {
         acc->count += n - add_bounded(acc, a->type, 1, data, axis.stride, n, skips_nan(a));
@@ -42,7 +42,7 @@ static void add_run(pc_accumulator *acc, const pc_array *a, const char *data, co
     }
     for (; n; n -= m) {
         double block[2 * BUFFER];
-        m = n < most ? n : most;
+        m = n < max ? n : max;
         gather_columns((char *)block, 0, data, size, m, axis.stride, 1, 0);
         add_copied(acc, a, (char *)block, m, mask, axis.mask_stride);
         data += (ptrdiff_t)m * axis.stride;
@@ -57,12 +57,12 @@ static void add_tiles(pc_tile_sum *sums, const pc_array *a, const char *data, co
 {
     /* One cache line more than a column, so that columns do not share cache sets. */
     enum { COLUMNS = 8, BYTES = 512, PITCH = BYTES + 64 };
-    size_t size = size_of_type[a->type] * (size_t)a->components, most = BYTES / size, columns, m;
+    size_t size = size_of_type[a->type] * (size_t)a->components, max = BYTES / size, columns, m;
     char block[COLUMNS * PITCH];
     for (; first < last; first += columns) {
         columns = last - first < COLUMNS ? last - first : COLUMNS;
         for (size_t row = 0; row < n; row += m) {
-            m = n - row < most ? n - row : most;
+            m = n - row < max ? n - row : max;
             gather_columns(block, PITCH,
                            data + (ptrdiff_t)row * along.stride + (ptrdiff_t)first * across.stride,
                            size, m, along.stride, columns, across.stride);
@@ -146,8 +146,8 @@ void pc_add_vector_pairs(const pc_vector_pair *pairs, size_t count, size_t vecto
                          size_t stop, pc_tile_sum *sums)
 {
     /* So many elements at a time that those of all vectors stay in the cache. */
-    size_t most = (1 << 15) / (vectors + 1), n;
-    most = most < 512 ? 512 : most - most % 512;
+    size_t max = (1 << 15) / (vectors + 1), n;
+    max = max < 512 ? 512 : max - max % 512;
     pc_array a;
     a.kept = a.skip_nan = 0;
     a.reduced = 1;
@@ -155,7 +155,7 @@ void pc_add_vector_pairs(const pc_vector_pair *pairs, size_t count, size_t vecto
     a.other.conjugate = 1;
     fpenv callers = fpenv_enter();
     for (; start < stop; start += n) {
-        n = stop - start < most ? stop - start : most;
+        n = stop - start < max ? stop - start : max;
         for (size_t k = 0; k < count; k++) {
             const pc_vector *x = pairs[k].x, *y = pairs[k].y; /* y first: it is conjugated */
             a.type = y->type;

@@ -160,13 +160,13 @@ typedef struct {
 /* Sum some rows, starting from s = C and a = D. If no lane overflowed, add them to the running sums
  * and return 1; else set *most to the largest s, and return 0. NaN counts as 0 if skip_nan. */
 static inline __attribute__((always_inline)) int add_rows(const char *x, ptrdiff_t stride,
-                                                          size_t rows, running *sums, double *most,
+                                                          size_t rows, running *sums, double *max,
                                                           size_t size, int both, int skip_nan,
                                                           loader *load)
 {
     const int ways = both ? WAYS / 2 : WAYS;
     lane to[WAYS];
-    vec units = splat(0), number_units = splat(0), beyond = splat(0), missing = splat(0);
+    vec units = splat(0), number_units = splat(0), out_of_range = splat(0), missing = splat(0);
     for (int w = 0; w < ways; w++) {
         to[w].s = sums->C;
         to[w].t = sums->t[w];
@@ -185,14 +185,14 @@ static inline __attribute__((always_inline)) int add_rows(const char *x, ptrdiff
     for (int w = 0; w < ways; w++) {
         vec grown = (vec)to[w].s - (vec)sums->C;
         units += grown;
-        beyond |= grown >> 52;
+        out_of_range |= grown >> 52;
         if (both)
             number_units += (vec)to[w].a - (vec)sums->D;
     }
-    if (sum_of_lanes(beyond)) {
+    if (sum_of_lanes(out_of_range)) {
         for (int w = 0; w < ways; w++)
             for (int k = 0; k < LANES; k++)
-                *most = larger_double(*most, to[w].s[k]);
+                *max = larger_double(*max, to[w].s[k]);
         return 0;
     }
     sums->units += units;
@@ -213,7 +213,7 @@ static inline __attribute__((always_inline)) size_t sum_bounded(const char *x, p
                                                                 loader *load, loader *load_tail)
 {
     const int ways = both ? WAYS / 2 : WAYS;
-    const size_t row = (size_t)ways * LANES, most_rows = FLOAT_BLOCK / row;
+    const size_t row = (size_t)ways * LANES, max_rows = FLOAT_BLOCK / row;
     running sums;
     size_t done = 0, step;
 
@@ -229,7 +229,7 @@ static inline __attribute__((always_inline)) size_t sum_bounded(const char *x, p
     for (; done < n; done += step, x += (ptrdiff_t)step * stride) {
         size_t rows = (n - done) / row;
         int in_range;
-        rows = rows < most_rows ? rows : most_rows;
+        rows = rows < max_rows ? rows : max_rows;
         step = rows * row;
         if (rows) {
             in_range =

@@ -13,7 +13,7 @@ static inline pc_u128 widened(uint64_t x)
 
 /* sum = (s1 * 2^103 + s2 * 2^52 + s3) * 2^51, with s2 and s3 signed: what the
  * constants with ulps 2^(2E-50), 2^(2E-101), 2^(2E-153) have counted. */
-static inline void put_parts(uint64_t sum[4], uint64_t s1, uint64_t s2, uint64_t s3)
+static inline void sum_from_pieces(uint64_t sum[4], uint64_t s1, uint64_t s2, uint64_t s3)
 {
     memset(sum, 0, 4 * sizeof *sum);
     add_shifted(sum, (pc_u128){s1, 0}, 154);
@@ -29,12 +29,12 @@ enum { UPPER = 1 };
 #endif
 
 /* The range over all 32-bit lanes (step 1), or over the upper halves of 64-bit lanes (step 2). */
-static inline magnitude_range span_of(vecw least, vecw most, int step)
+static inline magnitude_range range_of(vecw min, vecw max, int step)
 {
     magnitude_range range = {UINT32_MAX, 0};
     for (int k = step == 2 ? UPPER : 0; k < VECTOR_BYTES / 4; k += step) {
-        range.least = least[k] < range.least ? least[k] : range.least;
-        range.most = most[k] > range.most ? most[k] : range.most;
+        range.min = min[k] < range.min ? min[k] : range.min;
+        range.max = max[k] > range.max ? max[k] : range.max;
     }
     return range;
 }
@@ -59,7 +59,7 @@ static inline double second_constant(int E)
 }
 
 /* p u + q v, times 2^-number_window_exponent(E). */
-static inline pc_u128 put_numbers(uint64_t p, uint64_t q)
+static inline pc_u128 number_sum_from(uint64_t p, uint64_t q)
 {
     pc_u128 sum = u128_shl(widened(p), 51);
     u128_add(&sum, widened(q));
@@ -72,11 +72,11 @@ static inline pc_u128 put_numbers(uint64_t p, uint64_t q)
  * sums of squares are sums of 64-bit integers, exact in any order:
  *
  *   constants_of  the CONSTANTS that it needs for one E, the two above first
- *   add_parts     adds the parts of x^2 to sums, given t and w
- *   put_together  the sum of squares, times 2^-square_window_exponent(E), from the sums over
+ *   add_pieces     adds the pieces of x^2 to sums, given t and w
+ *   square_sum_from  the sum of squares, times 2^-square_window_exponent(E), from the sums over
  *                 `count` numbers
  *
- * Parts are at most 2^52 in absolute value, so that 2048 of them fit 64 bits. Zeros contribute
+ * Pieces are at most 2^52 in absolute value, so that 2048 of them fit 64 bits. Zeros contribute
  * nothing. The first two of the SUMS are those of the bits of t and w. */
 
 #ifdef madd52lo
@@ -95,7 +95,7 @@ static inline void constants_of(int E, double c[CONSTANTS])
     c[1] = second_constant(E);
 }
 
-static inline void add_parts(vec sum[SUMS], vecd x, vecd t, vecd w, const vecd c[CONSTANTS])
+static inline void add_pieces(vec sum[SUMS], vecd x, vecd t, vecd w, const vecd c[CONSTANTS])
 {
     (void)x;
     (void)c;
@@ -118,8 +118,8 @@ static inline pc_u128 without_bias(uint64_t low, uint64_t high, uint64_t sum, ui
     return product;
 }
 
-static inline void put_together(uint64_t sum[4], const uint64_t total[SUMS], uint64_t p, uint64_t q,
-                                uint64_t count, int E)
+static inline void square_sum_from(uint64_t sum[4], const uint64_t total[SUMS], uint64_t p,
+                                   uint64_t q, uint64_t count, int E)
 {
     (void)E;
     memset(sum, 0, 4 * sizeof *sum);
@@ -157,7 +157,7 @@ static inline void constants_of(int E, double c[CONSTANTS])
     c[4] = 1.5 * power(2 * E - 101);
 }
 
-static inline void add_parts(vec sum[SUMS], vecd x, vecd t, vecd w, const vecd c[CONSTANTS])
+static inline void add_pieces(vec sum[SUMS], vecd x, vecd t, vecd w, const vecd c[CONSTANTS])
 {
     (void)t;
     (void)w;
@@ -168,40 +168,40 @@ static inline void add_parts(vec sum[SUMS], vecd x, vecd t, vecd w, const vecd c
     sum[4] += (vec)h4;
 }
 
-static inline void put_together(uint64_t sum[4], const uint64_t total[SUMS], uint64_t p, uint64_t q,
-                                uint64_t count, int E)
+static inline void square_sum_from(uint64_t sum[4], const uint64_t total[SUMS], uint64_t p,
+                                   uint64_t q, uint64_t count, int E)
 {
     double c[CONSTANTS];
     (void)p;
     (void)q;
     constants_of(E, c);
-    put_parts(sum, total[2] - count * bits_of(c[2]), total[3] - count * bits_of(c2_of(E)),
-              total[4] - count * bits_of(c[4]));
+    sum_from_pieces(sum, total[2] - count * bits_of(c[2]), total[3] - count * bits_of(c2_of(E)),
+                    total[4] - count * bits_of(c[4]));
 }
 #endif
 
 /* The sums in each lane of a vector, and their magnitude_range. */
 typedef struct {
-    vec part[SUMS], least, most;
+    vec piece[SUMS], min, max;
 } sums;
 
 static inline void clear(sums *to)
 {
     for (int k = 0; k < SUMS; k++)
-        to->part[k] = splat(0);
-    to->least = splat(UINT64_MAX);
-    to->most = splat(0);
+        to->piece[k] = splat(0);
+    to->min = splat(UINT64_MAX);
+    to->max = splat(0);
 }
 
 static inline void add_numbers(sums *to, vecd x, const vecd c[CONSTANTS])
 {
     vec size = (vec)x & (UINT64_MAX >> 1);
     vecd t = x + c[0], w = x - (t - c[0]) + c[1];
-    to->part[0] += (vec)t;
-    to->part[1] += (vec)w;
-    add_parts(to->part, x, t, w, c);
-    to->most = (vec)larger((vecw)to->most, (vecw)size);
-    to->least = (vec)smaller((vecw)to->least, (vecw)(size - 1));
+    to->piece[0] += (vec)t;
+    to->piece[1] += (vec)w;
+    add_pieces(to->piece, x, t, w, c);
+    to->max = (vec)larger((vecw)to->max, (vecw)size);
+    to->min = (vec)smaller((vecw)to->min, (vecw)(size - 1));
 }
 
 /* The sums of p and q, from those of the bits of t and w over `count` numbers. */
@@ -240,20 +240,20 @@ static void sums_of_float64(const char *x, size_t n, int E, block_sums *result)
     }
     for (int k = 1; k < WIDTH; k++) {
         for (int j = 0; j < SUMS; j++)
-            to[0].part[j] += to[k].part[j];
-        to[0].least = (vec)smaller((vecw)to[0].least, (vecw)to[k].least);
-        to[0].most = (vec)larger((vecw)to[0].most, (vecw)to[k].most);
+            to[0].piece[j] += to[k].piece[j];
+        to[0].min = (vec)smaller((vecw)to[0].min, (vecw)to[k].min);
+        to[0].max = (vec)larger((vecw)to[0].max, (vecw)to[k].max);
     }
-    result->magnitudes = span_of((vecw)to[0].least, (vecw)to[0].most, 2);
+    result->magnitudes = range_of((vecw)to[0].min, (vecw)to[0].max, 2);
     for (int j = 0; j < SUMS; j++)
-        total[j] = sum_of_lanes(to[0].part[j]);
+        total[j] = sum_of_lanes(to[0].piece[j]);
     uint64_t count = all * ROW, p[2], q[2];
     for (int k = 0; k < 2; k++) {
-        p[k] = sum_of_p(sum_of_every_other(to[0].part[0], k), count / 2, E);
-        q[k] = sum_of_q(sum_of_every_other(to[0].part[1], k), count / 2, E);
-        result->numbers[k] = put_numbers(p[k], q[k]);
+        p[k] = sum_of_p(sum_of_every_other(to[0].piece[0], k), count / 2, E);
+        q[k] = sum_of_q(sum_of_every_other(to[0].piece[1], k), count / 2, E);
+        result->numbers[k] = number_sum_from(p[k], q[k]);
     }
-    put_together(result->squares, total, p[0] + p[1], q[0] + q[1], count, E);
+    square_sum_from(result->squares, total, p[0] + p[1], q[0] + q[1], count, E);
 }
 
 /* Eight rows at a time: few enough for hardware prefetch streams, enough to amortize loading and
@@ -294,14 +294,14 @@ static void sums_of_columns(const char *x, ptrdiff_t stride, size_t rows, size_t
             block_sums *at = &result[column];
             uint64_t total[SUMS];
             for (int i = 0; i < SUMS; i++)
-                total[i] = to[k].part[i][j];
-            at->magnitudes.least = (uint32_t)(to[k].least[j] >> 32);
-            at->magnitudes.most = (uint32_t)(to[k].most[j] >> 32);
+                total[i] = to[k].piece[i][j];
+            at->magnitudes.min = (uint32_t)(to[k].min[j] >> 32);
+            at->magnitudes.max = (uint32_t)(to[k].max[j] >> 32);
             uint64_t p = sum_of_p(total[0], rows, E[column]),
                      q = sum_of_q(total[1], rows, E[column]);
-            at->numbers[0] = put_numbers(p, q);
+            at->numbers[0] = number_sum_from(p, q);
             at->numbers[1] = (pc_u128){0, 0};
-            put_together(at->squares, total, p, q, rows, E[column]);
+            square_sum_from(at->squares, total, p, q, rows, E[column]);
         }
 }
 #endif
@@ -322,7 +322,7 @@ static void sums_of_float32(const char *x, size_t n, int E, block_sums *result)
     const double c1 = power(2 * E + 2), c2 = 1.5 * power(2 * E - 49), d = first_constant(E);
     const vecd C1 = splatd(c1), C2 = splatd(c2), D = splatd(d);
     vec sum1[WIDTH], sum2[WIDTH], numbers[WIDTH];
-    vecw least = (vecw){0} - 1, most = (vecw){0};
+    vecw min = (vecw){0} - 1, max = (vecw){0};
     float tail[ROW] = {0};
     size_t rows = n / ROW, rest = n % ROW;
 
@@ -336,8 +336,8 @@ static void sums_of_float32(const char *x, size_t n, int E, block_sums *result)
         memcpy(&size, from, sizeof size);
         prefetch(from, AHEAD);
         size &= 0x7fffffffu;
-        most = larger(most, size);
-        least = smaller(least, size - 1);
+        max = larger(max, size);
+        min = smaller(min, size - 1);
         for (int c = 0; c < WIDTH; c++) {
             half narrow;
             memcpy(&narrow, from + c * (int)sizeof narrow, sizeof narrow);
@@ -353,12 +353,12 @@ static void sums_of_float32(const char *x, size_t n, int E, block_sums *result)
         sum2[0] += sum2[c];
         numbers[0] += numbers[c];
     }
-    result->magnitudes = span_of(least, most, 1);
+    result->magnitudes = range_of(min, max, 1);
     uint64_t count = all * ROW;
-    put_parts(result->squares, sum_of_lanes(sum1[0]) - count * bits_of(c1),
-              sum_of_lanes(sum2[0]) - count * bits_of(c2), 0);
+    sum_from_pieces(result->squares, sum_of_lanes(sum1[0]) - count * bits_of(c1),
+                    sum_of_lanes(sum2[0]) - count * bits_of(c2), 0);
     for (int k = 0; k < 2; k++)
         result->numbers[k] =
-            put_numbers(sum_of_every_other(numbers[0], k) - count / 2 * bits_of(d), 0);
+            number_sum_from(sum_of_every_other(numbers[0], k) - count / 2 * bits_of(d), 0);
 }
 #endif

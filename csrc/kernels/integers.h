@@ -3,7 +3,7 @@
 /* Unaligned loads. */
 #define READ(v, x, k) memcpy(&(v), (x) + (k) * sizeof(v), sizeof(v))
 
-static inline void put_sum(uint64_t sum[4], uint64_t low, uint64_t sign)
+static inline void set_sum(uint64_t sum[4], uint64_t low, uint64_t sign)
 {
     sum[0] = low;
     sum[1] = sum[2] = sum[3] = sign;
@@ -74,7 +74,7 @@ static inline __attribute__((always_inline)) void small_integers(const char *x, 
         found -= (uint64_t)all * (BYTES / 4) * INT32_MAX;
     if (size == 2 && !is_signed)
         found += (uint64_t)all * (BYTES / 2) << 30;
-    put_sum(sum, found, sign_of_word(found));
+    set_sum(sum, found, sign_of_word(found));
 }
 
 #define SMALL_INTEGERS(type)                                                                       \
@@ -133,7 +133,7 @@ static inline
                            (is_signed ? (uint64_t)all * NUMBERS << 31 : 0),
                    lower = sum_of_lanes(total) - (upper << 32),
                    sign = is_signed ? sign_of_word(upper) : 0;
-    put_sum(sum, lower, 0);
+    set_sum(sum, lower, 0);
     add_at(sum, 4, 32, (pc_u128){upper, sign}, sign);
 }
 
@@ -174,11 +174,11 @@ MEDIUM_INTEGERS(uint32_t, uint64_t)
  * halves of each product are summed apart. */
 static inline void large_integers(const char *x, size_t n, int is_signed, uint64_t sum[4])
 {
-    vec part[6]; /* the low and the high half of l^2, of hl and of h^2 */
+    vec half[6]; /* the low and the high half of l^2, of hl and of h^2 */
     uint64_t tail[LANES] = {0}, total[6];
     size_t rows = n / LANES, rest = n % LANES;
     for (int k = 0; k < 6; k++)
-        part[k] = splat(0);
+        half[k] = splat(0);
     memcpy(tail, x + rows * sizeof tail, rest * sizeof *tail);
     for (size_t row = 0; row < rows + (rest != 0); row++) {
         vec v;
@@ -189,15 +189,15 @@ static inline void large_integers(const char *x, size_t n, int is_signed, uint64
             v = (v ^ sign) - sign;
         }
         vec h = v >> 32, ll = mul32(v, v), hl = mul32(h, v), hh = mul32(h, h);
-        part[0] += ll & 0xffffffffu;
-        part[1] += ll >> 32;
-        part[2] += hl & 0xffffffffu;
-        part[3] += hl >> 32;
-        part[4] += hh & 0xffffffffu;
-        part[5] += hh >> 32;
+        half[0] += ll & 0xffffffffu;
+        half[1] += ll >> 32;
+        half[2] += hl & 0xffffffffu;
+        half[3] += hl >> 32;
+        half[4] += hh & 0xffffffffu;
+        half[5] += hh >> 32;
     }
     for (int k = 0; k < 6; k++)
-        total[k] = sum_of_lanes(part[k]);
+        total[k] = sum_of_lanes(half[k]);
     /* Weights 2^0, 2^32, 2^33, 2^65, 2^64, 2^96; each total is below 2^48. */
     pc_u128 low = {total[0], 0}, second = {total[1] + 2 * total[2], 0};
     pc_u128 high = {2 * total[3] + total[4], 0}, top = {total[5], 0};
@@ -236,7 +236,7 @@ static void squares_of_uint64_t(const char *x, size_t n, uint64_t sum[4])
             }                                                                                      \
             total += (int64_t)some;                                                                \
         }                                                                                          \
-        put_sum(sum, (uint64_t)total, 0 - (uint64_t)(total < 0));                                  \
+        set_sum(sum, (uint64_t)total, 0 - (uint64_t)(total < 0));                                  \
     }
 enum { SHORT_RUN = 1 << 15 };
 SUM_OF_INTEGERS(int8_t, int32_t)
@@ -258,7 +258,7 @@ static inline void sum_of_large(const char *x, size_t n, uint64_t flip, uint64_t
         low += v & 0xffffffffu;
         high += v >> 32;
     }
-    put_sum(sum, low, 0);
+    set_sum(sum, low, 0);
     add_at(sum, 4, 32, (pc_u128){high, 0}, 0);
     if (flip && n)
         add_at(sum, 4, 63, (pc_u128){0 - (uint64_t)n, UINT64_MAX}, UINT64_MAX);

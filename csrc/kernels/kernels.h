@@ -27,7 +27,7 @@ static inline uint64_t bits_of(double x)
 /* The magnitudes in a block of floats, as the upper 32 bits (float32: all 32) of their bits: the
  * largest |x|, and the smallest |x| - 1 ulp, in which 0 wraps around and is ignored. */
 typedef struct {
-    uint32_t least, most;
+    uint32_t min, max;
 } magnitude_range;
 
 /* The sums over a block of floats: of the squares, in units of 2^square_window_exponent(E); of the
@@ -117,11 +117,11 @@ typedef struct {
 
 /* For each column the sums of the numbers and of the squares, as high + low ([0] + [1]), with an
  * error of at most [2]. If both are summed: `grid`, of which all numbers are multiples, and
- * `alike`, the absolute value of all of them, or NaN if they differ. With a mask: how many were
- * summed. */
+ * `common_abs`, the absolute value of all of them, or NaN if they differ. With a mask: how many
+ * were summed. */
 typedef struct {
     double number[3][LANE_COLUMNS], square[3][LANE_COLUMNS];
-    double grid[LANE_COLUMNS], alike[LANE_COLUMNS], count[LANE_COLUMNS];
+    double grid[LANE_COLUMNS], common_abs[LANE_COLUMNS], count[LANE_COLUMNS];
 } lane_sums;
 
 /* Pairs of two matrices. Along rows, the `length` pairs of each output are contiguous, and an
@@ -146,7 +146,7 @@ typedef struct {
     int counted;   /* use lane_sums.count, not `count` */
     int absolute;  /* the absolute value */
     unsigned drop; /* significant bits of a double that the result type lacks */
-    double least;  /* the least result of full precision; of integers, the least result */
+    double min;    /* the least result of full precision; of integers, the least result */
     double count, ddof, scale; /* scale: 2^ddof_bits */
     double divisor, inverse;   /* divide by it; 1 / divisor, rounded */
 } lane_spec;
@@ -160,22 +160,22 @@ typedef struct {
     int inexact;
 } moving_pieces;
 
-/* Those of x, or of x - pivot if there are squares. `most`: the largest size of what entered last;
+/* Those of x, or of x - pivot if there are squares. `max`: the largest size of what entered last;
  * `count`: how many are not NaN, where NaN are left out. A slide_kernel sets number.inexact to the
  * last block, from 1 on, with numbers that do not add up, if there are no squares. */
 typedef struct {
     moving_pieces number, square;
-    double pivot, most, count;
+    double pivot, max, count;
 } moving_sums;
 
 /* How results are made: the numbers of a window, what to divide by, and the inverses of both;
- * `slack`: the error bound of a sum, or of squares - number^2 / count, and `bound`, of a result. No
- * |x - pivot| is above `reach` units, a power of two. `exact`: for sums and means, all in the
- * window adds up: there is no error, and means from ties_from on may be ties. Where NaN are left
- * out, the count and the divisor are those of each window, and NaN the results of fewer than
+ * `error_bound`: the error bound of a sum, or of squares - number^2 / count, and `bound`, of a
+ * result. No |x - pivot| is above `reach` units, a power of two. `exact`: for sums and means, all
+ * in the window adds up: there is no error, and means from ties_from on may be ties. Where NaN are
+ * left out, the count and the divisor are those of each window, and NaN the results of fewer than
  * min_count. */
 typedef struct {
-    double count, per_count, divisor, inverse, slack, bound, ties_from, min_count, ddof;
+    double count, per_count, divisor, inverse, error_bound, bound, ties_from, min_count, ddof;
     uint64_t reach;
     int exact;
 } moving_end;
@@ -244,7 +244,7 @@ typedef struct {
     /* The same of products, in lanes[0] partial sums; exactly (product_sums is what E must fit, and
      * n <= FLOAT_BLOCK; NULL if the level has no such kernel); of integers, up to 32 bits. */
     products_kernel *bounded_products[3];
-    int product_range;
+    int product_exponent_range;
     void (*sums_of_products)(const char *x, const char *y, size_t n, int E, product_sums *sums);
     void (*products_of_integers[6])(const char *x, const char *y, size_t n, uint64_t sum[4]);
 
@@ -278,7 +278,7 @@ typedef struct {
 
     /* To start a window, with LANE_COLUMNS numbers: extend a range by those that are finite, and
      * return whether all are; add their pieces, [0] of the numbers, [1] of both, in 2 and 3. */
-    int (*extend_range)(const double *x, double *least, double *most);
+    int (*extend_range)(const double *x, double *min, double *max);
     void (*start[2][2])(const double *in, moving_sums *state);
 
     /* [0] of full windows of finite numbers, [1] NaN left out; by statistic: PC_SUM to PC_STD; and

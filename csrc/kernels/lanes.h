@@ -50,22 +50,22 @@ static inline vecd double_of_small(vec x)
 /* The union of the bits of some numbers, the largest magnitude, and the smallest except 0. */
 typedef struct {
     vec bits;
-    vecd least, most;
+    vecd min, max;
 } extent;
 
 static inline void extend(extent *to, vecd x)
 {
     const vecd size = magnitude(x);
     to->bits |= (vec)x;
-    to->most = vector_max(size, to->most);
-    to->least = vector_min((vecd)((vec)size - 1),
-                           to->least); /* 0 gives NaN, for which the minimum is the latter */
+    to->max = vector_max(size, to->max);
+    to->min = vector_min((vecd)((vec)size - 1),
+                         to->min); /* 0 gives NaN, for which the minimum is the latter */
 }
 
 /* A power of two of which all the numbers are multiples, or 0. */
 static inline vecd grid_of(const extent *x, unsigned digits)
 {
-    const vecd floor = select_bits(splat(UINT64_C(0x7ff) << 52), x->least);
+    const vecd floor = select_bits(splat(UINT64_C(0x7ff) << 52), x->min);
     if (digits < 53)
         return floor * power(1 - (int)digits);
     const vec ones = (x->bits & (UINT64_MAX >> 12)) | splat(UINT64_C(1) << 51);
@@ -98,9 +98,9 @@ static inline __attribute__((always_inline)) void add_square(estimate *to, vecd 
     to->low += exact == SHORT ? error : error + fused(x, x, -square);
 }
 
-/* FEW numbers or fewer: what `low` loses is found as it is lost, which takes less time than to know
- * the extent of the numbers. */
-enum { FEW = 3 };
+/* MAX_FEW numbers or fewer: what `low` loses is found as it is lost, which takes less time than to
+ * know the extent of the numbers. */
+enum { MAX_FEW = 3 };
 
 /* to += x; `second`: to->low is 0. */
 static inline __attribute__((always_inline)) void add_one_of_few(estimate *to, vecd x, int second)
@@ -236,7 +236,7 @@ static inline vecd lost_of(vecd size, vecd grid, vecd lost)
 }
 
 /* One lane per column; as many vectors side by side as fit a cache line. */
-enum { BESIDE = LANE_STEP / LANES };
+enum { VECTORS_PER_STEP = LANE_STEP / LANES };
 
 /* Add one vector of row r; row 0 starts the sums. */
 static inline __attribute__((always_inline)) void add_row(const lane_rows *from, size_t r, size_t c,
@@ -291,17 +291,17 @@ static inline __attribute__((always_inline)) void sum_lanes(const lane_rows *fro
     const unsigned digits = exact == SHORT ? size == 2 ? 11 : 24 : 53;
     const double n = (double)from->rows, unit = 0x1p-106 * 1.01;
     for (size_t first = 0; first < from->columns; first += LANE_STEP) {
-        estimate number[BESIDE], square[BESIDE];
-        extent all[BESIDE];
-        vec count[BESIDE];
-        for (int k = 0; k < BESIDE; k++) {
+        estimate number[VECTORS_PER_STEP], square[VECTORS_PER_STEP];
+        extent all[VECTORS_PER_STEP];
+        vec count[VECTORS_PER_STEP];
+        for (int k = 0; k < VECTORS_PER_STEP; k++) {
             number[k] = square[k] = (estimate){splatd(0.0), splatd(0.0), splatd(0.0)};
             all[k] = (extent){splat(0), splatd(0x1p400), splatd(0.0)};
             count[k] = splat(0);
         }
         size_t r = 0;
 #define ADD_ROW(r)                                                                                 \
-    for (size_t k = 0; k < BESIDE; k++)                                                            \
+    for (size_t k = 0; k < VECTORS_PER_STEP; k++)                                                  \
     add_row(from, r, first + k * LANES, size, numbers, squares, masked, few, exact, load,          \
             &number[k], &square[k], &all[k], &count[k])
         ADD_ROW(0);
@@ -317,27 +317,25 @@ static inline __attribute__((always_inline)) void sum_lanes(const lane_rows *fro
         else
             for (r++; r < from->rows; r++)
                 ADD_ROW(r);
-        for (size_t k = 0; k < BESIDE; k++) {
+        for (size_t k = 0; k < VECTORS_PER_STEP; k++) {
             const size_t c = first + k * LANES;
             const vecd grid = of_integers ? splatd(1.0) : grid_of(&all[k], digits),
-                       most = all[k].most, squared = square[k].high;
+                       max = all[k].max, squared = square[k].high;
             if (numbers && squares) {
-                const vec one = (vec)((vec)most - (vec)all[k].least == 1);
+                const vec one = (vec)((vec)max - (vec)all[k].min == 1);
                 store_doubles(sums->grid + c, grid);
-                store_doubles(sums->alike + c, (vecd)((vec)most | ~one));
+                store_doubles(sums->common_abs + c, (vecd)((vec)max | ~one));
             }
             if (numbers) {
                 if (!of_integers && !few)
-                    number[k].lost =
-                        lost_of(most * (n * n * unit), grid, most * (n * n * n * unit));
+                    number[k].lost = lost_of(max * (n * n * unit), grid, max * (n * n * n * unit));
                 store_estimate(sums->number, c, number[k]);
             }
             if (squares) {
                 if (!of_integers)
-                    square[k].lost =
-                        lost_of(squared * ((n + 1) * unit),
-                                select_bits((vec)(all[k].least > 0x1p-480), grid * grid),
-                                squared * (n * (n + 3) * unit));
+                    square[k].lost = lost_of(squared * ((n + 1) * unit),
+                                             select_bits((vec)(all[k].min > 0x1p-480), grid * grid),
+                                             squared * (n * (n + 3) * unit));
                 store_estimate(sums->square, c, square[k]);
             }
             if (masked)
@@ -352,7 +350,7 @@ static inline __attribute__((always_inline)) void sum_numbers(const lane_rows *f
                                                               int masked, exactness exact,
                                                               lane_loader *load)
 {
-    if ((exact == ANY || exact == SHORT) && from->rows <= FEW)
+    if ((exact == ANY || exact == SHORT) && from->rows <= MAX_FEW)
         sum_lanes(from, sums, size, 1, 0, masked, 1, exact, load);
     else
         sum_lanes(from, sums, size, 1, 0, masked, 0, exact, load);
@@ -570,7 +568,7 @@ static inline estimate root(estimate x)
 }
 
 /* n squares - number^2, times scale, a power of two. */
-static inline estimate spread(vecd n, estimate squares, estimate number, vecd grid, vecd alike,
+static inline estimate spread(vecd n, estimate squares, estimate number, vecd grid, vecd common_abs,
                               vecd scale)
 {
     estimate v;
@@ -584,16 +582,16 @@ static inline estimate spread(vecd n, estimate squares, estimate number, vecd gr
     low = fused(-number.low, number.low, low);
     /* Each of these is below 8 * 2^-53 the larger product, and so rounded by 2^-53 of that at most;
      * or not at all, if they are all multiples of grid^2. The least numbers: what underflows. */
-    const vecd most = vector_max(p, q), high = magnitude(number.high), rest = magnitude(number.low);
+    const vecd max = vector_max(p, q), high = magnitude(number.high), rest = magnitude(number.low);
     const vec exact =
-        (vec)(most * 0x1p-103 < grid * grid) & (vec)(squares.lost + number.lost == 0.0);
-    vecd lost = fused(n, squares.lost, most * 0x1p-100);
+        (vec)(max * 0x1p-103 < grid * grid) & (vec)(squares.lost + number.lost == 0.0);
+    vecd lost = fused(n, squares.lost, max * 0x1p-100);
     lost = fused(2.0 * high + 2.0 * rest + number.lost, number.lost, lost);
     v.high = two_sum(v.high, low, &v.low) * scale;
     v.low *= scale;
     v.lost = fused(lost, splatd(GROWTH), splatd(0x1p-1000)) * scale;
     /* All the numbers are one: there is no spread. (Of both signs, their sum would be far less.) */
-    const vec differ = ~(vec)(n * alike == high);
+    const vec differ = ~(vec)(n * common_abs == high);
     v.high = select_bits(differ, v.high);
     v.low = select_bits(differ, v.low);
     v.lost = select_bits(differ & ~exact, v.lost);
@@ -619,7 +617,7 @@ static inline __attribute__((always_inline)) vecd rounded(const lane_spec *spec,
                                                           vec *sure, double *rest)
 {
     if (spec->integer) {
-        *sure &= (vec)(x->lost == 0.0) & (vec)(x->high >= spec->least) & (vec)(x->high < 0x1p62);
+        *sure &= (vec)(x->lost == 0.0) & (vec)(x->high >= spec->min) & (vec)(x->high < 0x1p62);
         store_doubles(rest, x->low);
         return x->high;
     }
@@ -631,7 +629,7 @@ static inline __attribute__((always_inline)) vecd rounded(const lane_spec *spec,
         const vecd size = magnitude(low);
         *sure &= shortens_alike(low, x->high, lower, spec->drop) &
                  shortens_alike(high, x->high, upper, spec->drop) &
-                 ((vec)(size >= spec->least) | (vec)(low == 0.0));
+                 ((vec)(size >= spec->min) | (vec)(low == 0.0));
         low = shorten(low, spec->drop);
         high = shorten(high, spec->drop);
     }
@@ -652,10 +650,10 @@ static inline __attribute__((always_inline)) int finish(const lane_spec *spec,
               divided = is_var || statistic == PC_MEAN || statistic == PC_RMS;
     vec all = splat(UINT64_MAX);
     for (size_t first = 0; first < columns; first += LANE_STEP) {
-        estimate x[BESIDE];
-        vecd n[BESIDE], divisor[BESIDE], inverse[BESIDE];
-        vec sure[BESIDE];
-#define EACH UNROLLED for (size_t k = 0, c = first; k < BESIDE; k++, c += LANES)
+        estimate x[VECTORS_PER_STEP];
+        vecd n[VECTORS_PER_STEP], divisor[VECTORS_PER_STEP], inverse[VECTORS_PER_STEP];
+        vec sure[VECTORS_PER_STEP];
+#define EACH UNROLLED for (size_t k = 0, c = first; k < VECTORS_PER_STEP; k++, c += LANES)
         EACH
         {
             n[k] = spec->counted ? load_doubles(sums->count + c) : splatd(spec->count);
@@ -667,8 +665,8 @@ static inline __attribute__((always_inline)) int finish(const lane_spec *spec,
             }
         }
         EACH x[k] = is_var ? spread(n[k], settled(sums->square, c), settled(sums->number, c),
-                                    load_doubles(sums->grid + c), load_doubles(sums->alike + c),
-                                    splatd(spec->scale))
+                                    load_doubles(sums->grid + c),
+                                    load_doubles(sums->common_abs + c), splatd(spec->scale))
                            : settled(of_numbers ? sums->number : sums->square, c);
         EACH
         {

@@ -82,7 +82,7 @@ static inline __attribute__((always_inline)) void move_lanes(const double *in, c
                                                              int leaving)
 {
     const vecd pivot = splatd(state->pivot);
-    vecd magic[2][3], total[2][3], most = splatd(0.0);
+    vecd magic[2][3], total[2][3], max = splatd(0.0);
     vec rest[2] = {splat(0), splat(0)};
     for (int k = 0; k < pieces; k++) {
         magic[0][k] = splatd(state->number.magic[k]);
@@ -100,7 +100,7 @@ static inline __attribute__((always_inline)) void move_lanes(const double *in, c
             y = load_doubles(out + c);
             y = masked ? finite_only(y, squares ? y - pivot : y) : squares ? y - pivot : y;
         }
-        most = vector_max(magnitude(x), most);
+        max = vector_max(magnitude(x), max);
         cut_number(x, magic[0], pieces, piece, &rest[0]);
         if (leaving)
             cut_number(y, magic[0], pieces, left, &ignored);
@@ -116,10 +116,10 @@ static inline __attribute__((always_inline)) void move_lanes(const double *in, c
             piece[k] = running_sums(leaving ? piece[k] - left[k] : piece[k], &total[1][k]);
         store_pieces(sums->square, c, piece, pieces);
     }
-    state->most = 0.0;
+    state->max = 0.0;
     uint64_t bits[2] = {0, 0};
     for (int k = 0; k < LANES; k++) {
-        state->most = most[k] > state->most ? most[k] : state->most;
+        state->max = max[k] > state->max ? max[k] : state->max;
         bits[0] |= rest[0][k] << 1;
         bits[1] |= rest[1][k] << 1;
     }
@@ -153,9 +153,9 @@ MOVE(add_both_3, 1, 3, 1, 0)
 /* ---- starting a window ------------------------------------------------------------- */
 
 /* Of LANE_COLUMNS numbers that are finite; whether all are. */
-static int extend_range(const double *x, double *least, double *most)
+static int extend_range(const double *x, double *min, double *max)
 {
-    vecd low = splatd(*least), high = splatd(*most);
+    vecd low = splatd(*min), high = splatd(*max);
     vec odd = splat(0);
     for (size_t k = 0; k < LANE_COLUMNS; k += LANES) {
         const vecd each = load_doubles(x + k),
@@ -165,8 +165,8 @@ static int extend_range(const double *x, double *least, double *most)
         high = vector_max(each + nothing, high);
     }
     for (int k = 0; k < LANES; k++) {
-        *least = low[k] < *least ? low[k] : *least;
-        *most = high[k] > *most ? high[k] : *most;
+        *min = low[k] < *min ? low[k] : *min;
+        *max = high[k] > *max ? high[k] : *max;
     }
     return !any_bits(odd);
 }
@@ -270,16 +270,16 @@ typedef struct {
     vecd count, minus_per_count, divisor, inverse, bound;
 } moving_count;
 
-static inline moving_count count_of(vecd count, double ddof, double slack)
+static inline moving_count count_of(vecd count, double ddof, double error_bound)
 {
     const vecd per_count = 1.0 / count, divisor = count - splatd(ddof),
                inverse = ddof == 0.0 ? per_count : 1.0 / divisor;
-    return (moving_count){count, -per_count, divisor, inverse, splatd(slack) * inverse};
+    return (moving_count){count, -per_count, divisor, inverse, splatd(error_bound) * inverse};
 }
 
 /* Vectors of results that go through each stage together: each is a long chain of operations. */
-enum { ABREAST = 2 };
-#define EACH_ABREAST UNROLLED for (size_t k = 0; k < ABREAST; k++)
+enum { INTERLEAVED = 2 };
+#define EACH_INTERLEAVED UNROLLED for (size_t k = 0; k < INTERLEAVED; k++)
 
 /* high + low of the first two pieces, of which the first is a multiple of the ulp of the second:
  * Dekker's Fast2Sum is exact. */
@@ -292,11 +292,12 @@ static inline vecd join(const vecd *piece, vecd *low)
 
 /* Sums, which are rounded once if they are exact, and means. */
 static inline __attribute__((always_inline)) void
-linear_results(pc_statistic statistic, int pieces, int exact, vecd sum[ABREAST][2][3],
+linear_results(pc_statistic statistic, int pieces, int exact, vecd sum[INTERLEAVED][2][3],
                vecd ties_from, const moving_count *by, vecd *result, vec *sure)
 {
-    vecd high[ABREAST], low[ABREAST], left[ABREAST], upper[ABREAST], lower[ABREAST];
-    EACH_ABREAST
+    vecd high[INTERLEAVED], low[INTERLEAVED], left[INTERLEAVED], upper[INTERLEAVED],
+        lower[INTERLEAVED];
+    EACH_INTERLEAVED
     {
         high[k] = sum[k][0][0];
         low[k] = sum[k][0][1];
@@ -304,72 +305,73 @@ linear_results(pc_statistic statistic, int pieces, int exact, vecd sum[ABREAST][
             high[k] = join(sum[k][0], &low[k]);
     }
     if (statistic == PC_SUM && exact) {
-        EACH_ABREAST result[k] = high[k] + low[k];
+        EACH_INTERLEAVED result[k] = high[k] + low[k];
         return;
     }
     if (statistic == PC_SUM) {
-        EACH_ABREAST left[k] = pieces == 3 ? low[k] + sum[k][0][2] : low[k];
-        EACH_ABREAST upper[k] = high[k] + (left[k] + by[k].bound);
-        EACH_ABREAST lower[k] = high[k] + (left[k] - by[k].bound);
+        EACH_INTERLEAVED left[k] = pieces == 3 ? low[k] + sum[k][0][2] : low[k];
+        EACH_INTERLEAVED upper[k] = high[k] + (left[k] + by[k].bound);
+        EACH_INTERLEAVED lower[k] = high[k] + (left[k] - by[k].bound);
     } else {
-        vecd q[ABREAST];
-        EACH_ABREAST q[k] = high[k] * by[k].inverse;
-        EACH_ABREAST left[k] = fused(-q[k], by[k].divisor, high[k]) + low[k];
+        vecd q[INTERLEAVED];
+        EACH_INTERLEAVED q[k] = high[k] * by[k].inverse;
+        EACH_INTERLEAVED left[k] = fused(-q[k], by[k].divisor, high[k]) + low[k];
         if (pieces == 3)
-            EACH_ABREAST left[k] += sum[k][0][2];
+            EACH_INTERLEAVED left[k] += sum[k][0][2];
         if (exact) {
-            EACH_ABREAST upper[k] = fused(left[k], by[k].inverse * (1 + 0x1p-50), q[k]);
-            EACH_ABREAST lower[k] = fused(left[k], by[k].inverse * (1 - 0x1p-50), q[k]);
+            EACH_INTERLEAVED upper[k] = fused(left[k], by[k].inverse * (1 + 0x1p-50), q[k]);
+            EACH_INTERLEAVED lower[k] = fused(left[k], by[k].inverse * (1 - 0x1p-50), q[k]);
             /* From ties_from on what is not certain is a tie. */
-            EACH_ABREAST sure[k] &=
+            EACH_INTERLEAVED sure[k] &=
                 (vec)(upper[k] == lower[k]) | (vec)(magnitude(q[k]) >= ties_from);
-            EACH_ABREAST result[k] = choose_by_sign((vec)upper[k] << 63, lower[k], upper[k]);
+            EACH_INTERLEAVED result[k] = choose_by_sign((vec)upper[k] << 63, lower[k], upper[k]);
             return;
         }
-        EACH_ABREAST upper[k] = q[k] + fused(left[k], by[k].inverse, by[k].bound);
-        EACH_ABREAST lower[k] = q[k] + fused(left[k], by[k].inverse, -by[k].bound);
+        EACH_INTERLEAVED upper[k] = q[k] + fused(left[k], by[k].inverse, by[k].bound);
+        EACH_INTERLEAVED lower[k] = q[k] + fused(left[k], by[k].inverse, -by[k].bound);
     }
-    EACH_ABREAST sure[k] &= (vec)(upper[k] == lower[k]);
-    EACH_ABREAST result[k] = upper[k];
+    EACH_INTERLEAVED sure[k] &= (vec)(upper[k] == lower[k]);
+    EACH_INTERLEAVED result[k] = upper[k];
 }
 
 /* Variances and standard deviations, from squares - number^2 / count. */
 static inline __attribute__((always_inline)) void spread_results(pc_statistic statistic, int pieces,
-                                                                 vecd sum[ABREAST][2][3],
+                                                                 vecd sum[INTERLEAVED][2][3],
                                                                  const moving_count *by,
                                                                  vecd *result, vec *sure)
 {
-    vecd minus_mean[ABREAST], high[ABREAST], low[ABREAST], left[ABREAST], q[ABREAST];
+    vecd minus_mean[INTERLEAVED], high[INTERLEAVED], low[INTERLEAVED], left[INTERLEAVED],
+        q[INTERLEAVED];
     if (pieces == 3)
-        EACH_ABREAST
+        EACH_INTERLEAVED
         {
             sum[k][0][1] += sum[k][0][2];
             sum[k][1][1] += sum[k][1][2];
         }
-    EACH_ABREAST minus_mean[k] = (sum[k][0][0] + sum[k][0][1]) * by[k].minus_per_count;
-    EACH_ABREAST high[k] = sum[k][1][0] + minus_mean[k] * sum[k][0][0];
-    EACH_ABREAST left[k] = fused(minus_mean[k], by[k].count, sum[k][0][0]);
-    EACH_ABREAST low[k] = fused(minus_mean[k], sum[k][0][0], sum[k][1][0] - high[k]);
-    EACH_ABREAST left[k] = fused(sum[k][0][1], splatd(2.0), left[k]);
-    EACH_ABREAST low[k] = fused(minus_mean[k], left[k], low[k] + sum[k][1][1]);
-    EACH_ABREAST q[k] = (statistic == PC_STD ? high[k] + low[k] : high[k]) * by[k].inverse;
-    EACH_ABREAST left[k] = fused(-q[k], by[k].divisor, high[k]) + low[k];
-    vecd upper[ABREAST], lower[ABREAST];
-    EACH_ABREAST upper[k] = fused(left[k], by[k].inverse, by[k].bound);
-    EACH_ABREAST lower[k] = fused(left[k], by[k].inverse, -by[k].bound);
+    EACH_INTERLEAVED minus_mean[k] = (sum[k][0][0] + sum[k][0][1]) * by[k].minus_per_count;
+    EACH_INTERLEAVED high[k] = sum[k][1][0] + minus_mean[k] * sum[k][0][0];
+    EACH_INTERLEAVED left[k] = fused(minus_mean[k], by[k].count, sum[k][0][0]);
+    EACH_INTERLEAVED low[k] = fused(minus_mean[k], sum[k][0][0], sum[k][1][0] - high[k]);
+    EACH_INTERLEAVED left[k] = fused(sum[k][0][1], splatd(2.0), left[k]);
+    EACH_INTERLEAVED low[k] = fused(minus_mean[k], left[k], low[k] + sum[k][1][1]);
+    EACH_INTERLEAVED q[k] = (statistic == PC_STD ? high[k] + low[k] : high[k]) * by[k].inverse;
+    EACH_INTERLEAVED left[k] = fused(-q[k], by[k].divisor, high[k]) + low[k];
+    vecd upper[INTERLEAVED], lower[INTERLEAVED];
+    EACH_INTERLEAVED upper[k] = fused(left[k], by[k].inverse, by[k].bound);
+    EACH_INTERLEAVED lower[k] = fused(left[k], by[k].inverse, -by[k].bound);
     if (statistic == PC_VAR) {
-        EACH_ABREAST upper[k] += q[k];
-        EACH_ABREAST lower[k] += q[k];
+        EACH_INTERLEAVED upper[k] += q[k];
+        EACH_INTERLEAVED lower[k] += q[k];
     } else {
-        vecd root[ABREAST], half[ABREAST];
-        EACH_ABREAST root[k] = vector_sqrt(q[k]);
-        EACH_ABREAST half[k] = 0.5 / root[k];
-        EACH_ABREAST left[k] = fused(-root[k], root[k], q[k]);
-        EACH_ABREAST upper[k] = fused(left[k] + upper[k], half[k], root[k]);
-        EACH_ABREAST lower[k] = fused(left[k] + lower[k], half[k], root[k]);
+        vecd root[INTERLEAVED], half[INTERLEAVED];
+        EACH_INTERLEAVED root[k] = vector_sqrt(q[k]);
+        EACH_INTERLEAVED half[k] = 0.5 / root[k];
+        EACH_INTERLEAVED left[k] = fused(-root[k], root[k], q[k]);
+        EACH_INTERLEAVED upper[k] = fused(left[k] + upper[k], half[k], root[k]);
+        EACH_INTERLEAVED lower[k] = fused(left[k] + lower[k], half[k], root[k]);
     }
-    EACH_ABREAST sure[k] &= (vec)(upper[k] == lower[k]);
-    EACH_ABREAST result[k] = upper[k];
+    EACH_INTERLEAVED sure[k] &= (vec)(upper[k] == lower[k]);
+    EACH_INTERLEAVED result[k] = upper[k];
 }
 
 /* Results of windows: see slide_kernel. Each lane has as many in succession as there are vectors
@@ -394,8 +396,8 @@ static inline __attribute__((always_inline)) size_t slide(const double *in, cons
         }
     const vec reach = splat(end->reach) - (vec)magic[0][0];
     const vecd ties_from = splatd(end->ties_from);
-    moving_count by[ABREAST];
-    EACH_ABREAST by[k] =
+    moving_count by[INTERLEAVED];
+    EACH_INTERLEAVED by[k] =
         (moving_count){splatd(end->count), splatd(-end->per_count), splatd(end->divisor),
                        splatd(end->inverse), splatd(end->bound)};
     double present = state->count;
@@ -458,27 +460,27 @@ static inline __attribute__((always_inline)) size_t slide(const double *in, cons
         for (size_t first = 0; first < STEPS; first += LANES) {
             vecd result[LANES];
             UNROLLED
-            for (size_t i = 0; i < LANES; i += ABREAST) {
-                vec one[ABREAST];
-                vecd here[ABREAST][2][3], all[ABREAST];
-                EACH_ABREAST one[k] = splat(UINT64_MAX);
+            for (size_t i = 0; i < LANES; i += INTERLEAVED) {
+                vec one[INTERLEAVED];
+                vecd here[INTERLEAVED][2][3], all[INTERLEAVED];
+                EACH_INTERLEAVED one[k] = splat(UINT64_MAX);
                 for (int s = 0; s < 1 + squares; s++)
                     for (int piece = 0; piece < pieces; piece++)
-                        EACH_ABREAST here[k][s][piece] =
+                        EACH_INTERLEAVED here[k][s][piece] =
                             (vecd)(kept[first + i + k][s][piece] + offset[s][piece]) -
                             magic[s][piece];
                 if (skip_nan)
-                    EACH_ABREAST
+                    EACH_INTERLEAVED
                     {
                         all[k] = counted[first + i + k] + count;
                         if (statistic != PC_SUM)
-                            by[k] = count_of(all[k], squares ? end->ddof : 0.0, end->slack);
+                            by[k] = count_of(all[k], squares ? end->ddof : 0.0, end->error_bound);
                     }
                 if (squares)
                     spread_results(statistic, pieces, here, by, result + i, one);
                 else
                     linear_results(statistic, pieces, exact, here, ties_from, by, result + i, one);
-                EACH_ABREAST
+                EACH_INTERLEAVED
                 {
                     if (skip_nan) {
                         const vec few = (vec)(all[k] < splatd(end->min_count));

@@ -182,7 +182,7 @@ BOUNDED_PRODUCTS(float64, sizeof(double))
  *
  * and x y = (a - A) + (c - B) + (d - C), three integers of units u, v and w: bits(a) - bits(A) and
  * so on, of either sign, at most 2^51. |p| < 2^E. */
-enum { PRODUCT_RANGE = 48 };
+enum { PRODUCT_EXPONENT_RANGE = 48 };
 
 static void sums_of_products(const char *x, const char *y, size_t n, int E, product_sums *result)
 {
@@ -191,10 +191,10 @@ static void sums_of_products(const char *x, const char *y, size_t n, int E, prod
     const vecd A = splatd(a0), C = splatd(c0), AB = splatd(a0 + b0);
     double tail_x[STEP] = {0}, tail_y[STEP] = {0};
     const size_t rows = n / STEP, rest = n % STEP, all = rows + (rest != 0);
-    vec sum[WIDTH][3], least[WIDTH], most[WIDTH], smallest[WIDTH];
+    vec sum[WIDTH][3], min[WIDTH], max[WIDTH], smallest[WIDTH];
     for (int k = 0; k < WIDTH; k++) {
-        sum[k][0] = sum[k][1] = sum[k][2] = most[k] = splat(0);
-        least[k] = smallest[k] = splat(UINT64_MAX);
+        sum[k][0] = sum[k][1] = sum[k][2] = max[k] = splat(0);
+        min[k] = smallest[k] = splat(UINT64_MAX);
     }
     memcpy(tail_x, x + rows * sizeof tail_x, rest * sizeof *tail_x);
     memcpy(tail_y, y + rows * sizeof tail_y, rest * sizeof *tail_y);
@@ -210,21 +210,21 @@ static void sums_of_products(const char *x, const char *y, size_t n, int E, prod
             sum[k][0] += (vec)a;
             sum[k][1] += (vec)c;
             sum[k][2] += (vec)d;
-            most[k] = (vec)larger((vecw)most[k], (vecw)size);
+            max[k] = (vec)larger((vecw)max[k], (vecw)size);
             smallest[k] = (vec)smaller((vecw)smallest[k], (vecw)size);
-            least[k] = (vec)smaller((vecw)least[k], (vecw)(size - 1));
+            min[k] = (vec)smaller((vecw)min[k], (vecw)(size - 1));
         }
     }
     for (int k = 1; k < WIDTH; k++) {
         for (int j = 0; j < 3; j++)
             sum[0][j] += sum[k][j];
-        most[0] = (vec)larger((vecw)most[0], (vecw)most[k]);
+        max[0] = (vec)larger((vecw)max[0], (vecw)max[k]);
         smallest[0] = (vec)smaller((vecw)smallest[0], (vecw)smallest[k]);
-        least[0] = (vec)smaller((vecw)least[0], (vecw)least[k]);
+        min[0] = (vec)smaller((vecw)min[0], (vecw)min[k]);
     }
     const uint64_t count = all * STEP;
-    result->magnitudes = span_of((vecw)least[0], (vecw)most[0], 2);
-    result->zeros = rest || span_of((vecw)smallest[0], (vecw)smallest[0], 2).least == 0;
+    result->magnitudes = range_of((vecw)min[0], (vecw)max[0], 2);
+    result->zeros = rest || range_of((vecw)smallest[0], (vecw)smallest[0], 2).min == 0;
     memset(result->sum, 0, sizeof result->sum);
     add_shifted(result->sum, widened(sum_of_lanes(sum[0][0]) - count * bits_of(a0)), 154);
     add_shifted(result->sum, widened(sum_of_lanes(sum[0][1]) - count * bits_of(b0)), 103);
@@ -268,7 +268,7 @@ sum_product_lanes(const lane_rows *from_x, const lane_rows *from_y, lane_sums *s
         }
         vecd grid = splatd(1.0);
         if (!of_integers)
-            grid = select_bits((vec)(of_x.least > 0x1p-400) & (vec)(of_y.least > 0x1p-400),
+            grid = select_bits((vec)(of_x.min > 0x1p-400) & (vec)(of_y.min > 0x1p-400),
                                grid_of(&of_x, digits) * grid_of(&of_y, digits));
         sum.lost = lost_of(total * ((n + 2) * unit), grid, total * (n * (n + 3) * unit));
         store_estimate(sums->number, c, sum);
@@ -303,11 +303,11 @@ typedef struct {
     vecd s, t;
 } bounded_lane;
 
-/* To sum the products, and the weights y: in a lane each; `least`: the smallest product but 0. */
+/* To sum the products, and the weights y: in a lane each; `min`: the smallest product but 0. */
 typedef struct {
     bounded_lane product, weight;
     vec left;
-    vecd least;
+    vecd min;
 } pair_lane;
 
 static inline pair_lane new_pair_lane(const vecd D[2])
@@ -321,7 +321,7 @@ add_pair(pair_lane *to, vecd x, vecd y, const vecd D[2], int narrow, int weighte
     add_product(&to->product.s, &to->product.t, x, y, narrow);
     to->left |= (vec)to->product.s ^ (vec)D[0];
     if (narrow)
-        to->least = vector_min((vecd)((vec)magnitude(x * y) - 1), to->least);
+        to->min = vector_min((vecd)((vec)magnitude(x * y) - 1), to->min);
     if (weighted) {
         const vecd h = plus(y, to->weight.s);
         to->weight.t += plus(y, to->weight.s - h);
@@ -340,9 +340,9 @@ static inline double pair_bound(size_t lanes, size_t m, size_t steps, int k)
 
 /* 0 in the place of the bound where no addition to t can have been rounded: all products of n pairs
  * of numbers with 24 bits are multiples of 2^-48 times the smallest. */
-static inline vecd unless_exact(double bound, int narrow, vecd least, size_t n, int k)
+static inline vecd unless_exact(double bound, int narrow, vecd min, size_t n, int k)
 {
-    return narrow ? select_bits((vec) ~(least >= (double)n * power(k - 58)), splatd(bound))
+    return narrow ? select_bits((vec) ~(min >= (double)n * power(k - 58)), splatd(bound))
                   : splatd(bound);
 }
 
@@ -370,23 +370,23 @@ static inline __attribute__((always_inline)) int sum_pair_columns(const pair_blo
     vec left = splat(0);
     for (size_t first = 0; first < from->outputs; first += LANE_STEP) {
         const char *x = from->x + first * size, *y = from->y + first * size;
-        pair_lane lane[BESIDE];
-        for (int j = 0; j < BESIDE; j++)
+        pair_lane lane[VECTORS_PER_STEP];
+        for (int j = 0; j < VECTORS_PER_STEP; j++)
             lane[j] = new_pair_lane(D);
         for (size_t r = 0; r < n; r++, x += from->x_step, y += from->y_step) {
             if (from->ahead) {
                 prefetch(x, from->ahead);
                 prefetch(y, from->ahead);
             }
-            for (size_t j = 0; j < BESIDE; j++)
+            for (size_t j = 0; j < VECTORS_PER_STEP; j++)
                 add_pair(&lane[j], load(x + j * LANES * size, 0), load(y + j * LANES * size, 0), D,
                          narrow, weighted);
         }
-        for (size_t j = 0; j < BESIDE; j++) {
+        for (size_t j = 0; j < VECTORS_PER_STEP; j++) {
             const estimate products = {lane[j].product.s - D[0],
                                        unless_left(lane[j].product.t, lane[j].left),
-                                       unless_exact(pair_bound(1, n, 0, k[0]), narrow,
-                                                    lane[j].least, n, k[0])},
+                                       unless_exact(pair_bound(1, n, 0, k[0]), narrow, lane[j].min,
+                                                    n, k[0])},
                            weights = {lane[j].weight.s - D[1], lane[j].weight.t,
                                       splatd(pair_bound(1, n, 0, k[1]))};
             store_pair_sums(sums, first + j * LANES, weighted, products, weights);
@@ -438,20 +438,20 @@ static inline __attribute__((always_inline)) int sum_pair_rows(const pair_block 
                                                                size_t size, int narrow,
                                                                int weighted, loader *load)
 {
-    enum { MOST_WAYS = 4 };
-    const int ways = weighted ? 2 : MOST_WAYS;
+    enum { MAX_WAYS = 4 };
+    const int ways = weighted ? 2 : MAX_WAYS;
     const vecd D[2] = {splatd(1.5 * power(k[0])), splatd(1.5 * power(k[1]))};
     const size_t n = from->length, row = (size_t)ways * LANES, m = n / row + 1, rest = n % LANES;
     const vec tail = last_lanes(rest);
     vec left = splat(0);
     for (size_t first = 0; first < from->outputs; first += LANES) {
-        vecd units[2][LANES], t[2][LANES], least[LANES], smallest = splatd(0x1p1000);
+        vecd units[2][LANES], t[2][LANES], min[LANES], smallest = splatd(0x1p1000);
         for (size_t j = 0; j < LANES; j++) {
             /* The last output again in the place of those beyond it. */
             const size_t c = first + j < from->outputs ? first + j : from->outputs - 1;
             const char *x = from->x + (ptrdiff_t)c * from->x_step,
                        *y = from->y + (ptrdiff_t)c * from->y_step;
-            pair_lane lane[MOST_WAYS];
+            pair_lane lane[MAX_WAYS];
             size_t i = 0;
             UNROLLED
             for (int w = 0; w < ways; w++)
@@ -474,7 +474,7 @@ static inline __attribute__((always_inline)) int sum_pair_rows(const pair_block 
             UNROLLED
             for (int w = 1; w < ways; w++) {
                 lane[0].left |= lane[w].left;
-                lane[0].least = vector_min(lane[w].least, lane[0].least);
+                lane[0].min = vector_min(lane[w].min, lane[0].min);
                 lane[0].product.t += lane[w].product.t;
                 lane[0].weight.t += lane[w].weight.t;
             }
@@ -488,14 +488,14 @@ static inline __attribute__((always_inline)) int sum_pair_rows(const pair_block 
             units[1][j] = (vecd)grown[1];
             t[0][j] = unless_left(lane[0].product.t, lane[0].left);
             t[1][j] = lane[0].weight.t;
-            least[j] = lane[0].least;
+            min[j] = lane[0].min;
             left |= lane[0].left;
         }
         if (narrow) {
-            transpose(least);
+            transpose(min);
             UNROLLED
             for (int j = 0; j < LANES; j++)
-                smallest = vector_min(least[j], smallest);
+                smallest = vector_min(min[j], smallest);
         }
         const size_t steps = (size_t)ways + LANES;
         const vecd bound =
@@ -512,36 +512,36 @@ static inline __attribute__((always_inline)) int sum_pair_rows(const pair_block 
 static inline __attribute__((always_inline)) double
 largest_of(const char *x, ptrdiff_t stride, size_t rows, size_t columns, size_t size, loader *load)
 {
-    vecd most[WAYS];
+    vecd max[WAYS];
     double largest = 0.0;
     for (int w = 0; w < WAYS; w++)
-        most[w] = splatd(0.0);
+        max[w] = splatd(0.0);
     for (; rows; rows--, x += stride) {
         size_t c = 0;
         for (; c + ROW <= columns; c += ROW)
             for (size_t w = 0; w < WAYS; w++)
-                most[w] = vector_max(magnitude(load(x + (c + w * LANES) * size, 0)), most[w]);
+                max[w] = vector_max(magnitude(load(x + (c + w * LANES) * size, 0)), max[w]);
         for (size_t n; c < columns; c += n) {
             char some[LANES * sizeof(double)] = {0};
             n = columns - c < LANES ? columns - c : LANES;
             memcpy(some, x + c * size, n * size);
-            most[0] = vector_max(magnitude(load(some, 0)), most[0]);
+            max[0] = vector_max(magnitude(load(some, 0)), max[0]);
         }
     }
     for (int w = 0; w < WAYS; w++)
         for (int j = 0; j < LANES; j++)
-            largest = most[w][j] > largest ? most[w][j] : largest;
+            largest = max[w][j] > largest ? max[w][j] : largest;
     return largest;
 }
 
 /* Of few products of float32 or float16 the sum is often halfway between two doubles: then it is
  * found whether it is exact. */
-enum { MOST_TIES = 128 };
+enum { MAX_TIES = 128 };
 
 #define PAIR_BLOCK(name, way, type, size, narrow, weighted)                                        \
     static int name##_of_##type(const pair_block *from, const int k[2], lane_sums *sums)           \
     {                                                                                              \
-        if (narrow && from->length > MOST_TIES)                                                    \
+        if (narrow && from->length > MAX_TIES)                                                     \
             return sum_pair_##way(from, k, sums, size, 0, weighted, load_row_of_##type);           \
         return sum_pair_##way(from, k, sums, size, narrow, weighted, load_row_of_##type);          \
     }
@@ -579,7 +579,7 @@ PAIR_BLOCKS(float64, 8, 0)
             }                                                                                      \
             total += (int64_t)some;                                                                \
         }                                                                                          \
-        put_sum(sum, (uint64_t)total, 0 - (uint64_t)(total < 0));                                  \
+        set_sum(sum, (uint64_t)total, 0 - (uint64_t)(total < 0));                                  \
     }
 #ifndef madd16 /* else in integers.h */
 PRODUCTS_OF_INTEGERS(int8_t, int32_t, int32_t)
@@ -603,7 +603,7 @@ PRODUCTS_OF_INTEGERS(uint16_t, uint32_t, uint64_t)
             high += product >> 32;                                                                 \
         }                                                                                          \
         const uint64_t sign = sign_of((uint64_t)high);                                             \
-        put_sum(sum, low, 0);                                                                      \
+        set_sum(sum, low, 0);                                                                      \
         add_at(sum, 4, 32, (pc_u128){(uint64_t)high, sign}, sign);                                 \
     }
 #define no_sign(x) 0

@@ -6,13 +6,13 @@ enum { CHAINS = 4, STEP = CHAINS * LANES };
 /* Rounds of STEP squares before the lanes are added to the total. */
 enum { ROUNDS = 1024 };
 
-/* s + i^2 per lane, for i below NARROW_TILE: the square is then below 2^54 (as the sum of
+/* s + i^2 per lane, for i below NARROW_BELOW: the square is then below 2^54 (as the sum of
  * its low 52 bits, below 2^52), so that ROUNDS of them fit a 64-bit lane. */
 #ifdef madd52lo
-#define NARROW_TILE (UINT64_C(1) << 26)
+#define NARROW_BELOW (UINT64_C(1) << 26)
 #define add_square_of(s, i) madd52lo(s, i, i)
 #else
-#define NARROW_TILE (UINT64_C(1) << 27)
+#define NARROW_BELOW (UINT64_C(1) << 27)
 #define add_square_of(s, i) ((s) + mul32(i, i))
 #endif
 
@@ -34,12 +34,12 @@ static inline void empty_lanes(const vec v[CHAINS], unsigned shift, pc_u128 *sum
         low += v[c] & 0xffffffffu;
         high += v[c] >> 32;
     }
-    pc_u128 part = {sum_of_lanes(low), 0}, upper = {sum_of_lanes(high), 0};
-    u128_add(&part, u128_shl(upper, 32));
-    u128_add(sum, u128_shl(part, shift));
+    pc_u128 piece = {sum_of_lanes(low), 0}, upper = {sum_of_lanes(high), 0};
+    u128_add(&piece, u128_shl(upper, 32));
+    u128_add(sum, u128_shl(piece, shift));
 }
 
-/* `rounds` <= ROUNDS rounds of STEP squares from `first`, below NARROW_TILE. */
+/* `rounds` <= ROUNDS rounds of STEP squares from `first`, below NARROW_BELOW. */
 static void narrow_squares(uint64_t first, uint64_t rounds, pc_u128 *sum)
 {
     vec i[CHAINS], total[CHAINS];
@@ -55,23 +55,23 @@ static void narrow_squares(uint64_t first, uint64_t rounds, pc_u128 *sum)
     empty_lanes(total, 0, sum);
 }
 
-/* For i < 2^43, i^2 as the sum of parts times 2^shifts, each part below 2^52, so that
+/* For i < 2^43, i^2 as the sum of pieces times 2^shifts, each piece below 2^52, so that
  * ROUNDS of them fit a 64-bit lane. */
 #ifdef madd52lo
-enum { PARTS = 2 };
-static const unsigned shifts[PARTS] = {0, 52};
+enum { PIECES = 2 };
+static const unsigned shifts[PIECES] = {0, 52};
 
-static inline void add_parts_of_square(vec i, vec sum[PARTS][CHAINS], int c)
+static inline void add_pieces_of_square(vec i, vec sum[PIECES][CHAINS], int c)
 {
     sum[0][c] = madd52lo(sum[0][c], i, i);
     sum[1][c] = madd52hi(sum[1][c], i, i);
 }
 #else
-enum { PARTS = 3 };
-static const unsigned shifts[PARTS] = {0, 25, 48};
+enum { PIECES = 3 };
+static const unsigned shifts[PIECES] = {0, 25, 48};
 
 /* With i = h * 2^24 + l: l^2, hl and h^2. */
-static inline void add_parts_of_square(vec i, vec sum[PARTS][CHAINS], int c)
+static inline void add_pieces_of_square(vec i, vec sum[PIECES][CHAINS], int c)
 {
     vec h = i >> 24, l = i & 0xffffffu;
     sum[0][c] += mul32(l, l);
@@ -83,19 +83,19 @@ static inline void add_parts_of_square(vec i, vec sum[PARTS][CHAINS], int c)
 /* The same without the bound. */
 static void wide_squares(uint64_t first, uint64_t rounds, pc_u128 *sum)
 {
-    vec i[CHAINS], part[PARTS][CHAINS];
+    vec i[CHAINS], piece[PIECES][CHAINS];
     for (int c = 0; c < CHAINS; c++) {
         i[c] = counting(first + (uint64_t)(c * LANES));
-        for (int p = 0; p < PARTS; p++)
-            part[p][c] = splat(0);
+        for (int p = 0; p < PIECES; p++)
+            piece[p][c] = splat(0);
     }
     for (; rounds; rounds--)
         for (int c = 0; c < CHAINS; c++) {
-            add_parts_of_square(i[c], part, c);
+            add_pieces_of_square(i[c], piece, c);
             i[c] += STEP;
         }
-    for (int p = 0; p < PARTS; p++)
-        empty_lanes(part[p], shifts[p], sum);
+    for (int p = 0; p < PIECES; p++)
+        empty_lanes(piece[p], shifts[p], sum);
 }
 
 static void squares_of_range(uint64_t first, uint64_t count, pc_u128 *sum)
@@ -104,7 +104,7 @@ static void squares_of_range(uint64_t first, uint64_t count, pc_u128 *sum)
         uint64_t rounds = count / STEP;
         if (rounds > ROUNDS)
             rounds = ROUNDS;
-        if (first + rounds * STEP <= NARROW_TILE)
+        if (first + rounds * STEP <= NARROW_BELOW)
             narrow_squares(first, rounds, sum);
         else
             wide_squares(first, rounds, sum);

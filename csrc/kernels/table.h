@@ -8,11 +8,11 @@
 #include "moving.h"
 
 #if defined(fused)
-enum { CERTIFIED_FROM = 256 };
+enum { BOUNDED_FROM = 256 };
 #elif defined(FLOATS)
-enum { CERTIFIED_FROM = 64 };
+enum { BOUNDED_FROM = 64 };
 #else /* never */
-#define CERTIFIED_FROM SIZE_MAX
+#define BOUNDED_FROM SIZE_MAX
 #endif
 
 const pc_kernels JOIN(pc_kernels_, LEVEL) = {
@@ -23,7 +23,7 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
                         sum_of_int32_t, sum_of_uint32_t, sum_of_int64_t, sum_of_uint64_t},
     .products_of_integers = {products_of_int8_t, products_of_uint8_t, products_of_int16_t,
                              products_of_uint16_t, products_of_int32_t, products_of_uint32_t},
-    .bounded_from = CERTIFIED_FROM,
+    .bounded_from = BOUNDED_FROM,
 #ifdef FLOATS
     .lanes = {ROW, ROW / 2},
 #ifdef widen16
@@ -37,7 +37,7 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
     .nanbounded_columns = {FOR_FLOATS(nansquares_columns_of_), FOR_FLOATS(nanmoments_columns_of_)},
     .bounded_columns = {FOR_FLOATS(squares_columns_of_), FOR_FLOATS(moments_columns_of_)},
 #ifdef fused
-    .product_range = PRODUCT_RANGE,
+    .product_exponent_range = PRODUCT_EXPONENT_RANGE,
     .sums_of_products = sums_of_products,
 #define OF_LANES(name, type) {name##type##_numbers, name##type##_squares, name##type##_both}
 #ifdef widen16

@@ -101,7 +101,7 @@ void accumulator_add(pc_accumulator *acc, pc_moment moment, const uint64_t words
 }
 
 /* The highest bit of a window to which 106 bits of a square may be added: they stay below 2^220. */
-enum { REACH = 220 - 106 };
+enum { MAX_SQUARE_BIT = 220 - 106 };
 
 /* The slow path of add_one: no window is open, or it does not fit. */
 static void add_one_outside_window(pc_accumulator *acc, pc_moment moment, pc_u128 x, uint64_t sign,
@@ -125,7 +125,7 @@ static inline void add_one(pc_accumulator *acc, pc_moment moment, pc_u128 x, uin
 {
     pc_window *window = &acc->windows[moment];
     const unsigned bit = (unsigned)exponent - (unsigned)window->exponent;
-    if ((window->flags & PC_WINDOW_USED) && bit <= REACH && has_headroom(window))
+    if ((window->flags & PC_WINDOW_USED) && bit <= MAX_SQUARE_BIT && has_headroom(window))
         add_at(window->words, 4, bit, x, sign);
     else
         add_one_outside_window(acc, moment, x, sign, exponent, window_exponent);

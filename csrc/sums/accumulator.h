@@ -39,10 +39,10 @@ static inline int number_window_exponent(int block_exponent)
     return block_exponent - 101;
 }
 
-/* The same for products below 2^E. */
-static inline int product_window_exponent(int E)
+/* The same for products below 2^block_exponent. */
+static inline int product_window_exponent(int block_exponent)
 {
-    return E - 205;
+    return block_exponent - 205;
 }
 
 /* Flags of a pc_window. */

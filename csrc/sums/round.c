@@ -9,9 +9,9 @@
 static uint64_t round_to_format(uint64_t top, int exponent, int sticky, format f)
 {
     int e = exponent + 63; /* of the leading bit */
-    int lost = e < f.least ? f.least - e : 0, dropped = 64 - f.digits + lost;
+    int lost = e < f.min_exponent ? f.min_exponent - e : 0, dropped = 64 - f.digits + lost;
     uint64_t bits;
-    if (e > 1 - f.least) /* Python ints may have any exponent */
+    if (e > 1 - f.min_exponent) /* Python ints may have any exponent */
         return infinity_of(f);
     if (dropped > 64)
         return 0;
@@ -19,7 +19,7 @@ static uint64_t round_to_format(uint64_t top, int exponent, int sticky, format f
     uint64_t rest = top << (64 - dropped), half = UINT64_C(1) << 63;
     kept += rest > half || (rest == half && (sticky || (kept & 1)));
     /* A carry out of the fraction raises the exponent by one, as it should. */
-    bits = ((uint64_t)(e + lost - f.least) << (f.digits - 1)) + kept;
+    bits = ((uint64_t)(e + lost - f.min_exponent) << (f.digits - 1)) + kept;
     return bits < infinity_of(f) ? bits : infinity_of(f);
 }
 

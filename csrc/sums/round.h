@@ -7,7 +7,7 @@
 /* A binary format of IEEE 754: significant bits, including the implicit one, and the exponent of
  * the least normal number. */
 typedef struct {
-    int digits, least;
+    int digits, min_exponent;
 } format;
 
 static inline format format_of(pc_type type)
@@ -18,7 +18,7 @@ static inline format format_of(pc_type type)
 
 static inline uint64_t infinity_of(format f)
 {
-    return (uint64_t)(3 - 2 * f.least) << (f.digits - 1);
+    return (uint64_t)(3 - 2 * f.min_exponent) << (f.digits - 1);
 }
 
 static inline uint64_t sign_bit_of(format f)

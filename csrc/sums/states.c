@@ -99,7 +99,7 @@ static void add_view(uint64_t *words, size_t count, limbs_view v, int exponent)
 
 /* The exponents at which sums can be held. */
 typedef struct {
-    int least, most;
+    int min, max;
 } exponents;
 
 static const exponents any_exponent = {INT_MIN, STATE_HIGHEST};
@@ -113,23 +113,23 @@ static exponents narrowed(exponents e, limbs_view v, pc_moment moment, int bits)
 {
     if (!v.count)
         return e;
-    int least = highest_bit(v) - bits, most = lowest_bit(v);
+    int min = highest_bit(v) - bits, max = lowest_bit(v);
     if (moment == PC_SQUARES) { /* rounded up, and down */
-        least = (least + 1) >> 1;
-        most >>= 1;
+        min = (min + 1) >> 1;
+        max >>= 1;
     }
-    e.least = least > e.least ? least : e.least;
-    e.most = most < e.most ? most : e.most;
+    e.min = min > e.min ? min : e.min;
+    e.max = max < e.max ? max : e.max;
     return e;
 }
 
 /* How far a state moves beyond what is needed, so that it need not soon move again. */
-enum { SLACK = 16 };
+enum { MOVE_MARGIN = 16 };
 
 static int clamped(int x, exponents e)
 {
-    x = x < e.most ? x : e.most;
-    x = x > e.least ? x : e.least;
+    x = x < e.max ? x : e.max;
+    x = x > e.min ? x : e.min;
     return x > STATE_LOWEST ? x : STATE_LOWEST;
 }
 
@@ -143,12 +143,12 @@ static int move_state(const pc_states *states, pc_state *state, exponents e, int
         empty &= v.count == 0;
         e = narrowed(e, v, moment, moment == PC_SQUARES ? 254 : NUMBER_BITS);
     }
-    if (e.least > e.most)
+    if (e.min > e.max)
         return 0;
-    to = empty                       ? clamped(first, e)
-         : state->exponent > e.most  ? clamped(e.most - SLACK, e)
-         : state->exponent < e.least ? clamped(e.least + SLACK, e)
-                                     : state->exponent;
+    to = empty                     ? clamped(first, e)
+         : state->exponent > e.max ? clamped(e.max - MOVE_MARGIN, e)
+         : state->exponent < e.min ? clamped(e.min + MOVE_MARGIN, e)
+                                   : state->exponent;
     const int by = state->exponent - to;
     for (pc_moment moment = PC_SQUARES; by && moment <= PC_IMAGINARY; moment++)
         if (keeps(states, moment))
@@ -198,7 +198,7 @@ static pc_status add_views(pc_states *states, pc_state *state, const limbs_view 
     for (pc_moment moment = PC_SQUARES; moment <= PC_IMAGINARY; moment++)
         e = narrowed(e, v[moment], moment, moment == PC_SQUARES ? SQUARE_BITS : NUMBER_BITS);
     if (first == INT_MIN)
-        first = e.most == STATE_HIGHEST ? 0 : e.most - SLACK;
+        first = e.max == STATE_HIGHEST ? 0 : e.max - MOVE_MARGIN;
     if (move_state(states, state, e, first)) {
         for (pc_moment moment = PC_SQUARES; moment <= PC_IMAGINARY; moment++)
             if (keeps(states, moment))
@@ -231,7 +231,7 @@ static pc_status add_number(pc_states *states, pc_state *state, uint64_t fractio
 /* How far the first exponent of a state is below the last bit of its first number. Others may be
  * 2^15 times as large, or 2^47 times as small, before it has to move; and most are shifted by 32
  * bits or more, the common case of state_add_double. */
-enum { BELOW_FIRST = 47 };
+enum { FIRST_SHIFT = 47 };
 
 pc_status state_add_any_double(pc_states *states, pc_state *state, uint64_t bits, int imaginary)
 {
@@ -248,7 +248,7 @@ pc_status state_add_any_double(pc_states *states, pc_state *state, uint64_t bits
         return PC_OK;
     const int exponent = (e ? e : 1) - 1075;
     if (!state->count && !state->pool && !imaginary && e) { /* the first one */
-        state->exponent = (int16_t)clamped(exponent - BELOW_FIRST, any_exponent);
+        state->exponent = (int16_t)clamped(exponent - FIRST_SHIFT, any_exponent);
         if (keeps(states, PC_SQUARES))
             state_add_double(state, state->numbers, bits, PC_WITH_NUMBERS | PC_WITH_SQUARES);
         else
@@ -256,7 +256,7 @@ pc_status state_add_any_double(pc_states *states, pc_state *state, uint64_t bits
         return PC_OK;
     }
     return add_number(states, state, fraction, negative, exponent, imaginary,
-                      exponent - BELOW_FIRST);
+                      exponent - FIRST_SHIFT);
 }
 
 pc_status state_add_any_integer(pc_states *states, pc_state *state, uint64_t x, uint64_t sign)
@@ -291,7 +291,7 @@ pc_status pc_states_add_tile(pc_states *states, const pc_tile_sum *sums, size_t 
 }
 
 /* States whose exponents differ by more than this are merged by the general, slower way. */
-enum { MERGE_REACH = 24 };
+enum { MERGE_MAX_SHIFT = 24 };
 
 /* words << by, 0 <= by < 64, where only copies of the sign are shifted out. */
 static inline void shift_up(uint64_t *to, const uint64_t *words, size_t count, unsigned by)
@@ -302,7 +302,7 @@ static inline void shift_up(uint64_t *to, const uint64_t *words, size_t count, u
 }
 
 /* Whether the sums can be shifted by so many bits, the squares by twice as many, and added. */
-static inline int has_room(const pc_state *state, int squares, unsigned up)
+static inline int has_headroom(const pc_state *state, int squares, unsigned up)
 {
     const uint64_t room = UINT64_C(1) << (56 - up);
     return state->numbers[2] + room < 2 * room && !(squares && state->squares[3] >> (62 - 2 * up));
@@ -310,12 +310,12 @@ static inline int has_room(const pc_state *state, int squares, unsigned up)
 
 /* *to += *from for sums of real numbers of about one size: both in units of the lower exponent.
  * Whether that could be done. */
-static inline int merge_alike(pc_state *to, const pc_state *from, int squares)
+static inline int merge_shifted(pc_state *to, const pc_state *from, int squares)
 {
     const int by = from->exponent - to->exponent;
     const pc_state *low = by < 0 ? from : to, *high = by < 0 ? to : from;
     const unsigned up = (unsigned)(by < 0 ? -by : by);
-    if (up > MERGE_REACH || !has_room(low, squares, 0) || !has_room(high, squares, up))
+    if (up > MERGE_MAX_SHIFT || !has_headroom(low, squares, 0) || !has_headroom(high, squares, up))
         return 0;
     uint64_t numbers[3], words[4];
     shift_up(numbers, high->numbers, 3, up);
@@ -351,7 +351,7 @@ pc_status pc_states_merge(pc_states *states, const pc_states *other, size_t *don
             memcpy(to, from, size);
             continue;
         } else if (other->size == states->size && other->size < PC_STATE_COMPLEX &&
-                   merge_alike(to, from, other->size == PC_STATE_BOTH)) {
+                   merge_shifted(to, from, other->size == PC_STATE_BOTH)) {
             to->count += from->count;
             to->flags |= from->flags;
             continue;
@@ -401,7 +401,7 @@ void pc_states_get(const pc_states *states, size_t index, pc_accumulator *acc)
     }
 }
 
-void pc_states_reduce(pc_states *states)
+void pc_states_normalize(pc_states *states)
 {
     pc_accumulator acc;
     uint64_t scratch[3][PC_LIMBS];
@@ -416,12 +416,12 @@ void pc_states_reduce(pc_states *states)
             e = narrowed(e, v[moment], moment, 64 * (int)length_of(moment) - 1);
             empty &= v[moment].count == 0;
         }
-        if (e.least > e.most) { /* all of it to its accumulator, which exists */
+        if (e.min > e.max) { /* all of it to its accumulator, which exists */
             empty_state(states, state, &states->pool[state->pool - 1]);
             continue;
         }
         state->pool = 0;
-        state->exponent = empty ? 0 : (int16_t)e.most;
+        state->exponent = empty ? 0 : (int16_t)e.max;
         for (pc_moment moment = PC_SQUARES; moment <= PC_IMAGINARY; moment++)
             if (keeps(states, moment)) {
                 uint64_t *words = words_of(state, moment);

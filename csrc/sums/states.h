@@ -4,7 +4,7 @@
  * of ordinary data. What it does not take goes to a pc_accumulator of the pool.
  *
  * These are integers, so any order and grouping gives the same sums. The exponent may differ, until
- * pc_states_reduce makes it the highest at which no bit is lost. */
+ * pc_states_normalize makes it the highest at which no bit is lost. */
 #ifndef PYCRUST_STATES_H
 #define PYCRUST_STATES_H
 
@@ -15,7 +15,7 @@
 enum { STATE_LOWEST = -1074, STATE_HIGHEST = 909 };
 
 /* |m| < 2^STATE_BITS; and how far above the exponent the last bit of a double may be. */
-enum { STATE_BITS = 115, STATE_REACH = STATE_BITS - 53 };
+enum { STATE_BITS = 115, STATE_MAX_SHIFT = STATE_BITS - 53 };
 
 static inline pc_state *state_at(const pc_states *states, size_t index)
 {
@@ -44,7 +44,7 @@ static inline void add_square(uint64_t words[4], pc_u128 x, uint64_t top)
 static inline int state_add_double(pc_state *state, uint64_t words[3], uint64_t bits, uint32_t sums)
 {
     const unsigned shift = (unsigned)(bits >> 52 & 0x7ff) - (unsigned)(state->exponent + 1075);
-    if (shift > STATE_REACH || (sums & PC_WITH_SQUARES && state->squares[3] >> 62))
+    if (shift > STATE_MAX_SHIFT || (sums & PC_WITH_SQUARES && state->squares[3] >> 62))
         return 0;
     const uint64_t one = UINT64_C(1) << 52, fraction = (bits & (one - 1)) | one;
     if (sums & PC_WITH_NUMBERS) {

@@ -4,25 +4,25 @@
 
 #include <string.h>
 
-/* sum += x * 2^bit; -= if `take`. */
-static void add_or_take(uint64_t *sum, size_t count, size_t bit, pc_u128 x, int take)
+/* sum += x * 2^bit; -= if `subtract`. */
+static void add_or_subtract(uint64_t *sum, size_t count, size_t bit, pc_u128 x, int subtract)
 {
     const pc_u128 minus = {0 - x.lo, ~x.hi + !x.lo};
     if (x.lo | x.hi)
-        add_at(sum, count, bit, take ? minus : x, take ? UINT64_MAX : 0);
+        add_at(sum, count, bit, subtract ? minus : x, subtract ? UINT64_MAX : 0);
 }
 
-/* sum += |v| * factor, in units of 2^unit; -= if `take`. */
+/* sum += |v| * factor, in units of 2^unit; -= if `subtract`. */
 static void add_multiple(uint64_t *sum, size_t count, int unit, limbs_view v, uint64_t factor,
-                         int take)
+                         int subtract)
 {
     for (size_t k = 0; k < v.count; k++)
-        add_or_take(sum, count, (size_t)(v.exponent - unit) + 64 * k, u128_mul64(v.word[k], factor),
-                    take);
+        add_or_subtract(sum, count, (size_t)(v.exponent - unit) + 64 * k,
+                        u128_mul64(v.word[k], factor), subtract);
 }
 
 /* sum -= v w */
-static void take_product(uint64_t *sum, size_t count, int unit, limbs_view v, limbs_view w)
+static void subtract_product(uint64_t *sum, size_t count, int unit, limbs_view v, limbs_view w)
 {
     for (size_t k = 0; k < w.count; k++) {
         limbs_view shifted = v;
@@ -59,7 +59,7 @@ static limbs_view centered_square_sum(uint64_t n, limbs_view squares, const limb
     memset(scratch, 0, count * sizeof *scratch);
     add_multiple(scratch, count, unit, squares, n, 0);
     for (int k = 0; k < 2; k++)
-        take_product(scratch, count, unit, numbers[k], numbers[k]);
+        subtract_product(scratch, count, unit, numbers[k], numbers[k]);
     return limbs_view_of(scratch, scratch[count - 1] >> 63 ? 0 : count, unit, 0);
 }
 
@@ -159,9 +159,9 @@ static pc_status write_word(const pc_accumulator *acc, pc_moment moment, pc_type
         return PC_TOO_LARGE;
     for (size_t k = 0; k < v.count; k++)
         add_at(word, 3, (size_t)(v.exponent + 64) + 64 * k, (pc_u128){v.word[k], 0}, 0);
-    const uint64_t most =
+    const uint64_t max =
         type == PC_UINT64 ? (v.negative ? 0 : UINT64_MAX) : INT64_MAX + (uint64_t)v.negative;
-    if (word[0] || word[2] || word[1] > most)
+    if (word[0] || word[2] || word[1] > max)
         return PC_TOO_LARGE;
     write_bits(out, type, v.negative ? 0 - word[1] : word[1]);
     return PC_OK;
@@ -265,7 +265,7 @@ static limbs_view centered_end(uint64_t n, const sum_within *products, const sum
     limbs_view errors = {&one, 1, of_xy, 0}, of_x = x->value, of_y = y->value;
     memset(scratch, 0, count * sizeof *scratch);
     add_multiple(scratch, count, unit, products->value, n, products->value.negative);
-    take_product(scratch, count, unit, of_x, of_y);
+    subtract_product(scratch, count, unit, of_x, of_y);
     of_x.exponent += y->exponent;
     of_y.exponent += x->exponent;
     add_multiple(scratch, count, unit, of_x, y->error, !upper);
@@ -318,7 +318,7 @@ static limbs_view product_of(limbs_view v, limbs_view w, uint64_t scratch[2 * EN
     v.negative = 1; /* so that it is added */
     w.negative = 0;
     memset(scratch, 0, count * sizeof *scratch);
-    take_product(scratch, count, v.exponent + w.exponent, v, w);
+    subtract_product(scratch, count, v.exponent + w.exponent, v, w);
     return limbs_view_of(scratch, count, v.exponent + w.exponent, 0);
 }
 
@@ -337,7 +337,7 @@ static pc_status correlation_end(const pc_accumulator *products, const pc_accumu
                                  const pc_accumulator *y, int upper, format f, uint64_t *bits,
                                  int *negative)
 {
-    const uint64_t one = (uint64_t)(1 - f.least) << (f.digits - 1);
+    const uint64_t one = (uint64_t)(1 - f.min_exponent) << (f.digits - 1);
     uint64_t scratch[2][END_WORDS], divisor[2 * END_WORDS], dividend[2 * END_WORDS];
     sum_within of_x, of_y;
     limbs_view v[2];

@@ -387,8 +387,8 @@ class Stalls(Result):
                 warnings.append(
                     f"the switch interval is {seconds_in_words(self.watch.over / 2)}: only waits of twice as much count"
                 )
-        if len(self.stalls) >= _probe.MOST_STALLS:
-            warnings.append(f"only the first {count_in_words(_probe.MOST_STALLS)} stalls were kept")
+        if len(self.stalls) >= _probe.MAX_STALLS:
+            warnings.append(f"only the first {count_in_words(_probe.MAX_STALLS)} stalls were kept")
         return warnings
 
     def test_of(self, stall: Stall) -> str | None:

@@ -51,7 +51,7 @@ NEAR = 0.05  # so near to one of the two the next measurement may say otherwise
 SHORTEST = 1e-5  # seconds: for shorter calls the Python loop around them takes too large a share
 WINDOW = 0.1  # seconds: shorter calls are repeated for this long
 LEAST_WINDOW = 0.005  # seconds: too few random requests fall into less
-MOST_INPUTS = 100_000  # created ahead for one run: they are in memory together
+MAX_INPUTS = 100_000  # created ahead for one run: they are in memory together
 PLAIN_N = 20_000_000  # of the plain C that shows what threads can gain on this machine
 
 
@@ -555,7 +555,7 @@ def threadable(
     if factory is None:
         prepare, most = repeated(partial(func, *args, **kwargs)), 10**9
     else:
-        prepare, most = with_inputs(partial(func, *args, **kwargs), factory), MOST_INPUTS
+        prepare, most = with_inputs(partial(func, *args, **kwargs), factory), MAX_INPUTS
     times, each = calibrate(prepare, at_least=WINDOW, most=most)
     if each < WINDOW:  # if the machine was busy at that moment, it takes more calls
         times, each = max((times, each), calibrate(prepare, at_least=WINDOW, most=most))

@@ -65,8 +65,8 @@ static int some_exponent(block b)
 
 static void widen_span(magnitude_range *s, uint32_t least, uint32_t most)
 {
-    s->least = least < s->least ? least : s->least;
-    s->most = most > s->most ? most : s->most;
+    s->min = least < s->min ? least : s->min;
+    s->max = most > s->max ? most : s->max;
 }
 
 static void add_to_span(magnitude_range *s, double x)
@@ -87,7 +87,7 @@ static void add_to_span32(magnitude_range *s, float x)
 
 static int equal_spans(magnitude_range x, magnitude_range y)
 {
-    return x.least == y.least && x.most == y.most;
+    return x.min == y.min && x.max == y.max;
 }
 
 /* Whether that is what a kernel found: even numbers are PC_NUMBERS, odd ones PC_IMAGINARY. */

@@ -227,13 +227,13 @@ static void move_in_parts(problem *p, pc_move_state *state)
         pc_tile_sum before, copy;
         pc_accumulator_clear(&before.total, PC_SUM);
         for (size_t first = 0, last; first < p->length; first = last) {
-            double carried[PC_MOST_CARRIED];
+            double carried[PC_MAX_CARRIED];
             pc_moving m = p->m;
             last = first + 1 + below(p->length - first);
             copy = before;
             m.carried = carried;
             m.carried_count = pc_move_carry(&copy, carried);
-            if (m.carried_count > PC_MOST_CARRIED) {
+            if (m.carried_count > PC_MAX_CARRIED) {
                 CHECK(p->m.array.type == PC_FLOAT64);
                 pc_move(&p->m, row, 1, 0, p->length, state);
                 break;

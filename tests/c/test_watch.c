@@ -1246,7 +1246,7 @@ static void test_loop(void)
     pc_watch_loop(watch, 64.5, 0.25, 0.125, "me", "its task", "a stack");
     assert(strcmp(log_now(), record("\"loop\": [1, 64.500000000, 0.250000000, 0.125000000, \"me\", "
                                     "\"its task\", \"a stack\"")) == 0);
-    watch->kept = PC_MOST_STALLS;
+    watch->kept = PC_MAX_STALLS;
     pc_watch_loop(watch, 64.5, 0.25, 0.125, "me", "", "");
     assert(strchr(log_now(), '\n')[1] == '\0');
     pc_gil there = gil;
@@ -1411,7 +1411,7 @@ static void test_log(void)
     assert(watch->figures.beats == 0);
     /* Only so many. */
     stall.spell.ident = 0;
-    watch->kept = PC_MOST_STALLS - 1;
+    watch->kept = PC_MAX_STALLS - 1;
     for (int k = 0; k < 3; k++) {
         pc_watch_keep(watch, &stall);
     }
