@@ -371,15 +371,9 @@ void pc_states_normalize(pc_states *states);
 pc_status pc_states_round(const pc_states *states, size_t first, size_t last,
                           const pc_output_spec *spec, char *out, size_t *done);
 
-/* An axis of numbers with labels; label_stride 0: one label for all of it. An element belongs to
- * state label * label_step + the sum of index * step over the axes. */
-typedef struct {
-    size_t length;
-    ptrdiff_t stride, mask_stride, label_stride;
-    size_t step;
-} pc_label_axis;
-
-/* Numbers, as in pc_array, and the label of each; the last axis varies fastest. */
+/* Numbers, as in pc_array, and the label of each; the last axis varies fastest. other_stride is
+ * that of the labels, 0 if all along the axis have one label. An element belongs to state label *
+ * label_step + the sum of index * out_stride over the axes. */
 typedef struct {
     pc_type type;
     int components, swapped, skip_nan;
@@ -389,7 +383,7 @@ typedef struct {
     const char *labels;
     size_t label_count, label_step;
     int axes;
-    pc_label_axis axis[PC_MAX_AXES];
+    pc_axis axis[PC_MAX_AXES];
 } pc_labelled;
 
 /* Add the elements *done to stop - 1 to their states. Then *done have been added, unless it returns

@@ -108,14 +108,14 @@ cdef object array_of(a, str name):
 
 cdef tuple array_and_missing(a, str name):
     """The same, and a _containers.Missing if `a` has a mask or nulls."""
-    cdef bint wide = False
+    cdef bint may_round = False
     missing = None
     if cnp.PyArray_CheckExact(a):
         return a, None
     if type(a) is float or type(a) is int or type(a) is bool:
         return np.asarray(a), None
     if is_sequence(a):
-        a = plain_list(a, name, 0, &wide)
+        a = plain_list(a, name, 0, &may_round)
         try:
             array = np.asarray(a)
         except ValueError as error:
@@ -125,9 +125,9 @@ cdef tuple array_and_missing(a, str name):
             raise ValueError(f"{name} is ragged: its parts are not of one shape{hint}") from None
         if cnp.PyArray_ISFLOAT(array) or cnp.PyArray_ISOBJECT(array):
             array = list_of_ints(a, array)
-        if wide and cnp.PyArray_ISOBJECT(array):
+        if may_round and cnp.PyArray_ISOBJECT(array):
             array = list_of_floats(array)
-        if wide and (cnp.PyArray_ISFLOAT(array) or cnp.PyArray_ISCOMPLEX(array)):
+        if may_round and (cnp.PyArray_ISFLOAT(array) or cnp.PyArray_ISCOMPLEX(array)):
             refuse_rounding(a, name)
     else:
         array, missing = contents(a, name)
@@ -156,11 +156,11 @@ cdef str way_to_array(a, str name):
     return ""
 
 
-cdef object plain_list(a, str name, int depth, bint *wide):
+cdef object plain_list(a, str name, int depth, bint *may_round):
     """
     Nested lists, with plain arrays in the place of arrays of any kind, and lists in the place of other sequences.
 
-    A list that needs no change is returned itself. `wide` becomes true if float64 may not hold some integers.
+    A list that needs no change is returned itself. `may_round` becomes true if float64 may not hold some integers.
     """
     cdef Py_ssize_t k
     cdef bint changed = False
@@ -178,20 +178,20 @@ cdef object plain_list(a, str name, int depth, bint *wide):
         if type(each) is float:
             continue
         if isinstance(each, int):
-            wide[0] |= not -MAX_EXACT_INT <= each <= MAX_EXACT_INT
+            may_round[0] |= not -MAX_EXACT_INT <= each <= MAX_EXACT_INT
             continue
         if cnp.PyArray_CheckExact(each) or isinstance(each, np.generic):
             plain = each
-            wide[0] |= each.dtype.kind in "iu" and each.dtype.itemsize == 8
+            may_round[0] |= each.dtype.kind in "iu" and each.dtype.itemsize == 8
         elif is_sequence(each):
             made = list(a) if made is None else made        # other code may now change `a`
-            plain = plain_list(each, f"{name}[{k}]", depth + 1, wide)
+            plain = plain_list(each, f"{name}[{k}]", depth + 1, may_round)
         elif is_array_like(each):
             made = list(a) if made is None else made
             plain, missing = contents(each, f"{name}[{k}]")
             if missing is not None:
                 raise missing.error(name.partition("[")[0], f"{name}[{k}]")
-            wide[0] |= plain.dtype.kind in "iu" and plain.dtype.itemsize == 8
+            may_round[0] |= plain.dtype.kind in "iu" and plain.dtype.itemsize == 8
         else:
             continue
         if plain is not each:
@@ -222,19 +222,19 @@ cdef int refuse_rounding(a, str name) except -1:
 
 cdef object list_of_floats(array):
     """An array of objects, which NumPy makes of floats beside integers beyond 64 bits, as floats; else `array`."""
-    wide = None
+    dtype = None
     for each in array.reshape(-1):
         each = unwrapped(each)
         if not isinstance(each, NUMBERS) or isinstance(each, (np.longdouble, np.clongdouble)):
             return array
         if isinstance(each, (complex, np.complexfloating)):
-            wide = np.complex128
-        elif wide is None and isinstance(each, (float, np.floating)):
-            wide = np.float64
+            dtype = np.complex128
+        elif dtype is None and isinstance(each, (float, np.floating)):
+            dtype = np.float64
     try:
-        return array if wide is None else array.astype(wide)
+        return array if dtype is None else array.astype(dtype)
     except OverflowError:                       # refuse_rounding names the integer
-        return np.empty(0, wide)
+        return np.empty(0, dtype)
 
 
 cdef tuple data_of(a, where, bint skip_missing, str name="a"):
@@ -276,9 +276,9 @@ cdef object numbers_of(array):
         raise TypeError(f"cannot sum objects of type {type(other).__name__}, as in an array of dtype object; "
                         f"{what_helps(other)}")
     if cnp.PyArray_TYPE(array) >= cnp.NPY_NTYPES_LEGACY:
-        for wide in (np.int8, np.uint8, np.float32, np.complex64):
-            if np.can_cast(array.dtype, wide, "safe"):
-                return array.astype(wide)
+        for dtype in (np.int8, np.uint8, np.float32, np.complex64):
+            if np.can_cast(array.dtype, dtype, "safe"):
+                return array.astype(dtype)
     hint = {
         "V": "pass one field at a time, e.g. a['x']" if array.dtype.names else "pass a.view(...) of the dtype it holds",
         "g": TOO_LONG,
@@ -311,8 +311,8 @@ cdef str what_helps(other):
     if other is None or other is np.ma.masked or type(other).__name__ in ("NAType", "NaTType"):
         return "leave out what is missing, or mark it in a boolean array for where= and put a number in its place"
     if isinstance(other, (float, complex, np.floating, np.complexfloating)):
-        wide = "complex128" if isinstance(other, (complex, np.complexfloating)) else "float64"
-        return f"convert to a numeric dtype, np.asarray(a, dtype=np.{wide}), which rounds integers beyond 2**53"
+        dtype = "complex128" if isinstance(other, (complex, np.complexfloating)) else "float64"
+        return f"convert to a numeric dtype, np.asarray(a, dtype=np.{dtype}), which rounds integers beyond 2**53"
     if isinstance(other, (Decimal, Fraction)):
         return ("their binary floats would be rounded: pass integers of a unit that makes them whole, e.g. "
                 "[int(x * 100) for x in a] for two decimals, or use Python's statistics")

@@ -56,7 +56,7 @@ cdef object group(values, labels, axis, num_labels, where, dtype, workers, bint 
     if array.dtype == object:
         return group_ints(array, mask, labels, axes, shape, place, made, spec, statistic < 0)
     states = States(shape, state_size(moment_of(wanted) != PC_NUMBERS, cnp.PyArray_ISCOMPLEX(array)))
-    states.add_labelled(array, mask, labels, axes, count, skipna, threads)
+    states.add_labelled(array, mask, labels, axes, count, skipna, threads, True, True)
     if statistic < 0:
         return states.counts()
     return states.results(spec, made, is_integer(array), (place,), threads)

@@ -84,12 +84,12 @@ cdef struct MoveJob:
     pc_moving c
     size_t rows, length
     size_t together             # rows of one call
-    size_t chunk_rows, chunk_length     # of a chunk: a multiple of `together`, and results of each row
-    size_t row_chunks                # in which each row is cut
+    size_t chunk_rows, chunk_length     # of a chunk: a multiple of `together`, and the results of each row
+    size_t row_chunks           # in which each row is cut
     char *states                # of each worker `together`
     size_t state_size
-    pc_tile_sum *sums           # of parts of rows, one by one: of each part the exact sum, and floats that add up to
-    double *carried             # all before it, PC_MAX_CARRIED at most; else NULL
+    pc_tile_sum *sums           # of rows that are cut, one by one: of each chunk the exact sum, and floats that add up
+    double *carried             # to all before it, PC_MAX_CARRIED at most; else NULL
     size_t *carried_count
     Prefix *prefixes            # of integers: of each chunk
 
@@ -125,7 +125,7 @@ cdef int move_carried_chunk(const void *job, size_t chunk, size_t worker) noexce
 
 
 cdef bint carry(MoveJob *s, size_t chunks) noexcept:
-    """Of the sums of parts make what is carried into each; False if some sum is beyond the range of floats."""
+    """Of the sums of chunks make what is carried into each; False if some sum is beyond the range of floats."""
     cdef pc_tile_sum before, copy
     cdef size_t chunk
     for chunk in range(chunks):
@@ -190,12 +190,12 @@ cdef int describe(pc_moving *c, array, mask, int axis, values, Statistic spec) e
     return 0
 
 
-cdef size_t cut(MoveJob *s, size_t total, size_t least_part, size_t workers) noexcept:
-    """Cut the rows into chunks, of parts of `least_part` results or more; returns how many."""
+cdef size_t cut(MoveJob *s, size_t total, size_t min_length, size_t workers) noexcept:
+    """Cut the rows into chunks of `min_length` results or more; returns how many."""
     cdef size_t step = MOVE_CHUNK, groups = 1
     if workers > 1:
         step = min(step, max(<size_t>MIN_MOVE_CHUNK, total // (4 * workers)))
-    s.chunk_length = min(max(step // s.together, least_part), s.length)
+    s.chunk_length = min(max(step // s.together, min_length), s.length)
     s.row_chunks = (s.length - 1) // s.chunk_length + 1
     if s.row_chunks == 1:
         groups = max(<size_t>1, step // (s.length * s.together))
@@ -238,7 +238,7 @@ cdef int move(array, mask, int axis, values, Statistic spec, size_t window, size
 
 
 cdef int move_carried_chunks(MoveJob *s, size_t chunks, size_t workers) except -1:
-    """Prefix sums of long rows, in parts: first the exact sum of each, then the results."""
+    """Prefix sums of long rows, in chunks: first the exact sum of each, then the results."""
     s.sums = <pc_tile_sum *>PyMem_Calloc(chunks, sizeof(pc_tile_sum))
     s.carried = <double *>PyMem_Calloc(chunks * PC_MAX_CARRIED, sizeof(double))
     s.carried_count = <size_t *>PyMem_Calloc(chunks, sizeof(size_t))
@@ -297,7 +297,7 @@ cdef object moving(a, window, min_count, axis, workers, pc_statistic statistic, 
 
 
 cdef tuple bounds_of(tuple window, length):
-    """(start, end), of which neither decreases, as contiguous arrays of intp."""
+    """(start, end), copied: nobody may change them once they are checked."""
     if len(window) != 2:
         raise TypeError("window must be an integer, or (start, end), two arrays of integers; "
                         f"not a tuple of {len(window)} elements")
@@ -308,7 +308,7 @@ cdef tuple bounds_of(tuple window, length):
                             f"with {bound.ndim}")
     if start.size != end.size:
         raise ValueError(f"start has {start.size} elements and end {end.size}")
-    return np.ascontiguousarray(start, np.intp), np.ascontiguousarray(end, np.intp)
+    return np.array(start, np.intp, order="C"), np.array(end, np.intp, order="C")
 
 
 cdef size_t check_bounds(const size_t *start, const size_t *end, size_t first, size_t last, size_t length,
@@ -591,7 +591,7 @@ def move_std(a, window, min_count=None, axis=-1, ddof=0, *, workers=1):
 # ---- prefix sums ------------------------------------------------------------
 
 cdef int cumulate_chunk(const void *job, size_t chunk, size_t worker) noexcept nogil:
-    """Some rows, or a part of one."""
+    """Some rows, or a chunk of one."""
     cdef const MoveJob *s = <const MoveJob *>job
     cdef Prefix *at = &s.prefixes[chunk]
     cdef size_t row = chunk // s.row_chunks * s.chunk_rows, first = chunk % s.row_chunks * s.chunk_length
@@ -631,7 +631,7 @@ cdef int cumulate(array, int axis, values, size_t workers) except -1:
             raise MemoryError
         if s.sums != NULL:
             run_chunks(sum_chunk, &s, sizeof(s), chunks, workers, False)
-            start_parts(&s, chunks)
+            start_chunks(&s, chunks)
         elif s.row_chunks > 1:       # a row goes on where it stood
             workers = 1
         run_chunks(cumulate_chunk, &s, sizeof(s), chunks, workers, total < MOVE_RELEASES_GIL_FROM)
@@ -644,7 +644,7 @@ cdef int cumulate(array, int axis, values, size_t workers) except -1:
     return 0
 
 
-cdef int start_parts(MoveJob *s, size_t chunks) except -1:
+cdef int start_chunks(MoveJob *s, size_t chunks) except -1:
     """Of the sums of parts make what comes before each."""
     cdef size_t chunk
     before = 0

@@ -152,7 +152,7 @@ cdef bint pays_bounded(size_t length) noexcept:
 # ---- two short vectors --------------------------------------------------------
 
 cdef bint is_vector_pair(a, b, pc_array *pair) noexcept:
-    """Whether both are plain arrays of one axis and one length that takes no time worth cutting up: then what C needs."""
+    """Whether both are plain arrays of one axis and one length, too short to be cut: then what C needs."""
     if not (cnp.PyArray_CheckExact(a) and cnp.PyArray_CheckExact(b)):
         return False
     if not (cnp.PyArray_NDIM(a) == 1 == cnp.PyArray_NDIM(b) and cnp.PyArray_DIM(a, 0) == cnp.PyArray_DIM(b, 0) < CHUNK):
@@ -290,10 +290,11 @@ def dot(a, b, *, dtype=None, out=None, where=True, workers=1):
     x, missing_x = operand(a, "a")
     y, missing_y = operand(b, "b")
     if x.ndim != 1 or y.ndim != 1:
-        raise TypeError(f"dot takes two vectors, but a has {x.ndim} axes and b {y.ndim}: for products along an axis use "
-                        "pycrust.vecdot, for products of matrices np.matmul (which rounds)")
+        raise TypeError(f"dot takes two vectors, but a has {x.ndim} axes and b {y.ndim}: for products along an axis "
+                        "use pycrust.vecdot, for products of matrices np.matmul (which rounds)")
     if x.shape != y.shape:
-        raise ValueError(f"a and b have lengths {x.shape[0]} and {y.shape[0]}: shapes {x.shape} and {y.shape} not aligned")
+        raise ValueError(f"a and b have lengths {x.shape[0]} and {y.shape[0]}: "
+                         f"shapes {x.shape} and {y.shape} not aligned")
     x, y = of_one_kind(x, "a", y, "b")
     missing = (missing_x, "a"), (missing_y, "b")
     return contracted(x, y, missing, -1, dtype, out, where, threads, False, True)
@@ -302,8 +303,8 @@ def dot(a, b, *, dtype=None, out=None, where=True, workers=1):
 cdef object with_axis_last(array, str name, int number, axis):
     """A view with the axis of the products at its end."""
     if array.ndim == 0:
-        raise ValueError(f"vecdot: Input operand {number} does not have enough dimensions (has 0, gufunc core with signature "
-                         f"(n),(n)->() requires 1): {name} is a number")
+        raise ValueError(f"vecdot: Input operand {number} does not have enough dimensions (has 0, "
+                         f"gufunc core with signature (n),(n)->() requires 1): {name} is a number")
     k = integer_of(axis, "axis")
     if not -array.ndim <= k < array.ndim:
         raise AxisError(f"axis {shown_int(k)} is out of bounds for {name}, which has {array.ndim} dimensions")
@@ -374,8 +375,9 @@ def vecdot(x1, x2, axis=-1, *, dtype=None, out=None, where=True, workers=1):
     *outer, length = x.shape
     *other_outer, other = y.shape
     if length != other:
-        raise ValueError("vecdot: Input operand 1 has a mismatch in its core dimension 0, with gufunc signature (n),(n)->() "
-                         f"(size {other} is different from {length}): x1 has shape {shapes[0]}, x2 {shapes[1]}")
+        raise ValueError("vecdot: Input operand 1 has a mismatch in its core dimension 0, with gufunc signature "
+                         f"(n),(n)->() (size {other} "
+                         f"is different from {length}): x1 has shape {shapes[0]}, x2 {shapes[1]}")
     try:
         loops = outer if outer == other_outer else np.broadcast_shapes(tuple(outer), tuple(other_outer))
     except ValueError:
@@ -396,13 +398,15 @@ cdef object weights_like(array, weights, axis):
     if weights.shape == array.shape:
         return weights
     if axis is None:
-        raise TypeError(f"weights have shape {weights.shape} and a {array.shape}: axis must say along which axis they lie")
+        raise TypeError(f"weights have shape {weights.shape} and a {array.shape}: "
+                        "axis must say along which axis they lie")
     axes_of(axis, array.ndim)           # refuses what is not one
     given = tuple([operator.index(k) % array.ndim for k in (axis if isinstance(axis, tuple) else (axis,))])
     wanted = tuple([array.shape[k] for k in given])
     if weights.shape != wanted:
         raise ValueError(f"weights have shape {weights.shape}, but a has {wanted} along axis {axis}")
-    weights = in_order(weights, axis, array.ndim).reshape([length if k in given else 1 for k, length in enumerate(array.shape)])
+    weights = in_order(weights, axis, array.ndim)
+    weights = weights.reshape([length if k in given else 1 for k, length in enumerate(array.shape)])
     return np.broadcast_to(weights, array.shape)
 
 
@@ -495,7 +499,8 @@ def average(a, axis=None, weights=None, *, returned=False, keepdims=False, where
     array, missing = operand(a, "a")
     factors, missing_weights = operand(weights, "weights")
     if factors.dtype.kind == "c":
-        raise TypeError("weights must be real numbers: pass the real and the imaginary parts, and combine what they give")
+        raise TypeError("weights must be real numbers: pass the real and the imaginary parts, "
+                        "and combine what they give")
     mask = mask_of(where, array)
     factors = weights_like(array, factors, axis)
     refuse_missing(missing, "a", mask)
@@ -857,7 +862,8 @@ cdef object square_matrix(list vectors, bint complexes, dtype, size_t workers, f
     allowed = _COMPLEXES if complexes else _FLOATS
     dtype = allowed[0] if dtype is None else np.dtype(dtype).newbyteorder("=")
     if dtype not in allowed:
-        raise TypeError(f"dtype {dtype} does not hold {'correlations' if correlations else 'covariances'} of these numbers: "
+        what = "correlations" if correlations else "covariances"
+        raise TypeError(f"dtype {dtype} does not hold {what} of these numbers: "
                         f"use {', '.join([each.name for each in allowed])}")
     type = <pc_type>type_of(dtype.num, &components)
     bounded = pays_bounded(len(vectors[0])) and all([vector.dtype.kind in "fc" for vector in vectors])
@@ -867,7 +873,8 @@ cdef object square_matrix(list vectors, bint complexes, dtype, size_t workers, f
     left = [(i, j) for i in range(size) for j in range(i, size)]
     while left:
         if in_c:
-            sums = CrossSums(vectors, complexes, own_first(left), workers, bounded, values, 0 if correlations else freedom)
+            sums = CrossSums(vectors, complexes, own_first(left), workers, bounded, values,
+                             0 if correlations else freedom)
             unknown = sums.unknown
         else:
             sums = CrossSums(vectors, complexes, own_first(left), workers, bounded)
@@ -1013,7 +1020,8 @@ def corrcoef(x, y=None, rowvar=True, *, dtype=None, workers=1):
     if len(vectors[0]) < 2:
         warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=1)
     elif np.isnan(made.diagonal()).any():
-        warnings.warn("invalid value encountered in divide: a variance is zero or not finite", RuntimeWarning, stacklevel=1)
+        warnings.warn("invalid value encountered in divide: a variance is zero or not finite", RuntimeWarning,
+                      stacklevel=1)
     return made.squeeze()[()]
 
 
@@ -1078,7 +1086,8 @@ cdef object squared_error(a, b, where, workers, bint mean):
                      + (both.error << both.exponent - exponent + 1))
             low, high = max(total - error, 0), total + error
             divisor = count if mean and count else 1
-            if not error or quotient(low, exponent, divisor, False, PC_FLOAT64) == quotient(high, exponent, divisor, False, PC_FLOAT64):
+            if not error or (quotient(low, exponent, divisor, False, PC_FLOAT64)
+                             == quotient(high, exponent, divisor, False, PC_FLOAT64)):
                 break
     if mean and count == 0:
         warnings.warn("mse of no elements is NaN", RuntimeWarning, stacklevel=1)
@@ -1580,7 +1589,8 @@ cdef tuple sums_of_state(state):
         count, flags, sums = state["count"], state["special"], state["sums"]
         fits = (state["version"] == 1 and type(count) is int and count >= 0 and type(flags) is int and 0 <= flags < 512
                 and isinstance(state["floats"], bool) and len(sums) == 5
-                and all([type(integer) is int and type(exponent) is int and -2200 <= exponent <= 0 for integer, exponent in sums]))
+                and all([type(integer) is int and type(exponent) is int and -2200 <= exponent <= 0
+                         for integer, exponent in sums]))
         fits = fits and is_possible(count, flags, state["floats"], sums)
     except (TypeError, KeyError, ValueError):
         fits = False

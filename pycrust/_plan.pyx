@@ -76,7 +76,7 @@ import_core()
 cdef enum:
     # What an output costs beside its elements, in elements.
     OUTPUT_COST = 32
-    # The fewest outputs that are summed together about as fast as a whole tile.
+    # The fewest outputs of a chunk: these are summed together about as fast as a whole tile.
     MIN_CHUNK_OUTPUTS = 16
     # Of a fractional ddof, in C: so that 2**48 numbers can be counted in units of 2**-16.
     MAX_DDOF_BITS = 16
@@ -352,7 +352,7 @@ cdef class Plan:
         cdef PlanJob *s = &self.job
         cdef pc_status status = PC_OK
         cdef size_t worker, chunks, workers, worst = 0
-        s.step = self.chunk_size() // (s.length + OUTPUT_COST)       # at least 1, as length <= CHUNK // MIN_CHUNK_OUTPUTS
+        s.step = self.chunk_size() // (s.length + OUTPUT_COST)      # at least 1: length <= CHUNK // MIN_CHUNK_OUTPUTS
         if s.step > 8:
             s.step -= s.step % 8        # columns are summed in eights
         chunks = s.outputs // s.step + (s.outputs % s.step != 0)

@@ -867,7 +867,7 @@ cdef void look_at_thread(
 
 
 cdef PyFrameObject *frame_of_loop(PyThreadState *state) noexcept:
-    """A new reference to the frame that runs the callbacks of a loop; NULL: none does, or one far up a deep recursion."""
+    """A new reference to the frame that runs the callbacks of a loop; NULL: none, or far up a deep recursion."""
     cdef PyFrameObject *frame = PyThreadState_GetFrame(state)
     cdef PyFrameObject *back
     cdef PyCodeObject *code
@@ -949,7 +949,7 @@ cdef void end_turn(Watch watch, int k) noexcept:
         if turn.begin > 0.0 and turn.seen >= over and seconds >= over:
             name.ident = turn.ident
             name_thread(&name)
-            texts = (watch.tasks[k].encode("utf-8", "surrogateescape"), watch.stacks[k].encode("utf-8", "surrogateescape"))
+            texts = [text.encode("utf-8", "surrogateescape") for text in (watch.tasks[k], watch.stacks[k])]
             watch.ended.append((turn.begin, seconds, turn.missing, <bytes>name.thread, *texts))
         watch.stacks[k], watch.tasks[k] = "", ""
     except Exception:

@@ -9,7 +9,7 @@ from cpython.number cimport PyNumber_Index
 from libc.stdint cimport int64_t, uint64_t
 
 from pycrust._args cimport array_of, check_out
-from pycrust._bigint cimport int_from_u128, shown
+from pycrust._bigint cimport int_from_u128, shown, shown_int
 from pycrust._threads cimport Slices, after_slice, slices_of
 from pycrust.csrc cimport (
     PC_RANGE_MAX,
@@ -80,10 +80,6 @@ cdef object formula(n):
     return int_from_u128(total.lo, total.hi)
 
 
-def _shown(n):
-    return str(n) if n.bit_length() <= 128 else f"an integer of {n.bit_length()} bits"
-
-
 cdef uint64_t loop_end(n) except? 0:
     """The n where the walk ends; every error of the loop is raised here."""
     cdef int overflow
@@ -92,7 +88,7 @@ cdef uint64_t loop_end(n) except? 0:
     small = PyLong_AsLongLongAndOverflow(n, &overflow)
     if overflow > 0 or (overflow == 0 and small > <long long>PC_RANGE_MAX):
         raise OverflowError(
-            f"n = {_shown(n)}: above n = {PC_RANGE_MAX} the sum does not fit a signed "
+            f"n = {shown_int(n)}: above n = {PC_RANGE_MAX} the sum does not fit a signed "
             "128-bit integer (nor would the loop end in your lifetime); "
             "use method='formula', which is exact for every n"
         )
@@ -259,7 +255,7 @@ def _refuse_above(ns, limit, reason):
     """Raise OverflowError for the first of ns above `limit`; `reason` makes the message of its value."""
     position = np.unravel_index(np.argmax(ns > limit), ns.shape)
     n = int(ns[position])
-    raise OverflowError(f"ns{_at(position)} = {_shown(n)}: {reason(n)}")
+    raise OverflowError(f"ns{_at(position)} = {shown_int(n)}: {reason(n)}")
 
 
 def _beyond_loop(n):

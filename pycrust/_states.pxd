@@ -18,7 +18,7 @@ cdef class States:
     cdef int grow(self) except -1
     cdef int merge(self, States other) except -1
     cdef int add_labelled(self, array, mask, labels, tuple axes, size_t label_count, bint skip_nan, size_t workers,
-                          bint labelled=*) except -1
+                          bint labelled=*, bint grouped=*) except -1
     cdef object results(self, Statistic spec, dtype, bint integers, tuple labels, size_t workers)
     cdef object counts(self)
 

@@ -14,7 +14,16 @@ from libc.string cimport memcpy
 
 from pycrust._args cimport array_and_missing, describe_data, type_of
 from pycrust._bigint cimport exact_int, exact_moment, import_int, lowest_terms, shown_int
-from pycrust._plan cimport Accumulators, Plan, Statistic, is_spread, moment_of, raise_too_large, warn_empty
+from pycrust._plan cimport (
+    RELEASE_GIL_FROM,
+    Accumulators,
+    Plan,
+    Statistic,
+    is_spread,
+    moment_of,
+    raise_too_large,
+    warn_empty,
+)
 from pycrust._threads cimport run_chunks
 from pycrust.csrc cimport (
     PC_EMPTY,
@@ -30,7 +39,7 @@ from pycrust.csrc cimport (
     import_core,
     pc_accumulator,
     pc_accumulator_clear,
-    pc_label_axis,
+    pc_axis,
     pc_labelled,
     pc_moment,
     pc_output_spec,
@@ -52,11 +61,9 @@ cnp.import_array()
 import_core()
 
 cdef enum:
-    # Elements in a chunk, and results in a chunk: a millisecond or more.
+    # Elements with labels in a chunk, and results in a chunk: a millisecond or more.
     LABEL_CHUNK = 1 << 18
     CHUNK_RESULTS = 1 << 12
-    # Below this many elements a call takes so little time that releasing the GIL does not pay.
-    RELEASE_GIL_FROM = 4096
     # The fewest elements per state and thread: with fewer, merging the states of threads takes longer than it saves.
     ELEMENTS_PER_STATE = 8
     # The fewest elements in each sum for which the block kernels pay.
@@ -241,11 +248,12 @@ cdef class States:
         return data.astype(layout(copy.c.size, "<")).tobytes(), tuple(rest)
 
     cdef int add_labelled(self, array, mask, labels, tuple axes, size_t label_count, bint skip_nan,
-                          size_t workers, bint labelled=True) except -1:
+                          size_t workers, bint labelled=True, bint grouped=False) except -1:
         """
         Add numbers by the labels along `axes`; half done after an exception.
 
-        If `labelled`, the shape of the states has an axis of labels in the place of the first of `axes`.
+        If `labelled`, the shape of the states has an axis of labels in the place of the first of `axes`; if
+        `grouped`, the caller knows its length as num_labels.
         """
         cdef LabelJob job
         cdef int components
@@ -263,7 +271,9 @@ cdef class States:
         if job.total == 0:
             return 0
         describe_axes(&job.array, array, mask, labels, axes, self.shape, labelled)
-        job.step = LABEL_CHUNK if workers == 1 else min(<size_t>LABEL_CHUNK, max(<size_t>1 << 14, job.total // (4 * workers)))
+        job.step = LABEL_CHUNK
+        if workers > 1:
+            job.step = min(job.step, max(<size_t>1 << 14, job.total // (4 * workers)))
         chunks = job.total // job.step + (job.total % job.step != 0)
         workers = min(workers, chunks, 1 + job.total // (ELEMENTS_PER_STATE * (self.c.count + 1)))
         others = [States(self.shape, self.c.size) for worker in range(1, workers)]
@@ -287,7 +297,8 @@ cdef class States:
                 own = each[worker]
                 own.c = job.states[worker]
                 if job.statuses[worker] == PC_NO_LABEL:
-                    raise no_label(array, mask, labels, label_count)
+                    raise no_label(array, mask, labels, label_count, f"num_labels is {label_count}" if grouped else
+                                   f"axis {axes[0]} of this Accumulator has length {label_count}")
                 if job.statuses[worker] == PC_NO_ROOM:
                     own.grow()
                     again = True
@@ -463,8 +474,8 @@ cdef tuple placed(tuple shape, tuple axes, labels, size_t label_count, str name=
 
 cdef int describe_axes(pc_labelled *a, array, mask, labels, tuple axes, tuple results, bint labelled) except -1:
     """Describe the axes of `array` to C, the longest stride first, merged where that is possible."""
-    cdef pc_label_axis axis
-    cdef pc_label_axis *outer
+    cdef pc_axis axis
+    cdef pc_axis *outer
     cdef int k, position = 0
     cdef size_t step = 1, part
     steps = []
@@ -491,18 +502,18 @@ cdef int describe_axes(pc_labelled *a, array, mask, labels, tuple axes, tuple re
         axis.length = length
         axis.stride = stride
         axis.mask_stride = mask_stride
-        axis.label_stride = label_stride
-        axis.step = state_step
+        axis.other_stride = label_stride
+        axis.out_stride = state_step
         outer = &a.axis[a.axes - 1] if a.axes else NULL
         if (outer != NULL and outer.stride == stride * length and outer.mask_stride == mask_stride * length
-                and outer.label_stride == label_stride * length and outer.step == axis.step * axis.length):
+                and outer.other_stride == label_stride * length and outer.out_stride == state_step * length):
             axis.length *= outer.length
             outer[0] = axis
         else:
             a.axis[a.axes] = axis
             a.axes += 1
     # Many adjacent states that get several numbers each: part by part, so that the states of a part stay in the cache.
-    if not 1 < a.axes < PC_MAX_AXES or a.axis[a.axes - 1].step == 0:
+    if not 1 < a.axes < PC_MAX_AXES or a.axis[a.axes - 1].out_stride == 0:
         return 0
     axis = a.axis[a.axes - 1]
     part = largest_divisor(axis.length)
@@ -513,8 +524,8 @@ cdef int describe_axes(pc_labelled *a, array, mask, labels, tuple axes, tuple re
         a.axis[0].length = axis.length // part
         a.axis[0].stride = axis.stride * <ptrdiff_t>part
         a.axis[0].mask_stride = axis.mask_stride * <ptrdiff_t>part
-        a.axis[0].label_stride = 0
-        a.axis[0].step = axis.step * part
+        a.axis[0].other_stride = 0
+        a.axis[0].out_stride = axis.out_stride * <ptrdiff_t>part
         a.axes += 1
 
 
@@ -532,7 +543,7 @@ cdef size_t largest_divisor(size_t length) noexcept:
     return 0
 
 
-cdef object no_label(array, mask, labels, size_t label_count):
+cdef object no_label(array, mask, labels, size_t label_count, str limit):
     """The error for the first label that is too large."""
     at = labels >= label_count
     if at.ndim == array.ndim and mask is not None:
@@ -541,5 +552,5 @@ cdef object no_label(array, mask, labels, size_t label_count):
         return RuntimeError("labels were written to by another thread meanwhile")
     position = np.unravel_index(int(np.argmax(at)), at.shape)
     shown = ", ".join([str(int(k)) for k in position])
-    return IndexError(f"labels[{shown}] is {int(labels[position])}, but num_labels is {label_count}: labels are from 0 "
-                      "to num_labels - 1, or negative to leave out an element")
+    return IndexError(f"labels[{shown}] is {int(labels[position])}, but {limit}: labels are from 0 to "
+                      f"{<object>label_count - 1}, or negative to leave out an element")

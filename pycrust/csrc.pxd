@@ -208,13 +208,6 @@ cdef extern from "core.h" nogil:
     pc_status pc_states_round(const pc_states *states, size_t first, size_t last, const pc_output_spec *spec,
                               char *out, size_t *done) noexcept
 
-    ctypedef struct pc_label_axis:
-        size_t length
-        ptrdiff_t stride
-        ptrdiff_t mask_stride
-        ptrdiff_t label_stride
-        size_t step
-
     ctypedef struct pc_labelled:
         pc_type type
         int components
@@ -228,6 +221,6 @@ cdef extern from "core.h" nogil:
         size_t label_count
         size_t label_step
         int axes
-        pc_label_axis[PC_MAX_AXES] axis
+        pc_axis[PC_MAX_AXES] axis
 
     pc_status pc_states_add_labelled(pc_states *states, const pc_labelled *array, size_t *done, size_t stop) noexcept

@@ -2,8 +2,6 @@
 #include "bounded_runs.h"
 #include "../sums/bounded.h"
 
-#include <string.h>
-
 /* For the lane exponent k of a kernel call, `units` counts multiples of g = 2^(k-52), and the
  * window multiples of 2^-46 g: `residual`, below 2^17 g, is then less than 2^63 of these. */
 enum { GUARD_BITS = 46 };
@@ -34,10 +32,7 @@ static uint64_t error_bound_of(size_t n, size_t lanes)
 static void add_partial_moment(pc_accumulator *acc, pc_moment moment, uint64_t units, uint64_t sign,
                                double residual, int lane_exponent, size_t n, size_t lanes)
 {
-    uint64_t bits = (uint64_t)(52 + GUARD_BITS - lane_exponent + 1023) << 52;
-    double scale;
-    memcpy(&scale, &bits, sizeof scale);
-    int64_t fine = (int64_t)(residual * scale);
+    int64_t fine = (int64_t)(residual * power(52 + GUARD_BITS - lane_exponent));
     uint64_t words[4] = {(uint64_t)fine, 0 - (uint64_t)(fine < 0), 0 - (uint64_t)(fine < 0),
                          0 - (uint64_t)(fine < 0)};
     add_at(words, 4, GUARD_BITS, (pc_u128){units, sign}, sign);
@@ -71,18 +66,25 @@ static void add_partial(pc_accumulator *acc, int components, const bounded_sums 
  * a block of 2048 numbers may be than that of the sample. */
 enum { SAMPLE = 64, HEADROOM_BITS = 7 };
 
-/* Make the windows coarse enough for a lane exponent; returns 0 if it is too large for the kernels.
- */
-static int widen_windows(pc_accumulator *acc, int lane_exponent)
+/* Make a window coarse enough for a lane exponent; returns 0 if it is too large for the kernels. */
+static int widen_window(pc_accumulator *acc, pc_moment moment, int lane_exponent)
 {
     if (lane_exponent > LANE_EXPONENT_MAX) {
         mark_inconclusive(acc);
         return 0;
     }
-    bounded_coarsen(&acc->windows[PC_SQUARES], exponent_of(lane_exponent));
+    bounded_coarsen(&acc->windows[moment], exponent_of(lane_exponent));
+    return 1;
+}
+
+/* The same of all windows, for the lane exponent of the squares. */
+static int widen_windows(pc_accumulator *acc, int lane_exponent)
+{
+    if (!widen_window(acc, PC_SQUARES, lane_exponent))
+        return 0;
     if (acc->flags & PC_WITH_NUMBERS)
         for (pc_moment moment = PC_NUMBERS; moment <= PC_IMAGINARY; moment++)
-            bounded_coarsen(&acc->windows[moment], exponent_of(numbers_exponent(lane_exponent)));
+            widen_window(acc, moment, numbers_exponent(lane_exponent));
     return 1;
 }
 
@@ -146,17 +148,6 @@ size_t add_bounded(pc_accumulator *acc, pc_type type, int components, const char
             break;
     }
     return missing;
-}
-
-/* widen_windows for one moment alone. */
-static int widen_window(pc_accumulator *acc, pc_moment moment, int lane_exponent)
-{
-    if (lane_exponent > LANE_EXPONENT_MAX) {
-        mark_inconclusive(acc);
-        return 0;
-    }
-    bounded_coarsen(&acc->windows[moment], exponent_of(lane_exponent));
-    return 1;
 }
 
 /* Each moment has its own lane exponent here, that of its window. */

@@ -4,8 +4,6 @@
 
 #include "../kernels/kernels.h"
 
-#include <string.h>
-
 /* The lane exponents that the kernels take. */
 enum { LANE_EXPONENT_MIN = -900, LANE_EXPONENT_MAX = 1000 };
 
@@ -13,9 +11,7 @@ enum { LANE_EXPONENT_MIN = -900, LANE_EXPONENT_MAX = 1000 };
  * above LANE_EXPONENT_MAX if there is none. */
 static inline int lane_exponent_above(double max, int spare)
 {
-    uint64_t bits;
-    memcpy(&bits, &max, sizeof bits);
-    int lane_exponent = (int)(bits >> 52) - 1023 + 1 + spare;
+    int lane_exponent = (int)(bits_of(max) >> 52) - 1023 + 1 + spare;
     return lane_exponent < LANE_EXPONENT_MIN ? LANE_EXPONENT_MIN : lane_exponent;
 }
 

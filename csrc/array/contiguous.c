@@ -62,13 +62,11 @@ static int exact32(magnitude_range range, int block_exponent, int finest)
  * room for numbers 16 times as large. */
 static int guess_block_exponent(const pc_accumulator *acc, double first)
 {
-    uint64_t bits;
     if (acc->flags & PC_WITH_SQUARES && acc->windows[PC_SQUARES].flags & PC_WINDOW_USED)
         return (acc->windows[PC_SQUARES].exponent - square_window_exponent(0)) / 2;
     if (acc->windows[PC_NUMBERS].flags & PC_WINDOW_USED)
         return acc->windows[PC_NUMBERS].exponent - number_window_exponent(0);
-    memcpy(&bits, &first, sizeof bits);
-    return first == 0.0 ? 0 : (int)(bits >> 52 & 0x7ff) - 1023 + 4;
+    return first == 0.0 ? 0 : (int)(bits_of(first) >> 52 & 0x7ff) - 1023 + 4;
 }
 
 static void add_block_sums(pc_accumulator *acc, int components, const block_sums *sums,
@@ -116,7 +114,7 @@ static int mostly_tiny(const char *x, size_t n, magnitude_range range, int expon
 static void add_wide_range(pc_accumulator *acc, int components, const char *x, size_t n,
                            const pc_square_kernels *kernels)
 {
-    double inside[BUFFER], scale;
+    double inside[BUFFER];
     uint64_t top = 0, bits;
     block_sums sums;
     for (size_t k = 0; k < n; k++) {
@@ -131,14 +129,12 @@ static void add_wide_range(pc_accumulator *acc, int components, const char *x, s
                 : block_exponent < BLOCK_EXPONENT_MIN ? 700
                                                       : 0;
     const uint64_t min = (uint64_t)(block_exponent - kernels->exponent_range + 1023) << 52;
-    bits = (uint64_t)(1023 + shift) << 52;
-    memcpy(&scale, &bits, sizeof scale);
+    const double scale = power(shift);
     for (size_t m; n; n -= m, x += m * sizeof *inside) {
         m = n < BUFFER ? n : BUFFER;
         for (size_t k = 0; k < m; k++) {
             memcpy(&inside[k], x + k * sizeof *inside, sizeof *inside);
-            memcpy(&bits, &inside[k], sizeof bits);
-            bits &= UINT64_MAX >> 1;
+            bits = bits_of(inside[k]) & (UINT64_MAX >> 1);
             if (bits >= min && bits <= top) {
                 inside[k] *= scale;
             } else {

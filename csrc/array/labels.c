@@ -2,59 +2,11 @@
  * number, as a double or a 64-bit integer, and the index of its state. */
 #include "contiguous.h"
 #include "gather.h"
+#include "layout.h"
 #include "../base/fpenv.h"
 #include "../sums/states.h"
 
 #include <string.h>
-
-/* ---- where the elements lie ----------------------------------------------------- */
-
-/* The next element: its index along each axis, its offsets, and the part of the index of its state
- * that does not depend on its label. */
-typedef struct {
-    size_t index[PC_MAX_AXES];
-    ptrdiff_t data, mask, label;
-    size_t state;
-} cursor;
-
-static cursor cursor_at(const pc_labelled *a, size_t element)
-{
-    cursor at;
-    at.data = at.mask = at.label = 0;
-    at.state = 0;
-    for (int k = a->axes - 1; k >= 0; k--) {
-        const pc_label_axis *axis = &a->axis[k];
-        const size_t i = element % axis->length;
-        element /= axis->length;
-        at.index[k] = i;
-        at.data += (ptrdiff_t)i * axis->stride;
-        at.mask += (ptrdiff_t)i * axis->mask_stride;
-        at.label += (ptrdiff_t)i * axis->label_stride;
-        at.state += i * axis->step;
-    }
-    return at;
-}
-
-/* Advance by `count` elements, at most to the end of the last axis. */
-static void advance(cursor *at, const pc_labelled *a, size_t count)
-{
-    for (int k = a->axes - 1; k >= 0; k--, count = 1) {
-        const pc_label_axis *axis = &a->axis[k];
-        const ptrdiff_t by = (ptrdiff_t)count, back = (ptrdiff_t)axis->length;
-        at->index[k] += count;
-        at->data += by * axis->stride;
-        at->mask += by * axis->mask_stride;
-        at->label += by * axis->label_stride;
-        at->state += count * axis->step;
-        if (at->index[k] < axis->length)
-            return;
-        at->index[k] = 0;
-        at->data -= back * axis->stride;
-        at->mask -= back * axis->mask_stride;
-        at->label -= back * axis->label_stride;
-        at->state -= axis->length * axis->step;
-    }
-}
 
 /* ---- batches ---------------------------------------------------------------------- */
 
@@ -177,29 +129,29 @@ static inline int keep_some(batch *to, const pc_labelled *a, const int64_t *labe
  * 0 if there is no state for a label. */
 static int fill(batch *to, const pc_labelled *a, const cursor *at, size_t n, size_t first)
 {
-    static const pc_label_axis none = {1, 0, 0, 0, 0};
-    const pc_label_axis *axis = a->axes ? &a->axis[a->axes - 1] : &none;
+    static const pc_axis none = {1, 0, 0, 0, 0};
+    const pc_axis *axis = a->axes ? &a->axis[a->axes - 1] : &none;
     const size_t components = (size_t)a->components, size = size_of_type[a->type] * components,
                  label_size = size_of_type[a->label_type],
-                 labels = axis->label_stride ? n : 1; /* or one for all */
-    const size_t count = to->count, label_step = a->label_step, step = axis->step;
+                 labels = axis->other_stride ? n : 1; /* or one for all */
+    const size_t count = to->count, label_step = a->label_step, step = (size_t)axis->out_stride;
     const int64_t last = (int64_t)(a->label_count - 1);
     int64_t label[BATCH], out_of_range = 0; /* negative if a label is, or is above the last */
     char scratch[BATCH * sizeof(double)];
 
-    widen_to_words(
-        to->x + count * components, a->type,
-        contiguous(scratch, a->data + at->data, size, axis->stride, n, components, a->swapped),
-        n * components);
+    widen_to_words(to->x + count * components, a->type,
+                   contiguous(scratch, a->data + at->offset.data, size, axis->stride, n, components,
+                              a->swapped),
+                   n * components);
     widen_labels(label, a,
-                 contiguous(scratch, a->labels + at->label, label_size, axis->label_stride, labels,
-                            1, a->labels_swapped),
+                 contiguous(scratch, a->labels + at->offset.other, label_size, axis->other_stride,
+                            labels, 1, a->labels_swapped),
                  labels);
     for (size_t k = labels; k < n; k++)
         label[k] = label[0];
     for (size_t k = 0; k < n; k++)
         out_of_range |= label[k] | (last - label[k]);
-    for (size_t k = 0, state = at->state; k < n; k++, state += step)
+    for (size_t k = 0, state = (size_t)at->offset.out; k < n; k++, state += step)
         to->state[count + k] = (size_t)label[k] * label_step + state;
     for (size_t k = 0; k < n; k++)
         to->element[count + k] = (uint16_t)(first + k);
@@ -207,7 +159,7 @@ static int fill(batch *to, const pc_labelled *a, const cursor *at, size_t n, siz
         to->count += n;
         return 1;
     }
-    const char *mask = a->mask ? a->mask + at->mask : NULL;
+    const char *mask = a->mask ? a->mask + at->offset.mask : NULL;
     const ptrdiff_t mask_stride = a->mask ? axis->mask_stride : 0;
     return components == 1 ? keep_some(to, a, label, mask, mask_stride, 1, n)
                            : keep_some(to, a, label, mask, mask_stride, 2, n);
@@ -305,11 +257,11 @@ static size_t equal_labels(const pc_labelled *a, const cursor *at, size_t max)
     const size_t size = size_of_type[a->label_type];
     if (!a->axes || a->mask || a->swapped || (a->skip_nan && is_float(a->type)))
         return 0;
-    const pc_label_axis *axis = &a->axis[a->axes - 1];
+    const pc_axis *axis = &a->axis[a->axes - 1];
     const size_t left = axis->length - at->index[a->axes - 1];
-    const char *label = a->labels + at->label;
+    const char *label = a->labels + at->offset.other;
     max = left < max ? left : max;
-    if (max < LONG_RUN || axis->label_stride != (ptrdiff_t)size || axis->step ||
+    if (max < LONG_RUN || axis->other_stride != (ptrdiff_t)size || axis->out_stride ||
         axis->stride != (ptrdiff_t)size_of_type[a->type] * a->components ||
         memcmp(label, label + (LONG_RUN - 1) * size, size) != 0)
         return 0;
@@ -325,7 +277,7 @@ static size_t equal_labels(const pc_labelled *a, const cursor *at, size_t max)
 /* Add so many elements with the same label. */
 static pc_status add_run(pc_states *states, const pc_labelled *a, const cursor *at, size_t run)
 {
-    const char *from = a->labels + at->label;
+    const char *from = a->labels + at->offset.other;
     char scratch[sizeof(uint64_t)];
     int64_t label;
     pc_accumulator acc;
@@ -338,15 +290,16 @@ static pc_status add_run(pc_states *states, const pc_labelled *a, const cursor *
         return PC_NO_LABEL;
     pc_accumulator_clear(&acc, states->size >= PC_STATE_BOTH ? PC_VAR : PC_SUM);
     acc.count = run;
-    add_reals(&acc, a->type, a->components, a->data + at->data, run * (size_t)a->components);
-    return pc_states_add(states, (size_t)label * a->label_step + at->state, &acc);
+    add_reals(&acc, a->type, a->components, a->data + at->offset.data, run * (size_t)a->components);
+    return pc_states_add(states, (size_t)label * a->label_step + (size_t)at->offset.out, &acc);
 }
 
 static pc_status add_elements(pc_states *states, const pc_labelled *a, size_t *done, size_t stop)
 {
     const size_t max = BATCH / (size_t)a->components;
-    cursor at = cursor_at(a, *done);
+    cursor at;
     batch some;
+    cursor_move(&at, a->axis, a->axes, *done);
     memset(some.state, 0, sizeof some.state); /* state_of prefetches some that are not set */
     for (size_t n; *done < stop; *done += n) {
         n = equal_labels(a, &at, stop - *done);
@@ -354,7 +307,7 @@ static pc_status add_elements(pc_states *states, const pc_labelled *a, size_t *d
             const pc_status status = add_run(states, a, &at, n);
             if (status != PC_OK)
                 return status;
-            advance(&at, a, n);
+            cursor_advance(&at, a->axis, a->axes, n);
             continue;
         }
         some.count = 0;
@@ -364,7 +317,7 @@ static pc_status add_elements(pc_states *states, const pc_labelled *a, size_t *d
             run = run < stop - *done - n ? run : stop - *done - n;
             if (!fill(&some, a, &at, run, n))
                 return PC_NO_LABEL;
-            advance(&at, a, run);
+            cursor_advance(&at, a->axis, a->axes, run);
         }
         const size_t added = add_batch(states, a, &some);
         if (added < some.count) {

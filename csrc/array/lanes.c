@@ -6,41 +6,7 @@
 
 #include <string.h>
 
-/* ---- outputs ------------------------------------------------------------------- */
-
-/* Advance by `count` outputs, at most to the end of the innermost kept axis. */
-static void advance(lane_job *job, size_t count)
-{
-    const pc_axis *axis = job->array->axis;
-    for (int k = job->array->kept - 1; k >= 0; k--, count = 1) {
-        job->data += (ptrdiff_t)count * axis[k].stride;
-        job->mask += (ptrdiff_t)count * axis[k].mask_stride;
-        job->out += (ptrdiff_t)count * axis[k].out_stride;
-        job->other += (ptrdiff_t)count * axis[k].other_stride;
-        job->index[k] += count;
-        if (job->index[k] < axis[k].length)
-            return;
-        job->data -= (ptrdiff_t)axis[k].length * axis[k].stride;
-        job->mask -= (ptrdiff_t)axis[k].length * axis[k].mask_stride;
-        job->out -= (ptrdiff_t)axis[k].length * axis[k].out_stride;
-        job->other -= (ptrdiff_t)axis[k].length * axis[k].other_stride;
-        job->index[k] = 0;
-    }
-}
-
-static void go_to(lane_job *job, size_t output)
-{
-    job->data = job->mask = job->out = job->other = 0;
-    for (int k = job->array->kept - 1; k >= 0; k--) {
-        const pc_axis *axis = &job->array->axis[k];
-        job->index[k] = output % axis->length;
-        output /= axis->length;
-        job->data += (ptrdiff_t)job->index[k] * axis->stride;
-        job->mask += (ptrdiff_t)job->index[k] * axis->mask_stride;
-        job->out += (ptrdiff_t)job->index[k] * axis->out_stride;
-        job->other += (ptrdiff_t)job->index[k] * axis->other_stride;
-    }
-}
+/* ---- rows ---------------------------------------------------------------------- */
 
 /* The longest sums of products in tiles; and from where on those of contiguous pairs are faster
  * along rows, measured on Zen 3. */
@@ -107,9 +73,7 @@ static void gather(char *to, size_t pitch, const char *from, ptrdiff_t stride, s
 /* Convert a double that is a normal float16, or 0; Inf from 2^16 on. */
 static uint16_t half_of(double x)
 {
-    uint64_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    const uint64_t sign = bits >> 48 & 0x8000, size = bits & (UINT64_MAX >> 1),
+    const uint64_t bits = bits_of(x), sign = bits >> 48 & 0x8000, size = bits & (UINT64_MAX >> 1),
                    half = size ? (size >> 42) - ((uint64_t)(1023 - 15) << 10) : 0;
     return (uint16_t)(sign | (half < 0x7c00 ? half : 0x7c00));
 }
@@ -239,7 +203,7 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
     } else {
         job->contiguous = job->other_contiguous = 0;
     }
-    go_to(job, first);
+    cursor_move(&job->next, array->axis, array->kept, first);
     return 1;
 }
 
@@ -269,8 +233,13 @@ static const pc_axis *innermost_kept(const pc_array *a)
 static size_t outputs_left(const lane_job *job, const pc_axis *across, size_t max)
 {
     const pc_array *a = job->array;
-    const size_t left = a->kept ? across->length - job->index[a->kept - 1] : 1;
+    const size_t left = a->kept ? across->length - job->next.index[a->kept - 1] : 1;
     return left < max ? left : max;
+}
+
+static void advance(lane_job *job, size_t outputs)
+{
+    cursor_advance(&job->next, job->array->axis, job->array->kept, outputs);
 }
 
 /* The next multiple of LANE_STEP. */
@@ -323,16 +292,16 @@ static void next_tile(lane_job *job, const pc_axis *across, size_t max, tile *t,
     max = max < pitch ? max : pitch;
     for (size_t n; t->count < max; t->count += n) {
         n = outputs_left(job, across, max - t->count);
-        fill_tile(job, t->x + t->count * size, pitch, a->data + job->data, across->stride, n,
-                  job->row, job->contiguous);
+        fill_tile(job, t->x + t->count * size, pitch, a->data + job->next.offset.data,
+                  across->stride, n, job->row, job->contiguous);
         if (job->of_products)
-            fill_tile(job, t->y + t->count * size, pitch, a->other.data + job->other,
+            fill_tile(job, t->y + t->count * size, pitch, a->other.data + job->next.offset.other,
                       across->other_stride, n, job->other_row, job->other_contiguous);
         if (a->mask)
-            gather(t->mask + t->count, pitch, a->mask + job->mask, across->mask_stride, n,
-                   job->mask_row, rows, 1);
+            gather(t->mask + t->count, pitch, a->mask + job->next.offset.mask, across->mask_stride,
+                   n, job->mask_row, rows, 1);
         t->run[t->runs].first = t->count;
-        t->run[t->runs++].out = job->out;
+        t->run[t->runs++].out = job->next.offset.out;
         advance(job, n);
     }
     t->run[t->runs].first = t->count;
@@ -487,7 +456,7 @@ static size_t next_block(lane_job *job, const pc_axis *across, size_t max, pair_
                          tile *t)
 {
     const pc_array *a = job->array;
-    const size_t left = outputs_left(job, across, max), index = job->index[a->kept - 1];
+    const size_t left = outputs_left(job, across, max), index = job->next.index[a->kept - 1];
     size_t again = 0;
     t->count = block->outputs = left < LANE_COLUMNS ? left : LANE_COLUMNS;
     if (job->where == IN_COLUMNS) { /* a multiple of LANE_STEP: also some of those before */
@@ -500,16 +469,16 @@ static size_t next_block(lane_job *job, const pc_axis *across, size_t max, pair_
         t->count = left < columns - again ? left : columns - again;
         block->outputs = columns;
     }
-    block->x = a->data + job->data - (ptrdiff_t)again * across->stride;
-    block->y = a->other.data + job->other - (ptrdiff_t)again * across->other_stride;
-    t->run[0].out = job->out;
+    block->x = a->data + job->next.offset.data - (ptrdiff_t)again * across->stride;
+    block->y = a->other.data + job->next.offset.other - (ptrdiff_t)again * across->other_stride;
+    t->run[0].out = job->next.offset.out;
     t->run[0].first = 0;
     t->run[1].first = t->count;
     t->runs = 1;
-    const ptrdiff_t data = job->data;
+    const ptrdiff_t data = job->next.offset.data;
     advance(job, t->count);
     if (job->where == IN_COLUMNS && block->length >= FETCHED_FROM)
-        block->ahead = job->data - data;
+        block->ahead = job->next.offset.data - data;
     return again;
 }
 
@@ -581,12 +550,13 @@ size_t lanes_next(lane_job *job, size_t max, char *out, uint64_t certain[LANE_CO
          */
         const size_t left = outputs_left(job, across, max), columns = tile_width(left),
                      again = columns > left ? columns - left : 0, count = columns - again;
-        if (again <= job->index[a->kept - 1]) {
-            const ptrdiff_t data = job->data - (ptrdiff_t)(again * size), to = job->out;
+        if (again <= job->next.index[a->kept - 1]) {
+            const ptrdiff_t data = job->next.offset.data - (ptrdiff_t)(again * size),
+                            to = job->next.offset.out;
             advance(job, count);
             from.x = a->data + data;
             from.columns = columns;
-            from.ahead = from.rows >= FETCHED_FROM ? job->data - data : 0;
+            from.ahead = from.rows >= FETCHED_FROM ? job->next.offset.data - data : 0;
             job->sum(&from, &sums);
             *all = job->kernels->lane_results(&job->spec, &sums, columns, value, rest, certain);
             memmove(certain, certain + again, count * sizeof *certain);

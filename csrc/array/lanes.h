@@ -2,7 +2,7 @@
 #ifndef PYCRUST_LANES_H
 #define PYCRUST_LANES_H
 
-#include "../kernels/kernels.h"
+#include "layout.h"
 
 /* A reduction by lanes, and its progress. */
 typedef struct {
@@ -15,8 +15,7 @@ typedef struct {
     lane_rows from;
     ptrdiff_t row[LANE_ROWS], mask_row[LANE_ROWS]; /* offsets of the elements of an output */
     ptrdiff_t *other_row; /* of two arrays: the second half of row[], as the sums are shorter */
-    size_t index[PC_MAX_AXES];        /* of the next output, along the kept axes */
-    ptrdiff_t data, mask, out, other; /* its offsets */
+    cursor next;          /* the next output, along the kept axes */
 
     int of_products; /* of two arrays */
     /* Then the sums of products, and of the weights of averages: what is said of the first

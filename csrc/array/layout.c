@@ -104,16 +104,42 @@ size_t pc_array_tile(const pc_array *a, size_t first, size_t last)
     return count;
 }
 
+/* n elements on, or back, along an axis. */
+static inline void add_steps(offsets *at, const pc_axis *axis, ptrdiff_t n)
+{
+    at->data += n * axis->stride;
+    at->mask += n * axis->mask_stride;
+    at->out += n * axis->out_stride;
+    at->other += n * axis->other_stride;
+}
+
 offsets offsets_of(const pc_axis *axis, int count, size_t index)
 {
     offsets at = {0, 0, 0, 0};
     for (int k = count - 1; k >= 0; k--) {
-        ptrdiff_t i = (ptrdiff_t)(index % axis[k].length);
+        add_steps(&at, &axis[k], (ptrdiff_t)(index % axis[k].length));
         index /= axis[k].length;
-        at.data += i * axis[k].stride;
-        at.mask += i * axis[k].mask_stride;
-        at.out += i * axis[k].out_stride;
-        at.other += i * axis[k].other_stride;
     }
     return at;
+}
+
+void cursor_move(cursor *c, const pc_axis *axis, int count, size_t index)
+{
+    c->offset = offsets_of(axis, count, index);
+    for (int k = count - 1; k >= 0; k--) {
+        c->index[k] = index % axis[k].length;
+        index /= axis[k].length;
+    }
+}
+
+void cursor_advance(cursor *c, const pc_axis *axis, int count, size_t n)
+{
+    for (int k = count - 1; k >= 0; k--, n = 1) {
+        add_steps(&c->offset, &axis[k], (ptrdiff_t)n);
+        c->index[k] += n;
+        if (c->index[k] < axis[k].length)
+            return;
+        add_steps(&c->offset, &axis[k], -(ptrdiff_t)axis[k].length);
+        c->index[k] = 0;
+    }
 }

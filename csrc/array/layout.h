@@ -43,4 +43,17 @@ typedef struct {
 /* Those of element `index` along `count` axes, the last of which varies fastest. */
 offsets offsets_of(const pc_axis *axis, int count, size_t index);
 
+/* An element, or an output, that is one of a sequence: its index along each axis, and its offsets.
+ */
+typedef struct {
+    size_t index[PC_MAX_AXES];
+    offsets offset;
+} cursor;
+
+/* Move it to element `index` along `count` axes. */
+void cursor_move(cursor *c, const pc_axis *axis, int count, size_t index);
+
+/* Advance it by n elements, at most to the end of the last axis. */
+void cursor_advance(cursor *c, const pc_axis *axis, int count, size_t n);
+
 #endif

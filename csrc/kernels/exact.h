@@ -71,10 +71,10 @@ static inline pc_u128 number_sum_from(uint64_t p, uint64_t q)
  * in [2^(E - EXPONENT_RANGE), 2^(E+1) (1 - 2^-21)). Each turns x^2 into a few integers, so that
  * sums of squares are sums of 64-bit integers, exact in any order:
  *
- *   constants_of  the CONSTANTS that it needs for one E, the two above first
- *   add_pieces     adds the pieces of x^2 to sums, given t and w
+ *   constants_of     the CONSTANTS that it needs for one E, the two above first
+ *   add_pieces       adds the pieces of x^2 to sums, given t and w
  *   square_sum_from  the sum of squares, times 2^-square_window_exponent(E), from the sums over
- *                 `count` numbers
+ *                    `count` numbers
  *
  * Pieces are at most 2^52 in absolute value, so that 2048 of them fit 64 bits. Zeros contribute
  * nothing. The first two of the SUMS are those of the bits of t and w. */

@@ -108,7 +108,7 @@ static void test_numbers(int scales)
                          .label_count = STATES,
                          .label_step = 1,
                          .axes = 1,
-                         .axis = {{part, 8 * components, 0, 4, 0}}};
+                         .axis = {{part, 8 * components, 0, 0, 4}}};
     start(&s, size);
     start(&other, size);
     if (part)
@@ -163,7 +163,7 @@ static void test_integers(void)
                          .label_count = 2,
                          .label_step = 1,
                          .axes = 1,
-                         .axis = {{300, 8, 0, 1, 0}}};
+                         .axis = {{300, 8, 0, 0, 1}}};
     start(&s, PC_STATE_BOTH);
     add(&s, &array, 300);
     CHECK(s.c.pool_used == 0);

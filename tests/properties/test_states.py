@@ -212,7 +212,11 @@ def test_what_does_not_fit_changes_nothing():
         (ValueError, r"a has shape \(5, 3\)", {"a": np.ones((5, 3)), "axis": 0}),
         (ValueError, r"labels has shape \(2,\), but a has shape \(3,\)", {"a": np.ones(3), "labels": [0, 1]}),
         (ValueError, r"this Accumulator has shape \(2, 3\)", {"a": np.ones(3), "labels": [0, 1, 1]}),
-        (IndexError, r"labels\[1\] is 3, but num_labels is 3", {"a": np.ones((2, 9)), "labels": [0, 3] + [1] * 7}),
+        (
+            IndexError,
+            r"labels\[1\] is 3, but axis 1 of this Accumulator has length 3",
+            {"a": np.ones((2, 9)), "labels": [0, 3] + [1] * 7},
+        ),
         (TypeError, "labels must be integers", {"a": np.ones((2, 3)), "labels": [0.0, 1.0, 2.0]}),
         (TypeError, "float64, or|text", {"a": [["x", "y", "z"], ["x", "y", "z"]]}),
         (OverflowError, r"2\*\*1024", {"a": [[2**1100, 1, 1], [1, 1, 1]]}),
