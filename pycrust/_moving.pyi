@@ -1,10 +1,11 @@
-from typing import Any, Protocol, SupportsIndex, TypeVar, overload
+from typing import Any, Protocol, SupportsIndex, TypeAlias, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from pycrust._reductions import _Numbers, _Untyped
 
+_Window: TypeAlias = SupportsIndex | tuple[npt.ArrayLike, npt.ArrayLike]
 _Out = TypeVar("_Out", bound=npt.NDArray[Any])
 _T = TypeVar("_T", np.int64, np.uint64, np.float64, np.float32, np.float16, np.complex128, np.complex64)
 
@@ -12,7 +13,7 @@ class _Moving(Protocol):
     def __call__(
         self,
         a: _Numbers | _Untyped,
-        window: SupportsIndex,
+        window: _Window,
         min_count: SupportsIndex | None = None,
         axis: SupportsIndex = -1,
         *,
@@ -23,7 +24,7 @@ class _MovingSpread(Protocol):
     def __call__(
         self,
         a: _Numbers | _Untyped,
-        window: SupportsIndex,
+        window: _Window,
         min_count: SupportsIndex | None = None,
         axis: SupportsIndex = -1,
         ddof: float = 0,

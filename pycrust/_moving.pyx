@@ -5,8 +5,10 @@ Check, convert, release the GIL, call C once a chunk, raise.
 """
 
 cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.stddef cimport size_t
+from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
 from pycrust._args cimport (
@@ -20,12 +22,13 @@ from pycrust._args cimport (
     one_axis,
     type_of,
 )
-from pycrust._bigint cimport int_from_u128, shown_int, write_exact
+from pycrust._bigint cimport exact_int, int_from_u128, shown_int, write_exact
 from pycrust._plan cimport Statistic, axis_of, holds, raise_too_large
 from pycrust._threads cimport count_workers, run_chunks
 from pycrust.csrc cimport (
     PC_MEAN,
     PC_MAX_CARRIED,
+    PC_NUMBERS,
     PC_STD,
     PC_SUM,
     PC_VAR,
@@ -34,6 +37,7 @@ from pycrust.csrc cimport (
     pc_accumulator_clear,
     pc_accumulator_merge,
     pc_add_numbers,
+    pc_axis,
     pc_cumulate,
     pc_move,
     pc_move_add,
@@ -62,9 +66,19 @@ cdef enum:
     # Rows that are moved along together where the next row is nearer than the next element.
     TOGETHER = 8
     MOVE_RELEASES_GIL_FROM = 1024
+    # Integers that are made Python ints at once.
+    SOME = 4096
+    # In place of an axis: along all of them, in C order.
+    ALL_AXES = -1
 
 
 # ---- the job ----------------------------------------------------------------
+
+cdef struct Prefix:
+    pc_u128 sum                 # of the elements of the row before a chunk, and then up to where it ends
+    size_t row, end
+    bint is_too_large           # the sum, with element `end` of that row
+
 
 cdef struct MoveJob:
     pc_moving c
@@ -77,6 +91,7 @@ cdef struct MoveJob:
     pc_tile_sum *sums           # of rows that are cut, one by one: of each chunk the exact sum, and floats that add up
     double *carried             # to all before it, PC_MAX_CARRIED at most; else NULL
     size_t *carried_count
+    Prefix *prefixes            # of integers: of each chunk
 
 
 cdef int move_chunk(const void *job, size_t chunk, size_t worker) noexcept nogil:
@@ -131,6 +146,26 @@ cdef list kept_axes(array, int axis):
     return sorted([k for k in range(array.ndim) if k != axis], key=strides.__getitem__)
 
 
+cdef int lay_in_order(pc_moving *c, array) noexcept:
+    """All axes of an array that is not empty, so that elements are counted in C order; those merged that can be."""
+    cdef pc_axis axis
+    cdef pc_axis *before
+    cdef int k, count = 0
+    for k in range(cnp.PyArray_NDIM(array)):
+        axis = axis_of(array, None, None, k)
+        before = &c.array.axis[count - 1]
+        if count and before.stride == axis.stride * <ptrdiff_t>axis.length:
+            axis.length *= before.length
+            before[0] = axis
+        elif axis.length > 1:
+            c.array.axis[count] = axis
+            count += 1
+    if count == 0:
+        c.array.axis[0].length = count = 1
+    c.array.reduced = count
+    return 0
+
+
 cdef int describe(pc_moving *c, array, mask, int axis, values, Statistic spec) except -1:
     """Fill all of *c but the window."""
     cdef int position = 0, k
@@ -138,46 +173,55 @@ cdef int describe(pc_moving *c, array, mask, int axis, values, Statistic spec) e
     describe_data(array, &c.array.type, &c.array.components, &c.array.swapped, &c.array.data)
     if mask is not None:
         c.array.mask = <const char *>cnp.PyArray_DATA(mask)
-    c.array.kept = array.ndim - 1
-    c.array.reduced = 1
     c.array.repeat = 1
-    for k in (*kept_axes(array, axis), axis):
-        c.array.axis[position] = axis_of(array, mask, None, k)
-        c.array.axis[position].out_stride = cnp.PyArray_STRIDE(values, k)
-        position += 1
+    if axis == ALL_AXES:
+        lay_in_order(c, array)
+        c.array.axis[c.array.reduced - 1].out_stride = cnp.PyArray_STRIDE(values, 0)
+    else:
+        c.array.kept = array.ndim - 1
+        c.array.reduced = 1
+        for k in (*kept_axes(array, axis), axis):
+            c.array.axis[position] = axis_of(array, mask, None, k)
+            c.array.axis[position].out_stride = cnp.PyArray_STRIDE(values, k)
+            position += 1
     spec.set_dtype(values.dtype)
     c.spec = spec.c
     c.out = <char *>cnp.PyArray_DATA(values)
     return 0
 
 
+cdef size_t cut(MoveJob *s, size_t total, size_t min_length, size_t workers) noexcept:
+    """Cut the rows into chunks of `min_length` results or more; returns how many."""
+    cdef size_t step = MOVE_CHUNK, groups = 1
+    if workers > 1:
+        step = min(step, max(<size_t>MIN_MOVE_CHUNK, total // (4 * workers)))
+    s.chunk_length = min(max(step // s.together, min_length), s.length)
+    s.row_chunks = (s.length - 1) // s.chunk_length + 1
+    if s.row_chunks == 1:
+        groups = max(<size_t>1, step // (s.length * s.together))
+    s.chunk_rows = groups * s.together
+    return ((s.rows - 1) // s.chunk_rows + 1) * s.row_chunks
+
+
 cdef int move(array, mask, int axis, values, Statistic spec, size_t window, size_t min_count,
-              size_t workers) except -1:
+              size_t workers, bounds=None) except -1:
     """Write the results to `values`; window 0 for prefix sums, each row of which is one chunk."""
     cdef MoveJob s
-    cdef size_t total = values.size, step, groups
+    cdef size_t total = values.size, chunks
     if total == 0:
         return 0
     describe(&s.c, array, mask, axis, values, spec)
     s.c.window = window
     s.c.min_count = min_count
-    s.length = s.c.array.axis[s.c.array.kept].length
+    if bounds is not None:
+        s.c.start, s.c.end = <const size_t *>cnp.PyArray_DATA(bounds[0]), <const size_t *>cnp.PyArray_DATA(bounds[1])
+    s.length = total if axis == ALL_AXES else <size_t>cnp.PyArray_DIM(values, axis)
     s.rows = total // s.length
     s.together = 1
     if s.rows > 1 and abs(s.c.array.axis[s.c.array.kept - 1].stride) < abs(s.c.array.axis[s.c.array.kept].stride):
         s.together = min(<size_t>TOGETHER, s.rows)
-    step = MOVE_CHUNK
-    if workers > 1:
-        step = min(step, max(<size_t>MIN_MOVE_CHUNK, total // (4 * workers)))
-    s.chunk_length = max(<size_t>1, step // s.together)
-    if workers > 1:
-        s.chunk_length = max(s.chunk_length, window // MAX_CHUNKS_PER_WINDOW)
-    s.chunk_length = min(s.chunk_length, s.length)
-    s.row_chunks = (s.length - 1) // s.chunk_length + 1
-    groups = max(<size_t>1, step // (s.length * s.together)) if s.row_chunks == 1 else 1
-    s.chunk_rows = groups * s.together
-    chunks = ((s.rows - 1) // s.chunk_rows + 1) * s.row_chunks
-    workers = min(workers, <size_t>chunks)
+    chunks = cut(&s, total, window // MAX_CHUNKS_PER_WINDOW if workers > 1 else 1, workers)
+    workers = min(workers, chunks)
     s.state_size = pc_move_state_size()
     if window == 0 and s.row_chunks > 1 and workers > 1 and s.together == 1:
         return move_carried_chunks(&s, chunks, workers)
@@ -226,24 +270,86 @@ cdef object moving(a, window, min_count, axis, workers, pc_statistic statistic, 
     if array.dtype.kind == "c":
         raise TypeError(f"moving windows of {array.dtype} are not taken: pass a.real and a.imag")
     along = one_axis(axis, array.ndim)
-    length = array.shape[along]
-    window = integer_of(window, "window")
-    least = window if min_count is None else integer_of(min_count, "min_count")
-    if not 1 <= window <= length:
-        raise ValueError(f"window is {shown_int(window)}, but must be from 1 to {length}, the length of the axis")
-    if not 1 <= least <= window:
-        raise ValueError(f"min_count is {shown_int(least)}, but must be from 1 to {window}, the window")
-    values = np.empty(array.shape)
-    if array.dtype == object:
-        move_ints(array, mask, along, values, spec, window, least)
-    elif not spec.is_for_c(length):
-        move_alone(array, mask, along, values, spec, window, least)
+    length, shape, bounds = array.shape[along], array.shape, None
+    if isinstance(window, tuple):
+        bounds = bounds_of(window, length)
+        window = longest_window(bounds[0], bounds[1], length)
+        least = 1 if min_count is None else integer_of(min_count, "min_count")
+        if least < 1:
+            raise ValueError(f"min_count is {shown_int(least)}, but must be 1 or more")
+        least = min(least, length + 1)
+        shape = (*shape[:along], bounds[0].size, *shape[along + 1:])
     else:
-        move(array, mask, along, values, spec, window, least, threads)
+        window = integer_of(window, "window")
+        least = window if min_count is None else integer_of(min_count, "min_count")
+        if not 1 <= window <= length:
+            raise ValueError(f"window is {shown_int(window)}, but must be from 1 to {length}, the length of the axis")
+        if not 1 <= least <= window:
+            raise ValueError(f"min_count is {shown_int(least)}, but must be from 1 to {window}, the window")
+    values = np.empty(shape)
+    if array.dtype == object:
+        move_ints(array, mask, along, values, spec, window, least, bounds)
+    elif not spec.is_for_c(length):
+        move_alone(array, mask, along, values, spec, window, least, bounds)
+    else:
+        move(array, mask, along, values, spec, window, least, threads, bounds)
     return values
 
 
-cdef int move_ints(array, mask, int axis, values, Statistic spec, window, least) except -1:
+cdef tuple bounds_of(tuple window, length):
+    """(start, end), copied: nobody may change them once they are checked."""
+    if len(window) != 2:
+        raise TypeError("window must be an integer, or (start, end), two arrays of integers; "
+                        f"not a tuple of {len(window)} elements")
+    start, end = np.asarray(window[0]), np.asarray(window[1])
+    for name, bound in (("start", start), ("end", end)):
+        if bound.ndim != 1 or bound.dtype.kind not in "iu":
+            raise TypeError(f"{name} must be an array of integers with one axis, not of {bound.dtype} "
+                            f"with {bound.ndim}")
+    if start.size != end.size:
+        raise ValueError(f"start has {start.size} elements and end {end.size}")
+    return np.array(start, np.intp, order="C"), np.array(end, np.intp, order="C")
+
+
+cdef size_t check_bounds(const size_t *start, const size_t *end, size_t first, size_t last, size_t length,
+                         size_t *longest) noexcept nogil:
+    """The first window that is not within the length, or starts or ends before the one before; `last` for none."""
+    cdef size_t k
+    for k in range(first, last):
+        if start[k] > end[k] or end[k] > length or (k > 0 and (start[k] < start[k - 1] or end[k] < end[k - 1])):
+            return k
+        longest[0] = max(longest[0], end[k] - start[k])
+    return last
+
+
+cdef object longest_window(start, end, size_t length):
+    """How many elements it has, but 1 at least."""
+    cdef size_t longest = 1, count = start.size, first, last, k
+    cdef const size_t *starts = <const size_t *>cnp.PyArray_DATA(start)
+    cdef const size_t *ends = <const size_t *>cnp.PyArray_DATA(end)
+    for first in range(0, count, MOVE_CHUNK):
+        last = min(first + MOVE_CHUNK, count)
+        with nogil:
+            k = check_bounds(starts, ends, first, last, length, &longest)
+        if k < last:
+            here = f"window {k} is from {start[k]} to {end[k]}"
+            if 0 <= start[k] <= end[k] <= length:
+                raise ValueError(f"{here}, after one from {start[k - 1]} to {end[k - 1]}: neither bound may decrease")
+            raise ValueError(f"{here}, but must lie between 0 and {length}, the length of the axis, and not end "
+                             "before it starts")
+        PyErr_CheckSignals()
+    return longest
+
+
+cdef object every_window(window, bounds, length):
+    """(start, end) of each."""
+    if bounds is not None:
+        return zip(bounds[0].tolist(), bounds[1].tolist())
+    ends = np.arange(1, length + 1)
+    return zip(np.maximum(ends - window, 0).tolist(), ends.tolist())
+
+
+cdef int move_ints(array, mask, int axis, values, Statistic spec, window, least, bounds) except -1:
     """The same for Python ints."""
     cdef double made
     rows, results = np.moveaxis(array, axis, -1), np.moveaxis(values, axis, -1)
@@ -252,13 +358,15 @@ cdef int move_ints(array, mask, int axis, values, Statistic spec, window, least)
         row = rows[position].tolist()
         if masks is not None:
             row = [x if there else None for x, there in zip(row, masks[position])]
-        numbers = squares = count = 0
-        for k, x in enumerate(row):
-            gone = row[k - window] if k >= window else None
-            if x is not None:
-                numbers, squares, count = numbers + x, squares + x * x, count + 1
-            if gone is not None:
-                numbers, squares, count = numbers - gone, squares - gone * gone, count - 1
+        numbers = squares = count = first = last = 0
+        for k, (start, end) in enumerate(every_window(window, bounds, len(row))):
+            for x in row[last:end]:
+                if x is not None:
+                    numbers, squares, count = numbers + x, squares + x * x, count + 1
+            for x in row[first:start]:
+                if x is not None:
+                    numbers, squares, count = numbers - x, squares - x * x, count - 1
+            first, last = start, end
             made = np.nan
             if count >= least:
                 write_exact(&spec.c, spec.ddof, count, ((squares, 0), (numbers, 0), (0, 0)), 0, <char *>&made)
@@ -266,7 +374,7 @@ cdef int move_ints(array, mask, int axis, values, Statistic spec, window, least)
     return 0
 
 
-cdef int move_alone(array, mask, int axis, values, Statistic spec, window, least) except -1:
+cdef int move_alone(array, mask, int axis, values, Statistic spec, window, least, bounds) except -1:
     """The same for a ddof with so many digits that C does not take it: each window is summed anew."""
     cdef pc_accumulator acc
     cdef double made
@@ -276,16 +384,16 @@ cdef int move_alone(array, mask, int axis, values, Statistic spec, window, least
     there = ~np.isnan(rows) if array.dtype.kind == "f" else np.ones(rows.shape, bool)
     if mask is not None:
         there &= np.moveaxis(mask, axis, -1) != 0
-    for position in np.ndindex(rows.shape):
-        *before, last = position
-        part = (*before, slice(max(last + 1 - window, 0), last + 1))
-        numbers = np.ascontiguousarray(rows[part][there[part]], array.dtype.newbyteorder("="))
-        made = np.nan
-        if numbers.size >= least:
-            pc_accumulator_clear(&acc, spec.c.statistic)
-            pc_add_numbers(&acc, kind, 1, <const char *>cnp.PyArray_DATA(numbers), numbers.size)
-            spec.write(&acc, <char *>&made)
-        results[position] = made
+    for position in np.ndindex(rows.shape[:array.ndim - 1]):
+        row, present = rows[position], there[position]
+        for k, (start, end) in enumerate(every_window(window, bounds, row.size)):
+            numbers = np.ascontiguousarray(row[start:end][present[start:end]], array.dtype.newbyteorder("="))
+            made = np.nan
+            if numbers.size >= least:
+                pc_accumulator_clear(&acc, spec.c.statistic)
+                pc_add_numbers(&acc, kind, 1, <const char *>cnp.PyArray_DATA(numbers), numbers.size)
+                spec.write(&acc, <char *>&made)
+            results[(*position, k)] = made
     return 0
 
 
@@ -297,7 +405,7 @@ def move_sum(a, window, min_count=None, axis=-1, *, workers=1):
     ----------
     a : array_like
         %(a)s
-    window : int
+    window : int or tuple of two array_like
         %(window)s
     min_count : int, optional
         %(min_count)s
@@ -349,7 +457,7 @@ def move_mean(a, window, min_count=None, axis=-1, *, workers=1):
     ----------
     a : array_like
         %(a)s
-    window : int
+    window : int or tuple of two array_like
         %(window)s
     min_count : int, optional
         %(min_count)s
@@ -394,7 +502,7 @@ def move_var(a, window, min_count=None, axis=-1, ddof=0, *, workers=1):
     ----------
     a : array_like
         %(a)s
-    window : int
+    window : int or tuple of two array_like
         %(window)s
     min_count : int, optional
         %(min_count)s
@@ -442,7 +550,7 @@ def move_std(a, window, min_count=None, axis=-1, ddof=0, *, workers=1):
     ----------
     a : array_like
         %(a)s
-    window : int
+    window : int or tuple of two array_like
         %(window)s
     min_count : int, optional
         %(min_count)s
@@ -482,56 +590,86 @@ def move_std(a, window, min_count=None, axis=-1, ddof=0, *, workers=1):
 
 # ---- prefix sums ------------------------------------------------------------
 
-cdef struct CumulateJob:
-    pc_moving c
-    size_t rows, length, row_chunks
-    pc_u128 *sums           # of each row
-    size_t *ends            # of each row: what is done
-
-
 cdef int cumulate_chunk(const void *job, size_t chunk, size_t worker) noexcept nogil:
-    """MOVE_CHUNK results of a row, behind those before."""
-    cdef const CumulateJob *s = <const CumulateJob *>job
-    cdef size_t row = chunk // s.row_chunks, first = chunk % s.row_chunks * MOVE_CHUNK
-    cdef size_t last = min(first + MOVE_CHUNK, s.length)
-    if s.ends[row] == first:
-        s.ends[row] = pc_cumulate(&s.c, row, first, last, &s.sums[row])
+    """Some rows, or a chunk of one."""
+    cdef const MoveJob *s = <const MoveJob *>job
+    cdef Prefix *at = &s.prefixes[chunk]
+    cdef size_t row = chunk // s.row_chunks * s.chunk_rows, first = chunk % s.row_chunks * s.chunk_length
+    cdef size_t last_row = min(row + s.chunk_rows, s.rows), last = min(first + s.chunk_length, s.length)
+    while row < last_row:
+        if s.row_chunks == 1:
+            memset(&at.sum, 0, sizeof(at.sum))
+        at.row = row
+        at.end = pc_cumulate(&s.c, row, first, last, &at.sum)
+        at.is_too_large = at.end < last
+        if at.is_too_large:
+            return 0
+        row += 1
+    if s.sums == NULL and last < s.length:
+        s.prefixes[chunk + 1].sum = at.sum
     return 0
 
 
 cdef int cumulate(array, int axis, values, size_t workers) except -1:
     """Prefix sums of integers as integers."""
-    cdef CumulateJob s
-    cdef size_t row, total = values.size
+    cdef MoveJob s
+    cdef size_t chunk, chunks, total = values.size
     if total == 0:
         return 0
+    memset(&s, 0, sizeof(s))
     describe(&s.c, array, None, axis, values, Statistic(PC_SUM))
-    s.length = s.c.array.axis[s.c.array.kept].length
+    s.length = total if axis == ALL_AXES else <size_t>cnp.PyArray_DIM(values, axis)
     s.rows = total // s.length
-    s.row_chunks = (s.length - 1) // MOVE_CHUNK + 1
-    memory = np.zeros((s.rows, 3), np.uint64)
-    s.sums = <pc_u128 *>cnp.PyArray_DATA(memory)
-    s.ends = <size_t *>(s.sums + s.rows)
-    if s.row_chunks > 1:            # a row goes on where it stood
-        workers = 1
-    run_chunks(cumulate_chunk, &s, sizeof(s), s.rows * s.row_chunks, workers, total < MOVE_RELEASES_GIL_FROM)
-    for row in range(s.rows):
-        if s.ends[row] < s.length:
-            raise_at(array, axis, &s, row, values.dtype)
+    s.together = 1
+    chunks = cut(&s, total, 1, workers)
+    workers = min(workers, chunks)
+    s.prefixes = <Prefix *>PyMem_Calloc(chunks, sizeof(Prefix))
+    if s.row_chunks > 1 and workers > 1:
+        s.sums = <pc_tile_sum *>PyMem_Calloc(chunks, sizeof(pc_tile_sum))
+    try:
+        if s.prefixes == NULL or (s.sums == NULL and s.row_chunks > 1 and workers > 1):
+            raise MemoryError
+        if s.sums != NULL:
+            run_chunks(sum_chunk, &s, sizeof(s), chunks, workers, False)
+            start_chunks(&s, chunks)
+        elif s.row_chunks > 1:       # a row goes on where it stood
+            workers = 1
+        run_chunks(cumulate_chunk, &s, sizeof(s), chunks, workers, total < MOVE_RELEASES_GIL_FROM)
+        for chunk in range(chunks):
+            if s.prefixes[chunk].is_too_large:
+                raise_at(array, axis, &s.prefixes[chunk], values.dtype)
+    finally:
+        PyMem_Free(s.prefixes)
+        PyMem_Free(s.sums)
     return 0
 
 
-cdef int raise_at(array, int axis, const CumulateJob *s, size_t row, dtype) except -1:
+cdef int start_chunks(MoveJob *s, size_t chunks) except -1:
+    """Of the sums of parts make what comes before each."""
+    cdef size_t chunk
+    before = 0
+    for chunk in range(chunks):
+        if chunk % s.row_chunks == 0:
+            before = 0
+        s.prefixes[chunk].sum.lo = <uint64_t>(before & 0xFFFFFFFFFFFFFFFF)
+        s.prefixes[chunk].sum.hi = <uint64_t>(before >> 64 & 0xFFFFFFFFFFFFFFFF)
+        before += exact_int(&s.sums[chunk].total, PC_NUMBERS)
+    return 0
+
+
+cdef int raise_at(array, int axis, const Prefix *at, dtype) except -1:
     """OverflowError: where, and the sum."""
     cdef int k
-    kept = kept_axes(array, axis)
-    position = [0] * array.ndim
-    for k, at in zip(kept, np.unravel_index(row, [array.shape[k] for k in kept]) if kept else ()):
-        position[k] = int(at)
-    position[axis] = s.ends[row]
-    total = int_from_u128(s.sums[row].lo, s.sums[row].hi)
+    total = int_from_u128(at.sum.lo, at.sum.hi)
     if array.dtype.kind == "i" and total >> 127:
         total -= 1 << 128
+    if axis == ALL_AXES:
+        return raise_prefix(total, [at.end], dtype)
+    kept = kept_axes(array, axis)
+    position = [0] * array.ndim
+    for k, index in zip(kept, np.unravel_index(at.row, [array.shape[k] for k in kept]) if kept else ()):
+        position[k] = int(index)
+    position[axis] = at.end
     return raise_prefix(total, position, dtype)
 
 
@@ -543,24 +681,29 @@ cdef int cumulate_ints(array, int axis, values) except -1:
     """Prefix sums of integers as Python ints, or of Python ints."""
     cdef double made
     cdef Statistic spec = Statistic(PC_SUM)
-    rows, results = np.moveaxis(array, axis, -1), np.moveaxis(values, axis, -1)
+    rows, results, positions = array, values, [()]
+    if axis != ALL_AXES:
+        rows, results = np.moveaxis(array, axis, -1), np.moveaxis(values, axis, -1)
+        positions = np.ndindex(rows.shape[:array.ndim - 1])
     floats = values.dtype.kind == "f"
     if floats:
         spec.set_dtype(values.dtype)
     single = np.empty(1, values.dtype)
-    for position in np.ndindex(rows.shape[:array.ndim - 1]):
-        total = 0
-        for k, x in enumerate(rows[position].tolist()):
-            total += x
-            if floats:
-                write_exact(&spec.c, spec.ddof, 1, ((0, 0), (total, 0), (0, 0)), 0, <char *>cnp.PyArray_DATA(single))
-                results[(*position, k)] = single[0]
-                continue
-            if not holds(values.dtype, total):
-                where = list(position)
-                where.insert(axis, k)
-                raise_prefix(total, where, values.dtype)
-            results[(*position, k)] = total
+    for position in positions:
+        row, total = rows[(*position, ...)], 0
+        for first in range(0, row.size, SOME):
+            for k, x in enumerate(row.flat[first:first + SOME].tolist(), first):
+                total += x
+                if floats:
+                    write_exact(&spec.c, spec.ddof, 1, ((0, 0), (total, 0), (0, 0)), 0,
+                                <char *>cnp.PyArray_DATA(single))
+                    results[(*position, k)] = single[0]
+                    continue
+                if not holds(values.dtype, total):
+                    where = list(position)
+                    where.insert(axis, k)
+                    raise_prefix(total, where, values.dtype)
+                results[(*position, k)] = total
     return 0
 
 
@@ -580,8 +723,8 @@ def cumsum(a, axis=None, dtype=None, out=None, *, workers=1):
     out : ndarray, optional
         Where to write the results, of their shape; its dtype takes the place of `dtype`.
     workers : int, optional
-        Number of threads among which the rows along `axis` are divided, and of floats parts
-        of long rows, 1 by default; -1 for all usable cores. It does not change a bit of the
+        Number of threads among which the rows along `axis`, and parts of long rows, are
+        divided, 1 by default; -1 for all usable cores. It does not change a bit of the
         result.
 
     Returns
@@ -615,13 +758,12 @@ def cumsum(a, axis=None, dtype=None, out=None, *, workers=1):
     if missing is not None:
         raise missing.error("cumsum")
     array = numbers_of(array)
-    if axis is None:
-        array = array.reshape(-1)
-        axis = 0
-    along = one_axis(axis, array.ndim)
+    along, shape = ALL_AXES, (array.size,)
+    if axis is not None:
+        along, shape = one_axis(axis, array.ndim), array.shape
     if out is not None:
-        check_out(out, array.shape)
-    values = np.empty(array.shape, dtype_of(dtype, out, array, PC_SUM))
+        check_out(out, shape)
+    values = np.empty(shape, dtype_of(dtype, out, array, PC_SUM))
     if array.dtype == object or values.dtype == object:
         cumulate_ints(array, along, values)
     elif values.dtype.kind in "iu":
@@ -644,9 +786,12 @@ _SHARED = {
          "        is not copied, nested lists, or a container of pandas, Arrow, polars or xarray.\n"
          "        NaN, masked elements and nulls are missing.",
     "window": "How many elements a window has, the last of them at the position of its result:\n"
-              "        from 1 to the length of the axis.",
-    "min_count": "The fewest numbers for a result, from 1 to `window`, the default: where there are\n"
-                 "        fewer that are not missing, at the start too, the result is NaN.",
+              "        from 1 to the length of the axis. Or ``(start, end)``, two arrays of integers,\n"
+              "        neither of which decreases: result k is of elements ``start[k]`` to ``end[k] - 1``,\n"
+              "        and there are as many results along `axis` as windows.",
+    "min_count": "The fewest numbers for a result, from 1 to `window`, the default; by default 1 for\n"
+                 "        windows with bounds. Where there are fewer that are not missing, at the start\n"
+                 "        too, the result is NaN.",
     "axis": "The axis along which the window moves, by default the last.",
     "ddof": "What is subtracted from the number of elements to give the divisor: 0 by default. One\n"
             "        with more than 16 binary digits after the point makes each window be summed anew.",
@@ -654,8 +799,8 @@ _SHARED = {
                "        bit of the result.",
     "spoiled": "NaN where fewer than `min_count` are left. An infinity makes infinite or NaN the\n"
                "        results of those windows that hold it, and no others.",
-    "value_error": "For a `window` below 1 or above the length of the axis, a `min_count` below 1 or\n"
-                   "        above `window`, an array without axes, a negative `ddof`, or bad `workers`.",
+    "value_error": "For a `window` below 1 or above the length of the axis, bounds beyond the axis or\n"
+                   "        that decrease, a `min_count` below 1 or above `window`, an array without axes, a negative `ddof`, or bad `workers`.",
     "type_error": "As `sum` does, for complex numbers, and for arguments that are not integers.",
 }
 

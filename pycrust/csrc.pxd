@@ -160,6 +160,8 @@ cdef extern from "core.h" nogil:
         pc_array array
         size_t window
         size_t min_count
+        const size_t *start
+        const size_t *end
         pc_output_spec spec
         char *out
         const double *carried

@@ -891,6 +891,8 @@ def _move(name: str, a: Any, window: Any, min_count: Any, axis: Any, **ddof: Any
     if missing is not None:
         a = _masked(a, missing)
     call = partial(getattr(pycrust, name), **ddof)
+    if isinstance(window, tuple):
+        raise TypeError("windows with bounds of their own do not move across chunks: pass an integer, or compute a")
     if a.ndim == 0:
         call(np.zeros((), a.dtype), window)  # refuses it
     call(np.zeros((1,) * a.ndim), 1, 1, axis)  # refuses what is no axis

@@ -689,24 +689,20 @@ def _matrix(rows: list[Any], entry: Callable[[list[Fraction], Fraction, Fraction
 # ---- moving windows -------------------------------------------------------------
 
 
-def move_sum(
-    a: Any, window: SupportsIndex, min_count: Any = None, axis: int = -1, *, workers: SupportsIndex = 1
-) -> Any:
+def move_sum(a: Any, window: Any, min_count: Any = None, axis: int = -1, *, workers: SupportsIndex = 1) -> Any:
     """The sum of the numbers that are not NaN in each window, of the last `window` elements, correctly rounded."""
     _workers(workers)
     return _move(lambda total: total.sum(np.float64), a, window, min_count, axis)
 
 
-def move_mean(
-    a: Any, window: SupportsIndex, min_count: Any = None, axis: int = -1, *, workers: SupportsIndex = 1
-) -> Any:
+def move_mean(a: Any, window: Any, min_count: Any = None, axis: int = -1, *, workers: SupportsIndex = 1) -> Any:
     """Their exact mean, correctly rounded."""
     _workers(workers)
     return _move(Accumulator.mean, a, window, min_count, axis)
 
 
 def move_var(
-    a: Any, window: SupportsIndex, min_count: Any = None, axis: int = -1, ddof: float = 0, *, workers: SupportsIndex = 1
+    a: Any, window: Any, min_count: Any = None, axis: int = -1, ddof: float = 0, *, workers: SupportsIndex = 1
 ) -> Any:
     """Their exact variance, correctly rounded."""
     _workers(workers)
@@ -714,7 +710,7 @@ def move_var(
 
 
 def move_std(
-    a: Any, window: SupportsIndex, min_count: Any = None, axis: int = -1, ddof: float = 0, *, workers: SupportsIndex = 1
+    a: Any, window: Any, min_count: Any = None, axis: int = -1, ddof: float = 0, *, workers: SupportsIndex = 1
 ) -> Any:
     """The square root of that."""
     _workers(workers)
@@ -752,13 +748,21 @@ def _sum_dtype(a: Any) -> Any:
 
 def _move(figure: Callable[[Accumulator], Any], a: Any, window: Any, min_count: Any, axis: int) -> Any:
     a = _array(a)
-    window = operator.index(window)
-    least = window if min_count is None else operator.index(min_count)
-    if not 1 <= window <= a.shape[axis]:
-        raise ValueError(f"window is {window}, but must be from 1 to {a.shape[axis]}")
-    if not 1 <= least <= window:
-        raise ValueError(f"min_count is {least}, but must be from 1 to {window}, the window")
-    result = np.full(a.shape, math.nan)
+    length = a.shape[axis]
+    if isinstance(window, tuple):
+        windows = [slice(int(first), int(last)) for first, last in zip(*window, strict=True)]
+        least = 1 if min_count is None else operator.index(min_count)
+    else:
+        window = operator.index(window)
+        least = window if min_count is None else operator.index(min_count)
+        if not 1 <= window <= length:
+            raise ValueError(f"window is {window}, but must be from 1 to {length}")
+        if not 1 <= least <= window:
+            raise ValueError(f"min_count is {least}, but must be from 1 to {window}, the window")
+        windows = [slice(max(k + 1 - window, 0), k + 1) for k in range(length)]
+    shape = list(a.shape)
+    shape[axis] = len(windows)
+    result = np.full(shape, math.nan)
     moved, results = np.moveaxis(a, axis, -1), np.moveaxis(result, axis, -1)
     for position in np.ndindex(moved.shape[:-1]):
         row = moved[position]
@@ -768,8 +772,7 @@ def _move(figure: Callable[[Accumulator], Any], a: Any, window: Any, min_count: 
         unit = max((denominator for _, denominator in ratios), default=1)  # all are powers of two
         integers = [numerator * (unit // denominator) for numerator, denominator in ratios]
         squares = [integer * integer for integer in integers]
-        for k in range(row.size):
-            within = slice(max(k + 1 - window, 0), k + 1)
+        for k, within in enumerate(windows):
             total = Accumulator()
             total.count = builtins.sum(there[within])
             total._kind = 0 if _integers(row) else 1

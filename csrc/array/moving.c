@@ -35,9 +35,15 @@ typedef struct {
     uint64_t certain[BLOCK];
 } move_scratch;
 
+/* Of windows with bounds of their own: elements, and the next result. */
+typedef struct {
+    size_t start, end, result;
+} place;
+
 struct pc_move_state {
     const char *data; /* the row; NULL at first */
-    size_t next;      /* the next result */
+    size_t next;      /* the next result; of windows with bounds, the next step */
+    place at;         /* of windows with bounds: the window before that step */
     /* Of the window before it: how many numbers that are not NaN, infinities among them. */
     size_t present, plus, minus, nan; /* nan: where none is left out */
 
@@ -51,8 +57,8 @@ struct pc_move_state {
     size_t failed;         /* blocks since that were not for the kernels that give results */
     double limit;          /* on |x - pivot| */
     double error_bound[2]; /* of a number, and of a square, whose pieces do not add up */
-    size_t inexact[2];     /* behind the last such */
-    size_t exact_end;      /* `exact` is of the window that ends before; 0: of none */
+    size_t inexact[2];     /* behind the last such; 0: none */
+    size_t exact_start, exact_end; /* `exact` is of that window; both 0: of none */
     pc_tile_sum exact;
 
     move_scratch scratch; /* of the first of some rows, for all of them */
@@ -69,8 +75,10 @@ typedef struct {
     const char *data, *mask;
     char *out;
     ptrdiff_t stride, mask_stride, out_stride;
-    size_t window;    /* the length of a cumulative sum */
+    size_t window;    /* the length of a cumulative sum; of windows with bounds, of the longest */
     size_t carried;   /* of m->carried, in front of the elements */
+    ptrdiff_t offset; /* of elements: number k is element k + offset */
+    int in_place;     /* whether adjacent elements are doubles as the kernels take them */
     int spread, full; /* full: results of full windows alone */
     const pc_kernels *kernels;
     move_scratch *scratch;
@@ -92,6 +100,45 @@ static int convert(pc_type type, const char *raw, double *to, size_t n)
     return all >> (type == PC_INT64 ? 54 : 53) == 0;
 }
 
+/* Where number `first` is, and how many of *n numbers from there on lie along the last axis; or, if
+ * they begin with whole *lines along it, how many each has. */
+static const char *line_at(const row *r, size_t first, size_t *n, size_t *lines)
+{
+    const pc_array *a = &r->m->array;
+    const pc_axis *along = &a->axis[a->kept + a->reduced - 1];
+    const size_t at = (size_t)((ptrdiff_t)first + r->offset);
+    *lines = 1;
+    if (a->reduced == 1)
+        return r->data + (ptrdiff_t)at * r->stride;
+    const size_t line = at / along->length, behind = at % along->length;
+    if (behind == 0 && *n >= along->length) {
+        const size_t whole = *n / along->length, left = along[-1].length - line % along[-1].length;
+        *lines = whole < left ? whole : left;
+    }
+    if (*n > along->length - behind)
+        *n = along->length - behind;
+    return r->data + offsets_of(a->axis + a->kept, a->reduced - 1, line).data +
+           (ptrdiff_t)behind * r->stride;
+}
+
+/* Copy n elements, without a gap, in the byte order of the machine. */
+static void gather_numbers(const row *r, size_t first, size_t n, char *to)
+{
+    const pc_array *a = &r->m->array;
+    const ptrdiff_t across = a->reduced > 1 ? a->axis[a->kept + a->reduced - 2].stride : 0;
+    const size_t size = size_of_type[a->type];
+    char *raw = to;
+    for (size_t left = n, length, lines; left; left -= length * lines) {
+        length = left;
+        const char *from = line_at(r, first, &length, &lines);
+        gather_columns(raw, length * size, from, size, length, r->stride, lines, across);
+        first += length * lines;
+        raw += length * lines * size;
+    }
+    if (a->swapped)
+        swap_bytes(to, size, n);
+}
+
 static const double *load(const row *r, ptrdiff_t first, size_t n, double *to, int *same);
 
 static double first_number(const row *r)
@@ -107,32 +154,28 @@ static double first_number(const row *r)
 static const double *load(const row *r, ptrdiff_t first, size_t n, double *to, int *same)
 {
     const pc_array *a = &r->m->array;
-    const size_t size = size_of_type[a->type];
     char raw[BLOCK * sizeof(double)];
-    size_t before = 0;
-    if (n == BLOCK && first >= (ptrdiff_t)r->carried && a->type == PC_FLOAT64 &&
-        r->stride == (ptrdiff_t)size && !a->swapped && !r->mask &&
-        (uintptr_t)r->data % sizeof(double) == 0)
-        return (const double *)(const void *)(r->data + first * r->stride);
+    size_t before = 0, length = n, lines;
+    if (n == BLOCK && first >= (ptrdiff_t)r->carried && r->in_place) {
+        const char *from = line_at(r, (size_t)first, &length, &lines);
+        if (length == n)
+            return (const double *)(const void *)from;
+    }
     const double edge = first < 0 && r->full ? first_number(r) : (double)NAN;
     for (; before < n && first < 0; before++, first++)
         to[before] = edge;
     for (; before < n && first < (ptrdiff_t)r->carried; before++, first++)
         to[before] = r->m->carried[first];
     if (before < n) {
-        const char *from = r->data + first * r->stride;
-        if (a->type == PC_FLOAT64 && !a->swapped && r->stride != (ptrdiff_t)size) {
-            for (size_t k = before; k < n; k++, from += r->stride)
-                memcpy(to + k, from, size);
-        } else {
-            if (a->swapped || r->stride != (ptrdiff_t)size) {
-                gather_columns(raw, 0, from, size, n - before, r->stride, 1, 0);
-                if (a->swapped)
-                    swap_bytes(raw, size, n - before);
-                from = raw;
-            }
-            *same &= convert(a->type, from, to + before, n - before);
+        length = n - before;
+        const char *from = line_at(r, (size_t)first, &length, &lines);
+        if (length < n - before || a->swapped || r->stride != (ptrdiff_t)size_of_type[a->type]) {
+            char *made = a->type == PC_FLOAT64 ? (char *)(to + before) : raw;
+            gather_numbers(r, (size_t)first, n - before, made);
+            from = made;
         }
+        if (from != (char *)(to + before))
+            *same &= convert(a->type, from, to + before, n - before);
         for (size_t k = before; r->mask && k < n; k++, first++)
             if (!r->mask[first * r->mask_stride])
                 to[k] = (double)NAN;
@@ -225,15 +268,24 @@ static size_t window_start(const row *r, size_t next)
     return next > r->window ? next - r->window : 0;
 }
 
-/* Count and sum the window before `next` anew, in units that suit it and the n numbers `in`. */
+/* Whether a number whose pieces do not add up may be in the window of result `next`, one of the
+ * last `max` numbers. Windows with bounds: or has been since units were chosen. */
+static int may_be_inexact(const row *r, const pc_move_state *s, int square, size_t max, size_t next)
+{
+    return s->inexact[square] && (r->m->start || s->inexact[square] + max > next + 1);
+}
+
+/* Count and sum the window before the next result anew, in units that suit it and `count` numbers
+ * `in`. */
 static void restart(const row *r, pc_move_state *s, const double *in, size_t count)
 {
     const pc_kernels *kernels = r->kernels;
     double buffer[BLOCK], min = (double)INFINITY, max = -min;
     int same = 1;
-    const ptrdiff_t next = (ptrdiff_t)s->next, start = r->full
-                                                           ? next - (ptrdiff_t)r->window
-                                                           : (ptrdiff_t)window_start(r, s->next);
+    const ptrdiff_t next = (ptrdiff_t)(r->m->start ? s->at.end : s->next),
+                    start = r->m->start ? (ptrdiff_t)s->at.start
+                            : r->full   ? next - (ptrdiff_t)r->window
+                                        : (ptrdiff_t)window_start(r, s->next);
     size_t n;
     s->present = s->plus = s->minus = s->nan = 0;
     for (ptrdiff_t at = start; at < next + (ptrdiff_t)count; at += (ptrdiff_t)n) {
@@ -274,29 +326,39 @@ static void restart(const row *r, pc_move_state *s, const double *in, size_t cou
             buffer[k] = (double)NAN; /* x is buffer */
         kernels->start[r->spread][s->pieces - 2](x, &s->sums);
         if (s->sums.number.inexact)
-            s->inexact[0] = s->next;
+            s->inexact[0] = (size_t)next;
         if (s->sums.square.inexact)
-            s->inexact[1] = s->next;
+            s->inexact[1] = (size_t)next;
     }
 }
 
 /* ---- the exact sums ------------------------------------------------------------------- */
 
-/* Add the numbers first to last - 1 that are not NaN. */
-static void add_exactly(const row *r, pc_move_state *s, size_t first, size_t last)
+/* Add the elements first to last - 1. */
+static void add_elements(const row *r, size_t first, size_t last, int skip_nan, pc_tile_sum *sum)
 {
     pc_array a;
-    for (; first < last && first < r->carried; first++)
-        pc_add_numbers(&s->exact.total, PC_FLOAT64, 1, (const char *)&r->m->carried[first], 1);
-    if (first == last)
+    if (r->m->array.reduced > 1) { /* prefix sums, of which none is exact that is of NaN */
+        pc_add_tile(&r->m->array, 0, 1, first, last, sum);
         return;
+    }
     set_run(&a, r->m->array.type, 1, r->data + (ptrdiff_t)first * r->stride, last - first,
             r->stride);
     a.swapped = r->m->array.swapped;
-    a.skip_nan = 1;
+    a.skip_nan = skip_nan;
     a.mask = r->mask ? r->mask + (ptrdiff_t)first * r->mask_stride : NULL;
     a.axis[0].mask_stride = r->mask_stride;
-    pc_add_tile(&a, 0, 1, 0, last - first, &s->exact);
+    pc_add_tile(&a, 0, 1, 0, last - first, sum);
+}
+
+/* Add the numbers first to last - 1 that are not NaN. */
+static void add_exactly(const row *r, pc_move_state *s, size_t first, size_t last)
+{
+    for (; first < last && first < r->carried; first++)
+        pc_add_numbers(&s->exact.total, PC_FLOAT64, 1, (const char *)&r->m->carried[first], 1);
+    if (first < last)
+        add_elements(r, (size_t)((ptrdiff_t)first + r->offset),
+                     (size_t)((ptrdiff_t)last + r->offset), 1, &s->exact);
 }
 
 /* Add one number, or take it out again. NaN and infinities are neither. */
@@ -316,10 +378,7 @@ static void step(const row *r, pc_move_state *s, size_t at, int remove)
         return;
     }
     uint64_t bits;
-    char *raw = (char *)&bits;
-    memcpy(raw, r->data + (ptrdiff_t)at * r->stride, sizeof bits);
-    if (r->m->array.swapped)
-        swap_bytes(raw, sizeof bits, 1);
+    gather_numbers(r, at, 1, (char *)&bits);
     const uint64_t sign = type == PC_INT64 ? sign_of_word(bits) : 0, size = (bits ^ sign) - sign;
     const pc_u128 square = u128_mul64(size, size);
     uint64_t number[4] = {bits, sign, sign, sign}, squared[4] = {square.lo, square.hi, 0, 0};
@@ -333,23 +392,24 @@ static void step(const row *r, pc_move_state *s, size_t at, int remove)
         accumulator_add(acc, PC_SQUARES, squared, 0);
 }
 
-/* The result of the window that ends with number `last`, in which no number is infinite. */
-static void write_exactly(const row *r, pc_move_state *s, size_t last, char *out)
+/* Result k, in whose window no number is infinite. */
+static void write_exactly(const row *r, pc_move_state *s, size_t k, char *out)
 {
-    const size_t end = last + 1, first = window_start(r, end);
-    if (s->exact_end && end > s->exact_end && r->m->window == 0) {
+    const size_t end = r->m->start ? r->m->end[k] : k + 1,
+                 start = r->m->start ? r->m->start[k] : window_start(r, end);
+    const size_t steps = end - s->exact_end + (start - s->exact_start);
+    if (s->exact_end && r->m->window == 0) {
         add_exactly(r, s, s->exact_end, end);
-    } else if (s->exact_end && end > s->exact_end &&
-               (end - s->exact_end) * STEP_COST <= end - first) {
-        for (size_t k = s->exact_end; k < end; k++) {
-            step(r, s, k, 0);
-            if (k >= r->window)
-                step(r, s, k - r->window, 1);
-        }
+    } else if (s->exact_end && steps * STEP_COST <= 2 * (end - start)) {
+        for (size_t each = s->exact_end; each < end; each++)
+            step(r, s, each, 0);
+        for (size_t each = s->exact_start; each < start; each++)
+            step(r, s, each, 1);
     } else {
         pc_accumulator_clear(&s->exact.total, r->m->spec.statistic);
-        add_exactly(r, s, first, end);
+        add_exactly(r, s, start, end);
     }
+    s->exact_start = start;
     s->exact_end = end;
     count_rounding_test_failure();
     pc_accumulator_round(&s->exact.total, &r->m->spec, out);
@@ -452,7 +512,7 @@ static size_t slide_blocks(const row *r, pc_move_state *s, const double *in, con
     } else {
         end.error_bound = s->error_bound[0] +
                           0x1p-51 * (pieces == 2 ? unit : unit_of(number, 1) + 0x1p-50 * s->limit);
-        end.exact = pieces == 2 && !(s->inexact[0] && s->inexact[0] + max > s->next + 1);
+        end.exact = pieces == 2 && !may_be_inexact(r, s, 0, max, s->next);
         end.ties_from = max <= MAX_TIES_WINDOW ? 0x1p54 * unit_of(number, 1) : (double)INFINITY;
     }
     end.error_bound *= size * grow;
@@ -494,21 +554,83 @@ static size_t run_before(const row *r, size_t first, double value, size_t max)
     return run;
 }
 
-/* Results from s->next on, at most `max`: returns how many. */
+/* What enters and leaves on the way to the windows with bounds of up to `max` results from s->at
+ * on: one number, or NaN for none, at each step, so that no window between two of them is longer
+ * than both. ends[]: of which step the window is that of a result. Returns how many steps, at most
+ * a block; *to is where they end. */
+static size_t steps_between(const row *r, const pc_move_state *s, size_t max, double *in,
+                            double *out, unsigned char *ends, place *to, int *same)
+{
+    const size_t *start = r->m->start, *end = r->m->end, last = s->at.result + max;
+    double buffer[2][BLOCK];
+    size_t n = 0, count[2] = {end[last - 1] - s->at.end, start[last - 1] - s->at.start};
+    for (int k = 0; k < 2; k++)
+        count[k] = count[k] < BLOCK ? count[k] : BLOCK;
+    const double *enters = load(r, (ptrdiff_t)s->at.end, count[0], buffer[0], same),
+                 *leaves = load(r, (ptrdiff_t)s->at.start, count[1], buffer[1], same);
+    *to = s->at;
+    for (; n < BLOCK && to->result < last; n++) {
+        const int enter = to->end < end[to->result], leave = to->start < start[to->result];
+        in[n] = enter ? *enters++ : (double)NAN;
+        out[n] = leave ? *leaves++ : (double)NAN;
+        to->end += (size_t)enter;
+        to->start += (size_t)leave;
+        ends[n] = to->end == end[to->result] && to->start == start[to->result];
+        to->result += ends[n];
+    }
+    return n;
+}
+
+/* At most a block of results that are `value`, which no kernel made: float16 has its own NaN. */
+static void write_value(const row *r, double value, size_t count, char *to)
+{
+    const uint16_t half_nan = 0x7e00;
+    double values[BLOCK];
+    for (size_t k = 0; k < BLOCK && count > 1; k++)
+        values[k] = value;
+    const double *from = count > 1 ? values : &value;
+    write_lane_results(r->m->spec.type, from, from, count, to, r->out_stride);
+    for (size_t k = 0; k < count && r->m->spec.type == PC_FLOAT16 && value != value; k++)
+        memcpy(to + (ptrdiff_t)k * r->out_stride, &half_nan, sizeof half_nan);
+}
+
+/* Of n steps keep those that end with a result. */
+static size_t keep_results(const row *r, const unsigned char *ends, size_t n, unsigned char *kind)
+{
+    move_scratch *scratch = r->scratch;
+    size_t kept = 0;
+    for (size_t k = 0; k < n; k++)
+        if (ends[k]) {
+            scratch->value[kept] = scratch->value[k];
+            scratch->rest[kept] = scratch->rest[k];
+            scratch->certain[kept] = scratch->certain[k];
+            kind[kept++] = kind[k];
+        }
+    return kept;
+}
+
+/* Results from s->next on, at most `max`: returns how many. Of windows with bounds: from
+ * s->at.result on. */
 static size_t move_blocks(const row *r, pc_move_state *s, size_t max, const lane_spec *spec)
 {
     lane_sums *sums = &r->scratch->sums;
     double *entering = r->scratch->in, *leaving = r->scratch->out, *value = r->scratch->value,
            *rest = r->scratch->rest;
     uint64_t *certain = r->scratch->certain;
-    unsigned char kind[BLOCK];
-    const size_t first = s->next, n = max < BLOCK ? max : BLOCK;
-    const int cumulative = r->m->window == 0;
+    unsigned char kind[BLOCK], ends[BLOCK];
+    const int cumulative = r->m->window == 0, bounds = r->m->start != NULL;
+    const size_t first = s->next;
+    size_t n = max < BLOCK ? max : BLOCK;
     int same = 1;
-    const double *in = load(r, (ptrdiff_t)first, n, entering, &same),
-                 *out = cumulative
-                            ? in
-                            : load(r, (ptrdiff_t)first - (ptrdiff_t)r->window, n, leaving, &same);
+    place to_place = s->at;
+    const double *in = entering, *out = leaving;
+    if (bounds) {
+        memset(kind, FINITE, sizeof kind);
+        n = steps_between(r, s, max, entering, leaving, ends, &to_place, &same);
+    } else {
+        in = load(r, (ptrdiff_t)first, n, entering, &same);
+        out = cumulative ? in : load(r, (ptrdiff_t)first - (ptrdiff_t)r->window, n, leaving, &same);
+    }
     for (size_t k = n; k < BLOCK; k++) /* of what enters and leaves at once nothing is left */
         entering[k] = leaving[k] = cumulative ? 0.0 : in[n - 1];
     if (!s->started)
@@ -516,27 +638,33 @@ static size_t move_blocks(const row *r, pc_move_state *s, size_t max, const lane
     if (!same)
         s->usable = 0;
     int masked = cumulative ? s->nan || s->plus || s->minus
-                            : s->present < r->window || s->plus || s->minus,
+                            : bounds || s->present < r->window || s->plus || s->minus,
         any = 0, all = 0;
-    char *to = r->out + (ptrdiff_t)first * r->out_stride;
+    const size_t first_result = bounds ? s->at.result : first;
+    char *to = r->out + (ptrdiff_t)first_result * r->out_stride;
     if (same && s->usable && !s->wanted && !spec->drop && spec->divisor > 0.0 && !s->plus &&
         !s->minus && !(cumulative && masked)) {
-        const int in_place = n == BLOCK && r->m->spec.type == PC_FLOAT64 &&
+        const int in_place = n == BLOCK && !bounds && r->m->spec.type == PC_FLOAT64 &&
                              r->out_stride == (ptrdiff_t)sizeof(double) &&
                              (uintptr_t)to % sizeof(double) == 0;
         double *results = in_place ? (double *)(void *)to : value;
         size_t blocks = 1;
-        if (in_place && !masked && in != entering && out != leaving)
-            blocks = max / BLOCK < MAX_BLOCKS ? max / BLOCK : MAX_BLOCKS;
+        if (in_place && !masked && in != entering && out != leaving) {
+            size_t adjacent = max, lines;
+            line_at(r, first, &adjacent, &lines);
+            blocks = adjacent / BLOCK < MAX_BLOCKS ? adjacent / BLOCK : MAX_BLOCKS;
+        }
         size_t done = slide_blocks(r, s, in, out, blocks, masked, spec, results);
         if (!done && !masked && !cumulative && has_nan(in, n))
             done = slide_blocks(r, s, in, out, 1, 1, spec, results);
         if (done) {
-            const size_t made = done > 1 ? done * BLOCK : n;
+            s->next += done > 1 ? done * BLOCK : n;
+            if (bounds)
+                n = keep_results(r, ends, n, kind);
             if (!in_place)
                 write_lane_results(r->m->spec.type, value, rest, n, to, r->out_stride);
-            s->next += made;
-            return made;
+            s->at = to_place;
+            return done > 1 ? done * BLOCK : n;
         }
         s->failed++;
     }
@@ -553,12 +681,12 @@ static size_t move_blocks(const row *r, pc_move_state *s, size_t max, const lane
             s->inexact[0] = first + n;
         if (s->sums.square.inexact)
             s->inexact[1] = first + n;
-        if (s->inexact[0] + max > first + 1 && s->inexact[0])
+        if (may_be_inexact(r, s, 0, max, first))
             error_bound = (double)max * s->error_bound[0];
         add_error_bound(sums->number[2], error_bound);
         if (r->spread) {
             const double grid = error_bound > 0.0 ? 0.0 : unit_of(&s->sums.number, s->pieces - 1);
-            if (s->inexact[1] + max > first + 1 && s->inexact[1])
+            if (may_be_inexact(r, s, 1, max, first))
                 error_bound = (double)max * s->error_bound[1];
             add_error_bound(sums->square[2], error_bound);
             for (size_t k = 0; k < BLOCK; k++)
@@ -567,6 +695,9 @@ static size_t move_blocks(const row *r, pc_move_state *s, size_t max, const lane
         all = r->kernels->lane_results(&how, sums, BLOCK, value, rest, certain);
     }
     s->next += n;
+    s->at = to_place;
+    if (bounds)
+        n = keep_results(r, ends, n, kind);
     if (summed)
         write_lane_results(r->m->spec.type, value, rest, n, to, r->out_stride);
     size_t uncertain = 0, run = 0, counted = 0; /* equal numbers that end with counted - 1 */
@@ -574,20 +705,19 @@ static size_t move_blocks(const row *r, pc_move_state *s, size_t max, const lane
         if (any && kind[k] != FINITE) {
             const double odd[] = {0.0, (double)NAN, (double)INFINITY, -(double)INFINITY,
                                   (double)NAN};
-            write_lane_results(r->m->spec.type, &odd[kind[k]], rest, 1, to, r->out_stride);
+            write_value(r, odd[kind[k]], 1, to);
         } else if (!summed || !certain[k]) {
-            const double zero = 0.0;
-            if (r->spread && summed && spec->divisor > 0.0) {
+            if (r->spread && summed && spec->divisor > 0.0 && !bounds) {
                 for (; counted <= k; counted++)
                     run = counted && in[counted] == in[counted - 1] ? run + 1
                           : counted ? 1
                                     : 1 + run_before(r, first, in[0], r->window);
                 if (run >= r->window) {
-                    write_lane_results(PC_FLOAT64, &zero, rest, 1, to, r->out_stride);
+                    write_value(r, 0.0, 1, to);
                     continue;
                 }
             }
-            write_exactly(r, s, first + k, to);
+            write_exactly(r, s, first_result + k, to);
             uncertain++;
         }
     }
@@ -607,7 +737,7 @@ static size_t move_blocks(const row *r, pc_move_state *s, size_t max, const lane
 static void set_row(row *r, const pc_moving *m, size_t index)
 {
     const pc_array *a = &m->array;
-    const pc_axis along = a->axis[a->kept];
+    const pc_axis along = a->axis[a->kept + a->reduced - 1];
     const offsets at = offsets_of(a->axis, a->kept, index);
     r->m = m;
     r->data = a->data + at.data;
@@ -616,10 +746,14 @@ static void set_row(row *r, const pc_moving *m, size_t index)
     r->stride = along.stride;
     r->mask_stride = along.mask_stride;
     r->out_stride = along.out_stride;
-    r->window = m->window ? m->window : along.length;
+    r->window = m->window ? m->window : pc_array_reduction_length(a);
     r->carried = 0;
+    r->offset = 0;
+    r->in_place = a->type == PC_FLOAT64 && !a->swapped && !a->mask &&
+                  along.stride == (ptrdiff_t)sizeof(double) &&
+                  (uintptr_t)r->data % sizeof(double) == 0;
     r->spread = is_spread(m->spec.statistic);
-    r->full = m->window && m->min_count == m->window;
+    r->full = m->window && !m->start && m->min_count == m->window;
     r->kernels = pc_kernels_in_use();
 }
 
@@ -627,9 +761,11 @@ static void begin(const row *r, pc_move_state *s, size_t first)
 {
     s->data = r->data;
     s->next = first;
+    if (r->m->start)
+        s->at = (place){r->m->start[first], r->m->end[first], first};
     s->usable = s->started = s->wanted = 0;
     s->pieces = r->window >= LONG_WINDOW ? 3 : 2;
-    s->exact_end = 0;
+    s->exact_start = s->exact_end = 0;
 }
 
 void pc_move(const pc_moving *m, size_t index, size_t rows, size_t first, size_t last,
@@ -640,19 +776,19 @@ void pc_move(const pc_moving *m, size_t index, size_t rows, size_t first, size_t
     row r;
     r.scratch = &states->scratch;
     set_row(&r, m, index);
-    if (m->carried_count) { /* index 0 is that of the first number carried */
-        const ptrdiff_t shift = (ptrdiff_t)first - (ptrdiff_t)m->carried_count;
+    if (m->carried_count) { /* number 0 is the first carried */
         r.carried = m->carried_count;
-        r.data += shift * r.stride;
-        r.out += shift * r.out_stride;
-        last -= first - m->carried_count;
-        first = m->carried_count;
+        r.offset = (ptrdiff_t)first - (ptrdiff_t)r.carried;
+        r.out += r.offset * r.out_stride;
+        last -= (size_t)r.offset;
+        first = r.carried;
         r.window = last;
+        begin(&r, states, first);
     }
     const lane_spec spec = lane_spec_of(&m->spec, r.window, 0);
     for (size_t k = 0; k < BLOCK; k++)
         states->scratch.sums.common_abs[k] = nan;
-    const size_t skip = m->window ? m->min_count - 1 : 0;
+    const size_t skip = m->window && !m->start ? m->min_count - 1 : 0;
     for (size_t at = first, n; at < last; at += n) {
         n = last - at < BLOCK ? last - at : BLOCK;
         n = at < skip && n > skip - at ? skip - at : n;
@@ -660,16 +796,13 @@ void pc_move(const pc_moving *m, size_t index, size_t rows, size_t first, size_t
             pc_move_state *s = &states[k];
             if (rows > 1)
                 set_row(&r, m, index + k);
-            if (s->data != r.data || s->next != at)
+            if (s->data != r.data || (m->start ? s->at.result : s->next) != at)
                 begin(&r, s, at);
             if (at >= skip) {
-                n = move_blocks(&r, s, rows == 1 ? last - at : n, &spec);
+                n = move_blocks(&r, s, rows == 1 || m->start ? last - at : n, &spec);
                 continue;
             }
-            for (size_t j = 0; j < n; j++)
-                r.scratch->value[j] = nan;
-            write_lane_results(m->spec.type, r.scratch->value, r.scratch->rest, n,
-                               r.out + (ptrdiff_t)at * r.out_stride, r.out_stride);
+            write_value(&r, nan, n, r.out + (ptrdiff_t)at * r.out_stride);
             begin(&r, s, at + n);
         }
     }
@@ -678,14 +811,9 @@ void pc_move(const pc_moving *m, size_t index, size_t rows, size_t first, size_t
 
 void pc_move_add(const pc_moving *m, size_t index, size_t first, size_t last, pc_tile_sum *sum)
 {
-    fpenv callers = fpenv_enter();
     row r;
-    pc_array a;
     set_row(&r, m, index);
-    set_run(&a, m->array.type, 1, r.data + (ptrdiff_t)first * r.stride, last - first, r.stride);
-    a.swapped = m->array.swapped;
-    pc_add_tile(&a, 0, 1, 0, last - first, sum);
-    fpenv_leave(callers);
+    add_elements(&r, first, last, 0, sum);
 }
 
 size_t pc_move_carry(pc_tile_sum *sum, double *carried)
@@ -718,7 +846,7 @@ size_t pc_move_carry(pc_tile_sum *sum, double *carried)
 /* ---- prefix sums of integers ---------------------------------------------------------- */
 
 #define CUMULATE(type, expression)                                                                 \
-    for (; first < last; first++, from += stride, to += along.out_stride) {                        \
+    for (; left; left--, from += stride, to += r.out_stride) {                                     \
         type x;                                                                                    \
         memcpy(&x, from, sizeof x);                                                                \
         if (swapped)                                                                               \
@@ -735,23 +863,37 @@ size_t pc_move_carry(pc_tile_sum *sum, double *carried)
 size_t pc_cumulate(const pc_moving *m, size_t index, size_t first, size_t last, pc_u128 *sum)
 {
     const pc_array *a = &m->array;
-    const pc_axis along = a->axis[a->kept];
-    const offsets at = offsets_of(a->axis, a->kept, index);
-    const ptrdiff_t stride = along.stride;
-    const char *from = a->data + at.data + (ptrdiff_t)first * stride;
-    char *to = m->out + at.out + (ptrdiff_t)first * along.out_stride;
+    const size_t size = size_of_type[a->type];
     const uint64_t has_sign = a->type == PC_UINT64 ? 0 : UINT64_MAX;
-    const int swapped = a->swapped, is_signed = m->spec.type == PC_INT64;
-    switch (a->type) {
-    case PC_INT8: CUMULATE(int8_t, x);
-    case PC_UINT8: CUMULATE(uint8_t, x);
-    case PC_INT16: CUMULATE(int16_t, x);
-    case PC_UINT16: CUMULATE(uint16_t, x);
-    case PC_INT32: CUMULATE(int32_t, x);
-    case PC_UINT32: CUMULATE(uint32_t, x);
-    case PC_INT64: CUMULATE(int64_t, x);
-    case PC_UINT64: CUMULATE(uint64_t, x);
-    default: CUMULATE(uint8_t, x != 0);
+    const int is_signed = m->spec.type == PC_INT64;
+    row r;
+    set_row(&r, m, index);
+    char *to = r.out + (ptrdiff_t)first * r.out_stride;
+    for (size_t n, left = 0; first < last && !left; first += n - left) {
+        char block[BLOCK * sizeof(uint64_t)];
+        const char *from = block;
+        int swapped = a->swapped;
+        ptrdiff_t stride = r.stride;
+        n = left = last - first;
+        if (a->reduced == 1) {
+            from = r.data + (ptrdiff_t)first * stride;
+        } else {
+            n = left = n < BLOCK ? n : BLOCK;
+            gather_numbers(&r, first, n, block);
+            stride = (ptrdiff_t)size;
+            swapped = 0;
+        }
+        switch (a->type) {
+        case PC_INT8: CUMULATE(int8_t, x);
+        case PC_UINT8: CUMULATE(uint8_t, x);
+        case PC_INT16: CUMULATE(int16_t, x);
+        case PC_UINT16: CUMULATE(uint16_t, x);
+        case PC_INT32: CUMULATE(int32_t, x);
+        case PC_UINT32: CUMULATE(uint32_t, x);
+        case PC_INT64: CUMULATE(int64_t, x);
+        case PC_UINT64: CUMULATE(uint64_t, x);
+        default: CUMULATE(uint8_t, x != 0);
+        }
     }
     return first;
 }

@@ -1,8 +1,8 @@
 /* Moving windows, at every level: the result of each window is that of its exact sum, wherever the
- * row is cut. Arrays end where memory ends. */
+ * row is cut, and however elements lie. Arrays end where memory ends. */
 #include "check.h"
 
-enum { LONGEST = 700 };
+enum { LONGEST = 700, MOST_ROWS = 4 };
 
 static double random_number(int kind)
 {
@@ -16,84 +16,304 @@ static double random_number(int kind)
     case 5: return below(30) ? unit : 1e17;
     case 6: return below(40) ? unit : below(2) ? (double)NAN : (double)INFINITY;
     case 7: return below(5) ? unit : (double)NAN;
+    case 8: return below(2) ? 1.7e308 : -1.7e308 * unit;
     default: return below(50) ? unit : -1e300;
     }
 }
 
 static void fill(char *data, pc_type type, size_t n)
 {
-    const int kind = (int)below(9), still = below(4) == 0;
+    const int kind = (int)below(10), still = below(4) == 0;
     double x = random_number(kind);
-    for (size_t k = 0; k < n; k++, data += 8) {
+    for (size_t k = 0; k < n; k++, data += sizes[type]) {
         if (!still || below(20) == 0)
             x = random_number(kind);
-        const int64_t wide = below(40) ? (int64_t)below(1000) : (int64_t)random_size();
+        const float single = (float)x;
+        const uint64_t wide = below(40) ? below(1000) : random_size();
         if (type == PC_FLOAT64)
-            memcpy(data, &x, 8);
+            memcpy(data, &x, sizeof x);
+        else if (type == PC_FLOAT32)
+            memcpy(data, &single, sizeof single);
         else
-            memcpy(data, &wide, 8);
+            store_bits(data, sizes[type], type == PC_FLOAT16 ? random64() & 0x7bff : wide);
     }
 }
 
-static double expected(const pc_moving *m, const char *data, size_t at)
+/* ---- what is right -------------------------------------------------------------------- */
+
+/* Element `at` of a row, in the byte order of the machine; whether a mask leaves it in. */
+static int element(const pc_moving *m, size_t row, size_t at, char x[8])
+{
+    const pc_array *a = &m->array;
+    const size_t size = sizes[a->type];
+    ptrdiff_t offset = 0, of_mask = 0;
+    for (int k = a->kept + a->reduced - 1; k >= 0; k--) {
+        size_t *index = k < a->kept ? &row : &at;
+        const ptrdiff_t i = (ptrdiff_t)(*index % a->axis[k].length);
+        *index /= a->axis[k].length;
+        offset += i * a->axis[k].stride;
+        of_mask += i * a->axis[k].mask_stride;
+    }
+    for (size_t k = 0; k < size; k++)
+        x[a->swapped ? size - 1 - k : k] = a->data[offset + (ptrdiff_t)k];
+    return !a->mask || a->mask[of_mask];
+}
+
+static int is_nan(pc_type type, const char *x)
+{
+    static const uint64_t infinity[] = {0x7c00, UINT64_C(0x7f8) << 20, UINT64_C(0x7ff) << 52};
+    const int bits = 8 * (int)sizes[type];
+    return type >= PC_FLOAT16 &&
+           (load_bits(x, sizes[type]) & ~(UINT64_C(1) << (bits - 1))) > infinity[type - PC_FLOAT16];
+}
+
+static pc_status expected(const pc_moving *m, size_t row, size_t at, char *result)
 {
     pc_accumulator acc;
-    double x;
+    char x[8];
     int nan = 0;
+    const size_t start = m->start                       ? m->start[at]
+                         : m->window && at >= m->window ? at + 1 - m->window
+                                                        : 0,
+                 end = m->start ? m->end[at] : at + 1;
     pc_accumulator_clear(&acc, m->spec.statistic);
-    for (size_t k = m->window && at >= m->window ? at + 1 - m->window : 0; k <= at; k++) {
-        memcpy(&x, data + 8 * k, 8);
-        if (m->array.type == PC_FLOAT64 && x != x)
+    for (size_t k = start; k < end; k++) {
+        const int there = element(m, row, k, x);
+        if (is_nan(m->array.type, x))
             nan = 1;
-        else
-            pc_add_numbers(&acc, m->array.type, 1, data + 8 * k, 1);
+        else if (there)
+            pc_add_numbers(&acc, m->array.type, 1, x, 1);
     }
     if (acc.count < m->min_count || (nan && !m->window))
-        return (double)NAN;
-    pc_accumulator_round(&acc, &m->spec, (char *)&x);
-    return x;
+        store_bits(result, sizes[m->spec.type],
+                   m->spec.type == PC_FLOAT64   ? UINT64_C(0x7ff8) << 48
+                   : m->spec.type == PC_FLOAT32 ? UINT64_C(0x7fc) << 20
+                                                : 0x7e00);
+    else
+        return pc_accumulator_round(&acc, &m->spec, result);
+    return PC_OK;
 }
 
-static void test_row(void)
+static int same(pc_type type, const char *x, const char *y)
 {
-    static const pc_type types[] = {PC_FLOAT64, PC_FLOAT64, PC_FLOAT64, PC_INT64};
-    const size_t n = 1 + below(below(2) ? 70 : LONGEST);
-    guarded memory = guarded_buffer(8 * n, 1), result = guarded_buffer(8 * n, 1);
-    pc_move_state *state = calloc(1, pc_move_state_size());
+    return memcmp(x, y, sizes[type]) == 0 || (is_nan(type, x) && is_nan(type, y));
+}
+
+/* ---- arrays at random --------------------------------------------------------------------- */
+
+typedef struct {
     pc_moving m;
-    memset(&m, 0, sizeof m);
-    m.array.type = types[below(4)];
-    m.array.components = 1;
-    m.array.reduced = 1;
-    m.array.repeat = 1;
-    m.array.data = memory.data;
-    m.array.axis[0] = (pc_axis){n, 8, 0, 8, 0};
-    m.spec.statistic = (pc_statistic)(PC_SUM + below(4));
-    m.spec.type = PC_FLOAT64;
-    m.spec.components = 1;
-    m.spec.ddof = below(3);
-    m.window = 1 + below(below(2) ? n : (n + 9) / 10);
-    m.min_count = below(2) ? m.window : 1 + below(m.window);
-    if (m.spec.statistic == PC_SUM && below(3) == 0) {
-        m.window = 0;
-        m.min_count = 1;
-    }
-    m.out = result.data;
-    fill(memory.data, m.array.type, n);
-    for (size_t first = 0, last; first < n; first = last) {
-        last = below(3) ? n : first + 1 + below(n - first);
-        if (below(4) == 0)
-            memset(state, 0, pc_move_state_size());
-        pc_move(&m, 0, 1, first, last, state);
-    }
+    size_t rows, length, results;
+    guarded data, mask, out;
+    size_t start[LONGEST], end[LONGEST];
+} problem;
+
+/* Bounds that grow and shrink, stay and jump; returns the length of the longest, 1 at least. */
+static size_t fill_bounds(size_t *start, size_t *end, size_t n, size_t length, size_t longest)
+{
+    size_t most = 1;
     for (size_t k = 0; k < n; k++) {
-        double x, y = expected(&m, memory.data, k);
-        memcpy(&x, result.data + 8 * k, 8);
-        CHECK(memcmp(&x, &y, 8) == 0 || (x != x && y != y));
+        const size_t jump = below(20) ? 0 : below(length + 1);
+        start[k] = (k ? start[k - 1] : 0) + (below(3) ? below(3) : jump);
+        start[k] = start[k] < length ? start[k] : length;
+        end[k] = start[k] + below(longest + 1);
+        end[k] = end[k] < length ? end[k] : length;
+        end[k] = k && end[k] < end[k - 1] ? end[k - 1] : end[k];
+        most = end[k] - start[k] > most ? end[k] - start[k] : most;
     }
-    free(state);
-    guarded_free(memory);
-    guarded_free(result);
+    return most;
+}
+
+/* Two axes in either order, with a gap or without, backwards or not. */
+static void lay_out(problem *p, int with_mask)
+{
+    const pc_type type = p->m.array.type;
+    const size_t size = sizes[type], gap = below(3) ? 1 : 2, last = p->rows * p->length * gap - 1;
+    const int across = below(3) == 0, back = below(5) == 0;
+    pc_axis *axis = p->m.array.axis;
+    p->data = guarded_buffer(size * (last + 1), 1);
+    fill(p->data.data, type, last + 1);
+    axis[0].length = p->rows;
+    axis[1].length = p->length;
+    const ptrdiff_t step = (ptrdiff_t)(gap * size), rows = (ptrdiff_t)p->rows,
+                    length = (ptrdiff_t)p->length;
+    axis[0].stride = across ? step : step * length;
+    axis[1].stride = across ? step * rows : step;
+    p->m.array.data = p->data.data + (gap - 1) * size;
+    if (back) {
+        p->m.array.data = p->data.data + last * size;
+        axis[0].stride = -axis[0].stride;
+        axis[1].stride = -axis[1].stride;
+    }
+    if (with_mask) {
+        p->mask = guarded_buffer(p->rows * p->length, 0);
+        for (size_t k = 0; k < p->rows * p->length; k++)
+            p->mask.data[k] = below(10) != 0;
+        p->m.array.mask = p->mask.data;
+        axis[0].mask_stride = length;
+        axis[1].mask_stride = 1;
+    }
+}
+
+static problem *new_problem(const pc_type *types, size_t count)
+{
+    problem *p = calloc(1, sizeof *p);
+    p->m.array.type = types[below(count)];
+    p->m.array.components = 1;
+    p->m.array.repeat = 1;
+    p->m.array.kept = p->m.array.reduced = 1;
+    p->m.array.swapped = below(4) == 0;
+    p->m.min_count = 1;
+    p->m.spec.components = 1;
+    p->length = 1 + below(below(4) ? 150 : LONGEST);
+    p->rows = below(2) ? 1 : 1 + below(MOST_ROWS);
+    p->results = p->length;
+    return p;
+}
+
+static void make_results(problem *p)
+{
+    const size_t size = sizes[p->m.spec.type];
+    const int across = below(4) == 0;
+    p->out = guarded_buffer(size * p->rows * p->results, 1);
+    p->m.out = p->out.data;
+    p->m.array.axis[0].out_stride = (ptrdiff_t)(across ? size : size * p->results);
+    p->m.array.axis[1].out_stride = (ptrdiff_t)(across ? size * p->rows : size);
+}
+
+static void in_order(problem *p)
+{
+    if (p->m.array.kept == 0)
+        return;
+    p->m.array.kept = 0;
+    p->m.array.reduced = 2;
+    p->m.array.axis[1].out_stride = (ptrdiff_t)sizes[p->m.spec.type];
+    p->length *= p->rows;
+    p->rows = 1;
+    p->results = p->length;
+}
+
+static const char *result_at(const problem *p, size_t row, size_t at)
+{
+    return p->m.out + (ptrdiff_t)row * p->m.array.axis[0].out_stride * (p->m.array.kept == 1) +
+           (ptrdiff_t)at * p->m.array.axis[1].out_stride;
+}
+
+static void check_results(const problem *p)
+{
+    for (size_t row = 0; row < p->rows; row++)
+        for (size_t k = 0; k < p->results; k++) {
+            char right[8];
+            expected(&p->m, row, k, right);
+            CHECK(same(p->m.spec.type, result_at(p, row, k), right));
+        }
+}
+
+static void free_problem(problem *p)
+{
+    guarded_free(p->data);
+    guarded_free(p->out);
+    if (p->mask.map)
+        guarded_free(p->mask);
+    free(p);
+}
+
+/* ---- tests -------------------------------------------------------------------------------- */
+
+/* What each part of a row begins with, in place of what comes before it. */
+static void move_in_parts(problem *p, pc_move_state *state)
+{
+    for (size_t row = 0; row < p->rows; row++) {
+        pc_tile_sum before, copy;
+        pc_accumulator_clear(&before.total, PC_SUM);
+        for (size_t first = 0, last; first < p->length; first = last) {
+            double carried[PC_MAX_CARRIED];
+            pc_moving m = p->m;
+            last = first + 1 + below(p->length - first);
+            copy = before;
+            m.carried = carried;
+            m.carried_count = pc_move_carry(&copy, carried);
+            if (m.carried_count > PC_MAX_CARRIED) {
+                CHECK(p->m.array.type == PC_FLOAT64);
+                pc_move(&p->m, row, 1, 0, p->length, state);
+                break;
+            }
+            pc_move(&m, row, 1, first, last, state);
+            pc_move_add(&p->m, row, first, last, &before);
+        }
+    }
+}
+
+static void test_rows(void)
+{
+    static const pc_type types[] = {PC_FLOAT64, PC_FLOAT64, PC_FLOAT64, PC_FLOAT32, PC_FLOAT16,
+                                    PC_INT64,   PC_UINT64,  PC_INT8,    PC_UINT16};
+    problem *p = new_problem(types, sizeof types / sizeof *types);
+    pc_moving *m = &p->m;
+    const int prefix = below(4) == 0, bounds = !prefix && below(4) == 0;
+    m->spec.statistic = prefix ? PC_SUM : (pc_statistic)(PC_SUM + below(4));
+    m->spec.type = below(4) ? PC_FLOAT64 : (pc_type)(PC_FLOAT16 + below(2));
+    m->spec.ddof = below(3);
+    lay_out(p, !prefix && below(5) == 0);
+    if (bounds) {
+        p->results = 1 + below(below(2) ? LONGEST : p->length);
+        m->start = p->start;
+        m->end = p->end;
+        m->window = fill_bounds(p->start, p->end, p->results, p->length, below(2) ? 10 : p->length);
+    } else if (!prefix) {
+        m->window = 1 + below(below(2) ? p->length : (p->length + 9) / 10);
+    }
+    if (!prefix)
+        m->min_count = below(2) ? m->window : 1 + below(m->window);
+    make_results(p);
+    if (prefix && below(3) == 0)
+        in_order(p);
+    char *states = calloc(MOST_ROWS, pc_move_state_size());
+    pc_move_state *state = (pc_move_state *)(void *)states;
+    if (prefix && below(3) == 0) {
+        move_in_parts(p, state);
+    } else {
+        const size_t together = below(2) ? 1 : p->rows;
+        for (size_t row = 0; row < p->rows; row += together)
+            for (size_t first = 0, last; first < p->results; first = last) {
+                last = below(3) ? p->results : first + 1 + below(p->results - first);
+                if (below(4) == 0)
+                    memset(states, 0, MOST_ROWS * pc_move_state_size());
+                pc_move(m, row, together, first, last, state);
+            }
+    }
+    check_results(p);
+    free(states);
+    free_problem(p);
+}
+
+static void test_integers(void)
+{
+    static const pc_type types[] = {PC_BOOL,  PC_INT8,   PC_UINT8, PC_INT16, PC_UINT16,
+                                    PC_INT32, PC_UINT32, PC_INT64, PC_UINT64};
+    problem *p = new_problem(types, sizeof types / sizeof *types);
+    p->m.spec.statistic = PC_SUM;
+    p->m.spec.type = below(2) ? PC_INT64 : PC_UINT64;
+    lay_out(p, 0);
+    make_results(p);
+    if (below(2))
+        in_order(p);
+    for (size_t row = 0; row < p->rows; row++) {
+        pc_u128 sum = {0, 0};
+        size_t first = 0, last, end;
+        char right[8];
+        do {
+            last = first + 1 + below(p->length - first);
+            end = pc_cumulate(&p->m, row, first, last, &sum);
+            for (size_t k = first; k < end; k++) {
+                CHECK(expected(&p->m, row, k, right) == PC_OK);
+                CHECK(same(p->m.spec.type, result_at(p, row, k), right));
+            }
+            CHECK(end == last || expected(&p->m, row, end, right) == PC_TOO_LARGE);
+            first = end;
+        } while (end == last && last < p->length);
+    }
+    free_problem(p);
 }
 
 int main(int argc, char **argv)
@@ -101,8 +321,11 @@ int main(int argc, char **argv)
     const long count = trials(argc, argv);
     FOR_EACH_LEVEL
     {
-        for (long k = 0; k < count; k++)
-            test_row();
+        for (long k = 0; k < count; k++) {
+            test_rows();
+            if (k % 4 == 0)
+                test_integers();
+        }
         printf("%s ", pc_simd());
     }
     return 0;

@@ -1,5 +1,6 @@
-"""What the pages of the reference list is what there is: the keys of the JSON, and a C program that runs."""
+"""What the pages list is what there is: the keys of the JSON, a C program that runs, recipes."""
 
+import ast
 import dataclasses
 import re
 import runpy
@@ -7,10 +8,13 @@ import shutil
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import pycrust
 from pycrust.bench import Stalls, break_even, compare, compare_peers, gil_table, threadable
 from pycrust.bench.stall import HELD, Figures, Place, Record, Stall
 from pycrust.bench.timing import Control
@@ -101,3 +105,40 @@ def test_results_are_recorded(tmp_path, monkeypatch, capfd):
     assert [entry.splitlines()[0][-1] for entry in entries] == ["0", "3"]
     assert ": pass, " in entries[0] and ": exit status 3, " in entries[1]
     assert all(entry.endswith("\n  last") for entry in entries)
+
+
+def test_recipes_for_windows():
+    """The lines of the guide for pandas and xarray: of small integers, whose means these give exactly, too."""
+    pd, xr = pytest.importorskip("pandas"), pytest.importorskip("xarray")
+    pytest.importorskip("dask.array")
+    rng = np.random.default_rng(0)
+    times = pd.Timestamp("2026-01-01") + pd.to_timedelta(np.sort(rng.integers(0, 60 * 86400, 100)), unit="s")
+    s = pd.Series(rng.integers(0, 100, 100).astype(float), times, name="numbers")
+    df = pd.DataFrame({"one": s, "two": s[::-1].to_numpy()})
+    a = xr.DataArray(df.to_numpy(), dims=("time", "column"))
+    w, m = 5, 2
+    names = {"pycrust": pycrust, "np": np, "pd": pd, "xr": xr, "s": s, "df": df, "a": a, "w": w, "m": m}
+    made = []
+    for block in re.findall(r"```python\n(.*?)```", (DOCS / "guide" / "windows.md").read_text(), re.S):
+        for statement in ast.parse(block).body:
+            if isinstance(statement, ast.Expr):
+                made.append(eval(ast.unparse(statement), names))
+            else:
+                exec(ast.unparse(statement), names)
+    mean, std, frame, offset, array = made
+    rolling = s.rolling(w, min_periods=m)
+    pd.testing.assert_series_equal(mean, rolling.mean(), check_exact=True)
+    pd.testing.assert_series_equal(offset, s.rolling("7D").mean(), check_exact=True)
+    pd.testing.assert_frame_equal(frame, df.rolling(w, min_periods=m).mean(), check_exact=True)
+    right = pd.Series(pycrust.reference.move_std(s.to_numpy(), w, m, ddof=1), s.index, name=s.name)
+    pd.testing.assert_series_equal(std, right, check_exact=True)
+    assert (std.isna() == rolling.std().isna()).all()
+    xr.testing.assert_identical(array, a.rolling(time=w).mean())
+    lazy = xr.apply_ufunc(
+        partial(pycrust.dask.move_mean, window=w),
+        a.chunk(time=7),
+        dask="allowed",
+        input_core_dims=[["time"]],
+        output_core_dims=[["time"]],
+    )
+    xr.testing.assert_identical(lazy.transpose(*a.dims).compute(), array)

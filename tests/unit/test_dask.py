@@ -543,6 +543,7 @@ def test_moving_windows_refuse_at_once():
         ({"window": 7}, ValueError, "from 1 to 6"),
         ({"window": 5, "axis": 0}, ValueError, "from 1 to 4"),
         ({"window": 2.0}, TypeError, "integer"),
+        ({"window": ([0], [1])}, TypeError, "do not move across chunks"),
         ({"window": 3, "min_count": 4}, ValueError, "min_count is 4"),
         ({"window": 3, "axis": 2}, ValueError, "axis 2 is out of bounds"),
         ({"window": 3, "axis": True}, TypeError, "axis must be an integer, not True"),

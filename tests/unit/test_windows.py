@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -193,6 +194,128 @@ def test_long_rows(kind, window):
         assert_same(np.array(sums[k]), np.array(float(pycrust.sum(a[: k + 1]))))
 
 
+# ---- windows with bounds ------------------------------------------------------------
+
+
+def bounds_at_random(rng, count, length, longest):
+    """Windows that grow and shrink, jump, stay, or are empty."""
+    start = np.sort(rng.integers(0, length + 1, count))
+    end = np.minimum(start + rng.integers(0, longest + 1, count), length)
+    return start, np.maximum.accumulate(end)
+
+
+@pytest.mark.parametrize("kind", HARD)
+def test_bounds_of_hard_data_at_every_level(level, kind):
+    rng = np.random.default_rng(5)
+    a = HARD[kind](rng, 300)
+    for count, longest in ((300, 12), (300, 100), (700, 3)):
+        windows = bounds_at_random(rng, count, a.size, longest)
+        for name in NAMES:
+            check(name, a, windows)
+            check(name, a, windows, 3)
+
+
+def test_bounds_are_those_of_windows():
+    a = numbers("f8", 1000)
+    end = np.arange(1, 1001)
+    for window in (1, 7, 64, 500):
+        for name in NAMES:
+            expected = getattr(pycrust, name)(a, window, 1)
+            assert_same(getattr(pycrust, name)(a, (np.maximum(end - window, 0), end)), expected)
+    centred = np.maximum(end - 4, 0), np.minimum(end + 3, 1000)
+    assert_same(pycrust.move_mean(a, centred)[3:-3], pycrust.move_mean(a, 7, 1)[6:])
+    whole = np.zeros(3, int), np.full(3, 1000)
+    assert_same(pycrust.move_sum(a, whole), np.full(3, pycrust.nansum(a)))
+    assert_same(pycrust.move_sum(a, ([], np.array([], int))[1:] * 2), np.empty(0))
+
+
+@pytest.mark.parametrize("dtype", [*FLOATS, "i4", "i8", "u8"])
+def test_bounds_of_every_dtype_along_every_axis(dtype):
+    rng = np.random.default_rng(2)
+    a = numbers(dtype, (5, 40, 9))
+    for axis in (0, 1, -1):
+        length = a.shape[axis]
+        for count in (length, 3, 2 * length):
+            windows = bounds_at_random(rng, count, length, 8)
+            for name in ("move_mean", "move_std"):
+                expected = check(name, a, windows, 2, axis)
+                assert expected.shape[axis] == count
+                for _, b in layouts(a):
+                    assert_same(getattr(pycrust, name)(b, windows, 2, axis), expected)
+    check("move_var", a, bounds_at_random(rng, 9, 40, 8), 1, 1, ddof=0.1)
+    ints = [10**30 + int(x) for x in rng.integers(0, 100, 40)]
+    check("move_var", ints, bounds_at_random(rng, 50, 40, 8))
+    some = np.ma.array(numbers("i8", 300), mask=np.arange(300) % 7 == 0)
+    start, end = windows = bounds_at_random(rng, 300, 300, 30)
+    for first, last, value in zip(start, end, pycrust.move_sum(some, windows), strict=True):
+        part = some[first:last].compressed()
+        assert_same(np.array(value), np.array(float(pycrust.sum(part, dtype=float)) if part.size else NAN))
+
+
+@pytest.mark.parametrize("kind", ["spikes", "wide", "NaN", "infinities"])
+def test_bounds_of_long_rows(kind):
+    rng = np.random.default_rng(1)
+    a = HARD[kind](rng, 60_000)
+    times = np.cumsum(rng.exponential(size=a.size))
+    for span in (10, 3000):
+        windows = times.searchsorted(times - span), np.arange(1, a.size + 1)
+        for name in NAMES:
+            values = getattr(pycrust, name)(a, windows)
+            assert_same(getattr(pycrust, name)(a, windows, workers=3), values)
+            for k in rng.integers(0, a.size, 20):
+                assert_same(np.array(values[k]), np.array(alone(name, a[windows[0][k] : windows[1][k]])))
+
+
+def test_time_offsets_of_pandas():
+    pandas = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    times = pandas.Timestamp("2026-01-01") + pandas.to_timedelta(np.sort(rng.integers(0, 90 * 86400, 500)), unit="s")
+    s = pandas.Series(rng.integers(0, 100, 500).astype(float), times)
+    s.iloc[rng.integers(0, 500, 20)] = NAN
+    end = np.arange(1, len(s) + 1)
+    for offset in ("7D", "36h", "1s"):
+        windows = times.searchsorted(times - pandas.Timedelta(offset), side="right"), end
+        rolling = s.rolling(offset)
+        assert_same(pycrust.move_sum(s, windows), rolling.sum().to_numpy())
+        assert_same(pycrust.move_mean(s, windows), rolling.mean().to_numpy())
+        assert_same(pycrust.move_mean(s, windows, 3), s.rolling(offset, 3).mean().to_numpy())
+    for indexer in (
+        pandas.api.indexers.FixedForwardWindowIndexer(window_size=5),
+        pandas.api.indexers.VariableOffsetWindowIndexer(index=times, offset=pandas.offsets.BDay(2)),
+    ):
+        windows = indexer.get_window_bounds(len(s))
+        assert_same(pycrust.move_sum(s, windows), s.rolling(indexer, min_periods=1).sum().to_numpy())
+
+
+BAD_BOUNDS = [
+    (([0, 1],), TypeError, "not a tuple of 1 elements"),
+    (([0, 1], [1, 2], [3]), TypeError, "not a tuple of 3 elements"),
+    (([0.0], [1]), TypeError, "start must be an array of integers with one axis, not of float64 with 1"),
+    (([0], [True]), TypeError, "end must be an array of integers with one axis, not of bool with 1"),
+    ((0, 3), TypeError, "start must be an array of integers with one axis, not of int64 with 0"),
+    (([0, 1], [3]), ValueError, "start has 2 elements and end 1"),
+    (([0, -1], [3, 3]), ValueError, "window 1 is from -1 to 3, but must lie between 0 and 5, the length"),
+    (([0, 1], [3, 6]), ValueError, "window 1 is from 1 to 6"),
+    (([2, 3], [1, 3]), ValueError, "window 0 is from 2 to 1"),
+    (([1, 2, 1], [3, 3, 3]), ValueError, "window 2 is from 1 to 3, after one from 2 to 3: neither bound may decrease"),
+    (([1, 1], [3, 2]), ValueError, "window 1 is from 1 to 2, after one from 1 to 3"),
+]
+
+
+@pytest.mark.parametrize(("window", "error", "message"), BAD_BOUNDS)
+def test_bad_bounds(window, error, message):
+    with pytest.raises(error, match=message):
+        pycrust.move_mean(np.arange(5.0), window)
+
+
+def test_min_count_of_bounds():
+    with pytest.raises(ValueError, match="min_count is 0, but must be 1 or more"):
+        pycrust.move_mean([1.0], ([0], [1]), 0)
+    assert_same(pycrust.move_mean([1.0, 2.0], ([0, 0], [1, 2]), 10**30), np.array([NAN, NAN]))
+    assert_same(pycrust.move_mean([1.0, 2.0], ([0, 0, 2], [1, 2, 2])), np.array([1.0, 1.5, NAN]))
+    assert_same(pycrust.move_mean(np.empty((2, 0)), ([0], [0])), np.full((2, 1), NAN))
+
+
 # ---- laws ---------------------------------------------------------------------------
 
 
@@ -328,6 +451,14 @@ def test_cumsum(dtype):
         expected = reference.cumsum(a, axis)
         for workers in (1, 3):
             assert_same(pycrust.cumsum(a, axis, workers=workers), expected)
+    for b in (
+        a[:, ::-1],
+        a.reshape(6, 9, 10)[:, ::2, ::-3],
+        a.reshape(6, 9, 10).transpose(1, 0, 2),
+        a.T[::2],
+        a[:, :1],
+    ):
+        assert_same(pycrust.cumsum(b), reference.cumsum(b.copy()))
         for _, b in layouts(a):
             assert_same(pycrust.cumsum(b, axis), expected)
     out = np.zeros(a.shape, reference.cumsum(a, 0).dtype)
@@ -355,9 +486,88 @@ def test_cumsum_of_long_rows_in_parts(kind):
     assert_same(pycrust.cumsum(long, dtype=float, workers=3), pycrust.cumsum(long, dtype=float))
 
 
+@pytest.mark.parametrize("dtype", ["f8", "f4", "f2", "i1", "i8", "u8", "?"])
+def test_cumsum_in_order_of_all_axes(dtype):
+    """Elements that no stride connects are counted in C order, in parts too."""
+    a = numbers(dtype, (64, 40, 30), 0, seed=3)
+    if dtype in ("i8", "u8"):
+        a //= 2**18
+    for b in (a.transpose(2, 0, 1), a[::-1, ::2], a[:, :, :1], a[:, 3:], a.transpose(1, 0, 2)[:, :, ::-7], a.T):
+        expected = pycrust.cumsum(np.ascontiguousarray(b))
+        for workers in (1, 3):
+            assert_same(pycrust.cumsum(b, workers=workers), expected)
+            assert_same(pycrust.cumsum(b.astype(b.dtype.newbyteorder(), order="K"), workers=workers), expected)
+    assert_same(pycrust.cumsum(np.broadcast_to(a[:, :1, :1], (64, 7, 5))), pycrust.cumsum(np.repeat(a[:, 0, 0], 35)))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_cumsum_of_nan_in_every_dtype(dtype):
+    for a in ([1.0, NAN, 2.0], [INF, 1.0, -INF, 2.0], np.full(200, NAN)):
+        assert_same(pycrust.cumsum(a, dtype=dtype), reference.cumsum(a, dtype=dtype))
+
+
+def test_cumsum_does_not_copy_what_is_not_contiguous():
+    tracemalloc.start()
+    try:
+        for dtype in ("f8", "i8", "c16"):
+            a = np.ones((600, 500), dtype).T
+            tracemalloc.reset_peak()
+            before = tracemalloc.get_traced_memory()[0]
+            result = pycrust.cumsum(a)
+            assert tracemalloc.get_traced_memory()[1] - before - result.nbytes < a.nbytes / 10
+    finally:
+        tracemalloc.stop()
+
+
+def test_cumsum_of_long_integers_in_parts():
+    rng = np.random.default_rng(0)
+    for dtype in INTEGERS:
+        a = numbers(dtype, (3, 50_000), seed=1)
+        if dtype in ("i8", "u8"):
+            a //= 2**17
+        for b in (a, a[:, ::-1], a.T, a.astype(a.dtype.newbyteorder())):
+            for axis in (0, 1, None):
+                expected = np.cumsum(b, axis, np.uint64 if a.dtype.kind == "u" else np.int64)
+                for workers in (1, 2, 5):
+                    assert_same(pycrust.cumsum(b, axis, workers=workers), expected)
+    # What comes before a part, and the sum of one, may need more than 64 bits in between.
+    a = np.repeat([2**62, -(2**62)], 30_000)
+    a[1::2] = -(2**62)
+    a[::2] = 2**62
+    assert_same(pycrust.cumsum(a, workers=3), np.cumsum(a))
+    for where in (0, 8191, 8192, 20_001, 39_999):
+        a = rng.integers(-5, 6, 40_000)
+        a[where:] = 2**62
+        total = sum(a[:where].tolist())
+        steps = (2**63 - 1 - total) // 2**62 + 1
+        if where + steps <= a.size:
+            at = where + steps - 1
+            for workers in (1, 4):
+                with pytest.raises(OverflowError, match=f"up to {at} is {total + steps * 2**62},"):
+                    pycrust.cumsum(a, workers=workers)
+                with pytest.raises(OverflowError, match=rf"up to \(1, {at}\) is"):
+                    pycrust.cumsum(np.stack([0 * a, a, a]), 1, workers=workers)
+    a = np.zeros(40_000, int)
+    a[[100, 30_000]] = 5, -6
+    for workers in (1, 4):
+        with pytest.raises(OverflowError, match="up to 30000 is -1,"):
+            pycrust.cumsum(a, dtype=np.uint64, workers=workers)
+    rows = np.ones((40_000, 2), np.int8)
+    assert_same(pycrust.cumsum(rows, 1, workers=3), np.cumsum(rows, 1, np.int64))
+    rows = np.full((40_000, 2), 2**62)
+    rows[:33_333, 1] = 0
+    for workers in (1, 3):
+        with pytest.raises(OverflowError, match=r"up to \(33333, 1\) is"):
+            pycrust.cumsum(rows, 1, workers=workers)
+
+
 def test_cumsum_of_integers():
     assert_same(pycrust.cumsum([1, 2, 3]), np.array([1, 3, 6]))
     assert pycrust.cumsum([10**30, 1], dtype=object).tolist() == [10**30, 10**30 + 1]
+    many = np.arange(10_000).astype(object).reshape(100, 100) + 10**25
+    for b in (many, many.T, many[:, ::3]):
+        assert pycrust.cumsum(b, dtype=object).tolist() == np.cumsum(b).tolist()
+        assert pycrust.cumsum(b, 0, dtype=object).tolist() == np.cumsum(b, 0).tolist()
     assert pycrust.cumsum(np.full(5, 2**62), dtype=object).tolist() == [2**62 * k for k in range(1, 6)]
     a = np.array([[0, 2**62, 2**62 - 1], [2**62, 2**62, 1]])
     with pytest.raises(OverflowError, match=r"up to \(1, 1\) is 9223372036854775808, .* dtype=np.uint64"):
@@ -447,6 +657,9 @@ def test_empty():
         "pycrust.move_std(a, 3_000_000, workers=2)",
         "pycrust.cumsum(a)",
         "pycrust.move_sum(a.reshape(-1, 64), 3)",
+        "pycrust.move_std(a, windows, workers=2)",
+        "pycrust.cumsum(a.reshape(-1, 64).T)",
+        "pycrust.cumsum(ints.reshape(-1, 64).T, workers=2)",
     ],
 )
 def test_ctrl_c(call):
@@ -456,6 +669,7 @@ import time
 import numpy as np
 import pycrust
 a = np.random.default_rng(0).normal(size=2**23)
+ints, windows = a.astype(int), (np.maximum(np.arange(a.size) - 99, 0), np.arange(1, a.size + 1))
 print("ready", flush=True)
 try:
     while True:

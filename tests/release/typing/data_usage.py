@@ -180,7 +180,9 @@ pycrust.group_mean(field, labels, ddof=1)  # type: ignore[call-overload]
 assert_type(pycrust.move_mean(samples, 5), npt.NDArray[np.float64])
 assert_type(pycrust.move_std(field, 5, 2, axis=0, ddof=1, workers=-1), npt.NDArray[np.float64])
 assert_type(pycrust.move_sum(Column(), 5), npt.NDArray[np.float64])
+assert_type(pycrust.move_var(samples, ([0, 1], labels)), npt.NDArray[np.float64])
 assert_type(pycrust.cumsum(field, dtype=np.float32), npt.NDArray[np.float32])
 assert_type(pycrust.cumsum(field, 0), npt.NDArray[Any])
 assert_type(pycrust.cumsum(samples, out=out), npt.NDArray[np.float64])
 pycrust.move_mean(field, 5, ddof=1)  # type: ignore[call-arg]
+pycrust.move_mean(field, 5.0)  # type: ignore[arg-type]
