@@ -92,16 +92,12 @@ def order(items):
 
 def needs_full(item):
     """
-    How often --full must be given for a test.
+    How often --full must be given for a test; twice if it is slow for two reasons.
 
-    What is slow runs with --full at the best level alone: that its kernels give the same at the others is for tests/c,
-    which tries each with an oracle of its own, for test_simd, and for the cases that are not slow.
+    A slow test so runs at the best level alone: that kernels give the same bits at the others is for tests/c, which
+    tries each with an oracle of its own, for test_simd, and for what is not slow.
     """
-    slow = len(list(item.iter_markers("slow")))
-    level = item.callspec.params.get("level", BEST) if hasattr(item, "callspec") else BEST
-    if item.get_closest_marker("long") or (level != BEST and slow > 1):
-        return 2
-    return min(slow, 1)
+    return 2 if item.get_closest_marker("long") else min(2, len(list(item.iter_markers("slow"))))
 
 
 def pytest_collection_modifyitems(config, items):
