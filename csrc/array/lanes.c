@@ -130,9 +130,7 @@ static int start_products(lane_job *job, const pc_output_spec *spec, size_t leng
     const pc_type type = a->type;
     const int weighted = (int)spec->statistic == PC_AVERAGE;
     job->products = NULL;
-    job->pairs = NULL;
-    job->binades_known = job->binade[0] = job->binade[1] = 0;
-    job->where = IN_TILES;
+    job->summed = weighted ? SUM_WEIGHTED : SUM_PRODUCTS;
     if (a->other.type != type || a->other.components != 1 || spec->components != 1)
         return 0;
     if (length <= MAX_PRODUCTS)
@@ -149,8 +147,36 @@ static int start_products(lane_job *job, const pc_output_spec *spec, size_t leng
             job->where = IN_COLUMNS;
     }
     if (job->where == IN_TILES ? job->products != NULL : length <= FLOAT_BLOCK)
-        job->pairs = job->kernels->pair_blocks[job->where != IN_ROWS][weighted][type - PC_FLOAT16];
-    return job->products || job->pairs;
+        job->blocks = (job->where == IN_ROWS
+                           ? job->kernels->block_rows
+                           : job->kernels->block_columns)[0][job->summed][type - PC_FLOAT16];
+    return job->products || job->blocks;
+}
+
+/* From how many numbers on the rows of one array are faster as they lie than in a tile, and columns
+ * in blocks than as double-doubles: by what is summed, and by type; measured on Zen 3 (AVX2). */
+static const size_t min_in_rows[SUM_BOTH + 1][3] = {{32, 28, 36}, {24, 24, 20}, {20, 17, 16}};
+static const size_t min_in_columns[SUM_BOTH + 1][3] = {{16, 16, 16}, {12, 12, 3}, {4, 12, 4}};
+
+/* The kernel for sums of `length` numbers where they lie; 0 if there is none. */
+static int start_blocks(lane_job *job, size_t length, int side_by_side)
+{
+    const pc_array *a = job->array;
+    if (!is_float(a->type) || a->mask || a->swapped || !a->kept || a->reduced != 1)
+        return 0;
+    const size_t type = a->type - PC_FLOAT16;
+    const int few = a->axis[a->kept - 1].length < LANE_STEP; /* tiles go beyond them */
+    if (length >= min_in_rows[job->summed][type] && length <= BLOCK_LENGTH &&
+        (!few || length > LANE_ROWS) && a->axis[a->kept].stride == (ptrdiff_t)size_of_type[a->type])
+        job->where = IN_ROWS;
+    else if (length >= min_in_columns[job->summed][type] && length <= LANE_ROWS && side_by_side &&
+             !few)
+        job->where = IN_COLUMNS;
+    else
+        return 0;
+    job->blocks = (job->where == IN_ROWS ? job->kernels->block_rows
+                                         : job->kernels->block_columns)[0][job->summed][type];
+    return job->blocks != NULL;
 }
 
 int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec, size_t first,
@@ -162,20 +188,25 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
         array->axis[array->kept - 1].stride == (ptrdiff_t)size_of_type[array->type];
     const int skip_nan = array->skip_nan && array->type >= PC_FLOAT16,
               masked = array->mask || skip_nan,
-              difference = spec->statistic == PC_STD && length == 2 && !spec->ddof && !masked,
-              sums = difference                   ? 0
-                     : is_spread(spec->statistic) ? 2
-                     : is_linear(spec->statistic) ? 0
-                                                  : 1;
+              difference = spec->statistic == PC_STD && length == 2 && !spec->ddof && !masked;
+    const summands summed = difference                   ? SUM_NUMBERS
+                            : is_spread(spec->statistic) ? SUM_BOTH
+                            : is_linear(spec->statistic) ? SUM_NUMBERS
+                                                         : SUM_SQUARES;
     job->array = array;
     job->kernels = pc_kernels_in_use();
-    job->sum = job->kernels->lane_sums[masked][array->type][sums];
+    job->sum = job->kernels->lane_sums[masked][array->type][summed];
+    job->summed = summed;
+    job->blocks = NULL;
+    job->binades_known = job->binade[0] = job->binade[1] = job->met_nan = 0;
+    job->where = IN_TILES;
     if (array->components != 1 || array->repeat != 1 || length < 1 || outputs < 2 ||
         spec->ddof_bits > 16 || spec->ddof >> 40)
         return 0;
     job->of_products = array->other.data != NULL;
     if (job->of_products ? !is_of_products(spec->statistic) || !start_products(job, spec, length)
-                         : !job->sum || length > max_rows(array, side_by_side))
+                         : !job->sum || ((difference || !start_blocks(job, length, side_by_side)) &&
+                                         length > max_rows(array, side_by_side)))
         return 0;
     job->spec = lane_spec_of(spec, length, masked);
     if (difference) { /* the standard deviation of two numbers is half their distance, and often a
@@ -194,7 +225,7 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
     job->from.mask = NULL;
     job->from.ahead = 0;
     job->from.rows = length;
-    if (!job->of_products || job->products)
+    if (job->of_products ? job->products != NULL : !job->blocks)
         find_rows(job);
     if (array->reduced == 1) {
         const ptrdiff_t size = (ptrdiff_t)size_of_type[array->type];
@@ -267,6 +298,9 @@ typedef struct {
     double value[LANE_COLUMNS], rest[LANE_COLUMNS];
     char *x, *y, *mask;
 } tile;
+
+/* sum_again_alone needs this. */
+typedef char column_fits[TILE >= sizeof(lane_sums) + LANE_ROWS * sizeof(double) ? 1 : -1];
 
 typedef char tile_fits[PC_MIN_SUMS * sizeof(pc_tile_sum) >= TILE + sizeof(tile) ? 1 : -1];
 
@@ -341,7 +375,7 @@ static int binade_for(double max)
 
 /* Binades for the sums of a block, or of what is like its first rows. Returns whether they are
  * larger. */
-static int find_binades(lane_job *job, const pair_block *block, int sample)
+static int find_binades(lane_job *job, const lane_block *block, int sample)
 {
     double (*largest)(const char *, ptrdiff_t, size_t, size_t) =
         job->kernels->largest[job->array->type - PC_FLOAT16];
@@ -358,14 +392,26 @@ static int find_binades(lane_job *job, const pair_block *block, int sample)
     return larger;
 }
 
+/* Before a kernel sums a block: some numbers for the outputs beyond it, up to a multiple of
+ * LANE_STEP. */
+static void pad_sums(lane_sums *sums, size_t outputs)
+{
+    const size_t columns = whole_steps(outputs);
+    for (size_t c = columns - LANE_STEP; c < columns && columns != outputs; c++) {
+        for (size_t k = 0; k < 3; k++)
+            sums->number[k][c] = sums->square[k][c] = 1.0;
+        sums->grid[c] = sums->common_abs[c] = sums->count[c] = 1.0;
+    }
+}
+
 /* The sums of a block; NaN where they fit no binade. */
-static void sum_pairs(lane_job *job, const pair_block *block, lane_sums *sums)
+static void sum_pairs(lane_job *job, const lane_block *block, lane_sums *sums)
 {
     if (!job->binades_known)
         find_binades(job, block, 1);
     job->binades_known = 1;
-    if (!job->pairs(block, job->binade, sums) && find_binades(job, block, 0))
-        job->pairs(block, job->binade, sums);
+    if (!job->blocks(block, job->binade, sums) && find_binades(job, block, 0))
+        job->blocks(block, job->binade, sums);
 }
 
 /* The sums of the columns of a tile, which are exact if the numbers have a grid coarse enough. */
@@ -387,7 +433,7 @@ static void sum_again(const lane_job *job, const tile *t, size_t columns, lane_s
 }
 
 /* The outputs of a tile or block that are not certain once more, in at most one tile at a time. */
-static int settle(lane_job *job, const pair_block *block, const pc_axis *across, char *out, tile *t,
+static int settle(lane_job *job, const lane_block *block, const pc_axis *across, char *out, tile *t,
                   size_t count, uint64_t *certain, lane_sums *sums, pc_tile_sum *scratch)
 {
     const size_t size = size_of_type[job->array->type], rows = job->from.rows;
@@ -452,7 +498,7 @@ static void write_tile(const lane_job *job, const tile *t, const double *value, 
 }
 
 /* The next outputs where they lie: the block, and how many of its first outputs are not wanted. */
-static size_t next_block(lane_job *job, const pc_axis *across, size_t max, pair_block *block,
+static size_t next_block(lane_job *job, const pc_axis *across, size_t max, lane_block *block,
                          tile *t)
 {
     const pc_array *a = job->array;
@@ -470,7 +516,8 @@ static size_t next_block(lane_job *job, const pc_axis *across, size_t max, pair_
         block->outputs = columns;
     }
     block->x = a->data + job->next.offset.data - (ptrdiff_t)again * across->stride;
-    block->y = a->other.data + job->next.offset.other - (ptrdiff_t)again * across->other_stride;
+    if (job->of_products)
+        block->y = a->other.data + job->next.offset.other - (ptrdiff_t)again * across->other_stride;
     t->run[0].out = job->next.offset.out;
     t->run[0].first = 0;
     t->run[1].first = t->count;
@@ -487,7 +534,7 @@ static size_t products_next(lane_job *job, size_t max, char *out, uint64_t certa
 {
     const pc_array *a = job->array;
     const pc_axis *across = innermost_kept(a);
-    pair_block block = {.length = job->from.rows};
+    lane_block block = {.length = job->from.rows};
     size_t again = 0;
     lane_sums sums;
     tile *t = (tile *)((char *)scratch + TILE);
@@ -504,14 +551,11 @@ static size_t products_next(lane_job *job, size_t max, char *out, uint64_t certa
         again = next_block(job, across, max, &block, t);
     }
     *all = 0;
-    if (job->pairs) {
+    if (job->blocks) {
         double *value = t->value, *rest = t->rest;
         uint64_t made[LANE_COLUMNS];
         const size_t columns = whole_steps(block.outputs);
-        if (columns != block.outputs)
-            for (size_t k = 0; k < 3; k++)
-                for (size_t c = columns - LANE_STEP; c < columns; c++)
-                    sums.number[k][c] = sums.square[k][c] = 1.0;
+        pad_sums(&sums, block.outputs);
         sum_pairs(job, &block, &sums);
         job->kernels->lane_results(&job->spec, &sums, columns, value, rest, made);
         write_tile(job, t, value + again, rest + again, out, across->out_stride);
@@ -531,6 +575,141 @@ static size_t products_next(lane_job *job, size_t max, char *out, uint64_t certa
     return t->count;
 }
 
+/* ---- numbers of one array where they lie ------------------------------------------- */
+
+/* Binades for sums of `length` numbers, none larger than `max`, and that many bits to spare. */
+static void set_binades(int k[2], summands what, double max, size_t length, int spare)
+{
+    const double size = what == SUM_NUMBERS ? max : max * max;
+    k[0] = lane_exponent_above(size * (double)length, 1 + spare);
+    k[0] = k[0] < LANE_EXPONENT_MAX ? k[0] : LANE_EXPONENT_MAX;
+    k[1] = numbers_exponent(k[0]);
+}
+
+/* The largest number of a block, or of a part of it. */
+static double largest_in(const lane_job *job, const lane_block *block, int sample)
+{
+    const int in_rows = job->where == IN_ROWS;
+    size_t rows = in_rows ? block->outputs : block->length,
+           columns = in_rows ? block->length : block->outputs;
+    rows = sample && rows > SAMPLED_ROWS ? SAMPLED_ROWS : rows;
+    columns = sample && columns > LANE_COLUMNS ? LANE_COLUMNS : columns;
+    return job->kernels->largest[job->array->type - PC_FLOAT16](block->x, block->x_step, rows,
+                                                                columns);
+}
+
+/* The results of a block, and which of them are certain; returns how many are not. */
+static size_t sum_block(lane_job *job, const lane_block *block, lane_sums *sums, size_t again,
+                        tile *t, uint64_t *certain)
+{
+    uint64_t sure[LANE_COLUMNS];
+    size_t unsure = 0;
+    pad_sums(sums, block->outputs);
+    job->left =
+        !(job->where == IN_ROWS ? job->kernels->block_rows
+                                : job->kernels->block_columns)[job->met_nan][job->summed]
+                                                              [job->array->type - PC_FLOAT16](
+                                                                  block, job->binade, sums);
+    if (job->spec.counted && !job->met_nan)
+        for (size_t c = 0; c < block->outputs; c++)
+            sums->count[c] = job->spec.count;
+    job->kernels->lane_results(&job->spec, sums, whole_steps(block->outputs), t->value, t->rest,
+                               sure);
+    for (size_t c = 0; c < t->count; c++) {
+        certain[c] = sure[again + c];
+        unsure += certain[c] == 0;
+    }
+    return unsure;
+}
+
+/* The outputs that are not certain once more, each from its own binade on. Returns whether all are
+ * certain now. */
+static int sum_again_alone(lane_job *job, const lane_block *block, const pc_axis *across, char *out,
+                           tile *t, uint64_t *certain, lane_sums *sums, void *scratch)
+{
+    const size_t type = job->array->type - PC_FLOAT16, size = size_of_type[job->array->type],
+                 length = block->length, padded = length < LANE_STEP ? LANE_STEP : length;
+    lane_block row = {.length = padded, .outputs = 1};
+    uint64_t sure[LANE_COLUMNS];
+    unsigned char taken[LANE_COLUMNS];
+    lane_sums *one = (lane_sums *)scratch;
+    char *copy = (char *)scratch + sizeof *one;
+    size_t some = 0;
+    int k[2], all = 1;
+    memset(copy, 0, LANE_STEP * size);
+    for (size_t c = 0; c < t->count; c++) {
+        if (certain[c])
+            continue;
+        row.x = block->x + (ptrdiff_t)c * across->stride;
+        if (job->where == IN_COLUMNS) {
+            gather_columns(copy, 0, row.x, size, length, block->x_step, 1, 0);
+            row.x = copy;
+        }
+        set_binades(k, SUM_BOTH, job->kernels->largest[type](row.x, 0, 1, padded), padded, 0);
+        job->kernels->careful_rows[job->from.skip_nan][type](&row, k, one);
+        for (int part = 0; part < 3; part++) {
+            sums->number[part][some] = one->number[part][0];
+            sums->square[part][some] = one->square[part][0];
+        }
+        sums->grid[some] = one->grid[0];
+        sums->common_abs[some] = one->common_abs[0];
+        if (job->spec.counted) {
+            sums->count[some] = one->count[0] - (double)(padded - length);
+            job->met_nan |= sums->count[some] < job->spec.count;
+        }
+        taken[some++] = (unsigned char)c;
+    }
+    job->kernels->lane_results(&job->spec, sums, whole_steps(some), t->value, t->rest, sure);
+    for (size_t j = 0; j < some; j++) {
+        write_lane_results(job->type, t->value + j, t->rest + j, 1,
+                           out + t->run[0].out + (ptrdiff_t)taken[j] * across->out_stride,
+                           across->out_stride);
+        certain[taken[j]] = sure[j];
+        all &= sure[j] != 0;
+    }
+    return all;
+}
+
+/* A k that is so much larger than need be is found anew. */
+enum { MAX_SPARE_BITS = 16 };
+
+static size_t blocks_next(lane_job *job, size_t max, char *out, uint64_t certain[LANE_COLUMNS],
+                          int *all, pc_tile_sum *scratch)
+{
+    const pc_axis *across = innermost_kept(job->array);
+    lane_block block = {.length = job->from.rows};
+    lane_sums sums;
+    tile *t = (tile *)((char *)scratch + TILE);
+    block.x_step = (job->where == IN_ROWS ? across : across + 1)->stride;
+    const size_t again = next_block(job, across, max, &block, t);
+    if (!job->binades_known)
+        set_binades(job->binade, job->summed, largest_in(job, &block, 1), block.length, SPARE_BITS);
+    job->binades_known = 1;
+    size_t unsure = sum_block(job, &block, &sums, again, t, certain);
+    if (4 * unsure > t->count) {
+        int k[2];
+        set_binades(k, job->summed, largest_in(job, &block, 0), block.length, SPARE_BITS);
+        const int other = (job->left && k[0] > job->binade[0]) ||
+                          k[0] + MAX_SPARE_BITS < job->binade[0],
+                  perhaps_nan = job->from.skip_nan && !job->met_nan;
+        if (other)
+            memcpy(job->binade, k, sizeof k);
+        if (other || perhaps_nan) {
+            job->met_nan |= perhaps_nan;
+            unsure = sum_block(job, &block, &sums, again, t, certain);
+        }
+    }
+    write_tile(job, t, t->value + again, t->rest + again, out, across->out_stride);
+    if (job->met_nan) {
+        job->met_nan = 0;
+        for (size_t c = 0; c < block.outputs; c++)
+            job->met_nan |= sums.count[c] < job->spec.count;
+    }
+    block.x += (ptrdiff_t)again * across->stride;
+    *all = !unsure || sum_again_alone(job, &block, across, out, t, certain, &sums, scratch);
+    return t->count;
+}
+
 size_t lanes_next(lane_job *job, size_t max, char *out, uint64_t certain[LANE_COLUMNS], int *all,
                   pc_tile_sum *scratch)
 {
@@ -543,6 +722,8 @@ size_t lanes_next(lane_job *job, size_t max, char *out, uint64_t certain[LANE_CO
     tile *t = (tile *)((char *)scratch + TILE);
     if (job->of_products)
         return products_next(job, max, out, certain, all, scratch);
+    if (job->blocks)
+        return blocks_next(job, max, out, certain, all, scratch);
     value = t->value;
     rest = t->rest;
     if (across->stride == (ptrdiff_t)size && !a->swapped && !a->mask) {

@@ -24,9 +24,12 @@ typedef struct {
     void (*weights)(const lane_rows *, lane_sums *);
     int other_contiguous;
     /* First, where there is such a kernel, in blocks with an error bound, from these binades on. */
-    pair_block_kernel *pairs;
+    lane_block_kernel *blocks;
     enum { IN_ROWS, IN_COLUMNS, IN_TILES } where;
+    summands summed;
     int binade[2], binades_known;
+    int met_nan; /* where NaN are left out: in the block before */
+    int left;    /* in the block before some sums left their binades */
 } lane_job;
 
 /* Set up a reduction of `outputs` outputs from `first` on; 0 if it is not suited to lanes. */

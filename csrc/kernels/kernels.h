@@ -103,6 +103,9 @@ typedef void columns_kernel(const char *x, ptrdiff_t stride, size_t rows, size_t
  */
 enum { LANE_COLUMNS = 64, LANE_STEP = 8, LANE_ROWS = 256 };
 
+/* The most elements of one output in a lane_block. */
+enum { BLOCK_LENGTH = 4096 };
+
 /* Columns of numbers, a multiple of LANE_STEP; row r begins at x + row[r]. If there is a mask, one
  * byte per number and `mask_pitch` bytes per row, numbers with 0 are left out; and NaN if skip_nan.
  * `difference`: subtract all rows but the first (without mask and squares). `ahead`: how many bytes
@@ -124,20 +127,24 @@ typedef struct {
     double grid[LANE_COLUMNS], common_abs[LANE_COLUMNS], count[LANE_COLUMNS];
 } lane_sums;
 
-/* Pairs of two matrices. Along rows, the `length` pairs of each output are contiguous, and an
- * output begins `x_step` and `y_step` bytes after the one before; in columns the outputs are
- * contiguous, a multiple of LANE_STEP, and so far apart lie the pairs of each. */
+/* What is summed: numbers, their squares, or both; products of two numbers, or these and the second
+ * numbers, which are weights. */
+typedef enum { SUM_NUMBERS, SUM_SQUARES, SUM_BOTH, SUM_PRODUCTS, SUM_WEIGHTED } summands;
+
+/* A matrix, or two of the same shape. In rows, the `length` elements of each output are contiguous,
+ * and an output begins `x_step` and `y_step` bytes after the one before; in columns the outputs are
+ * contiguous, a multiple of LANE_STEP, and so far apart lie the elements of each. */
 typedef struct {
     const char *x, *y;
     ptrdiff_t x_step, y_step;
     size_t length, outputs;
     ptrdiff_t ahead; /* in columns: how many bytes beyond each row to prefetch, or 0 */
-} pair_block;
+} lane_block;
 
-/* The sums of the products of each output, and of y if they are `weights`, with an error bound:
- * from 1.5 * 2^k[0] on, and 1.5 * 2^k[1]. Returns whether all stayed in these binades; sums that
- * did not are NaN. */
-typedef int pair_block_kernel(const pair_block *from, const int k[2], lane_sums *sums);
+/* The sums of each output, with an error bound: from +-1.5 * 2^k[0] on, and, of numbers or weights
+ * beside others, 1.5 * 2^k[1]. Returns whether all stayed in these binades; sums that did not are
+ * NaN. To sum both, k[1] is numbers_exponent(k[0]). */
+typedef int lane_block_kernel(const lane_block *from, const int k[2], lane_sums *sums);
 
 /* The result to compute from these sums. */
 typedef struct {
@@ -259,10 +266,15 @@ typedef struct {
      * the type, has no such kernel. */
     void (*lane_products[PC_FLOAT64 + 1])(const lane_rows *x, const lane_rows *y, lane_sums *sums);
 
-    /* Many sums of products of floats at once, of FLOAT_BLOCK pairs each at most: [0] along rows,
-     * of at least LANE_STEP pairs; [1] in columns. [0] the products, as sums of numbers; [1] those
-     * as sums of squares, and the weights. NULL as lane_sums. */
-    pair_block_kernel *pair_blocks[2][2][3];
+    /* Many sums of floats at once (kernels/blocks.h), of BLOCK_LENGTH elements each at most: along
+     * rows, of at least LANE_STEP elements, and in columns. [1] leaves out NaN, and counts what is
+     * left. By summands, and by type. Sums of products as those of numbers, or, beside weights, of
+     * squares. NULL as lane_sums. */
+    lane_block_kernel *block_rows[2][SUM_WEIGHTED + 1][3], *block_columns[2][SUM_WEIGHTED + 1][3];
+
+    /* Of both along rows; but where no addition was rounded the error bound is 0, and `grid` and
+     * `common_abs` are known. */
+    lane_block_kernel *careful_rows[2][3];
 
     /* The largest size of these numbers, NaN apart. */
     double (*largest[3])(const char *x, ptrdiff_t stride, size_t rows, size_t columns);

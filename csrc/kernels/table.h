@@ -5,6 +5,7 @@
 #include "integers.h"
 #include "lanes.h"
 #include "pairs.h"
+#include "blocks.h"
 #include "moving.h"
 
 #if defined(fused)
@@ -55,8 +56,19 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
                       product_lanes_of_uint16, product_lanes_of_int32, product_lanes_of_uint32,
                       NULL, NULL, product_lanes_of_bool, PRODUCT_LANES_OF_FLOAT16,
                       product_lanes_of_float32, product_lanes_of_float64},
-    .pair_blocks = {{FOR_FLOATS(pair_rows_of_), FOR_FLOATS(weighted_rows_of_)},
-                    {FOR_FLOATS(pair_columns_of_), FOR_FLOATS(weighted_columns_of_)}},
+#define BLOCKS_TABLE(way)                                                                          \
+    {                                                                                              \
+        {FOR_FLOATS(number_##way##_of_), FOR_FLOATS(square_##way##_of_),                           \
+         FOR_FLOATS(both_##way##_of_), FOR_FLOATS(product_##way##_of_),                            \
+         FOR_FLOATS(weighted_##way##_of_)},                                                        \
+        {                                                                                          \
+            FOR_FLOATS(nannumber_##way##_of_), FOR_FLOATS(nansquare_##way##_of_),                  \
+                FOR_FLOATS(nanboth_##way##_of_)                                                    \
+        }                                                                                          \
+    }
+    .block_rows = BLOCKS_TABLE(rows),
+    .block_columns = BLOCKS_TABLE(columns),
+    .careful_rows = {FOR_FLOATS(careful_rows_of_), FOR_FLOATS(nancareful_rows_of_)},
     .largest = FOR_FLOATS(largest_),
     .lane_results = finish_lanes,
     .moving = {{{move_numbers_2, move_numbers_3}, {move_both_2, move_both_3}},

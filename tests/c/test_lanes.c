@@ -182,12 +182,14 @@ static void compare(pc_array a)
 static void test_random(pc_type type, size_t outputs, size_t depth)
 {
     const size_t size = sizes[type];
-    const int kind = (int)below(KINDS), scale = random_scale(), layout = (int)below(4);
+    const int kind = (int)below(KINDS), scale = random_scale(), layout = (int)below(4),
+              apart = below(4) ? 0 : (int)below(80); /* the scales of outputs */
     const int at_end = (int)below(2);
     char *cells = cells_at[at_end].data + (at_end ? (CELLS * 8 - outputs * depth * size) : 0),
          *mask = mask_at[at_end].data + (at_end ? CELLS - outputs * depth : 0);
     pc_array a = {.type = type, .components = 1, .repeat = 1, .data = cells};
-    double row[LANE_ROWS];
+    static double row[BLOCK_LENGTH + 1];
+    const int with_nan = below(3) == 0;
     a.swapped = below(4) == 0;
     a.mask = below(3) == 0 ? mask : NULL;
     a.skip_nan = below(4) == 0;
@@ -204,8 +206,8 @@ static void test_random(pc_type type, size_t outputs, size_t depth)
     for (size_t p = 0; p < outputs; p++)
         for (size_t k = 0; k < depth; k++) {
             const int now = below(40) ? kind : (int)below(KINDS - 1);
-            row[k] = number_of_kind(now, scale, k, row);
-            if (a.skip_nan && below(5) == 0)
+            row[k] = number_of_kind(now, scale + apart * (int)(p % 3), k, row);
+            if (a.skip_nan && (with_nan || p % 70 == 69) && below(5) == 0)
                 row[k] = (double)NAN;
             char *at = cells + (ptrdiff_t)p * a.axis[0].stride + (ptrdiff_t)k * a.axis[1].stride;
             put_number(at, type, row[k]);
@@ -285,6 +287,11 @@ static void test_products(pc_type type, size_t outputs, size_t depth)
 /* Every length up to 70, and those where another way begins. */
 static void test_depths(void)
 {
+    static const size_t deep[] = {95,  96,  97,   127,  128,  129,  130,  255,  256,
+                                  257, 512, 1000, 2047, 2049, 4000, 4095, 4096, 4097};
+    for (size_t d = 0; d < sizeof deep / sizeof *deep; d++)
+        for (pc_type type = PC_FLOAT16; type <= PC_FLOAT64; type++)
+            test_random(type, 2 + (size_t)below(8), deep[d]);
     for (size_t depth = 0; depth <= LANE_ROWS; depth += depth == 70 ? 50 : depth == 132 ? 118 : 1)
         for (pc_type type = PC_INT64; type <= PC_FLOAT64; type += 2)
             test_random(type, 2 + (size_t)below(18), depth);
@@ -369,6 +376,7 @@ static size_t random_depth(void)
     case 3:
     case 4:
     case 5: return 1 + below(9);
+    case 6: return 16 + below(20);
     default: return 2 + below(3);
     }
 }
@@ -379,8 +387,9 @@ static void test_counts(void)
     static const size_t depths[] = {2, 3, 4, 8, 16, 32, 100, 256};
     for (pc_type type = PC_FLOAT32; type <= PC_FLOAT64; type++)
         for (size_t d = 0; d < sizeof depths / sizeof *depths; d++)
-            for (int result = 0; result < RESULTS; result++) {
+            for (int result = 0; result < 2 * RESULTS; result++) {
                 const uint64_t before = pc_rounding_test_failures();
+                const int in_rows = result >= RESULTS;
                 char *cells = cells_at[0].data;
                 size_t all = 0;
                 pc_array a = {.type = type,
@@ -391,6 +400,10 @@ static void test_counts(void)
                               .reduced = 1};
                 a.axis[0] = (pc_axis){POSITIONS, (ptrdiff_t)sizes[type], 0, 8, 0};
                 a.axis[1] = (pc_axis){depths[d], (ptrdiff_t)(POSITIONS * sizes[type]), 0, 0, 0};
+                if (in_rows) {
+                    a.axis[0].stride = (ptrdiff_t)(depths[d] * sizes[type]);
+                    a.axis[1].stride = (ptrdiff_t)sizes[type];
+                }
                 for (; all < 20000; all += POSITIONS) {
                     for (size_t k = 0; k < POSITIONS * depths[d]; k++) { /* about normal */
                         double x = 0;
@@ -398,13 +411,14 @@ static void test_counts(void)
                             x += (double)(int64_t)random64() * 0x1p-63;
                         put_number(cells + k * sizes[type], type, x);
                     }
-                    const pc_output_spec spec = spec_of((pc_statistic)result, PC_FLOAT64);
+                    const pc_output_spec spec =
+                        spec_of((pc_statistic)(result % RESULTS), PC_FLOAT64);
                     pc_reduce(&a, 0, POSITIONS, &spec, made[0], sums);
                 }
                 const uint64_t inexact = pc_rounding_test_failures() - before;
                 if (inexact * 10000 > all)
-                    fprintf(stderr, "type %d depth %zu result %d: %d of %zu\n", type, depths[d],
-                            result, (int)inexact, all);
+                    fprintf(stderr, "type %d depth %zu%s result %d: %d of %zu\n", type, depths[d],
+                            in_rows ? " in rows" : "", result % RESULTS, (int)inexact, all);
                 CHECK(inexact * 10000 <= all);
             }
 }

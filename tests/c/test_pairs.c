@@ -248,29 +248,59 @@ static int estimate_holds(double sums[3][LANE_COLUMNS], size_t c, const slow_sum
     return 1;
 }
 
+/* In rows (0) or columns (1), NaN left out or not; `careful`: the kernel that finds what is exact.
+ */
+static lane_block_kernel *block_kernel(int way, int skip_nan, int careful, summands what,
+                                       pc_type type)
+{
+    const pc_kernels *kernels = pc_kernels_in_use();
+    if (careful)
+        return kernels->careful_rows[skip_nan][type - PC_FLOAT16];
+    return (way ? kernels->block_columns : kernels->block_rows)[skip_nan][what][type - PC_FLOAT16];
+}
+
+static int is_nan_at(pc_type type, const char *x)
+{
+    const int fraction = formats[type - PC_FLOAT16].fraction;
+    const uint64_t bits = load_bits(x, sizes[type]);
+    return !number_at(type, x).finite && bits & ((UINT64_C(1) << fraction) - 1);
+}
+
 /* The largest part of 1 that the bound can be divided by, for each output. */
-static int check_block(const pair_block *from, pc_type type, const int k[2], int way, int weighted,
-                       int most)
+static int check_block(const lane_block *from, pc_type type, const int k[2], int way, int skip_nan,
+                       int careful, summands what, int most)
 {
     static lane_sums sums;
     int part = most;
-    if (!pc_kernels_in_use()->pair_blocks[way][weighted][type - PC_FLOAT16](from, k, &sums))
+    memset(&sums, 0x55, sizeof sums);
+    if (!block_kernel(way, skip_nan, careful, what, type)(from, k, &sums))
         return 0;
     for (size_t c = 0; c < from->outputs; c++) {
-        slow_sum products = {{0}}, weights = {{0}};
+        slow_sum first = {{0}}, second = {{0}};
+        double count = 0;
+        const int two = what >= SUM_PRODUCTS;
         for (size_t r = 0; r < from->length; r++) {
             const ptrdiff_t size = (ptrdiff_t)sizes[type], i = (ptrdiff_t)(way ? r : c),
                             j = (ptrdiff_t)(way ? c : r);
-            const number v = number_at(type, from->x + i * from->x_step + j * size),
-                         w = number_at(type, from->y + i * from->y_step + j * size);
-            slow_add_product(&products, v, w);
-            slow_add_word(&weights, w.m, w.exponent, w.negative);
+            const char *x = from->x + i * from->x_step + j * size,
+                       *y = two ? from->y + i * from->y_step + j * size : x;
+            const number v = number_at(type, x), w = number_at(type, y);
+            if (skip_nan && is_nan_at(type, x))
+                continue;
+            count++;
+            if (what == SUM_NUMBERS)
+                slow_add_word(&first, v.m, v.exponent, v.negative);
+            else
+                slow_add_product(&first, v, w);
+            slow_add_word(&second, w.m, w.exponent, w.negative);
         }
-        CHECK(estimate_holds(weighted ? sums.square : sums.number, c, &products, 1));
-        if (weighted)
-            CHECK(estimate_holds(sums.number, c, &weights, 1));
-        while (part > 1 &&
-               !estimate_holds(weighted ? sums.square : sums.number, c, &products, part))
+        double (*at)[LANE_COLUMNS] =
+            what == SUM_NUMBERS || what == SUM_PRODUCTS ? sums.number : sums.square;
+        CHECK(estimate_holds(at, c, &first, 1));
+        if (what == SUM_BOTH || what == SUM_WEIGHTED)
+            CHECK(estimate_holds(sums.number, c, &second, 1));
+        CHECK(!skip_nan || sums.count[c] == count);
+        while (part > 1 && !estimate_holds(at, c, &first, part))
             part /= 2;
     }
     return part;
@@ -283,36 +313,65 @@ static void blocks(long count)
     long in_range = 0;
     for (long trial = 0; trial < count; trial++) {
         const pc_type type = PC_FLOAT16 + (pc_type)below(3);
-        const int way = (int)below(2), weighted = (int)below(2);
+        const int way = (int)below(2), careful = !way && below(4) == 0;
+        const summands what = careful ? SUM_BOTH : (summands)below(5);
+        const int skip_nan = what < SUM_PRODUCTS && below(2);
         const size_t n = (way ? 1 : LANE_STEP) + below(below(8) ? 60 : N - 10),
                      outputs = way ? LANE_STEP * (1 + below(3)) : 1 + below(MOST_OUTPUTS),
                      columns = way ? outputs : n;
-        const pair_block from = {.x = x,
-                                 .y = y,
+        const lane_block from = {.x = x,
+                                 .y = what < SUM_PRODUCTS ? NULL : y,
                                  .x_step = (ptrdiff_t)((columns + below(3)) * sizes[type]),
                                  .y_step = (ptrdiff_t)((columns + below(3)) * sizes[type]),
                                  .length = n,
                                  .outputs = outputs};
-        fill(x, type, ROOM, 1 + (unsigned)below(12), 1000);
-        fill(y, type, ROOM, 1 + (unsigned)below(12), 1000);
+        const unsigned spread = 1 + (unsigned)below(careful ? 4 : 12);
+        fill(x, type, ROOM, spread, 1000);
+        fill(y, type, ROOM, spread, 1000);
+        for (size_t j = 0; skip_nan && j < ROOM; j += 1 + below(9))
+            store_bits(x + j * sizes[type], sizes[type], UINT64_MAX >> (65 - 8 * sizes[type]));
         FOR_EACH_LEVEL
         {
             const pc_kernels *kernels = pc_kernels_in_use();
-            if (!kernels->pair_blocks[way][weighted][type - PC_FLOAT16])
+            if (!block_kernel(way, skip_nan, careful, what, type))
                 continue;
             const size_t rows = way ? n : outputs;
-            const double most_y =
-                             kernels->largest[type - PC_FLOAT16](y, from.y_step, rows, columns),
-                         most_x =
-                             kernels->largest[type - PC_FLOAT16](x, from.x_step, rows, columns);
-            const int spare = (int)below(12),
-                      k[2] = {ilogb(most_x * most_y * (double)n + 0x1p-1000) - 2 + spare,
-                              ilogb(most_y * (double)n + 0x1p-1000) - 2 + spare};
+            const double most_x =
+                             kernels->largest[type - PC_FLOAT16](x, from.x_step, rows, columns),
+                         most_y = what == SUM_NUMBERS   ? 1.0
+                                  : what < SUM_PRODUCTS ? most_x
+                                                        : kernels->largest[type - PC_FLOAT16](
+                                                              y, from.y_step, rows, columns);
+            const int spare = (int)below(12);
+            int k[2] = {ilogb(most_x * most_y * (double)n + 0x1p-1000) - 2 + spare,
+                        ilogb(most_y * (double)n + 0x1p-1000) - 2 + spare};
+            if (what == SUM_BOTH)
+                k[1] = numbers_exponent(k[0]);
             if (k[0] > -900 && k[1] > -900 && k[0] <= 1000 && k[1] <= 1000)
-                in_range += check_block(&from, type, k, way, weighted, 1);
+                in_range += check_block(&from, type, k, way, skip_nan, careful, what, 1);
         }
     }
     printf("pairs: %ld blocks stayed in their binades, of %ld\n", in_range, count);
+}
+
+/* Of sixteen candidates the number, or the number to square, whose addition to t loses most: at
+ * most half a unit of s, which remains what it is. */
+static double worst_number(int squared, double unit, double *t)
+{
+    enum { CANDIDATES = 16 };
+    double worst = 0, most = -1, next = *t;
+    for (int c = 0; c < CANDIDATES; c++) {
+        const double part = unit * (0.25 + (double)(random64() >> 11) * 0x1p-55),
+                     x = squared ? sqrt(part) : part, y = squared ? x : 1.0,
+                     sum = *t + fma(x, y, 0), rounding = fma(x, y, *t - sum);
+        if (x * y < unit / 2 && rounding > most) {
+            most = rounding;
+            worst = x;
+            next = sum;
+        }
+    }
+    *t = next;
+    return worst;
 }
 
 /* The same search as above: all lanes get pairs whose roundings add up. */
@@ -325,7 +384,7 @@ static void search_blocks(void)
     FOR_EACH_LEVEL
     for (int way = 0; way < 2; way++) {
         const pc_kernels *kernels = pc_kernels_in_use();
-        if (!kernels->pair_blocks[way][0][2])
+        if (!block_kernel(way, 0, 0, SUM_PRODUCTS, PC_FLOAT64))
             continue;
         const size_t lanes = way ? OUTPUTS : kernels->lanes[0], n = way ? N / 8 : N - lanes;
         double s = D, t = 0.0;
@@ -336,11 +395,29 @@ static void search_blocks(void)
                 y[j] = next.y;
             }
         }
-        const pair_block from = {(char *)x,         (char *)y, 8 * OUTPUTS, 8 * OUTPUTS, n,
+        const lane_block from = {(char *)x,         (char *)y, 8 * OUTPUTS, 8 * OUTPUTS, n,
                                  way ? OUTPUTS : 1, 0};
-        const int part = check_block(&from, PC_FLOAT64, k, way, 0, 1 << 10);
+        const int part = check_block(&from, PC_FLOAT64, k, way, 0, 0, SUM_PRODUCTS, 1 << 10);
         printf("pairs, %s, %s: the bound holds, a %dth of it does not\n", pc_simd(),
                way ? "columns" : "rows", 2 * part);
+        CHECK(part >= 1 && part <= 8);
+    }
+    FOR_EACH_LEVEL
+    for (summands what = SUM_NUMBERS; what <= SUM_SQUARES; what++) {
+        const pc_kernels *kernels = pc_kernels_in_use();
+        if (!block_kernel(0, 0, 0, what, PC_FLOAT64))
+            continue;
+        const size_t lanes = kernels->lanes[0], n = BLOCK_LENGTH - lanes;
+        double t = 0.0;
+        for (size_t i = 0; i < n; i += lanes) {
+            const double next = worst_number(what == SUM_SQUARES, 0x1p8, &t);
+            for (size_t j = i; j < i + lanes; j++)
+                x[j] = next;
+        }
+        const lane_block from = {(char *)x, NULL, 8 * OUTPUTS, 0, n, 1, 0};
+        const int part = check_block(&from, PC_FLOAT64, k, 0, 0, 0, what, 1 << 10);
+        printf("%s, %s, rows: the bound holds, a %dth of it does not\n",
+               what == SUM_SQUARES ? "squares" : "numbers", pc_simd(), 2 * part);
         CHECK(part >= 1 && part <= 8);
     }
 }

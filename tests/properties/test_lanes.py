@@ -207,3 +207,100 @@ def test_constants_do_not_go_the_exact_way():
     before = _rounding_test_failures()
     pycrust.std(rows, axis=1)
     assert _rounding_test_failures() == before
+
+
+# ---- rows as they lie ------------------------------------------------------------
+
+NAN_FUNCTIONS = ["nansum", "nanmean", "nanvar", "nanstd"]
+LENGTHS = [23, 24, 27, 28, 31, 32, 33, 47, 49, 64, 96, 100, 128, 257]
+
+
+def rows_of_all_kinds(dtype, length):
+    """More than a block of them, of different sizes: most are ordinary."""
+    random = np.random.default_rng(length)
+    largest, smallest = float(np.finfo(dtype).max), float(np.finfo(dtype).smallest_subnormal)
+    rows = random.normal(size=(90, length))
+    rows[3] = random.random(length) + 1  # all multiples of 2**-52: often halfway between two doubles
+    rows[4] = np.round(rows[4] * 100)
+    rows[5] = rows[5, 0]
+    rows[6] = 0
+    rows[7] = -0.0
+    rows[8, 1::2] = -rows[8, : length - 1 : 2]
+    rows[9] = smallest * np.round(rows[9] * 10)
+    rows[10] *= largest / length / 8
+    rows[11] = largest * np.sign(rows[11])
+    rows[12, length // 2] = 2.0**12
+    rows[13] = 1000 + rows[13] / 1000
+    rows[14] *= 2.0**-10
+    rows[15:17] = [[1, *[smallest] * (length - 1)], [1, *[-smallest] * (length - 1)]]
+    rows[17] = abs(rows[17]) % 1
+    return rows.astype(dtype)
+
+
+def check_rows(rows, names, **kwargs):
+    """Side by side, and with a gap between them."""
+    wide = np.full((len(rows), rows.shape[1] + 3), 7, dtype=rows.dtype)
+    wide[:, :-3] = rows
+    for a in (rows, wide[:, :-3], wide[::-1, :-3]):
+        for name in names:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)
+                values = getattr(pycrust, name)(a, axis=1, **kwargs)
+                for row, got in zip(a, values.tolist(), strict=True):
+                    if name.startswith("nan"):
+                        row = row[row == row]
+                    function = name.removeprefix("nan")
+                    expected = expected_of(function, row.tobytes(), row.dtype, tuple(kwargs.items()))
+                    assert got == expected or (got != got and expected != expected), (name, row)
+                    assert np.signbit(got) == np.signbit(expected) or got != got
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("dtype", ["f8", "f4", "f2"])
+def test_rows_of_all_kinds(dtype, length):
+    rows = rows_of_all_kinds(dtype, length)
+    check_rows(rows, FUNCTIONS)
+    check_rows(rows, ["sum", "mean"], dtype=np.float32)
+    rows[20:23, 5] = np.inf, -np.inf, np.nan
+    check_rows(rows[18:24], FUNCTIONS)
+
+
+@pytest.mark.parametrize("length", [1000, 4095, 4096, 4097])
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+def test_long_rows(dtype, length):
+    rows = rows_of_all_kinds(dtype, length)[[0, 3, 4, 5, 6, 8, 12, 13, 17]]
+    check_rows(rows, ["sum", "norm", "var"])
+    rows[2, ::9] = np.nan
+    check_rows(rows, ["nansum", "nanvar"])
+
+
+@pytest.mark.parametrize("length", [24, 28, 33, 100])
+@pytest.mark.parametrize("dtype", ["f8", "f4", "f2"])
+def test_rows_with_nan(dtype, length):
+    """In some rows of some blocks; a row of nothing else; beside infinities."""
+    random = np.random.default_rng(length)
+    rows = random.normal(size=(200, length)).astype(dtype)
+    rows[70:130][random.random((60, length)) < 0.2] = np.nan
+    rows[80] = np.nan
+    rows[81, 1:] = np.nan
+    rows[[5, 84], 3] = np.inf
+    rows[3, 4] = np.nan
+    check_rows(rows, NAN_FUNCTIONS)
+    check_rows(rows, ["sum", "var"])
+
+
+@pytest.mark.thread_unsafe(reason="counts the uncertain sums of the whole process")
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+def test_unusual_rows_that_do_not_go_the_exact_way(dtype):
+    """Constant rows, rows of zeros, sums halfway between two doubles; rows of other sizes than those before."""
+    random = np.random.default_rng(3)
+    constant = np.repeat(random.normal(size=(500, 1)), 50, axis=1)
+    constant[::5] = 0
+    ties = random.integers(2**52, 2**53, (500, 50)).astype(float)
+    apart = random.normal(size=(500, 50)) * 10.0 ** random.integers(-12, 13, (500, 1))
+    missing = np.where(random.random((500, 50)) < 0.1, np.nan, apart)
+    for rows, names in ((constant, FUNCTIONS), (ties, FUNCTIONS), (apart, FUNCTIONS), (missing, NAN_FUNCTIONS)):
+        for name in names:
+            before = _rounding_test_failures()
+            getattr(pycrust, name)(rows.astype(dtype), axis=1, dtype=np.float64)
+            assert _rounding_test_failures() - before <= 1, name

@@ -1,0 +1,451 @@
+/* Many sums of floats at once, with an error bound: of the numbers of one array, of their squares,
+ * of both, or of the products of two arrays. Bounds and proofs: docs/design/lanes.md, pairs.md.
+ * Assumes rounding to nearest and fused multiply-add. */
+
+#if defined(FLOATS) && defined(fused)
+
+/* s, which starts as D, and t, as in pairs.h and bounded.h. */
+typedef struct {
+    vecd s, t;
+} bounded_lane;
+
+/* A lane of a sum, and of a second one: of the numbers, too, or of the weights. `seen`: what tells
+ * whether s left the binade of D; `min`: the smallest that is added to the first sum, but 0. */
+typedef struct {
+    bounded_lane first, second;
+    vec seen;
+    vecd min;
+} block_lane;
+
+static inline int has_two_sums(summands what)
+{
+    return what == SUM_BOTH || what == SUM_WEIGHTED;
+}
+
+static inline int of_two_arrays(summands what)
+{
+    return what == SUM_PRODUCTS || what == SUM_WEIGHTED;
+}
+
+/* Numbers are multiplied by 2^-k on the way, and D is -1.5: of h in another binade, or of the other
+ * sign, some of the upper 12 bits that those of D have are 0; or h is infinite or NaN, and remains
+ * so. Squares only rise. */
+static inline vecd block_start(summands what, int k)
+{
+    return splatd(what == SUM_NUMBERS ? -1.5 : 1.5 * power(k));
+}
+
+static inline block_lane new_block_lane(const vecd D[2], summands what)
+{
+    return (block_lane){{D[0], splatd(0.0)},
+                        {D[1], splatd(0.0)},
+                        what == SUM_NUMBERS ? (vec)D[0] : splat(0),
+                        splatd(0x1p1000)};
+}
+
+/* y is 2^-k for numbers, and x for squares. `digits`: of a product, or 0 if `min` is not wanted.
+ */
+static inline __attribute__((always_inline)) void
+add_to_block_lane(block_lane *to, vecd x, vecd y, const vecd D[2], unsigned digits, summands what)
+{
+    add_product(&to->first.s, &to->first.t, x, y, digits != 0);
+    if (what == SUM_NUMBERS)
+        to->seen &= (vec)to->first.s;
+    else if (of_two_arrays(what))
+        to->seen |= (vec)to->first.s ^ (vec)D[0];
+    if (digits)
+        to->min = vector_min((vecd)((vec)magnitude(what == SUM_NUMBERS ? x : x * y) - 1), to->min);
+    if (has_two_sums(what)) {
+        const vecd h = plus(y, to->second.s);
+        to->second.t += plus(y, to->second.s - h);
+        to->second.s = h;
+        if (what == SUM_WEIGHTED)
+            to->seen |= (vec)h ^ (vec)D[1];
+    }
+}
+
+/* Has bits from 52 on if s was not always in the binade of D. */
+static inline __attribute__((always_inline)) vec has_left(const block_lane *lane, vecd D,
+                                                          summands what)
+{
+    if (of_two_arrays(what))
+        return lane->seen;
+    const vec last = (vec)lane->first.s ^ (vec)D;
+    return what == SUM_NUMBERS ? last | (lane->seen ^ (vec)D) : last;
+}
+
+/* By how many units s grew. */
+static inline vec growth(vecd s, vecd D, int negative)
+{
+    return negative ? (vec)D - (vec)s : (vec)s - (vec)D;
+}
+
+/* The error bound for sums of `lanes` lanes of m summands each, whose t are added up in `steps`
+ * more steps. */
+static inline double block_bound(size_t lanes, size_t m, size_t steps, int k)
+{
+    const double number = (double)m;
+    return (double)lanes * number * (number + 3 + 2 * (double)steps) * 0x1.03p-55 * power(k - 52);
+}
+
+/* No addition to t has been rounded, if all n summands are multiples of this. */
+static inline double exact_grid(size_t n, int k)
+{
+    return (double)n * power(k - 106);
+}
+
+/* 0 in the place of the bound where no addition to t can have been rounded: numbers of so many
+ * digits are multiples of 2^-digits times the smallest. */
+static inline vecd unless_exact(double bound, unsigned digits, vecd min, size_t n, int k)
+{
+    return digits
+               ? select_bits((vec) ~(min * power(-(int)digits) >= exact_grid(n, k)), splatd(bound))
+               : splatd(bound);
+}
+
+/* NaN in the lanes of t whose sum left its binade. */
+static inline vecd unless_left(vecd t, vec left)
+{
+    return (vecd)((vec)t | (vec)(left >> 52 != 0));
+}
+
+/* The estimates of LANES outputs; `missing`: how many of the n numbers of each were left out. */
+static inline void store_block_sums(lane_sums *sums, size_t c, summands what, estimate first,
+                                    estimate second)
+{
+    store_estimate(what == SUM_NUMBERS || what == SUM_PRODUCTS ? sums->number : sums->square, c,
+                   first);
+    if (has_two_sums(what))
+        store_estimate(sums->number, c, second);
+    if (what == SUM_BOTH) { /* not known */
+        store_doubles(sums->grid + c, splatd(0.0));
+        store_doubles(sums->common_abs + c, (vecd)splat(UINT64_MAX));
+    }
+}
+
+/* LANE_STEP columns, from one on. Returns, from bit 52 on, which of them left. (From memory twice
+ * as many take longer: measured on Zen 3.) */
+static inline __attribute__((always_inline)) vec
+sum_step_of_columns(const lane_block *from, const int k[2], lane_sums *sums, size_t first,
+                    size_t size, unsigned digits, summands what, int skip_nan, loader *load)
+{
+    const int two = of_two_arrays(what), numbers = what == SUM_NUMBERS;
+    const vecd D[2] = {block_start(what, k[0]), splatd(1.5 * power(k[1]))},
+               unit = splatd(numbers ? power(k[0]) : 1.0), scale = splatd(power(-k[0]));
+    const size_t n = from->length;
+    const ptrdiff_t ahead = first * size % 64 ? 0 : from->ahead;
+    const char *x = from->x + first * size, *y = two ? from->y + first * size : x;
+    block_lane lane[VECTORS_PER_STEP];
+    vec missing[VECTORS_PER_STEP], left = splat(0);
+    UNROLLED
+    for (int j = 0; j < VECTORS_PER_STEP; j++) {
+        lane[j] = new_block_lane(D, what);
+        missing[j] = splat(0);
+    }
+    for (size_t r = 0; r < n; r++, x += from->x_step) {
+        if (ahead) {
+            prefetch(x, ahead);
+            if (two)
+                prefetch(y, ahead);
+        }
+        UNROLLED
+        for (int j = 0; j < VECTORS_PER_STEP; j++) {
+            const size_t at = (size_t)j * LANES * size;
+            vecd v = load(x + at, 0);
+            if (skip_nan)
+                v = without_nan(v, &missing[j]);
+            add_to_block_lane(&lane[j], v,
+                              two       ? load(y + at, 0)
+                              : numbers ? scale
+                                        : v,
+                              D, digits, what);
+        }
+        if (two)
+            y += from->y_step;
+    }
+    UNROLLED
+    for (int j = 0; j < VECTORS_PER_STEP; j++) {
+        const size_t c = first + (size_t)j * LANES;
+        const vec gone = has_left(&lane[j], D[0], what);
+        const estimate sum = {(lane[j].first.s - D[0]) * unit,
+                              unless_left(lane[j].first.t, gone) * unit,
+                              unless_exact(block_bound(1, n, 0, k[0]), digits, lane[j].min, n,
+                                           k[0])},
+                       second = {lane[j].second.s - D[1], lane[j].second.t,
+                                 splatd(block_bound(1, n, 0, k[1]))};
+        store_block_sums(sums, c, what, sum, second);
+        if (skip_nan)
+            store_doubles(sums->count + c, double_of_small(n - missing[j]));
+        left |= gone;
+    }
+    return left;
+}
+
+static inline __attribute__((always_inline)) int
+sum_columns_in_lanes(const lane_block *from, const int k[2], lane_sums *sums, size_t size,
+                     unsigned digits, summands what, int skip_nan, loader *load)
+{
+    vec left = splat(0);
+    for (size_t c = 0; c < from->outputs; c += LANE_STEP)
+        left |= sum_step_of_columns(from, k, sums, c, size, digits, what, skip_nan, load);
+    return sum_of_lanes((vec)(left >> 52 != 0)) == 0;
+}
+
+/* The sum of LANES rows, whose units and t, times 2^k if `scaled`, are in the vectors of a row
+ * each.
+ */
+static inline __attribute__((always_inline)) estimate sum_of_rows(vecd units[LANES], vecd t[LANES],
+                                                                  int k, int scaled, vecd bound)
+{
+    vec all = splat(0);
+    vecd rest = splatd(0.0), error, lost;
+    transpose(units);
+    transpose(t);
+    UNROLLED
+    for (int j = 0; j < LANES; j++) {
+        all += (vec)units[j];
+        rest += t[j];
+    }
+    if (scaled)
+        rest *= power(k);
+    /* units is below 2^62 in size: its upper and lower half are doubles. */
+    all += UINT64_C(1) << 62;
+    const double g = power(k - 52);
+    const vecd high = (double_of_small(all >> 32) - 0x1p30) * (g * 0x1p32),
+               low = double_of_small(all & 0xffffffffu) * g;
+    estimate sum;
+    sum.high = two_sum(high, low, &error);
+    sum.low = two_sum(error, rest, &lost);
+    sum.lost = bound + magnitude(lost);
+    return sum;
+}
+
+/* Ones in the last `rest` lanes of what is read LANES - rest words after the middle. */
+static inline vec last_lanes(size_t rest)
+{
+    static const uint64_t words[2 * LANE_STEP] = {0,          0,          0,          0,
+                                                  0,          0,          0,          0,
+                                                  UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX,
+                                                  UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+    vec mask;
+    memcpy(&mask, words + LANE_STEP - LANES + rest, sizeof mask);
+    return mask;
+}
+
+/* What is known of LANES rows, each in the lanes of a vector, at first. */
+typedef struct {
+    vecd bits[LANES], min[LANES], max[LANES];
+} row_extents;
+
+/* In a lane each. */
+static inline extent extent_of_rows(row_extents *rows)
+{
+    extent all = {splat(0), splatd(0x1p400), splatd(0.0)};
+    transpose(rows->bits);
+    transpose(rows->min);
+    transpose(rows->max);
+    for (int j = 0; j < LANES; j++) {
+        all.bits |= (vec)rows->bits[j];
+        all.min = vector_min(rows->min[j], all.min);
+        all.max = vector_max(rows->max[j], all.max);
+    }
+    return all;
+}
+
+/* `careful`: of both, where no addition was rounded the bound is 0, and grid and common_abs are
+ * known.
+ */
+static inline __attribute__((always_inline)) int
+sum_rows_in_lanes(const lane_block *from, const int k[2], lane_sums *sums, size_t size,
+                  unsigned digits, summands what, int skip_nan, int careful, loader *load)
+{
+    enum { MAX_WAYS = 4 };
+    const int ways = has_two_sums(what) ? 2 : MAX_WAYS, numbers = what == SUM_NUMBERS,
+              two = of_two_arrays(what);
+    const vecd D[2] = {block_start(what, k[0]), splatd(1.5 * power(k[1]))},
+               scale = splatd(power(-k[0]));
+    const size_t n = from->length, row = (size_t)ways * LANES, m = n / row + 1, rest = n % LANES;
+    const vec tail = last_lanes(rest);
+    vec any_left = splat(0);
+    for (size_t first = 0; first < from->outputs; first += LANES) {
+        vecd units[2][LANES], t[2][LANES], min[LANES], gone[LANES], smallest = splatd(0x1p1000);
+        row_extents extents;
+        for (size_t j = 0; j < LANES; j++) {
+            if (first + j >= from->outputs) {
+                units[0][j] = units[1][j] = t[0][j] = t[1][j] = gone[j] = splatd(0.0);
+                extents.bits[j] = extents.max[j] = splatd(0.0);
+                min[j] = extents.min[j] = splatd(0x1p400);
+                continue;
+            }
+            const char *x = from->x + (ptrdiff_t)(first + j) * from->x_step,
+                       *y = two ? from->y + (ptrdiff_t)(first + j) * from->y_step : x;
+            block_lane lane[MAX_WAYS];
+            extent all = {splat(0), splatd(0x1p400), splatd(0.0)};
+            vec missing = splat(0);
+            size_t i = 0;
+#define ADD_VECTOR(w, at, keep)                                                                    \
+    do {                                                                                           \
+        vecd u = keep(load(x + (at) * size, 0)), v;                                                \
+        if (skip_nan)                                                                              \
+            u = without_nan(u, &missing);                                                          \
+        v = two ? keep(load(y + (at) * size, 0)) : numbers ? scale : u;                            \
+        if (careful)                                                                               \
+            extend(&all, u);                                                                       \
+        add_to_block_lane(&lane[w], u, v, D, digits, what);                                        \
+    } while (0)
+#define WHOLE(v) (v)
+#define TAIL(v) select_bits(tail, v)
+            UNROLLED
+            for (int w = 0; w < ways; w++)
+                lane[w] = new_block_lane(D, what);
+            for (; i + row <= n; i += row)
+                UNROLLED
+            for (size_t w = 0; w < (size_t)ways; w++)
+                ADD_VECTOR(w, i + w * LANES, WHOLE);
+            UNROLLED
+            for (int w = 0; w < ways - 1; w++)
+                if (i + LANES <= n) {
+                    ADD_VECTOR(w, i, WHOLE);
+                    i += LANES;
+                }
+            if (rest)
+                ADD_VECTOR(ways - 1, n - LANES, TAIL);
+            vec grown[2] = {splat(0), splat(0)}, left = splat(0);
+            UNROLLED
+            for (int w = 0; w < ways; w++) {
+                left |= has_left(&lane[w], D[0], what);
+                grown[0] += growth(lane[w].first.s, D[0], numbers);
+                grown[1] += growth(lane[w].second.s, D[1], 0);
+            }
+            UNROLLED
+            for (int w = 1; w < ways; w++) {
+                lane[0].min = vector_min(lane[w].min, lane[0].min);
+                lane[0].first.t += lane[w].first.t;
+                lane[0].second.t += lane[w].second.t;
+            }
+            units[0][j] = (vecd)grown[0];
+            units[1][j] = (vecd)grown[1];
+            t[0][j] = unless_left(lane[0].first.t, left);
+            t[1][j] = unless_left(lane[0].second.t, left);
+            min[j] = lane[0].min;
+            gone[j] = (vecd)missing;
+            extents.bits[j] = (vecd)all.bits;
+            extents.min[j] = all.min;
+            extents.max[j] = all.max;
+            any_left |= left;
+        }
+        if (digits) {
+            transpose(min);
+            UNROLLED
+            for (int j = 0; j < LANES; j++)
+                smallest = vector_min(min[j], smallest);
+        }
+        if (skip_nan) {
+            vec missing = splat(0);
+            transpose(gone);
+            UNROLLED
+            for (int j = 0; j < LANES; j++)
+                missing += (vec)gone[j];
+            store_doubles(sums->count + first, double_of_small(n - missing));
+        }
+        const size_t steps = (size_t)ways + LANES;
+        vecd bound[2] = {unless_exact(block_bound(row, m, steps, k[0]), digits, smallest, row * m,
+                                      k[0]),
+                         splatd(block_bound(row, m, steps, k[1]))},
+             grid = splatd(0.0);
+        vec common_abs = splat(UINT64_MAX);
+        if (careful) {
+            const extent all = extent_of_rows(&extents);
+            grid = grid_of(&all, size == 8 ? 53 : size == 4 ? 24 : 11);
+            common_abs = (vec)all.max | (vec)((vec)all.max - (vec)all.min != 1);
+            bound[0] = select_bits((vec) ~(select_bits((vec)(all.min > 0x1p-480), grid * grid) >=
+                                           exact_grid(row * m, k[0])),
+                                   bound[0]);
+            bound[1] = select_bits((vec) ~(grid >= exact_grid(row * m, k[1])), bound[1]);
+        }
+        const estimate sum = sum_of_rows(units[0], t[0], k[0], numbers, bound[0]);
+        estimate second = sum;
+        if (has_two_sums(what))
+            second = sum_of_rows(units[1], t[1], k[1], 0, bound[1]);
+        store_block_sums(sums, first, what, sum, second);
+        if (careful) {
+            store_doubles(sums->grid + first, grid);
+            store_doubles(sums->common_abs + first, (vecd)common_abs);
+        }
+    }
+    return sum_of_lanes((vec)(any_left >> 52 != 0)) == 0;
+}
+
+static inline __attribute__((always_inline)) double
+largest_of(const char *x, ptrdiff_t stride, size_t rows, size_t columns, size_t size, loader *load)
+{
+    vecd max[WAYS];
+    double largest = 0.0;
+    for (int w = 0; w < WAYS; w++)
+        max[w] = splatd(0.0);
+    for (; rows; rows--, x += stride) {
+        size_t c = 0;
+        for (; c + ROW <= columns; c += ROW)
+            for (size_t w = 0; w < WAYS; w++)
+                max[w] = vector_max(magnitude(load(x + (c + w * LANES) * size, 0)), max[w]);
+        for (size_t n; c < columns; c += n) {
+            char some[LANES * sizeof(double)] = {0};
+            n = columns - c < LANES ? columns - c : LANES;
+            memcpy(some, x + c * size, n * size);
+            max[0] = vector_max(magnitude(load(some, 0)), max[0]);
+        }
+    }
+    for (int w = 0; w < WAYS; w++)
+        for (int j = 0; j < LANES; j++)
+            largest = max[w][j] > largest ? max[w][j] : largest;
+    return largest;
+}
+
+/* Of few products of float32 or float16 the sum is often halfway between two doubles, and so is
+ * that of fewer numbers: then it is found whether it is exact. (In rows of numbers only if it
+ * matters.) */
+enum { MAX_PRODUCT_TIES = 128, MAX_NUMBER_TIES = 32 };
+
+#define BLOCKS_OF(name, what, type, size, skip_nan, row_digits, column_digits, ties)               \
+    static int name##_rows_of_##type(const lane_block *from, const int k[2], lane_sums *sums)      \
+    {                                                                                              \
+        if (row_digits && from->length <= ties)                                                    \
+            return sum_rows_in_lanes(from, k, sums, size, row_digits, what, skip_nan, 0,           \
+                                     load_row_of_##type);                                          \
+        return sum_rows_in_lanes(from, k, sums, size, 0, what, skip_nan, 0, load_row_of_##type);   \
+    }                                                                                              \
+    static int name##_columns_of_##type(const lane_block *from, const int k[2], lane_sums *sums)   \
+    {                                                                                              \
+        if (column_digits && from->length <= ties)                                                 \
+            return sum_columns_in_lanes(from, k, sums, size, column_digits, what, skip_nan,        \
+                                        load_row_of_##type);                                       \
+        return sum_columns_in_lanes(from, k, sums, size, 0, what, skip_nan, load_row_of_##type);   \
+    }
+#define BLOCKS_OF_NUMBERS(name, type, size, skip_nan, digits, square_digits)                       \
+    BLOCKS_OF(name##number, SUM_NUMBERS, type, size, skip_nan, 0, digits, MAX_NUMBER_TIES)         \
+    BLOCKS_OF(name##square, SUM_SQUARES, type, size, skip_nan, 0, square_digits, MAX_NUMBER_TIES)  \
+    BLOCKS_OF(name##both, SUM_BOTH, type, size, skip_nan, 0, 0, 0)                                 \
+    static int name##careful_rows_of_##type(const lane_block *from, const int k[2],                \
+                                            lane_sums *sums)                                       \
+    {                                                                                              \
+        return sum_rows_in_lanes(from, k, sums, size, 0, SUM_BOTH, skip_nan, 1,                    \
+                                 load_row_of_##type);                                              \
+    }
+/* The digits of a number, and of the product of two, but those of float64 have too many. */
+#define BLOCKS(type, size, digits, square_digits)                                                  \
+    BLOCKS_OF(product, SUM_PRODUCTS, type, size, 0, square_digits, square_digits,                  \
+              MAX_PRODUCT_TIES)                                                                    \
+    BLOCKS_OF(weighted, SUM_WEIGHTED, type, size, 0, square_digits, square_digits,                 \
+              MAX_PRODUCT_TIES)                                                                    \
+    BLOCKS_OF_NUMBERS(, type, size, 0, digits, square_digits)                                      \
+    BLOCKS_OF_NUMBERS(nan, type, size, 1, digits, square_digits)                                   \
+    static double largest_##type(const char *x, ptrdiff_t stride, size_t rows, size_t columns)     \
+    {                                                                                              \
+        return largest_of(x, stride, rows, columns, size, load_row_of_##type);                     \
+    }
+#ifdef widen16
+BLOCKS(float16, 2, 11, 22)
+#endif
+BLOCKS(float32, 4, 24, 48)
+BLOCKS(float64, 8, 53, 0)
+#endif
