@@ -6,7 +6,8 @@
 /* ---- what is counted --------------------------------------------------------- */
 
 static struct {
-    size_t squares, integers, float32, float64, columns, single, bounded[2], skipping[2], lanes[2];
+    size_t squares, integers, float32, float64, columns, single, bounded[2], skipping[2], lanes[2],
+        blocks[2], careful[2];
 } passed;
 
 const pc_kernels *__real_pc_kernels_in_use(void);
@@ -123,9 +124,39 @@ COUNT_LANES(PC_FLOAT64)
 #define OF_LANES(masked, type)                                                                     \
     {lanes_##masked##type##0, lanes_##masked##type##1, lanes_##masked##type##2}
 
+/* Of float64 in blocks: in rows and columns, NaN left out or not. */
+#define COUNT_BLOCKS_OF(way, skip_nan, what)                                                       \
+    static int block_##way##_##skip_nan##what(const lane_block *from, const int k[2],              \
+                                              lane_sums *sums)                                     \
+    {                                                                                              \
+        CHECK(k[0] >= -900 && k[0] <= 1000 && from->outputs <= LANE_COLUMNS);                      \
+        passed.blocks[skip_nan] += from->outputs * from->length;                                   \
+        return real->block_##way[skip_nan][what][2](from, k, sums);                                \
+    }
+#define COUNT_BLOCKS(skip_nan)                                                                     \
+    COUNT_BLOCKS_OF(rows, skip_nan, 0)                                                             \
+    COUNT_BLOCKS_OF(rows, skip_nan, 1)                                                             \
+    COUNT_BLOCKS_OF(rows, skip_nan, 2)                                                             \
+    COUNT_BLOCKS_OF(columns, skip_nan, 0)                                                          \
+    COUNT_BLOCKS_OF(columns, skip_nan, 1)                                                          \
+    COUNT_BLOCKS_OF(columns, skip_nan, 2)                                                          \
+    static int careful_##skip_nan(const lane_block *from, const int k[2], lane_sums *sums)         \
+    {                                                                                              \
+        CHECK(from->length >= LANE_STEP);                                                          \
+        passed.careful[skip_nan] += from->outputs;                                                 \
+        return real->careful_rows[skip_nan][2](from, k, sums);                                     \
+    }
+COUNT_BLOCKS(0)
+COUNT_BLOCKS(1)
+
 const pc_kernels *__wrap_pc_kernels_in_use(void)
 {
     static pc_kernels counting;
+    static lane_block_kernel *const rows[2][3] = {{block_rows_00, block_rows_01, block_rows_02},
+                                                  {block_rows_10, block_rows_11, block_rows_12}};
+    static lane_block_kernel *const columns[2][3] = {
+        {block_columns_00, block_columns_01, block_columns_02},
+        {block_columns_10, block_columns_11, block_columns_12}};
     static const pc_kernels all = {.squares_of_integers = OF_INTEGERS(squares_of_),
                                    .sum_of_integers = OF_INTEGERS(sum_of_),
                                    .bounded = OF_BOUNDED(bounded),
@@ -150,6 +181,13 @@ const pc_kernels *__wrap_pc_kernels_in_use(void)
                 counting.nanbounded[both][type] = all.nanbounded[both][type];
                 counting.nanbounded_columns[both][type] = all.nanbounded_columns[both][type];
             }
+    for (int skip_nan = 0; skip_nan < 2 && real->careful_rows[0][2]; skip_nan++) {
+        for (int what = 0; what < 3; what++) {
+            counting.block_rows[skip_nan][what][2] = rows[skip_nan][what];
+            counting.block_columns[skip_nan][what][2] = columns[skip_nan][what];
+        }
+        counting.careful_rows[skip_nan][2] = skip_nan ? careful_1 : careful_0;
+    }
     for (int masked = 0; masked < 2; masked++)
         for (pc_type type = PC_INT8; type <= PC_FLOAT64; type++)
             if (real->lane_sums[masked][type][0] && all.lane_sums[masked][type][0])
@@ -651,6 +689,99 @@ static void test_skipping_columns(void)
         }
 }
 
+/* Many sums of floats at once: each block passes once; once more if many of its results are not
+ * certain, and then with another k or without NaN; and what is still not certain alone. Only
+ * infinity asks for an exact sum. */
+static void test_blocks(void)
+{
+    enum { OUTPUTS = 80, LENGTH = 100, N_ALL = OUTPUTS * LENGTH };
+    static double x[OUTPUTS][LENGTH];
+    static pc_tile_sum sums[PC_TILE];
+    enum {
+        ORDINARY,
+        ONE_LARGE,
+        FEW_LARGE,
+        ALL_LARGER,
+        ALL_SMALLER,
+        ONE_EXACT,
+        MANY_CONSTANT,
+        ONE_NAN,
+        MANY_NAN,
+        CASES
+    };
+    for (int columns = 0; columns < 2; columns++)
+        for (int which = 0; which < CASES; which++)
+            for (int skip_nan = which >= ONE_NAN; skip_nan < 2 - (which == MANY_CONSTANT);
+                 skip_nan++)
+                for (int result = PC_SUMSQ; result < RESULTS; result++) {
+                    const pc_output_spec spec = spec_of((pc_statistic)result, PC_FLOAT64);
+                    const size_t first = columns ? OUTPUTS / 2 : LANE_COLUMNS, /* of two blocks */
+                        second = OUTPUTS - first;
+                    double out[OUTPUTS];
+                    pc_array a = {.type = PC_FLOAT64,
+                                  .components = 1,
+                                  .data = (const char *)x,
+                                  .skip_nan = skip_nan,
+                                  .kept = 1,
+                                  .reduced = 1,
+                                  .repeat = 1,
+                                  .axis = {{OUTPUTS, LENGTH * sizeof(double), 0, sizeof(double), 0},
+                                           {LENGTH, sizeof(double), 0, 0, 0}}};
+                    if (columns) {
+                        a.axis[0].stride = sizeof(double);
+                        a.axis[1].stride = OUTPUTS * sizeof(double);
+                    }
+                    for (size_t p = 0; p < OUTPUTS; p++)
+                        for (size_t k = 0; k < LENGTH; k++) {
+                            /* not where the first k is looked for */
+                            const int large =
+                                          k >= 4 &&
+                                          ((which == ONE_LARGE || which == ONE_EXACT) ? p == 5
+                                           : which == FEW_LARGE ? p % 4 == 3 && p > 3 && p < first
+                                                                : 0),
+                                      later = p >= first;
+                            double v = above((int)k, -(int)(k % 3));
+                            v = ldexp(v, large                           ? 60
+                                         : which == ALL_LARGER && later  ? 60
+                                         : which == ALL_SMALLER && later ? -70
+                                                                         : 0);
+                            if (k == 7 && ((which == ONE_NAN && p == 5) ||
+                                           (which == MANY_NAN && p < first && p % 2)))
+                                v = (double)NAN;
+                            if (which == MANY_CONSTANT && p % 3 == 0)
+                                v = 0.3;
+                            if (which == ONE_EXACT && p == 6 && k == 7)
+                                v = INFINITY;
+                            (&x[0][0])[columns ? k * OUTPUTS + p : p * LENGTH + k] = v;
+                        }
+                    const uint64_t failed = pc_rounding_test_failures();
+                    memset(&passed, 0, sizeof passed);
+                    CHECK(pc_reduce(&a, 0, OUTPUTS, &spec, (char *)out, sums) == PC_OK);
+                    CHECK(pc_rounding_test_failures() - failed == (which == ONE_EXACT));
+                    CHECK(passed.lanes[0] + passed.lanes[1] == 0);
+                    CHECK(passed.bounded[0] + passed.bounded[1] == 0);
+                    size_t blocks[2] = {N_ALL, 0}, careful = 0;
+                    if (which == ONE_LARGE)
+                        careful = 1;
+                    else if (which == ONE_EXACT)
+                        careful = 2;
+                    else if (which == MANY_CONSTANT)
+                        careful = result == PC_VAR || result == PC_STD ? (OUTPUTS + 2) / 3 : 0;
+                    else if (which == FEW_LARGE)
+                        careful = first / 4 - 1;
+                    else if (which == ALL_LARGER || which == ALL_SMALLER)
+                        blocks[skip_nan] += second * LENGTH;
+                    else if (which == ONE_NAN) {
+                        blocks[1] = second * LENGTH;
+                        blocks[0] -= blocks[1];
+                        careful = 1;
+                    } else if (which == MANY_NAN)
+                        blocks[1] = N_ALL, blocks[0] = first * LENGTH;
+                    CHECK(passed.blocks[0] == blocks[0] && passed.blocks[1] == blocks[1]);
+                    CHECK(passed.careful[skip_nan] == careful && passed.careful[!skip_nan] == 0);
+                }
+}
+
 /* Where a sum lies halfway between two doubles the exact way follows. */
 static void test_tie(const pc_square_kernels *squares)
 {
@@ -719,6 +850,8 @@ int main(void)
             test_tie(squares);
             test_cancels();
         }
+        if (kernels->lane_results)
+            test_blocks();
         printf("%s ", pc_simd());
     }
     return 0;
