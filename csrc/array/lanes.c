@@ -188,11 +188,11 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
         array->axis[array->kept - 1].stride == (ptrdiff_t)size_of_type[array->type];
     const int skip_nan = array->skip_nan && array->type >= PC_FLOAT16,
               masked = array->mask || skip_nan,
-              difference = spec->statistic == PC_STD && length == 2 && !spec->ddof && !masked,
-              summed = difference                   ? SUM_NUMBERS
-                       : is_spread(spec->statistic) ? SUM_BOTH
-                       : is_linear(spec->statistic) ? SUM_NUMBERS
-                                                    : SUM_SQUARES;
+              difference = spec->statistic == PC_STD && length == 2 && !spec->ddof && !masked;
+    const summands summed = difference                   ? SUM_NUMBERS
+                            : is_spread(spec->statistic) ? SUM_BOTH
+                            : is_linear(spec->statistic) ? SUM_NUMBERS
+                                                         : SUM_SQUARES;
     job->array = array;
     job->kernels = pc_kernels_in_use();
     job->sum = job->kernels->lane_sums[masked][array->type][summed];

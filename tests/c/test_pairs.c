@@ -288,6 +288,8 @@ static int check_block(const lane_block *from, pc_type type, const int k[2], int
             if (skip_nan && is_nan_at(type, x))
                 continue;
             count++;
+            if (careful && sums.grid[c] != 0.0 && v.finite)
+                CHECK(fmod(ldexp((double)v.m, v.exponent), sums.grid[c]) == 0.0);
             if (what == SUM_NUMBERS)
                 slow_add_word(&first, v.m, v.exponent, v.negative);
             else
