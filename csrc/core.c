@@ -173,4 +173,6 @@ const pc_core_table pc_core = {
     .states_normalize = pc_states_normalize,
     .states_round = pc_states_round,
     .states_add_labelled = pc_states_add_labelled,
+    .sorted_suited = pc_sorted_suited,
+    .reduce_sorted = pc_reduce_sorted,
 };

@@ -75,5 +75,7 @@ static inline int import_core(void)
 #define pc_states_normalize core->states_normalize
 #define pc_states_round core->states_round
 #define pc_states_add_labelled core->states_add_labelled
+#define pc_sorted_suited core->sorted_suited
+#define pc_reduce_sorted core->reduce_sorted
 
 #endif

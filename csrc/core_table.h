@@ -81,6 +81,10 @@ typedef struct {
                               const pc_output_spec *spec, char *out, size_t *done);
     pc_status (*states_add_labelled)(pc_states *states, const pc_labelled *array, size_t *done,
                                      size_t stop);
+    int (*sorted_suited)(pc_type type, const pc_output_spec *spec);
+    pc_status (*reduce_sorted)(const pc_sorted *array, size_t start, size_t stop, size_t first,
+                               size_t last, const pc_output_spec *spec, char *out,
+                               pc_tile_sum *sums);
 } pc_core_table;
 
 extern const pc_core_table pc_core;

@@ -391,6 +391,29 @@ typedef struct {
 pc_status pc_states_add_labelled(pc_states *states, const pc_labelled *array, size_t *done,
                                  size_t stop);
 
+/* ---- groups side by side (array/groups.c) ---------------------------------------- */
+
+/* Contiguous native real numbers, and the label of each: of any integer type, contiguous. */
+typedef struct {
+    pc_type type;
+    int skip_nan;
+    const char *data;
+    size_t count;
+    pc_type label_type;
+    int labels_swapped;
+    const char *labels;
+} pc_sorted;
+
+/* Whether the level in use has kernels for this: else states are faster. */
+int pc_sorted_suited(pc_type type, const pc_output_spec *spec);
+
+/* Write the results of the labels first to last - 1 to their places in `out`, as
+ * pc_accumulator_round does; stops at PC_TOO_LARGE. The elements start to stop - 1 have these
+ * labels, and each the label of the one before it, or one above; PC_NO_LABEL if not, and what was
+ * written is of no use. `sums` is working memory, PC_MIN_SUMS. */
+pc_status pc_reduce_sorted(const pc_sorted *array, size_t start, size_t stop, size_t first,
+                           size_t last, const pc_output_spec *spec, char *out, pc_tile_sum *sums);
+
 #ifdef __cplusplus
 }
 #endif

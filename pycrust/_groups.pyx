@@ -1,22 +1,49 @@
-"""Statistics of groups, given by labels: signatures and docstrings; _states.pyx does the work."""
+"""
+Statistics of groups, given by labels.
+
+If the labels never fall, the numbers of each group lie side by side, and C gives the results at once; else by exact
+states, in _states.pyx.
+"""
 
 cimport numpy as cnp
+from cpython.bytearray cimport PyByteArray_AS_STRING
 
-from pycrust._args cimport axes_of, data_of, dtype_of, in_order, integer_of, is_integer
+from pycrust._args cimport axes_of, data_of, describe_data, dtype_of, in_order, integer_of, is_integer
 from pycrust._bigint cimport shown, shown_int, write_exact
-from pycrust._plan cimport Statistic, checked_int, moment_of, one_ddof, warn_empty
+from pycrust._plan cimport (
+    CHUNK,
+    RELEASE_GIL_FROM,
+    MIN_CHUNK,
+    Statistic,
+    checked_int,
+    is_spread,
+    moment_of,
+    one_ddof,
+    warn_empty,
+)
 from pycrust._states cimport States, labels_of, placed, state_size
-from pycrust._threads cimport count_workers
+from pycrust._threads cimport count_workers, run_chunks
 from pycrust.csrc cimport (
     PC_EMPTY,
     PC_MEAN,
+    PC_MIN_SUMS,
+    PC_NO_LABEL,
     PC_NUMBERS,
+    PC_OK,
     PC_STD,
     PC_SUM,
     PC_SUMSQ,
+    PC_TOO_LARGE,
     PC_VAR,
     import_core,
+    pc_output_spec,
+    pc_reduce_sorted,
+    pc_sorted,
+    pc_sorted_suited,
     pc_statistic,
+    pc_status,
+    pc_tile_sum,
+    pc_type,
 )
 
 import sys
@@ -51,6 +78,9 @@ cdef object group(values, labels, axis, num_labels, where, dtype, workers, bint 
     axes = axes_of(axis, array.ndim)
     labels = in_order(labels, axis, array.ndim)
     made = None if statistic < 0 else dtype_of(dtype, None, array, wanted)
+    values = reduce_sorted(array, mask, labels, axes, num_labels, made, spec, threads)
+    if values is not None:
+        return values
     count = label_count_of(num_labels, labels)
     shape, place = placed(array.shape, axes, labels, count)
     if array.dtype == object:
@@ -61,6 +91,104 @@ cdef object group(values, labels, axis, num_labels, where, dtype, workers, bint 
         return states.counts()
     return states.results(spec, made, is_integer(array), (place,), threads)
 
+
+# ---- groups that lie side by side ---------------------------------------------
+
+# What the threads see: each row of the array has the same labels, and each chunk is a range of those of one row.
+cdef struct SortedJob:
+    pc_sorted array         # the first row
+    pc_output_spec spec
+    char *out
+    const size_t *start     # of the chunks of a row: the first element of each, and the end of the last
+    const size_t *first     # and the first label of each, and the end of the last
+    size_t chunks
+    size_t row, out_row     # from one row to the next, in bytes
+    pc_tile_sum *sums       # PC_MIN_SUMS for each worker
+    pc_status *statuses     # one for each worker
+
+
+cdef int reduce_chunk(const void *job, size_t chunk, size_t worker) noexcept nogil:
+    cdef const SortedJob *s = <const SortedJob *>job
+    cdef size_t row = chunk // s.chunks, k = chunk % s.chunks
+    cdef pc_sorted array = s.array
+    array.data += row * s.row
+    cdef pc_status status = pc_reduce_sorted(&array, s.start[k], s.start[k + 1], s.first[k], s.first[k + 1], &s.spec,
+                                             s.out + row * s.out_row, s.sums + worker * PC_MIN_SUMS)
+    if status != PC_OK:
+        s.statuses[worker] = status
+    return status == PC_TOO_LARGE or status == PC_NO_LABEL
+
+
+cdef object reduce_sorted(array, mask, labels, tuple axes, num_labels, made, Statistic spec, size_t workers):
+    """
+    The results, where the labels never fall; None if they do, and for what is rare.
+
+    That is left to the states: masks, complex numbers, Python ints, other layouts, and whatever is to raise an error.
+    """
+    cdef SortedJob job
+    cdef int components, swapped, status
+    cdef int kept = cnp.PyArray_NDIM(array) - <int>len(axes)
+    cdef size_t length = cnp.PyArray_SIZE(labels), rows, step
+    if (mask is not None or length == 0 or not axes or made is None or made.kind == "O" or cnp.PyArray_ISOBJECT(array)
+            or not cnp.PyArray_IS_C_CONTIGUOUS(array) or not cnp.PyArray_IS_C_CONTIGUOUS(labels)):
+        return None
+    first, last = labels.item(0), labels.item(length - 1)
+    if not first <= labels.item(length // 3) <= labels.item(2 * length // 3) <= last:   # most that fall are seen here
+        return None
+    if axes[0] != kept or labels.shape != array.shape[kept:]:
+        return None
+    flat = labels.reshape(-1)
+    count = last + 1 if num_labels is None else integer_of(num_labels, "num_labels")
+    describe_data(array, &job.array.type, &components, &swapped, &job.array.data)
+    spec.set_dtype(made)
+    if (not (0 <= last < count < 2**48 and first <= last) or components != 1 or swapped or not spec.is_for_c(length)
+            or not pc_sorted_suited(job.array.type, &spec.c)):
+        return None
+    describe_data(flat, &job.array.label_type, &components, &job.array.labels_swapped, &job.array.labels)
+    rows = cnp.PyArray_SIZE(array) // length
+    step = CHUNK if workers == 1 else min(<size_t>CHUNK, max(<size_t>MIN_CHUNK, rows * length // (4 * workers)))
+    chunks = chunks_of(flat, first, count, step, workers)
+    if chunks is None:
+        return None
+    job.chunks = chunks.shape[1] - 1
+    job.start = <const size_t *>cnp.PyArray_DATA(chunks)
+    job.first = job.start + job.chunks + 1
+    values = np.empty((*array.shape[:kept], count), dtype=made)
+    job.array.skip_nan = spec.skip_nan
+    job.array.count = length
+    job.spec = spec.c
+    job.out = <char *>cnp.PyArray_DATA(values)
+    job.row = length * <size_t>cnp.PyArray_ITEMSIZE(array)
+    job.out_row = <size_t>count * <size_t>cnp.PyArray_ITEMSIZE(values)
+    workers = min(workers, rows * job.chunks)
+    memory = bytearray(workers * (PC_MIN_SUMS * sizeof(pc_tile_sum) + sizeof(pc_status)))
+    job.sums = <pc_tile_sum *>PyByteArray_AS_STRING(memory)
+    job.statuses = <pc_status *>(job.sums + workers * PC_MIN_SUMS)
+    run_chunks(reduce_chunk, &job, sizeof(job), rows * job.chunks, workers, rows * length < RELEASE_GIL_FROM)
+    status = PC_OK
+    for worker in range(workers):
+        status = max(status, job.statuses[worker])
+    if status > PC_EMPTY or (status == PC_EMPTY and spec.skip_nan and is_spread(spec.c.statistic)):
+        return None
+    if status == PC_EMPTY:
+        warn_empty(spec.c.statistic, spec.skip_nan)
+    return values
+
+
+cdef object chunks_of(labels, first, count, size_t step, size_t workers):
+    """The first element and the first label of each chunk, and the ends; None if the labels are seen to fall."""
+    if <size_t>len(labels) <= step and first >= 0:
+        return np.array([[0, len(labels)], [0, count]], dtype=np.uintp)
+    named = np.unique(np.maximum(labels[::step], 0)).astype(np.uintp)
+    named[0] = 0
+    start = np.append(np.searchsorted(labels, named.astype(labels.dtype)), len(labels))
+    lengths, left_out = np.diff(start), labels[:start[0]]       # with negative labels
+    if named.max() >= count or lengths.min() < 0 or (left_out >= 0).any() or (workers > 1 and lengths.max() > 4 * step):
+        return None                     # the last: a label that all threads should add to
+    return np.stack([start.astype(np.uintp), np.append(named, np.uintp(count))])
+
+
+# ---- Python ints ----------------------------------------------------------------
 
 cdef object group_ints(array, mask, labels, tuple axes, tuple shape, int place, made, Statistic spec, bint count):
     """The same for Python ints, as Python adds."""

@@ -224,3 +224,16 @@ cdef extern from "core.h" nogil:
         pc_axis[PC_MAX_AXES] axis
 
     pc_status pc_states_add_labelled(pc_states *states, const pc_labelled *array, size_t *done, size_t stop) noexcept
+
+    ctypedef struct pc_sorted:
+        pc_type type
+        int skip_nan
+        const char *data
+        size_t count
+        pc_type label_type
+        int labels_swapped
+        const char *labels
+
+    int pc_sorted_suited(pc_type type, const pc_output_spec *spec) noexcept
+    pc_status pc_reduce_sorted(const pc_sorted *array, size_t start, size_t stop, size_t first, size_t last,
+                               const pc_output_spec *spec, char *out, pc_tile_sum *sums) noexcept

@@ -1,5 +1,6 @@
 /* Add numbers to the states that their labels name, batch by batch: a batch has the bits of each
  * number, as a double or a 64-bit integer, and the index of its state. */
+#include "labels.h"
 #include "contiguous.h"
 #include "gather.h"
 #include "layout.h"
@@ -84,12 +85,11 @@ static int is_unsigned(pc_type type)
                                                   type == PC_UINT32 || type == PC_UINT64));
 }
 
-/* Labels as int64; uint64 labels beyond become the largest int64. */
-static void widen_labels(int64_t *to, const pc_labelled *a, const char *from, size_t n)
+void widen_labels(int64_t *to, pc_type type, const char *from, size_t n)
 {
     uint64_t *words = (uint64_t *)to;
-    widen_to_words(words, a->label_type, from, n);
-    for (size_t k = 0; a->label_type == PC_UINT64 && k < n; k++)
+    widen_to_words(words, type, from, n);
+    for (size_t k = 0; type == PC_UINT64 && k < n; k++)
         words[k] = words[k] > INT64_MAX ? INT64_MAX : words[k];
 }
 
@@ -143,7 +143,7 @@ static int fill(batch *to, const pc_labelled *a, const cursor *at, size_t n, siz
                    contiguous(scratch, a->data + at->offset.data, size, axis->stride, n, components,
                               a->swapped),
                    n * components);
-    widen_labels(label, a,
+    widen_labels(label, a->label_type,
                  contiguous(scratch, a->labels + at->offset.other, label_size, axis->other_stride,
                             labels, 1, a->labels_swapped),
                  labels);
@@ -281,7 +281,7 @@ static pc_status add_run(pc_states *states, const pc_labelled *a, const cursor *
     char scratch[sizeof(uint64_t)];
     int64_t label;
     pc_accumulator acc;
-    widen_labels(&label, a,
+    widen_labels(&label, a->label_type,
                  contiguous(scratch, from, size_of_type[a->label_type], 0, 1, 1, a->labels_swapped),
                  1);
     if (label < 0)

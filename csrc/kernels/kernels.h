@@ -127,6 +127,20 @@ typedef struct {
     double grid[LANE_COLUMNS], common_abs[LANE_COLUMNS], count[LANE_COLUMNS];
 } lane_sums;
 
+/* Groups of contiguous numbers: group k has those from at[k] to at[k + 1] - 1; `end` of them may be
+ * read. */
+typedef struct {
+    const char *x;
+    const size_t *at;
+    size_t groups, end;
+} group_block;
+
+/* The most numbers of a group in a kernel. */
+enum { MAX_GROUP = 1 << 17 };
+
+/* Labels that are compared at a time. */
+enum { LABELS_STEP = 16 };
+
 /* What is summed: numbers, their squares, or both; products of two numbers, or these and the second
  * numbers, which are weights. */
 typedef enum { SUM_NUMBERS, SUM_SQUARES, SUM_BOTH, SUM_PRODUCTS, SUM_WEIGHTED } summands;
@@ -261,6 +275,14 @@ typedef struct {
     /* Many short sums at once, each in a vector lane: [0] without mask, [1] with; by type; [0] of
      * the numbers, [1] of the squares, [2] of both. NULL if the level has no such kernel. */
     void (*lane_sums[2][PC_FLOAT64 + 1][3])(const lane_rows *from, lane_sums *sums);
+
+    /* Whether none of n 64-bit labels is below 0, or below the one before it; there is one before
+     * the first. n <= 64 * LABELS_STEP, and as many may be read as make it a multiple of that. Bit
+     * k of *changes: whether one of step k differs from the one before it. NULL as lane_sums. */
+    int (*compare_labels)(const char *labels, size_t n, uint64_t *changes);
+
+    /* The sums of at most LANE_COLUMNS groups, and how many numbers each has; likewise. */
+    void (*group_sums[PC_FLOAT64 + 1][3])(const group_block *from, lane_sums *sums);
 
     /* The sums of the products of two tiles of one type, as those of numbers. NULL if the level, or
      * the type, has no such kernel. */

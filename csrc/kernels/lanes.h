@@ -280,6 +280,33 @@ static inline __attribute__((always_inline)) void add_row(const lane_rows *from,
     }
 }
 
+/* Store the sums of n numbers, with their error bounds. */
+static inline __attribute__((always_inline)) void
+store_sums(lane_sums *sums, size_t c, estimate number, estimate square, const extent *all, double n,
+           int numbers, int squares, int few, int of_integers, unsigned digits)
+{
+    const double unit = 0x1p-106 * 1.01;
+    const vecd grid = of_integers ? splatd(1.0) : grid_of(all, digits), max = all->max,
+               squared = square.high;
+    if (numbers && squares) {
+        const vec one = (vec)((vec)max - (vec)all->min == 1);
+        store_doubles(sums->grid + c, grid);
+        store_doubles(sums->common_abs + c, (vecd)((vec)max | ~one));
+    }
+    if (numbers) {
+        if (!of_integers && !few)
+            number.lost = lost_of(max * (n * n * unit), grid, max * (n * n * n * unit));
+        store_estimate(sums->number, c, number);
+    }
+    if (squares) {
+        if (!of_integers)
+            square.lost = lost_of(squared * ((n + 1) * unit),
+                                  select_bits((vec)(all->min > 0x1p-480), grid * grid),
+                                  squared * (n * (n + 3) * unit));
+        store_estimate(sums->square, c, square);
+    }
+}
+
 /* Sum the rows of each column. */
 static inline __attribute__((always_inline)) void sum_lanes(const lane_rows *from, lane_sums *sums,
                                                             size_t size, int numbers, int squares,
@@ -289,7 +316,6 @@ static inline __attribute__((always_inline)) void sum_lanes(const lane_rows *fro
     const int one_part = exact != LONG || squares,
               of_integers = exact == WORD || exact == HALFWORD || !one_part;
     const unsigned digits = exact == SHORT ? size == 2 ? 11 : 24 : 53;
-    const double n = (double)from->rows, unit = 0x1p-106 * 1.01;
     for (size_t first = 0; first < from->columns; first += LANE_STEP) {
         estimate number[VECTORS_PER_STEP], square[VECTORS_PER_STEP];
         extent all[VECTORS_PER_STEP];
@@ -319,25 +345,8 @@ static inline __attribute__((always_inline)) void sum_lanes(const lane_rows *fro
                 ADD_ROW(r);
         for (size_t k = 0; k < VECTORS_PER_STEP; k++) {
             const size_t c = first + k * LANES;
-            const vecd grid = of_integers ? splatd(1.0) : grid_of(&all[k], digits),
-                       max = all[k].max, squared = square[k].high;
-            if (numbers && squares) {
-                const vec one = (vec)((vec)max - (vec)all[k].min == 1);
-                store_doubles(sums->grid + c, grid);
-                store_doubles(sums->common_abs + c, (vecd)((vec)max | ~one));
-            }
-            if (numbers) {
-                if (!of_integers && !few)
-                    number[k].lost = lost_of(max * (n * n * unit), grid, max * (n * n * n * unit));
-                store_estimate(sums->number, c, number[k]);
-            }
-            if (squares) {
-                if (!of_integers)
-                    square[k].lost = lost_of(squared * ((n + 1) * unit),
-                                             select_bits((vec)(all[k].min > 0x1p-480), grid * grid),
-                                             squared * (n * (n + 3) * unit));
-                store_estimate(sums->square, c, square[k]);
-            }
+            store_sums(sums, c, number[k], square[k], &all[k], (double)from->rows, numbers, squares,
+                       few, of_integers, digits);
             if (masked)
                 store_doubles(sums->count + c, double_of_small(count[k]));
         }

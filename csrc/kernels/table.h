@@ -6,6 +6,7 @@
 #include "lanes.h"
 #include "pairs.h"
 #include "blocks.h"
+#include "groups.h"
 #include "moving.h"
 
 #if defined(fused)
@@ -52,6 +53,8 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
      OF_LANES(name, int64),  OF_LANES(name, uint64),  OF_LANES(name, bool),                        \
      OF_FLOAT16(name),       OF_LANES(name, float32), OF_LANES(name, float64)}
     .lane_sums = {OF_TYPES(lanes_of_), OF_TYPES(masked_lanes_of_)},
+    .compare_labels = compare_labels,
+    .group_sums = OF_TYPES(groups_of_),
     .lane_products = {product_lanes_of_int8, product_lanes_of_uint8, product_lanes_of_int16,
                       product_lanes_of_uint16, product_lanes_of_int32, product_lanes_of_uint32,
                       NULL, NULL, product_lanes_of_bool, PRODUCT_LANES_OF_FLOAT16,

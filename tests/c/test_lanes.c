@@ -367,6 +367,140 @@ static void test_transpose(const pc_kernels *kernels)
                                          : UINT64_C(0x5555555555555555) >> (64 - 8 * size)));
 }
 
+/* Labels that never fall: what the exact way makes of the numbers of each. */
+static void test_sorted(pc_type type, size_t most)
+{
+    static int64_t at[POSITIONS + 1];
+    static char labels[CELLS * sizeof(int64_t)];
+    const size_t size = sizes[type], count = 1 + (size_t)below(POSITIONS);
+    const pc_type label_type = (pc_type)below(PC_BOOL);
+    const size_t label_size = sizes[label_type];
+    const int kind = (int)below(KINDS), scale = random_scale(), at_end = (int)below(2),
+              sparse = (int)below(2);
+    size_t end = 0, offset = 0;
+    double before[LANE_ROWS];
+    for (size_t k = 0; k < count; k++) { /* the sizes of groups; at most 127 fit an int8 */
+        size_t some = below(sparse ? 3 : 30) ? 1 + (size_t)below(most) : 0;
+        some = below(9) || !some ? some : most;
+        at[k] = (int64_t)end;
+        end += k < 127 && end + some <= CELLS ? some : 0;
+    }
+    at[count] = (int64_t)end;
+    offset = (CELLS - end) * label_size * (size_t)at_end;
+    char *x = cells_at[at_end].data + (at_end ? CELLS * 8 - end * size : 0),
+         *label = labels + offset;
+    pc_sorted sorted = {type, below(4) == 0, x, end, label_type, below(3) == 0, label};
+    for (size_t k = 0, of = 0, row = 0; k < end; k++, row = (row + 1) % LANE_ROWS) {
+        const int now = below(40) ? kind : (int)below(KINDS - 1);
+        while ((size_t)at[of + 1] <= k) {
+            of++;
+            row = below(2) ? 0 : row;
+        }
+        before[row] = number_of_kind(now, scale, row, before);
+        if (sorted.skip_nan && below(50) == 0)
+            before[row] = (double)NAN;
+        put_number(x + k * size, type, before[row]);
+        store_bits(label + k * label_size, label_size, of);
+        for (size_t b = 0; sorted.labels_swapped && b < label_size / 2; b++) {
+            char *byte = label + k * label_size, first = byte[b];
+            byte[b] = byte[label_size - 1 - b];
+            byte[label_size - 1 - b] = first;
+        }
+    }
+    for (int t = 0; t < 5; t++)
+        for (int result = 0; result < RESULTS; result++) {
+            pc_output_spec spec = spec_of((pc_statistic)result, result_types[t]);
+            const size_t result_size = sizes[spec.type];
+            const size_t first = (size_t)below(count);
+            if ((t >= 3 && (type >= PC_FLOAT16 || (result != PC_SUM && result != PC_SUMSQ))) ||
+                (t && below(3)))
+                continue;
+            spec.ddof = below(4) ? below(2) : below(6);
+            spec.ddof_bits = below(4) ? 0 : (unsigned)below(3);
+            if (!pc_sorted_suited(type, &spec))
+                continue;
+            pc_status exact = PC_OK;
+            memset(made, 0x55, sizeof made);
+            for (size_t k = first; k < count && exact != PC_TOO_LARGE; k++) {
+                pc_array a = {.type = type, .components = 1, .repeat = 1, .reduced = 1};
+                a.data = x + (size_t)at[k] * size;
+                a.skip_nan = sorted.skip_nan;
+                a.axis[0] = (pc_axis){(size_t)(at[k + 1] - at[k]), (ptrdiff_t)size, 0, 0, 0};
+                const pc_status one = exact_result(&a, 0, &spec, made[0] + k * result_size, sums);
+                exact = one == PC_OK ? exact : one;
+            }
+            const pc_status status = pc_reduce_sorted(&sorted, (size_t)at[first], end, first, count,
+                                                      &spec, made[1], sums);
+            if (status != exact ||
+                (exact != PC_TOO_LARGE && memcmp(made[0], made[1], sizeof made[0])))
+                fprintf(stderr,
+                        "type %d result %d as %d, labels %d of type %d, ddof %d/%d: %d %d\n", type,
+                        result, spec.type, (int)count, label_type, (int)spec.ddof,
+                        1 << spec.ddof_bits, status, exact);
+            CHECK(status == exact);
+            CHECK(exact == PC_TOO_LARGE || memcmp(made[0], made[1], sizeof made[0]) == 0);
+        }
+}
+
+/* The exact sum, or that of the squares, less an estimate: within its bound. Returns the part of
+ * the bound that it takes. */
+static double check_estimate(const char *x, pc_type type, size_t n, int squares,
+                             double (*of)[LANE_COLUMNS])
+{
+    pc_accumulator acc, estimated;
+    double error;
+    uint64_t words[PC_LIMBS];
+    pc_accumulator_clear(&acc, PC_VAR);
+    pc_accumulator_clear(&estimated, PC_VAR);
+    pc_add_numbers(&acc, type, 1, x, n);
+    /* Moments as numbers: less high and low. */
+    int exponent, negative;
+    const size_t count =
+        pc_accumulator_export(&acc, squares ? PC_SQUARES : PC_NUMBERS, words, &exponent, &negative);
+    if (pc_accumulator_import(&estimated, PC_NUMBERS, words, count, exponent, negative) != PC_OK)
+        return 0.0; /* beyond the range of numbers */
+    estimated.count = 1;
+    for (int k = 0; k < 2; k++) {
+        const double part = -of[k][0];
+        if (!isfinite(part) || !isfinite(of[2][0]))
+            return 0.0;
+        pc_add_numbers(&estimated, PC_FLOAT64, 1, (const char *)&part, 1);
+    }
+    const pc_output_spec sum = spec_of(PC_SUM, PC_FLOAT64);
+    CHECK(pc_accumulator_round(&estimated, &sum, (char *)&error) == PC_OK);
+    CHECK(fabs(error) <= of[2][0] || fabs(error) < 0x1p-990);
+    return of[2][0] > 0.0 ? fabs(error) / of[2][0] : 0.0;
+}
+
+/* The estimates of groups of floats, of every length at which another way begins, and their
+ * bounds, which are not far above what is reached. */
+static void test_bounds(const pc_kernels *kernels)
+{
+    static const size_t lengths[] = {4, 16, 64, 65, 100, 129, 500, 2047, 2048, 2049, 5000, 30000};
+    static lane_sums sums;
+    for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++)
+        for (pc_type type = PC_FLOAT32; type <= PC_FLOAT64; type++) {
+            const size_t n = lengths[k], size = sizes[type], at[2] = {0, n};
+            char *x = cells_at[1].data + CELLS * 8 - n * size;
+            const group_block block = {x, at, 1, n};
+            double most[2] = {0.0, 0.0};
+            for (int again = 0; again < 40; again++) {
+                const int sign = (int)below(2);
+                for (size_t j = 0; j < n; j++) {
+                    const double v = number_of(53, -53 - (int)(below(2) * below(80)));
+                    put_number(x + j * size, type, sign ? fabs(v) : v);
+                }
+                kernels->group_sums[type][2](&block, &sums);
+                for (int squares = 0; squares < 2; squares++) {
+                    const double part =
+                        check_estimate(x, type, n, squares, squares ? sums.square : sums.number);
+                    most[squares] = part > most[squares] ? part : most[squares];
+                }
+            }
+            CHECK(type != PC_FLOAT64 || n < 65 || (most[0] > 0x1p-20 && most[1] > 0x1p-20));
+        }
+}
+
 static size_t random_depth(void)
 {
     switch (below(16)) {
@@ -447,8 +581,10 @@ int main(int argc, char **argv)
                 for (int again = type == PC_FLOAT64 ? 3 : 1; again; again--)
                     test_random(type, 2 + below(below(8) ? 20 : POSITIONS - 2), random_depth());
                 test_products(type, 2 + below(below(8) ? 20 : POSITIONS / 2 - 2), random_depth());
+                test_sorted(type, below(4) ? random_depth() : 1 + below(500));
             }
         test_counts();
+        test_bounds(kernels);
         printf("%s ", pc_simd());
     }
     return 0;

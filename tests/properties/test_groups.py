@@ -26,7 +26,7 @@ def exact_dtype(name, a):
 def compare(values, labels, **given):
     """Like the oracle, in each of the orders that a group may come in."""
     values, labels = np.asarray(values), np.asarray(labels)
-    order = RNG.permutation(len(labels))
+    order, by_label = RNG.permutation(len(labels)), np.argsort(labels, kind="stable")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         for name in NAMES:
@@ -36,6 +36,7 @@ def compare(values, labels, **given):
             assert_same(function(values, labels, **more), expected)
             assert_same(function(values[::-1], labels[::-1], workers=2, **more), expected)
             assert_same(function(values[order], labels[order], **more), expected)
+            assert_same(function(values[by_label], labels[by_label], **more), expected)
 
 
 # ---- values -------------------------------------------------------------------
@@ -219,6 +220,98 @@ def test_long_runs_of_one_label(level, dtype, labels):
             pycrust.group_sum(values, of, num_labels=9)
 
 
+# ---- labels that never fall: groups side by side, without states -----------------------
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(data=st.data())
+def test_groups_side_by_side(level, dtype, data):
+    """Of any lengths, with labels that no element has, and elements that are left out."""
+    lengths = data.draw(st.lists(st.sampled_from([0, 1, 2, 3, 4, 5, 9, 30, 63, 64, 65, 130]), min_size=1, max_size=9))
+    out, more = data.draw(st.integers(0, 3)), data.draw(st.integers(0, 70))
+    labels = np.repeat([-1, *np.cumsum([k % 7 == 3 for k in lengths]) * 40 + np.arange(len(lengths))], [out, *lengths])
+    values = data.draw(hard_arrays(dtype, sizes=st.just(len(labels))))
+    compare(values, labels, num_labels=int(labels.max(initial=-1)) + 1 + more, skipna=data.draw(st.booleans()))
+
+
+@pytest.mark.parametrize("dtype", ["?", "i1", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8"])
+@pytest.mark.parametrize("kind", ["alike", "ties", "far apart", "constant", "missing"])
+def test_long_groups_side_by_side(level, dtype, kind):
+    """Of every length at which another way begins, and beyond."""
+    lengths = np.array([1, 2047, 3, 2048, 2049, 65, 300, 0, 6000, 64, 131_072, 131_073, 17])
+    n = lengths.sum()
+    if np.dtype(dtype).kind != "f":
+        most = 1 if dtype == "?" else int(np.iinfo(dtype).max)
+        values = RNG.integers(0, most, size=n, endpoint=True, dtype=np.uint64).astype(dtype)
+        values = values // 2**20 if kind == "alike" and np.dtype(dtype).itemsize == 8 else values
+    elif kind == "ties":
+        values = (RNG.integers(0, 2**9, size=n) * 2.0 ** -RNG.integers(0, 9, size=n)).astype(dtype)
+    else:
+        values = (RNG.normal(size=n) * 2.0 ** (RNG.integers(-9, 9, size=n) * (kind == "far apart"))).astype(dtype)
+    if kind == "far apart" and dtype == "f8":
+        values[::1000] *= 2.0**500
+    elif kind == "constant":
+        values = np.repeat(values[: len(lengths)], lengths)
+    elif kind == "missing" and np.dtype(dtype).kind == "f":
+        values[RNG.random(n) < 0.001] = np.nan
+    labels = np.repeat(np.arange(len(lengths)), lengths)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        for name in NAMES[:5]:
+            one = getattr(pycrust, ("nan" if kind == "missing" else "") + name.removeprefix("group_"), None)
+            if one is None:
+                continue
+            large = name in ("group_sum", "group_sumsq") and np.dtype(dtype).itemsize >= 4
+            more = {"dtype": float} if large else {}
+            each = [one(group, **more) for group in np.split(values, np.cumsum(lengths)[:-1])]
+            got = getattr(pycrust, name)(values, labels, skipna=kind == "missing", **more)
+            assert_same(got, np.array(each, np.uint64 if got.dtype == np.uint64 else None))
+
+
+@pytest.mark.parametrize("labels", LABEL_DTYPES)
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_rows_of_groups_side_by_side(labels, workers):
+    """In pieces of several threads; each row, and each column, like an array of its own."""
+    of = np.sort(RNG.integers(-1 if np.dtype(labels).kind == "i" else 0, 100, size=300_000)).astype(labels)
+    values = RNG.normal(size=(2, of.size))
+    for name in ("group_sum", "group_var"):
+        function = getattr(pycrust, name)
+        got = function(values, of, workers=workers)
+        order = RNG.permutation(of.size)
+        assert_same(got, function(values[:, order], of[order], workers=workers))
+        assert_same(got[1], function(values[1], of, num_labels=100))
+        assert_same(got, function(values.reshape(2, 100, -1), of.reshape(100, -1), axis=(1, 2), workers=workers))
+
+
+@pytest.mark.parametrize("at", [1, 17, 300, 65_536, 262_144, 299_999])
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("down", [1, 40])
+def test_labels_that_fall_once(level, at, workers, down):
+    labels = np.arange(300_000) // 3000 + 50
+    labels[at:] -= down
+    values = RNG.normal(size=labels.size)
+    order = np.argsort(labels, kind="stable")
+    expected = pycrust.group_sum(values[order], labels[order])
+    assert_same(pycrust.group_sum(values, labels, workers=workers), expected)
+    labels[at] = -5
+    labels[0] = -1
+    left = labels >= 0
+    assert_same(pycrust.group_sum(values, labels, workers=workers), pycrust.group_sum(values[left], labels[left]))
+
+
+def test_sums_side_by_side_that_do_not_fit():
+    x, labels = np.full(300, 2**62), np.arange(300) // 3
+    with pytest.raises(OverflowError, match="the sum of label 0 is"):
+        pycrust.group_sum(x, labels)
+    assert_same(pycrust.group_sum(x, labels, dtype=np.uint64), np.full(100, 3 * 2**62, np.uint64))
+    x[200:] = 1
+    with pytest.raises(IndexError, match=r"labels\[297\] is 99, but num_labels is 99"):
+        pycrust.group_mean(x, labels, num_labels=99)
+    with pytest.warns(RuntimeWarning, match="Degrees of freedom"):
+        got = pycrust.group_var([1.0, 2.0, np.nan, 4.0, 5.0], [0, 0, 1, 1, 1], ddof=2, skipna=True)
+    assert np.isnan(got).all()
+
+
 # ---- what is refused ------------------------------------------------------------
 
 
@@ -254,6 +347,8 @@ def test_shapes_that_do_not_fit():
         pycrust.group_sum(np.ones(3), [0, 1, 2, 3])
     with pytest.raises(ValueError, match=r"\(2, 3\).*pass axis=None"):
         pycrust.group_sum(np.ones((2, 3)), np.zeros((2, 3), int))
+    with pytest.raises(ValueError, match="no axis along which there could be labels"):
+        pycrust.group_sum(1.0, 0, axis=None)
     with pytest.raises(ValueError, match="num_labels must not be negative"):
         pycrust.group_sum(np.ones(3), [0, 1, 2], num_labels=-1)
     with pytest.raises(TypeError, match="num_labels must be an integer"):

@@ -1,0 +1,195 @@
+/* Results of groups whose numbers lie side by side, since their labels never fall: without states,
+ * many at once through the kernels of kernels/groups.h. */
+#include "gather.h"
+#include "labels.h"
+#include "lanes.h"
+#include "../base/fpenv.h"
+#include "../sums/bounded.h"
+
+#include <string.h>
+
+/* In the working memory: too large for the stack. */
+typedef struct {
+    lane_sums sums;
+    double value[LANE_COLUMNS], rest[LANE_COLUMNS];
+} workspace;
+
+typedef char workspace_fits[PC_MIN_SUMS * sizeof(pc_tile_sum) >= sizeof(workspace) ? 1 : -1];
+
+static size_t sums_of(const pc_output_spec *spec)
+{
+    return is_spread(spec->statistic) ? 2 : is_linear(spec->statistic) ? 0 : 1;
+}
+
+int pc_sorted_suited(pc_type type, const pc_output_spec *spec)
+{
+    return spec->components == 1 && spec->ddof_bits <= 16 && spec->ddof >> 40 == 0 &&
+           pc_kernels_in_use()->group_sums[type][sums_of(spec)] != NULL;
+}
+
+/* The work, and where it stands: the labels first to last - 1 are next, and at[k] to at[k + 1] - 1
+ * the elements of label first + k; zeros are not yet known. */
+typedef struct {
+    const pc_sorted *array;
+    const pc_output_spec *spec;
+    const pc_kernels *kernels;
+    lane_spec kind;
+    char *out;
+    pc_tile_sum *sums;
+    pc_status status;
+    size_t first, last, at[LANE_COLUMNS + 1];
+} group_job;
+
+/* The results of `count` groups, from that of label first + k on, the kernel's where it is certain.
+ */
+static void reduce_some(group_job *job, size_t k, size_t count)
+{
+    const pc_sorted *a = job->array;
+    const size_t size = size_of_type[a->type], made = size_of_type[job->spec->type],
+                 columns = (count + LANE_STEP - 1) / LANE_STEP * LANE_STEP;
+    uint64_t certain[LANE_COLUMNS] = {0};
+    const size_t *at = job->at + k;
+    char *out = job->out + (job->first + k) * made;
+    int all = 0;
+    if (at[count] - at[0] <= count * MAX_GROUP) {
+        workspace *in = (workspace *)job->sums;
+        const group_block block = {a->data, at, count, a->count};
+        job->kernels->group_sums[a->type][sums_of(job->spec)](&block, &in->sums);
+        all = job->kernels->lane_results(&job->kind, &in->sums, columns, in->value, in->rest,
+                                         certain);
+        write_lane_results(job->spec->type, in->value, in->rest, count, out, (ptrdiff_t)made);
+    }
+    for (size_t c = 0; !all && c < count && job->status != PC_TOO_LARGE; c++) {
+        if (certain[c])
+            continue;
+        const pc_status one =
+            pc_reduce_contiguous(a->type, 1, a->data + at[c] * size, at[c + 1] - at[c], a->skip_nan,
+                                 job->spec, job->sums, out + c * made);
+        job->status = one == PC_OK ? job->status : one;
+    }
+}
+
+/* The results of the labels that are next, up to element `stop`; then the ones after these. */
+static void reduce_next(group_job *job, size_t stop)
+{
+    const size_t left = job->last - job->first, count = left < LANE_COLUMNS ? left : LANE_COLUMNS;
+    size_t *at = job->at, some = count;
+    for (size_t k = 0; k < count; k++) /* a label without elements ends where it begins */
+        at[k + 1] = at[k + 1] > at[k] ? at[k + 1] : at[k];
+    for (size_t k = 0; k < count; k += some) {
+        if (at[count] - at[0] > MAX_GROUP)
+            for (some = 0; k + some < count && at[k + some + 1] - at[k + some] <= MAX_GROUP;)
+                some++;
+        some += some == 0; /* one that is too long */
+        reduce_some(job, k, some);
+    }
+    job->first += count;
+    memset(at, 0, sizeof job->at);
+    at[0] = stop;
+}
+
+/* How many labels are looked at together, and how far ahead they are fetched. */
+enum { BLOCK = BUFFER, FETCH_AHEAD = 8192 };
+
+/* n labels as int64 to label[1] and after; then the last again, to a multiple of LABELS_STEP. */
+static void copy_labels(int64_t *label, const pc_sorted *a, size_t start, size_t n)
+{
+    const size_t size = size_of_type[a->label_type];
+    const char *labels = a->labels + start * size;
+    char scratch[BLOCK * sizeof(int64_t)];
+    if (a->labels_swapped) {
+        memcpy(scratch, labels, n * size);
+        swap_bytes(scratch, size, n);
+        labels = scratch;
+    }
+    widen_labels(label + 1, a->label_type, labels, n);
+    for (size_t k = n; k % LABELS_STEP; k++)
+        label[k + 1] = label[n];
+}
+
+/* Find where the labels of n elements end, from `start` on, and reduce; label[0] is that of the
+ * element before them, which may end there. Returns 0 if a label falls, or is not below `last`.
+ * Another thread may have changed some since they were compared: any of them are safe. */
+static int find_ends(group_job *job, const int64_t *label, size_t start, size_t n)
+{
+    const size_t first = job->first;
+    size_t *at = job->at;
+    if (label[n] < label[0] || (size_t)label[n] >= job->last)
+        return 0;
+    if (n == LABELS_STEP && (size_t)label[n] - first < LANE_COLUMNS) { /* so are the others */
+        for (size_t k = 0; k <= LABELS_STEP; k++)
+            at[((size_t)label[k] - first) % LANE_COLUMNS + 1] = start + k;
+        return 1;
+    }
+    for (size_t k = 0; k <= n; k++) {
+        if ((k && label[k] < label[k - 1]) || (size_t)label[k] >= job->last)
+            return 0;
+        while ((size_t)label[k] - job->first >= LANE_COLUMNS)
+            reduce_next(job, start + k - 1);
+        at[(size_t)label[k] - job->first + 1] = start + k;
+    }
+    return 1;
+}
+
+/* All elements. Returns 0 if a label falls, or is not below `last`. */
+static int reduce_all(group_job *job, size_t start, size_t stop)
+{
+    const pc_sorted *a = job->array;
+    const int in_place = a->label_type == PC_INT64 && !a->labels_swapped;
+    int64_t label[1 + BLOCK], last = (int64_t)job->first; /* that of the element before */
+    for (size_t n, from = start; from < stop && job->status != PC_TOO_LARGE; from += n) {
+        uint64_t changes = 0;
+        const char *labels = (const char *)(label + 1);
+        n = stop - from < BLOCK ? stop - from : BLOCK;
+        const int copied = !in_place || from == start || n < BLOCK;
+        if (copied) {
+            label[0] = last;
+            copy_labels(label, a, from, n);
+        } else {
+            labels = a->labels + from * sizeof *label;
+            for (size_t k = 0; k < BLOCK * sizeof *label; k += 64)
+                prefetch(labels + k, FETCH_AHEAD);
+        }
+        if (!job->kernels->compare_labels(labels, n, &changes))
+            return 0;
+        for (size_t step = 0; changes; step += LABELS_STEP, changes >>= 1) {
+            const size_t some = n - step < LABELS_STEP ? n - step : LABELS_STEP;
+            if (!(changes & 1))
+                continue;
+            if (!copied) {
+                label[0] = last;
+                memcpy(label + 1, labels + step * sizeof *label, LABELS_STEP * sizeof *label);
+            }
+            if (!find_ends(job, copied ? label + step : label, from + step, some))
+                return 0;
+            last = (copied ? label + step : label)[some];
+        }
+    }
+    while (job->first < job->last && job->status != PC_TOO_LARGE) {
+        if ((size_t)last - job->first < LANE_COLUMNS)
+            job->at[(size_t)last - job->first + 1] = stop;
+        reduce_next(job, stop);
+    }
+    return 1;
+}
+
+pc_status pc_reduce_sorted(const pc_sorted *array, size_t start, size_t stop, size_t first,
+                           size_t last, const pc_output_spec *spec, char *out, pc_tile_sum *sums)
+{
+    group_job job = {.array = array,
+                     .spec = spec,
+                     .kernels = pc_kernels_in_use(),
+                     .kind = lane_spec_of(spec, 0, 1),
+                     .out = out,
+                     .sums = sums,
+                     .status = PC_OK,
+                     .first = first,
+                     .last = last,
+                     .at = {start}};
+    if (!job.kernels->group_sums[array->type][sums_of(spec)])
+        return PC_NO_LABEL; /* another thread has just switched to a level without it */
+    fpenv callers = fpenv_enter();
+    const int sorted = reduce_all(&job, start, stop);
+    fpenv_leave(callers);
+    return sorted ? job.status : PC_NO_LABEL;
+}
