@@ -4,6 +4,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from cases import long
 from nbclient import NotebookClient
 
 from pycrust.bench.machine import free_threaded_build
@@ -14,6 +15,8 @@ SHOWS = {
     "release_the_gil_yourself": {"text/html", "image/png"},
     "threads_and_the_gil": {"text/html", "image/png"},
 }
+
+LONG = {"release_the_gil_yourself"}  # it does and measures what the tutorial does, which test_tutorial follows
 
 pytestmark = [pytest.mark.slow, pytest.mark.thread_unsafe(reason="runs kernels in other processes")]
 
@@ -26,7 +29,9 @@ def kinds(notebook):
     return {kind for output in outputs(notebook) for kind in output.get("data", {})}
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [long(path) if path.stem in LONG else path for path in NOTEBOOKS], ids=lambda path: path.stem
+)
 # The client's own asyncio and zmq code warns on some platforms; what a cell warns of is looked at below.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::RuntimeWarning", "ignore::ResourceWarning")
 def test_runs(path, monkeypatch, tmp_path):
