@@ -432,19 +432,21 @@ enum { MAX_PRODUCT_TIES = 128, MAX_NUMBER_TIES = 32 };
                                  load_row_of_##type);                                              \
     }
 /* The digits of a number, and of the product of two, but those of float64 have too many. */
-#define BLOCKS(type, size, digits, square_digits)                                                  \
+#define BLOCKS_OF_PRODUCTS(type, size, square_digits)                                              \
     BLOCKS_OF(product, SUM_PRODUCTS, type, size, 0, square_digits, square_digits,                  \
               MAX_PRODUCT_TIES)                                                                    \
     BLOCKS_OF(weighted, SUM_WEIGHTED, type, size, 0, square_digits, square_digits,                 \
               MAX_PRODUCT_TIES)                                                                    \
-    BLOCKS_OF_NUMBERS(, type, size, 0, digits, square_digits)                                      \
-    BLOCKS_OF_NUMBERS(nan, type, size, 1, digits, square_digits)                                   \
     static double largest_##type(const char *x, ptrdiff_t stride, size_t rows, size_t columns)     \
     {                                                                                              \
         return largest_of(x, stride, rows, columns, size, load_row_of_##type);                     \
     }
+#define BLOCKS(type, size, digits, square_digits)                                                  \
+    BLOCKS_OF_PRODUCTS(type, size, square_digits)                                                  \
+    BLOCKS_OF_NUMBERS(, type, size, 0, digits, square_digits)                                      \
+    BLOCKS_OF_NUMBERS(nan, type, size, 1, digits, square_digits)
 #ifdef widen16
-BLOCKS(float16, 2, 11, 22)
+BLOCKS_OF_PRODUCTS(float16, 2, 22)
 #endif
 BLOCKS(float32, 4, 24, 48)
 BLOCKS(float64, 8, 53, 0)

@@ -1,6 +1,7 @@
 /* The sums of groups of contiguous numbers, of any length each: the estimates of lanes.h. Short
- * groups become columns, one lane for each; long ones are summed along the vectors, whose lanes are
- * added up at the end. Bounds and proofs: docs/design/states.md. */
+ * groups become columns, one lane for each; long ones of floats are summed along the vectors, whose
+ * lanes are added up at the end; those of integers are left to the caller (NaN). Bounds and proofs:
+ * docs/design/states.md. */
 
 #if defined(FLOATS) && defined(fused)
 
@@ -69,27 +70,22 @@ add_to_group(estimate *number, estimate *square, extent *all, vecd x, vecd low, 
         add_square(square, x, kind.exact);
 }
 
-static inline __attribute__((always_inline)) void add_estimate(estimate *to, estimate x, int exact)
+static inline void add_estimate(estimate *to, estimate x)
 {
-    vecd error = splatd(0.0);
-    to->high = exact ? to->high + x.high : two_sum(to->high, x.high, &error);
+    vecd error;
+    to->high = two_sum(to->high, x.high, &error);
     to->low += x.low;
     to->low += error;
 }
 
 /* to += from, lane by lane. */
 static inline __attribute__((always_inline)) void add_group(group_sum *to, const group_sum *from,
-                                                            int extents, group_kind kind)
+                                                            group_kind kind)
 {
     if (kind.numbers)
-        add_estimate(&to->number, from->number, integers_of(kind));
+        add_estimate(&to->number, from->number);
     if (kind.squares)
-        add_estimate(&to->square, from->square, kind.exact == HALFWORD);
-    if (extents) {
-        to->all.bits |= from->all.bits;
-        to->all.max = vector_max(from->all.max, to->all.max);
-        to->all.min = vector_min(from->all.min, to->all.min);
-    }
+        add_estimate(&to->square, from->square);
 }
 
 /* The first `count` of LANES numbers, then zeros; reads LANES of them if there are so many before
@@ -185,24 +181,6 @@ static inline __attribute__((always_inline)) void fetch_ahead(const char *x, siz
             }                                                                                      \
     } while (0)
 
-/* The sums of a group, every LANES-th number in a lane; in each lane the same error bounds, and
- * whether all numbers have one size. */
-static inline __attribute__((always_inline)) group_sum sum_long_group(const char *x, size_t count,
-                                                                      const char *end,
-                                                                      group_kind kind)
-{
-    group_sum sum[GROUP_WAYS];
-    UNROLLED
-    for (int w = 0; w < GROUP_WAYS; w++)
-        sum[w] = empty_group();
-    EACH_OF_GROUP(fetch_ahead(x, i, w, kind);
-                  add_to_group(&sum[w].number, &sum[w].square, &sum[0].all, v, low, kind));
-    UNROLLED
-    for (int w = 1; w < GROUP_WAYS; w++)
-        add_group(&sum[0], &sum[w], 0, kind);
-    return sum[0];
-}
-
 /* The power of two below the number, or what leaves no sum certain. */
 static inline double binade_of(double x)
 {
@@ -267,7 +245,7 @@ static inline __attribute__((always_inline)) group_sum sum_long_floats(const cha
         sum[w].number.high -= C;
         sum[w].square.high -= D;
         if (w)
-            add_group(&sum[0], &sum[w], 0, kind);
+            add_group(&sum[0], &sum[w], kind);
     }
     return sum[0];
 }
@@ -286,7 +264,7 @@ static inline __attribute__((always_inline)) group_sum sum_segments(const char *
         group_bounds more;
         n = count < FLOAT_BLOCK ? count : FLOAT_BLOCK;
         const group_sum some = sum_long_floats(x, n, end, &more, kind);
-        add_group(&sum, &some, 0, kind);
+        add_group(&sum, &some, kind);
         if (times * more.number_lost > bounds->number_lost)
             bounds->number_lost = times * more.number_lost;
         if (times * more.square_lost > bounds->square_lost)
@@ -296,41 +274,34 @@ static inline __attribute__((always_inline)) group_sum sum_segments(const char *
     return sum;
 }
 
-#define TRANSPOSE_FIELD(field, type)                                                               \
+#define TRANSPOSE_FIELD(field)                                                                     \
     {                                                                                              \
         vecd v[LANES];                                                                             \
         UNROLLED                                                                                   \
         for (int j = 0; j < LANES; j++)                                                            \
-            v[j] = (vecd)of[j].field;                                                              \
+            v[j] = of[j].field;                                                                    \
         transpose(v);                                                                              \
         UNROLLED                                                                                   \
         for (int j = 0; j < LANES; j++)                                                            \
-            of[j].field = (type)v[j];                                                              \
+            of[j].field = v[j];                                                                    \
     }
 
 /* LANES sums whose lanes are to be added up, each then in a lane of its own. */
 static inline __attribute__((always_inline)) group_sum sum_of_groups(group_sum of[LANES],
-                                                                     int extents, group_kind kind)
+                                                                     group_kind kind)
 {
     if (kind.numbers) {
-        TRANSPOSE_FIELD(number.high, vecd)
-        if (kind.exact != WORD && kind.exact != HALFWORD)
-            TRANSPOSE_FIELD(number.low, vecd)
+        TRANSPOSE_FIELD(number.high)
+        TRANSPOSE_FIELD(number.low)
     }
     if (kind.squares) {
-        TRANSPOSE_FIELD(square.high, vecd)
-        if (kind.exact != HALFWORD)
-            TRANSPOSE_FIELD(square.low, vecd)
-    }
-    if (extents) {
-        TRANSPOSE_FIELD(all.bits, vec)
-        TRANSPOSE_FIELD(all.min, vecd)
-        TRANSPOSE_FIELD(all.max, vecd)
+        TRANSPOSE_FIELD(square.high)
+        TRANSPOSE_FIELD(square.low)
     }
     for (int half = LANES / 2; half; half /= 2)
         UNROLLED
     for (int j = 0; j < half; j++)
-        add_group(&of[j], &of[j + half], extents, kind);
+        add_group(&of[j], &of[j + half], kind);
     return of[0];
 }
 
@@ -351,9 +322,8 @@ static inline __attribute__((always_inline)) void sum_groups(const group_block *
             counts[j] = (double)count[j];
         }
         const int few = !kind.squares && !integers_of(kind) && most <= MAX_FEW,
-                  floats = kind.exact == ANY || kind.exact == SHORT,
-                  extents = !floats && !integers_of(kind);
-        double n = (double)most;
+                  floats = kind.exact == ANY || kind.exact == SHORT;
+        const double n = (double)most;
         group_sum sum, of[LANES];
         if (few) {
             sum = sum_short_groups(x, count, most, end, 1, kind);
@@ -362,11 +332,9 @@ static inline __attribute__((always_inline)) void sum_groups(const group_block *
             sum = sum_short_groups(x, count, most, end, 0, kind);
             store_sums(sums, first, sum.number, sum.square, &sum.all, n, kind.numbers, kind.squares,
                        0, integers_of(kind), digits);
-        } else if (!floats) {
-            for (size_t j = 0; j < LANES; j++)
-                of[j] = sum_long_group(x[j], count[j], end, kind);
-            sum = sum_of_groups(of, extents, kind);
-            n += 2 * GROUP_WAYS * LANES; /* additions of sums */
+        } else if (!floats) { /* the exact sum of many integers takes less time */
+            sum = empty_group();
+            sum.number.high = sum.square.high = (vecd)splat(UINT64_MAX);
             store_sums(sums, first, sum.number, sum.square, &sum.all, n, kind.numbers, kind.squares,
                        0, integers_of(kind), digits);
         } else {
@@ -378,7 +346,7 @@ static inline __attribute__((always_inline)) void sum_groups(const group_block *
                 square_lost[j] = bounds.square_lost;
                 alike[j] = bounds.alike;
             }
-            sum = sum_of_groups(of, 0, kind);
+            sum = sum_of_groups(of, kind);
             sum.number.lost = number_lost;
             sum.square.lost = square_lost;
             if (kind.numbers)
@@ -402,18 +370,8 @@ static inline __attribute__((always_inline)) void sum_groups(const group_block *
     SUM_GROUPS_OF(numbers, type, size, 1, 0, exact)                                                \
     SUM_GROUPS_OF(squares, type, size, 0, 1, exact)                                                \
     SUM_GROUPS_OF(both, type, size, 1, 1, exact)
-SUM_GROUPS(int8, 1, HALFWORD)
-SUM_GROUPS(uint8, 1, HALFWORD)
-SUM_GROUPS(bool, 1, HALFWORD)
-SUM_GROUPS(int16, 2, HALFWORD)
-SUM_GROUPS(uint16, 2, HALFWORD)
 SUM_GROUPS(int32, 4, WORD)
-SUM_GROUPS(uint32, 4, WORD)
 SUM_GROUPS(int64, 8, LONG)
-SUM_GROUPS(uint64, 8, LONG)
-#ifdef widen16
-SUM_GROUPS(float16, 2, SHORT)
-#endif
 SUM_GROUPS(float32, 4, SHORT)
 SUM_GROUPS(float64, 8, ANY)
 #endif

@@ -54,24 +54,26 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
      OF_FLOAT16(name),       OF_LANES(name, float32), OF_LANES(name, float64)}
     .lane_sums = {OF_TYPES(lanes_of_), OF_TYPES(masked_lanes_of_)},
     .compare_labels = compare_labels,
-    .group_sums = OF_TYPES(groups_of_),
+    .group_sums = {[PC_INT32] = OF_LANES(groups_of_, int32),
+                   [PC_INT64] = OF_LANES(groups_of_, int64),
+                   [PC_FLOAT32] = OF_LANES(groups_of_, float32),
+                   [PC_FLOAT64] = OF_LANES(groups_of_, float64)},
     .lane_products = {product_lanes_of_int8, product_lanes_of_uint8, product_lanes_of_int16,
                       product_lanes_of_uint16, product_lanes_of_int32, product_lanes_of_uint32,
                       NULL, NULL, product_lanes_of_bool, PRODUCT_LANES_OF_FLOAT16,
                       product_lanes_of_float32, product_lanes_of_float64},
+#define WIDER(name) {NULL, name##float32, name##float64}
 #define BLOCKS_TABLE(way)                                                                          \
     {                                                                                              \
-        {FOR_FLOATS(number_##way##_of_), FOR_FLOATS(square_##way##_of_),                           \
-         FOR_FLOATS(both_##way##_of_), FOR_FLOATS(product_##way##_of_),                            \
-         FOR_FLOATS(weighted_##way##_of_)},                                                        \
+        {WIDER(number_##way##_of_), WIDER(square_##way##_of_), WIDER(both_##way##_of_),            \
+         FOR_FLOATS(product_##way##_of_), FOR_FLOATS(weighted_##way##_of_)},                       \
         {                                                                                          \
-            FOR_FLOATS(nannumber_##way##_of_), FOR_FLOATS(nansquare_##way##_of_),                  \
-                FOR_FLOATS(nanboth_##way##_of_)                                                    \
+            WIDER(nannumber_##way##_of_), WIDER(nansquare_##way##_of_), WIDER(nanboth_##way##_of_) \
         }                                                                                          \
     }
     .block_rows = BLOCKS_TABLE(rows),
     .block_columns = BLOCKS_TABLE(columns),
-    .careful_rows = {FOR_FLOATS(careful_rows_of_), FOR_FLOATS(nancareful_rows_of_)},
+    .careful_rows = {WIDER(careful_rows_of_), WIDER(nancareful_rows_of_)},
     .largest = FOR_FLOATS(largest_),
     .lane_results = finish_lanes,
     .moving = {{{move_numbers_2, move_numbers_3}, {move_both_2, move_both_3}},
