@@ -5,9 +5,9 @@ from itertools import combinations
 import pytest
 
 
-def slow(value):
+def slow(*values):
     """A value whose cases run with --full alone."""
-    return pytest.param(value, marks=pytest.mark.slow)
+    return pytest.param(*values, marks=pytest.mark.slow)
 
 
 def long(value):

@@ -55,6 +55,7 @@ def test_fails(): 1 / 0
 
 
 @pytest.mark.skipif(bool(_probe.why_not()), reason="the GIL cannot be watched")
+@pytest.mark.slow
 def test_gil_stalls(inner, until):
     text = """
 import pycrust

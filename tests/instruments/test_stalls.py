@@ -1010,6 +1010,7 @@ def test_finalizers_run_in_the_threads_of_the_program(script):
 
 
 @needs_watch
+@pytest.mark.slow
 def test_a_program_whose_open_is_another(script, until):
     """The log is opened once, before the program, under a high number."""
     path = script(
@@ -1035,12 +1036,14 @@ def test_a_program_whose_open_is_another(script, until):
 
 
 @needs_watch
+@pytest.mark.slow
 def test_stalls_of_a_program_that_closed_all_files(script, until):
     path = script("import os, pycrust\nos.closerange(3, 5000)\nfor _ in range(3): pycrust.sum_of_squares(3 * 10**9)\n")
     until(lambda done: re.search(r"\nheld +[1-3] ", done.stderr), lambda: run(path))
 
 
 @needs_watch
+@pytest.mark.slow
 def test_the_locale_of_the_program_is_not_that_of_the_log(script, until):
     names = ("de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "de_DE", "ru_RU.UTF-8")
     path = script(
@@ -1159,6 +1162,7 @@ def test_kill_int_ends_the_program(script):
 
 
 @needs_watch
+@pytest.mark.slow
 def test_a_command_that_is_killed_leaves_nothing_behind(script, tmp_path, until):
     """The program goes on, and ends as always; then there is no process and no file."""
     path = script("import pycrust\nprint('ready', flush=True)\ninput()\npycrust.sum_of_squares(10**9)\nprint('end')\n")
@@ -1424,7 +1428,7 @@ def test_a_hold_that_never_ends_is_told_while_it_lasts(script, end):
 
 
 @needs_watch
-@pytest.mark.parametrize("hold", ["libc.usleep(60_000_000)", "pycrust.sum_of_squares(7 * 10**12)"])
+@pytest.mark.parametrize("hold", [slow("libc.usleep(60_000_000)"), "pycrust.sum_of_squares(7 * 10**12)"])
 def test_a_hold_amid_which_the_process_is_killed(script, until, hold):
     """As by a health check, which knows how long it lasted: nearly all of that is in the report."""
     path = script(

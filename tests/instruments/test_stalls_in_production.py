@@ -275,6 +275,7 @@ def test_a_child_that_is_followed_ends_as_always(script):
 # ---- other tools ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_trace_has_the_shape_that_perfetto_opens(script, tmp_path, until):
     path = script("import pycrust\ndef handler(): pycrust.sum_of_squares(3 * 10**9)\nfor _ in range(3): handler()\n")
 

@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from cases import slow
 
 from pycrust import _probe
 
@@ -308,9 +309,9 @@ def test_callers_are_told_apart(report, until):
     [
         ("asyncio.run(without_a_name())", "", "without_a_name"),
         ("with ThreadPoolExecutor(1) as pool: pool.submit(sum_of_squares, n).result()", "sum_of_squares", ""),
-        ("threading.Thread(target=partial(sum_of_squares, n)).start()", "sum_of_squares", ""),
-        ("asyncio.run(in_a_thread())", "sum_of_squares", ""),
-        ("asyncio.run(on_the_loop())", "", "the task"),
+        slow("threading.Thread(target=partial(sum_of_squares, n)).start()", "sum_of_squares", ""),
+        slow("asyncio.run(in_a_thread())", "sum_of_squares", ""),
+        slow("asyncio.run(on_the_loop())", "", "the task"),
         ("ThreadPoolExecutor(1).submit(Named(), n).result()", "", ""),  # no code of the program is run for its name
     ],
 )

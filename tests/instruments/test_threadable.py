@@ -622,6 +622,7 @@ def test_assert_releases_gil_passes():
 
 
 @needs_gil
+@pytest.mark.slow
 def test_assert_releases_gil_fails_on_a_function_that_holds_it():
     with pytest.raises(AssertionError, match="holds the GIL"):
         assert_releases_gil(pycrust.sum_of_squares, 10**9)
@@ -656,6 +657,7 @@ def test_command_end_to_end(tmp_path):
     assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_arguments_are_fresh_for_each_call():
     """Each call reads its own stream: of one that was read before, `load` would make an error."""
     done = run(

@@ -10,6 +10,7 @@ import warnings
 
 import numpy as np
 import pytest
+from cases import slow
 from hard_arrays import assert_same, layouts
 
 import pycrust
@@ -229,7 +230,7 @@ def test_bounds_are_those_of_windows():
     assert_same(pycrust.move_sum(a, ([], np.array([], int))[1:] * 2), np.empty(0))
 
 
-@pytest.mark.parametrize("dtype", [*FLOATS, "i4", "i8", "u8"])
+@pytest.mark.parametrize("dtype", ["f8", "i8", *map(slow, ["f4", "f2", "i4", "u8"])])
 def test_bounds_of_every_dtype_along_every_axis(dtype):
     rng = np.random.default_rng(2)
     a = numbers(dtype, (5, 40, 9))

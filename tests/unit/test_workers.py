@@ -570,7 +570,13 @@ CALLS_WITH_HELPERS = {
 
 @unix
 @alone
-@pytest.mark.parametrize("call", CALLS_WITH_HELPERS.values(), ids=CALLS_WITH_HELPERS.keys())
+@pytest.mark.parametrize(
+    "call",
+    [
+        pytest.param(call, id=name, marks=() if name == "var" else pytest.mark.slow)
+        for name, call in CALLS_WITH_HELPERS.items()
+    ],
+)
 def test_the_interpreter_ends_amid_a_call(python, call):
     """A daemon thread is ended as it takes the GIL back, or hangs there: its helpers outlive its stack."""
     script = """
