@@ -8,7 +8,6 @@ cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.stddef cimport size_t
-from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
 from pycrust._args cimport (
@@ -22,13 +21,12 @@ from pycrust._args cimport (
     one_axis,
     type_of,
 )
-from pycrust._bigint cimport exact_int, int_from_u128, shown_int, write_exact
+from pycrust._bigint cimport int_from_u128, shown_int, write_exact
 from pycrust._plan cimport Statistic, axis_of, holds, raise_too_large
 from pycrust._threads cimport count_workers, run_chunks
 from pycrust.csrc cimport (
     PC_MEAN,
     PC_MAX_CARRIED,
-    PC_NUMBERS,
     PC_STD,
     PC_SUM,
     PC_VAR,
@@ -605,7 +603,7 @@ cdef int cumulate_chunk(const void *job, size_t chunk, size_t worker) noexcept n
         if at.is_too_large:
             return 0
         row += 1
-    if s.sums == NULL and last < s.length:
+    if last < s.length:
         s.prefixes[chunk + 1].sum = at.sum
     return 0
 
@@ -624,36 +622,17 @@ cdef int cumulate(array, int axis, values, size_t workers) except -1:
     chunks = cut(&s, total, 1, workers)
     workers = min(workers, chunks)
     s.prefixes = <Prefix *>PyMem_Calloc(chunks, sizeof(Prefix))
-    if s.row_chunks > 1 and workers > 1:
-        s.sums = <pc_tile_sum *>PyMem_Calloc(chunks, sizeof(pc_tile_sum))
+    if s.row_chunks > 1:            # a row goes on where it stood: to read it twice would take longer
+        workers = 1
     try:
-        if s.prefixes == NULL or (s.sums == NULL and s.row_chunks > 1 and workers > 1):
+        if s.prefixes == NULL:
             raise MemoryError
-        if s.sums != NULL:
-            run_chunks(sum_chunk, &s, sizeof(s), chunks, workers, False)
-            start_chunks(&s, chunks)
-        elif s.row_chunks > 1:       # a row goes on where it stood
-            workers = 1
         run_chunks(cumulate_chunk, &s, sizeof(s), chunks, workers, total < MOVE_RELEASES_GIL_FROM)
         for chunk in range(chunks):
             if s.prefixes[chunk].is_too_large:
                 raise_at(array, axis, &s.prefixes[chunk], values.dtype)
     finally:
         PyMem_Free(s.prefixes)
-        PyMem_Free(s.sums)
-    return 0
-
-
-cdef int start_chunks(MoveJob *s, size_t chunks) except -1:
-    """Of the sums of parts make what comes before each."""
-    cdef size_t chunk
-    before = 0
-    for chunk in range(chunks):
-        if chunk % s.row_chunks == 0:
-            before = 0
-        s.prefixes[chunk].sum.lo = <uint64_t>(before & 0xFFFFFFFFFFFFFFFF)
-        s.prefixes[chunk].sum.hi = <uint64_t>(before >> 64 & 0xFFFFFFFFFFFFFFFF)
-        before += exact_int(&s.sums[chunk].total, PC_NUMBERS)
     return 0
 
 
