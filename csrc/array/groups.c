@@ -16,15 +16,10 @@ typedef struct {
 
 typedef char workspace_fits[PC_MIN_SUMS * sizeof(pc_tile_sum) >= sizeof(workspace) ? 1 : -1];
 
-static size_t sums_of(const pc_output_spec *spec)
-{
-    return is_spread(spec->statistic) ? 2 : is_linear(spec->statistic) ? 0 : 1;
-}
-
 int pc_sorted_suited(pc_type type, const pc_output_spec *spec)
 {
-    return spec->components == 1 && spec->ddof_bits <= 16 && spec->ddof >> 40 == 0 &&
-           pc_kernels_in_use()->group_sums[type][sums_of(spec)] != NULL;
+    return spec->components == 1 && fits_lanes(spec) &&
+           pc_kernels_in_use()->group_sums[type][summands_of(spec)] != NULL;
 }
 
 /* The work, and where it stands: the labels first to last - 1 are next, and at[k] to at[k + 1] - 1
@@ -46,7 +41,7 @@ static void reduce_some(group_job *job, size_t k, size_t count)
 {
     const pc_sorted *a = job->array;
     const size_t size = size_of_type[a->type], made = size_of_type[job->spec->type],
-                 columns = (count + LANE_STEP - 1) / LANE_STEP * LANE_STEP;
+                 columns = whole_steps(count);
     uint64_t certain[LANE_COLUMNS] = {0};
     const size_t *at = job->at + k;
     char *out = job->out + (job->first + k) * made;
@@ -54,7 +49,7 @@ static void reduce_some(group_job *job, size_t k, size_t count)
     if (at[count] - at[0] <= count * MAX_GROUP) {
         workspace *in = (workspace *)job->sums;
         const group_block block = {a->data, at, count, a->count};
-        job->kernels->group_sums[a->type][sums_of(job->spec)](&block, &in->sums);
+        job->kernels->group_sums[a->type][summands_of(job->spec)](&block, &in->sums);
         all = job->kernels->lane_results(&job->kind, &in->sums, columns, in->value, in->rest,
                                          certain);
         write_lane_results(job->spec->type, in->value, in->rest, count, out, (ptrdiff_t)made);
@@ -186,7 +181,7 @@ pc_status pc_reduce_sorted(const pc_sorted *array, size_t start, size_t stop, si
                      .first = first,
                      .last = last,
                      .at = {start}};
-    if (!job.kernels->group_sums[array->type][sums_of(spec)])
+    if (!job.kernels->group_sums[array->type][summands_of(spec)])
         return PC_NO_LABEL; /* another thread has just switched to a level without it */
     fpenv callers = fpenv_enter();
     const int sorted = reduce_all(&job, start, stop);

@@ -123,6 +123,15 @@ lane_spec lane_spec_of(const pc_output_spec *spec, uint64_t count, int counted)
     return f;
 }
 
+/* The kernel for what lies in rows or in columns; NULL if there is none. */
+static lane_block_kernel *block_kernel(const lane_job *job, int skip_nan)
+{
+    return (
+        job->where == IN_ROWS
+            ? job->kernels->block_rows
+            : job->kernels->block_columns)[skip_nan][job->summed][job->array->type - PC_FLOAT16];
+}
+
 /* The kernels for sums of `length` products; 0 if there are none. */
 static int start_products(lane_job *job, const pc_output_spec *spec, size_t length)
 {
@@ -147,9 +156,7 @@ static int start_products(lane_job *job, const pc_output_spec *spec, size_t leng
             job->where = IN_COLUMNS;
     }
     if (job->where == IN_TILES ? job->products != NULL : length <= FLOAT_BLOCK)
-        job->blocks = (job->where == IN_ROWS
-                           ? job->kernels->block_rows
-                           : job->kernels->block_columns)[0][job->summed][type - PC_FLOAT16];
+        job->blocks = block_kernel(job, 0);
     return job->products || job->blocks;
 }
 
@@ -174,8 +181,7 @@ static int start_blocks(lane_job *job, size_t length, int side_by_side)
         job->where = IN_COLUMNS;
     else
         return 0;
-    job->blocks = (job->where == IN_ROWS ? job->kernels->block_rows
-                                         : job->kernels->block_columns)[0][job->summed][type];
+    job->blocks = block_kernel(job, 0);
     return job->blocks != NULL;
 }
 
@@ -189,10 +195,7 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
     const int skip_nan = array->skip_nan && array->type >= PC_FLOAT16,
               masked = array->mask || skip_nan,
               difference = spec->statistic == PC_STD && length == 2 && !spec->ddof && !masked;
-    const summands summed = difference                   ? SUM_NUMBERS
-                            : is_spread(spec->statistic) ? SUM_BOTH
-                            : is_linear(spec->statistic) ? SUM_NUMBERS
-                                                         : SUM_SQUARES;
+    const summands summed = difference ? SUM_NUMBERS : summands_of(spec);
     job->array = array;
     job->kernels = pc_kernels_in_use();
     job->sum = job->kernels->lane_sums[masked][array->type][summed];
@@ -201,7 +204,7 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
     job->binades_known = job->binade[0] = job->binade[1] = job->met_nan = 0;
     job->where = IN_TILES;
     if (array->components != 1 || array->repeat != 1 || length < 1 || outputs < 2 ||
-        spec->ddof_bits > 16 || spec->ddof >> 40)
+        !fits_lanes(spec))
         return 0;
     job->of_products = array->other.data != NULL;
     if (job->of_products ? !is_of_products(spec->statistic) || !start_products(job, spec, length)
@@ -271,12 +274,6 @@ static size_t outputs_left(const lane_job *job, const pc_axis *across, size_t ma
 static void advance(lane_job *job, size_t outputs)
 {
     cursor_advance(&job->next, job->array->axis, job->array->kept, outputs);
-}
-
-/* The next multiple of LANE_STEP. */
-static size_t whole_steps(size_t columns)
-{
-    return (columns + LANE_STEP - 1) / LANE_STEP * LANE_STEP;
 }
 
 /* The tiles that so many columns are cut into: as wide as each other, a multiple of LANE_STEP. */
@@ -605,11 +602,7 @@ static size_t sum_block(lane_job *job, const lane_block *block, lane_sums *sums,
     uint64_t sure[LANE_COLUMNS];
     size_t unsure = 0;
     pad_sums(sums, block->outputs);
-    job->left =
-        !(job->where == IN_ROWS ? job->kernels->block_rows
-                                : job->kernels->block_columns)[job->met_nan][job->summed]
-                                                              [job->array->type - PC_FLOAT16](
-                                                                  block, job->binade, sums);
+    job->left = !block_kernel(job, job->met_nan)(block, job->binade, sums);
     if (job->spec.counted && !job->met_nan)
         for (size_t c = 0; c < block->outputs; c++)
             sums->count[c] = job->spec.count;

@@ -43,6 +43,26 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
 size_t lanes_next(lane_job *job, size_t max, char *out, uint64_t certain[LANE_COLUMNS], int *all,
                   pc_tile_sum *sums);
 
+/* The sums of one array that a statistic is made of. */
+static inline summands summands_of(const pc_output_spec *spec)
+{
+    return is_spread(spec->statistic)   ? SUM_BOTH
+           : is_linear(spec->statistic) ? SUM_NUMBERS
+                                        : SUM_SQUARES;
+}
+
+/* Whether a lane_spec can hold it. */
+static inline int fits_lanes(const pc_output_spec *spec)
+{
+    return spec->ddof_bits <= 16 && spec->ddof >> 40 == 0;
+}
+
+/* The next multiple of LANE_STEP. */
+static inline size_t whole_steps(size_t columns)
+{
+    return (columns + LANE_STEP - 1) / LANE_STEP * LANE_STEP;
+}
+
 /* The result to compute, as the kernels take it: of `count` numbers each, or as counted. */
 lane_spec lane_spec_of(const pc_output_spec *spec, uint64_t count, int counted);
 

@@ -240,7 +240,7 @@ typedef struct {
 /* In a lane each. */
 static inline extent extent_of_rows(row_extents *rows)
 {
-    extent all = {splat(0), splatd(0x1p400), splatd(0.0)};
+    extent all = empty_extent();
     transpose(rows->bits);
     transpose(rows->min);
     transpose(rows->max);
@@ -280,7 +280,7 @@ sum_rows_in_lanes(const lane_block *from, const int k[2], lane_sums *sums, size_
             const char *x = from->x + (ptrdiff_t)(first + j) * from->x_step,
                        *y = two ? from->y + (ptrdiff_t)(first + j) * from->y_step : x;
             block_lane lane[MAX_WAYS];
-            extent all = {splat(0), splatd(0x1p400), splatd(0.0)};
+            extent all = empty_extent();
             vec missing = splat(0);
             size_t i = 0;
 #define ADD_VECTOR(w, at, keep)                                                                    \

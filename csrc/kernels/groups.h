@@ -24,7 +24,7 @@ static int compare_labels(const char *labels, size_t n, uint64_t *changes)
     return sum_of_lanes(falls >> 63) == 0;
 }
 
-/* Groups of more numbers than SHORT are long; and how many vectors of one go side by side, to hide
+/* Groups of more numbers are long; and how many vectors of one go side by side, to hide
  * the latency of their sums. */
 enum { MAX_SHORT_GROUP = 64, GROUP_WAYS = 4 };
 
@@ -37,7 +37,7 @@ typedef struct {
 static inline group_sum empty_group(void)
 {
     const estimate zero = {splatd(0.0), splatd(0.0), splatd(0.0)};
-    return (group_sum){zero, zero, {splat(0), splatd(0x1p400), splatd(0.0)}};
+    return (group_sum){zero, zero, empty_extent()};
 }
 
 /* What the kernels of a type have in common, as constants. */
@@ -55,7 +55,7 @@ static inline __attribute__((always_inline)) int one_part_of(group_kind kind)
 
 static inline __attribute__((always_inline)) int integers_of(group_kind kind)
 {
-    return kind.exact == WORD || kind.exact == HALFWORD || !one_part_of(kind);
+    return kind.exact == WORD || !one_part_of(kind);
 }
 
 /* The estimates += x + low. */
@@ -308,7 +308,7 @@ static inline __attribute__((always_inline)) group_sum sum_of_groups(group_sum o
 static inline __attribute__((always_inline)) void sum_groups(const group_block *from,
                                                              lane_sums *sums, group_kind kind)
 {
-    const unsigned digits = kind.exact == SHORT ? kind.size == 2 ? 11 : 24 : 53;
+    const unsigned digits = kind.exact == SHORT ? 24 : 53;
     const char *end = from->x + from->end * kind.size;
     for (size_t first = 0; first < from->groups; first += LANES) {
         const char *x[LANES];

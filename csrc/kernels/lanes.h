@@ -53,6 +53,11 @@ typedef struct {
     vecd min, max;
 } extent;
 
+static inline extent empty_extent(void)
+{
+    return (extent){splat(0), splatd(0x1p400), splatd(0.0)};
+}
+
 static inline void extend(extent *to, vecd x)
 {
     const vecd size = magnitude(x);
@@ -322,7 +327,7 @@ static inline __attribute__((always_inline)) void sum_lanes(const lane_rows *fro
         vec count[VECTORS_PER_STEP];
         for (int k = 0; k < VECTORS_PER_STEP; k++) {
             number[k] = square[k] = (estimate){splatd(0.0), splatd(0.0), splatd(0.0)};
-            all[k] = (extent){splat(0), splatd(0x1p400), splatd(0.0)};
+            all[k] = empty_extent();
             count[k] = splat(0);
         }
         size_t r = 0;

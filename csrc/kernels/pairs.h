@@ -246,7 +246,7 @@ sum_product_lanes(const lane_rows *from_x, const lane_rows *from_y, lane_sums *s
     const double n = (double)from_x->rows, unit = 0x1p-106 * 1.01;
     for (size_t c = 0; c < from_x->columns; c += LANES) {
         estimate sum = {splatd(0.0), splatd(0.0), splatd(0.0)};
-        extent of_x = {splat(0), splatd(0x1p400), splatd(0.0)}, of_y = of_x;
+        extent of_x = empty_extent(), of_y = of_x;
         vecd total = splatd(0.0), low;
         for (size_t r = 0; r < from_x->rows; r++) {
             vecd x = load(from_x->x + from_x->row[r] + c * size, 1, &low),
