@@ -151,6 +151,7 @@ const pc_core_table pc_core = {
     .reduce_contiguous = pc_reduce_contiguous,
     .rounding_test_failures = pc_rounding_test_failures,
     .array_arrange = pc_array_arrange,
+    .merge_axes = pc_merge_axes,
     .array_outputs = pc_array_outputs,
     .array_reduction_length = pc_array_reduction_length,
     .array_boundable = pc_array_boundable,

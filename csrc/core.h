@@ -53,6 +53,7 @@ static inline int import_core(void)
 #define pc_reduce_contiguous core->reduce_contiguous
 #define pc_rounding_test_failures core->rounding_test_failures
 #define pc_array_arrange core->array_arrange
+#define pc_merge_axes core->merge_axes
 #define pc_array_outputs core->array_outputs
 #define pc_array_reduction_length core->array_reduction_length
 #define pc_array_boundable core->array_boundable

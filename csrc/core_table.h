@@ -51,6 +51,7 @@ typedef struct {
                                    char *out);
     uint64_t (*rounding_test_failures)(void);
     void (*array_arrange)(pc_array *array);
+    int (*merge_axes)(pc_axis *axis, int count);
     size_t (*array_outputs)(const pc_array *array);
     size_t (*array_reduction_length)(const pc_array *array);
     int (*array_boundable)(const pc_array *array);

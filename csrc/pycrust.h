@@ -217,6 +217,10 @@ typedef struct {
 /* Reorder and merge axes for speed. Call it once, before the functions below. */
 void pc_array_arrange(pc_array *array);
 
+/* Drop axes of length 1, and merge neighbouring axes that can be traversed as one. Returns how
+ * many are left. */
+int pc_merge_axes(pc_axis *axis, int count);
+
 /* The number of outputs (results along the kept axes), and of the elements that each sums. */
 size_t pc_array_outputs(const pc_array *array);
 size_t pc_array_reduction_length(const pc_array *array);

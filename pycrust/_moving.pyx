@@ -5,7 +5,6 @@ Check, convert, release the GIL, call C once a chunk, raise.
 """
 
 cimport numpy as cnp
-from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.stddef cimport size_t
 from libc.string cimport memset
@@ -23,7 +22,7 @@ from pycrust._args cimport (
 )
 from pycrust._bigint cimport int_from_u128, shown_int, write_exact
 from pycrust._plan cimport Statistic, axis_of, holds, raise_too_large
-from pycrust._threads cimport count_workers, run_chunks
+from pycrust._threads cimport Slices, after_slice, count_workers, run_chunks, slices_of
 from pycrust.csrc cimport (
     PC_MEAN,
     PC_MAX_CARRIED,
@@ -35,8 +34,8 @@ from pycrust.csrc cimport (
     pc_accumulator_clear,
     pc_accumulator_merge,
     pc_add_numbers,
-    pc_axis,
     pc_cumulate,
+    pc_merge_axes,
     pc_move,
     pc_move_add,
     pc_move_carry,
@@ -146,21 +145,12 @@ cdef list kept_axes(array, int axis):
 
 cdef int lay_in_order(pc_moving *c, array) noexcept:
     """All axes of an array that is not empty, so that elements are counted in C order; those merged that can be."""
-    cdef pc_axis axis
-    cdef pc_axis *before
-    cdef int k, count = 0
+    cdef int k
     for k in range(cnp.PyArray_NDIM(array)):
-        axis = axis_of(array, None, None, k)
-        before = &c.array.axis[count - 1]
-        if count and before.stride == axis.stride * <ptrdiff_t>axis.length:
-            axis.length *= before.length
-            before[0] = axis
-        elif axis.length > 1:
-            c.array.axis[count] = axis
-            count += 1
-    if count == 0:
-        c.array.axis[0].length = count = 1
-    c.array.reduced = count
+        c.array.axis[k] = axis_of(array, None, None, k)
+    c.array.reduced = pc_merge_axes(c.array.axis, cnp.PyArray_NDIM(array))
+    if c.array.reduced == 0:
+        c.array.axis[0].length = c.array.reduced = 1
     return 0
 
 
@@ -270,7 +260,7 @@ cdef object moving(a, window, min_count, axis, workers, pc_statistic statistic, 
     along = one_axis(axis, array.ndim)
     length, shape, bounds = array.shape[along], array.shape, None
     if isinstance(window, tuple):
-        bounds = bounds_of(window, length)
+        bounds = bounds_of(window)
         window = longest_window(bounds[0], bounds[1], length)
         least = 1 if min_count is None else integer_of(min_count, "min_count")
         if least < 1:
@@ -294,7 +284,7 @@ cdef object moving(a, window, min_count, axis, workers, pc_statistic statistic, 
     return values
 
 
-cdef tuple bounds_of(tuple window, length):
+cdef tuple bounds_of(tuple window):
     """(start, end), copied: nobody may change them once they are checked."""
     if len(window) != 2:
         raise TypeError("window must be an integer, or (start, end), two arrays of integers; "
@@ -322,11 +312,12 @@ cdef size_t check_bounds(const size_t *start, const size_t *end, size_t first, s
 
 cdef object longest_window(start, end, size_t length):
     """How many elements it has, but 1 at least."""
-    cdef size_t longest = 1, count = start.size, first, last, k
+    cdef size_t longest = 1, count = start.size, first = 0, last, k
     cdef const size_t *starts = <const size_t *>cnp.PyArray_DATA(start)
     cdef const size_t *ends = <const size_t *>cnp.PyArray_DATA(end)
-    for first in range(0, count, MOVE_CHUNK):
-        last = min(first + MOVE_CHUNK, count)
+    cdef Slices slices = slices_of(count)
+    while first < count:
+        last = first + min(slices.size, count - first)
         with nogil:
             k = check_bounds(starts, ends, first, last, length, &longest)
         if k < last:
@@ -335,7 +326,8 @@ cdef object longest_window(start, end, size_t length):
                 raise ValueError(f"{here}, after one from {start[k - 1]} to {end[k - 1]}: neither bound may decrease")
             raise ValueError(f"{here}, but must lie between 0 and {length}, the length of the axis, and not end "
                              "before it starts")
-        PyErr_CheckSignals()
+        first = last
+        after_slice(&slices)
     return longest
 
 

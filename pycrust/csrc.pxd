@@ -122,6 +122,7 @@ cdef extern from "core.h" nogil:
         pc_axis axis[PC_MAX_AXES]
 
     void pc_array_arrange(pc_array *array) noexcept
+    int pc_merge_axes(pc_axis *axis, int count) noexcept
     size_t pc_array_outputs(const pc_array *array) noexcept
     size_t pc_array_reduction_length(const pc_array *array) noexcept
     int pc_array_boundable(const pc_array *array) noexcept

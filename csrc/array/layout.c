@@ -33,9 +33,7 @@ static void sort_axes(pc_axis *axis, int count)
         }
 }
 
-/* Drop axes of length 1, and merge neighbouring axes that can be traversed as one. Returns how
- * many are left. */
-static int merge_axes(pc_axis *axis, int count)
+int pc_merge_axes(pc_axis *axis, int count)
 {
     int left = 0;
     for (int k = 0; k < count; k++) {
@@ -85,9 +83,9 @@ void pc_array_arrange(pc_array *a)
             reduced[count++] = axis;
     }
     sort_axes(reduced, count);
-    count = merge_axes(reduced, count);
+    count = pc_merge_axes(reduced, count);
     sort_axes(a->axis, a->kept);
-    int kept = merge_axes(a->axis, a->kept);
+    int kept = pc_merge_axes(a->axis, a->kept);
     memmove(a->axis + kept, reduced, (size_t)count * sizeof *reduced);
     a->kept = kept;
     a->reduced = count;
