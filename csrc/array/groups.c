@@ -10,7 +10,7 @@
 
 /* In the working memory: too large for the stack. */
 typedef struct {
-    lane_sums sums;
+    lane_sums sums, one;
     double value[LANE_COLUMNS], rest[LANE_COLUMNS];
 } workspace;
 
@@ -35,25 +35,28 @@ typedef struct {
     size_t first, last, at[LANE_COLUMNS + 1];
 } group_job;
 
-/* The results of `count` groups, from that of label first + k on, the kernel's where it is certain.
- */
-static void reduce_some(group_job *job, size_t k, size_t count)
+/* The results of `count` groups, from that of label job->first on: the kernels' where these are
+ * certain. */
+static void reduce_some(group_job *job, size_t count)
 {
     const pc_sorted *a = job->array;
-    const size_t size = size_of_type[a->type], made = size_of_type[job->spec->type],
-                 columns = whole_steps(count);
-    uint64_t certain[LANE_COLUMNS] = {0};
-    const size_t *at = job->at + k;
-    char *out = job->out + (job->first + k) * made;
-    int all = 0;
-    if (at[count] - at[0] <= count * MAX_GROUP) {
-        workspace *in = (workspace *)job->sums;
-        const group_block block = {a->data, at, count, a->count};
-        job->kernels->group_sums[a->type][summands_of(job->spec)](&block, &in->sums);
-        all = job->kernels->lane_results(&job->kind, &in->sums, columns, in->value, in->rest,
-                                         certain);
-        write_lane_results(job->spec->type, in->value, in->rest, count, out, (ptrdiff_t)made);
+    const summands what = summands_of(job->spec);
+    const size_t size = size_of_type[a->type], made = size_of_type[job->spec->type], *at = job->at;
+    const int floats = a->type >= PC_FLOAT16;
+    uint64_t certain[LANE_COLUMNS];
+    char *out = job->out + job->first * made;
+    workspace *in = (workspace *)job->sums;
+    const group_block block = {a->data, at, count, a->count};
+    job->kernels->group_sums[a->type][what](&block, &in->sums);
+    for (size_t c = 0; floats && c < count; c++) {
+        const size_t n = at[c + 1] - at[c];
+        if (n > MAX_SHORT_GROUP && n <= BLOCK_LENGTH)
+            sum_row_alone(job->kernels, a->type, what, 0, a->data + at[c] * size, n, &in->one,
+                          &in->sums, c);
     }
+    const int all = job->kernels->lane_results(&job->kind, &in->sums, whole_steps(count), in->value,
+                                               in->rest, certain);
+    write_lane_results(job->spec->type, in->value, in->rest, count, out, (ptrdiff_t)made);
     for (size_t c = 0; !all && c < count && job->status != PC_TOO_LARGE; c++) {
         if (certain[c])
             continue;
@@ -68,16 +71,10 @@ static void reduce_some(group_job *job, size_t k, size_t count)
 static void reduce_next(group_job *job, size_t stop)
 {
     const size_t left = job->last - job->first, count = left < LANE_COLUMNS ? left : LANE_COLUMNS;
-    size_t *at = job->at, some = count;
+    size_t *at = job->at;
     for (size_t k = 0; k < count; k++) /* a label without elements ends where it begins */
         at[k + 1] = at[k + 1] > at[k] ? at[k + 1] : at[k];
-    for (size_t k = 0; k < count; k += some) {
-        if (at[count] - at[0] > MAX_GROUP)
-            for (some = 0; k + some < count && at[k + some + 1] - at[k + some] <= MAX_GROUP;)
-                some++;
-        some += some == 0; /* one that is too long */
-        reduce_some(job, k, some);
-    }
+    reduce_some(job, count);
     job->first += count;
     memset(at, 0, sizeof job->at);
     at[0] = stop;

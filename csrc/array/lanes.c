@@ -615,39 +615,51 @@ static size_t sum_block(lane_job *job, const lane_block *block, lane_sums *sums,
     return unsure;
 }
 
+void sum_row_alone(const pc_kernels *kernels, pc_type type, summands what, int skip_nan,
+                   const char *x, size_t length, lane_sums *one, lane_sums *sums, size_t c)
+{
+    const lane_block row = {.x = x, .length = length, .outputs = 1};
+    const size_t t = type - PC_FLOAT16;
+    lane_block_kernel *kernel = what == SUM_BOTH ? kernels->careful_rows[skip_nan][t]
+                                                 : kernels->block_rows[skip_nan][what][t];
+    int k[2];
+    set_binades(k, what, kernels->largest[t](x, 0, 1, length), length, 0);
+    kernel(&row, k, one);
+    for (int part = 0; part < 3; part++) {
+        sums->number[part][c] = one->number[part][0];
+        sums->square[part][c] = one->square[part][0];
+    }
+    sums->grid[c] = one->grid[0];
+    sums->common_abs[c] = one->common_abs[0];
+    sums->count[c] = skip_nan ? one->count[0] : (double)length;
+}
+
 /* The outputs that are not certain once more, each from its own binade on. Returns whether all are
  * certain now. */
 static int sum_again_alone(lane_job *job, const lane_block *block, const pc_axis *across, char *out,
                            tile *t, uint64_t *certain, lane_sums *sums, void *scratch)
 {
-    const size_t type = job->array->type - PC_FLOAT16, size = size_of_type[job->array->type],
-                 length = block->length, padded = length < LANE_STEP ? LANE_STEP : length;
-    lane_block row = {.length = padded, .outputs = 1};
+    const size_t size = size_of_type[job->array->type], length = block->length,
+                 padded = length < LANE_STEP ? LANE_STEP : length;
     uint64_t sure[LANE_COLUMNS];
     unsigned char taken[LANE_COLUMNS];
     lane_sums *one = (lane_sums *)scratch;
     char *copy = (char *)scratch + sizeof *one;
     size_t some = 0;
-    int k[2], all = 1;
+    int all = 1;
     memset(copy, 0, LANE_STEP * size);
     for (size_t c = 0; c < t->count; c++) {
         if (certain[c])
             continue;
-        row.x = block->x + (ptrdiff_t)c * across->stride;
+        const char *x = block->x + (ptrdiff_t)c * across->stride;
         if (job->where == IN_COLUMNS) {
-            gather_columns(copy, 0, row.x, size, length, block->x_step, 1, 0);
-            row.x = copy;
+            gather_columns(copy, 0, x, size, length, block->x_step, 1, 0);
+            x = copy;
         }
-        set_binades(k, SUM_BOTH, job->kernels->largest[type](row.x, 0, 1, padded), padded, 0);
-        job->kernels->careful_rows[job->from.skip_nan][type](&row, k, one);
-        for (int part = 0; part < 3; part++) {
-            sums->number[part][some] = one->number[part][0];
-            sums->square[part][some] = one->square[part][0];
-        }
-        sums->grid[some] = one->grid[0];
-        sums->common_abs[some] = one->common_abs[0];
+        sum_row_alone(job->kernels, job->array->type, SUM_BOTH, job->from.skip_nan, x, padded, one,
+                      sums, some);
         if (job->spec.counted) {
-            sums->count[some] = one->count[0] - (double)(padded - length);
+            sums->count[some] -= (double)(padded - length);
             job->met_nan |= sums->count[some] < job->spec.count;
         }
         taken[some++] = (unsigned char)c;

@@ -66,6 +66,12 @@ static inline size_t whole_steps(size_t columns)
 /* The result to compute, as the kernels take it: of `count` numbers each, or as counted. */
 lane_spec lane_spec_of(const pc_output_spec *spec, uint64_t count, int counted);
 
+/* The sums of a row of floats alone, of LANE_STEP to BLOCK_LENGTH numbers, to column `c` of *sums:
+ * from its own binade on, and to sum both so that they are known to be exact where no addition was
+ * rounded. Works in *one. */
+void sum_row_alone(const pc_kernels *kernels, pc_type type, summands what, int skip_nan,
+                   const char *x, size_t length, lane_sums *one, lane_sums *sums, size_t c);
+
 /* Write `count` results of the kernels, `stride` bytes apart. */
 void write_lane_results(pc_type type, const double *value, const double *rest, size_t count,
                         char *out, ptrdiff_t stride);

@@ -210,10 +210,11 @@ static inline __attribute__((always_inline)) size_t sum_bounded(const char *x, p
                                                                 size_t n, int k,
                                                                 bounded_sums *partial, size_t size,
                                                                 int both, int skip_nan,
-                                                                loader *load, loader *load_tail)
+                                                                loader *load)
 {
-    const int ways = both ? WAYS / 2 : WAYS;
+    const int ways = both ? WAYS / 2 : WAYS, contiguous = stride == (ptrdiff_t)size;
     const size_t row = (size_t)ways * LANES, max_rows = FLOAT_BLOCK / row;
+    char tail[ROW * sizeof(double)] = {0};
     running sums;
     size_t done = 0, step;
 
@@ -228,21 +229,18 @@ static inline __attribute__((always_inline)) size_t sum_bounded(const char *x, p
     partial->overflow_at = 0.0;
     for (; done < n; done += step, x += (ptrdiff_t)step * stride) {
         size_t rows = (n - done) / row;
-        int in_range;
+        const char *from = x;
         rows = rows < max_rows ? rows : max_rows;
         step = rows * row;
-        if (rows) {
-            in_range =
-                add_rows(x, stride, rows, &sums, &partial->overflow_at, size, both, skip_nan, load);
-        } else {
-            char tail[ROW * sizeof(double)] = {0};
+        if (!rows) {
             step = n - done;
             for (size_t j = 0; j < step; j++)
                 memcpy(tail + j * size, x + (ptrdiff_t)j * stride, size);
-            in_range = add_rows(tail, (ptrdiff_t)size, 1, &sums, &partial->overflow_at, size, both,
-                                skip_nan, load_tail);
+            from = tail;
+            rows = 1;
         }
-        if (!in_range)
+        if (!add_rows(from, contiguous || from == x ? stride : (ptrdiff_t)size, rows, &sums,
+                      &partial->overflow_at, size, both, skip_nan, load))
             break;
     }
     for (int w = 1; w < ways; w++) {
@@ -315,10 +313,8 @@ sum_bounded_columns(const char *x, ptrdiff_t stride, size_t rows, size_t columns
                                 bounded_sums *partial)                                             \
     {                                                                                              \
         if (stride == (ptrdiff_t)(size))                                                           \
-            return sum_bounded(x, size, n, k, partial, size, both, skip_nan, load_row_of_##type,   \
-                               load_row_of_##type);                                                \
-        return sum_bounded(x, stride, n, k, partial, size, both, skip_nan, load_##type,            \
-                           load_row_of_##type);                                                    \
+            return sum_bounded(x, size, n, k, partial, size, both, skip_nan, load_row_of_##type);  \
+        return sum_bounded(x, stride, n, k, partial, size, both, skip_nan, load_##type);           \
     }                                                                                              \
     static void name##_columns_of_##type(const char *x, ptrdiff_t stride, size_t rows,             \
                                          size_t columns, const int *k, column_sums *sums)          \

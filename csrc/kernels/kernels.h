@@ -135,8 +135,8 @@ typedef struct {
     size_t groups, end;
 } group_block;
 
-/* The most numbers of a group in a kernel. */
-enum { MAX_GROUP = 1 << 17 };
+/* The most numbers of a group whose sums group_sums finds. */
+enum { MAX_SHORT_GROUP = 128 };
 
 /* Labels that are compared at a time. */
 enum { LABELS_STEP = 16 };
@@ -281,7 +281,8 @@ typedef struct {
      * k of *changes: whether one of step k differs from the one before it. NULL as lane_sums. */
     int (*compare_labels)(const char *labels, size_t n, uint64_t *changes);
 
-    /* The sums of at most LANE_COLUMNS groups, and how many numbers each has; likewise. */
+    /* The sums of at most LANE_COLUMNS groups, NaN of those that are not short, and how many numbers
+     * each has; likewise. */
     void (*group_sums[PC_FLOAT64 + 1][3])(const group_block *from, lane_sums *sums);
 
     /* The sums of the products of two tiles of one type, as those of numbers. NULL if the level, or

@@ -96,11 +96,11 @@ sum_of_magnitudes(const char *x, ptrdiff_t x_stride, const char *y, ptrdiff_t y_
 
 static inline __attribute__((always_inline)) size_t
 sum_bounded_products(const char *x, ptrdiff_t x_stride, const char *y, ptrdiff_t y_stride, size_t n,
-                     int k, bounded_sums *partial, size_t size, loader *load_x, loader *load_y,
-                     loader *load_x_tail, loader *load_y_tail)
+                     int k, bounded_sums *partial, size_t size, loader *load_x, loader *load_y)
 {
-    const int narrow = size < sizeof(double);
+    const int contiguous = x_stride == (ptrdiff_t)size && y_stride == (ptrdiff_t)size;
     const vecd D = splatd(1.5 * power(k));
+    char tail_x[ROW * sizeof(double)] = {0}, tail_y[ROW * sizeof(double)] = {0};
     vecd t[WAYS];
     vec units = splat(0);
     size_t done = 0, step;
@@ -110,33 +110,29 @@ sum_bounded_products(const char *x, ptrdiff_t x_stride, const char *y, ptrdiff_t
     partial->overflow_at = 0.0;
     for (; done < n; done += step) {
         const char *from_x = x + (ptrdiff_t)done * x_stride,
-                   *from_y = y ? y + (ptrdiff_t)done * y_stride : x;
+                   *from_y = y + (ptrdiff_t)done * y_stride;
+        ptrdiff_t x_step = x_stride, y_step = y_stride;
         size_t rows = (n - done) / ROW;
-        int in_range;
         rows = rows < FLOAT_BLOCK / ROW ? rows : FLOAT_BLOCK / ROW;
         step = rows * ROW;
-        if (rows) {
-            in_range = add_rows_of_products(from_x, x_stride, from_y, y_stride, rows, D, t, &units,
-                                            narrow, load_x, load_y);
-            if (!in_range)
-                partial->overflow_at =
-                    sum_of_magnitudes(from_x, x_stride, from_y, y_stride, rows, load_x, load_y);
-        } else {
-            char tail_x[ROW * sizeof(double)] = {0}, tail_y[ROW * sizeof(double)] = {0};
+        if (!rows) {
             step = n - done;
             for (size_t j = 0; j < step; j++) {
                 memcpy(tail_x + j * size, from_x + (ptrdiff_t)j * x_stride, size);
-                if (y)
-                    memcpy(tail_y + j * size, from_y + (ptrdiff_t)j * y_stride, size);
+                memcpy(tail_y + j * size, from_y + (ptrdiff_t)j * y_stride, size);
             }
-            in_range = add_rows_of_products(tail_x, (ptrdiff_t)size, tail_y, (ptrdiff_t)size, 1, D,
-                                            t, &units, narrow, load_x_tail, load_y_tail);
-            if (!in_range)
-                partial->overflow_at = sum_of_magnitudes(
-                    tail_x, (ptrdiff_t)size, tail_y, (ptrdiff_t)size, 1, load_x_tail, load_y_tail);
+            from_x = tail_x;
+            from_y = tail_y;
+            if (!contiguous)
+                x_step = y_step = (ptrdiff_t)size;
+            rows = 1;
         }
-        if (!in_range)
+        if (!add_rows_of_products(from_x, x_step, from_y, y_step, rows, D, t, &units,
+                                  size < sizeof(double), load_x, load_y)) {
+            partial->overflow_at =
+                sum_of_magnitudes(from_x, x_step, from_y, y_step, rows, load_x, load_y);
             break;
+        }
     }
     for (int w = 1; w < WAYS; w++)
         t[0] += t[w];
@@ -152,17 +148,16 @@ sum_bounded_products(const char *x, ptrdiff_t x_stride, const char *y, ptrdiff_t
                                      ptrdiff_t y_stride, size_t n, int k, bounded_sums *partial)   \
     {                                                                                              \
         if (!y && x_stride == (ptrdiff_t)(size))                                                   \
-            return sum_bounded_products(x, size, y, 0, n, k, partial, size, load_row_of_##type,    \
-                                        load_ones, load_row_of_##type, load_ones);                 \
+            return sum_bounded_products(x, size, x, size, n, k, partial, size, load_row_of_##type, \
+                                        load_ones);                                                \
         if (!y)                                                                                    \
-            return sum_bounded_products(x, x_stride, y, 0, n, k, partial, size, load_##type,       \
-                                        load_ones, load_row_of_##type, load_ones);                 \
+            return sum_bounded_products(x, x_stride, x, x_stride, n, k, partial, size,             \
+                                        load_##type, load_ones);                                   \
         if (x_stride == (ptrdiff_t)(size) && y_stride == (ptrdiff_t)(size))                        \
             return sum_bounded_products(x, size, y, size, n, k, partial, size, load_row_of_##type, \
-                                        load_row_of_##type, load_row_of_##type,                    \
                                         load_row_of_##type);                                       \
         return sum_bounded_products(x, x_stride, y, y_stride, n, k, partial, size, load_##type,    \
-                                    load_##type, load_row_of_##type, load_row_of_##type);          \
+                                    load_##type);                                                  \
     }
 #ifdef widen16
 BOUNDED_PRODUCTS(float16, sizeof(uint16_t))
