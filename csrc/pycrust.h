@@ -269,7 +269,7 @@ void pc_add_vector_pairs(const pc_vector_pair *pairs, size_t count, size_t vecto
 /* The whole reduction for the outputs first to last - 1. `sums` is working memory for
  * max(PC_MIN_SUMS, min(PC_TILE, last - first)) sums, or for one if there is one output; after
  * PC_TOO_LARGE it holds the sums of the tile that failed. */
-#define PC_MIN_SUMS 18
+#define PC_MIN_SUMS 19
 pc_status pc_reduce(const pc_array *array, size_t first, size_t last, const pc_output_spec *spec,
                     char *out, pc_tile_sum *sums);
 

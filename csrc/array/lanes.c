@@ -144,7 +144,7 @@ static int start_products(lane_job *job, const pc_output_spec *spec, size_t leng
         return 0;
     if (length <= MAX_PRODUCTS)
         job->products = job->kernels->lane_products[type];
-    job->weights = weighted ? job->kernels->lane_sums[a->mask != NULL][type][0] : NULL;
+    job->weights = weighted ? job->kernels->lane_sums[0][type][0] : NULL;
     if (!is_float(type) || a->mask)
         return job->products != NULL;
     if (a->kept && a->reduced == 1 && !a->swapped && !a->other.swapped) {
@@ -198,7 +198,7 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
     const summands summed = difference ? SUM_NUMBERS : summands_of(spec);
     job->array = array;
     job->kernels = pc_kernels_in_use();
-    job->sum = job->kernels->lane_sums[masked][array->type][summed];
+    job->sum = job->kernels->lane_sums[skip_nan][array->type][summed];
     job->summed = summed;
     job->blocks = NULL;
     job->binades_known = job->binade[0] = job->binade[1] = job->met_nan = 0;
@@ -220,12 +220,11 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
         job->spec.absolute = 1;
     }
     job->from.difference = difference;
-    job->from.skip_nan = skip_nan;
+    job->skip_nan = skip_nan;
     if (!(job->spec.divisor > 0.0))
         return 0;
     job->type = spec->type;
     job->from.row = job->row;
-    job->from.mask = NULL;
     job->from.ahead = 0;
     job->from.rows = length;
     if (job->of_products ? job->products != NULL : !job->blocks)
@@ -291,6 +290,7 @@ typedef struct {
         size_t first;
     } run[LANE_COLUMNS + 1];
     size_t runs, count, pitch;
+    uint16_t masked[LANE_COLUMNS]; /* how many numbers of a column the mask leaves out */
     ptrdiff_t row[LANE_ROWS];
     double value[LANE_COLUMNS], rest[LANE_COLUMNS];
     char *x, *y, *mask;
@@ -310,6 +310,22 @@ static void lay_out(const lane_job *job, tile *t, pc_tile_sum *scratch)
     t->x = (char *)scratch;
     t->y = t->x + t->pitch * rows * size;
     t->mask = t->x + operands * t->pitch * rows * size;
+}
+
+/* Zeros in the place of what the mask leaves out. */
+static void apply_mask(const lane_job *job, tile *t)
+{
+    const pc_type type = job->array->type;
+    const size_t rows = job->from.rows, size = size_of_type[type];
+    memset(t->masked, 0, sizeof t->masked);
+    for (size_t r = 0; r < rows; r++) {
+        const char *mask = t->mask + r * t->pitch;
+        leave_out_of(type, 1, 0, t->x + r * t->pitch * size, t->count, mask, 1);
+        if (job->of_products)
+            leave_out_of(type, 1, 0, t->y + r * t->pitch * size, t->count, mask, 1);
+        for (size_t c = 0; c < t->count; c++)
+            t->masked[c] = (uint16_t)(t->masked[c] + (mask[c] == 0));
+    }
 }
 
 /* Copy the next outputs, at most `max`, to a tile. */
@@ -340,6 +356,8 @@ static void next_tile(lane_job *job, const pc_axis *across, size_t max, tile *t,
         swap_bytes(t->x, size, (rows - 1) * pitch + t->count);
     if (job->of_products && a->other.swapped)
         swap_bytes(t->y, size, (rows - 1) * pitch + t->count);
+    if (a->mask)
+        apply_mask(job, t);
 }
 
 /* Zeros after the columns, up to a multiple of LANE_STEP, which is returned. */
@@ -353,7 +371,6 @@ static size_t fill_up(const lane_job *job, tile *t, size_t count)
         memset(t->x + (r * t->pitch + count) * size, 0, padding * size);
         if (job->of_products)
             memset(t->y + (r * t->pitch + count) * size, 0, padding * size);
-        memset(t->mask + r * t->pitch + count, 1, padding);
     }
     return columns;
 }
@@ -414,12 +431,7 @@ static void sum_pairs(lane_job *job, const lane_block *block, lane_sums *sums)
 /* The sums of the columns of a tile, which are exact if the numbers have a grid coarse enough. */
 static void sum_again(const lane_job *job, const tile *t, size_t columns, lane_sums *sums)
 {
-    const lane_rows x = {.x = t->x,
-                         .mask = job->array->mask ? t->mask : NULL,
-                         .row = t->row,
-                         .rows = job->from.rows,
-                         .columns = columns,
-                         .mask_pitch = t->pitch};
+    const lane_rows x = {.x = t->x, .row = t->row, .rows = job->from.rows, .columns = columns};
     lane_rows y = x;
     y.x = t->y;
     job->products(&x, &y, sums);
@@ -458,7 +470,6 @@ static int settle(lane_job *job, const lane_block *block, const pc_axis *across,
                     char *x = t->x + r * t->pitch * size, *y = t->y + r * t->pitch * size;
                     memcpy(x + some * size, x + c * size, size);
                     memcpy(y + some * size, y + c * size, size);
-                    t->mask[r * t->pitch + some] = t->mask[r * t->pitch + c];
                 }
             }
             taken[some++] = (unsigned char)c;
@@ -656,8 +667,8 @@ static int sum_again_alone(lane_job *job, const lane_block *block, const pc_axis
             gather_columns(copy, 0, x, size, length, block->x_step, 1, 0);
             x = copy;
         }
-        sum_row_alone(job->kernels, job->array->type, SUM_BOTH, job->from.skip_nan, x, padded, one,
-                      sums, some);
+        sum_row_alone(job->kernels, job->array->type, SUM_BOTH, job->skip_nan, x, padded, one, sums,
+                      some);
         if (job->spec.counted) {
             sums->count[some] -= (double)(padded - length);
             job->met_nan |= sums->count[some] < job->spec.count;
@@ -696,7 +707,7 @@ static size_t blocks_next(lane_job *job, size_t max, char *out, uint64_t certain
         set_binades(k, job->summed, largest_in(job, &block, 0), block.length, SPARE_BITS);
         const int other = (job->left && k[0] > job->binade[0]) ||
                           k[0] + MAX_SPARE_BITS < job->binade[0],
-                  perhaps_nan = job->from.skip_nan && !job->met_nan;
+                  perhaps_nan = job->skip_nan && !job->met_nan;
         if (other)
             memcpy(job->binade, k, sizeof k);
         if (other || perhaps_nan) {
@@ -755,9 +766,9 @@ size_t lanes_next(lane_job *job, size_t max, char *out, uint64_t certain[LANE_CO
     from.columns = fill_up(job, t, t->count);
     from.x = t->x;
     from.row = t->row;
-    from.mask = a->mask ? t->mask : NULL;
-    from.mask_pitch = t->pitch;
     job->sum(&from, &sums);
+    for (size_t c = 0; a->mask && c < from.columns; c++)
+        sums.count[c] = (job->skip_nan ? sums.count[c] : job->spec.count) - t->masked[c];
     *all = job->kernels->lane_results(&job->spec, &sums, from.columns, value, rest, certain);
     write_tile(job, t, value, rest, out, across->out_stride);
     return t->count;

@@ -28,6 +28,7 @@ typedef struct {
     enum { IN_ROWS, IN_COLUMNS, IN_TILES } where;
     summands summed;
     int binade[2], binades_known;
+    int skip_nan;
     int met_nan; /* where NaN are left out: in the block before */
     int left;    /* in the block before some sums left their binades */
 } lane_job;

@@ -36,7 +36,6 @@ static inline __m128i load_4_bytes(const char *x)
 #define doubles_of_int16(x) ((vecd)_mm256_cvtepi32_pd(_mm_cvtepi16_epi32(load_8_bytes(x))))
 #define doubles_of_uint16(x) ((vecd)_mm256_cvtepi32_pd(_mm_cvtepu16_epi32(load_8_bytes(x))))
 #define doubles_of_int32(x) ((vecd)_mm256_cvtepi32_pd(_mm_loadu_si128((const __m128i *)(x))))
-#define words_of_uint8(x) ((vec)_mm256_cvtepu8_epi64(load_4_bytes(x)))
 
 #define any_bits(x) (!_mm256_testz_si256((__m256i)(x), (__m256i)(x)))
 

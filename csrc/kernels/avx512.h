@@ -25,7 +25,6 @@
 #define doubles_of_int16(x) ((vecd)_mm512_cvtepi32_pd(_mm256_cvtepi16_epi32(load_16_bytes(x))))
 #define doubles_of_uint16(x) ((vecd)_mm512_cvtepi32_pd(_mm256_cvtepu16_epi32(load_16_bytes(x))))
 #define doubles_of_int32(x) ((vecd)_mm512_cvtepi32_pd(_mm256_loadu_si256((const __m256i *)(x))))
-#define words_of_uint8(x) ((vec)_mm512_cvtepu8_epi64(load_8_bytes(x)))
 
 /* v[0] to v[7] as rows become columns: pairs of doubles, then of these, then of those. */
 #define transpose(v)                                                                               \

@@ -106,22 +106,21 @@ enum { LANE_COLUMNS = 64, LANE_STEP = 8, LANE_ROWS = 256 };
 /* The most elements of one output in a lane_block. */
 enum { BLOCK_LENGTH = 4096 };
 
-/* Columns of numbers, a multiple of LANE_STEP; row r begins at x + row[r]. If there is a mask, one
- * byte per number and `mask_pitch` bytes per row, numbers with 0 are left out; and NaN if skip_nan.
- * `difference`: subtract all rows but the first (without mask and squares). `ahead`: how many bytes
- * beyond each row to prefetch, or 0. */
+/* Columns of numbers, a multiple of LANE_STEP; row r begins at x + row[r].
+ * `difference`: subtract all rows but the first (of numbers alone). `ahead`: how many bytes beyond
+ * each row to prefetch, or 0. */
 typedef struct {
-    const char *x, *mask;
+    const char *x;
     const ptrdiff_t *row;
-    size_t rows, columns, mask_pitch;
-    int skip_nan, difference;
+    size_t rows, columns;
+    int difference;
     ptrdiff_t ahead;
 } lane_rows;
 
 /* For each column the sums of the numbers and of the squares, as high + low ([0] + [1]), with an
  * error of at most [2]. If both are summed: `grid`, of which all numbers are multiples, and
- * `common_abs`, the absolute value of all of them, or NaN if they differ. With a mask: how many
- * were summed. */
+ * `common_abs`, the absolute value of all of them, or NaN if they differ. Where NaN are left out:
+ * how many were summed. */
 typedef struct {
     double number[3][LANE_COLUMNS], square[3][LANE_COLUMNS];
     double grid[LANE_COLUMNS], common_abs[LANE_COLUMNS], count[LANE_COLUMNS];
@@ -272,8 +271,8 @@ typedef struct {
     /* The same for each column of a matrix, as sums_of_columns: columns <= BOUNDED_STRIP. */
     columns_kernel *bounded_columns[2][3], *nanbounded_columns[2][3];
 
-    /* Many short sums at once, each in a vector lane: [0] without mask, [1] with; by type; [0] of
-     * the numbers, [1] of the squares, [2] of both. NULL if the level has no such kernel. */
+    /* Many short sums at once, each in a vector lane; [1] of floats, leaves out NaN; by type; [0]
+     * of the numbers, [1] of the squares, [2] of both. NULL if the level has no such kernel. */
     void (*lane_sums[2][PC_FLOAT64 + 1][3])(const lane_rows *from, lane_sums *sums);
 
     /* Whether none of n 64-bit labels is below 0, or below the one before it; there is one before
@@ -281,8 +280,8 @@ typedef struct {
      * k of *changes: whether one of step k differs from the one before it. NULL as lane_sums. */
     int (*compare_labels)(const char *labels, size_t n, uint64_t *changes);
 
-    /* The sums of at most LANE_COLUMNS groups, NaN of those that are not short, and how many numbers
-     * each has; likewise. */
+    /* The sums of at most LANE_COLUMNS groups, NaN of those that are not short, and how many
+     * numbers each has; likewise. */
     void (*group_sums[PC_FLOAT64 + 1][3])(const group_block *from, lane_sums *sums);
 
     /* The sums of the products of two tiles of one type, as those of numbers. NULL if the level, or

@@ -151,20 +151,19 @@ LOAD_LANES_OF_FLOAT(float16)
 #endif
 
 #ifndef doubles_of_int8 /* where compilers do not vectorize these well */
-#define CONVERTED(name, type, to)                                                                  \
-    static inline to name(const char *x)                                                           \
+#define CONVERTED(name, type)                                                                      \
+    static inline vecd name(const char *x)                                                         \
     {                                                                                              \
         typedef type narrow __attribute__((vector_size(sizeof(type) * LANES)));                    \
         narrow v;                                                                                  \
         memcpy(&v, x, sizeof v);                                                                   \
-        return __builtin_convertvector(v, to);                                                     \
+        return __builtin_convertvector(v, vecd);                                                   \
     }
-CONVERTED(doubles_of_int8, int8_t, vecd)
-CONVERTED(doubles_of_uint8, uint8_t, vecd)
-CONVERTED(doubles_of_int16, int16_t, vecd)
-CONVERTED(doubles_of_uint16, uint16_t, vecd)
-CONVERTED(doubles_of_int32, int32_t, vecd)
-CONVERTED(words_of_uint8, uint8_t, vec)
+CONVERTED(doubles_of_int8, int8_t)
+CONVERTED(doubles_of_uint8, uint8_t)
+CONVERTED(doubles_of_int16, int16_t)
+CONVERTED(doubles_of_uint16, uint16_t)
+CONVERTED(doubles_of_int32, int32_t)
 #endif
 
 #define LOAD_LANES_OF_SMALL(type)                                                                  \
@@ -221,12 +220,6 @@ static inline vecd load_lanes_of_uint64(const char *x, int one_part, vecd *low)
     return load_long(x, 0, one_part, low);
 }
 
-/* All ones in the lanes whose byte is not zero. */
-static inline vec lanes_of_mask(const char *mask)
-{
-    return (vec)(words_of_uint8(mask) != 0);
-}
-
 static inline void store_estimate(double to[3][LANE_COLUMNS], size_t c, estimate x)
 {
     store_doubles(to[0] + c, x.high);
@@ -244,28 +237,20 @@ static inline vecd lost_of(vecd size, vecd grid, vecd lost)
 enum { VECTORS_PER_STEP = LANE_STEP / LANES };
 
 /* Add one vector of row r; row 0 starts the sums. */
-static inline __attribute__((always_inline)) void add_row(const lane_rows *from, size_t r, size_t c,
-                                                          size_t size, int numbers, int squares,
-                                                          int masked, int few, exactness exact,
-                                                          lane_loader *load, estimate *number,
-                                                          estimate *square, extent *all, vec *count)
+static inline __attribute__((always_inline)) void
+add_row(const lane_rows *from, size_t r, size_t c, size_t size, int numbers, int squares,
+        int skip_nan, int few, exactness exact, lane_loader *load, estimate *number,
+        estimate *square, extent *all, vec *missing)
 {
     const int one_part = exact != LONG || squares,
               of_integers = exact == WORD || exact == HALFWORD || !one_part;
     vecd low = splatd(0.0), x = load(from->x + from->row[r] + c * size, one_part, &low);
-    if (numbers && !squares && !masked && r && from->difference) {
+    if (numbers && !squares && !skip_nan && r && from->difference) {
         x = -x;
         low = -low;
     }
-    if (masked) {
-        vec keep =
-            from->mask ? lanes_of_mask(from->mask + r * from->mask_pitch + c) : splat(UINT64_MAX);
-        if (from->skip_nan)
-            keep &= (vec)(x == x);
-        x = select_bits(keep, x);
-        low = select_bits(keep, low);
-        *count -= keep;
-    }
+    if (skip_nan)
+        x = without_nan(x, missing);
     if (!of_integers && !few)
         extend(all, x);
     if (few && r) {
@@ -315,7 +300,7 @@ store_sums(lane_sums *sums, size_t c, estimate number, estimate square, const ex
 /* Sum the rows of each column. */
 static inline __attribute__((always_inline)) void sum_lanes(const lane_rows *from, lane_sums *sums,
                                                             size_t size, int numbers, int squares,
-                                                            int masked, int few, exactness exact,
+                                                            int skip_nan, int few, exactness exact,
                                                             lane_loader *load)
 {
     const int one_part = exact != LONG || squares,
@@ -324,17 +309,17 @@ static inline __attribute__((always_inline)) void sum_lanes(const lane_rows *fro
     for (size_t first = 0; first < from->columns; first += LANE_STEP) {
         estimate number[VECTORS_PER_STEP], square[VECTORS_PER_STEP];
         extent all[VECTORS_PER_STEP];
-        vec count[VECTORS_PER_STEP];
+        vec missing[VECTORS_PER_STEP];
         for (int k = 0; k < VECTORS_PER_STEP; k++) {
             number[k] = square[k] = (estimate){splatd(0.0), splatd(0.0), splatd(0.0)};
             all[k] = empty_extent();
-            count[k] = splat(0);
+            missing[k] = splat(0);
         }
         size_t r = 0;
 #define ADD_ROW(r)                                                                                 \
     for (size_t k = 0; k < VECTORS_PER_STEP; k++)                                                  \
-    add_row(from, r, first + k * LANES, size, numbers, squares, masked, few, exact, load,          \
-            &number[k], &square[k], &all[k], &count[k])
+    add_row(from, r, first + k * LANES, size, numbers, squares, skip_nan, few, exact, load,        \
+            &number[k], &square[k], &all[k], &missing[k])
         ADD_ROW(0);
         if (few && from->rows > 1) {
             ADD_ROW(1);
@@ -352,8 +337,8 @@ static inline __attribute__((always_inline)) void sum_lanes(const lane_rows *fro
             const size_t c = first + k * LANES;
             store_sums(sums, c, number[k], square[k], &all[k], (double)from->rows, numbers, squares,
                        few, of_integers, digits);
-            if (masked)
-                store_doubles(sums->count + c, double_of_small(count[k]));
+            if (skip_nan)
+                store_doubles(sums->count + c, double_of_small(from->rows - missing[k]));
         }
     }
 }
@@ -361,40 +346,32 @@ static inline __attribute__((always_inline)) void sum_lanes(const lane_rows *fro
 /* The sums of numbers alone. */
 static inline __attribute__((always_inline)) void sum_numbers(const lane_rows *from,
                                                               lane_sums *sums, size_t size,
-                                                              int masked, exactness exact,
+                                                              int skip_nan, exactness exact,
                                                               lane_loader *load)
 {
     if ((exact == ANY || exact == SHORT) && from->rows <= MAX_FEW)
-        sum_lanes(from, sums, size, 1, 0, masked, 1, exact, load);
+        sum_lanes(from, sums, size, 1, 0, skip_nan, 1, exact, load);
     else
-        sum_lanes(from, sums, size, 1, 0, masked, 0, exact, load);
+        sum_lanes(from, sums, size, 1, 0, skip_nan, 0, exact, load);
 }
 
-#define SUM_LANES(type, size, exact)                                                               \
-    static void lanes_of_##type##_numbers(const lane_rows *from, lane_sums *sums)                  \
+#define SUM_LANES_OF(name, type, size, skip_nan, exact)                                            \
+    static void name##_of_##type##_numbers(const lane_rows *from, lane_sums *sums)                 \
     {                                                                                              \
-        sum_numbers(from, sums, size, 0, exact, load_lanes_of_##type);                             \
+        sum_numbers(from, sums, size, skip_nan, exact, load_lanes_of_##type);                      \
     }                                                                                              \
-    static void lanes_of_##type##_squares(const lane_rows *from, lane_sums *sums)                  \
+    static void name##_of_##type##_squares(const lane_rows *from, lane_sums *sums)                 \
     {                                                                                              \
-        sum_lanes(from, sums, size, 0, 1, 0, 0, exact, load_lanes_of_##type);                      \
+        sum_lanes(from, sums, size, 0, 1, skip_nan, 0, exact, load_lanes_of_##type);               \
     }                                                                                              \
-    static void lanes_of_##type##_both(const lane_rows *from, lane_sums *sums)                     \
+    static void name##_of_##type##_both(const lane_rows *from, lane_sums *sums)                    \
     {                                                                                              \
-        sum_lanes(from, sums, size, 1, 1, 0, 0, exact, load_lanes_of_##type);                      \
-    }                                                                                              \
-    static void masked_lanes_of_##type##_numbers(const lane_rows *from, lane_sums *sums)           \
-    {                                                                                              \
-        sum_numbers(from, sums, size, 1, exact, load_lanes_of_##type);                             \
-    }                                                                                              \
-    static void masked_lanes_of_##type##_squares(const lane_rows *from, lane_sums *sums)           \
-    {                                                                                              \
-        sum_lanes(from, sums, size, 0, 1, 1, 0, exact, load_lanes_of_##type);                      \
-    }                                                                                              \
-    static void masked_lanes_of_##type##_both(const lane_rows *from, lane_sums *sums)              \
-    {                                                                                              \
-        sum_lanes(from, sums, size, 1, 1, 1, 0, exact, load_lanes_of_##type);                      \
+        sum_lanes(from, sums, size, 1, 1, skip_nan, 0, exact, load_lanes_of_##type);               \
     }
+#define SUM_LANES(type, size, exact) SUM_LANES_OF(lanes, type, size, 0, exact)
+#define SUM_LANES_OF_FLOATS(type, size, exact)                                                     \
+    SUM_LANES(type, size, exact)                                                                   \
+    SUM_LANES_OF(nanlanes, type, size, 1, exact)
 SUM_LANES(int8, 1, HALFWORD)
 SUM_LANES(uint8, 1, HALFWORD)
 SUM_LANES(bool, 1, HALFWORD)
@@ -405,10 +382,10 @@ SUM_LANES(uint32, 4, WORD)
 SUM_LANES(int64, 8, LONG)
 SUM_LANES(uint64, 8, LONG)
 #ifdef widen16
-SUM_LANES(float16, 2, SHORT)
+SUM_LANES_OF_FLOATS(float16, 2, SHORT)
 #endif
-SUM_LANES(float32, 4, SHORT)
-SUM_LANES(float64, 8, ANY)
+SUM_LANES_OF_FLOATS(float32, 4, SHORT)
+SUM_LANES_OF_FLOATS(float64, 8, ANY)
 
 /* So that an array of vectors stays in registers. */
 #ifdef __clang__

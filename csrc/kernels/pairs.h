@@ -246,11 +246,6 @@ sum_product_lanes(const lane_rows *from_x, const lane_rows *from_y, lane_sums *s
         for (size_t r = 0; r < from_x->rows; r++) {
             vecd x = load(from_x->x + from_x->row[r] + c * size, 1, &low),
                  y = load(from_y->x + from_y->row[r] + c * size, 1, &low);
-            if (from_x->mask) {
-                const vec keep = lanes_of_mask(from_x->mask + r * from_x->mask_pitch + c);
-                x = select_bits(keep, x);
-                y = select_bits(keep, y);
-            }
             if (!of_integers) {
                 extend(&of_x, x);
                 extend(&of_y, y);

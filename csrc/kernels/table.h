@@ -52,7 +52,10 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
      OF_LANES(name, uint16), OF_LANES(name, int32),   OF_LANES(name, uint32),                      \
      OF_LANES(name, int64),  OF_LANES(name, uint64),  OF_LANES(name, bool),                        \
      OF_FLOAT16(name),       OF_LANES(name, float32), OF_LANES(name, float64)}
-    .lane_sums = {OF_TYPES(lanes_of_), OF_TYPES(masked_lanes_of_)},
+    .lane_sums = {OF_TYPES(lanes_of_),
+                  {[PC_FLOAT16] = OF_FLOAT16(nanlanes_of_),
+                   [PC_FLOAT32] = OF_LANES(nanlanes_of_, float32),
+                   [PC_FLOAT64] = OF_LANES(nanlanes_of_, float64)}},
     .compare_labels = compare_labels,
     .group_sums = {[PC_INT32] = OF_LANES(groups_of_, int32),
                    [PC_INT64] = OF_LANES(groups_of_, int64),

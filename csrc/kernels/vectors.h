@@ -18,8 +18,7 @@
  *   transpose(v)  LANES vectors of doubles, likewise
  *   prefix_sums(v), prefix_words(v), last_lane(v)  the sum of each lane and those before it, of
  *                 doubles and of 64-bit integers; the last, in all lanes
- *   doubles_of_int8(x) and of uint8, int16, uint16, int32: LANES of them, at x; words_of_uint8(x):
- *                 LANES bytes to 64 bits; or not defined
+ *   doubles_of_int8(x) and of uint8, int16, uint16, int32: LANES of them, at x; or not defined
  *
  * and includes table.h once. Vectors are the compiler's own vector types: + & >>
  * work on them as on numbers, and no optimiser sees through them to a closed
