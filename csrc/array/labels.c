@@ -62,8 +62,7 @@ static uint64_t truth(uint8_t x)
     }                                                                                              \
     break
 
-/* Integers to 64 bits, floats to the bits of doubles. */
-static void widen_to_words(uint64_t *to, pc_type type, const char *from, size_t n)
+void widen_to_words(uint64_t *to, pc_type type, const char *from, size_t n)
 {
     switch (type) {
     case PC_INT8: WIDEN(int8_t, v);

@@ -3,6 +3,7 @@
  * summed exactly. Bounds: docs/design/moving.md. */
 #include "contiguous.h"
 #include "gather.h"
+#include "labels.h"
 #include "lanes.h"
 #include "../sums/bounded.h"
 
@@ -139,6 +140,18 @@ static void gather_numbers(const row *r, size_t first, size_t n, char *to)
         swap_bytes(to, size, n);
 }
 
+/* n elements as contiguous native ones: in place, or copied to `to`. */
+static const char *contiguous_numbers(const row *r, size_t first, size_t n, char *to)
+{
+    const pc_array *a = &r->m->array;
+    size_t length = n, lines;
+    const char *from = line_at(r, first, &length, &lines);
+    if (length == n && !a->swapped && r->stride == (ptrdiff_t)size_of_type[a->type])
+        return from;
+    gather_numbers(r, first, n, to);
+    return to;
+}
+
 static const double *load(const row *r, ptrdiff_t first, size_t n, double *to, int *same);
 
 static double first_number(const row *r)
@@ -167,13 +180,8 @@ static const double *load(const row *r, ptrdiff_t first, size_t n, double *to, i
     for (; before < n && first < (ptrdiff_t)r->carried; before++, first++)
         to[before] = r->m->carried[first];
     if (before < n) {
-        length = n - before;
-        const char *from = line_at(r, (size_t)first, &length, &lines);
-        if (length < n - before || a->swapped || r->stride != (ptrdiff_t)size_of_type[a->type]) {
-            char *made = a->type == PC_FLOAT64 ? (char *)(to + before) : raw;
-            gather_numbers(r, (size_t)first, n - before, made);
-            from = made;
-        }
+        char *made = a->type == PC_FLOAT64 ? (char *)(to + before) : raw;
+        const char *from = contiguous_numbers(r, (size_t)first, n - before, made);
         if (from != (char *)(to + before))
             *same &= convert(a->type, from, to + before, n - before);
         for (size_t k = before; r->mask && k < n; k++, first++)
@@ -845,55 +853,70 @@ size_t pc_move_carry(pc_tile_sum *sum, double *carried)
 
 /* ---- prefix sums of integers ---------------------------------------------------------- */
 
-#define CUMULATE(type, expression)                                                                 \
-    for (; left; left--, from += stride, to += r.out_stride) {                                     \
+/* So many at a time; where 64 bits are too few for their sums they are summed again. */
+enum { INTEGERS = 256 };
+
+#if defined(__GNUC__) && !defined(__clang__) /* which does so anyway */
+#define BY_FOUR _Pragma("GCC unroll 4")
+#else
+#define BY_FOUR
+#endif
+
+/* Two sums in succession with a first bit of 0, once `offset` is added, are less than 2^63 apart:
+ * so none has wrapped, unless the number was larger. */
+#define CUMULATE(type, expression, large)                                                          \
+    BY_FOUR                                                                                        \
+    for (k = 0; k < n; k++, from += sizeof(type), at += step) {                                    \
         type x;                                                                                    \
         memcpy(&x, from, sizeof x);                                                                \
-        if (swapped)                                                                               \
-            swap_bytes((char *)&x, sizeof x, 1);                                                   \
-        const int64_t word = (int64_t)(expression);                                                \
-        const uint64_t sign = sign_of_word((uint64_t)word) & has_sign;                             \
-        u128_add(sum, (pc_u128){(uint64_t)word, sign});                                            \
-        if (sum->hi != (is_signed ? sign_of_word(sum->lo) : 0))                                    \
-            break;                                                                                 \
-        memcpy(to, &sum->lo, sizeof sum->lo);                                                      \
+        low += (uint64_t)(expression);                                                             \
+        over |= (low + offset) | (large);                                                          \
+        memcpy(at, &low, sizeof low);                                                              \
     }                                                                                              \
     break
 
 size_t pc_cumulate(const pc_moving *m, size_t index, size_t first, size_t last, pc_u128 *sum)
 {
-    const pc_array *a = &m->array;
-    const size_t size = size_of_type[a->type];
-    const uint64_t has_sign = a->type == PC_UINT64 ? 0 : UINT64_MAX;
+    const pc_type type = m->array.type;
     const int is_signed = m->spec.type == PC_INT64;
+    const uint64_t has_sign = type == PC_UINT64 ? 0 : UINT64_MAX,
+                   offset = (uint64_t)is_signed << 62;
+    pc_u128 total = *sum;
     row r;
     set_row(&r, m, index);
-    char *to = r.out + (ptrdiff_t)first * r.out_stride;
-    for (size_t n, left = 0; first < last && !left; first += n - left) {
-        char block[BLOCK * sizeof(uint64_t)];
-        const char *from = block;
-        int swapped = a->swapped;
-        ptrdiff_t stride = r.stride;
-        n = left = last - first;
-        if (a->reduced == 1) {
-            from = r.data + (ptrdiff_t)first * stride;
-        } else {
-            n = left = n < BLOCK ? n : BLOCK;
-            gather_numbers(&r, first, n, block);
-            stride = (ptrdiff_t)size;
-            swapped = 0;
+    const ptrdiff_t step = r.out_stride;
+    char *to = r.out + (ptrdiff_t)first * step;
+    for (size_t n, k; first < last; first += n, to += (ptrdiff_t)n * step) {
+        char raw[INTEGERS * sizeof(uint64_t)], *at = to;
+        n = last - first < INTEGERS ? last - first : INTEGERS;
+        const char *numbers = contiguous_numbers(&r, first, n, raw), *from = numbers;
+        uint64_t low = total.lo, over = low + offset;
+        switch (type) {
+        case PC_INT8: CUMULATE(int8_t, x, 0);
+        case PC_UINT8: CUMULATE(uint8_t, x, 0);
+        case PC_INT16: CUMULATE(int16_t, x, 0);
+        case PC_UINT16: CUMULATE(uint16_t, x, 0);
+        case PC_INT32: CUMULATE(int32_t, x, 0);
+        case PC_UINT32: CUMULATE(uint32_t, x, 0);
+        case PC_INT64: CUMULATE(int64_t, x, 0);
+        case PC_UINT64: CUMULATE(uint64_t, x, x);
+        default: CUMULATE(uint8_t, x != 0, 0);
         }
-        switch (a->type) {
-        case PC_INT8: CUMULATE(int8_t, x);
-        case PC_UINT8: CUMULATE(uint8_t, x);
-        case PC_INT16: CUMULATE(int16_t, x);
-        case PC_UINT16: CUMULATE(uint16_t, x);
-        case PC_INT32: CUMULATE(int32_t, x);
-        case PC_UINT32: CUMULATE(uint32_t, x);
-        case PC_INT64: CUMULATE(int64_t, x);
-        case PC_UINT64: CUMULATE(uint64_t, x);
-        default: CUMULATE(uint8_t, x != 0);
+        if (over >> 63 == 0) {
+            total = (pc_u128){low, sign_of_word(low)};
+            continue;
+        }
+        uint64_t word[INTEGERS];
+        widen_to_words(word, type, numbers, n);
+        for (k = 0, at = to; k < n; k++, at += step) {
+            u128_add(&total, (pc_u128){word[k], sign_of_word(word[k]) & has_sign});
+            if (total.hi != (is_signed ? sign_of_word(total.lo) : 0)) {
+                *sum = total;
+                return first + k;
+            }
+            memcpy(at, &total.lo, sizeof total.lo);
         }
     }
-    return first;
+    *sum = total;
+    return last;
 }

@@ -316,6 +316,46 @@ static void test_integers(void)
     free_problem(p);
 }
 
+/* 64-bit integers whose sums stay near a multiple of 2^61, and then go to another, till one does
+ * not fit. Cut anywhere. */
+static void test_sums_near_the_limits(void)
+{
+    enum { MOST = 600 };
+    const pc_type types[] = {PC_INT64, PC_UINT64};
+    const size_t n = 1 + below(below(2) ? 20 : MOST), jump_after = 1 + below(40);
+    uint64_t x[MOST], result[MOST], right, to = 0;
+    pc_moving m = {.spec = {.statistic = PC_SUM, .components = 1}, .min_count = 1};
+    m.array = (pc_array){.data = (char *)x, .components = 1, .repeat = 1, .reduced = 1};
+    m.array.axis[0] = (pc_axis){.length = n, .stride = 8, .out_stride = 8};
+    m.out = (char *)result;
+    m.array.type = types[below(2)];
+    m.spec.type = types[below(2)];
+    for (size_t k = 0; k < n; k++) {
+        const uint64_t before = to;
+        to += below(3) - (m.array.type == PC_INT64);
+        if (below(jump_after) == 0)
+            to = (below(8) << 61) + below(5) - 2;
+        x[k] = to - before;
+    }
+    pc_u128 sum = {0, 0};
+    size_t end = 0, k = 0;
+    pc_accumulator acc;
+    pc_accumulator_clear(&acc, PC_SUM);
+    for (size_t first = 0, last; first == end && first < n; first = last) {
+        last = first + 1 + below(below(2) ? n - first : 1);
+        end = pc_cumulate(&m, 0, first, last, &sum);
+        for (; k < end; k++) {
+            pc_add_numbers(&acc, m.array.type, 1, (char *)&x[k], 1);
+            CHECK(pc_accumulator_round(&acc, &m.spec, (char *)&right) == PC_OK);
+            CHECK(result[k] == right);
+        }
+        if (end < last) {
+            pc_add_numbers(&acc, m.array.type, 1, (char *)&x[end], 1);
+            CHECK(pc_accumulator_round(&acc, &m.spec, (char *)&right) == PC_TOO_LARGE);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     const long count = trials(argc, argv);
@@ -323,6 +363,7 @@ int main(int argc, char **argv)
     {
         for (long k = 0; k < count; k++) {
             test_rows();
+            test_sums_near_the_limits();
             if (k % 4 == 0)
                 test_integers();
         }
