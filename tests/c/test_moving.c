@@ -17,19 +17,32 @@ static double random_number(int kind)
     case 6: return below(40) ? unit : below(2) ? (double)NAN : (double)INFINITY;
     case 7: return below(5) ? unit : (double)NAN;
     case 8: return below(2) ? 1.7e308 : -1.7e308 * unit;
-    default: return below(50) ? unit : -1e300;
+    case 9: return below(50) ? unit : -1e300;
+    case 10: return below(60) ? unit : below(2) ? (double)INFINITY : -(double)INFINITY;
+    case 11: return ldexp(unit, -980 - (int)below(90));
+    default: return (double)((int)below(3) - 1) * ldexp(1.0, (int)below(3) * 30 + 30);
     }
 }
 
 static void fill(char *data, pc_type type, size_t n)
 {
-    const int kind = (int)below(10), still = below(4) == 0;
-    double x = random_number(kind);
+    const int still = below(4) == 0, alternate = below(10) == 0, stretches = below(4) == 0;
+    int kind = (int)below(13);
+    double x = random_number(kind), other = random_number(kind);
     for (size_t k = 0; k < n; k++, data += sizes[type]) {
-        if (!still || below(20) == 0)
+        if (stretches && below(60) == 0) /* fine numbers after coarse ones, and the like */
+            kind = kind == 12 ? 0 : 12;
+        if (alternate) {
+            const double last = x;
+            x = other;
+            other = last;
+        } else if (!still || below(20) == 0) {
             x = random_number(kind);
+        }
         const float single = (float)x;
-        const uint64_t wide = below(40) ? below(1000) : random_size();
+        const uint64_t wide = below(40)  ? below(1000)
+                              : below(2) ? random_size()
+                                         : (UINT64_C(1) << 53) + below(9) - 4;
         if (type == PC_FLOAT64)
             memcpy(data, &x, sizeof x);
         else if (type == PC_FLOAT32)
@@ -37,6 +50,22 @@ static void fill(char *data, pc_type type, size_t n)
         else
             store_bits(data, sizes[type], type == PC_FLOAT16 ? random64() & 0x7bff : wide);
     }
+}
+
+/* Two large numbers that cancel, fine ones, of which coarse pieces leave much, and zeros behind
+ * them; perhaps an infinity. */
+static void fill_after_large(double *x, size_t n)
+{
+    const size_t fine = 30 + below(35);
+    const int whole = below(2) != 0; /* then it is only of the squares that anything is left */
+    for (size_t k = 0; k < n; k++) {
+        const double number = random_number(0);
+        x[k] = k >= fine ? 0.0 : whole ? rint(0x1p49 * number) : number;
+        if (k < 2)
+            x[k] = k ? -0x1p70 : 0x1p70;
+    }
+    if (below(2))
+        x[below(n)] = (double)INFINITY;
 }
 
 /* ---- what is right -------------------------------------------------------------------- */
@@ -132,7 +161,10 @@ static void lay_out(problem *p, int with_mask)
     const int across = below(3) == 0, back = below(5) == 0;
     pc_axis *axis = p->m.array.axis;
     p->data = guarded_buffer(size * (last + 1), 1);
-    fill(p->data.data, type, last + 1);
+    if (type == PC_FLOAT64 && below(4) == 0)
+        fill_after_large((double *)(void *)p->data.data, last + 1);
+    else
+        fill(p->data.data, type, last + 1);
     axis[0].length = p->rows;
     axis[1].length = p->length;
     const ptrdiff_t step = (ptrdiff_t)(gap * size), rows = (ptrdiff_t)p->rows,

@@ -389,6 +389,21 @@ def test_nothing_is_left_of_a_spike():
     assert (pycrust.move_mean(loud, 20)[120:] >= 0).all()
 
 
+@pytest.mark.parametrize("window", [70, 100, 130])
+@pytest.mark.parametrize("infinity", [None, 140, 160])
+def test_fine_numbers_after_large_ones(level, window, infinity):
+    """The units are those of numbers that cancel and leave: of the fine ones much is left, of what follows nothing."""
+    a = np.zeros(300)
+    a[:2] = 2.0**70, -(2.0**70)
+    if infinity:
+        a[infinity] = INF
+    rng = np.random.default_rng(window)
+    for fine in rng.normal(size=64), rng.integers(-(2**49), 2**49, 64):  # of these only the squares
+        a[2:66] = fine
+        for name in NAMES:
+            check(name, a, window)
+
+
 def test_few_windows_go_the_exact_way():
     a = np.random.default_rng(0).normal(size=65_536)
     for name in NAMES:
@@ -398,6 +413,9 @@ def test_few_windows_go_the_exact_way():
                 getattr(pycrust, name)(a + shift, window)
                 if pycrust.simd() != "portable":
                     assert _rounding_test_failures() - before < 10
+    before = _rounding_test_failures()
+    pycrust.move_sum(np.full(100, 2**53 + 1), 2)  # no doubles
+    assert _rounding_test_failures() - before == 99
 
 
 # ---- containers, integers of any size --------------------------------------------------
@@ -569,6 +587,12 @@ def test_cumsum_of_integers():
     for b in (many, many.T, many[:, ::3]):
         assert pycrust.cumsum(b, dtype=object).tolist() == np.cumsum(b).tolist()
         assert pycrust.cumsum(b, 0, dtype=object).tolist() == np.cumsum(b, 0).tolist()
+    rows = np.array([[1, 2], [3, 2**62], [5, 2**62]], dtype=object)
+    assert_same(pycrust.cumsum(rows[:2], 1), np.cumsum(rows[:2].astype(int), 1))
+    assert_same(pycrust.cumsum(rows, 0, dtype=float), reference.cumsum(rows.tolist(), 0, dtype=float))
+    for b, axis, where in ((rows, 0, r"\(2, 1\)"), (rows.T, 1, r"\(1, 2\)"), (rows, None, "5")):
+        with pytest.raises(OverflowError, match=f"up to {where} is 92233720368547758"):
+            pycrust.cumsum(b, axis)
     assert pycrust.cumsum(np.full(5, 2**62), dtype=object).tolist() == [2**62 * k for k in range(1, 6)]
     a = np.array([[0, 2**62, 2**62 - 1], [2**62, 2**62, 1]])
     with pytest.raises(OverflowError, match=r"up to \(1, 1\) is 9223372036854775808, .* dtype=np.uint64"):
