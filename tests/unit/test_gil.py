@@ -13,7 +13,17 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from pycrust import mean, simd, std, sum_of_squares, sum_of_squares_batch, threadable_sum_of_squares, var
+from pycrust import (
+    cumsum,
+    mean,
+    move_std,
+    simd,
+    std,
+    sum_of_squares,
+    sum_of_squares_batch,
+    threadable_sum_of_squares,
+    var,
+)
 from pycrust.bench.machine import free_threaded_build, gil_enabled
 
 # About half a second each.
@@ -54,6 +64,18 @@ def shortest_stall(function, attempts=5):
         if best < 0.5:
             break
     return best
+
+
+@pytest.mark.measures
+@gil_only
+@pytest.mark.parametrize(
+    "call",
+    [lambda a: move_std(a, 1000), cumsum, lambda a: cumsum(a.view(np.int32))],
+    ids=["move_std", "cumsum", "integers"],
+)
+def test_windows_run_without_the_gil(call):
+    a = np.random.default_rng(0).normal(size=2**23)
+    assert shortest_stall(lambda: call(a)) < 0.5
 
 
 @pytest.mark.measures

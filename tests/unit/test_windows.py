@@ -525,6 +525,25 @@ def test_cumsum_of_nan_in_every_dtype(dtype):
         assert_same(pycrust.cumsum(a, dtype=dtype), reference.cumsum(a, dtype=dtype))
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_memory_beside_the_result(workers):
+    a = np.ones(2**20)
+    tracemalloc.start()
+    try:
+        for call in (
+            lambda: pycrust.move_std(a, 10_000, workers=workers),
+            lambda: pycrust.move_sum(a[::-1].reshape(2, -1), 2, axis=0, workers=workers),
+            lambda: pycrust.cumsum(a, workers=workers),
+            lambda: pycrust.cumsum(a.view(np.int32), workers=workers),
+        ):
+            tracemalloc.reset_peak()
+            before = tracemalloc.get_traced_memory()[0]
+            result = call()
+            assert tracemalloc.get_traced_memory()[1] - before - result.nbytes < 2**20
+    finally:
+        tracemalloc.stop()
+
+
 def test_cumsum_does_not_copy_what_is_not_contiguous():
     tracemalloc.start()
     try:
