@@ -105,35 +105,46 @@ SMALL_INTEGERS(uint8_t)
 SMALL_INTEGERS(int16_t)
 SMALL_INTEGERS(uint16_t)
 
-/* 32 bits: the 64-bit products are summed modulo 2^64, and their upper halves apart, of signed ones
- * with 2^31 added to each. What the sum of the lower halves, below 2^48, lacks follows. */
+/* 32 bits: the 64-bit products are summed modulo 2^64, and their upper halves apart: those of
+ * unsigned ones, or of the sums of two signed ones, from -2^63 + 2^32 to 2^63, with 2^63 - 1 added
+ * to each. What the sum of the lower halves, below 2^48, lacks follows. */
 #ifdef muls32
 static inline
     __attribute__((always_inline)) void medium_integers(const char *x, const char *y, size_t n,
                                                         int is_signed, uint64_t sum[4])
 {
-    enum { NUMBERS = VECTOR_BYTES / 4 };
-    const vec flip = splat(is_signed ? UINT64_C(1) << 63 : 0);
-    vec total = splat(0), high[2] = {total, total};
-    char tail_x[VECTOR_BYTES] = {0}, tail_y[VECTOR_BYTES] = {0};
-    const size_t rows = n / NUMBERS, rest = n % NUMBERS * 4, all = rows + (rest != 0);
-    memcpy(tail_x, x + rows * VECTOR_BYTES, rest);
-    memcpy(tail_y, y + rows * VECTOR_BYTES, rest);
+    enum { WIDTH = 2, BYTES = WIDTH * VECTOR_BYTES };
+    const uint64_t offset = UINT64_MAX >> 1;
+    vec total[WIDTH], high[WIDTH];
+    char tail_x[BYTES] = {0}, tail_y[BYTES] = {0};
+    const size_t rows = n * 4 / BYTES, rest = n * 4 % BYTES, all = rows + (rest != 0);
+    for (int k = 0; k < WIDTH; k++)
+        total[k] = high[k] = splat(0);
+    memcpy(tail_x, x + rows * BYTES, rest);
+    memcpy(tail_y, y + rows * BYTES, rest);
     for (size_t row = 0; row < all; row++) {
-        vec v, w;
-        memcpy(&v, row < rows ? x + row * VECTOR_BYTES : tail_x, sizeof v);
-        memcpy(&w, row < rows ? y + row * VECTOR_BYTES : tail_y, sizeof w);
-        const vec even = is_signed ? muls32(v, w) : mul32(v, w),
-                  odd = is_signed ? muls32(v >> 32, w >> 32) : mul32(v >> 32, w >> 32);
-        total += even + odd;
-        high[0] += (even ^ flip) >> 32;
-        high[1] += (odd ^ flip) >> 32;
+        const char *from_x = row < rows ? x + row * BYTES : tail_x,
+                   *from_y = row < rows ? y + row * BYTES : tail_y;
+        for (int k = 0; k < WIDTH; k++) {
+            vec v, w;
+            memcpy(&v, from_x + k * VECTOR_BYTES, sizeof v);
+            memcpy(&w, from_y + k * VECTOR_BYTES, sizeof w);
+            const vec even = is_signed ? muls32(v, w) : mul32(v, w),
+                      odd = is_signed ? muls32(v >> 32, w >> 32) : mul32(v >> 32, w >> 32),
+                      both = even + odd;
+            total[k] += both;
+            high[k] += is_signed ? (both + offset) >> 32 : (even >> 32) + (odd >> 32);
+        }
     }
-    const uint64_t upper = sum_of_lanes(high[0] + high[1]) -
-                           (is_signed ? (uint64_t)all * NUMBERS << 31 : 0),
-                   lower = sum_of_lanes(total) - (upper << 32),
+    for (int k = 1; k < WIDTH; k++) {
+        total[0] += total[k];
+        high[0] += high[k];
+    }
+    const uint64_t offsets = is_signed ? (uint64_t)all * (BYTES / 8) : 0, /* of 2^63 - 1 each */
+        of_high = sum_of_lanes(high[0]), upper = of_high - (offsets << 31),
+                   lower = sum_of_lanes(total[0]) + offsets * offset - (of_high << 32),
                    sign = is_signed ? sign_of_word(upper) : 0;
-    set_sum(sum, lower, 0);
+    set_sum(sum, lower + offsets, 0);
     add_at(sum, 4, 32, (pc_u128){upper, sign}, sign);
 }
 
