@@ -849,7 +849,7 @@ cdef tuple observations(m, y, rowvar):
 
 cdef list own_first(pairs):
     """These pairs, and (i, i) and (j, j) of each, which come first."""
-    return sorted({(i, i) for pair in pairs for i in pair}) + [pair for pair in pairs if pair[0] != pair[1]]
+    return [(i, i) for i in sorted({i for pair in pairs for i in pair})] + [(i, j) for i, j in pairs if i != j]
 
 
 cdef object square_matrix(list vectors, bint complexes, dtype, size_t workers, freedom, bint correlations):

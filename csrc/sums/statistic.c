@@ -322,54 +322,62 @@ static limbs_view product_of(limbs_view v, limbs_view w, uint64_t scratch[2 * EN
     return limbs_view_of(scratch, count, v.exponent + w.exponent, 0);
 }
 
-/* One end of n^2 times a variance. */
-static limbs_view spread_end(const pc_accumulator *x, const sum_within *number, int upper,
-                             uint64_t scratch[END_WORDS])
+/* n^2 times a variance: its lower and its upper end. */
+typedef struct {
+    limbs_view end[2];
+    uint64_t scratch[2][END_WORDS];
+} spread;
+
+/* PC_OK if it is above zero, PC_EMPTY if not, PC_INCONCLUSIVE if that is not certain. */
+static pc_status find_spread(spread *found, const pc_accumulator *x, const sum_within *number)
 {
     sum_within squares;
+    int above_zero[2];
     find_sum(&squares, x, PC_SQUARES);
-    return centered_end(x->count, &squares, number, number, upper, scratch);
+    for (int upper = 0; upper < 2; upper++) {
+        const limbs_view end =
+            centered_end(x->count, &squares, number, number, upper, found->scratch[upper]);
+        above_zero[upper] = end.count && !end.negative;
+        found->end[upper] = end;
+    }
+    return above_zero[0] ? PC_OK : above_zero[1] ? PC_INCONCLUSIVE : PC_EMPTY;
 }
 
-/* One end of Nxy / sqrt(Nxx Nyy) as bits without the sign, and that; or PC_INCONCLUSIVE, or
- * PC_EMPTY if a variance is not above zero. */
-static pc_status correlation_end(const pc_accumulator *products, const pc_accumulator *x,
-                                 const pc_accumulator *y, int upper, format f, uint64_t *bits,
-                                 int *negative)
+/* The bits of |cross| / sqrt(x y), without a sign. */
+static uint64_t rounded_correlation(limbs_view cross, limbs_view x, limbs_view y, format f)
+{
+    uint64_t dividend[2 * END_WORDS], divisor[2 * END_WORDS];
+    return rounded_ratio(product_of(cross, cross, dividend), product_of(x, y, divisor), 1, f);
+}
+
+/* Both ends of Nxy / sqrt(Nxx Nyy) as bits; or PC_INCONCLUSIVE, or PC_EMPTY if a variance is not
+ * above zero. */
+static pc_status correlation_ends(const pc_accumulator *products, const pc_accumulator *x,
+                                  const pc_accumulator *y, format f, uint64_t bits[2])
 {
     const uint64_t one = (uint64_t)(1 - f.min_exponent) << (f.digits - 1);
-    uint64_t scratch[2][END_WORDS], divisor[2 * END_WORDS], dividend[2 * END_WORDS];
-    sum_within of_x, of_y;
-    limbs_view v[2];
+    uint64_t scratch[END_WORDS];
+    sum_within of_products, of_x, of_y;
+    spread xx, yy;
     find_sum(&of_x, x, PC_NUMBERS);
     find_sum(&of_y, y, PC_NUMBERS);
-    limbs_view cross = limbs_view_of(scratch[0], 0, 0, 0);
-    if (x != y) {
-        sum_within of_products;
-        find_sum(&of_products, products, PC_SQUARES);
-        cross = centered_end(x->count, &of_products, &of_x, &of_y, upper, scratch[0]);
-    }
-    *negative = cross.negative;
-    /* The larger quotient is that of the smaller variances. */
-    const int larger = upper != cross.negative;
-    const limbs_view square = product_of(cross, cross, dividend);
-    for (int k = 0; k < 2; k++) {
-        int above_zero[2];
-        for (int step = 0; step < 2; step++) { /* the end to divide by last */
-            const int end = step ? !larger : larger;
-            v[k] = spread_end(k ? y : x, k ? &of_y : &of_x, end, scratch[k]);
-            above_zero[end] = v[k].count && !v[k].negative;
-        }
-        if (!above_zero[1])
-            return PC_EMPTY;
-        if (!above_zero[0])
-            return PC_INCONCLUSIVE;
-    }
-    *bits = one;
+    const pc_status first = find_spread(&xx, x, &of_x),
+                    second = x == y ? first : find_spread(&yy, y, &of_y);
+    if (first == PC_EMPTY || second == PC_EMPTY)
+        return PC_EMPTY;
+    if (first != PC_OK || second != PC_OK)
+        return PC_INCONCLUSIVE;
+    bits[0] = bits[1] = one;
     if (x == y)
         return PC_OK;
-    *bits = rounded_ratio(square, product_of(v[0], v[1], divisor), 1, f);
-    *bits = *bits < one ? *bits : one;
+    find_sum(&of_products, products, PC_SQUARES);
+    for (int upper = 0; upper < 2; upper++) {
+        const limbs_view cross = centered_end(x->count, &of_products, &of_x, &of_y, upper, scratch);
+        /* The larger quotient is that of the smaller variances. */
+        const int end = upper == cross.negative;
+        const uint64_t size = rounded_correlation(cross, xx.end[end], yy.end[end], f);
+        bits[upper] = (size < one ? size : one) | (uint64_t)cross.negative * sign_bit_of(f);
+    }
     return PC_OK;
 }
 
@@ -377,23 +385,17 @@ pc_status pc_round_correlation(const pc_accumulator *products, const pc_accumula
                                const pc_accumulator *y, pc_type type, char *out)
 {
     const format f = format_of(type);
-    uint64_t bits[2];
-    int negative[2];
-    pc_status status = PC_OK;
-    const int certain = !is_inconclusive(products) && !is_inconclusive(x) && !is_inconclusive(y),
-              finite = !pc_accumulator_nonfinite(products) && !pc_accumulator_nonfinite(x) &&
-                       !pc_accumulator_nonfinite(y);
-    for (int upper = 0; upper < 2 && certain && finite && status == PC_OK; upper++)
-        status = correlation_end(products, x, y, upper, f, &bits[upper], &negative[upper]);
-    if (!certain || status == PC_INCONCLUSIVE ||
-        (finite && status == PC_OK && (bits[0] != bits[1] || negative[0] != negative[1]))) {
+    uint64_t bits[2] = {nan_of(f), nan_of(f)};
+    pc_status status = PC_INCONCLUSIVE;
+    if (!is_inconclusive(products) && !is_inconclusive(x) && !is_inconclusive(y))
+        status = pc_accumulator_nonfinite(products) || pc_accumulator_nonfinite(x) ||
+                         pc_accumulator_nonfinite(y)
+                     ? PC_EMPTY
+                     : correlation_ends(products, x, y, f, bits);
+    if (status == PC_INCONCLUSIVE || bits[0] != bits[1]) {
         count_rounding_test_failure();
         return PC_INCONCLUSIVE;
     }
-    if (!finite || status == PC_EMPTY) {
-        bits[0] = nan_of(f);
-        negative[0] = 0;
-    }
-    write_bits(out, type, bits[0] | (uint64_t)negative[0] * sign_bit_of(f));
+    write_bits(out, type, bits[0]);
     return PC_OK;
 }
