@@ -480,6 +480,87 @@ static void quotients(long count)
     }
 }
 
+/* ---- covariances and correlations ------------------------------------------------------ */
+
+/* +-v * 2^exponent for v of so many bits, and an error bound: v / 2^part, or any. */
+static void fill_window(pc_window *window, unsigned bits, int exponent, int either_sign,
+                        unsigned part)
+{
+    const pc_u128 v = {random64(), (random64() >> (128 - bits)) | UINT64_C(1) << (bits - 65)};
+    memset(window->words, 0, sizeof window->words);
+    window->words[0] = v.lo;
+    window->words[1] = v.hi;
+    if (either_sign && below(2))
+        negate_words(window->words, 4);
+    window->exponent = exponent;
+    window->error_bound = part       ? v.hi << (64 - part) | v.lo >> part
+                          : below(2) ? random64() >> (4 + below(60))
+                                     : 0;
+    window->flags |= PC_WINDOW_USED;
+}
+
+/* At either end of its error bound. */
+static pc_window window_at(const pc_window *window, int upper)
+{
+    pc_window end = *window;
+    uint64_t error[4] = {window->error_bound};
+    if (!upper)
+        negate_words(error, 4);
+    add_words(end.words, error);
+    end.error_bound = 0;
+    return end;
+}
+
+/* What is certain is so at all corners: of the sums of x y, x x, y y, x and y. */
+static void corners(long count)
+{
+    enum { SUMS = 5 };
+    static pc_accumulator sum[3], corner[3];
+    static const struct {
+        int of;
+        pc_moment moment;
+    } at[SUMS] = {
+        {0, PC_SQUARES}, {1, PC_SQUARES}, {2, PC_SQUARES}, {1, PC_NUMBERS}, {2, PC_NUMBERS}};
+    long unsure = 0;
+    for (long trial = 0; trial < count; trial++) {
+        const pc_type type = PC_FLOAT16 + (pc_type)below(3);
+        const int alone = below(4) == 0, correlation = !alone && below(2);
+        const uint64_t n = 2 + below(below(2) ? 8 : 1000), freedom = 1 + below(n);
+        const unsigned part = below(2) ? 0 : 47 + (unsigned)below(10);
+        for (int k = 0; k < 3; k++) {
+            pc_accumulator_clear_bounded(&sum[k], (pc_statistic)(k ? PC_VAR : PC_DOT));
+            sum[k].count = n;
+        }
+        for (int k = 0; k < SUMS; k++)
+            fill_window(&sum[at[k].of].windows[at[k].moment],
+                        k == 0  ? 107
+                        : k < 3 ? 110
+                                : 100,
+                        k < 3 ? 0 : -48 - (int)below(20), k == 0 || k > 2, k < 3 ? part : 0);
+        const pc_accumulator *const products = &sum[alone], *const y = &sum[alone ? 1 : 2];
+        uint64_t bits = 0;
+        const pc_status status =
+            correlation ? pc_round_correlation(products, &sum[1], y, type, (char *)&bits)
+                        : pc_round_covariance(products, &sum[1], y, freedom, type, (char *)&bits);
+        CHECK(status == PC_OK || status == PC_INCONCLUSIVE);
+        unsure += status != PC_OK;
+        for (unsigned which = 0; status == PC_OK && which < 1u << SUMS; which++) {
+            uint64_t other = 0;
+            memcpy(corner, sum, sizeof sum);
+            for (int k = 0; k < SUMS; k++)
+                corner[at[k].of].windows[at[k].moment] =
+                    window_at(&sum[at[k].of].windows[at[k].moment], which >> k & 1);
+            const pc_accumulator *const xy = &corner[alone], *const yy = &corner[alone ? 1 : 2];
+            CHECK((correlation ? pc_round_correlation(xy, &corner[1], yy, type, (char *)&other)
+                               : pc_round_covariance(xy, &corner[1], yy, freedom, type,
+                                                     (char *)&other)) == PC_OK);
+            CHECK(other == bits);
+        }
+    }
+    printf("covariances: %ld of %ld rounding tests failed\n", unsure, count);
+    CHECK(unsure < count);
+}
+
 int main(int argc, char **argv)
 {
     const long count = trials(argc, argv);
@@ -488,5 +569,6 @@ int main(int argc, char **argv)
     blocks(count);
     search_blocks();
     quotients(100 * count);
+    corners(10 * count);
     return 0;
 }
