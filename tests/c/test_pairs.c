@@ -94,46 +94,66 @@ static void fill(char *x, pc_type type, size_t n, unsigned spread, int center)
     }
 }
 
+/* One component of a pair, as it goes into a product. */
+static number part_of(pc_type type, const char *x, int component, int negative)
+{
+    number v = number_at(type, x + (size_t)component * sizes[type]);
+    v.negative ^= negative;
+    return v;
+}
+
 static void any_arrays(long count)
 {
-    static char x[MOST * 8 * 2], y[MOST * 8 * 2], mask[MOST];
+    static char x[MOST * 8 * 4], y[MOST * 8 * 4], mask[MOST];
     long unsure = 0;
     for (long trial = 0; trial < count; trial++) {
         const pc_type tx = (pc_type)below(TYPES), ty = below(2) ? tx : (pc_type)below(TYPES);
-        const size_t n = below(4) ? below(600) : below(MOST);
-        const ptrdiff_t gap_x = 1 + (ptrdiff_t)below(2), gap_y = 1 + (ptrdiff_t)below(2);
+        const size_t n = below(4) ? below(600) : below(MOST),
+                     of_x = tx > PC_FLOAT16 && below(3) == 0 ? 2 : 1,
+                     of_y = ty > PC_FLOAT16 && below(3) == 0 ? 2 : 1, gap_x = of_x * (1 + below(2)),
+                     gap_y = of_y * (1 + below(2));
+        const int complexes = of_x * of_y > 1, conjugate = complexes && below(2);
         const unsigned spread = 1 + (unsigned)below(below(4) ? 20 : 500);
-        fill(x, tx, (size_t)gap_x * n, spread, below(5) ? 1000 : 200 + (int)below(1300));
-        fill(y, ty, (size_t)gap_y * n, spread, below(5) ? 1000 : 200 + (int)below(1300));
+        fill(x, tx, gap_x * n, spread, below(5) ? 1000 : 200 + (int)below(1300));
+        fill(y, ty, gap_y * n, spread, below(5) ? 1000 : 200 + (int)below(1300));
         for (size_t k = 0; k < n; k++)
             mask[k] = below(4) != 0;
-        pc_array a = {.type = tx,
-                      .components = 1,
-                      .data = x,
-                      .mask = below(3) ? NULL : mask,
-                      .reduced = 1,
-                      .repeat = 1,
-                      .other = {.type = ty, .components = 1, .data = y}};
-        a.axis[0] = (pc_axis){n, gap_x * (ptrdiff_t)sizes[tx], 1, 0, gap_y * (ptrdiff_t)sizes[ty]};
-        slow_sum truth = {{0}}, weights = {{0}};
-        for (size_t k = 0; k < n; k++)
-            if (!a.mask || mask[k]) {
-                const number v = number_at(tx, x + (ptrdiff_t)k * a.axis[0].stride),
-                             w = number_at(ty, y + (ptrdiff_t)k * a.axis[0].other_stride);
-                slow_add_product(&truth, v, w);
-                slow_add_word(&weights, w.m, w.exponent, w.negative);
-            }
+        pc_array a = {
+            .type = tx,
+            .components = (int)of_x,
+            .data = x,
+            .mask = below(3) ? NULL : mask,
+            .reduced = 1,
+            .repeat = 1,
+            .other = {.type = ty, .components = (int)of_y, .conjugate = conjugate, .data = y}};
+        a.axis[0] =
+            (pc_axis){n, (ptrdiff_t)(gap_x * sizes[tx]), 1, 0, (ptrdiff_t)(gap_y * sizes[ty])};
+        slow_sum truth = {{0}}, other = {{0}}; /* the sum of the weights, or the imaginary part */
+        for (size_t k = 0; k < n; k++) {
+            const char *at_x = x + (ptrdiff_t)k * a.axis[0].stride,
+                       *at_y = y + (ptrdiff_t)k * a.axis[0].other_stride;
+            if (a.mask && !mask[k])
+                continue;
+            for (int i = 0; i < (int)of_x; i++)
+                for (int j = 0; j < (int)of_y; j++)
+                    slow_add_product(i == j ? &truth : &other, part_of(tx, at_x, i, i && conjugate),
+                                     part_of(ty, at_y, j, i && j));
+            const number w = number_at(ty, at_y);
+            if (!complexes)
+                slow_add_word(&other, w.m, w.exponent, w.negative);
+        }
         FOR_EACH_LEVEL
         {
             static pc_tile_sum exact, bounded;
-            const pc_statistic statistic = (pc_statistic)(below(2) ? PC_DOT : PC_AVERAGE);
+            const pc_statistic statistic =
+                (pc_statistic)(complexes || below(2) ? PC_DOT : PC_AVERAGE);
+            const int both = complexes || (int)statistic == PC_AVERAGE;
             pc_accumulator_clear(&exact.total, statistic);
             const size_t cut = below(n + 1);
             pc_add_tile(&a, 0, 1, 0, cut, &exact);
             pc_add_tile(&a, 0, 1, cut, n, &exact);
             CHECK(slow_equal(&truth, &exact.total, PC_SQUARES));
-            if ((int)statistic == PC_AVERAGE)
-                CHECK(slow_equal(&weights, &exact.total, PC_NUMBERS));
+            CHECK(!both || slow_equal(&other, &exact.total, PC_NUMBERS));
             if (!pc_array_boundable(&a))
                 continue;
             pc_accumulator_clear_bounded(&bounded.total, statistic);
@@ -141,16 +161,17 @@ static void any_arrays(long count)
             if (is_inconclusive(&bounded.total))
                 continue;
             CHECK(holds(&bounded.total.windows[PC_SQUARES], &truth, 1));
-            if ((int)statistic == PC_AVERAGE)
-                CHECK(holds(&bounded.total.windows[PC_NUMBERS], &weights, 1));
-            uint64_t bits[2], expected[2];
-            const pc_output_spec spec = spec_of(statistic, PC_FLOAT16 + (pc_type)below(3));
+            CHECK(!both || holds(&bounded.total.windows[PC_NUMBERS], &other, 1));
+            uint64_t bits[2] = {0}, expected[2] = {0};
+            pc_output_spec spec = spec_of(statistic, PC_FLOAT16 + (pc_type)below(3));
+            spec.components = 1 + complexes;
             const pc_status right = round_to(&exact.total, spec, expected),
                             status = round_to(&bounded.total, spec, bits);
             if (status == PC_INCONCLUSIVE)
                 unsure++;
             else
-                CHECK(status == right && (status != PC_OK || bits[0] == expected[0]));
+                CHECK(status == right &&
+                      (status != PC_OK || memcmp(bits, expected, sizeof bits) == 0));
         }
     }
     printf("pairs: %ld of %ld rounding tests failed\n", unsure, count);
