@@ -2,10 +2,12 @@
 
     range N = SUM NEAREST
     TYPE BITS*REPEAT ... = SPECIAL INTEGER EXPONENT INTEGER EXPONENT SUMSQ NORM RMS SUM MEAN VAR STD VAR STD
+    pair TYPE TYPE N BITS ... BITS ... = DOT AVERAGE COV CORR
 
 All but REPEAT, N, SPECIAL and EXPONENT is hexadecimal; SUM and INTEGER * 2**EXPONENT (of the squares, and of the
 numbers, but for NaN and infinities, which SPECIAL has: 1 for Inf, 2 for -Inf, 4 for NaN) are exact, and NEAREST
-and the others are the bits of the nearest doubles: VAR and STD with a ddof of 0, VAR with 1, STD with 3/2.
+and the others are the bits of the nearest doubles: VAR and STD with a ddof of 0, VAR with 1, STD with 3/2. COV
+divides by N - 1, or by 1.
 """
 
 import math
@@ -221,15 +223,62 @@ def random_items(generator, kind):
 
 
 def pairs(generator):
-    """Two arrays: the sum of their products, and the average of the first with the others for weights."""
-    for kind in ("int8", "uint16", "int32", "int64", "float16", "float32", "float64"):
-        for count in (1, 3, 40, 150):
-            x, y = ([generator.choice(random_items(generator, kind))[0] for _ in range(count)] for _ in range(2))
-            v, w = ([Fraction(number(kind, bits)) for bits in each] for each in (x, y))
-            total, weight = sum((a * b for a, b in zip(v, w, strict=True)), Fraction()), sum(w, Fraction())
-            results = total, total / weight if weight else 0
-            shown = " ".join(f"{bits:x}" for bits in x + y)
-            yield f"dot {kind} {count} {shown} = {' '.join(f'{bits64(signed(r)):x}' for r in results)}"
+    """Two arrays: the bits of some in which something is likely to go wrong, and of any."""
+    for sign in (1, -1):  # a tie; products that are too small for a double, which decide it; and what cancels
+        for zeros in (0, 2, 30):
+            for tiny in (0.0, 2.0**-474, 2.0**-500):
+                x, y = [2.0**27 + 1, sign * 2.0**-600], [2.0**26 + 1, tiny]
+                yield double_pair(x + [0.0] * zeros, y + [1.0] * zeros)
+        yield double_pair([1e200, 1e-200, -1e200], [1e200, sign * 5.0, 1e200])
+        yield double_pair([1e300, sign * 1e300], [1e300, 1e300])
+        yield double_pair([5e-324, sign * 5e-324, 1.0], [5e-324, 0.5, 1e-310])
+        for count in (3, 40, 300):  # on a line, or beside it by an ulp
+            x = [0.25 * generator.randrange(-99, 99) for _ in range(count)]
+            y = [sign * 3 * v + 2.0**20 for v in x]
+            yield double_pair(x, y)
+            yield double_pair(x, [math.nextafter(y[0], 0), *y[1:]])
+    for kind in INTEGERS:
+        size = int(kind.rpartition("int")[2])
+        for other in (kind, "int64", "uint64", "float64", "bool"):
+            for count in (1, 17):
+                edges = (2 ** (size - 1), 2 ** (size - 1) - 1, 2**size - 1)
+                one = bits64(1.0 / 3) if other == "float64" else 2**63 if other.endswith("64") else 1
+                one = one if other in ("float64", "int64", "uint64", "bool") else edges[0]
+                for edge in edges:
+                    yield kind, other, [edge] * count, [one if other != kind else edges[0]] * count
+    kinds = (*INTEGERS, "bool", *FORMATS)
+    for kind in kinds:
+        for other in (kind, generator.choice(kinds), generator.choice(kinds)):
+            for count in (3, 40, 150) if other == kind else (3, 40):
+                yield (
+                    kind,
+                    other,
+                    *([generator.choice(random_items(generator, k))[0] for _ in range(count)] for k in (kind, other)),
+                )
+
+
+def double_pair(x, y):
+    return "float64", "float64", [bits64(v) for v in x], [bits64(v) for v in y]
+
+
+def pair_line(x_kind, y_kind, x, y):
+    """The sum of the products, the average with weights y, the covariance (divided by n - 1) and the correlation."""
+    v, w = ([Fraction(number(kind, bits)) for bits in each] for kind, each in ((x_kind, x), (y_kind, y)))
+    n = len(x)
+
+    def centered(a, b):
+        return n * sum(p * q for p, q in zip(a, b, strict=True)) - sum(a) * sum(b)
+
+    total, weight = sum(p * q for p, q in zip(v, w, strict=True)), sum(w)
+    cross, spreads = centered(v, w), centered(v, v) * centered(w, w)
+    results = [total, total / weight if weight else 0, cross / (n * max(n - 1, 1))]
+    shown = [bits64(signed(result)) for result in results]
+    if spreads == 0:
+        shown.append(bits64(math.nan))
+    else:
+        shown.append(nearest(root(cross**2 / spreads)) | (cross < 0) << 63)
+    items = " ".join(f"{bits:x}" for bits in x + y)
+    return f"pair {x_kind} {y_kind} {n} {items} = {' '.join(f'{bits:x}' for bits in shown)}"
 
 
 def signed(exact):
@@ -250,8 +299,8 @@ def main():
             print(line(kind, random_items(generator, kind)))
     for kind, items in short(generator):
         print(line(kind, items))
-    for shown in pairs(generator):
-        print(shown)
+    for two in pairs(generator):
+        print(pair_line(*two))
 
 
 if __name__ == "__main__":

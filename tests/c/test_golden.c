@@ -141,37 +141,69 @@ static void check_sum(pc_type type, char *memory)
     check_lanes(type, memory, count, (expected.special & PC_NAN) != 0, all);
 }
 
-/* Two arrays: their products, summed and averaged. */
-static void check_pairs(char *memory)
+static pc_type type_named(const char *name)
 {
-    static pc_tile_sum sum, work[PC_MIN_SUMS];
-    const char *const name = strtok(NULL, " ");
     pc_type type = PC_INT8;
     while (strcmp(names[type], name) != 0)
         CHECK(++type <= PC_FLOAT64);
-    const size_t size = sizes[type], n = strtoul(strtok(NULL, " "), NULL, 10);
-    for (size_t k = 0; k < 2 * n; k++)
-        store_bits(memory + k * size, size, read_bits(strtok(NULL, " ")));
+    return type;
+}
+
+/* Two arrays: their products, summed and averaged, the covariance and the correlation. */
+static void check_pairs(char *memory)
+{
+    static pc_tile_sum sum[3], work[PC_MIN_SUMS];
+    const pc_type type = type_named(strtok(NULL, " ")), other = type_named(strtok(NULL, " "));
+    const size_t size = sizes[type], other_size = sizes[other],
+                 n = strtoul(strtok(NULL, " "), NULL, 10);
+    char *const data[2] = {memory, memory + n * size};
+    for (size_t k = 0; k < n; k++)
+        store_bits(data[0] + k * size, size, read_bits(strtok(NULL, " ")));
+    for (size_t k = 0; k < n; k++)
+        store_bits(data[1] + k * other_size, other_size, read_bits(strtok(NULL, " ")));
     CHECK(strcmp(strtok(NULL, " "), "=") == 0);
     const pc_array a = {.type = type,
                         .components = 1,
-                        .data = memory,
+                        .data = data[0],
                         .reduced = 1,
                         .repeat = 1,
-                        .other = {.type = type, .components = 1, .data = memory + n * size},
-                        .axis = {{n, (ptrdiff_t)size, 0, 0, (ptrdiff_t)size}}};
+                        .other = {.type = other, .components = 1, .data = data[1]},
+                        .axis = {{n, (ptrdiff_t)size, 0, 0, (ptrdiff_t)other_size}}};
     const int statistics[] = {PC_DOT, PC_AVERAGE};
     for (int k = 0; k < 2; k++) {
         const pc_output_spec spec = spec_of((pc_statistic)statistics[k], PC_FLOAT64);
-        const uint64_t nearest = read_bits(strtok(NULL, " \n"));
+        const uint64_t nearest = read_bits(strtok(NULL, " "));
         uint64_t bits[2];
         double value;
-        pc_accumulator_clear(&sum.total, spec.statistic);
-        pc_add_tile(&a, 0, 1, 0, n, &sum);
-        const pc_status status = round_to(&sum.total, spec, bits);
+        pc_accumulator_clear(&sum[0].total, spec.statistic);
+        pc_add_tile(&a, 0, 1, 0, n, sum);
+        const pc_status status = round_to(&sum[0].total, spec, bits);
         CHECK(pc_reduce(&a, 0, 1, &spec, (char *)&value, work) == status);
         if (status != PC_NO_WEIGHT)
             CHECK(bits[0] == nearest && bits_of(value) == nearest);
+    }
+    const uint64_t covariance = read_bits(strtok(NULL, " ")),
+                   correlation = read_bits(strtok(NULL, " \n"));
+    const pc_vector vector[2] = {
+        {.type = type, .components = 1, .data = data[0], .stride = (ptrdiff_t)size},
+        {.type = other, .components = 1, .data = data[1], .stride = (ptrdiff_t)other_size}};
+    const pc_vector_pair pair[3] = {{&vector[0], &vector[1]}, /* what sum[0] to sum[2] are of */
+                                    {&vector[0], &vector[0]},
+                                    {&vector[1], &vector[1]}};
+    for (int bounded = 0; bounded <= (is_float(type) && is_float(other)); bounded++) {
+        double value;
+        for (int k = 0; k < 3; k++)
+            (bounded ? pc_accumulator_clear_bounded
+                     : pc_accumulator_clear)(&sum[k].total, (pc_statistic)(k ? PC_VAR : PC_DOT));
+        pc_add_vector_pairs(pair, 3, 2, 0, n, sum);
+        const pc_accumulator *const x = &sum[1].total, *const y = &sum[2].total;
+        pc_status status =
+            pc_round_covariance(&sum[0].total, x, y, n > 1 ? n - 1 : 1, PC_FLOAT64, (char *)&value);
+        CHECK(status == (bounded ? status : PC_OK));
+        CHECK(status != PC_OK || bits_of(value) == covariance);
+        status = pc_round_correlation(&sum[0].total, x, y, PC_FLOAT64, (char *)&value);
+        CHECK(status == (bounded ? status : PC_OK));
+        CHECK(status != PC_OK || bits_of(value) == correlation);
     }
 }
 
@@ -190,18 +222,15 @@ int main(int argc, char **argv)
         rewind(file);
         for (lines = 0; fgets(line, sizeof line, file); lines++) {
             char *word = strtok(line, " ");
-            pc_type type = PC_INT8;
             if (strcmp(word, "range") == 0) {
                 check_range();
                 continue;
             }
-            if (strcmp(word, "dot") == 0) {
+            if (strcmp(word, "pair") == 0) {
                 check_pairs(memory);
                 continue;
             }
-            while (strcmp(names[type], word) != 0)
-                CHECK(++type <= PC_FLOAT64);
-            check_sum(type, memory);
+            check_sum(type_named(word), memory);
         }
     }
     printf("%ld vectors", lines);
