@@ -300,23 +300,27 @@ static void add_rest(pc_accumulator *acc, pc_moment moment, const double *x, con
     add_doubles(acc, moment, (const char *)finite, (const char *)rest, n);
 }
 
-/* n <= BLOCK contiguous pairs whose products are floats: of one component each, with a sign. */
-static void add_components(pc_accumulator *acc, const pc_array *a, pc_moment moment, const char *x,
-                           int of_x, const char *y, int of_y, int negative, size_t n)
+/* n <= BLOCK contiguous pairs whose products are floats: those of each component with each. */
+static void add_components(pc_accumulator *acc, const pc_array *a, const char *x, const char *y,
+                           size_t n)
 {
-    double wide_x[BLOCK], wide_y[BLOCK], rest[BLOCK];
     const pc_other *other = &a->other;
-    const int x_lacks = doubles_of(wide_x, rest, x, a->type, a->components, of_x, n);
-    if (negative)
-        for (size_t k = 0; k < n; k++)
-            wide_x[k] = -wide_x[k];
-    if (x_lacks) { /* x is an integer, y a float */
-        doubles_of(wide_y, NULL, y, other->type, other->components, of_y, n);
-        add_rest(acc, moment, wide_y, rest, n);
-    } else if (doubles_of(wide_y, rest, y, other->type, other->components, of_y, n)) {
-        add_rest(acc, moment, wide_x, rest, n);
-    }
-    add_doubles(acc, moment, (const char *)wide_x, (const char *)wide_y, n);
+    double of_x[2][BLOCK], of_y[2][BLOCK], negative[BLOCK], rest[BLOCK];
+    int x_lacks = 0, y_lacks = 0; /* at most one of them: the other is a float */
+    for (int i = 0; i < a->components; i++)
+        x_lacks |= doubles_of(of_x[i], rest, x, a->type, a->components, i, n);
+    for (int j = 0; j < other->components; j++)
+        y_lacks |= doubles_of(of_y[j], rest, y, other->type, other->components, j, n);
+    for (size_t k = 0; k < n && a->components == 2; k++)
+        negative[k] = -of_x[1][k];
+    for (int i = 0; i < a->components; i++)
+        for (int j = 0; j < other->components; j++) {
+            const pc_moment moment = i == j ? PC_SQUARES : PC_NUMBERS;
+            const double *from = i && (other->conjugate ? !j : j) ? negative : of_x[i];
+            if (x_lacks || y_lacks)
+                add_rest(acc, moment, x_lacks ? of_y[j] : from, rest, n);
+            add_doubles(acc, moment, (const char *)from, (const char *)of_y[j], n);
+        }
 }
 
 /* The weights y of an average, summed as numbers. */
@@ -368,10 +372,7 @@ static void add_contiguous(pc_accumulator *acc, const pc_array *a, const char *x
     }
     for (size_t m; n; n -= m, x += m * x_size, y += m * y_size) {
         m = n < BLOCK ? n : BLOCK;
-        for (int i = 0; i < a->components; i++)
-            for (int j = 0; j < other->components; j++)
-                add_components(acc, a, i == j ? PC_SQUARES : PC_NUMBERS, x, i, y, j,
-                               i && (a->other.conjugate ? !j : j), m);
+        add_components(acc, a, x, y, m);
     }
 }
 
