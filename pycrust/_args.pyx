@@ -282,7 +282,7 @@ cdef object numbers_of(array):
     hint = {
         "V": "pass one field at a time, e.g. a['x']" if array.dtype.names else "pass a.view(...) of the dtype it holds",
         "g": TOO_LONG,
-        "G": TOO_LONG,
+        "G": TOO_LONG.replace("float64", "complex128"),
         "S": "pass np.frombuffer(a, dtype=np.uint8) for bytes as numbers, or [float(x) for x in a] for numbers in text",
         "U": "convert the text to numbers first: np.array(a, dtype=np.float64), or [int(x) for x in a] for integers",
         "M": "pass the counts of their unit since 1970, x.view(np.int64), where=~np.isnat(x) with x = np.asarray(a)",

@@ -96,7 +96,10 @@ _COMPLEXES = tuple(map(np.dtype, (np.complex128, np.complex64)))
 cdef tuple operand(a, str name):
     """An array of numbers, and a _containers.Missing if there is a mask or a null in it."""
     array, missing = array_and_missing(a, name)
-    return numbers_of(array), missing
+    try:
+        return numbers_of(array), missing
+    except TypeError as error:
+        raise TypeError(f"{name}{'' if name == 'a' else ' (a here)'}: {error}") from None
 
 
 cdef int refuse_missing(missing, str name, mask) except -1:
@@ -499,8 +502,8 @@ def average(a, axis=None, weights=None, *, returned=False, keepdims=False, where
     array, missing = operand(a, "a")
     factors, missing_weights = operand(weights, "weights")
     if factors.dtype.kind == "c":
-        raise TypeError("weights must be real numbers: pass the real and the imaginary parts, "
-                        "and combine what they give")
+        raise TypeError("weights must be real numbers: for complex ones divide two sums that are correctly rounded, "
+                        "pycrust.vecdot(weights.conj(), a) / pycrust.sum(weights, axis=-1)")
     mask = mask_of(where, array)
     factors = weights_like(array, factors, axis)
     refuse_missing(missing, "a", mask)

@@ -575,7 +575,10 @@ def test_results_are_plain_arrays():
         (np.zeros(2, [("x", "f8")]), "x"),
         (np.zeros(2, "V4"), "V4|void"),
         (np.ones(2, np.longdouble), "longdouble|float128|float96"),
-        (np.ones(2, np.clongdouble), "clongdouble|complex256|complex192"),
+        (
+            np.ones(2, np.clongdouble),
+            r"dtype (clongdouble|complex256|complex192): .*astype\(np\.complex128\) would round",
+        ),
         (None, "NoneType"),
     ],
     ids=lambda x: getattr(x, "dtype", x) and None,

@@ -597,8 +597,14 @@ def test_bad_input():
         pycrust.average(matrix, weights=[1, 2, 3])
     with pytest.raises(ValueError, match="along axis 0"):
         pycrust.average(matrix, 0, weights=[1, 2, 3])
-    with pytest.raises(TypeError, match="real numbers"):
+    with pytest.raises(
+        TypeError, match=r"real numbers.* pycrust\.vecdot\(weights.conj\(\), a\) / pycrust.sum\(weights"
+    ):
         pycrust.average([1.0], weights=[1j])
+    a, weights = numbers("c16", (2, 9), 1), numbers("c16", (2, 9), 2)  # what the message says
+    np.testing.assert_allclose(
+        pycrust.vecdot(weights.conj(), a) / pycrust.sum(weights, axis=-1), np.average(a, axis=1, weights=weights)
+    )
     with pytest.raises(ValueError, match="more than 2"):
         pycrust.cov(np.ones((2, 2, 2)))
     with pytest.raises(ValueError, match="3 observations of each variable, and y 4"):
@@ -612,8 +618,10 @@ def test_bad_input():
             function(np.ma.masked_array(vector, [0, 1, 0]), vector)
         with pytest.raises(ValueError, match="workers = 0"):
             function(vector, vector, workers=0)
-        with pytest.raises(TypeError, match="dtype <U1"):
-            function(["a", "b"], ["c", "d"])
+        with pytest.raises(TypeError, match=r"^(a|x1 \(a here\)|[mx] \(a here\)): .*dtype <U1"):
+            function(["a", "b"], [1, 2])
+        with pytest.raises(TypeError, match=r"^(b|x2|y) \(a here\): .*dtype <U1"):
+            function([1, 2], ["c", "d"])
     with pytest.raises(TypeError, match="masked"):
         pycrust.average(vector, weights=np.ma.masked_array(vector, [0, 1, 0]))
 
