@@ -129,11 +129,13 @@ static void any_arrays(long count)
         a.axis[0] =
             (pc_axis){n, (ptrdiff_t)(gap_x * sizes[tx]), 1, 0, (ptrdiff_t)(gap_y * sizes[ty])};
         slow_sum truth = {{0}}, other = {{0}}; /* the sum of the weights, or the imaginary part */
+        size_t pairs = 0;
         for (size_t k = 0; k < n; k++) {
             const char *at_x = x + (ptrdiff_t)k * a.axis[0].stride,
                        *at_y = y + (ptrdiff_t)k * a.axis[0].other_stride;
             if (a.mask && !mask[k])
                 continue;
+            pairs++;
             for (int i = 0; i < (int)of_x; i++)
                 for (int j = 0; j < (int)of_y; j++)
                     slow_add_product(i == j ? &truth : &other, part_of(tx, at_x, i, i && conjugate),
@@ -152,6 +154,7 @@ static void any_arrays(long count)
             const size_t cut = below(n + 1);
             pc_add_tile(&a, 0, 1, 0, cut, &exact);
             pc_add_tile(&a, 0, 1, cut, n, &exact);
+            CHECK(exact.total.count == pairs);
             CHECK(slow_equal(&truth, &exact.total, PC_SQUARES));
             CHECK(!both || slow_equal(&other, &exact.total, PC_NUMBERS));
             if (!pc_array_boundable(&a))
