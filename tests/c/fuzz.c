@@ -100,32 +100,73 @@ static void arrays(const uint8_t *bytes, size_t size)
     }
 }
 
+/* The covariance and the correlation of two vectors, as the portable level has them; from sums with
+ * an error bound, too, where these tell. */
+static void matrices(const pc_vector vectors[2], size_t n)
+{
+    const pc_vector_pair pairs[3] = {
+        {&vectors[0], &vectors[1]}, {&vectors[0], &vectors[0]}, {&vectors[1], &vectors[1]}};
+    const int floats = is_float(vectors[0].type) && is_float(vectors[1].type);
+    uint64_t first[2] = {0};
+    FOR_EACH_LEVEL
+    for (int bounded = 0; bounded <= floats; bounded++) {
+        static pc_tile_sum sum[3];
+        uint64_t bits[2] = {0};
+        for (int k = 0; k < 3; k++)
+            (bounded ? pc_accumulator_clear_bounded
+                     : pc_accumulator_clear)(&sum[k].total, (pc_statistic)(k ? PC_VAR : PC_DOT));
+        pc_add_vector_pairs(pairs, 3, 2, 0, n, sum);
+        const pc_accumulator *const x = &sum[1].total, *const y = &sum[2].total;
+        const pc_status status[2] = {
+            pc_round_covariance(&sum[0].total, x, y, n, PC_FLOAT64, (char *)&bits[0]),
+            pc_round_correlation(&sum[0].total, x, y, PC_FLOAT64, (char *)&bits[1])};
+        if (!bounded && strcmp(pc_simd(), "portable") == 0)
+            memcpy(first, bits, sizeof first);
+        for (int k = 0; k < 2; k++)
+            CHECK(status[k] == PC_OK ? bits[k] == first[k]
+                                     : bounded && status[k] == PC_INCONCLUSIVE);
+    }
+}
+
 /* Two arrays of these bytes, of any types: the sum of products and the average of any cutting, and
  * of a reduction, as the portable level has them. */
 static void pairs(const uint8_t *bytes, size_t size)
 {
     const pc_type x_type = (pc_type)(bytes[0] % (PC_FLOAT64 + 1)),
                   y_type = bytes[0] & 128 ? x_type : (pc_type)(bytes[1] % (PC_FLOAT64 + 1));
-    const size_t n = (size - 3) / (sizes[x_type] + sizes[y_type]), cut = n ? bytes[2] % (n + 1) : 0;
-    const char *x = (const char *)bytes + 3, *y = x + n * sizes[x_type];
+    const int of_x = x_type > PC_FLOAT16 && bytes[1] & 32 ? 2 : 1,
+              of_y = y_type > PC_FLOAT16 && bytes[1] & 16 ? 2 : 1, complexes = of_x * of_y > 1;
+    const size_t x_size = sizes[x_type] * (size_t)of_x, y_size = sizes[y_type] * (size_t)of_y,
+                 n = (size - 3) / (x_size + y_size), cut = n ? bytes[2] % (n + 1) : 0;
+    const char *x = (const char *)bytes + 3, *y = x + n * x_size;
     const pc_array a = {.type = x_type,
-                        .components = 1,
+                        .components = of_x,
                         .data = x,
                         .mask = bytes[1] & 64 ? x : NULL, /* any bytes */
                         .reduced = 1,
                         .repeat = 1,
-                        .other = {.type = y_type, .components = 1, .data = y},
-                        .axis = {{n, (ptrdiff_t)sizes[x_type], 1, 0, (ptrdiff_t)sizes[y_type]}}};
-    for (int average = 0; average < 2; average++) {
+                        .other = {.type = y_type,
+                                  .components = of_y,
+                                  .conjugate = complexes && bytes[2] & 1,
+                                  .data = y},
+                        .axis = {{n, (ptrdiff_t)x_size, 1, 0, (ptrdiff_t)y_size}}};
+    if (n && !complexes) {
+        const pc_vector vectors[2] = {
+            {.type = x_type, .components = 1, .data = x, .stride = (ptrdiff_t)x_size},
+            {.type = y_type, .components = 1, .data = y, .stride = (ptrdiff_t)y_size}};
+        matrices(vectors, n);
+    }
+    for (int average = 0; average < 2 - complexes; average++) {
         pc_output_spec spec = spec_of((pc_statistic)(average ? PC_AVERAGE : PC_DOT),
                                       PC_FLOAT16 + (pc_type)(bytes[2] % 3));
         uint64_t first[2] = {0};
         pc_status right = PC_OK;
+        spec.components = 1 + complexes;
         FOR_EACH_LEVEL
         {
             static pc_tile_sum sum, rest, work[PC_MIN_SUMS];
             uint64_t bits[2] = {0};
-            char out[sizeof(double)] = {0};
+            char out[2 * sizeof(double)] = {0};
             pc_accumulator_clear(&sum.total, spec.statistic);
             pc_accumulator_clear(&rest.total, spec.statistic);
             pc_add_tile(&a, 0, 1, 0, cut, &sum);
@@ -136,10 +177,10 @@ static void pairs(const uint8_t *bytes, size_t size)
                 memcpy(first, bits, sizeof first);
                 right = status;
             }
-            CHECK(status == right && bits[0] == first[0]);
+            CHECK(status == right && memcmp(bits, first, sizeof bits) == 0);
             CHECK(pc_reduce(&a, 0, 1, &spec, out, work) == status);
-            if (status == PC_OK)
-                CHECK(load_bits(out, sizes[spec.type]) == bits[0]);
+            for (int p = 0; p <= complexes && status == PC_OK; p++)
+                CHECK(load_bits(out + (size_t)p * sizes[spec.type], sizes[spec.type]) == bits[p]);
         }
     }
 }
