@@ -258,9 +258,7 @@ cdef class Accumulator:
             raise TypeError(f"merge takes an Accumulator, not {type(other).__name__}: pass several one by one, or add "
                             "them with sum(); arrays are added by update()")
         copy = (<Accumulator>other).copy()
-        if self.shape_of_all() != copy.shape_of_all():
-            raise ValueError(f"an Accumulator of shape {copy.shape_of_all()} cannot be merged into one of shape "
-                             f"{self.shape_of_all()}")
+        self.check_shape(copy)
         if copy.many is not None:
             self.add_many(copy.many, copy.kind)
         else:
@@ -268,6 +266,12 @@ cdef class Accumulator:
 
     cdef tuple shape_of_all(self):
         return () if self.many is None else self.many.shape
+
+    cdef int check_shape(self, Accumulator other) except -1:
+        """Refuse to merge one of another shape; called on copies that no other thread has."""
+        if self.shape_of_all() != other.shape_of_all():
+            raise ValueError(f"an Accumulator of shape {other.shape_of_all()} cannot be merged into one of shape "
+                             f"{self.shape_of_all()}")
 
     cdef int update_many(self, a, axis, labels, where, workers, bint skipna) except -1:
         cdef States before = self.many, total
@@ -289,16 +293,19 @@ cdef class Accumulator:
             how = "without the axes" if labels is None else "with labels along"
             raise ValueError(f"a has shape {array.shape}, which is {left} {how} {axes}; this Accumulator has shape "
                              f"{before.shape}")
-        if array.size < 4 * before.c.count:         # add to a copy, which replaces the states if no thread was faster
-            total = before.copy(state_size(True, kind == COMPLEX))
+        cdef size_t size = max(before.c.size, state_size(True, kind == COMPLEX))
+        cdef bint empty = before.is_empty()
+        if empty or array.size < 4 * before.c.count:    # what is made replaces the states, if no thread was faster
+            total = States(before.shape, size) if empty else before.copy(size)
             add_to_states(total, array, mask, labels, axes, skipna, threads)
             with cython.critical_section(self):
                 if self.many is before:
                     self.many = total
                     self.kind = max(self.kind, kind)
                     return 0
-        total = States(before.shape, state_size(True, kind == COMPLEX))
-        add_to_states(total, array, mask, labels, axes, skipna, threads)
+        if not empty:
+            total = States(before.shape, size)
+            add_to_states(total, array, mask, labels, axes, skipna, threads)
         self.add_many(total, kind)
 
     cdef int add_many(self, States other, Kind kind) except -1:
@@ -566,6 +573,21 @@ cdef class Accumulator:
         if copy.acc.count == 0:
             return "Accumulator(count=0)"
         return f"Accumulator(count={copy.count}, mean={copy.mean()!r}, std={copy.std()!r})"
+
+
+def _merged(accumulators):
+    """The sum of Accumulators: if they have a shape, in a single copy of the states; for pycrust.dask."""
+    cdef Accumulator total = (<Accumulator?>accumulators[0]).copy(), one
+    copies = [(<Accumulator?>each).copy() for each in accumulators]
+    for one in copies:
+        total.check_shape(one)
+    if total.many is None:
+        return sum(copies)
+    total.many = total.many.copy(max([(<Accumulator>each).many.c.size for each in copies]))
+    for one in copies[1:]:
+        total.many.merge(one.many)
+        total.kind = max(total.kind, one.kind)
+    return total
 
 
 def _results(accumulators, str name, dtype, ddof):

@@ -9,6 +9,7 @@ cdef class States:
     cdef readonly tuple shape
 
     cdef States copy(self, size_t size)
+    cdef bint is_empty(self) noexcept
     cdef States select(self, at)
     cdef int get(self, size_t index, pc_accumulator *acc) except -1
     cdef int add(self, size_t index, const pc_accumulator *acc) except -1

@@ -67,7 +67,7 @@ cdef enum:
     # The fewest elements per state and thread: with fewer, merging the states of threads takes longer than it saves.
     ELEMENTS_PER_STATE = 8
     # The fewest elements in each sum for which the block kernels pay.
-    BLOCK_SUMS_FROM = 64
+    BLOCK_SUMS_FROM = 16
 
 
 cdef size_t state_size(bint squares, bint complexes) noexcept:
@@ -159,6 +159,14 @@ cdef class States:
             memcpy(copy.c.pool, self.c.pool, self.c.pool_used * sizeof(pc_accumulator))
         copy.c.pool_used = self.c.pool_used
         return copy
+
+    cdef bint is_empty(self) noexcept:
+        """Whether nothing has been added."""
+        cdef size_t k
+        for k in range(self.c.count):
+            if (<pc_state *>(self.c.at + k * self.c.size)).count:
+                return False
+        return True
 
     cdef States select(self, at):
         """The states at an array of indexes."""

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 import pycrust
-from pycrust._accumulator import _accumulators, _array, _results
+from pycrust._accumulator import _accumulators, _array, _merged, _results
 from pycrust._containers import READERS, Missing, package, refuse_other_dims
 
 try:
@@ -810,7 +810,8 @@ def _flat(parts: Any) -> "Iterator[_Parts]":
 
 def _merge(parts: Any, axis: tuple[int, ...], keepdims: bool) -> "_Parts":
     """The sums of several chunks."""
-    return reduce(operator.add, _flat(parts))
+    each = list(_flat(parts))
+    return reduce(operator.add, each) if isinstance(each[0], np.ndarray) else _merged(each)
 
 
 def _round(

@@ -319,24 +319,28 @@ static void add_column(pc_accumulator *acc, const char *x, ptrdiff_t stride, siz
     }
 }
 
+/* By the exponents in block_exponent[], if they suit, as they mostly do for a few rows; else those
+ * of the columns, which are left there for the ones beside them. */
 static void add_float64_columns(pc_tile_sum *sums, const char *x, ptrdiff_t stride, size_t n,
-                                size_t columns, const pc_square_kernels *kernels)
+                                size_t columns, const pc_square_kernels *kernels,
+                                int block_exponent[STRIP])
 {
-    int block_exponent[STRIP];
     block_sums block[STRIP];
-    size_t m;
+    size_t m = n < 64 ? n : 64;
+    int exact = m == n;
 
-    memset(block_exponent, 0, sizeof block_exponent);
-    kernels->sums_of_columns(x, stride, n < 64 ? n : 64, columns, block_exponent,
-                             block); /* for their magnitudes */
-    for (size_t c = 0; c < columns; c++) {
+    kernels->sums_of_columns(x, stride, m, columns, block_exponent, block); /* for the magnitudes */
+    for (size_t c = 0; c < columns; c++)
+        exact &= exact64(block[c].magnitudes, block_exponent[c], kernels->exponent_range);
+    for (size_t c = 0; c < columns && !exact; c++) {
         block_exponent[c] = (int)(block[c].magnitudes.max >> 20) - 1023 + 2;
         if (block_exponent[c] < BLOCK_EXPONENT_MIN || block_exponent[c] > BLOCK_EXPONENT_MAX)
             block_exponent[c] = 0;
     }
     for (size_t row = 0; row < n; row += m, x += (ptrdiff_t)m * stride) {
         m = n - row < FLOAT_BLOCK ? n - row : FLOAT_BLOCK;
-        kernels->sums_of_columns(x, stride, m, columns, block_exponent, block);
+        if (!exact)
+            kernels->sums_of_columns(x, stride, m, columns, block_exponent, block);
         for (size_t c = 0; c < columns; c++) {
             sums[c].total.count += m;
             if (exact64(block[c].magnitudes, block_exponent[c], kernels->exponent_range))
@@ -355,6 +359,7 @@ size_t add_columns(pc_tile_sum *sums, pc_type type, const char *x, ptrdiff_t str
         return 0;
     const pc_square_kernels *kernels = pc_squares_in_use();
     const int sum_bounded = sums[0].total.flags & PC_BOUNDED && has_bounded(type);
+    int block_exponent[STRIP] = {0};
     if (!sum_bounded && (skip_nan || !(type == PC_FLOAT64 && kernels->sums_of_columns)))
         return 0;
     if (sum_bounded)
@@ -362,7 +367,7 @@ size_t add_columns(pc_tile_sum *sums, pc_type type, const char *x, ptrdiff_t str
     for (size_t c = 0, strip; c < columns && !sum_bounded;
          c += strip, x += strip * sizeof(double)) {
         strip = columns - c < STRIP ? columns - c : STRIP;
-        add_float64_columns(sums + c, x, stride, n, strip, kernels);
+        add_float64_columns(sums + c, x, stride, n, strip, kernels, block_exponent);
     }
     return columns;
 }

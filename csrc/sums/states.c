@@ -264,32 +264,6 @@ pc_status state_add_any_integer(pc_states *states, pc_state *state, uint64_t x, 
     return x ? add_number(states, state, (x ^ sign) - sign, sign != 0, 0, 0, 0) : PC_OK;
 }
 
-pc_status pc_states_add(pc_states *states, size_t index, const pc_accumulator *acc)
-{
-    pc_state *state = state_at(states, index);
-    uint64_t scratch[3][PC_LIMBS];
-    limbs_view v[3];
-    if (acc->count > UINT64_MAX - state->count)
-        return PC_TOO_LARGE;
-    for (pc_moment moment = PC_SQUARES; moment <= PC_IMAGINARY; moment++)
-        v[moment] = keeps(states, moment) ? accumulator_limbs(acc, moment, scratch[moment])
-                                          : limbs_view_of(scratch[moment], 0, 0, 0);
-    const pc_status status = add_views(states, state, v, INT_MIN);
-    if (status == PC_OK) {
-        state->count += acc->count;
-        state->flags |= (uint16_t)pc_accumulator_nonfinite(acc);
-    }
-    return status;
-}
-
-pc_status pc_states_add_tile(pc_states *states, const pc_tile_sum *sums, size_t count, size_t *done)
-{
-    pc_status status = PC_OK;
-    for (; *done < count && status == PC_OK; *done += status == PC_OK)
-        status = pc_states_add(states, (size_t)sums[*done].offset, &sums[*done].total);
-    return status;
-}
-
 /* States whose exponents differ by more than this are merged by the general, slower way. */
 enum { MERGE_MAX_SHIFT = 24 };
 
@@ -332,6 +306,72 @@ static inline int merge_shifted(pc_state *to, const pc_state *from, int squares)
     return 1;
 }
 
+/* *to += *from, of `size` bytes and with nothing in the pool. Whether that was done. */
+static inline int merge_state(pc_state *to, const pc_state *from, size_t size)
+{
+    if (!to->count && !to->pool) {
+        memcpy(to, from, size);
+        return 1;
+    }
+    if (size == PC_STATE_COMPLEX || !merge_shifted(to, from, size == PC_STATE_BOTH))
+        return 0;
+    to->count += from->count;
+    to->flags |= from->flags;
+    return 1;
+}
+
+/* The sums of real numbers in the windows of an accumulator as a state: 0 if there are others, or
+ * if they do not fit. */
+static int state_of_windows(pc_state *state, const pc_accumulator *acc)
+{
+    const pc_window *numbers = &acc->windows[PC_NUMBERS], *squares = &acc->windows[PC_SQUARES];
+    const int exponent = squares->exponent >> 1;
+    const unsigned up = (unsigned)(numbers->exponent - exponent);
+    if (numbers->flags != PC_WINDOW_USED || squares->flags != PC_WINDOW_USED ||
+        acc->windows[PC_IMAGINARY].flags || squares->exponent & 1 || up > MERGE_MAX_SHIFT ||
+        exponent < STATE_LOWEST || exponent > STATE_HIGHEST ||
+        numbers->words[3] != sign_of_word(numbers->words[2]))
+        return 0;
+    memset(state, 0, sizeof *state);
+    state->count = acc->count;
+    state->exponent = (int16_t)exponent;
+    state->flags = (uint16_t)pc_accumulator_nonfinite(acc);
+    memcpy(state->numbers, numbers->words, sizeof state->numbers);
+    memcpy(state->squares, squares->words, sizeof state->squares);
+    if (!has_headroom(state, 0, up) || !has_headroom(state, 1, 0))
+        return 0;
+    shift_up(state->numbers, numbers->words, WORDS, up);
+    return 1;
+}
+
+pc_status pc_states_add(pc_states *states, size_t index, const pc_accumulator *acc)
+{
+    pc_state *state = state_at(states, index), from;
+    uint64_t scratch[3][PC_LIMBS];
+    limbs_view v[3];
+    if (acc->count > UINT64_MAX - state->count)
+        return PC_TOO_LARGE;
+    if (state_of_windows(&from, acc) && merge_state(state, &from, states->size))
+        return PC_OK;
+    for (pc_moment moment = PC_SQUARES; moment <= PC_IMAGINARY; moment++)
+        v[moment] = keeps(states, moment) ? accumulator_limbs(acc, moment, scratch[moment])
+                                          : limbs_view_of(scratch[moment], 0, 0, 0);
+    const pc_status status = add_views(states, state, v, INT_MIN);
+    if (status == PC_OK) {
+        state->count += acc->count;
+        state->flags |= (uint16_t)pc_accumulator_nonfinite(acc);
+    }
+    return status;
+}
+
+pc_status pc_states_add_tile(pc_states *states, const pc_tile_sum *sums, size_t count, size_t *done)
+{
+    pc_status status = PC_OK;
+    for (; *done < count && status == PC_OK; *done += status == PC_OK)
+        status = pc_states_add(states, (size_t)sums[*done].offset, &sums[*done].total);
+    return status;
+}
+
 pc_status pc_states_merge(pc_states *states, const pc_states *other, size_t *done)
 {
     for (; *done < states->count; ++*done) {
@@ -346,14 +386,7 @@ pc_status pc_states_merge(pc_states *states, const pc_states *other, size_t *don
             status = pc_states_add(states, *done, &acc);
         } else if (from->count > UINT64_MAX - to->count) {
             status = PC_TOO_LARGE;
-        } else if (!to->count && !to->pool) { /* sums that `other` does not keep stay 0 */
-            const size_t size = states->size < other->size ? states->size : other->size;
-            memcpy(to, from, size);
-            continue;
-        } else if (other->size == states->size && other->size < PC_STATE_COMPLEX &&
-                   merge_shifted(to, from, other->size == PC_STATE_BOTH)) {
-            to->count += from->count;
-            to->flags |= from->flags;
+        } else if (other->size == states->size && merge_state(to, from, other->size)) {
             continue;
         } else {
             uint64_t scratch[3][SQUARE_WORDS];

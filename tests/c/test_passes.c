@@ -476,8 +476,9 @@ static void test_integers(void)
 
 /* ---- columns ----------------------------------------------------------------- */
 
-/* The first rows are looked at to know the sizes, and then all are summed. What
- * does not fit goes the way of a block, in two passes where its own first guess is wrong. */
+/* The first rows are looked at to know the sizes, and then all are summed; if those were all, and
+ * the exponents of the columns beside them (at first 0) suit, these are the sums. What does not fit
+ * goes the way of a block, in two passes where its own first guess is wrong. */
 static void test_columns(int depth)
 {
     enum { ROWS = 100, LOOKED = 64, MOST = 2100, COLUMNS = PC_TILE };
@@ -490,11 +491,14 @@ static void test_columns(int depth)
     } cases[] = {
         {ROWS, 16, 0, 0, 0, 16 * (LOOKED + ROWS), 0, 0},
         {ROWS, 8, 0, 0, 0, 8 * (LOOKED + ROWS), 0, 0},
-        {6, PC_TILE, 0, 0, 0, PC_TILE * (6 + 6), 0, 0},
+        {6, PC_TILE, 0, 0, 0, PC_TILE * 6, 0, 0},
+        {6, PC_TILE, 50, 50, 0, (STRIP + PC_TILE) * 6, 0, 0},
+        {LOOKED, 8, 0, 0, 0, 8 * LOOKED, 0, 0},
+        {LOOKED + 1, 8, 0, 0, 0, 8 * (LOOKED + LOOKED + 1), 0, 0},
         {ROWS, 12, 0, 0, 0, 8 * (LOOKED + ROWS), 4 * ROWS, 0}, /* eights */
         {ROWS, 7, 0, 0, 0, 0, 7 * ROWS, 0},
         {MOST, 8, 0, 0, 0, 8 * (LOOKED + MOST), 0, 0},
-        {6, 8, 0, 0, 0, 8 * (6 + 6), 0, 0},
+        {6, 8, 0, 0, 0, 8 * 6, 0, 0},
         {5, 8, 0, 0, 0, 0, 0, 8 * 5}, /* few */
         {ROWS, 16, 50 + 2 - depth, 50, 0, 16 * (LOOKED + ROWS), 0, 0},
         {ROWS, 16, 50, 50, 2, 16 * (LOOKED + ROWS), 0, 0}, /* there is room to grow */

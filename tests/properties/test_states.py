@@ -86,7 +86,7 @@ def test_any_floats(numbers, cut):
 
 @all_pairs(
     dtype=["i2", "u8", "f4", ">f8", "c16"], shape=[(5, 6), (2, 700), (3, 4, 5)], axis=[0, -1, (0, 2)],
-    depth=[1, 3, 70], skipna=[False, True], workers=[1, 2],
+    depth=[1, 3, 20, 70], skipna=[False, True], workers=[1, 2],
 )  # fmt: skip
 def test_axes(dtype, shape, axis, depth, skipna, workers):
     axes = axis if isinstance(axis, tuple) else (axis,)
