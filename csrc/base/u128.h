@@ -92,6 +92,12 @@ static inline unsigned leading_zeros(uint64_t x)
 #endif
 }
 
+/* That many zero bits follow the last one of x. */
+static inline int trailing_zeros(uint64_t x)
+{
+    return 63 - (int)leading_zeros(x & (0 - x));
+}
+
 /* ---- words, the least significant first ------------------------------------ */
 
 /* *x += y + carry; returns the carry out. Compilers make one instruction of the first alone. */

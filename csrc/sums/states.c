@@ -30,11 +30,6 @@ static int keeps(const pc_states *states, pc_moment moment)
 
 /* ---- bits -------------------------------------------------------------------- */
 
-static int trailing_zeros(uint64_t x)
-{
-    return 63 - (int)leading_zeros(x & (0 - x));
-}
-
 /* The lowest set bit of a view, and the bit above the highest, as exponents. */
 static int lowest_bit(limbs_view v)
 {
@@ -463,20 +458,4 @@ void pc_states_normalize(pc_states *states)
                          moment == PC_SQUARES ? 2 * state->exponent : state->exponent);
             }
     }
-}
-
-pc_status pc_states_round(const pc_states *states, size_t first, size_t last,
-                          const pc_output_spec *spec, char *out, size_t *done)
-{
-    const size_t size = size_of_type[spec->type] * (size_t)spec->components;
-    pc_accumulator acc;
-    pc_status status = PC_OK;
-    for (*done = first; *done < last; ++*done, out += size) {
-        pc_states_get(states, *done, &acc);
-        const pc_status one = pc_accumulator_round(&acc, spec, out);
-        if (one == PC_TOO_LARGE)
-            return one;
-        status = one == PC_OK ? status : one;
-    }
-    return status;
 }

@@ -174,6 +174,83 @@ static void test_integers(void)
     CHECK(pc_states_add_labelled(&s.c, &array, &done, 300) == PC_NO_LABEL);
 }
 
+/* Numbers of any kind, among them such that sums, means and variances are ties of a format. */
+static double of_kind(int kind, size_t k, uint64_t bits)
+{
+    static const double far[] = {1.0, 0x1p-53, 0x1p-106, 0x1p53, -0x1p-160, -1.0};
+    switch (kind) {
+    case 0: return ldexp((double)(int64_t)random64(), (int)below(9));
+    case 1: return (double)below(9) - 4.0;                   /* ties of means and variances */
+    case 2: return (double)bits;                             /* no spread */
+    case 3: return far[below(6)];                            /* ties of sums, and nearly */
+    case 4: return k ? ldexp(1.0, -(int)below(60)) : 0x1p60; /* a large one first */
+    case 5: return ldexp((double)(int64_t)random64(), (int)below(2) ? 900 : -1000);
+    case 6: return k % 2 ? -1e9 : 1e9 + (double)below(2); /* what cancels */
+    case 7: return (double)(float)below(1 << 24) * (below(2) ? 0x1p-20 : -0x1p-20);
+    case 8: return (double)bits + (double)below(2); /* little */
+    default: return random_double(0);
+    }
+}
+
+/* Many states rounded at once, as each alone. */
+static void test_rounding(void)
+{
+    enum { MANY = 140, KINDS = 10 };
+    static const pc_type types[] = {PC_FLOAT64, PC_FLOAT32, PC_FLOAT16, PC_INT64, PC_UINT64};
+    static char at[(MANY + 1) * sizeof(pc_state)], made[MANY * 8], alone[8];
+    static pc_accumulator pool[MANY];
+    const size_t size = below(4) ? (size_t)PC_STATE_BOTH : (size_t)PC_STATE_NUMBERS;
+    pc_states s = {at, size, MANY, pool, 0, MANY};
+    pc_accumulator acc;
+    memset(at, 0, sizeof at);
+    for (size_t k = 0; k < MANY; k++) {
+        const int kind = (int)below(KINDS), integers = kind == 9 && below(2);
+        const size_t count = below(3) ? below(4) : below(40);
+        const uint64_t bits = random64() >> (11 + below(14));
+        pc_accumulator_clear(&acc, PC_VAR);
+        for (size_t i = 0; i < count; i++) {
+            const double x = of_kind(kind, i, bits);
+            const int64_t integer = (int64_t)(random64() >> below(64));
+            if (integers)
+                pc_add_numbers(&acc, PC_INT64, 1, (const char *)&integer, 1);
+            else
+                pc_add_numbers(&acc, PC_FLOAT64, 1, (const char *)&x, 1);
+        }
+        if (below(40) == 0) /* the largest divisor of the lanes, and beyond */
+            acc.count =
+                below(2) ? (UINT64_C(1) << 17) + below(3) - 1 : random64() >> (24 + below(16));
+        CHECK(pc_states_add(&s, k, &acc) == PC_OK);
+    }
+    const pc_statistic all[] = {PC_SUM, PC_MEAN, PC_SUMSQ, PC_NORM, PC_RMS, PC_VAR, PC_STD};
+    const uint64_t ddofs[] = {0, 1, (UINT64_C(1) << 40) - 1, UINT64_C(1) << 40};
+    for (size_t j = 0; j < (size == PC_STATE_BOTH ? 7 : 2); j++)
+        for (size_t t = 0; t < (all[j] == PC_SUM || all[j] == PC_SUMSQ ? 5 : 3); t++) {
+            const pc_output_spec spec = {all[j], types[t], 1, ddofs[below(4)], below(2) ? 0 : 16};
+            const size_t first = below(MANY), width = size_of_type[types[t]];
+            size_t done = first;
+            pc_status status = PC_OK, expected = PC_OK;
+            for (size_t k = first; k < MANY;) {
+                status = pc_states_round(&s, k, MANY, &spec, made, &done);
+                for (size_t i = k; i < done; i++) {
+                    pc_states_get(&s, i, &acc);
+                    const pc_status one = pc_accumulator_round(&acc, &spec, alone);
+                    CHECK(one == PC_OK || one == PC_EMPTY);
+                    expected = one == PC_OK ? expected : one;
+                    CHECK(memcmp(made + (i - k) * width, alone, width) == 0);
+                }
+                if (status == PC_TOO_LARGE) {
+                    pc_states_get(&s, done, &acc);
+                    CHECK(pc_accumulator_round(&acc, &spec, alone) == PC_TOO_LARGE);
+                    expected = PC_OK;
+                    done++;
+                } else {
+                    CHECK(done == MANY && status == expected);
+                }
+                k = done;
+            }
+        }
+}
+
 int main(int argc, char **argv)
 {
     const long count = trials(argc, argv);
@@ -181,6 +258,8 @@ int main(int argc, char **argv)
     {
         test_numbers((int)below(7)); /* 0: ordinary numbers, as most data are */
         test_integers();
+        if (k % 4 == 0)
+            test_rounding();
     }
     return 0;
 }
