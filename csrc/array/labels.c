@@ -124,6 +124,19 @@ static inline int keep_some(batch *to, const pc_labelled *a, const int64_t *labe
     return !out_of_range;
 }
 
+/* The indexes of their states. Returns a negative number if a label is, or if one is above the
+ * last. Inlined with constant steps, which compilers make vector code of. */
+static inline int64_t find_states(size_t *to, const int64_t *label, size_t n, int64_t last,
+                                  size_t label_step, size_t state, size_t step)
+{
+    int64_t out_of_range = 0;
+    for (size_t k = 0; k < n; k++, state += step) {
+        out_of_range |= label[k] | (last - label[k]);
+        to[k] = (size_t)label[k] * label_step + state;
+    }
+    return out_of_range;
+}
+
 /* Append n elements along the last axis to a batch, as its elements `first` and following. Returns
  * 0 if there is no state for a label. */
 static int fill(batch *to, const pc_labelled *a, const cursor *at, size_t n, size_t first)
@@ -135,7 +148,7 @@ static int fill(batch *to, const pc_labelled *a, const cursor *at, size_t n, siz
                  labels = axis->other_stride ? n : 1; /* or one for all */
     const size_t count = to->count, label_step = a->label_step, step = (size_t)axis->out_stride;
     const int64_t last = (int64_t)(a->label_count - 1);
-    int64_t label[BATCH], out_of_range = 0; /* negative if a label is, or is above the last */
+    int64_t label[BATCH];
     char scratch[BATCH * sizeof(double)];
 
     widen_to_words(to->x + count * components, a->type,
@@ -148,10 +161,11 @@ static int fill(batch *to, const pc_labelled *a, const cursor *at, size_t n, siz
                  labels);
     for (size_t k = labels; k < n; k++)
         label[k] = label[0];
-    for (size_t k = 0; k < n; k++)
-        out_of_range |= label[k] | (last - label[k]);
-    for (size_t k = 0, state = (size_t)at->offset.out; k < n; k++, state += step)
-        to->state[count + k] = (size_t)label[k] * label_step + state;
+    const int64_t out_of_range =
+        label_step == 1 && step == 0
+            ? find_states(to->state + count, label, n, last, 1, (size_t)at->offset.out, 0)
+            : find_states(to->state + count, label, n, last, label_step, (size_t)at->offset.out,
+                          step);
     for (size_t k = 0; k < n; k++)
         to->element[count + k] = (uint16_t)(first + k);
     if (out_of_range >= 0 && !a->mask && !(a->skip_nan && is_float(a->type))) {
