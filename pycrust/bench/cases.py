@@ -1,4 +1,4 @@
-"""Arrays of the shapes that people reduce along one axis, with NaN, by groups and in pairs: what `compare_peers` times beside whole arrays."""
+"""Arrays of the shapes that people reduce along one axis, with NaN, by groups, in batches and in pairs: what `compare_peers` times beside whole arrays."""
 
 import math
 import statistics
@@ -107,34 +107,84 @@ WITHOUT_NAN = (
 GROUPS = (
     Case("rows of labelled numbers", (10**5, 10), 0, "float64", ("group_sum", "group_mean", "group_var")),
     Case("rows of labelled numbers", (10**3, 1000), 0, "float64", ("group_sum", "group_mean", "group_var")),
+    Case("labels in order", (10**5, 10), 1, "float64", ("group_sum", "group_mean", "group_var")),
 )
 
 
-def by_labels(function: Callable[[Array, Array], Any]) -> Callable[[Array], Any]:
-    """A function of numbers and of the label of each, of all numbers of an array: their columns are the labels."""
+def by_labels(function: Callable[[Array, Array], Any], axis: int) -> Callable[[Array], Any]:
+    """A function of numbers and of the label of each, of all numbers of an array: what is left of it are the labels."""
     labels: dict[tuple[int, ...], Array] = {}
 
     def call(x: Array) -> Any:
         if x.shape not in labels:
-            labels[x.shape] = np.broadcast_to(np.arange(x.shape[1]), x.shape).reshape(-1)
+            labels[x.shape] = np.indices(x.shape)[1 - axis].reshape(-1)
         return function(x.reshape(-1), labels[x.shape])
 
     return call
 
 
-def functions_of_groups(operation: str) -> Iterator[tuple[str, Callable[[Array], Any]]]:
-    """The functions that compute it for each label."""
-    yield f"pycrust.{operation}", by_labels(getattr(pycrust, operation))
+def functions_of_groups(operation: str, axis: int) -> Iterator[tuple[str, Callable[[Array], Any]]]:
+    """The functions that compute it for each label, pycrust's first."""
+    yield f"pycrust.{operation}", by_labels(getattr(pycrust, operation), axis)
     method = operation.removeprefix("group_")
+    ddof = {"ddof": 0} if method == "var" else {}
     if method == "sum":
-        yield "np.bincount", by_labels(lambda x, labels: np.bincount(labels, x))
+        yield "np.bincount", by_labels(lambda x, labels: np.bincount(labels, x), axis)
+    if method == "sum" and axis == 1:  # labels in order
+        yield "np.add.reduceat", lambda x: np.add.reduceat(x.reshape(-1), np.arange(0, x.size, x.shape[1]))
     try:
         series = import_module("pandas").Series
-        options = {"ddof": 0} if method == "var" else {}
         yield (
             f"pandas groupby.{method}",
-            by_labels(lambda x, labels: getattr(series(x).groupby(labels), method)(**options).to_numpy()),
+            by_labels(lambda x, labels: getattr(series(x).groupby(labels), method)(**ddof).to_numpy(), axis),
         )
+    except ImportError:
+        pass
+    try:
+        polars = import_module("polars")
+        column = getattr(polars.col("x"), method)(**ddof)
+
+        def of_polars(x: Array, labels: Array) -> Any:
+            return polars.DataFrame({"x": x, "k": labels}).group_by("k").agg(column).sort("k")["x"].to_numpy()
+
+        yield f"polars: group_by, {method}", by_labels(of_polars, axis)
+    except ImportError:
+        pass
+    try:
+        aggregate = import_module("numpy_groupies").aggregate
+        yield f"numpy_groupies.aggregate: {method}", by_labels(lambda x, labels: aggregate(labels, x, method), axis)
+    except ImportError:
+        pass
+    try:
+        of_numbagg = partial(getattr(import_module("numbagg"), f"group_nan{method}"), **ddof)
+        yield f"numbagg.group_nan{method}", by_labels(of_numbagg, axis)
+    except (ImportError, AttributeError):
+        pass
+
+
+BATCHES = (Case("ten batches of features", (1000, 512), 0, "float64", ("Accumulator",)),)
+
+
+def functions_of_batches() -> Iterator[tuple[str, Callable[[Array], Any]]]:
+    """The functions that take an array batch by batch, and then have the variances, pycrust's first."""
+
+    def by_accumulator(x: Array) -> Any:
+        total = pycrust.Accumulator(shape=x.shape[1:])
+        for batch in np.array_split(x, 10):
+            total.update(batch, axis=0)
+        return total.var()
+
+    yield "pycrust.Accumulator(shape=…)", by_accumulator
+    try:
+        scaler = import_module("sklearn.preprocessing").StandardScaler
+
+        def by_scaler(x: Array) -> Any:
+            total = scaler()
+            for batch in np.array_split(x, 10):
+                total.partial_fit(batch)
+            return total.var_
+
+        yield "StandardScaler.partial_fit", by_scaler
     except ImportError:
         pass
 
@@ -233,7 +283,10 @@ def functions(operation: str, axis: int) -> Iterator[tuple[str, Callable[[Array]
     if not hasattr(pycrust, operation):
         return
     if operation.startswith("group_"):
-        yield from functions_of_groups(operation)
+        yield from functions_of_groups(operation, axis)
+        return
+    if operation == "Accumulator":
+        yield from functions_of_batches()
         return
     if operation in OF_PAIRS:
         yield from functions_of_pairs(operation)

@@ -104,7 +104,7 @@ def make_parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--peers", nargs="*", choices=peers.OPERATIONS, metavar="FUNCTION",
         help="instead: compare these functions of pycrust (all by default) with those of NumPy, the standard library, "
-        "and bottleneck, numbagg, pandas, SciPy, numba, bitrep and xsum as far as they are installed: whole arrays, and short axes",
+        "and bottleneck, numbagg, numpy_groupies, pandas, polars, SciPy, scikit-learn, numba, bitrep and xsum as far as they are installed: whole arrays, and short axes",
     )  # fmt: skip
     what.add_argument(
         "--break-even",

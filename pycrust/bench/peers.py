@@ -22,6 +22,7 @@ from pycrust import reference
 from pycrust._core import _rounding_test_failures
 from pycrust.bench import plots
 from pycrust.bench.cases import (
+    BATCHES,
     GROUPS,
     OF_PAIRS,
     PAIRS,
@@ -543,6 +544,8 @@ def title_and_statistic(operation: str) -> tuple[str, str]:
     """The title of the table it is in, and which of OPERATIONS it computes, of what the title says."""
     if operation in OF_PAIRS:
         return "Two arrays", OF_PAIRS[operation]
+    if operation == "Accumulator":
+        return "In batches", "var"
     for prefix, title in ("nan", "Without NaN"), ("move_", "Moving windows"), ("group_", "Groups"):
         if operation.startswith(prefix):
             return title, operation.removeprefix(prefix)
@@ -584,7 +587,8 @@ def compare_peers(
     progress: Progress = no_progress,
 ) -> Peers:
     """
-    Time sums, variances and norms beside NumPy, the standard library, and what is installed of bottleneck, numbagg, pandas, SciPy, numba, bitrep, xsum.
+    Time sums, variances and norms beside NumPy, the standard library, and what is installed of bottleneck, numbagg,
+    numpy_groupies, pandas, polars, SciPy, scikit-learn, numba, bitrep, xsum.
 
     Parameters
     ----------
@@ -609,8 +613,8 @@ def compare_peers(
     The arrays repeat a block of 1009 values, so that the right answer is known exactly at
     every size, from Python's fractions. Functions take turns on the same array. One whose call
     would take more than half a second is left out at that size. The same functions are also timed on
-    points, pixels and frames, along a short axis, on numbers some of which are NaN, on groups by labels, on moving windows,
-    and those of two arrays on arrays and their reverse: arrays of at most ten million numbers, and of no more than the largest of `sizes`, unless that is one result. Each function has one thread; for
+    points, pixels and frames, along a short axis, on numbers some of which are NaN, on groups by labels, in batches, on moving
+    windows, and those of two arrays on arrays and their reverse: arrays of at most ten million numbers, and of no more than the largest of `sizes`, unless that is one result. Each function has one thread; for
     BLAS, which brings its own, that takes the package threadpoolctl.
     """
     machine = Machine.this()
@@ -626,11 +630,10 @@ def compare_peers(
         skipped.append(
             "np.dot, np.linalg.norm and scipy may use several threads: install threadpoolctl to hold them to one."
         )
-    if find_spec("numbagg") is not None:
-        skipped.append("numbagg may use several threads.")
+    skipped += [f"{name} may use several threads." for name in ("numbagg", "polars") if find_spec(name) is not None]
     peers = [peer for peer in installed_peers() if peer.operation in operations]
     groups = [(dtype, size) for dtype in dtypes for size in fits[dtype]]
-    cases = [case.within(max(sizes)) for case in (*SHORT_AXES, *WITHOUT_NAN, *GROUPS, *WINDOWS, *PAIRS)]
+    cases = [case.within(max(sizes)) for case in (*SHORT_AXES, *WITHOUT_NAN, *GROUPS, *BATCHES, *WINDOWS, *PAIRS)]
     cases = [case for case in cases if case.window <= case.depth]
     skipped += [f"no memory for {case.in_words()}" for case in cases if 2 * case.nbytes > room]
     of_case = {

@@ -136,7 +136,7 @@ def test_the_largest_error_of_many_answers():
 
 # ---- peers ------------------------------------------------------------------
 
-TITLES = "Short axes", "Without NaN", "Groups", "Moving windows", "Two arrays"
+TITLES = "Short axes", "Without NaN", "Groups", "In batches", "Moving windows", "Two arrays"
 
 
 @pytest.fixture(scope="module")
@@ -199,6 +199,15 @@ def test_groups_are_measured(result):
     }
     names = {f"pycrust.{operation}" for operation in ("group_sum", "group_mean", "group_var")} | {"np.bincount"}
     assert measured >= {(case.name, name) for case in GROUPS for name in names}
+    assert {case for case, peer in measured if peer == "np.add.reduceat"} == {"labels in order"}
+    off = [entry for entry in result.along_axes if entry.operation.startswith("group_") and entry.error > 1e-9]
+    assert not off, "some function does not take the labels as meant"
+
+
+def test_batches_are_measured(result):
+    measured = {entry.peer: entry.error for entry in result.along_axes if entry.operation == "Accumulator"}
+    assert measured["pycrust.Accumulator(shape=…)"] == 0
+    assert max(measured.values()) < 1e-9
 
 
 def test_pairs_are_measured(result):
@@ -365,6 +374,7 @@ def test_command_of_some_functions(tmp_path, capsys):
         "sum",
         "group_var",
         "group_sum",
+        "Accumulator",
         "cov",
         "corrcoef",
     }
