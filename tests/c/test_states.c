@@ -165,6 +165,14 @@ static void test_integers(void)
                          .axes = 1,
                          .axis = {{300, 8, 0, 0, 1}}};
     start(&s, PC_STATE_BOTH);
+    if (below(2)) { /* beside a number that is no integer: at another exponent */
+        pc_accumulator half;
+        const double of = ldexp((double)random64(), -(int)below(40));
+        pc_accumulator_clear(&half, PC_VAR);
+        pc_add_numbers(&half, PC_FLOAT64, 1, (const char *)&of, 1);
+        pc_add_numbers(&plain, PC_FLOAT64, 1, (const char *)&of, 1);
+        CHECK(pc_states_add(&s.c, 0, &half) == PC_OK);
+    }
     add(&s, &array, 300);
     CHECK(s.c.pool_used == 0);
     pc_states_get(&s.c, 0, &got);
@@ -172,6 +180,59 @@ static void test_integers(void)
     label[299] = 2;
     size_t done = 0;
     CHECK(pc_states_add_labelled(&s.c, &array, &done, 300) == PC_NO_LABEL);
+}
+
+/* An integer of any number of bits. */
+static void set_window(pc_window *window, int exponent, int negative)
+{
+    const size_t bits = 1 + below(250), top = bits / 64;
+    memset(window->words, 0, sizeof window->words);
+    for (size_t k = 0; k <= top; k++)
+        window->words[k] = random64();
+    window->words[top] &= (UINT64_C(1) << bits % 64) - 1;
+    if (negative)
+        negate_words(window->words, 4);
+    window->exponent = exponent;
+    window->flags = PC_WINDOW_USED;
+}
+
+/* Windows that a state does or does not hold: blocks and sums of any two sizes, at odd exponents.
+ */
+static void test_windows(void)
+{
+    static some_states s;
+    double x[8];
+    pc_accumulator acc, got;
+    const int far = (int)below(260) - 130;
+    const uint64_t word = random64() | 1;
+    start(&s, PC_STATE_BOTH);
+    s.c.pool_size = POOL;
+    pc_accumulator_clear(&acc, PC_VAR);
+    for (int part = 0; part < 2; part++) {
+        for (size_t k = 0; k < 8; k++)
+            x[k] = ldexp((double)(int64_t)(random64() >> 12 | 1), part ? far : 0);
+        if (below(2))
+            for (size_t k = 0; k < 8; k++)
+                x[k] = -x[k];
+        pc_add_numbers(&acc, PC_FLOAT64, 1, (const char *)x, 8);
+    }
+    if (below(2))
+        CHECK(pc_accumulator_import(&acc, PC_SQUARES, &word, 1, far, 0) == PC_OK);
+    if (below(2))
+        CHECK(pc_accumulator_import(&acc, PC_NUMBERS, &word, 1, far, (int)below(2)) == PC_OK);
+    if (below(2)) {
+        pc_accumulator_clear(&acc, PC_VAR);
+        acc.count = 9;
+        set_window(&acc.windows[PC_SQUARES], 2 * far - (below(8) == 0), 0);
+        set_window(&acc.windows[PC_NUMBERS], far + (int)below(30), (int)below(2));
+    }
+    CHECK(pc_states_add(&s.c, 1, &acc) == PC_OK);
+    pc_states_get(&s.c, 1, &got);
+    check_same(&got, &acc, PC_STATE_BOTH);
+    CHECK(pc_states_add(&s.c, 1, &acc) == PC_OK); /* and twice */
+    CHECK(pc_accumulator_merge(&acc, &acc) == PC_OK);
+    pc_states_get(&s.c, 1, &got);
+    check_same(&got, &acc, PC_STATE_BOTH);
 }
 
 /* Numbers of any kind, among them such that sums, means and variances are ties of a format. */
@@ -258,6 +319,7 @@ int main(int argc, char **argv)
     {
         test_numbers((int)below(7)); /* 0: ordinary numbers, as most data are */
         test_integers();
+        test_windows();
         if (k % 4 == 0)
             test_rounding();
     }

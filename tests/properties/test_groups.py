@@ -283,6 +283,22 @@ def test_rows_of_groups_side_by_side(labels, workers):
         assert_same(got, function(values.reshape(2, 100, -1), of.reshape(100, -1), axis=(1, 2), workers=workers))
 
 
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("axis", [0, 1, (0, 1)])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_labels_in_order_along_other_axes(name, axis, workers):
+    """Rows, or planes, with one label after another: like the function of each label's own."""
+    values = RNG.normal(size=(60, 70, 9)) * 10.0 ** RNG.integers(-30, 30, size=(60, 70, 9))
+    shape = tuple(np.take(values.shape, axis if isinstance(axis, tuple) else (axis,)))
+    labels = np.sort(np.arange(np.prod(shape)) % 12).reshape(shape)
+    got = getattr(pycrust, name)(values, labels, axis=axis, num_labels=12, workers=workers)
+    rows = np.moveaxis(values, axis, range(labels.ndim))
+    function = (lambda a, axis: np.full(a.shape[1], len(a))) if name == "group_count" else getattr(pycrust, name[6:])
+    expected = [function(rows[labels == k].reshape(np.sum(labels == k), -1), axis=0) for k in range(12)]
+    got = np.moveaxis(got, axis if isinstance(axis, int) else 0, 0)
+    assert_same(np.ascontiguousarray(got.reshape(12, -1)), np.array(expected))
+
+
 @pytest.mark.parametrize("at", [1, 17, 300, 65_536, 262_144, 299_999])
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("down", [1, 40])
