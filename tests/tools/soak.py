@@ -2,7 +2,7 @@
 Everything at once, for as many minutes as one likes: a script, for Linux.
 
 Threads take jobs at random: reductions of arrays of every type and layout, along axes, masked, with workers, into
-`out`; ranges and batches; accumulators of their own, and some that all share; dask; calls that must fail; forks. Meanwhile
+`out`; groups, and states of columns; ranges and batches; accumulators of their own, and some that all share; dask; calls that must fail; forks. Meanwhile
 another thread changes the SIMD levels, signals throw exceptions into what the main thread computes, and other
 interpreters are spawned. Every answer is compared, bit by bit, with what Python's ints and Fractions gave beforehand; a call that
 was struck must be wholly done or not at all. It goes in rounds: after each the threads are joined, the shared
@@ -108,6 +108,14 @@ class Data:
                         answers = [getattr(total, name)(dtype=dtype, **spread) for total in totals]
                         expected = np.tile(np.array(answers, dtype), times if axis == 0 else 1)
                         self.questions.append((name, axis, spread, expected.reshape(() if axis is None else -1)))
+        # By labels of the columns, along both axes; label 3 is that of none. And a state for each column.
+        labels = rng.integers(-1, 3, columns)
+        self.labels = np.broadcast_to(np.tile(labels, times), self.a.shape)
+        self.groups = [reference.Accumulator(a[:, labels == k], where[:, labels == k]) for k in range(4)]
+        for group in self.groups:
+            for _ in range(doublings):
+                group.merge(group)
+        self.columns = by_axis[0] * times
 
     def question(self, rng):
         """(name, arguments, what it must give), the array apart."""
@@ -175,6 +183,8 @@ class Worker:
             self.range: 6,
             self.batch: 8,
             self.accumulator: 10,
+            self.groups: 10,
+            self.states: 5,
             self.add_to_shared: 20,
             self.read_shared: 15,
             self.mistake: 6,
@@ -247,6 +257,40 @@ class Worker:
         assert total.__reduce__()[2] == state_of(expected)
         for name in FUNCTIONS:
             assert_same(getattr(total, name)(), getattr(expected, name)())
+
+    def groups(self):
+        """By labels, in any of the ways that they may lie."""
+        data, name = self.rng.choice(self.pool), self.rng.choice(["sum", "mean", "var", "std", "sumsq"])
+        a, labels, where = data.a, data.labels, data.where
+        way = self.rng.randrange(3)
+        if way:  # in an order of their own, or so that the labels never fall
+            order = np.random.default_rng(self.rng.randrange(2**32)).permutation(a.size)
+            order = order if way == 1 else order[np.argsort(labels.reshape(-1)[order], kind="stable")]
+            a, labels = a.reshape(-1)[order], labels.reshape(-1)[order]
+            where = where if where is True else where.reshape(-1)[order]
+        dtype = "O" if name in EXACT and exactly(a) else dtypes_of(name, a)[0]
+        expected = np.array([getattr(group, name)() for group in data.groups], dtype)
+        workers = self.rng.choice([1, 2, 3])
+        call = getattr(pycrust, f"group_{name}")
+        assert_same(call(a, labels, axis=None, num_labels=4, where=where, dtype=dtype, workers=workers), expected)
+
+    def states(self):
+        """A state for each column or group, in parts."""
+        data, name = self.rng.choice(self.pool), self.rng.choice(FUNCTIONS)
+        total = pycrust.Accumulator(shape=data.a.shape[1])
+        cut = self.rng.randrange(len(data.a) + 1)
+        for rows in (slice(cut), slice(cut, None)):
+            where = data.where if data.where is True else data.where[rows]
+            part = pycrust.Accumulator(shape=total.shape)
+            part.update(data.a[rows], axis=0, where=where, workers=self.rng.choice([1, 2]))
+            total = total + pickle.loads(pickle.dumps(part)) if self.rng.random() < 0.5 else part + total
+        each = pycrust.Accumulator(shape=4)
+        each.update(data.a, labels=data.labels, where=data.where, axis=None)
+        for got, expected in ((total, data.columns), (each, data.groups)):
+            assert got.count.tolist() == [one.count for one in expected]
+            k, results = self.rng.randrange(len(expected)), getattr(got, name)()
+            assert got[k].__reduce__()[2] == state_of(expected[k])
+            assert_same(results, np.array([getattr(one, name)() for one in expected], results.dtype))
 
     def add_to_shared(self):
         which, k = self.rng.randrange(len(self.shared.totals)), self.rng.randrange(len(self.pool))
