@@ -58,7 +58,7 @@ static void estimate_state(lane_sums *sums, size_t c, const pc_state *state, sum
                            int integers)
 {
     int squares = INT_MAX, numbers = INT_MAX;
-    if (state->flags || state->pool || state->count > MAX_GROUP) {
+    if (state->flags || state->pool || state->count > MAX_LANE_COUNT) {
         sums->number[0][c] = sums->square[0][c] = NAN;
         return;
     }

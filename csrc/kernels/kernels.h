@@ -159,6 +159,9 @@ typedef struct {
  * NaN. To sum both, k[1] is numbers_exponent(k[0]). */
 typedef int lane_block_kernel(const lane_block *from, const int k[2], lane_sums *sums);
 
+/* The most numbers of a result of lanes: all it is divided by is below 2^52. */
+enum { MAX_LANE_COUNT = 1 << 17 };
+
 /* The result to compute from these sums. */
 typedef struct {
     pc_statistic statistic;
