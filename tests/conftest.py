@@ -56,7 +56,7 @@ if fcntl and "PYTEST_XDIST_WORKER" in os.environ:
     def pytest_runtest_protocol(item):
         """A test that measures runs alone: while it waits for the other process, no test begins there."""
         fcntl.flock(TURN, fcntl.LOCK_EX)
-        fcntl.flock(FLOOR, fcntl.LOCK_EX if item.get_closest_marker("measures") else fcntl.LOCK_SH)
+        fcntl.flock(FLOOR, fcntl.LOCK_EX if measures(item) else fcntl.LOCK_SH)
         fcntl.flock(TURN, fcntl.LOCK_UN)
         try:
             return (yield)
@@ -81,12 +81,18 @@ def pytest_configure(config):
     settings.load_profile("pycrust")
 
 
+def measures(item):
+    """Whether a test measures: measures(False) takes one out of a file that does."""
+    marker = item.get_closest_marker("measures")
+    return marker is not None and marker.args != (False,)
+
+
 def order(items):
     """
     The files in which tests measure come first, in both processes at once, where each waits for the other but for no
     build; then what takes long, so that no process is left with it at the end.
     """
-    measure = {item.path for item in items if item.get_closest_marker("measures")}
+    measure = {item.path for item in items if measures(item)}
     items.sort(key=lambda item: (item.path not in measure, *(item.path.stem != name for name in LONGEST)))
 
 
@@ -106,7 +112,7 @@ def pytest_collection_modifyitems(config, items):
     items[:] = [item for item in items if needs_full(item) <= full]
     order(items)
     for item in items:
-        if item.get_closest_marker("measures"):
+        if measures(item):
             item.add_marker(pytest.mark.thread_unsafe(reason="measures"))
         if "python" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.thread_unsafe(reason="runs in an interpreter of its own"))

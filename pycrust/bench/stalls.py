@@ -812,13 +812,16 @@ def run(command: Sequence[str], environment: dict[str, str]) -> tuple[set[int], 
 def pythons_below(pid: int) -> set[int]:
     """Wait until a process has ended, and see which others it starts, and those start, that run this Python."""
     found: set[int] = set()
+    before: set[int] = set()
     ended = select.poll()
     with suppress(OSError, AttributeError):  # before Linux 5.3 there is none
         process = os.pidfd_open(pid)
         ended.register(process, select.POLLIN)
         try:
             while not ended.poll(SAMPLE):
-                found |= {each for each in below(pid) if is_this_python(each)}
+                now = {each for each in below(pid) if is_this_python(each)}
+                found |= now & before  # seen once it may be a fork that is about to become another program
+                before = now
         finally:
             os.close(process)
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)

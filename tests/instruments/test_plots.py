@@ -5,6 +5,7 @@ import functools
 import time
 
 import pytest
+from cases import slow
 
 from pycrust.bench import break_even, compare, compare_peers, gil_table, threadable
 from pycrust.bench.waits import Ask, Waits
@@ -57,7 +58,7 @@ def drawn(result):
     return figure
 
 
-KINDS = ["gil_table", "peers", "break_even", "comparison", "verdict", "long verdict"]
+KINDS = ["gil_table", "peers", "verdict", *map(slow, ["break_even", "comparison", "long verdict"])]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -8,6 +8,7 @@ import pytest
 from pycrust import _probe
 
 pytestmark = pytest.mark.measures
+beside_others = pytest.mark.measures(False)
 
 
 @pytest.fixture
@@ -22,6 +23,7 @@ def inner(tmp_path):
     return run
 
 
+@beside_others
 def test_nothing_is_imported_unless_used(inner):
     text = "import sys\ndef test(): assert not {'pycrust', 'numpy', 'pycrust._probe'} & set(sys.modules)\n"
     done = inner(text, "-p", "no:run-parallel")  # which imports NumPy itself
@@ -82,6 +84,7 @@ def test_wrong(): assert False
     assert "during test_inner.py::test_slow" in done.stdout, done.stdout
 
 
+@beside_others
 @pytest.mark.skipif(bool(_probe.why_not()), reason="the GIL cannot be watched")
 def test_bad_thresholds_get_a_sentence(inner):
     done = inner("def test(): pass", "--gil-stalls=1")

@@ -22,6 +22,7 @@ from pycrust.bench.stall import Log, Place, Seen, Stall, called_function, stack_
 from pycrust.bench.stalls import Line
 
 pytestmark = pytest.mark.measures
+beside_others = pytest.mark.measures(False)
 
 needs_watch = pytest.mark.skipif(bool(_probe.why_not()), reason=f"the GIL cannot be watched: {_probe.why_not()}")
 
@@ -409,6 +410,7 @@ def test_over_is_twice_the_switch_interval_or_more(over):
         stalls(over)
 
 
+@beside_others
 @needs_watch
 def test_a_signal_that_is_still_pending_does_not_end_the_program(python):
     """SIGUSR1, whose default is to end the process, is under way to a thread that blocks it when the watch ends."""
@@ -518,6 +520,7 @@ def same(done, plain):
     return done.returncode == plain.returncode and done.stdout == plain.stdout and done.stderr.startswith(plain.stderr)
 
 
+@beside_others
 @needs_watch
 @pytest.mark.parametrize(
     "text",
@@ -551,6 +554,7 @@ def test_a_program_does_not_notice(script, text, monkeypatch):
     assert same(done, plain), (done, plain)
 
 
+@beside_others
 @needs_watch
 @pytest.mark.parametrize(
     "command",
@@ -569,6 +573,7 @@ def test_python_itself_answers(command):
     assert "Traceback" not in done.stderr.removeprefix(plain.stderr)
 
 
+@beside_others
 @needs_watch
 @pytest.mark.parametrize(
     "code", ["import sys; print(sys.argv)", "def f(:", slow("1 / 0"), slow("import sys; sys.exit(3)")]
@@ -581,6 +586,7 @@ def test_code_on_the_command_line(code):
     assert ("of the time covered" in done.stderr) == (code != "def f(:")
 
 
+@beside_others
 @needs_watch
 @pytest.mark.parametrize(
     "head",
@@ -605,6 +611,7 @@ def test_a_command_that_is_a_script_is_found(tmp_path, head):
     assert run("the-tool", cwd=tmp_path, env=env).stdout == "here\n"
 
 
+@beside_others
 @needs_watch
 @pytest.mark.parametrize("status", [0, 3])
 def test_a_report_that_cannot_be_written(tmp_path, status):
@@ -620,6 +627,7 @@ def test_a_report_that_cannot_be_written(tmp_path, status):
     os.close(other)
 
 
+@beside_others
 @needs_watch
 def test_figures_that_cannot_be_written():
     if not Path("/dev/full").exists():
@@ -629,6 +637,7 @@ def test_figures_that_cannot_be_written():
     assert "/dev/full could not be written" in done.stderr
 
 
+@beside_others
 @needs_watch
 def test_the_programs_own_sitecustomize_runs(script, tmp_path):
     script("import sys; print('customized', 'numpy' in sys.modules)", "sitecustomize.py")
@@ -638,6 +647,7 @@ def test_the_programs_own_sitecustomize_runs(script, tmp_path):
     assert done.stdout == f"{2 * customized}{tmp_path / 'sitecustomize.py'}\n", done.stderr
 
 
+@beside_others
 @needs_watch
 def test_flags_of_python_reach_the_program(script):
     done = run(script("import sys; print(sys.warnoptions, sys.flags.optimize)"), flags=["-O", "-W", "error"])
@@ -667,6 +677,7 @@ def test_ctrl_c_is_the_programs(script):
     assert "of the time covered" in err
 
 
+@beside_others
 @needs_watch
 @pytest.mark.parametrize(
     ("options", "complaint"),
@@ -687,6 +698,7 @@ def test_bad_options_get_a_sentence(options, complaint):
     assert complaint in done.stderr and "Traceback" not in done.stderr
 
 
+@beside_others
 @needs_watch
 def test_isolated_python_is_refused(script):
     done = run("x.py", flags=["-E"])
@@ -1060,6 +1072,7 @@ def test_the_locale_of_the_program_is_not_that_of_the_log(script, until):
     until(lambda done: "program.py:8" in done.stderr, lambda: run(path))
 
 
+@beside_others
 @watches_this_process
 def test_a_signal_that_the_program_registers_with_faulthandler(big, tmp_path, until):
     """It is the program's, who finds no traceback that it did not ask for."""
@@ -1137,6 +1150,7 @@ def test_threads_have_names(script, until, text, name):
     assert all(re.fullmatch(name, thread) for thread in found - {False}), found
 
 
+@beside_others
 @needs_watch
 @pytest.mark.parametrize(
     "command", [["no_such_script.py"], ["-m", "no_such_module"], ["broken.py"], ["-m", "broken"], ["."]], ids=" ".join
@@ -1149,6 +1163,7 @@ def test_a_program_that_did_not_start_has_no_report(script, tmp_path, command):
     assert plain.returncode != 0
 
 
+@beside_others
 @needs_watch
 def test_kill_int_ends_the_program(script):
     """Not by Ctrl-C, which the program gets itself, but by its process number."""
@@ -1189,6 +1204,7 @@ def test_a_command_that_is_killed_leaves_nothing_behind(script, tmp_path, until)
     assert [*folder.iterdir()] == []
 
 
+@beside_others
 @needs_watch
 @pytest.mark.parametrize("name", ["SIGINT", slow("SIGTERM"), slow("SIGUSR1")])
 @pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["process", "group"])
@@ -1222,6 +1238,7 @@ def test_the_program_gets_each_signal_once(script, name, send):
     assert (process.returncode, out) == (0, ""), err
 
 
+@beside_others
 @needs_watch
 def test_the_descriptors_of_the_program_are_its_own(script, until):
     """While the watch looks into /proc, no number is taken; and what the program closes is closed."""
@@ -1281,6 +1298,7 @@ def test_a_signal_before_the_program_has_started(python):
     assert done.stdout == f"{-signal.SIGTERM}\n", done.stderr
 
 
+@beside_others
 @needs_watch
 def test_the_program_inherits_files(script):
     path = script("import os; os.write(9, b'inherited')")
@@ -1288,6 +1306,7 @@ def test_the_program_inherits_files(script):
     assert done.stdout == b"inherited", done.stderr
 
 
+@beside_others
 @needs_watch
 @pytest.mark.parametrize("closed", [1, 2])
 def test_closed_outputs(script, tmp_path, closed):
@@ -1302,6 +1321,7 @@ def test_closed_outputs(script, tmp_path, closed):
     assert done.stdout == "" and "Traceback" not in done.stderr
 
 
+@beside_others
 @needs_watch
 def test_the_core_file_is_the_programs(script, tmp_path):
     resource = pytest.importorskip("resource")
@@ -1427,6 +1447,7 @@ def test_a_hold_that_never_ends_is_told_while_it_lasts(script, end):
     assert "program.py:8 handler" in rest and "1 line held the GIL" in rest, rest
 
 
+@beside_others
 @needs_watch
 @pytest.mark.parametrize("hold", [slow("libc.usleep(60_000_000)"), "pycrust.sum_of_squares(7 * 10**12)"])
 def test_a_hold_amid_which_the_process_is_killed(script, until, hold):

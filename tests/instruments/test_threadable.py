@@ -29,6 +29,7 @@ from pycrust.bench.waits import Ask, Waits, waits_during
 needs_gil = pytest.mark.skipif(not gil_enabled(), reason="there is no GIL to hold")
 
 pytestmark = pytest.mark.measures
+beside_others = pytest.mark.measures(False)
 
 
 def loop(count):
@@ -697,6 +698,7 @@ def test_expect(expected, status):
     assert ("expected that it releases the GIL, but it holds the GIL" in done.stderr) == bool(status)
 
 
+@beside_others
 @pytest.mark.parametrize(
     ("args", "complaint"),
     [

@@ -208,8 +208,8 @@ def bounds_at_random(rng, count, length, longest):
 @pytest.mark.parametrize("kind", HARD)
 def test_bounds_of_hard_data_at_every_level(level, kind):
     rng = np.random.default_rng(5)
-    a = HARD[kind](rng, 300)
-    for count, longest in ((300, 12), (300, 100), (700, 3)):
+    a = HARD[kind](rng, 140)
+    for count, longest in ((140, 12), (140, 60), (250, 3)):
         windows = bounds_at_random(rng, count, a.size, longest)
         for name in NAMES:
             check(name, a, windows)
@@ -236,7 +236,7 @@ def test_bounds_of_every_dtype_along_every_axis(dtype):
     a = numbers(dtype, (5, 40, 9))
     for axis in (0, 1, -1):
         length = a.shape[axis]
-        for count in (length, 3, 2 * length):
+        for count in (length, 3, 2 * length) if axis == 1 else (length,):
             windows = bounds_at_random(rng, count, length, 8)
             for name in ("move_mean", "move_std"):
                 expected = check(name, a, windows, 2, axis)
@@ -698,11 +698,11 @@ def test_empty():
     "call",
     [
         "pycrust.move_std(a, 1000)",
-        "pycrust.move_std(a, 3_000_000, workers=2)",
+        slow("pycrust.move_std(a, 3_000_000, workers=2)"),
         "pycrust.cumsum(a)",
         "pycrust.move_sum(a.reshape(-1, 64), 3)",
-        "pycrust.move_std(a, windows, workers=2)",
-        "pycrust.cumsum(a.reshape(-1, 64).T)",
+        slow("pycrust.move_std(a, windows, workers=2)"),
+        slow("pycrust.cumsum(a.reshape(-1, 64).T)"),
         "pycrust.cumsum(ints.reshape(-1, 64).T, workers=2)",
     ],
 )
