@@ -1120,7 +1120,7 @@ def test_subinterpreters_say_nothing(script):
     [
         ("hold(); hold(); hold()", "MainThread"),
         ("import _thread; _thread.start_new_thread(lambda: (hold(), hold(), hold(), sleep(0.3)), ()); sleep(0.1); sleep(0.5)", r"thread \d+"),
-        (
+        slow(
             "import ctypes, _thread\n"
             "def run():\n"
             "    ctypes.CDLL(None).prctl(15, b'the pool', 0, 0, 0)\n"
@@ -1428,7 +1428,7 @@ DEADLOCK = """
 
 
 @needs_watch
-@pytest.mark.parametrize("end", ["killed", "aborted", slow("by default")])
+@pytest.mark.parametrize("end", [slow("killed"), "aborted", slow("by default")])
 def test_a_hold_that_never_ends_is_told_while_it_lasts(script, end):
     path = script(DEADLOCK)
     options = {"killed": ["--dump-over", "0.5"], "aborted": ["--dump-over", "0.5", "--abort-over", "1"]}.get(end, [])

@@ -270,7 +270,7 @@ def test_callers_are_told_apart(report, until):
             """
             import json
 
-            big = list(range(4_000_000))
+            big = list(range(2_000_000))
 
             def innocent():
                 return json.dumps([1])
@@ -307,12 +307,12 @@ def test_callers_are_told_apart(report, until):
 @pytest.mark.parametrize(
     ("code", "callee", "task"),
     [
-        ("asyncio.run(without_a_name())", "", "without_a_name"),
+        slow("asyncio.run(without_a_name())", "", "without_a_name"),
         ("with ThreadPoolExecutor(1) as pool: pool.submit(sum_of_squares, n).result()", "sum_of_squares", ""),
         slow("threading.Thread(target=partial(sum_of_squares, n)).start()", "sum_of_squares", ""),
         slow("asyncio.run(in_a_thread())", "sum_of_squares", ""),
         slow("asyncio.run(on_the_loop())", "", "the task"),
-        ("ThreadPoolExecutor(1).submit(Named(), n).result()", "", ""),  # no code of the program is run for its name
+        slow("ThreadPoolExecutor(1).submit(Named(), n).result()", "", ""),  # no code of the program is run for its name
     ],
 )
 def test_what_a_pool_runs_and_tasks_have_names(report, until, code, callee, task):

@@ -357,6 +357,7 @@ def test_inputs_are_made_for_one_run_at_a_time():
     assert len(made) <= 1 + 4 + 10  # to calibrate; the calls of the run
 
 
+@beside_others
 def test_few_calls_with_costly_inputs_are_too_short_to_tell():
     """What makes the inputs takes longer than is borne for many of them: a call of no time is no verdict."""
     result = threadable(len, factory=lambda: (time.sleep(0.5) or "",), threads=(), rounds=1)
@@ -516,6 +517,7 @@ def in_threads():
 """
 
 
+@beside_others
 @pytest.mark.skipif(sys.platform != "linux", reason="the process's last words are told on Linux alone")
 @pytest.mark.parametrize(
     ("name", "threads", "words"),
@@ -582,6 +584,7 @@ def test_errors_of_the_function_come_through():
         threadable(time.sleep, 0.01, threads=(0,))
 
 
+@beside_others
 def test_keywords_are_those_of_the_function():
     """But for the options of `threadable`; what would be both is refused, and the advice works."""
     calls = set()
@@ -679,6 +682,7 @@ def test_keyword_arguments_and_a_target_at_the_end(tmp_path):
     assert done.stdout.startswith(("mine.f releases", "mine.f detaches"))
 
 
+@beside_others
 def test_json_to_standard_output(tmp_path):
     """Nothing else is there, whatever the function prints; and no file is made of that name."""
     (tmp_path / "mine.py").write_text("import time\ndef f(): print('I am here'); time.sleep(0.01)\n")
