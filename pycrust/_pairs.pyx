@@ -625,7 +625,7 @@ cdef class CrossSums:
         if matrix is not None:
             self.matrix = matrix
             self.freedom = freedom
-            self.own = Accumulators(len(vectors), bounded, PC_VAR)
+            self.own = Accumulators(len(vectors)).clear(bounded, PC_VAR)
         for first in range(0, len(pairs), MAX_SUMS):
             if vectors[0].dtype == object:
                 self.add_ints(vectors, pairs[first:first + MAX_SUMS])
@@ -657,7 +657,7 @@ cdef class CrossSums:
             s.step = max(<size_t>1, min(s.step, max(<size_t>MIN_CHUNK // s.count, s.length // (4 * workers) + 1)))
         chunks = s.length // s.step + (s.length % s.step != 0)
         workers = min(workers, chunks) or <size_t>1
-        sums = Accumulators(workers * s.count, bounded, PC_VAR)
+        sums = Accumulators(workers * s.count).clear(bounded, PC_VAR)
         for k in range(workers * s.count):
             i, j = pairs[k % s.count]
             if i != j and bounded:

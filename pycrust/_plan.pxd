@@ -37,6 +37,7 @@ cdef class Statistic:
 cdef class Accumulators:
     cdef pc_tile_sum *at
     cdef size_t count
+    cdef Accumulators clear(self, bint bounded, pc_statistic statistic)
 
 
 # What one thread reports of its chunks: the worst status, and the chunk that gave it.

@@ -177,19 +177,23 @@ cdef tuple exact_ddof(ddof):
 # ---- one job: an array, the axes to sum over, where the results go ----------
 
 cdef class Accumulators:
-    """Accumulators, empty at first, exact or bounded; C sets the outputs that they belong to."""
+    """Accumulators, or working memory until they are cleared; C sets the outputs that they belong to."""
 
-    def __cinit__(self, size_t count, bint bounded, int statistic):
-        cdef size_t k
+    def __cinit__(self, size_t count):
         self.at = <pc_tile_sum *>PyMem_Malloc(count * sizeof(pc_tile_sum))
         if self.at == NULL:
             raise MemoryError
         self.count = count
-        for k in range(count):
+
+    cdef Accumulators clear(self, bint bounded, pc_statistic statistic):
+        """Make all of them empty, exact or bounded."""
+        cdef size_t k
+        for k in range(self.count):
             if bounded:
-                pc_accumulator_clear_bounded(&self.at[k].total, <pc_statistic>statistic)
+                pc_accumulator_clear_bounded(&self.at[k].total, statistic)
             else:
-                pc_accumulator_clear(&self.at[k].total, <pc_statistic>statistic)
+                pc_accumulator_clear(&self.at[k].total, statistic)
+        return self
 
     def __dealloc__(self):
         PyMem_Free(self.at)
@@ -296,7 +300,7 @@ cdef class Plan:
         s.step = self.chunk_size() // s.count
         chunks = s.length // s.step + (s.length % s.step != 0)
         workers = min(self.workers, chunks) or <size_t>1
-        cdef Accumulators sums = Accumulators(workers * s.count, bounded, s.spec.statistic)
+        cdef Accumulators sums = Accumulators(workers * s.count).clear(bounded, s.spec.statistic)
         s.sums = sums.at
         run_chunks(add_chunk, s, sizeof(s[0]), chunks, workers, self.is_quick(s.count))
         pc_add_tile(&s.array, first, s.count, 0, 0, sums.at)       # sets the offsets, even if there were no chunks
@@ -358,7 +362,7 @@ cdef class Plan:
         chunks = s.outputs // s.step + (s.outputs % s.step != 0)
         workers = min(self.workers, chunks)
         s.count = max(<size_t>PC_MIN_SUMS, min(<size_t>PC_TILE, s.step, s.outputs))
-        cdef Accumulators sums = Accumulators(workers * s.count, False, s.spec.statistic)
+        cdef Accumulators sums = Accumulators(workers * s.count)
         statuses = bytearray(workers * sizeof(WorkerStatus))
         s.sums = sums.at
         s.statuses = <WorkerStatus *>PyByteArray_AS_STRING(statuses)

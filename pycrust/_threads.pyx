@@ -108,7 +108,7 @@ cdef size_t count_workers(workers) except 0:
 
 cdef struct ThreadTeam:
     Task task
-    void *job                   # the copy behind this struct
+    const void *job             # the copy behind this struct, or the caller's own if no thread helps
     size_t chunks
     pc_counter taken            # chunks taken
     pc_counter helpers          # helpers that have begun
@@ -123,8 +123,7 @@ cdef ThreadTeam *new_team(Task task, const void *job, size_t size, size_t chunks
         return NULL
     memset(team, 0, sizeof(ThreadTeam))
     team.task = task
-    team.job = team + 1
-    memcpy(team.job, job, size)
+    team.job = memcpy(team + 1, job, size)
     team.chunks = chunks
     pc_counter_add(&team.working, 1)
     pc_counter_add(&team.holders, 1)
@@ -197,7 +196,8 @@ cdef int run_chunks(Task task, const void *job, size_t size, size_t chunks, size
     A quick job is done by the caller, without releasing the GIL. The main thread checks for signals
     before this returns, whether the job is quick or not.
     """
-    cdef ThreadTeam *team
+    cdef ThreadTeam alone
+    cdef ThreadTeam *team = &alone
     cdef size_t chunk, helping = 0, wanted = min(workers, chunks)
     if quick:
         for chunk in range(chunks):
@@ -205,12 +205,17 @@ cdef int run_chunks(Task task, const void *job, size_t size, size_t chunks, size
                 break
         PyErr_CheckSignals()
         return 0
-    cdef double until = 0.001 * LOOK_AFTER_MS if is_main_thread() else 0
+    cdef double until = 0.001 * LOOK_AFTER_MS
     cdef bint more = chunks > 0, forked = False
-    process = os.getpid()
-    team = new_team(task, job, size, chunks)
-    if team == NULL:
-        raise MemoryError
+    memset(&alone, 0, sizeof(alone))
+    alone.task = task
+    alone.job = job
+    alone.chunks = chunks
+    if wanted > 1:
+        process = os.getpid()
+        team = new_team(task, job, size, chunks)
+        if team == NULL:
+            raise MemoryError
     while helping + 1 < wanted and start_helper(team):
         helping += 1
     try:
@@ -219,12 +224,14 @@ cdef int run_chunks(Task task, const void *job, size_t size, size_t chunks, size
                 more = take_chunks(team, 0, until)
             if until:
                 PyErr_CheckSignals()
+                if more and not is_main_thread():       # asked only where a call takes long: it takes 1 us
+                    until = 0
             if until and helping and os.getpid() != process:
                 forked = True
                 raise RuntimeError("a signal handler forked amid a call with several workers: "
                                    "it ends in the parent process alone")
     finally:
-        if not forked:      # the child has no helpers to wait for
+        if team != &alone and not forked:       # the child has no helpers to wait for
             with nogil:
                 stop(team)
                 finish(team)
