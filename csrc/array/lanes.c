@@ -4,6 +4,7 @@
 #include "bounded_runs.h"
 #include "gather.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ---- rows ---------------------------------------------------------------------- */
@@ -165,6 +166,24 @@ static int start_products(lane_job *job, const pc_output_spec *spec, size_t leng
 static const size_t min_in_rows[SUM_BOTH + 1][3] = {{32, 28, 36}, {24, 24, 20}, {20, 17, 16}};
 static const size_t min_in_columns[SUM_BOTH + 1][3] = {{16, 16, 16}, {12, 12, 3}, {4, 12, 4}};
 
+/* The same of integers, whose rows are summed one by one: of up to 16 bits, and of more. */
+static const size_t min_integers[SUM_BOTH + 1][2] = {{48, 48}, {128, 32}, {128, 64}};
+
+/* Whether each output is a row of integers, and long enough for that. */
+static int start_integers(lane_job *job, size_t length)
+{
+    const pc_array *a = job->array;
+    const size_t size = size_of_type[a->type];
+    job->integers = a->type != PC_BOOL && !is_float(a->type) && !a->mask && !a->swapped &&
+                    a->kept && a->reduced == 1 && length <= BLOCK_LENGTH &&
+                    length >= min_integers[job->summed][size > 2] &&
+                    (a->axis[a->kept - 1].length >= LANE_STEP || length > LANE_ROWS / 2) &&
+                    a->axis[a->kept].stride == (ptrdiff_t)size;
+    if (job->integers)
+        job->where = IN_ROWS;
+    return job->integers;
+}
+
 /* The kernel for sums of `length` numbers where they lie; 0 if there is none. */
 static int start_blocks(lane_job *job, size_t length, int side_by_side)
 {
@@ -201,6 +220,7 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
     job->sum = job->kernels->lane_sums[skip_nan][array->type][summed];
     job->summed = summed;
     job->blocks = NULL;
+    job->integers = 0;
     job->binades_known = job->binade[0] = job->binade[1] = job->met_nan = 0;
     job->where = IN_TILES;
     if (array->components != 1 || array->repeat != 1 || length < 1 || outputs < 2 ||
@@ -208,7 +228,8 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
         return 0;
     job->of_products = array->other.data != NULL;
     if (job->of_products ? !is_of_products(spec->statistic) || !start_products(job, spec, length)
-                         : !job->sum || ((difference || !start_blocks(job, length, side_by_side)) &&
+                         : !job->sum || ((difference || (!start_blocks(job, length, side_by_side) &&
+                                                         !start_integers(job, length))) &&
                                          length > max_rows(array, side_by_side)))
         return 0;
     job->spec = lane_spec_of(spec, length, masked);
@@ -227,7 +248,7 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
     job->from.row = job->row;
     job->from.ahead = 0;
     job->from.rows = length;
-    if (job->of_products ? job->products != NULL : !job->blocks)
+    if (job->of_products ? job->products != NULL : !job->blocks && !job->integers)
         find_rows(job);
     if (array->reduced == 1) {
         const ptrdiff_t size = (ptrdiff_t)size_of_type[array->type];
@@ -726,6 +747,50 @@ static size_t blocks_next(lane_job *job, size_t max, char *out, uint64_t certain
     return t->count;
 }
 
+/* ---- rows of integers -------------------------------------------------------------- */
+
+/* A sum below 2^150 as an estimate: exact below 2^106. */
+static void estimate_of(double to[3][LANE_COLUMNS], size_t c, const uint64_t sum[4])
+{
+    const uint64_t ones = (UINT64_C(1) << 53) - 1;
+    const double top = (double)(int64_t)(sum[1] >> 42 | sum[2] << 22) * 0x1p106,
+                 middle = (double)((sum[1] << 11 | sum[0] >> 53) & ones) * 0x1p53,
+                 high = top + middle, rest = middle - (high - top), /* none below 2^106 */
+        low = rest + (double)(sum[0] & ones);
+    to[0][c] = high;
+    to[1][c] = low;
+    to[2][c] = rest != 0.0 ? fabs(low) * 0x1p-52 : 0.0;
+}
+
+static size_t integers_next(lane_job *job, size_t max, char *out, uint64_t certain[LANE_COLUMNS],
+                            int *all, pc_tile_sum *scratch)
+{
+    const pc_axis *across = innermost_kept(job->array);
+    const pc_type type = job->array->type;
+    lane_block block = {.length = job->from.rows};
+    lane_sums sums;
+    tile *t = (tile *)((char *)scratch + TILE);
+    next_block(job, across, max, &block, t);
+    pad_sums(&sums, block.outputs);
+    for (size_t c = 0; c < block.outputs; c++, block.x += across->stride) {
+        uint64_t sum[4];
+        if (job->summed != SUM_SQUARES) {
+            job->kernels->sum_of_integers[type](block.x, block.length, sum);
+            estimate_of(sums.number, c, sum);
+        }
+        if (job->summed != SUM_NUMBERS) {
+            job->kernels->squares_of_integers[type](block.x, block.length, sum);
+            estimate_of(sums.square, c, sum);
+        }
+        sums.grid[c] = 1.0;
+        sums.common_abs[c] = (double)NAN; /* equal numbers are found exactly */
+    }
+    *all = job->kernels->lane_results(&job->spec, &sums, whole_steps(block.outputs), t->value,
+                                      t->rest, certain);
+    write_tile(job, t, t->value, t->rest, out, across->out_stride);
+    return t->count;
+}
+
 size_t lanes_next(lane_job *job, size_t max, char *out, uint64_t certain[LANE_COLUMNS], int *all,
                   pc_tile_sum *scratch)
 {
@@ -740,6 +805,8 @@ size_t lanes_next(lane_job *job, size_t max, char *out, uint64_t certain[LANE_CO
         return products_next(job, max, out, certain, all, scratch);
     if (job->blocks)
         return blocks_next(job, max, out, certain, all, scratch);
+    if (job->integers)
+        return integers_next(job, max, out, certain, all, scratch);
     value = t->value;
     rest = t->rest;
     if (across->stride == (ptrdiff_t)size && !a->swapped && !a->mask) {

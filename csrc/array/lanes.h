@@ -26,6 +26,7 @@ typedef struct {
     /* First, where there is such a kernel, in blocks with an error bound, from these binades on. */
     lane_block_kernel *blocks;
     enum { IN_ROWS, IN_COLUMNS, IN_TILES } where;
+    int integers; /* rows of integers, each summed by their kernels */
     summands summed;
     int binade[2], binades_known;
     int skip_nan;

@@ -257,19 +257,19 @@ SUM_OF_INTEGERS(uint16_t, uint32_t)
 SUM_OF_INTEGERS(int32_t, int64_t)
 SUM_OF_INTEGERS(uint32_t, uint64_t)
 
-/* 64 bits: the low and the high halves are summed apart. Signed numbers are made unsigned, x +
- * 2^63, and n times 2^63 is subtracted at the end. */
+/* 64 bits: modulo 2^64, and the high halves apart; the sum of the low halves, below 2^48, follows.
+ * Signed numbers are made unsigned, x + 2^63, and n times 2^63 is subtracted at the end. */
 static inline void sum_of_large(const char *x, size_t n, uint64_t flip, uint64_t sum[4])
 {
-    uint64_t low = 0, high = 0;
+    uint64_t total = 0, high = 0;
     for (size_t k = 0; k < n; k++) {
         uint64_t v;
         READ(v, x, k);
         v ^= flip;
-        low += v & 0xffffffffu;
+        total += v;
         high += v >> 32;
     }
-    set_sum(sum, low, 0);
+    set_sum(sum, total - (high << 32), 0);
     add_at(sum, 4, 32, (pc_u128){high, 0}, 0);
     if (flip && n)
         add_at(sum, 4, 63, (pc_u128){0 - (uint64_t)n, UINT64_MAX}, UINT64_MAX);

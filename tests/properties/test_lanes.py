@@ -155,6 +155,9 @@ def test_sums_that_do_not_fit():
     assert pycrust.sum(a, axis=1).tolist() == [3] * 7 + [2**62] + [3] * 12
     with pytest.raises(OverflowError, match=r"at \(2,\)"):
         pycrust.sum(np.array([[1, 1], [2, -1], [1, -2]]), axis=1, dtype=np.uint64)
+    a = np.repeat(a, 50, axis=1)
+    with pytest.raises(OverflowError, match=r"at \(7,\).*230584300921369395200"):
+        pycrust.sum(a, axis=1)
 
 
 @pytest.mark.parametrize("dtype", ["f8", "f4", ">f8", "i4", "u1"])
@@ -272,6 +275,36 @@ def test_long_rows(dtype, length):
     check_rows(rows, ["sum", "norm", "var"])
     rows[2, ::9] = np.nan
     check_rows(rows, ["nansum", "nanvar"])
+
+
+@pytest.mark.parametrize("length", [31, 32, 47, 48, 63, 64, 127, 128, 129, 300, 4096, 4097])
+@pytest.mark.parametrize("dtype", ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"])
+def test_rows_of_integers(dtype, length):
+    random = np.random.default_rng(length)
+    info = np.iinfo(dtype)
+    rows = random.integers(info.min, info.max, (70 if length < 1000 else 9, length), dtype, endpoint=True)
+    rows[1] = info.max
+    rows[2] = info.min
+    rows[3] = 0
+    rows[4, ::2] = info.min
+    rows[5] = 1
+    rows[5, 0] = 0
+    rows[6] = np.repeat([3, 200], [length - 1, 1]).astype(dtype) if info.min == 0 else -rows[5]
+    rows[7:] >>= random.integers(0, info.bits, (len(rows) - 7, 1), dtype=dtype)
+    check_rows(rows, FUNCTIONS if length in (48, 129) else ["norm", "sum", "mean", "var"], dtype=np.float64)
+    check_rows(rows, ["mean", "std"], dtype=np.float32)
+    check_rows(rows[7:] if info.bits < 64 else rows[7:] >> 9 >> 12, ["sum"])
+
+
+@pytest.mark.thread_unsafe(reason="counts the uncertain sums of the whole process")
+@pytest.mark.parametrize("dtype", ["i1", "u4", "i8", "u8"])
+def test_rows_of_integers_do_not_go_the_exact_way(dtype):
+    info = np.iinfo(dtype)
+    rows = np.random.default_rng(1).integers(info.min, info.max, (500, 130), dtype)
+    before = _rounding_test_failures()
+    for name in FUNCTIONS:
+        getattr(pycrust, name)(rows, axis=1, dtype=np.float64)
+    assert _rounding_test_failures() - before <= 1
 
 
 @pytest.mark.parametrize("length", [24, 28, 33, 100])
