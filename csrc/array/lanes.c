@@ -586,12 +586,14 @@ static size_t products_next(lane_job *job, size_t max, char *out, uint64_t certa
         const size_t columns = whole_steps(block.outputs);
         pad_sums(&sums, block.outputs);
         sum_pairs(job, &block, &sums);
-        job->kernels->lane_results(&job->spec, &sums, columns, value, rest, made);
+        *all = job->kernels->lane_results(&job->spec, &sums, columns, value, rest, made);
         write_tile(job, t, value + again, rest + again, out, across->out_stride);
-        uint64_t every = UINT64_MAX;
-        for (size_t c = 0; c < t->count; c++)
-            every &= certain[c] = made[again + c];
-        *all = every == UINT64_MAX;
+        if (!*all) {
+            uint64_t every = UINT64_MAX;
+            for (size_t c = 0; c < t->count; c++)
+                every &= certain[c] = made[again + c];
+            *all = every == UINT64_MAX;
+        }
         job->binades_known &= *all;
     } else {
         memset(certain, 0, t->count * sizeof *certain);
@@ -627,7 +629,7 @@ static double largest_in(const lane_job *job, const lane_block *block, int sampl
                                                                 columns);
 }
 
-/* The results of a block, and which of them are certain; returns how many are not. */
+/* The results of a block; returns how many of them are not certain and, if there are any, which. */
 static size_t sum_block(lane_job *job, const lane_block *block, lane_sums *sums, size_t again,
                         tile *t, uint64_t *certain)
 {
@@ -638,9 +640,9 @@ static size_t sum_block(lane_job *job, const lane_block *block, lane_sums *sums,
     if (job->spec.counted && !job->met_nan)
         for (size_t c = 0; c < block->outputs; c++)
             sums->count[c] = job->spec.count;
-    job->kernels->lane_results(&job->spec, sums, whole_steps(block->outputs), t->value, t->rest,
-                               sure);
-    for (size_t c = 0; c < t->count; c++) {
+    const int all = job->kernels->lane_results(&job->spec, sums, whole_steps(block->outputs),
+                                               t->value, t->rest, sure);
+    for (size_t c = 0; !all && c < t->count; c++) {
         certain[c] = sure[again + c];
         unsure += certain[c] == 0;
     }
@@ -823,7 +825,8 @@ size_t lanes_next(lane_job *job, size_t max, char *out, uint64_t certain[LANE_CO
             from.ahead = from.rows >= FETCHED_FROM ? job->next.offset.data - data : 0;
             job->sum(&from, &sums);
             *all = job->kernels->lane_results(&job->spec, &sums, columns, value, rest, certain);
-            memmove(certain, certain + again, count * sizeof *certain);
+            if (!*all)
+                memmove(certain, certain + again, count * sizeof *certain);
             write_lane_results(job->type, value + again, rest + again, count, out + to,
                                across->out_stride);
             return count;

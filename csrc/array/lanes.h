@@ -38,10 +38,9 @@ typedef struct {
 int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec, size_t first,
                 size_t outputs);
 
-/* Write the next results, at most `max`. Those with certain[k] == 0 failed the
- * rounding test: the caller computes them exactly. Returns the number of outputs, and sets *all
- * to whether all are certain. Works in PC_MIN_SUMS
- * `sums`. The caller has called fpenv_enter. */
+/* Write the next results, at most `max`. Sets *all to whether all are certain; if not, those with
+ * certain[k] == 0 failed the rounding test: the caller computes them exactly. Returns the number of
+ * outputs. Works in PC_MIN_SUMS `sums`. The caller has called fpenv_enter. */
 size_t lanes_next(lane_job *job, size_t max, char *out, uint64_t certain[LANE_COLUMNS], int *all,
                   pc_tile_sum *sums);
 
