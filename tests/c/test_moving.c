@@ -388,6 +388,62 @@ static void test_sums_near_the_limits(void)
     }
 }
 
+/* ---- coarse units --------------------------------------------------------------------------- */
+
+enum { ROW = 320 };
+
+/* One row of doubles, whose blocks begin at multiples of 64. */
+static void check_row(pc_statistic statistic, double *x, size_t window)
+{
+    double result[ROW], right;
+    pc_moving m = {.spec = {.statistic = statistic, .type = PC_FLOAT64, .components = 1},
+                   .window = window,
+                   .min_count = 1};
+    m.array = (pc_array){
+        .data = (char *)x, .type = PC_FLOAT64, .components = 1, .repeat = 1, .reduced = 1};
+    m.array.axis[0] = (pc_axis){.length = ROW, .stride = 8, .out_stride = 8};
+    m.out = (char *)result;
+    char *state = calloc(1, pc_move_state_size());
+    pc_move(&m, 0, 1, 0, ROW, (pc_move_state *)(void *)state);
+    free(state);
+    for (size_t k = 0; k < ROW; k++) {
+        expected(&m, 0, k, (char *)&right);
+        CHECK(same(PC_FLOAT64, (char *)&result[k], (char *)&right));
+    }
+}
+
+/* Small results where large numbers give the units. */
+static void test_coarse_units(void)
+{
+    static const pc_statistic all[] = {PC_SUM, PC_MEAN, PC_VAR, PC_STD};
+    const int whole = below(2) != 0; /* then it is only of the squares that anything is left */
+    double x[ROW];
+
+    /* Of two of the last units: the other means are so large that what is not certain is a tie. */
+    for (size_t k = 0; k < ROW; k++)
+        x[k] = (double)(k % 8 < 6 ? below(UINT64_C(1) << 39) + 64 : 2 * below(1 << 20) + 1) *
+               (k % 8 < 6 ? 1.0 : 0x1p-49);
+    x[0] = 0x1p40;
+    check_row(PC_MEAN, x, 2);
+
+    /* Of a number in the block before, when all sums of that block were certain. */
+    for (size_t k = 0; k < ROW; k++)
+        x[k] = k >= 128 ? 0.0 : k % 2 ? random_number(0) : 0x1p39 + (double)below(1000);
+    check_row(all[below(4)], x, 2);
+
+    /* Of numbers before a block that ends with a large one. */
+    for (size_t k = 0; k < ROW; k++)
+        x[k] = k >= 64 ? 0.0 : whole ? rint(0x1p49 * random_number(0)) : random_number(0);
+    x[127] = 0x1p70;
+    check_row(all[below(4)], x, 100);
+
+    /* Of 70 equal numbers and others before them, when the large number has just left. */
+    for (size_t k = 0; k < ROW; k++)
+        x[k] = k > 122 ? x[122] : random_number(0);
+    x[90] = 0x1p70;
+    check_row(below(2) ? PC_VAR : PC_STD, x, 100);
+}
+
 int main(int argc, char **argv)
 {
     const long count = trials(argc, argv);
@@ -396,8 +452,10 @@ int main(int argc, char **argv)
         for (long k = 0; k < count; k++) {
             test_rows();
             test_sums_near_the_limits();
-            if (k % 4 == 0)
+            if (k % 4 == 0) {
+                test_coarse_units();
                 test_integers();
+            }
         }
         printf("%s ", pc_simd());
     }
