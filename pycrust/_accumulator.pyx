@@ -577,8 +577,9 @@ cdef class Accumulator:
 
 def _merged(accumulators):
     """The sum of Accumulators: if they have a shape, in a single copy of the states; for pycrust.dask."""
-    cdef Accumulator total = (<Accumulator?>accumulators[0]).copy(), one
+    cdef Accumulator total, one
     copies = [(<Accumulator?>each).copy() for each in accumulators]
+    total = copies[0]
     for one in copies:
         total.check_shape(one)
     if total.many is None:

@@ -162,7 +162,7 @@ static void reduce_some(group_job *job, size_t count)
     const pc_sorted *a = job->array;
     const summands what = summands_of(job->spec);
     const size_t size = size_of_type[a->type], made = size_of_type[job->spec->type], *at = job->at;
-    const int floats = a->type >= PC_FLOAT16;
+    const int floats = is_float(a->type);
     uint64_t certain[LANE_COLUMNS];
     char *out = job->out + job->first * made;
     workspace *in = (workspace *)job->sums;

@@ -211,13 +211,12 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
     const int side_by_side =
         array->kept && !array->swapped && array->components == 1 &&
         array->axis[array->kept - 1].stride == (ptrdiff_t)size_of_type[array->type];
-    const int skip_nan = array->skip_nan && array->type >= PC_FLOAT16,
-              masked = array->mask || skip_nan,
-              difference = spec->statistic == PC_STD && length == 2 && !spec->ddof && !masked;
+    const int partial = is_partial(array),
+              difference = spec->statistic == PC_STD && length == 2 && !spec->ddof && !partial;
     const summands summed = difference ? SUM_NUMBERS : summands_of(spec);
     job->array = array;
     job->kernels = pc_kernels_in_use();
-    job->sum = job->kernels->lane_sums[skip_nan][array->type][summed];
+    job->sum = job->kernels->lane_sums[skips_nan(array)][array->type][summed];
     job->summed = summed;
     job->blocks = NULL;
     job->integers = 0;
@@ -232,7 +231,7 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
                                                          !start_integers(job, length))) &&
                                          length > max_rows(array, side_by_side)))
         return 0;
-    job->spec = lane_spec_of(spec, length, masked);
+    job->spec = lane_spec_of(spec, length, partial);
     if (difference) { /* the standard deviation of two numbers is half their distance, and often a
                          tie */
         job->spec.statistic = PC_MEAN;
@@ -241,7 +240,6 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
         job->spec.absolute = 1;
     }
     job->from.difference = difference;
-    job->skip_nan = skip_nan;
     if (!(job->spec.divisor > 0.0))
         return 0;
     job->type = spec->type;
@@ -690,8 +688,8 @@ static int sum_again_alone(lane_job *job, const lane_block *block, const pc_axis
             gather_columns(copy, 0, x, size, length, block->x_step, 1, 0);
             x = copy;
         }
-        sum_row_alone(job->kernels, job->array->type, SUM_BOTH, job->skip_nan, x, padded, one, sums,
-                      some);
+        sum_row_alone(job->kernels, job->array->type, SUM_BOTH, skips_nan(job->array), x, padded,
+                      one, sums, some);
         if (job->spec.counted) {
             sums->count[some] -= (double)(padded - length);
             job->met_nan |= sums->count[some] < job->spec.count;
@@ -730,7 +728,7 @@ static size_t blocks_next(lane_job *job, size_t max, char *out, uint64_t certain
         set_binades(k, job->summed, largest_in(job, &block, 0), block.length, SPARE_BITS);
         const int other = (job->left && k[0] > job->binade[0]) ||
                           k[0] + MAX_SPARE_BITS < job->binade[0],
-                  perhaps_nan = job->skip_nan && !job->met_nan;
+                  perhaps_nan = skips_nan(job->array) && !job->met_nan;
         if (other)
             memcpy(job->binade, k, sizeof k);
         if (other || perhaps_nan) {
@@ -838,7 +836,7 @@ size_t lanes_next(lane_job *job, size_t max, char *out, uint64_t certain[LANE_CO
     from.row = t->row;
     job->sum(&from, &sums);
     for (size_t c = 0; a->mask && c < from.columns; c++)
-        sums.count[c] = (job->skip_nan ? sums.count[c] : job->spec.count) - t->masked[c];
+        sums.count[c] = (skips_nan(a) ? sums.count[c] : job->spec.count) - t->masked[c];
     *all = job->kernels->lane_results(&job->spec, &sums, from.columns, value, rest, certain);
     write_tile(job, t, value, rest, out, across->out_stride);
     return t->count;

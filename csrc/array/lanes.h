@@ -29,7 +29,6 @@ typedef struct {
     int integers; /* rows of integers, each summed by their kernels */
     summands summed;
     int binade[2], binades_known;
-    int skip_nan;
     int met_nan; /* where NaN are left out: in the block before */
     int left;    /* in the block before some sums left their binades */
 } lane_job;
