@@ -110,7 +110,7 @@ size_t add_bounded(pc_accumulator *acc, pc_type type, int components, const char
     const pc_kernels *kernels = pc_kernels_in_use();
     const int both = (acc->flags & PC_WITH_NUMBERS) != 0;
     bounded_kernel *const plain = kernels->bounded[both][type - PC_FLOAT16],
-                          *const skipping = kernels->nanbounded[both][type - PC_FLOAT16],
+                          *const skipping = kernels->nanbounded[type - PC_FLOAT16],
                           *kernel = skip_nan ? skipping : plain;
     bounded_sums partial;
     size_t missing = 0;
@@ -138,7 +138,8 @@ size_t add_bounded(pc_accumulator *acc, pc_type type, int components, const char
         n = count < BOUNDED_RUN ? count : BOUNDED_RUN;
         done = kernel(x, stride, n, lane_exponent, &partial);
         if (done)
-            add_partial(acc, components, &partial, lane_exponent, done, kernels->lanes[both]);
+            add_partial(acc, components, &partial, lane_exponent, done,
+                        kernels->lanes[both || kernel == skipping]);
         missing += partial.missing;
         const int met_nan =
             skip_nan && kernel == plain && partial.overflow_at != partial.overflow_at;
@@ -265,8 +266,7 @@ void add_bounded_columns(pc_tile_sum *sums, pc_type type, const char *x, ptrdiff
     const pc_kernels *kernels = pc_kernels_in_use();
     const int both = (sums[0].total.flags & PC_WITH_NUMBERS) != 0;
     columns_kernel *plain = kernels->bounded_columns[both][type - PC_FLOAT16],
-                   *skipping =
-                       skip_nan ? kernels->nanbounded_columns[both][type - PC_FLOAT16] : NULL;
+                   *skipping = skip_nan ? kernels->nanbounded_columns[type - PC_FLOAT16] : NULL;
     int certain = plain != NULL;
     for (size_t c = 0, strip; c < columns && certain; c += strip) {
         strip = columns - c < BOUNDED_STRIP ? columns - c : BOUNDED_STRIP;

@@ -139,7 +139,7 @@ typedef char workspace_fits[PC_MIN_SUMS * sizeof(pc_tile_sum) >= sizeof(workspac
 int pc_sorted_suited(pc_type type, const pc_output_spec *spec)
 {
     return spec->components == 1 && fits_lanes(spec) &&
-           pc_kernels_in_use()->group_sums[type][summands_of(spec)] != NULL;
+           pc_kernels_in_use()->group_sums[type][SUM_BOTH] != NULL;
 }
 
 /* The work, and where it stands: the labels first to last - 1 are next, and at[k] to at[k + 1] - 1
@@ -167,7 +167,7 @@ static void reduce_some(group_job *job, size_t count)
     char *out = job->out + job->first * made;
     workspace *in = (workspace *)job->sums;
     const group_block block = {a->data, at, count, a->count};
-    job->kernels->group_sums[a->type][what](&block, &in->sums);
+    job->kernels->group_sums[a->type][what == SUM_NUMBERS ? what : SUM_BOTH](&block, &in->sums);
     for (size_t c = 0; floats && c < count; c++) {
         const size_t n = at[c + 1] - at[c];
         if (n > MAX_SHORT_GROUP && n <= BLOCK_LENGTH)
@@ -298,7 +298,7 @@ pc_status pc_reduce_sorted(const pc_sorted *array, size_t start, size_t stop, si
                      .first = first,
                      .last = last,
                      .at = {start}};
-    if (!job.kernels->group_sums[array->type][summands_of(spec)])
+    if (!job.kernels->group_sums[array->type][SUM_BOTH])
         return PC_NO_LABEL; /* another thread has just switched to a level without it */
     fpenv callers = fpenv_enter();
     const int sorted = reduce_all(&job, start, stop);

@@ -514,6 +514,7 @@ static size_t slide_blocks(const row *r, pc_move_state *s, const double *in, con
     if (r->spread) {
         end.divisor = spec->count - end.ddof;
         end.inverse = 1.0 / end.divisor;
+        end.root = spec->statistic == PC_STD;
         end.error_bound = s->error_bound[1] +
                           (2.0 * s->limit + size * s->error_bound[0]) * s->error_bound[0] +
                           0x1p-48 * unit_of(&s->sums.square, 0);
@@ -526,8 +527,9 @@ static size_t slide_blocks(const row *r, pc_move_state *s, const double *in, con
     end.error_bound *= size * grow;
     end.bound = end.error_bound * end.inverse * grow;
     s->sums.count = (double)s->present;
-    const size_t done = r->kernels->slide[masked][cumulative ? 0 : spec->statistic][pieces - 2](
-        in, out, &s->sums, &end, to, blocks);
+    const int kernel = cumulative ? 0 : r->spread ? PC_VAR : (int)spec->statistic;
+    const size_t done =
+        r->kernels->slide[masked][kernel][pieces - 2](in, out, &s->sums, &end, to, blocks);
     if (masked && done)
         s->present = (size_t)s->sums.count;
     if (r->spread && done)

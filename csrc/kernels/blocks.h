@@ -421,9 +421,8 @@ enum { MAX_PRODUCT_TIES = 128, MAX_NUMBER_TIES = 32 };
                                         load_row_of_##type);                                       \
         return sum_columns_in_lanes(from, k, sums, size, 0, what, skip_nan, load_row_of_##type);   \
     }
-#define BLOCKS_OF_NUMBERS(name, type, size, skip_nan, digits, square_digits)                       \
+#define BLOCKS_OF_NUMBERS(name, type, size, skip_nan, digits)                                      \
     BLOCKS_OF(name##number, SUM_NUMBERS, type, size, skip_nan, 0, digits, MAX_NUMBER_TIES)         \
-    BLOCKS_OF(name##square, SUM_SQUARES, type, size, skip_nan, 0, square_digits, MAX_NUMBER_TIES)  \
     BLOCKS_OF(name##both, SUM_BOTH, type, size, skip_nan, 0, 0, 0)                                 \
     static int name##careful_rows_of_##type(const lane_block *from, const int k[2],                \
                                             lane_sums *sums)                                       \
@@ -443,8 +442,9 @@ enum { MAX_PRODUCT_TIES = 128, MAX_NUMBER_TIES = 32 };
     }
 #define BLOCKS(type, size, digits, square_digits)                                                  \
     BLOCKS_OF_PRODUCTS(type, size, square_digits)                                                  \
-    BLOCKS_OF_NUMBERS(, type, size, 0, digits, square_digits)                                      \
-    BLOCKS_OF_NUMBERS(nan, type, size, 1, digits, square_digits)
+    BLOCKS_OF_NUMBERS(, type, size, 0, digits)                                                     \
+    BLOCKS_OF(square, SUM_SQUARES, type, size, 0, 0, square_digits, MAX_NUMBER_TIES)               \
+    BLOCKS_OF_NUMBERS(nan, type, size, 1, digits)
 #ifdef widen16
 BLOCKS_OF_PRODUCTS(float16, 2, 22)
 #endif

@@ -325,7 +325,6 @@ sum_bounded_columns(const char *x, ptrdiff_t stride, size_t rows, size_t columns
 #define BOUNDED(type, size)                                                                        \
     BOUNDED_OF(type, size, squares, 0, 0)                                                          \
     BOUNDED_OF(type, size, moments, 1, 0)                                                          \
-    BOUNDED_OF(type, size, nansquares, 0, 1)                                                       \
     BOUNDED_OF(type, size, nanmoments, 1, 1)
 #ifdef widen16
 BOUNDED(float16, sizeof(uint16_t))

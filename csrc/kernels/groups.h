@@ -38,7 +38,7 @@ static inline group_sum empty_group(void)
 /* What the kernels of a type have in common, as constants. */
 typedef struct {
     size_t size;
-    int numbers, squares;
+    int squares; /* as well as the numbers */
     exactness exact;
     lane_loader *load;
 } group_kind;
@@ -59,8 +59,7 @@ add_to_group(estimate *number, estimate *square, extent *all, vecd x, vecd low, 
 {
     if (!integers_of(kind))
         extend(all, x);
-    if (kind.numbers)
-        add_number(number, x, low, kind.exact == LONG && one_part_of(kind) ? ANY : kind.exact);
+    add_number(number, x, low, kind.exact == LONG && one_part_of(kind) ? ANY : kind.exact);
     if (kind.squares)
         add_square(square, x, kind.exact);
 }
@@ -148,22 +147,21 @@ static inline __attribute__((always_inline)) void sum_groups(const group_block *
             group_sum sum = sum_short_groups(x, count, max, end, 0, kind);
             sum.number.high = (vecd)((vec)sum.number.high | too_long);
             sum.square.high = (vecd)((vec)sum.square.high | too_long);
-            store_sums(sums, first, sum.number, sum.square, &sum.all, (double)max, kind.numbers,
-                       kind.squares, 0, integers_of(kind), kind.exact == SHORT ? 24 : 53);
+            store_sums(sums, first, sum.number, sum.square, &sum.all, (double)max, 1, kind.squares,
+                       0, integers_of(kind), kind.exact == SHORT ? 24 : 53);
         }
     }
 }
 
-#define SUM_GROUPS_OF(name, type, size, numbers, squares, exact)                                   \
+#define SUM_GROUPS_OF(name, type, size, squares, exact)                                            \
     static void groups_of_##type##_##name(const group_block *from, lane_sums *sums)                \
     {                                                                                              \
-        const group_kind kind = {size, numbers, squares, exact, load_lanes_of_##type};             \
+        const group_kind kind = {size, squares, exact, load_lanes_of_##type};                      \
         sum_groups(from, sums, kind);                                                              \
     }
 #define SUM_GROUPS(type, size, exact)                                                              \
-    SUM_GROUPS_OF(numbers, type, size, 1, 0, exact)                                                \
-    SUM_GROUPS_OF(squares, type, size, 0, 1, exact)                                                \
-    SUM_GROUPS_OF(both, type, size, 1, 1, exact)
+    SUM_GROUPS_OF(numbers, type, size, 0, exact)                                                   \
+    SUM_GROUPS_OF(both, type, size, 1, exact)
 SUM_GROUPS(int32, 4, WORD)
 SUM_GROUPS(int64, 8, LONG)
 SUM_GROUPS(float32, 4, SHORT)

@@ -200,7 +200,7 @@ typedef struct {
 typedef struct {
     double count, per_count, divisor, inverse, error_bound, bound, ties_from, min_count, ddof;
     uint64_t reach;
-    int exact;
+    int exact, root; /* root: of the variances */
 } moving_end;
 
 /* LANE_COLUMNS numbers enter the window, and as many leave it, one after another; the estimates of
@@ -257,12 +257,12 @@ typedef struct {
     void (*sum_of_integers[8])(const char *x, size_t n, uint64_t sum[4]);
 
     /* Bounded sums of the squares alone [0], or of the numbers, too [1], by type - PC_FLOAT16;
-     * that for float16 may be NULL. n <= BOUNDED_RUN numbers, `stride` bytes apart;
-     * -900 <= k <= 1000. Stops where a lane exceeds 2^k: returns how many numbers were added, and
-     * sets partial->overflow_at if not all. */
+     * that for float16 may be NULL; `nanbounded`, of both, leaves out NaN. n <= BOUNDED_RUN
+     * numbers, `stride` bytes apart; -900 <= k <= 1000. Stops where a lane exceeds 2^k: returns how
+     * many numbers were added, and sets partial->overflow_at if not all. */
     size_t lanes[2];     /* how many partial sums they use */
     size_t bounded_from; /* from how many numbers on they are faster than the exact kernels */
-    bounded_kernel *bounded[2][3], *nanbounded[2][3]; /* `nanbounded` leaves out NaN */
+    bounded_kernel *bounded[2][3], *nanbounded[3];
 
     /* The same of products, in lanes[0] partial sums; exactly (product_sums is what E must fit, and
      * n <= FLOAT_BLOCK; NULL if the level has no such kernel); of integers, up to 32 bits. */
@@ -272,10 +272,10 @@ typedef struct {
     void (*products_of_integers[6])(const char *x, const char *y, size_t n, uint64_t sum[4]);
 
     /* The same for each column of a matrix, as sums_of_columns: columns <= BOUNDED_STRIP. */
-    columns_kernel *bounded_columns[2][3], *nanbounded_columns[2][3];
+    columns_kernel *bounded_columns[2][3], *nanbounded_columns[3];
 
-    /* Many short sums at once, each in a vector lane; [1] of floats, leaves out NaN; by type; [0]
-     * of the numbers, [1] of the squares, [2] of both. NULL if the level has no such kernel. */
+    /* Many short sums at once, each in a vector lane; [1] of floats, leaves out NaN, and has none
+     * of the squares alone; by type, and by summands. NULL if the level has no such kernel. */
     void (*lane_sums[2][PC_FLOAT64 + 1][3])(const lane_rows *from, lane_sums *sums);
 
     /* Whether none of n 64-bit labels is below 0, or below the one before it; there is one before
@@ -284,7 +284,7 @@ typedef struct {
     int (*compare_labels)(const char *labels, size_t n, uint64_t *changes);
 
     /* The sums of at most LANE_COLUMNS groups, NaN of those that are not short, and how many
-     * numbers each has; likewise. */
+     * numbers each has; likewise, and none of the squares alone. */
     void (*group_sums[PC_FLOAT64 + 1][3])(const group_block *from, lane_sums *sums);
 
     /* The sums of the products of two tiles of one type, as those of numbers. NULL if the level, or
@@ -293,8 +293,8 @@ typedef struct {
 
     /* Many sums of floats at once (kernels/blocks.h), of BLOCK_LENGTH elements each at most: along
      * rows, of at least LANE_STEP elements, and in columns. [1] leaves out NaN, and counts what is
-     * left. By summands, and by type. Sums of products as those of numbers, or, beside weights, of
-     * squares. NULL as lane_sums. */
+     * left; it has none of the squares alone. By summands, and by type. Sums of products as those
+     * of numbers, or, beside weights, of squares. NULL as lane_sums. */
     lane_block_kernel *block_rows[2][SUM_WEIGHTED + 1][3], *block_columns[2][SUM_WEIGHTED + 1][3];
 
     /* Of both along rows; but where no addition was rounded the error bound is 0, and `grid` and
@@ -318,9 +318,9 @@ typedef struct {
     int (*extend_range)(const double *x, double *min, double *max);
     void (*start[2][2])(const double *in, moving_sums *state);
 
-    /* [0] of full windows of finite numbers, [1] NaN left out; by statistic: PC_SUM to PC_STD; and
+    /* [0] of full windows of finite numbers, [1] NaN left out; by statistic: PC_SUM to PC_VAR; and
      * [0] prefix sums of finite numbers. In 2 pieces, in 3. */
-    slide_kernel *slide[2][PC_STD + 1][2];
+    slide_kernel *slide[2][PC_VAR + 1][2];
 
     /* Copy `count` contiguous columns of `rows` numbers of 8 bytes, `stride` bytes apart, to
      * contiguous rows, `pitch` numbers apart. */

@@ -360,15 +360,16 @@ static inline __attribute__((always_inline)) void sum_numbers(const lane_rows *f
     {                                                                                              \
         sum_numbers(from, sums, size, skip_nan, exact, load_lanes_of_##type);                      \
     }                                                                                              \
-    static void name##_of_##type##_squares(const lane_rows *from, lane_sums *sums)                 \
-    {                                                                                              \
-        sum_lanes(from, sums, size, 0, 1, skip_nan, 0, exact, load_lanes_of_##type);               \
-    }                                                                                              \
     static void name##_of_##type##_both(const lane_rows *from, lane_sums *sums)                    \
     {                                                                                              \
         sum_lanes(from, sums, size, 1, 1, skip_nan, 0, exact, load_lanes_of_##type);               \
     }
-#define SUM_LANES(type, size, exact) SUM_LANES_OF(lanes, type, size, 0, exact)
+#define SUM_LANES(type, size, exact)                                                               \
+    SUM_LANES_OF(lanes, type, size, 0, exact)                                                      \
+    static void lanes_of_##type##_squares(const lane_rows *from, lane_sums *sums)                  \
+    {                                                                                              \
+        sum_lanes(from, sums, size, 0, 1, 0, 0, exact, load_lanes_of_##type);                      \
+    }
 #define SUM_LANES_OF_FLOATS(type, size, exact)                                                     \
     SUM_LANES(type, size, exact)                                                                   \
     SUM_LANES_OF(nanlanes, type, size, 1, exact)

@@ -334,8 +334,8 @@ linear_results(pc_statistic statistic, int pieces, int exact, vecd sum[INTERLEAV
     EACH_INTERLEAVED result[k] = upper[k];
 }
 
-/* Variances and standard deviations, from squares - number^2 / count. */
-static inline __attribute__((always_inline)) void spread_results(pc_statistic statistic, int pieces,
+/* Variances, or their roots, from squares - number^2 / count. */
+static inline __attribute__((always_inline)) void spread_results(int root, int pieces,
                                                                  vecd sum[INTERLEAVED][2][3],
                                                                  const moving_count *by,
                                                                  vecd *result, vec *sure)
@@ -354,21 +354,21 @@ static inline __attribute__((always_inline)) void spread_results(pc_statistic st
     EACH_INTERLEAVED low[k] = fused(minus_mean[k], sum[k][0][0], sum[k][1][0] - high[k]);
     EACH_INTERLEAVED left[k] = fused(sum[k][0][1], splatd(2.0), left[k]);
     EACH_INTERLEAVED low[k] = fused(minus_mean[k], left[k], low[k] + sum[k][1][1]);
-    EACH_INTERLEAVED q[k] = (statistic == PC_STD ? high[k] + low[k] : high[k]) * by[k].inverse;
+    EACH_INTERLEAVED q[k] = (high[k] + low[k]) * by[k].inverse;
     EACH_INTERLEAVED left[k] = fused(-q[k], by[k].divisor, high[k]) + low[k];
     vecd upper[INTERLEAVED], lower[INTERLEAVED];
     EACH_INTERLEAVED upper[k] = fused(left[k], by[k].inverse, by[k].bound);
     EACH_INTERLEAVED lower[k] = fused(left[k], by[k].inverse, -by[k].bound);
-    if (statistic == PC_VAR) {
+    if (root) {
+        vecd half[INTERLEAVED];
+        EACH_INTERLEAVED high[k] = vector_sqrt(q[k]);
+        EACH_INTERLEAVED half[k] = 0.5 / high[k];
+        EACH_INTERLEAVED left[k] = fused(-high[k], high[k], q[k]);
+        EACH_INTERLEAVED upper[k] = fused(left[k] + upper[k], half[k], high[k]);
+        EACH_INTERLEAVED lower[k] = fused(left[k] + lower[k], half[k], high[k]);
+    } else {
         EACH_INTERLEAVED upper[k] += q[k];
         EACH_INTERLEAVED lower[k] += q[k];
-    } else {
-        vecd root[INTERLEAVED], half[INTERLEAVED];
-        EACH_INTERLEAVED root[k] = vector_sqrt(q[k]);
-        EACH_INTERLEAVED half[k] = 0.5 / root[k];
-        EACH_INTERLEAVED left[k] = fused(-root[k], root[k], q[k]);
-        EACH_INTERLEAVED upper[k] = fused(left[k] + upper[k], half[k], root[k]);
-        EACH_INTERLEAVED lower[k] = fused(left[k] + lower[k], half[k], root[k]);
     }
     EACH_INTERLEAVED sure[k] &= (vec)(upper[k] == lower[k]);
     EACH_INTERLEAVED result[k] = upper[k];
@@ -383,7 +383,7 @@ static inline __attribute__((always_inline)) size_t slide(const double *in, cons
                                                           int exact, int leaving, int skip_nan)
 {
     enum { STEPS = LANE_COLUMNS / LANES };
-    const int squares = statistic == PC_VAR || statistic == PC_STD;
+    const int squares = statistic == PC_VAR;
     const vecd pivot = splatd(state->pivot);
     const vec beyond = splat(~(2 * end->reach - 1));
     vecd magic[2][3];
@@ -477,7 +477,7 @@ static inline __attribute__((always_inline)) size_t slide(const double *in, cons
                             by[k] = count_of(all[k], squares ? end->ddof : 0.0, end->error_bound);
                     }
                 if (squares)
-                    spread_results(statistic, pieces, here, by, result + i, one);
+                    spread_results(end->root, pieces, here, by, result + i, one);
                 else
                     linear_results(statistic, pieces, exact, here, ties_from, by, result + i, one);
                 EACH_INTERLEAVED
@@ -532,10 +532,8 @@ static inline __attribute__((always_inline)) size_t slide(const double *in, cons
 SLIDE(slide_sum, PC_SUM, 1, 0)
 SLIDE(slide_mean, PC_MEAN, 1, 0)
 SLIDE(slide_var, PC_VAR, 1, 0)
-SLIDE(slide_std, PC_STD, 1, 0)
 SLIDE(nanslide_sum, PC_SUM, 1, 1)
 SLIDE(nanslide_mean, PC_MEAN, 1, 1)
 SLIDE(nanslide_var, PC_VAR, 1, 1)
-SLIDE(nanslide_std, PC_STD, 1, 1)
 SLIDE(slide_prefix, PC_SUM, 0, 0)
 #endif

@@ -35,12 +35,13 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
 #endif
     .bounded = {FOR_FLOATS(squares_), FOR_FLOATS(moments_)},
     .bounded_products = FOR_FLOATS(products_of_),
-    .nanbounded = {FOR_FLOATS(nansquares_), FOR_FLOATS(nanmoments_)},
-    .nanbounded_columns = {FOR_FLOATS(nansquares_columns_of_), FOR_FLOATS(nanmoments_columns_of_)},
+    .nanbounded = FOR_FLOATS(nanmoments_),
+    .nanbounded_columns = FOR_FLOATS(nanmoments_columns_of_),
     .bounded_columns = {FOR_FLOATS(squares_columns_of_), FOR_FLOATS(moments_columns_of_)},
 #ifdef fused
     .product_exponent_range = PRODUCT_EXPONENT_RANGE,
     .sums_of_products = sums_of_products,
+#define OF_SUMS(name, type) {[SUM_NUMBERS] = name##type##_numbers, [SUM_BOTH] = name##type##_both}
 #define OF_LANES(name, type) {name##type##_numbers, name##type##_squares, name##type##_both}
 #ifdef widen16
 #define OF_FLOAT16(name) OF_LANES(name, float16)
@@ -53,14 +54,17 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
      OF_LANES(name, int64),  OF_LANES(name, uint64),  OF_LANES(name, bool),                        \
      OF_FLOAT16(name),       OF_LANES(name, float32), OF_LANES(name, float64)}
     .lane_sums = {OF_TYPES(lanes_of_),
-                  {[PC_FLOAT16] = OF_FLOAT16(nanlanes_of_),
-                   [PC_FLOAT32] = OF_LANES(nanlanes_of_, float32),
-                   [PC_FLOAT64] = OF_LANES(nanlanes_of_, float64)}},
+                  {
+#ifdef widen16
+                      [PC_FLOAT16] = OF_SUMS(nanlanes_of_, float16),
+#endif
+                      [PC_FLOAT32] = OF_SUMS(nanlanes_of_, float32),
+                      [PC_FLOAT64] = OF_SUMS(nanlanes_of_, float64)}},
     .compare_labels = compare_labels,
-    .group_sums = {[PC_INT32] = OF_LANES(groups_of_, int32),
-                   [PC_INT64] = OF_LANES(groups_of_, int64),
-                   [PC_FLOAT32] = OF_LANES(groups_of_, float32),
-                   [PC_FLOAT64] = OF_LANES(groups_of_, float64)},
+    .group_sums = {[PC_INT32] = OF_SUMS(groups_of_, int32),
+                   [PC_INT64] = OF_SUMS(groups_of_, int64),
+                   [PC_FLOAT32] = OF_SUMS(groups_of_, float32),
+                   [PC_FLOAT64] = OF_SUMS(groups_of_, float64)},
     .lane_products = {product_lanes_of_int8, product_lanes_of_uint8, product_lanes_of_int16,
                       product_lanes_of_uint16, product_lanes_of_int32, product_lanes_of_uint32,
                       NULL, NULL, product_lanes_of_bool, PRODUCT_LANES_OF_FLOAT16,
@@ -71,7 +75,7 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
         {WIDER(number_##way##_of_), WIDER(square_##way##_of_), WIDER(both_##way##_of_),            \
          FOR_FLOATS(product_##way##_of_), FOR_FLOATS(weighted_##way##_of_)},                       \
         {                                                                                          \
-            WIDER(nannumber_##way##_of_), WIDER(nansquare_##way##_of_), WIDER(nanboth_##way##_of_) \
+            [SUM_NUMBERS] = WIDER(nannumber_##way##_of_), [SUM_BOTH] = WIDER(nanboth_##way##_of_)  \
         }                                                                                          \
     }
     .block_rows = BLOCKS_TABLE(rows),
@@ -88,12 +92,10 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
     .slide = {{[0] = {slide_prefix_2, slide_prefix_3},
                [PC_SUM] = {slide_sum_2, slide_sum_3},
                [PC_MEAN] = {slide_mean_2, slide_mean_3},
-               [PC_VAR] = {slide_var_2, slide_var_3},
-               [PC_STD] = {slide_std_2, slide_std_3}},
+               [PC_VAR] = {slide_var_2, slide_var_3}},
               {[PC_SUM] = {nanslide_sum_2, nanslide_sum_3},
                [PC_MEAN] = {nanslide_mean_2, nanslide_mean_3},
-               [PC_VAR] = {nanslide_var_2, nanslide_var_3},
-               [PC_STD] = {nanslide_std_2, nanslide_std_3}}},
+               [PC_VAR] = {nanslide_var_2, nanslide_var_3}}},
     .transpose_columns = transpose_columns,
     .transpose_narrow = {transpose_uint8_t, transpose_uint16_t, transpose_uint32_t},
 #endif
