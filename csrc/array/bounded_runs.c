@@ -126,7 +126,7 @@ size_t add_bounded(pc_accumulator *acc, pc_type type, int components, const char
         if (both) {
             kernel(x, stride, sampled, lane_exponent_of(acc), &partial);
             if (ill_conditioned(acc, components, &partial, lane_exponent_of(acc),
-                                sampled - partial.missing)) {
+                                sampled - (size_t)partial.missing)) {
                 mark_inconclusive(acc);
                 return 0;
             }
@@ -140,7 +140,7 @@ size_t add_bounded(pc_accumulator *acc, pc_type type, int components, const char
         if (done)
             add_partial(acc, components, &partial, lane_exponent, done,
                         kernels->lanes[both || kernel == skipping]);
-        missing += partial.missing;
+        missing += (size_t)partial.missing;
         const int met_nan =
             skip_nan && kernel == plain && partial.overflow_at != partial.overflow_at;
         kernel = met_nan || partial.missing ? skipping : plain;
@@ -221,7 +221,7 @@ static int columns_added(columns_kernel *plain, columns_kernel *skipping, pc_til
         for (size_t c = 0; c < columns; c++) {
             partial = column_partial(&sum, c, lane_exponent[c], 1);
             inconclusive |= ill_conditioned(&sums[c].total, 1, &partial, lane_exponent[c],
-                                            sampled - partial.missing);
+                                            sampled - (size_t)partial.missing);
         }
     }
     kernel = plain;

@@ -130,7 +130,7 @@ static lane_block_kernel *block_kernel(const lane_job *job, int skip_nan)
     return (
         job->where == IN_ROWS
             ? job->kernels->block_rows
-            : job->kernels->block_columns)[skip_nan][job->summed][job->array->type - PC_FLOAT16];
+            : job->kernels->block_columns)[skip_nan][job->summed][job->array->type - PC_FLOAT32];
 }
 
 /* The kernels for sums of `length` products; 0 if there are none. */
@@ -146,7 +146,7 @@ static int start_products(lane_job *job, const pc_output_spec *spec, size_t leng
     if (length <= MAX_PRODUCTS)
         job->products = job->kernels->lane_products[type];
     job->weights = weighted ? job->kernels->lane_sums[0][type][0] : NULL;
-    if (!is_float(type) || a->mask)
+    if (type < PC_FLOAT32 || a->mask)
         return job->products != NULL;
     if (a->kept && a->reduced == 1 && !a->swapped && !a->other.swapped) {
         const ptrdiff_t size = (ptrdiff_t)size_of_type[type];
@@ -163,8 +163,8 @@ static int start_products(lane_job *job, const pc_output_spec *spec, size_t leng
 
 /* From how many numbers on the rows of one array are faster as they lie than in a tile, and columns
  * in blocks than as double-doubles: by what is summed, and by type; measured on Zen 3 (AVX2). */
-static const size_t min_in_rows[SUM_BOTH + 1][3] = {{32, 28, 36}, {24, 24, 20}, {20, 17, 16}};
-static const size_t min_in_columns[SUM_BOTH + 1][3] = {{16, 16, 16}, {12, 12, 3}, {4, 12, 4}};
+static const size_t min_in_rows[SUM_BOTH + 1][2] = {{28, 36}, {24, 20}, {17, 16}};
+static const size_t min_in_columns[SUM_BOTH + 1][2] = {{16, 16}, {12, 3}, {12, 4}};
 
 /* The same of integers, whose rows are summed one by one: of up to 16 bits, and of more. */
 static const size_t min_integers[SUM_BOTH + 1][2] = {{48, 48}, {128, 32}, {128, 64}};
@@ -188,9 +188,9 @@ static int start_integers(lane_job *job, size_t length)
 static int start_blocks(lane_job *job, size_t length, int side_by_side)
 {
     const pc_array *a = job->array;
-    if (!is_float(a->type) || a->mask || a->swapped || !a->kept || a->reduced != 1)
+    if (a->type < PC_FLOAT32 || a->mask || a->swapped || !a->kept || a->reduced != 1)
         return 0;
-    const size_t type = a->type - PC_FLOAT16;
+    const size_t type = (size_t)(a->type - PC_FLOAT32);
     const int few = a->axis[a->kept - 1].length < LANE_STEP; /* tiles go beyond them */
     if (length >= min_in_rows[job->summed][type] && length <= BLOCK_LENGTH &&
         (!few || length > LANE_ROWS) && a->axis[a->kept].stride == (ptrdiff_t)size_of_type[a->type])
@@ -406,18 +406,24 @@ static int binade_for(double max)
     return k < LANE_EXPONENT_MAX ? k : LANE_EXPONENT_MAX;
 }
 
-/* Binades for the sums of a block, or of what is like its first rows. Returns whether they are
- * larger. */
-static int find_binades(lane_job *job, const lane_block *block, int sample)
+/* The largest number of a block, in one of its arrays, or of a part of it. */
+static double largest_in(const lane_job *job, const lane_block *block, int second, int sample)
 {
-    double (*largest)(const char *, ptrdiff_t, size_t, size_t) =
-        job->kernels->largest[job->array->type - PC_FLOAT16];
     const int in_rows = job->where == IN_ROWS;
     size_t rows = in_rows ? block->outputs : block->length,
            columns = in_rows ? block->length : block->outputs;
     rows = sample && rows > SAMPLED_ROWS ? SAMPLED_ROWS : rows;
-    const double x = largest(block->x, block->x_step, rows, columns),
-                 y = largest(block->y, block->y_step, rows, columns) * (double)block->length;
+    columns = sample && columns > LANE_COLUMNS ? LANE_COLUMNS : columns;
+    return job->kernels->largest[job->array->type - PC_FLOAT32](
+        second ? block->y : block->x, second ? block->y_step : block->x_step, rows, columns);
+}
+
+/* Binades for the sums of a block, or of what is like its first rows. Returns whether they are
+ * larger. */
+static int find_binades(lane_job *job, const lane_block *block, int sample)
+{
+    const double x = largest_in(job, block, 0, sample),
+                 y = largest_in(job, block, 1, sample) * (double)block->length;
     const int products = binade_for(x * y), weights = binade_for(y),
               larger = products > job->binade[0] || weights > job->binade[1];
     job->binade[0] = products;
@@ -615,18 +621,6 @@ static void set_binades(int k[2], summands what, double max, size_t length, int 
     k[1] = numbers_exponent(k[0]);
 }
 
-/* The largest number of a block, or of a part of it. */
-static double largest_in(const lane_job *job, const lane_block *block, int sample)
-{
-    const int in_rows = job->where == IN_ROWS;
-    size_t rows = in_rows ? block->outputs : block->length,
-           columns = in_rows ? block->length : block->outputs;
-    rows = sample && rows > SAMPLED_ROWS ? SAMPLED_ROWS : rows;
-    columns = sample && columns > LANE_COLUMNS ? LANE_COLUMNS : columns;
-    return job->kernels->largest[job->array->type - PC_FLOAT16](block->x, block->x_step, rows,
-                                                                columns);
-}
-
 /* The results of a block; returns how many of them are not certain and, if there are any, which. */
 static size_t sum_block(lane_job *job, const lane_block *block, lane_sums *sums, size_t again,
                         tile *t, uint64_t *certain)
@@ -651,7 +645,7 @@ void sum_row_alone(const pc_kernels *kernels, pc_type type, summands what, int s
                    const char *x, size_t length, lane_sums *one, lane_sums *sums, size_t c)
 {
     const lane_block row = {.x = x, .length = length, .outputs = 1};
-    const size_t t = type - PC_FLOAT16;
+    const size_t t = (size_t)(type - PC_FLOAT32);
     lane_block_kernel *kernel = what == SUM_BOTH ? kernels->careful_rows[skip_nan][t]
                                                  : kernels->block_rows[skip_nan][what][t];
     int k[2];
@@ -720,12 +714,13 @@ static size_t blocks_next(lane_job *job, size_t max, char *out, uint64_t certain
     block.x_step = (job->where == IN_ROWS ? across : across + 1)->stride;
     const size_t again = next_block(job, across, max, &block, t);
     if (!job->binades_known)
-        set_binades(job->binade, job->summed, largest_in(job, &block, 1), block.length, SPARE_BITS);
+        set_binades(job->binade, job->summed, largest_in(job, &block, 0, 1), block.length,
+                    SPARE_BITS);
     job->binades_known = 1;
     size_t unsure = sum_block(job, &block, &sums, again, t, certain);
     if (4 * unsure > t->count) {
         int k[2];
-        set_binades(k, job->summed, largest_in(job, &block, 0), block.length, SPARE_BITS);
+        set_binades(k, job->summed, largest_in(job, &block, 0, 0), block.length, SPARE_BITS);
         const int other = (job->left && k[0] > job->binade[0]) ||
                           k[0] + MAX_SPARE_BITS < job->binade[0],
                   perhaps_nan = skips_nan(job->array) && !job->met_nan;

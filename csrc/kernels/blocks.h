@@ -356,7 +356,7 @@ sum_rows_in_lanes(const lane_block *from, const int k[2], lane_sums *sums, size_
         vec common_abs = splat(UINT64_MAX);
         if (careful) {
             const extent all = extent_of_rows(&extents);
-            grid = grid_of(&all, size == 8 ? 53 : size == 4 ? 24 : 11);
+            grid = grid_of(&all, size == 8 ? 53 : 24);
             common_abs = (vec)all.max | (vec)((vec)all.max - (vec)all.min != 1);
             bound[0] = select_bits((vec) ~(select_bits((vec)(all.min > 0x1p-480), grid * grid) >=
                                            exact_grid(row * m, k[0])),
@@ -401,7 +401,7 @@ largest_of(const char *x, ptrdiff_t stride, size_t rows, size_t columns, size_t 
     return largest;
 }
 
-/* Of few products of float32 or float16 the sum is often halfway between two doubles, and so is
+/* Of few products of float32 the sum is often halfway between two doubles, and so is
  * that of fewer numbers: then it is found whether it is exact. (In rows of numbers only if it
  * matters.) */
 enum { MAX_PRODUCT_TIES = 128, MAX_NUMBER_TIES = 32 };
@@ -445,9 +445,6 @@ enum { MAX_PRODUCT_TIES = 128, MAX_NUMBER_TIES = 32 };
     BLOCKS_OF_NUMBERS(, type, size, 0, digits)                                                     \
     BLOCKS_OF(square, SUM_SQUARES, type, size, 0, 0, square_digits, MAX_NUMBER_TIES)               \
     BLOCKS_OF_NUMBERS(nan, type, size, 1, digits)
-#ifdef widen16
-BLOCKS_OF_PRODUCTS(float16, 2, 22)
-#endif
 BLOCKS(float32, 4, 24, 48)
 BLOCKS(float64, 8, 53, 0)
 #endif

@@ -295,14 +295,14 @@ typedef struct {
      * rows, of at least LANE_STEP elements, and in columns. [1] leaves out NaN, and counts what is
      * left; it has none of the squares alone. By summands, and by type. Sums of products as those
      * of numbers, or, beside weights, of squares. NULL as lane_sums. */
-    lane_block_kernel *block_rows[2][SUM_WEIGHTED + 1][3], *block_columns[2][SUM_WEIGHTED + 1][3];
+    lane_block_kernel *block_rows[2][SUM_WEIGHTED + 1][2], *block_columns[2][SUM_WEIGHTED + 1][2];
 
     /* Of both along rows; but where no addition was rounded the error bound is 0, and `grid` and
      * `common_abs` are known. */
-    lane_block_kernel *careful_rows[2][3];
+    lane_block_kernel *careful_rows[2][2];
 
     /* The largest size of these numbers, NaN apart. */
-    double (*largest[3])(const char *x, ptrdiff_t stride, size_t rows, size_t columns);
+    double (*largest[2])(const char *x, ptrdiff_t stride, size_t rows, size_t columns);
 
     /* The results of these sums: `value`, or value + rest for integers; correctly rounded where
      * `certain` is all ones. Returns whether all are. */

@@ -354,7 +354,10 @@ static inline __attribute__((always_inline)) void spread_results(int root, int p
     EACH_INTERLEAVED low[k] = fused(minus_mean[k], sum[k][0][0], sum[k][1][0] - high[k]);
     EACH_INTERLEAVED left[k] = fused(sum[k][0][1], splatd(2.0), left[k]);
     EACH_INTERLEAVED low[k] = fused(minus_mean[k], left[k], low[k] + sum[k][1][1]);
-    EACH_INTERLEAVED q[k] = (high[k] + low[k]) * by[k].inverse;
+    if (root)
+        EACH_INTERLEAVED q[k] = (high[k] + low[k]) * by[k].inverse;
+    else
+        EACH_INTERLEAVED q[k] = high[k] * by[k].inverse;
     EACH_INTERLEAVED left[k] = fused(-q[k], by[k].divisor, high[k]) + low[k];
     vecd upper[INTERLEAVED], lower[INTERLEAVED];
     EACH_INTERLEAVED upper[k] = fused(left[k], by[k].inverse, by[k].bound);

@@ -69,11 +69,11 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
                       product_lanes_of_uint16, product_lanes_of_int32, product_lanes_of_uint32,
                       NULL, NULL, product_lanes_of_bool, PRODUCT_LANES_OF_FLOAT16,
                       product_lanes_of_float32, product_lanes_of_float64},
-#define WIDER(name) {NULL, name##float32, name##float64}
+#define WIDER(name) {name##float32, name##float64}
 #define BLOCKS_TABLE(way)                                                                          \
     {                                                                                              \
         {WIDER(number_##way##_of_), WIDER(square_##way##_of_), WIDER(both_##way##_of_),            \
-         FOR_FLOATS(product_##way##_of_), FOR_FLOATS(weighted_##way##_of_)},                       \
+         WIDER(product_##way##_of_), WIDER(weighted_##way##_of_)},                                 \
         {                                                                                          \
             [SUM_NUMBERS] = WIDER(nannumber_##way##_of_), [SUM_BOTH] = WIDER(nanboth_##way##_of_)  \
         }                                                                                          \
@@ -81,7 +81,7 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
     .block_rows = BLOCKS_TABLE(rows),
     .block_columns = BLOCKS_TABLE(columns),
     .careful_rows = {WIDER(careful_rows_of_), WIDER(nancareful_rows_of_)},
-    .largest = FOR_FLOATS(largest_),
+    .largest = WIDER(largest_),
     .lane_results = finish_lanes,
     .moving = {{{move_numbers_2, move_numbers_3}, {move_both_2, move_both_3}},
                {{move_finite_numbers_2, move_finite_numbers_3},

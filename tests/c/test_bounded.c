@@ -666,13 +666,12 @@ static void test_skipping(const pc_kernels *kernels, long count)
     static char zeroed[MOST * sizeof(double)];
     for (; count; count--) {
         const pc_type type = PC_FLOAT16 + (pc_type)below(3);
-        const int both = (int)below(2), which = (int)(type - PC_FLOAT16),
-                  k = below(4) ? 60 : (int)below(40) - 20;
+        const int which = (int)(type - PC_FLOAT16), k = below(4) ? 60 : (int)below(40) - 20;
         const size_t size = sizes[type], stride = size * (1 + (size_t)below(3)),
                      n = some_length() % 5000, bytes = n ? (n - 1) * stride + size : 0;
         char *x = before_a_page.data + MOST * sizeof(double) - bytes;
         bounded_sums found, expected;
-        if (!kernels->nanbounded[both][which])
+        if (!kernels->nanbounded[which])
             continue;
         fill(x, type, bytes / size);
         put_nans(x, type, n, stride, some_gap());
@@ -684,14 +683,14 @@ static void test_skipping(const pc_kernels *kernels, long count)
             if (number.special & PC_NAN)
                 memset(zeroed + j * stride, 0, size);
         }
-        const size_t done = kernels->nanbounded[both][which](x, (ptrdiff_t)stride, n, k, &found);
-        CHECK(done == kernels->bounded[both][which](zeroed, (ptrdiff_t)stride, n, k, &expected));
+        const size_t done = kernels->nanbounded[which](x, (ptrdiff_t)stride, n, k, &found);
+        CHECK(done == kernels->bounded[1][which](zeroed, (ptrdiff_t)stride, n, k, &expected));
         for (size_t j = 0; j < done; j++)
             missing += memcmp(x + j * stride, zeroed + j * stride, size) != 0;
         CHECK(found.missing == missing && expected.missing == 0);
         CHECK(found.units == expected.units && found.residual == expected.residual);
         CHECK(found.overflow_at == expected.overflow_at);
-        for (int p = 0; both && p < 2; p++)
+        for (int p = 0; p < 2; p++)
             CHECK(found.number_units[p] == expected.number_units[p] &&
                   found.number_residual[p] == expected.number_residual[p]);
     }
@@ -703,14 +702,14 @@ static void test_skipping_columns(const pc_kernels *kernels, long count)
     static char zeroed[MOST * sizeof(double)];
     for (; count; count--) {
         const pc_type type = PC_FLOAT16 + (pc_type)below(3);
-        const int both = (int)below(2), which = (int)(type - PC_FLOAT16);
+        const int which = (int)(type - PC_FLOAT16);
         const size_t size = sizes[type], rows = 1 + (size_t)below(40),
                      columns = 8 * (1 + (size_t)below(BOUNDED_STRIP / 8)),
                      width = columns + (size_t)below(3), numbers = (rows - 1) * width + columns;
         char *x = before_a_page.data + MOST * sizeof(double) - numbers * size;
         int k[BOUNDED_STRIP];
         column_sums found, expected;
-        if (!kernels->nanbounded_columns[both][which])
+        if (!kernels->nanbounded_columns[which])
             continue;
         fill(x, type, numbers);
         put_nans(x, type, numbers, size, some_gap());
@@ -723,10 +722,9 @@ static void test_skipping_columns(const pc_kernels *kernels, long count)
         }
         for (size_t c = 0; c < columns; c++)
             k[c] = (int)below(80) - 20;
-        kernels->nanbounded_columns[both][which](x, (ptrdiff_t)(width * size), rows, columns, k,
-                                                 &found);
-        kernels->bounded_columns[both][which](zeroed, (ptrdiff_t)(width * size), rows, columns, k,
-                                              &expected);
+        kernels->nanbounded_columns[which](x, (ptrdiff_t)(width * size), rows, columns, k, &found);
+        kernels->bounded_columns[1][which](zeroed, (ptrdiff_t)(width * size), rows, columns, k,
+                                           &expected);
         for (size_t c = 0; c < columns; c++) {
             uint64_t missing = 0;
             for (size_t r = 0; r < rows; r++)
@@ -735,9 +733,8 @@ static void test_skipping_columns(const pc_kernels *kernels, long count)
             CHECK(found.missing[c] == missing && expected.missing[c] == 0);
             CHECK(bits_of(found.s[c]) == bits_of(expected.s[c]) &&
                   bits_of(found.t[c]) == bits_of(expected.t[c]));
-            if (both)
-                CHECK(bits_of(found.a[c]) == bits_of(expected.a[c]) &&
-                      bits_of(found.b[c]) == bits_of(expected.b[c]));
+            CHECK(bits_of(found.a[c]) == bits_of(expected.a[c]) &&
+                  bits_of(found.b[c]) == bits_of(expected.b[c]));
         }
     }
 }

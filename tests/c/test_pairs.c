@@ -279,8 +279,8 @@ static lane_block_kernel *block_kernel(int way, int skip_nan, int careful, summa
 {
     const pc_kernels *kernels = pc_kernels_in_use();
     if (careful)
-        return kernels->careful_rows[skip_nan][type - PC_FLOAT16];
-    return (way ? kernels->block_columns : kernels->block_rows)[skip_nan][what][type - PC_FLOAT16];
+        return kernels->careful_rows[skip_nan][type - PC_FLOAT32];
+    return (way ? kernels->block_columns : kernels->block_rows)[skip_nan][what][type - PC_FLOAT32];
 }
 
 static int is_nan_at(pc_type type, const char *x)
@@ -338,7 +338,7 @@ static void blocks(long count)
     static char x[ROOM * 8], y[ROOM * 8];
     long in_range = 0;
     for (long trial = 0; trial < count; trial++) {
-        const pc_type type = PC_FLOAT16 + (pc_type)below(3);
+        const pc_type type = PC_FLOAT32 + (pc_type)below(2);
         const int way = (int)below(2), careful = !way && below(4) == 0;
         const summands what = careful ? SUM_BOTH : (summands)below(5);
         const int skip_nan = what < SUM_PRODUCTS && below(2);
@@ -363,10 +363,10 @@ static void blocks(long count)
                 continue;
             const size_t rows = way ? n : outputs;
             const double most_x =
-                             kernels->largest[type - PC_FLOAT16](x, from.x_step, rows, columns),
+                             kernels->largest[type - PC_FLOAT32](x, from.x_step, rows, columns),
                          most_y = what == SUM_NUMBERS   ? 1.0
                                   : what < SUM_PRODUCTS ? most_x
-                                                        : kernels->largest[type - PC_FLOAT16](
+                                                        : kernels->largest[type - PC_FLOAT32](
                                                               y, from.y_step, rows, columns);
             const int spare = (int)below(12);
             int k[2] = {ilogb(most_x * most_y * (double)n + 0x1p-1000) - 2 + spare,
