@@ -1,5 +1,6 @@
 """What a release uploads, built once from a copy of the checkout: the source distribution, and a wheel of it."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -7,6 +8,11 @@ from pathlib import Path
 
 import pytest
 from building import build, install
+
+try:
+    import fcntl
+except ImportError:  # Windows, where all tests run in one process
+    fcntl = None
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,21 +50,45 @@ def make_sdist(tracked):
 
 
 @pytest.fixture(scope="session")
-def sdist(make_sdist, tmp_path_factory):
-    return make_sdist(tmp_path_factory.mktemp("sdist"))
+def made_once(tmp_path_factory):
+    """Call it for what `make` makes in a folder of that name: once for all processes of this run."""
+
+    def made_once(name, make):
+        base = tmp_path_factory.getbasetemp()
+        folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+        folder.mkdir(exist_ok=True)
+        with open(folder / "made", "a+") as made:
+            if fcntl:
+                fcntl.flock(made, fcntl.LOCK_EX)  # until it is closed
+            made.seek(0)
+            path = made.read()
+            if not path:
+                path = str(make(folder))
+                made.write(path)
+        return Path(path)
+
+    return made_once
 
 
 @pytest.fixture(scope="session")
-def wheel(sdist, tmp_path_factory):
+def sdist(make_sdist, made_once):
+    return made_once("sdist", make_sdist)
+
+
+@pytest.fixture(scope="session")
+def wheel(sdist, made_once):
     """Built with flags that ours must override; the build in place, which all other tests use, is without them."""
-    folder = tmp_path_factory.mktemp("wheel")
-    shutil.unpack_archive(sdist, folder, **({"filter": "data"} if sys.version_info >= (3, 12) else {}))
-    (tree,) = folder.glob("pycrust-*")
-    flags = {} if sys.platform == "win32" else {"CFLAGS": FLAGS, "LDFLAGS": FLAGS}
-    return build("wheel", tree, folder, **flags)
+
+    def make(folder):
+        shutil.unpack_archive(sdist, folder, **({"filter": "data"} if sys.version_info >= (3, 12) else {}))
+        (tree,) = folder.glob("pycrust-*")
+        flags = {} if sys.platform == "win32" else {"CFLAGS": FLAGS, "LDFLAGS": FLAGS}
+        return build("wheel", tree, folder, **flags)
+
+    return made_once("wheel", make)
 
 
 @pytest.fixture(scope="session")
-def installed(wheel, tmp_path_factory):
+def installed(wheel, made_once):
     """A folder for PYTHONPATH with the pycrust of the wheel."""
-    return install(wheel, tmp_path_factory.mktemp("installed"))
+    return made_once("installed", lambda folder: install(wheel, folder))
