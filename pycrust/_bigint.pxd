@@ -10,8 +10,8 @@ cdef object exact_int(const pc_accumulator *acc, pc_moment moment)
 cdef pc_status import_int(pc_accumulator *acc, pc_moment moment, integer, int exponent) except *
 cdef pc_status write_exact(const pc_output_spec *spec, tuple ddof, count, tuple sums, uint32_t nonfinite,
                            char *out) except *
-cdef int write_quotient(integer, exponent, divisor, bint root, pc_type type, char *out) except -1
+cpdef double quotient(integer, int exponent, divisor, bint root=*, int type=*) except? -1
 cdef tuple centered_square_sum(count, tuple sums)
-cdef tuple lowest_terms(tuple number)
+cpdef tuple lowest_terms(tuple number)
 cdef str shown_int(integer)
 cdef str shown(argument)

@@ -5,6 +5,8 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from pycrust.csrc cimport (
     PC_EMPTY,
+    PC_FLOAT32,
+    PC_FLOAT64,
     PC_LIMBS,
     PC_MEAN,
     PC_NAN,
@@ -114,7 +116,7 @@ cdef pc_status import_int(pc_accumulator *acc, pc_moment moment, integer, int ex
                                  integer < 0)
 
 
-cdef tuple lowest_terms(tuple number):
+cpdef tuple lowest_terms(tuple number):
     """integer * 2**exponent with an odd integer, or exponent 0."""
     integer, exponent = number
     zeros = min(-exponent, (integer & -integer).bit_length() - 1) if integer else -exponent
@@ -201,3 +203,19 @@ cdef int write_quotient(integer, exponent, divisor, bint root, pc_type type, cha
     pc_round_words(<const uint64_t *>cnp.PyArray_DATA(words), <size_t>len(words), min(exponent - shift - 1, BEYOND),
                    integer < 0, root, type, out)
     return 0
+
+
+cpdef double quotient(integer, int exponent, divisor, bint root=False, int type=PC_FLOAT64) except? -1:
+    """The float of a pc_type that is nearest to integer * 2**exponent / divisor, or to the root of that; divisor > 0."""
+    cdef double made = 0.0
+    if type == PC_FLOAT64 and not root:
+        try:
+            return (integer << exponent) / divisor if exponent >= 0 else integer / (divisor << -exponent)
+        except OverflowError:
+            return np.inf if integer > 0 else -np.inf
+    if type == PC_FLOAT64:
+        write_quotient(integer, exponent, divisor, root, PC_FLOAT64, <char *>&made)
+        return made
+    value = np.empty((), np.float32 if type == PC_FLOAT32 else np.float16)
+    write_quotient(integer, exponent, divisor, root, <pc_type>type, <char *>cnp.PyArray_DATA(value))
+    return value.item()

@@ -19,7 +19,7 @@ from pycrust._args cimport (
     numbers_of,
     type_of,
 )
-from pycrust._bigint cimport exact_int, exact_moment, shown_int, write_quotient
+from pycrust._bigint cimport exact_int, exact_moment, quotient, shown_int
 from pycrust._plan cimport (
     CHUNK,
     Plan,
@@ -29,7 +29,6 @@ from pycrust._plan cimport (
     Statistic,
     axis_of,
     default_spec,
-    no_average,
     reduce_into,
     reduction,
     moments_of_ints,
@@ -79,10 +78,18 @@ cdef extern from "sums/accumulator.h":
 import operator
 import warnings
 
-from fractions import Fraction
-
 import numpy as np
 from numpy.exceptions import AxisError
+
+from pycrust._ratios import (
+    Moment,
+    PairSums,
+    correlation,
+    covariance,
+    no_average,
+    scaled_difference,
+    weighted_mean,
+)
 
 cnp.import_array()
 import_core()
@@ -421,15 +428,8 @@ cdef object averages_of_ints(array, weights, mask, tuple axes):
     for position in np.ndindex(values.shape):
         if divisors[position] == 0:
             raise no_average()
-        values[position] = weighted_mean(totals[position], 0, divisors[position])
+        values[position] = weighted_mean((totals[position], 0), (divisors[position], 0))
     return values
-
-
-cdef object weighted_mean(products, int exponent, weights):
-    """products * 2**exponent / weights, where 0 has the sign of the weights, as in IEEE division."""
-    if products == 0:
-        return 0.0 if weights > 0 else -0.0
-    return quotient(products if weights > 0 else -products, exponent, abs(weights), False, PC_FLOAT64)
 
 
 def average(a, axis=None, weights=None, *, returned=False, keepdims=False, where=True, workers=1):
@@ -552,46 +552,15 @@ cdef enum:
     MAX_SUMS = 4096
 
 
-cdef class Moment:
-    """A sum of numbers or products: within `error` of `total`, both in units of 2**exponent; exact if error is 0."""
-    cdef object total, error
+cdef object moment_at(const pc_accumulator *acc, pc_moment moment, bint bounded):
+    """The Moment of an accumulator."""
     cdef int exponent
-
-
-cdef Moment moment_at(const pc_accumulator *acc, pc_moment moment, bint bounded):
-    cdef Moment made = Moment.__new__(Moment)
-    cdef int exponent
-    made.total, made.exponent = exact_moment(acc, moment)
-    made.error = 0
-    if bounded and acc.windows[<int>moment].error_bound:
-        made.error = acc.windows[<int>moment].error_bound
-        exponent = acc.windows[<int>moment].exponent
-        if exponent > made.exponent:
-            made.error <<= exponent - made.exponent
-        else:
-            made.total <<= made.exponent - exponent
-            made.exponent = exponent
-    return made
-
-
-cdef tuple scaled_difference(count, Moment products, list factors):
-    """
-    (low, high, exponent): ends of count * products - sum(sign * x * y), in units of 2**exponent.
-
-    `factors` has (sign, x, y), the sums of numbers.
-    """
-    cdef Moment x, y
-    cdef int exponent = products.exponent
-    for _, x, y in factors:
-        exponent = min(exponent, x.exponent + y.exponent)
-    total = count * products.total << products.exponent - exponent
-    error = count * products.error << products.exponent - exponent
-    for sign, x, y in factors:
-        shift = x.exponent + y.exponent - exponent
-        total -= sign * x.total * y.total << shift
-        if x.error or y.error:
-            error += abs(x.total) * y.error + abs(y.total) * x.error + x.error * y.error << shift
-    return total - error, total + error, exponent
+    cdef uint64_t error = acc.windows[<int>moment].error_bound if bounded else 0
+    integer, unit = exact_moment(acc, moment)
+    if not error:
+        return Moment(integer, 0, unit)
+    exponent = min(unit, acc.windows[<int>moment].exponent)
+    return Moment(integer << unit - exponent, int(error) << acc.windows[<int>moment].exponent - exponent, exponent)
 
 
 cdef class CrossSums:
@@ -637,7 +606,7 @@ cdef class CrossSums:
         cdef size_t k, j, chunks
         cdef Accumulators sums
         cdef pc_accumulator *acc
-        cdef Moment imaginary = None
+        imaginary = None
         rows = bytearray(len(vectors) * sizeof(pc_vector))
         table = bytearray(len(pairs) * sizeof(pc_vector_pair))
         cdef pc_vector *row = <pc_vector *><char *>rows
@@ -713,20 +682,12 @@ cdef class CrossSums:
         return 0
 
     cdef int add_ints(self, vectors, pairs) except -1:
-        cdef Moment products, numbers, nothing = Moment.__new__(Moment)
-        nothing.total = nothing.error = 0
         for i, j in pairs:
-            products = Moment.__new__(Moment)
-            products.error = 0
             _, total, _ = moments_of_ints(vectors[i] * vectors[j], None, (0,))
-            products.total = total.item()
-            self.parts[i, j] = False, products, nothing
+            self.parts[i, j] = False, Moment(total.item()), None
             if i == j:
-                numbers = Moment.__new__(Moment)
-                numbers.error = 0
                 _, total, _ = moments_of_ints(vectors[i], None, (0,))
-                numbers.total = total.item()
-                self.numbers[i] = numbers, nothing
+                self.numbers[i] = Moment(total.item()), None
         return 0
 
     cdef object difference(self, i, j):
@@ -753,77 +714,6 @@ cdef class CrossSums:
         if i != j:
             parts.append(scaled_difference(self.count, imaginary, [(1, ix, y), (-1, x, iy)]))
         return parts
-
-
-cdef double quotient(integer, int exponent, divisor, bint root, pc_type type) except? -1:
-    """The number of that type nearest to integer * 2**exponent / divisor, or to the root of that."""
-    cdef double made = 0.0
-
-    if type == PC_FLOAT64 and not root:
-        try:
-            return (integer << exponent) / divisor if exponent >= 0 else integer / (divisor << -exponent)
-        except OverflowError:
-            return np.inf if integer > 0 else -np.inf
-    if type == PC_FLOAT64:
-        write_quotient(integer, exponent, divisor, root, type, <char *>&made)
-        return made
-    value = np.empty((), _FLOATS[1] if type == PC_FLOAT32 else _FLOATS[2])
-    write_quotient(integer, exponent, divisor, root, type, <char *>cnp.PyArray_DATA(value))
-    return value.item()
-
-
-cdef object covariance(CrossSums sums, i, j, freedom, pc_type type):
-    """That of two vectors, divided by count * freedom; None if the sums do not tell."""
-    parts = sums.difference(i, j)
-    if parts is False:
-        return None
-    if parts is None:
-        return complex(np.nan, np.nan)
-    made = []
-    for low, high, exponent in parts:
-        if i == j:          # not below zero, even if another thread changed the numbers on the way
-            low, high = max(low, 0), max(high, 0)
-        if freedom <= 0:
-            if low != high and not (low > 0 or high < 0):
-                return None
-            made.append(np.nan if low == high == 0 else np.inf if low > 0 else -np.inf)
-            continue
-        ends = [quotient(end, exponent, sums.count * freedom, False, type) for end in (low, high)]
-        if ends[0] != ends[1] or low < 0 < high:
-            return None
-        made.append(ends[0])
-    return complex(*made)
-
-
-cdef object correlation(CrossSums sums, i, j, pc_type type):
-    """That of two vectors; None if the sums do not tell."""
-    cross = sums.difference(i, j)
-    own = sums.difference(i, i), sums.difference(j, j)
-    if cross is False or own[0] is False or own[1] is False:
-        return None
-    if cross is None or own[0] is None or own[1] is None:
-        return complex(np.nan, np.nan)
-    (low_x, high_x, of_x), (low_y, high_y, of_y) = own[0][0], own[1][0]
-    if high_x <= 0 or high_y <= 0:      # below zero: another thread changed the numbers on the way
-        return complex(np.nan, np.nan)
-    if low_x <= 0 or low_y <= 0:
-        return None
-    if i == j:
-        return 1 + 0j
-    most, least, exponent = high_x * high_y, low_x * low_y, of_x + of_y
-    made = []
-    for low, high, of_cross in cross:
-        negative = high < 0
-        if negative:
-            low, high = -high, -low
-        if low < 0:
-            return None
-        ends = [min(quotient(low * low, 2 * of_cross - exponent, most, True, type), 1.0),
-                min(quotient(high * high, 2 * of_cross - exponent, least, True, type), 1.0)]
-        if ends[0] != ends[1]:
-            return None
-        made.append(-ends[0] if negative else ends[0])
-    return complex(*made)
 
 
 cdef tuple observations(m, y, rowvar):
@@ -883,7 +773,11 @@ cdef object square_matrix(list vectors, bint complexes, dtype, size_t workers, f
             sums = CrossSums(vectors, complexes, own_first(left), workers, bounded)
             unknown = []
             for i, j in left:
-                made = correlation(sums, i, j, type) if correlations else covariance(sums, i, j, freedom, type)
+                cross = sums.difference(i, j)
+                if correlations:
+                    made = correlation(cross, sums.difference(i, i), sums.difference(j, j), i == j, <int>type)
+                else:
+                    made = covariance(cross, i == j, sums.count, freedom, <int>type)
                 if made is None:
                     unknown.append((i, j))
                 else:
@@ -1056,7 +950,6 @@ cdef object squared_error(a, b, where, workers, bint mean):
     """The sum of abs(a - b)**2, or its mean."""
     cdef size_t threads = count_workers(workers)
     cdef Accumulators xx, yy, xy
-    cdef Moment own, other, both
     cdef int exponent
     cdef bint bounded
     x, y, mask = same_shape(a, "a", b, "b", where)
@@ -1089,15 +982,15 @@ cdef object squared_error(a, b, where, workers, bint mean):
                      + (both.error << both.exponent - exponent + 1))
             low, high = max(total - error, 0), total + error
             divisor = count if mean and count else 1
-            if not error or (quotient(low, exponent, divisor, False, PC_FLOAT64)
-                             == quotient(high, exponent, divisor, False, PC_FLOAT64)):
+            if not error or (quotient(low, exponent, divisor)
+                             == quotient(high, exponent, divisor)):
                 break
     if mean and count == 0:
         warnings.warn("mse of no elements is NaN", RuntimeWarning, stacklevel=1)
         return float("nan")
     if integers and not mean:
         return low >> -exponent
-    return quotient(low, exponent, count if mean else 1, False, PC_FLOAT64)
+    return quotient(low, exponent, count if mean else 1)
 
 
 def sse(a, b, *, where=True, workers=1):
@@ -1176,15 +1069,6 @@ def mse(a, b, *, where=True, workers=1):
 
 # ---- pairs that come in pieces --------------------------------------------------
 
-_NO_SUMS = (0, 0, ((0, 0),) * 5)
-
-
-cdef tuple plus(tuple x, tuple y):
-    """The sum of two integers times powers of two."""
-    unit = min(x[1], y[1])
-    return (x[0] << x[1] - unit) + (y[0] << y[1] - unit), unit
-
-
 @cython.final
 cdef class PairAccumulator:
     """PairAccumulator(x=None, y=None, /, *, where=True, workers=1)\n--\n
@@ -1222,12 +1106,10 @@ cdef class PairAccumulator:
     >>> total.corr(), total.cov() == pycrust.cov([1, 2, 3, 4], [2.5, 4.5, 6.5, 8.5])[0, 1].item()
     (1.0, True)
     """
-    # (count, flags of what is not finite, the sums of x, y, x**2, y**2, x y: each (integer, exponent <= 0))
-    cdef tuple sums
-    cdef bint floats        # whether any floats were added: the sums of integers are ints
+    cdef object sums        # a PairSums
 
     def __cinit__(self):
-        self.sums = _NO_SUMS
+        self.sums = PairSums()
 
     def __init__(self, x=None, y=None, /, *, where=True, workers=1):
         if (x is None) != (y is None):
@@ -1265,18 +1147,21 @@ cdef class PairAccumulator:
             xx, total_x, count = moments_of_ints(x, mask, axes)
             yy, total_y, _ = moments_of_ints(y, mask, axes)
             _, xy, _ = moments_of_ints(x * y, mask, axes)
-            new = int(count.item()), 0, tuple([(int(each.item()), 0) for each in (total_x, total_y, xx, yy, xy)])
+            added = int(count.item())
+            flags = 0
+            sums = tuple([(int(each.item()), 0) for each in (total_x, total_y, xx, yy, xy)])
         else:
             of_x = summed(x, mask, PC_VAR, threads, False)
             of_y = summed(y, mask, PC_VAR, threads, False)
             of_xy = summed(x, mask, PC_DOT, threads, False, y)
             flags = (pc_accumulator_nonfinite(&of_x.at.total) | pc_accumulator_nonfinite(&of_y.at.total) << 3
                      | pc_accumulator_nonfinite(&of_xy.at.total) << 6)
-            new = of_x.at.total.count, flags, (
+            added = of_x.at.total.count
+            sums = (
                 exact_moment(&of_x.at.total, PC_NUMBERS), exact_moment(&of_y.at.total, PC_NUMBERS),
                 exact_moment(&of_x.at.total, PC_SQUARES), exact_moment(&of_y.at.total, PC_SQUARES),
                 exact_moment(&of_xy.at.total, PC_SQUARES))
-        self.add(new, not (is_integer(x) and is_integer(y)) and x.size > 0)
+        self.add(PairSums(added, flags, sums, not (is_integer(x) and is_integer(y)) and x.size > 0))
 
     def merge(self, other, /):
         """
@@ -1294,38 +1179,33 @@ cdef class PairAccumulator:
         """
         if not isinstance(other, PairAccumulator):
             raise TypeError(f"merge takes a PairAccumulator, not {type(other).__name__}: arrays are added by update()")
-        state = (<PairAccumulator>other).state()
-        self.add(state[0], state[1])
+        self.add((<PairAccumulator>other).state())
 
-    cdef int add(self, tuple new, bint floats) except -1:
+    cdef object state(self):
+        """The sums as they are now."""
         with cython.critical_section(self):
-            count, flags, sums = self.sums
-            total = tuple([plus(one, other) for one, other in zip(sums, new[2])])
-            self.sums = count + new[0], flags | new[1], total
-            self.floats |= floats
+            sums = self.sums
+        return sums
+
+    cdef int add(self, new) except -1:
+        """Add other sums to those that are there, in one step: again if another thread was faster."""
+        cdef bint done = False
+        while not done:
+            before = self.state()
+            total = before.merged(new)
+            with cython.critical_section(self):
+                done = self.sums is before
+                if done:
+                    self.sums = total
         return 0
 
-    cdef tuple state(self):
-        with cython.critical_section(self):
-            made = self.sums, self.floats
-        return made
-
-    cdef PairAccumulator copy(self):
-        """One that no other thread changes, for results that need several readings."""
-        cdef PairAccumulator made = PairAccumulator()
-        made.sums, made.floats = self.state()
-        return made
-
     def __reduce__(self):
-        (count, flags, sums), floats = self.state()
-        return PairAccumulator, (), {"version": 1, "count": count, "special": flags, "floats": bool(floats),
-                                     "sums": tuple([lowest(each) for each in sums])}
+        return PairAccumulator, (), self.state().as_state()
 
     def __setstate__(self, state):
-        sums = sums_of_state(state)
+        sums = PairSums.of_state(state)
         with cython.critical_section(self):
             self.sums = sums
-            self.floats = state["floats"]
 
     __array_ufunc__ = None      # NumPy leaves `array + accumulator` to __radd__
 
@@ -1364,39 +1244,7 @@ cdef class PairAccumulator:
     @property
     def count(self):
         """int: How many pairs have been added."""
-        return self.state()[0][0]
-
-    cdef object special(self, int which):
-        """NaN or an infinity for the sum of x (0), of y (1), or of the products (2); None if it is finite."""
-        flags = self.state()[0][1] >> 3 * which & 7
-        return None if not flags else np.inf if flags == 1 else -np.inf if flags == 2 else np.nan
-
-    cdef object mean(self, int which):
-        count, _, sums = self.state()[0]
-        if count == 0:
-            warnings.warn("mean of no elements is NaN", RuntimeWarning, stacklevel=1)
-            return np.nan
-        special = self.special(which)
-        integer, exponent = sums[which]
-        return quotient(integer, exponent, count, False, PC_FLOAT64) if special is None else special
-
-    cdef tuple centered(self, int one, int other, int products):
-        """count**2 times the covariance, as (integer, exponent)."""
-        count, _, sums = self.state()[0]
-        (x, of_x), (y, of_y), (xy, of_xy) = sums[one], sums[other], sums[products]
-        return plus((count * xy, of_xy), (-x * y, of_x + of_y))
-
-    cdef object spread(self, int one, int other, int products, ddof):
-        count, flags, _ = self.state()[0]
-        freedom = count - integer_of(ddof, "ddof")
-        if freedom <= 0:
-            warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=1)
-        if self.special(one) is not None or self.special(other) is not None:
-            return np.nan
-        integer, exponent = self.centered(one, other, products)
-        if freedom <= 0:
-            return np.nan if integer == 0 else np.inf if integer > 0 else -np.inf
-        return quotient(integer, exponent, count * freedom, False, PC_FLOAT64)
+        return self.state().count
 
     def dot(self):
         """
@@ -1407,13 +1255,7 @@ cdef class PairAccumulator:
         int or float
             The exact int as long as only integers were added, else the nearest float.
         """
-        cdef PairAccumulator copy = self.copy()
-        (_, _, sums), floats = copy.state()
-        integer, exponent = sums[4]
-        if not floats:
-            return integer >> -exponent
-        special = copy.special(2)
-        return quotient(integer, exponent, 1, False, PC_FLOAT64) if special is None else special
+        return self.state().dot()
 
     def mean_x(self):
         """
@@ -1424,7 +1266,7 @@ cdef class PairAccumulator:
         float
             Correctly rounded; NaN with a RuntimeWarning if nothing was added.
         """
-        return self.copy().mean(0)
+        return self.state().mean(0)
 
     def mean_y(self):
         """
@@ -1435,7 +1277,7 @@ cdef class PairAccumulator:
         float
             Correctly rounded; NaN with a RuntimeWarning if nothing was added.
         """
-        return self.copy().mean(1)
+        return self.state().mean(1)
 
     def var_x(self, ddof=0):
         """
@@ -1451,7 +1293,7 @@ cdef class PairAccumulator:
         float
             Correctly rounded.
         """
-        return self.copy().spread(0, 0, 2, ddof)
+        return self.state().covariance(0, 0, 2, integer_of(ddof, "ddof"))
 
     def var_y(self, ddof=0):
         """
@@ -1467,7 +1309,7 @@ cdef class PairAccumulator:
         float
             Correctly rounded.
         """
-        return self.copy().spread(1, 1, 3, ddof)
+        return self.state().covariance(1, 1, 3, integer_of(ddof, "ddof"))
 
     def cov(self, ddof=1):
         """
@@ -1483,7 +1325,7 @@ cdef class PairAccumulator:
         float
             Correctly rounded; NaN or an infinity with a RuntimeWarning if there are no more than `ddof` pairs.
         """
-        return self.copy().spread(0, 1, 4, ddof)
+        return self.state().covariance(0, 1, 4, integer_of(ddof, "ddof"))
 
     def average(self):
         """
@@ -1499,37 +1341,7 @@ cdef class PairAccumulator:
         ZeroDivisionError
             If the sum of y is zero.
         """
-        cdef PairAccumulator copy = self.copy()
-        sums = copy.state()[0][2]
-        products, weights = copy.special(2), copy.special(1)
-        (integer, exponent), (divisor, of_divisor) = sums[4], sums[1]
-        if weights is not None:
-            return np.nan
-        if divisor == 0:
-            raise no_average()
-        if products is not None:
-            return products if divisor > 0 else -products
-        return weighted_mean(integer, exponent - of_divisor, divisor)
-
-    cdef object ratio(self, bint correlation, bint intercept):
-        """The correlation, the slope, or the intercept."""
-        count, flags, sums = self.state()[0]
-        if flags:
-            return np.nan
-        xx, of_xx = self.centered(0, 0, 2)
-        yy, of_yy = self.centered(1, 1, 3)
-        xy, of_xy = self.centered(0, 1, 4)
-        if xx == 0 or (correlation and yy == 0):
-            warnings.warn("invalid value encountered in divide: a variance is zero", RuntimeWarning, stacklevel=1)
-            return np.nan
-        if correlation:
-            r = quotient(xy * xy, 2 * of_xy - of_xx - of_yy, xx * yy, True, PC_FLOAT64)
-            return -r if xy < 0 else r
-        if not intercept:
-            return quotient(xy, of_xy - of_xx, xx, False, PC_FLOAT64)
-        (x, of_x), (y, of_y) = sums[0], sums[1]
-        integer, exponent = plus((y * xx, of_y + of_xx), (-xy * x, of_xy + of_x))
-        return quotient(integer, exponent - of_xx, count * xx, False, PC_FLOAT64)
+        return self.state().average()
 
     def corr(self):
         """
@@ -1540,7 +1352,7 @@ cdef class PairAccumulator:
         float
             Correctly rounded, from -1 to 1; NaN with a RuntimeWarning if a variance is zero.
         """
-        return self.copy().ratio(True, False)
+        return self.state().line("correlation")
 
     def slope(self):
         """
@@ -1551,7 +1363,7 @@ cdef class PairAccumulator:
         float
             The covariance divided by the variance of x, rounded once; NaN with a RuntimeWarning if that is zero.
         """
-        return self.copy().ratio(False, False)
+        return self.state().line("slope")
 
     def intercept(self):
         """
@@ -1562,44 +1374,7 @@ cdef class PairAccumulator:
         float
             From the exact slope, rounded once; NaN with a RuntimeWarning if the variance of x is zero.
         """
-        return self.copy().ratio(False, True)
-
-
-cdef tuple lowest(tuple pair):
-    """(integer, exponent) in lowest terms, the same for all that are equal."""
-    integer, exponent = pair
-    if integer == 0:
-        return 0, 0
-    zeros = min((integer & -integer).bit_length() - 1, -exponent)
-    return integer >> zeros, exponent + zeros
-
-
-cdef bint is_possible(count, flags, bint floats, sums):
-    """Whether some numbers have these sums."""
-    if count == 0 and (flags or any([integer for integer, _ in sums])):
-        return False
-    if not floats and (flags or any([exponent < 0 and integer & (1 << -exponent) - 1 for integer, exponent in sums])):
-        return False
-    exact = [Fraction(integer, 1 << -exponent) for integer, exponent in sums]
-    x, y, xx, yy, xy = exact
-    of_x, of_y, of_xy = count * xx - x * x, count * yy - y * y, count * xy - x * y
-    return of_x >= 0 and of_y >= 0 and of_xy * of_xy <= of_x * of_y
-
-
-cdef tuple sums_of_state(state):
-    """What a pickle holds, checked."""
-    try:
-        count, flags, sums = state["count"], state["special"], state["sums"]
-        fits = (state["version"] == 1 and type(count) is int and count >= 0 and type(flags) is int and 0 <= flags < 512
-                and isinstance(state["floats"], bool) and len(sums) == 5
-                and all([type(integer) is int and type(exponent) is int and -2200 <= exponent <= 0
-                         for integer, exponent in sums]))
-        fits = fits and is_possible(count, flags, state["floats"], sums)
-    except (TypeError, KeyError, ValueError):
-        fits = False
-    if not fits:
-        raise ValueError("this is not the state of a PairAccumulator that this version of pycrust can read")
-    return count, flags, tuple([(integer, exponent) for integer, exponent in sums])
+        return self.state().line("intercept")
 
 
 # Under which name it is pickled, for ever, and shown: not that of this module.

@@ -87,7 +87,6 @@ cdef pc_axis axis_of(array, mask, other, int k) noexcept
 cdef pc_output_spec default_spec(pc_statistic statistic) noexcept
 cdef object one_ddof(ddof, correction)
 cdef bint is_spread(pc_statistic statistic) noexcept
-cdef object no_average()
 cdef int warn_empty(pc_statistic statistic, bint skip_nan) except -1
 cdef pc_moment moment_of(pc_statistic statistic) noexcept
 cdef bint is_contiguous(a, Contiguous *plain) noexcept

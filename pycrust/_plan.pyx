@@ -69,6 +69,8 @@ from numbers import Real
 
 import numpy as np
 
+from pycrust._ratios import no_average
+
 cnp.import_array()
 import_core()
 
@@ -100,10 +102,6 @@ cdef pc_output_spec default_spec(pc_statistic statistic) noexcept:
 
 cdef bint is_spread(pc_statistic statistic) noexcept:
     return statistic == PC_VAR or statistic == PC_STD
-
-
-cdef object no_average():
-    return ZeroDivisionError("the weights sum up to zero, so there is no average")
 
 
 cdef int warn_empty(pc_statistic statistic, bint skip_nan) except -1:
