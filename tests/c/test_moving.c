@@ -444,6 +444,65 @@ static void test_coarse_units(void)
     check_row(below(2) ? PC_VAR : PC_STD, x, 100);
 }
 
+/* The first block, or a large number now and then, gives the units; others are finer, or near one
+ * number: so what is left over, and each rounding, is about as large as the bound says. */
+static void test_finer_numbers(void)
+{
+    static const pc_statistic all[] = {PC_SUM, PC_MEAN, PC_VAR, PC_STD};
+    const double size = ldexp(1.0, (int)below(200) - 100), fine = ldexp(size, -(int)below(60)),
+                 middle = below(2) ? size : 0.0;
+    const size_t coarse = below(2) ? 64 : 0, every = below(2) ? 20 + below(80) : ROW;
+    double x[ROW];
+    for (size_t k = 0; k < ROW; k++)
+        x[k] = k % every == 0 ? size
+               : k < coarse   ? size * random_number(0)
+                              : middle + fine * random_number(0);
+    if (below(3) == 0)
+        x[below(ROW)] = below(2) ? (double)NAN : (double)INFINITY;
+    check_row(all[below(4)], x, 1 + below(below(3) ? 4 : 130));
+}
+
+/* Numbers so small that the last units are the least there are. */
+static void test_least_units(void)
+{
+    /* Near one another, and then so much nearer to 0 that no difference from those is a double. */
+    const double size = ldexp(1.0 + (double)below(20) / 100.0, -347 + (int)below(8));
+    double x[ROW];
+    for (size_t k = 0; k < ROW; k++)
+        x[k] = size * (k < 64 ? 1.0 + 0x1p-6 * random_number(0) : 0.25 + 0.05 * random_number(0));
+    check_row(below(2) ? PC_VAR : PC_STD, x, 2 + below(9));
+
+    /* Of the square of one number and 0 the variance is a quarter: a tie but for its last bit. */
+    const double tie = ldexp(1.0 + 0x1p-8 + 0x1p-46, -460 - (int)below(80));
+    for (size_t k = 0; k < ROW; k++)
+        x[k] = k % 2 ? tie : 0.0;
+    check_row(PC_VAR, x, 2);
+}
+
+/* Hardly any window of such numbers is summed alone. */
+static void check_few_go_the_exact_way(pc_statistic statistic, double *x, size_t window)
+{
+    const uint64_t before = pc_rounding_test_failures();
+    check_row(statistic, x, window);
+    CHECK(pc_rounding_test_failures() - before < 5 || !pc_kernels_in_use()->lane_results);
+}
+
+static void test_few_go_the_exact_way(void)
+{
+    double x[ROW];
+    const double middle = below(2) ? 1e6 : 0.0;
+    for (size_t k = 0; k < ROW; k++)
+        x[k] = middle + random_number(0);
+    if (below(2))
+        x[below(ROW)] = (double)NAN;
+    for (pc_statistic statistic = PC_SUM; statistic <= PC_STD; statistic++)
+        check_few_go_the_exact_way(statistic, x, 10 + below(100));
+
+    for (size_t k = 0; k < ROW; k++) /* half of the means are ties */
+        x[k] = 0x1p52 + (double)(128 * below(2));
+    check_few_go_the_exact_way(PC_MEAN, x, 256);
+}
+
 int main(int argc, char **argv)
 {
     const long count = trials(argc, argv);
@@ -452,8 +511,11 @@ int main(int argc, char **argv)
         for (long k = 0; k < count; k++) {
             test_rows();
             test_sums_near_the_limits();
+            test_finer_numbers();
             if (k % 4 == 0) {
                 test_coarse_units();
+                test_least_units();
+                test_few_go_the_exact_way();
                 test_integers();
             }
         }
