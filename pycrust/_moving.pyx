@@ -5,6 +5,7 @@ Check, convert, release the GIL, call C once a chunk, raise.
 """
 
 cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.stddef cimport size_t
 from libc.string cimport memset
@@ -63,7 +64,7 @@ cdef enum:
     # Rows that are moved along together where the next row is nearer than the next element.
     TOGETHER = 8
     MOVE_RELEASES_GIL_FROM = 1024
-    # Integers that are made Python ints at once.
+    # Integers that are made Python ints at once, and results of Python ints between two looks for signals.
     SOME = 4096
     # In place of an axis: along all of them, in C order.
     ALL_AXES = -1
@@ -178,17 +179,31 @@ cdef int describe(pc_moving *c, array, mask, int axis, values, Statistic spec) e
     return 0
 
 
-cdef size_t cut(MoveJob *s, size_t total, size_t min_length, size_t workers) noexcept:
-    """Cut the rows into chunks of `min_length` results or more; returns how many."""
-    cdef size_t step = MOVE_CHUNK, groups = 1
+cdef size_t cut(MoveJob *s, size_t total, size_t workers) noexcept:
+    """Cut the rows into chunks of MOVE_CHUNK results, or as many steps from window to window; returns how many."""
+    cdef size_t step = MOVE_CHUNK, groups = 1, least = 1, work = 1
+    if s.c.start != NULL:
+        work += 2 * (s.c.end[s.length - 1] - s.c.start[0]) // s.length
     if workers > 1:
-        step = min(step, max(<size_t>MIN_MOVE_CHUNK, total // (4 * workers)))
-    s.chunk_length = min(max(step // s.together, min_length), s.length)
+        step = min(step, max(<size_t>MIN_MOVE_CHUNK, total * work // (4 * workers)))
+        least = max(least, s.c.window // MAX_CHUNKS_PER_WINDOW // work)
+    step //= work
+    s.chunk_length = min(max(step // s.together, least), s.length)
     s.row_chunks = (s.length - 1) // s.chunk_length + 1
     if s.row_chunks == 1:
         groups = max(<size_t>1, step // (s.length * s.together))
     s.chunk_rows = groups * s.together
     return ((s.rows - 1) // s.chunk_rows + 1) * s.row_chunks
+
+
+def _chunks(length, rows, workers, bounds=None, together=1, window=1):
+    """For the tests: how many, and how many rows each has, and results of each."""
+    cdef MoveJob s
+    memset(&s, 0, sizeof(s))
+    s.length, s.rows, s.together, s.c.window = length, rows, together, window
+    if bounds is not None:
+        s.c.start, s.c.end = <const size_t *>cnp.PyArray_DATA(bounds[0]), <const size_t *>cnp.PyArray_DATA(bounds[1])
+    return cut(&s, length * rows, workers), s.chunk_rows, s.chunk_length
 
 
 cdef int move(array, mask, int axis, values, Statistic spec, size_t window, size_t min_count,
@@ -208,7 +223,7 @@ cdef int move(array, mask, int axis, values, Statistic spec, size_t window, size
     s.together = 1
     if s.rows > 1 and abs(s.c.array.axis[s.c.array.kept - 1].stride) < abs(s.c.array.axis[s.c.array.kept].stride):
         s.together = min(<size_t>TOGETHER, s.rows)
-    chunks = cut(&s, total, window // MAX_CHUNKS_PER_WINDOW if workers > 1 else 1, workers)
+    chunks = cut(&s, total, workers)
     workers = min(workers, chunks)
     s.state_size = pc_move_state_size()
     if window == 0 and s.row_chunks > 1 and workers > 1 and s.together == 1:
@@ -350,6 +365,8 @@ cdef int move_ints(array, mask, int axis, values, Statistic spec, window, least,
             row = [x if there else None for x, there in zip(row, masks[position])]
         numbers = squares = count = first = last = 0
         for k, (start, end) in enumerate(every_window(window, bounds, len(row))):
+            if k % SOME == 0:
+                PyErr_CheckSignals()
             for x in row[last:end]:
                 if x is not None:
                     numbers, squares, count = numbers + x, squares + x * x, count + 1
@@ -611,7 +628,7 @@ cdef int cumulate(array, int axis, values, size_t workers) except -1:
     s.length = total if axis == ALL_AXES else <size_t>cnp.PyArray_DIM(values, axis)
     s.rows = total // s.length
     s.together = 1
-    chunks = cut(&s, total, 1, workers)
+    chunks = cut(&s, total, workers)
     workers = min(workers, chunks)
     s.prefixes = <Prefix *>PyMem_Calloc(chunks, sizeof(Prefix))
     if s.row_chunks > 1:            # a row goes on where it stood: to read it twice would take longer
@@ -663,6 +680,7 @@ cdef int cumulate_ints(array, int axis, values) except -1:
     for position in positions:
         row, total = rows[(*position, ...)], 0
         for first in range(0, row.size, SOME):
+            PyErr_CheckSignals()
             for k, x in enumerate(row.flat[first:first + SOME].tolist(), first):
                 total += x
                 if floats:

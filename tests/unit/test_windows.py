@@ -16,6 +16,7 @@ from hard_arrays import assert_same, layouts
 import pycrust
 from pycrust import reference
 from pycrust._core import _rounding_test_failures
+from pycrust._moving import _chunks
 
 NAMES = ("move_sum", "move_mean", "move_var", "move_std")
 ALONE = {"move_sum": "nansum", "move_mean": "nanmean", "move_var": "var", "move_std": "std"}
@@ -690,6 +691,45 @@ def test_empty():
 
 
 # ---- interrupts -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("workers", [1, 2, 16])
+def test_a_chunk_is_short(workers):
+    """The main thread looks for signals between two chunks: what each computes is bounded."""
+    most = 2**17
+    for length in (1, 5, 64, 1000, most - 1, most, most + 1, 3 * most, 10**9):
+        for rows in (1, 3, 8, 9, 10**6):
+            for together in (1, min(8, rows)):
+                chunks, of_rows, of_length = _chunks(length, rows, workers, together=together)
+                assert of_rows % together == 0
+                assert min(of_rows, rows) * of_length <= most or (of_rows, of_length) == (together, 1)
+                assert chunks * of_rows * of_length >= rows * length
+    # Each begins with the sum of a window, unless it goes on where its worker stood: so it has as many results.
+    for window in (10**4, 10**7):
+        assert _chunks(10**9, 1, workers, window=window)[2] == max(most, window // 8 if workers > 1 else 0)
+    # From one window to the next it is many steps: elements enter and leave.
+    for windows, elements in ((10**6, 10**6), (10**6, 10**8), (12, 10**8)):
+        edges = 10**6 + np.arange(windows + 1) * (elements // windows)
+        steps = 1 + 2 * (edges[-1] - edges[0]) // windows
+        longest = max(1, min(windows, most // steps))
+        _, _, length = _chunks(windows, 1, workers, (edges[:-1], edges[1:]))
+        assert length == longest if workers == 1 else 1 <= length <= longest
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+@pytest.mark.thread_unsafe(reason="signal handlers are of the main thread")
+@pytest.mark.parametrize("function", [lambda a: pycrust.move_sum(a, 5), lambda a: pycrust.cumsum(a, dtype=object)])
+def test_signals_amid_a_row_of_python_ints(function):
+    """They are looked for after 4096 results each: while these are computed, the next signal comes."""
+    seen = []
+    before = signal.signal(signal.SIGALRM, lambda *_: seen.append(1))
+    signal.setitimer(signal.ITIMER_REAL, 1e-4, 1e-4)
+    try:
+        function(np.arange(200_000).astype(object))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert len(seen) > 200_000 // 4096 // 2
 
 
 @pytest.mark.measures
