@@ -778,6 +778,13 @@ static void begin(const row *r, pc_move_state *s, size_t first)
     s->exact_start = s->exact_end = 0;
 }
 
+/* Whether it is further to window k, of windows with bounds, than it takes to sum that anew. */
+static int is_far(const pc_moving *m, const pc_move_state *s, size_t k)
+{
+    const size_t steps = m->end[k] - s->at.end + (m->start[k] - s->at.start);
+    return steps > 2 * BLOCK && steps > m->end[k] - m->start[k];
+}
+
 void pc_move(const pc_moving *m, size_t index, size_t rows, size_t first, size_t last,
              pc_move_state *states)
 {
@@ -806,7 +813,8 @@ void pc_move(const pc_moving *m, size_t index, size_t rows, size_t first, size_t
             pc_move_state *s = &states[k];
             if (rows > 1)
                 set_row(&r, m, index + k);
-            if (s->data != r.data || (m->start ? s->at.result : s->next) != at)
+            if (s->data != r.data || (m->start ? s->at.result : s->next) != at ||
+                (m->start && is_far(m, s, at)))
                 begin(&r, s, at);
             if (at >= skip) {
                 n = move_blocks(&r, s, rows == 1 || m->start ? last - at : n, &spec);
