@@ -703,12 +703,13 @@ def test_a_chunk_is_short(workers):
                 chunks, of_rows, of_length = _chunks(length, rows, workers, together=together)
                 assert of_rows % together == 0
                 assert min(of_rows, rows) * of_length <= most or (of_rows, of_length) == (together, 1)
-                assert chunks * of_rows * of_length >= rows * length
+                assert chunks == -(-rows // of_rows) * -(-length // of_length)
+                assert workers > 1 or 2 * of_rows * of_length > most
     # Each begins with the sum of a window, unless it goes on where its worker stood: so it has as many results.
     for window in (10**4, 10**7):
         assert _chunks(10**9, 1, workers, window=window)[2] == max(most, window // 8 if workers > 1 else 0)
     # From one window to the next it is many steps: elements enter and leave.
-    for windows, elements in ((10**6, 10**6), (10**6, 10**8), (12, 10**8)):
+    for windows, elements in ((10**6, 10**6), (10**6, 10**8), (12, 10**8), (1, 10**8)):
         edges = 10**6 + np.arange(windows + 1) * (elements // windows)
         steps = 1 + 2 * (edges[-1] - edges[0]) // windows
         longest = max(1, min(windows, most // steps))
