@@ -7,13 +7,14 @@ states, in _states.pyx.
 
 cimport numpy as cnp
 from cpython.bytearray cimport PyByteArray_AS_STRING
+from libc.stddef cimport ptrdiff_t
 
 from pycrust._args cimport axes_of, data_of, describe_data, dtype_of, in_order, integer_of, is_integer
 from pycrust._bigint cimport shown, shown_int, write_exact
 from pycrust._plan cimport (
     CHUNK,
-    RELEASE_GIL_FROM,
     MIN_CHUNK,
+    RELEASE_GIL_FROM,
     Statistic,
     checked_int,
     is_spread,
@@ -33,10 +34,14 @@ from pycrust.csrc cimport (
     PC_STD,
     PC_SUM,
     PC_SUMSQ,
+    PC_TILE,
     PC_TOO_LARGE,
     PC_VAR,
     import_core,
+    pc_array,
+    pc_axis,
     pc_output_spec,
+    pc_reduce,
     pc_reduce_sorted,
     pc_sorted,
     pc_sorted_suited,
@@ -46,6 +51,7 @@ from pycrust.csrc cimport (
     pc_type,
 )
 
+import math
 import sys
 
 import numpy as np
@@ -94,8 +100,43 @@ cdef object group(values, labels, axis, num_labels, where, dtype, workers, bint 
 
 # ---- groups that lie side by side ---------------------------------------------
 
+cdef object reduce_sorted(array, mask, labels, tuple axes, num_labels, made, Statistic spec, size_t workers):
+    """
+    The results, where the labels never fall; None if they do, and for what is rare.
+
+    That is left to the states: masks, Python ints, other layouts, and whatever is to raise an error.
+    """
+    cdef Py_ssize_t length = cnp.PyArray_SIZE(labels), width
+    cdef pc_status status
+    if (mask is not None or cnp.PyArray_SIZE(array) == 0 or not axes or made is None or made.kind == "O"
+            or cnp.PyArray_ISOBJECT(array) or not cnp.PyArray_IS_C_CONTIGUOUS(array)
+            or not cnp.PyArray_IS_C_CONTIGUOUS(labels)):
+        return None
+    first, last = labels.item(0), labels.item(length - 1)
+    if not first <= labels.item(length // 3) <= labels.item(2 * length // 3) <= last:   # most that fall are seen here
+        return None
+    outer, inner = array.shape[:axes[0]], array.shape[axes[0] + labels.ndim:]
+    if len(axes) != labels.ndim or array.shape != (*outer, *labels.shape, *inner):
+        return None
+    count = last + 1 if num_labels is None else integer_of(num_labels, "num_labels")
+    width = math.prod(inner)
+    spec.set_dtype(made)
+    if not (0 <= last < count < 2**48 // width and first <= last and spec.is_for_c(length)):
+        return None
+    values = np.empty((*outer, count, *inner), dtype=made)
+    if width == 1:
+        status = reduce_rows(array, labels.reshape(-1), values, count, spec, workers)
+    else:
+        status = reduce_slices(array, labels.reshape(-1), values, count, width, spec, workers)
+    if status > PC_EMPTY or (status == PC_EMPTY and spec.skip_nan and is_spread(spec.c.statistic)):
+        return None
+    if status == PC_EMPTY:
+        warn_empty(spec.c.statistic, spec.skip_nan)
+    return values
+
+
 # What the threads see: each row of the array has the same labels, and each chunk is a range of those of one row.
-cdef struct SortedJob:
+cdef struct RowsJob:
     pc_sorted array         # the first row
     pc_output_spec spec
     char *out
@@ -108,7 +149,7 @@ cdef struct SortedJob:
 
 
 cdef int reduce_chunk(const void *job, size_t chunk, size_t worker) noexcept nogil:
-    cdef const SortedJob *s = <const SortedJob *>job
+    cdef const RowsJob *s = <const RowsJob *>job
     cdef size_t row = chunk // s.chunks, k = chunk % s.chunks
     cdef pc_sorted array = s.array
     array.data += row * s.row
@@ -119,41 +160,22 @@ cdef int reduce_chunk(const void *job, size_t chunk, size_t worker) noexcept nog
     return status == PC_TOO_LARGE or status == PC_NO_LABEL
 
 
-cdef object reduce_sorted(array, mask, labels, tuple axes, num_labels, made, Statistic spec, size_t workers):
-    """
-    The results, where the labels never fall; None if they do, and for what is rare.
-
-    That is left to the states: masks, complex numbers, Python ints, other layouts, and whatever is to raise an error.
-    """
-    cdef SortedJob job
-    cdef int components, swapped, status
-    cdef int kept = cnp.PyArray_NDIM(array) - <int>len(axes)
-    cdef size_t length = cnp.PyArray_SIZE(labels), rows, step
-    if (mask is not None or length == 0 or not axes or made is None or made.kind == "O" or cnp.PyArray_ISOBJECT(array)
-            or not cnp.PyArray_IS_C_CONTIGUOUS(array) or not cnp.PyArray_IS_C_CONTIGUOUS(labels)):
-        return None
-    first, last = labels.item(0), labels.item(length - 1)
-    if not first <= labels.item(length // 3) <= labels.item(2 * length // 3) <= last:   # most that fall are seen here
-        return None
-    if axes[0] != kept or labels.shape != array.shape[kept:]:
-        return None
-    flat = labels.reshape(-1)
-    count = last + 1 if num_labels is None else integer_of(num_labels, "num_labels")
+cdef pc_status reduce_rows(array, labels, values, count, Statistic spec, size_t workers) except *:
+    """Where the labels lie along the last axis; PC_NO_LABEL if they fall, and for complex numbers and other types."""
+    cdef RowsJob job
+    cdef int components, swapped
+    cdef size_t length = cnp.PyArray_SIZE(labels), rows = cnp.PyArray_SIZE(array) // length, step
     describe_data(array, &job.array.type, &components, &swapped, &job.array.data)
-    spec.set_dtype(made)
-    if (not (0 <= last < count < 2**48 and first <= last) or components != 1 or swapped or not spec.is_for_c(length)
-            or not pc_sorted_suited(job.array.type, &spec.c)):
-        return None
-    describe_data(flat, &job.array.label_type, &components, &job.array.labels_swapped, &job.array.labels)
-    rows = cnp.PyArray_SIZE(array) // length
-    step = CHUNK if workers == 1 else min(<size_t>CHUNK, max(<size_t>MIN_CHUNK, rows * length // (4 * workers)))
-    chunks = chunks_of(flat, first, count, step, workers)
+    if components != 1 or swapped or not pc_sorted_suited(job.array.type, &spec.c):
+        return PC_NO_LABEL
+    describe_data(labels, &job.array.label_type, &components, &job.array.labels_swapped, &job.array.labels)
+    step = chunk_size(rows * length, workers)
+    chunks = chunks_of(labels, labels.item(0), count, step, workers)
     if chunks is None:
-        return None
+        return PC_NO_LABEL
     job.chunks = chunks.shape[1] - 1
     job.start = <const size_t *>cnp.PyArray_DATA(chunks)
     job.first = job.start + job.chunks + 1
-    values = np.empty((*array.shape[:kept], count), dtype=made)
     job.array.skip_nan = spec.skip_nan
     job.array.count = length
     job.spec = spec.c
@@ -165,14 +187,104 @@ cdef object reduce_sorted(array, mask, labels, tuple axes, num_labels, made, Sta
     job.sums = <pc_tile_sum *>PyByteArray_AS_STRING(memory)
     job.statuses = <pc_status *>(job.sums + workers * PC_MIN_SUMS)
     run_chunks(reduce_chunk, &job, sizeof(job), rows * job.chunks, workers, rows * length < RELEASE_GIL_FROM)
-    status = PC_OK
+    return worst(job.statuses, workers)
+
+
+# The same where other axes follow those of the labels: the numbers of a label are a slice of the array, and each chunk
+# is a range of labels.
+cdef struct SlicesJob:
+    pc_array array          # what all slices have in common
+    pc_output_spec spec
+    char *out
+    const size_t *start     # of each label, along the axis of the labels; and the end of the last
+    size_t count, step      # labels in all, and in a chunk
+    size_t out_step         # from one label to the next, in bytes
+    size_t outputs, room    # of a label; and the sums of a worker
+    pc_tile_sum *sums
+    pc_status *statuses     # one for each worker
+
+
+cdef int reduce_chunk_of_slices(const void *job, size_t chunk, size_t worker) noexcept nogil:
+    cdef const SlicesJob *s = <const SlicesJob *>job
+    cdef size_t label
+    cdef pc_array array = s.array
+    cdef pc_axis *along = &array.axis[array.kept]
+    cdef pc_status status
+    for label in range(chunk * s.step, min((chunk + 1) * s.step, s.count)):
+        along.length = s.start[label + 1] - s.start[label]
+        array.data = s.array.data + s.start[label] * <size_t>along.stride
+        status = pc_reduce(&array, 0, s.outputs, &s.spec, s.out + label * s.out_step, s.sums + worker * s.room)
+        if status != PC_OK:
+            s.statuses[worker] = status
+        if status == PC_TOO_LARGE:
+            return 1
+    return 0
+
+
+cdef pc_status reduce_slices(array, labels, values, count, size_t width, Statistic spec, size_t workers) except *:
+    """Where other axes of `width` elements follow; PC_NO_LABEL if the labels fall."""
+    cdef SlicesJob job
+    cdef size_t length = cnp.PyArray_SIZE(labels), size = cnp.PyArray_ITEMSIZE(array), step, chunks
+    labels = labels.astype(np.intp)
+    if (labels[1:] < labels[:length - 1]).any():
+        return PC_NO_LABEL
+    start = np.searchsorted(labels, np.arange(count + 1))
+    job.outputs = cnp.PyArray_SIZE(array) // length
+    step = chunk_size(length * job.outputs, workers)
+    if workers > 1 and np.diff(start).max() * job.outputs > 4 * step:
+        return PC_NO_LABEL              # a label that all threads should add to
+    job.room = max(<size_t>PC_MIN_SUMS, min(<size_t>PC_TILE, job.outputs))
+    describe_data(array, &job.array.type, &job.array.components, &job.array.swapped, &job.array.data)
+    job.array.mask = NULL
+    job.array.other.data = NULL
+    job.array.skip_nan = spec.skip_nan
+    job.array.repeat = 1
+    job.array.kept = 0
+    if job.outputs > width:
+        job.array.axis[0] = axis_with(job.outputs // width, length * width * size,
+                                      <size_t>count * width * <size_t>cnp.PyArray_ITEMSIZE(values))
+        job.array.kept = 1
+    job.array.axis[job.array.kept] = axis_with(width, size, cnp.PyArray_ITEMSIZE(values))
+    job.array.kept += 1
+    job.array.axis[job.array.kept] = axis_with(0, width * size, 0)
+    job.array.reduced = 1
+    job.spec = spec.c
+    job.out = <char *>cnp.PyArray_DATA(values)
+    job.start = <const size_t *>cnp.PyArray_DATA(start)
+    job.count = count
+    job.out_step = width * <size_t>cnp.PyArray_ITEMSIZE(values)
+    job.step = step // (job.outputs * (length // job.count + 8)) + 1
+    chunks = (job.count - 1) // job.step + 1
+    workers = min(workers, chunks)
+    memory = bytearray(workers * (job.room * sizeof(pc_tile_sum) + sizeof(pc_status)))
+    job.sums = <pc_tile_sum *>PyByteArray_AS_STRING(memory)
+    job.statuses = <pc_status *>(job.sums + workers * job.room)
+    run_chunks(reduce_chunk_of_slices, &job, sizeof(job), chunks, workers,
+               job.outputs * (length + job.count) < RELEASE_GIL_FROM)
+    return worst(job.statuses, workers)
+
+
+cdef size_t chunk_size(size_t total, size_t workers) noexcept:
+    """In elements, of which there are so many in all."""
+    return CHUNK if workers == 1 else min(<size_t>CHUNK, max(<size_t>MIN_CHUNK, total // (4 * workers)))
+
+
+cdef pc_axis axis_with(size_t length, size_t stride, size_t out_stride) noexcept:
+    cdef pc_axis axis
+    axis.length = length
+    axis.stride = <ptrdiff_t>stride
+    axis.mask_stride = 0
+    axis.other_stride = 0
+    axis.out_stride = <ptrdiff_t>out_stride
+    return axis
+
+
+cdef pc_status worst(const pc_status *statuses, size_t workers) noexcept:
+    cdef pc_status status = PC_OK
+    cdef size_t worker
     for worker in range(workers):
-        status = max(status, job.statuses[worker])
-    if status > PC_EMPTY or (status == PC_EMPTY and spec.skip_nan and is_spread(spec.c.statistic)):
-        return None
-    if status == PC_EMPTY:
-        warn_empty(spec.c.statistic, spec.skip_nan)
-    return values
+        status = max(status, statuses[worker])
+    return status
 
 
 cdef object chunks_of(labels, first, count, size_t step, size_t workers):

@@ -288,7 +288,7 @@ def test_rows_of_groups_side_by_side(labels, workers):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_labels_in_order_along_other_axes(name, axis, workers):
     """Rows, or planes, with one label after another: like the function of each label's own."""
-    values = RNG.normal(size=(60, 70, 9)) * 10.0 ** RNG.integers(-30, 30, size=(60, 70, 9))
+    values = RNG.normal(size=(300, 70, 9)) * 10.0 ** RNG.integers(-30, 30, size=(300, 70, 9))
     shape = tuple(np.take(values.shape, axis if isinstance(axis, tuple) else (axis,)))
     labels = np.sort(np.arange(np.prod(shape)) % 12).reshape(shape)
     got = getattr(pycrust, name)(values, labels, axis=axis, num_labels=12, workers=workers)
@@ -297,6 +297,30 @@ def test_labels_in_order_along_other_axes(name, axis, workers):
     expected = [function(rows[labels == k].reshape(np.sum(labels == k), -1), axis=0) for k in range(12)]
     got = np.moveaxis(got, axis if isinstance(axis, int) else 0, 0)
     assert_same(np.ascontiguousarray(got.reshape(12, -1)), np.array(expected))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(data=st.data())
+def test_slices_side_by_side(level, dtype, data):
+    """Rows with one label after another, some of no row: like the oracle, and like an array between others."""
+    lengths = data.draw(st.lists(st.sampled_from([0, 1, 2, 3, 9, 30]), min_size=1, max_size=5))
+    width, skipna = data.draw(st.sampled_from([1, 2, 3, 8, 9])), data.draw(st.booleans())
+    labels = np.repeat(np.arange(len(lengths)), lengths)
+    values = data.draw(hard_arrays(dtype, sizes=st.just(width * len(labels)))).reshape(-1, width)
+    swapped = values.astype(values.dtype.newbyteorder())
+    planes = np.stack([values[::-1], values])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        for name in NAMES[:5]:
+            function = getattr(pycrust, name)
+            more = {"num_labels": len(lengths) + 2, "skipna": skipna, "dtype": np.result_type(values, float)}
+            if name in ("group_var", "group_std", "group_sumsq"):
+                more["dtype"] = float
+            expected = getattr(reference, name)(values, labels, axis=0, **more)
+            assert_same(function(values, labels, axis=0, **more), expected)
+            assert_same(function(swapped, labels, axis=0, **more), expected)
+            assert_same(function(planes, labels, axis=1, **more)[1], expected)
+            assert_same(function(planes[..., None], labels, axis=1, **more)[1, ..., 0], expected)
 
 
 @pytest.mark.parametrize("at", [1, 17, 300, 65_536, 262_144, 299_999])
@@ -309,6 +333,8 @@ def test_labels_that_fall_once(level, at, workers, down):
     order = np.argsort(labels, kind="stable")
     expected = pycrust.group_sum(values[order], labels[order])
     assert_same(pycrust.group_sum(values, labels, workers=workers), expected)
+    rows = np.stack([values, values], axis=1)
+    assert_same(pycrust.group_sum(rows, labels, axis=0, workers=workers), np.stack([expected, expected], axis=1))
     labels[at] = -5
     labels[0] = -1
     left = labels >= 0
@@ -321,11 +347,16 @@ def test_sums_side_by_side_that_do_not_fit():
         pycrust.group_sum(x, labels)
     assert_same(pycrust.group_sum(x, labels, dtype=np.uint64), np.full(100, 3 * 2**62, np.uint64))
     x[200:] = 1
-    with pytest.raises(IndexError, match=r"labels\[297\] is 99, but num_labels is 99"):
-        pycrust.group_mean(x, labels, num_labels=99)
-    with pytest.warns(RuntimeWarning, match="Degrees of freedom"):
-        got = pycrust.group_var([1.0, 2.0, np.nan, 4.0, 5.0], [0, 0, 1, 1, 1], ddof=2, skipna=True)
-    assert np.isnan(got).all()
+    rows = np.stack([x, x], axis=1)
+    for values in (x, rows):
+        with pytest.raises(IndexError, match=r"labels\[297\] is 99, but num_labels is 99"):
+            pycrust.group_mean(values, labels, axis=0, num_labels=99)
+    with pytest.raises(OverflowError, match=r"the sum at \(1, 0\), where axis 0 has the labels, is"):
+        pycrust.group_sum(rows, np.repeat([0, 1], [1, 299]), axis=0)
+    for values in (np.array([1.0, 2.0, np.nan, 4.0, 5.0]), np.array([[1.0, 2.0, np.nan, 4.0, 5.0]] * 3).T.copy()):
+        with pytest.warns(RuntimeWarning, match="Degrees of freedom"):
+            got = pycrust.group_var(values, [0, 0, 1, 1, 1], axis=0, ddof=2, skipna=True)
+        assert np.isnan(got).all()
 
 
 # ---- what is refused ------------------------------------------------------------
