@@ -80,22 +80,25 @@ static void test_numbers(int scales)
     static some_states s, other;
     static double x[2 * MOST];
     static int32_t label[MOST];
+    static char mask[MOST];
     pc_accumulator plain[STATES], got;
     const int components = 1 + (int)below(2);
     const size_t size = components == 2 ? (size_t)PC_STATE_COMPLEX
                         : below(2)      ? (size_t)PC_STATE_BOTH
                                         : (size_t)PC_STATE_NUMBERS;
     const size_t count = 1 + below(MOST), part = below(count + 1), run = 1 + below(90);
-    const int scale = (int)below(1800) - 1000;
+    const int scale = (int)below(1800) - 1000, masked = below(3) == 0;
     for (size_t k = 0; k < count * (size_t)components; k++)
         x[k] = scales == 0 ? ldexp((double)(int64_t)random64(), (int)below(9))
                            : random_double(scale + (int)below((uint64_t)scales) * 17);
-    for (size_t k = 0; k < count; k++)
+    for (size_t k = 0; k < count; k++) {
         label[k] = (int32_t)(k / run * 7 % (STATES + 1)) - 1;
+        mask[k] = !masked || below(3);
+    }
     for (size_t k = 0; k < STATES; k++)
         pc_accumulator_clear(&plain[k], PC_VAR);
     for (size_t k = 0; k < count; k++)
-        if (label[k] >= 0) {
+        if (label[k] >= 0 && mask[k]) {
             plain[label[k]].count++;
             for (int p = 0; p < components; p++)
                 accumulator_add_number(&plain[label[k]], x[k * (size_t)components + (size_t)p], p);
@@ -103,12 +106,13 @@ static void test_numbers(int scales)
     pc_labelled array = {.type = PC_FLOAT64,
                          .components = components,
                          .data = (const char *)x,
+                         .mask = masked ? mask : NULL,
                          .label_type = PC_INT32,
                          .labels = (const char *)label,
                          .label_count = STATES,
                          .label_step = 1,
                          .axes = 1,
-                         .axis = {{part, 8 * components, 0, 0, 4}}};
+                         .axis = {{part, 8 * components, 1, 0, 4}}};
     start(&s, size);
     start(&other, size);
     if (part)
@@ -116,6 +120,8 @@ static void test_numbers(int scales)
     array.axis[0].length = count - part;
     array.data += part * 8 * (size_t)components;
     array.labels += part * 4;
+    if (masked)
+        array.mask += part;
     if (count > part)
         add(&other, &array, count - part);
     size_t done = 0;
