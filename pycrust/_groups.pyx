@@ -190,6 +190,11 @@ cdef pc_status reduce_rows(array, labels, values, count, Statistic spec, size_t 
     return worst(job.statuses, workers)
 
 
+cdef enum:
+    # Elements of a label: fewer are added faster to states.
+    MIN_SLICE = 8
+
+
 # The same where other axes follow those of the labels: the numbers of a label are a slice of the array, and each chunk
 # is a range of labels.
 cdef struct SlicesJob:
@@ -225,11 +230,15 @@ cdef pc_status reduce_slices(array, labels, values, count, size_t width, Statist
     """Where other axes of `width` elements follow; PC_NO_LABEL if the labels fall."""
     cdef SlicesJob job
     cdef size_t length = cnp.PyArray_SIZE(labels), size = cnp.PyArray_ITEMSIZE(array), step, chunks
-    labels = labels.astype(np.intp)
+    job.outputs = cnp.PyArray_SIZE(array) // length
+    if length * job.outputs < <size_t>MIN_SLICE * <size_t>count:
+        return PC_NO_LABEL
+    labels = labels.astype(np.intp, copy=False)
     if (labels[1:] < labels[:length - 1]).any():
         return PC_NO_LABEL
     start = np.searchsorted(labels, np.arange(count + 1))
-    job.outputs = cnp.PyArray_SIZE(array) // length
+    if (start[1:] < start[:count]).any():       # another thread has changed the labels in between
+        return PC_NO_LABEL
     step = chunk_size(length * job.outputs, workers)
     if workers > 1 and np.diff(start).max() * job.outputs > 4 * step:
         return PC_NO_LABEL              # a label that all threads should add to
