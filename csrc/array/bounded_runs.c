@@ -25,18 +25,18 @@ static int lane_exponent_of(const pc_accumulator *acc)
 static uint64_t error_bound_of(size_t n, size_t lanes)
 {
     uint64_t m = n / lanes + 1;
-    return ((lanes * m * (m + 4) >> 8) + (n * lanes >> 8) + 2) << PC_WIDER_BOUND;
+    return (lanes * m * (m + 4) >> 8) + (n * lanes >> 8) + 2;
 }
 
-/* The sum of a moment += units * 2^(lane_exponent-52) + residual, of n numbers. */
+/* The sum of a moment += units * 2^(lane_exponent-52) + residual, with that error bound. */
 static void add_partial_moment(pc_accumulator *acc, pc_moment moment, uint64_t units, uint64_t sign,
-                               double residual, int lane_exponent, size_t n, size_t lanes)
+                               double residual, int lane_exponent, uint64_t error_bound)
 {
     int64_t fine = (int64_t)(residual * power(52 + GUARD_BITS - lane_exponent));
     uint64_t words[4] = {(uint64_t)fine, 0 - (uint64_t)(fine < 0), 0 - (uint64_t)(fine < 0),
                          0 - (uint64_t)(fine < 0)};
     add_at(words, 4, GUARD_BITS, (pc_u128){units, sign}, sign);
-    bounded_add(acc, moment, words, error_bound_of(n, lanes));
+    bounded_add(acc, moment, words, error_bound << PC_WIDER_BOUND);
 }
 
 /* acc += a kernel's sums of n numbers, for that lane exponent. */
@@ -45,20 +45,21 @@ static void add_partial(pc_accumulator *acc, int components, const bounded_sums 
 {
     const uint64_t *units = partial->number_units;
     const double *residual = partial->number_residual;
+    const uint64_t error_bound = error_bound_of(n, lanes);
     if (acc->flags & PC_WITH_SQUARES)
-        add_partial_moment(acc, PC_SQUARES, partial->units, 0, partial->residual, lane_exponent, n,
-                           lanes);
+        add_partial_moment(acc, PC_SQUARES, partial->units, 0, partial->residual, lane_exponent,
+                           error_bound);
     if (!(acc->flags & PC_WITH_NUMBERS))
         return;
     lane_exponent = numbers_exponent(lane_exponent);
     if (components == 1) {
         uint64_t all = units[0] + units[1];
         add_partial_moment(acc, PC_NUMBERS, all, sign_of_word(all), residual[0] + residual[1],
-                           lane_exponent, n, lanes);
+                           lane_exponent, error_bound);
     } else {
         for (int p = 0; p < 2; p++)
             add_partial_moment(acc, PC_NUMBERS + (pc_moment)p, units[p], sign_of_word(units[p]),
-                               residual[p], lane_exponent, n, lanes);
+                               residual[p], lane_exponent, error_bound);
     }
 }
 
@@ -178,7 +179,8 @@ void add_bounded_products(pc_accumulator *acc, pc_moment moment, pc_type type, c
         }
         if (done)
             add_partial_moment(acc, moment, partial.units, sign_of_word(partial.units),
-                               partial.residual, lane_exponent, done, kernels->lanes[0]);
+                               partial.residual, lane_exponent,
+                               error_bound_of(done, kernels->lanes[0]));
         if (y)
             y += (ptrdiff_t)done * y_stride;
         if (done == some)
@@ -191,6 +193,36 @@ void add_bounded_products(pc_accumulator *acc, pc_moment moment, pc_type type, c
         if (!widen_window(acc, moment, higher))
             return;
     }
+}
+
+/* The sum of a moment += what a block kernel made of it, for that lane exponent. */
+static void add_estimate(pc_accumulator *acc, pc_moment moment, double sum[3][LANE_COLUMNS],
+                         int lane_exponent)
+{
+    const int64_t units = (int64_t)(sum[0][0] * power(52 - lane_exponent));
+    const double lost = sum[2][0] * power(52 + GUARD_BITS - lane_exponent);
+    add_partial_moment(acc, moment, (uint64_t)units, 0 - (uint64_t)(units < 0), sum[1][0],
+                       lane_exponent, (uint64_t)lost + 2);
+}
+
+int add_weighted_block(pc_accumulator *acc, pc_type type, const char *x, const char *y, size_t n)
+{
+    const pc_window *windows = acc->windows;
+    lane_block_kernel *const kernel =
+        type < PC_FLOAT32 ? NULL
+                          : pc_kernels_in_use()->block_rows[0][SUM_WEIGHTED][type - PC_FLOAT32];
+    if (!kernel || n < LANE_STEP || is_inconclusive(acc) ||
+        !(windows[PC_SQUARES].flags & windows[PC_NUMBERS].flags & PC_WINDOW_USED))
+        return 0;
+    const lane_block from = {.x = x, .y = y, .length = n, .outputs = 1};
+    const int lane_exponents[2] = {windows[PC_SQUARES].exponent + 52 + GUARD_BITS,
+                                   windows[PC_NUMBERS].exponent + 52 + GUARD_BITS};
+    lane_sums sums;
+    if (!kernel(&from, lane_exponents, &sums))
+        return 0;
+    add_estimate(acc, PC_SQUARES, sums.square, lane_exponents[0]);
+    add_estimate(acc, PC_NUMBERS, sums.number, lane_exponents[1]);
+    return 1;
 }
 
 /* Add the columns; returns 0, with the sums unusable, if one is inconclusive. */

@@ -353,13 +353,17 @@ static void add_contiguous(pc_accumulator *acc, const pc_array *a, const char *x
     const pc_other *other = &a->other;
     const size_t x_size = size_of_type[a->type] * (size_t)a->components,
                  y_size = size_of_type[other->type] * (size_t)other->components;
-    if (acc->flags & PC_WITH_NUMBERS)
+    const int alike = a->components * other->components == 1 && a->type == other->type;
+    if (acc->flags & PC_WITH_NUMBERS) {
+        if (alike && acc->flags & PC_BOUNDED && add_weighted_block(acc, a->type, x, y, n))
+            return;
         add_weights(acc, a, y, (ptrdiff_t)y_size, n);
+    }
     if (!products_are_floats(a)) {
         add_integers(acc, x, a->type, y, other->type, n);
         return;
     }
-    if (a->components * other->components == 1 && a->type == other->type) {
+    if (alike) {
         if (acc->flags & PC_BOUNDED && has_bounded(a->type)) {
             add_bounded_products(acc, PC_SQUARES, a->type, x, (ptrdiff_t)x_size, y,
                                  (ptrdiff_t)y_size, n);
@@ -401,9 +405,6 @@ static void add_copied(pc_accumulator *acc, const pc_array *a, char *x, char *y,
     add_contiguous(acc, a, x, y, m);
 }
 
-/* Pairs whose products and weights are summed in turn: few enough to stay in the cache. */
-enum { IN_CACHE = 4096 };
-
 void add_pair_run(pc_accumulator *acc, const pc_array *a, pair_data from, pc_axis axis, size_t n)
 {
     const size_t x_size = size_of_type[a->type] * (size_t)a->components,
@@ -413,7 +414,8 @@ void add_pair_run(pc_accumulator *acc, const pc_array *a, pair_data from, pc_axi
               strided = acc->flags & PC_BOUNDED && a->type == a->other.type && is_plain(a) &&
                         has_bounded(a->type),
               here = strided || (contiguous && !a->mask && !a->swapped && !a->other.swapped);
-    const size_t max = !here ? BLOCK : acc->flags & PC_WITH_NUMBERS ? IN_CACHE : n;
+    /* Where products and weights are summed in turn, few enough to stay in the cache. */
+    const size_t max = !here ? BLOCK : acc->flags & PC_WITH_NUMBERS ? BLOCK_LENGTH : n;
     for (size_t m; n; n -= m) {
         m = n < max ? n : max;
         if (here) {

@@ -160,7 +160,8 @@ static void any_arrays(long count)
             if (!pc_array_boundable(&a))
                 continue;
             pc_accumulator_clear_bounded(&bounded.total, statistic);
-            pc_add_tile(&a, 0, 1, 0, n, &bounded);
+            pc_add_tile(&a, 0, 1, 0, cut, &bounded);
+            pc_add_tile(&a, 0, 1, cut, n, &bounded);
             if (is_inconclusive(&bounded.total))
                 continue;
             CHECK(holds(&bounded.total.windows[PC_SQUARES], &truth, 1));
