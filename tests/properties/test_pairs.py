@@ -340,6 +340,31 @@ def test_collinear_data_correlate_exactly(level, x, slope, shift):
         assert_same(made[0, 1], np.float64(expected))
 
 
+_SHIFTS = st.one_of(st.integers(-(2**k), 2**k) for k in (32, 50))
+
+
+@given(
+    vectors(st.integers(-(2**30), 2**30).map(float), 3),
+    st.tuples(*[st.tuples(_SHIFTS, st.integers(-60, 60), st.sampled_from([1, -1]))] * 2),
+    st.booleans(),
+)
+def test_exact_shifts_and_scales_change_no_bit(level, pair, changes, long):
+    """What is added, and powers of two, leave every number exact."""
+    x, y = (np.resize(each, 400) if long else each for each in pair)
+    (a, b), (of_a, of_b) = zip(
+        *(((each + shift) * sign * 2.0**k, sign * 2.0**k) for each, (shift, k, sign) in zip((x, y), changes, strict=True)),
+        strict=True,
+    )
+    r, covariances = quiet(pycrust.corrcoef, x, y), pycrust.cov(x, y)
+    assert (abs(r[np.isfinite(r)]) <= 1).all()
+    signs = np.sign([of_a, of_b])
+    assert_same(quiet(pycrust.corrcoef, a, b), r * np.outer(signs, signs) + 0.0)  # 0.0: no covariance is -0.0
+    assert_same(pycrust.cov(a, b), covariances * np.outer([of_a, of_b], [of_a, of_b]) + 0.0)
+    before, after = pycrust.PairAccumulator(x, y), pycrust.PairAccumulator(a, b)
+    assert_same(quiet(after.corr), float(r[0, 1] * signs[0] * signs[1] + 0.0))
+    assert_same(quiet(after.slope), quiet(before.slope) * of_b / of_a + 0.0)
+
+
 @given(vectors(small_ints, 3))
 def test_correlation_is_one_only_beyond_half_an_ulp(level, pair):
     x, y = pair
