@@ -277,7 +277,7 @@ nanstd: _Spread = _function(
     ">>> a = da.from_array(np.array([2.0, np.nan, 4.0]), chunks=2)\n>>> float(pycrust.dask.nanstd(a).compute())\n1.0",
 )
 
-# ---- two arrays: a PairAccumulator for every result of a chunk --------------
+# ---- two arrays: a PairAccumulator, or two, for every result of a chunk ------
 
 
 def dot(a: Any, b: Any) -> da.Array:
@@ -287,7 +287,7 @@ def dot(a: Any, b: Any) -> da.Array:
     Parameters
     ----------
     a, b : dask array
-        Two vectors of one length, of real numbers. Other arrays are taken as one chunk.
+        Two vectors of one length. Other arrays are taken as one chunk.
 
     Returns
     -------
@@ -307,12 +307,13 @@ def dot(a: Any, b: Any) -> da.Array:
     >>> float(pycrust.dask.dot(a, da.from_array(np.array([3.0, 0.1, 3.0]), chunks=2)).compute())
     0.1
     """
-    a, b = _reals(a, "a"), _reals(b, "b")
+    a, b = _numbers(a, "a"), _numbers(b, "b")
     pycrust.dot(np.empty((0,) * a.ndim), np.empty((0,) * b.ndim))
     if a.shape != b.shape:
         raise ValueError(f"a and b have lengths {a.shape[0]} and {b.shape[0]}: not aligned")
-    exact = a.dtype.kind in "biu" and b.dtype.kind in "biu"
-    return _of_pairs("dot", a, b, (0,), np.dtype(object if exact else float), False)
+    kinds = {a.dtype.kind, b.dtype.kind}
+    made = np.dtype(object if kinds <= set("biu") else complex if "c" in kinds else float)
+    return _of_pairs("dot", a, b, (0,), made, False)
 
 
 def vecdot(x1: Any, x2: Any, axis: SupportsIndex = -1) -> da.Array:
@@ -322,7 +323,8 @@ def vecdot(x1: Any, x2: Any, axis: SupportsIndex = -1) -> da.Array:
     Parameters
     ----------
     x1, x2 : dask array
-        Real numbers, in shapes that broadcast, apart from the axis. Other arrays are taken as one chunk.
+        In shapes that broadcast, apart from the axis: `x1` is conjugated if it is complex. Other arrays
+        are taken as one chunk.
     axis : int, optional
         The axis of both to sum over, the last by default.
 
@@ -345,13 +347,13 @@ def vecdot(x1: Any, x2: Any, axis: SupportsIndex = -1) -> da.Array:
     >>> pycrust.dask.vecdot(x, x).compute()
     array([ 5, 50])
     """
-    x1, x2 = _reals(x1, "x1"), _reals(x2, "x2")
+    x1, x2 = _numbers(x1, "x1"), _numbers(x2, "x2")
     made = pycrust.vecdot(np.zeros((1,) * x1.ndim, x1.dtype), np.zeros((1,) * x2.ndim, x2.dtype), axis).dtype
     x, y = (da.moveaxis(each, axis, -1) for each in (x1, x2))
     if x.shape[-1] != y.shape[-1]:
         raise ValueError(f"x1 has shape {x1.shape} and x2 {x2.shape}: they differ along axis {axis}")
     x, y = da.broadcast_arrays(x, y)
-    return _of_pairs("dot", x, y, (x.ndim - 1,), made, False)
+    return _of_pairs("dot", x, y, (x.ndim - 1,), made, False, conjugate=True)
 
 
 def average(a: Any, axis: "_Axis" = None, weights: Any = None, *, keepdims: bool = False) -> da.Array:
@@ -361,7 +363,7 @@ def average(a: Any, axis: "_Axis" = None, weights: Any = None, *, keepdims: bool
     Parameters
     ----------
     a : dask array
-        Real numbers. Other arrays are taken as one chunk.
+        Real or complex numbers. Other arrays are taken as one chunk.
     axis : int or tuple of int, optional
         The axes to average over; all of them by default.
     weights : dask array, optional
@@ -389,8 +391,9 @@ def average(a: Any, axis: "_Axis" = None, weights: Any = None, *, keepdims: bool
     """
     if weights is None:
         return mean(a, axis, keepdims=keepdims)
-    a, weights = _reals(a, "a"), _reals(weights, "weights")
+    a, weights = _numbers(a, "a"), _numbers(weights, "weights")
     pycrust.average(np.zeros((1,) * a.ndim), axis)  # refuses what are no axes
+    pycrust.average(np.ones(1), weights=np.ones(1, weights.dtype))  # refuses complex ones
     axes: Any = validate_axis(tuple(range(a.ndim)) if axis is None else axis, a.ndim)
     axes = axes if isinstance(axes, tuple) else (axes,)
     if weights.shape != a.shape:
@@ -400,7 +403,7 @@ def average(a: Any, axis: "_Axis" = None, weights: Any = None, *, keepdims: bool
             raise ValueError(f"weights have shape {weights.shape}, which is not that of a {a.shape} along axis {axis}")
         ascending = weights.transpose(sorted(range(len(axes)), key=axes.__getitem__))
         weights = da.broadcast_to(ascending[tuple(slice(None) if k in axes else None for k in range(a.ndim))], a.shape)
-    return _of_pairs("average", a, weights, axes, np.dtype(float), keepdims)
+    return _of_pairs("average", a, weights, axes, np.dtype(complex if a.dtype.kind == "c" else float), keepdims)
 
 
 def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None) -> da.Array:
@@ -475,13 +478,18 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> da.Array:
     return _square(x, y, rowvar, pycrust.PairAccumulator.corr)
 
 
-def _reals(a: Any, name: str) -> da.Array:
+def _numbers(a: Any, name: str) -> da.Array:
     made, missing = _lazy(a, name)
     if missing is not None:
         raise missing.error("cov")
+    pycrust.sumsq(made._meta)  # refuses what is not a number
+    return made
+
+
+def _reals(a: Any, name: str) -> da.Array:
+    made = _numbers(a, name)
     if made.dtype.kind == "c":
         raise TypeError(f"{name} is complex: pass its real and its imaginary part one by one")
-    pycrust.sumsq(made._meta)  # refuses what is not a number
     return made
 
 
@@ -489,15 +497,50 @@ def _covariance(pairs: pycrust.PairAccumulator, ddof: int) -> float:
     return pairs.cov(ddof)
 
 
+class _ComplexPairs:
+    """The exact sums of the real and of the imaginary parts of products, as a PairAccumulator of both."""
+
+    def __init__(self, real: pycrust.PairAccumulator, imag: pycrust.PairAccumulator):
+        self.real, self.imag = real, imag
+
+    def __add__(self, other: "_ComplexPairs") -> "_ComplexPairs":
+        return _ComplexPairs(self.real + other.real, self.imag + other.imag)
+
+    def dot(self) -> complex:
+        return complex(self.real.dot(), self.imag.dot())
+
+    def average(self) -> complex:
+        return complex(self.real.average(), self.imag.average())
+
+
+def _pairs(x: "_Block", y: "_Block", conjugate: bool) -> pycrust.PairAccumulator | _ComplexPairs:
+    """The exact sums of x y; with `conjugate`, of conj(x) y."""
+    of_x, of_y = ((each.real, each.imag) if each.dtype.kind == "c" else (each,) for each in (x, y))
+    real, imag = made = pycrust.PairAccumulator(), pycrust.PairAccumulator()
+    for i, one in enumerate(of_x):
+        for j, other in enumerate(of_y):
+            negative = i == 1 and j == (not conjugate)
+            made[i != j].update(-one if negative else one, other)
+    return real if len(of_x) == len(of_y) == 1 else _ComplexPairs(real, imag)
+
+
 def _of_pairs(
-    statistic: str, x: da.Array, y: da.Array, axes: tuple[int, ...], made: np.dtype[Any], keepdims: bool
+    statistic: str,
+    x: da.Array,
+    y: da.Array,
+    axes: tuple[int, ...],
+    made: np.dtype[Any],
+    keepdims: bool,
+    conjugate: bool = False,
 ) -> da.Array:
     """A statistic of the pairs at each position that is kept; both arrays have the same shape."""
     alone = {k: -1 for k, length in enumerate(x.shape) if length == 1}  # else empty chunks would be broadcast
     x, y = x.rechunk(alone), y.rechunk(alone)
     every = tuple(range(x.ndim))
     parts = da.blockwise(
-        partial(_accumulate_pairs, like=(_Like(x.ndim, x.dtype), _Like(y.ndim, y.dtype)), axes=axes),
+        partial(
+            _accumulate_pairs, like=(_Like(x.ndim, x.dtype), _Like(y.ndim, y.dtype)), axes=axes, conjugate=conjugate
+        ),
         every,
         x,
         every,
@@ -523,7 +566,7 @@ def _of_pairs(
 
 
 def _accumulate_pairs(
-    x: "_Block", y: "_Block", *, like: "tuple[_Like, _Like]", axes: tuple[int, ...]
+    x: "_Block", y: "_Block", *, like: "tuple[_Like, _Like]", axes: tuple[int, ...], conjugate: bool
 ) -> "npt.NDArray[Any]":
     for block, expected in zip((x, y), like, strict=True):
         expected.check(block)
@@ -531,7 +574,7 @@ def _accumulate_pairs(
     x, y = (np.transpose(each, kept + axes) for each in (x, y))
     parts = np.empty(x.shape[: len(kept)], object)
     for position in np.ndindex(parts.shape):
-        parts[position] = pycrust.PairAccumulator(x[position], y[position])
+        parts[position] = _pairs(x[position], y[position], conjugate)
     return np.expand_dims(parts, axes)
 
 

@@ -352,7 +352,10 @@ def test_exact_shifts_and_scales_change_no_bit(level, pair, changes, long):
     """What is added, and powers of two, leave every number exact."""
     x, y = (np.resize(each, 400) if long else each for each in pair)
     (a, b), (of_a, of_b) = zip(
-        *(((each + shift) * sign * 2.0**k, sign * 2.0**k) for each, (shift, k, sign) in zip((x, y), changes, strict=True)),
+        *(
+            ((each + shift) * sign * 2.0**k, sign * 2.0**k)
+            for each, (shift, k, sign) in zip((x, y), changes, strict=True)
+        ),
         strict=True,
     )
     r, covariances = quiet(pycrust.corrcoef, x, y), pycrust.cov(x, y)

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -465,6 +466,52 @@ def test_two_arrays(chunks):
     assert lazy.cov(a[0]).compute() == pycrust.cov(x[0])
 
 
+def _exact_products(x, y, conjugate):
+    """Both parts of the sum of the products of two vectors, rounded once."""
+    real = imag = Fraction(0)
+    for u, v in zip(x.tolist(), y.tolist(), strict=True):
+        a, b, c, d = (Fraction(part) for z in (u, v) for part in (z.real, z.imag))
+        b = -b if conjugate else b
+        real, imag = real + a * c - b * d, imag + a * d + b * c
+    return complex(float(real), float(imag))
+
+
+def _exact_average(x, weights):
+    """Both parts, of complex numbers."""
+    divisor = sum(map(Fraction, weights.tolist()))
+    parts = [
+        sum(Fraction(u) * Fraction(w) for u, w in zip(part.tolist(), weights.tolist(), strict=True))
+        for part in (x.real, x.imag)
+    ]
+    return complex(*(float(part / divisor) for part in parts))
+
+
+@pytest.mark.parametrize("one, other", [("c16", "c16"), ("c16", "f8"), ("i4", "c16"), ("c8", "f4"), ("?", "c8")])
+def test_complex_pairs_in_any_chunks(one, other):
+    rng = np.random.default_rng(5)
+
+    def numbers(dtype):
+        parts = rng.normal(size=(2, 3, 20)) * 10.0 ** rng.integers(-9, 9, (2, 3, 20))
+        return (parts[0] + 1j * parts[1]).astype(dtype) if dtype[0] == "c" else parts[0].astype(dtype)
+
+    x, y = numbers(one), numbers(other)
+    for chunks in ((1, 3), (3, 20)):
+        a, b = da.from_array(x, chunks=chunks), da.from_array(y, chunks=(3, 3))
+        assert_same(lazy.dot(a[0], b[0]).compute()[()], np.complex128(_exact_products(x[0], y[0], False)))
+        for u, v, of_u, of_v in ((a, b, x, y), (b, a, y, x)):
+            expected = [_exact_products(*each, True) for each in zip(of_u, of_v, strict=True)]
+            assert_same(lazy.vecdot(u, v).compute(), np.array(expected))
+        if other[0] != "c":
+            expected = [_exact_average(*each) for each in zip(x.T, y.T, strict=True)]
+            assert_same(lazy.average(a, 0, b, keepdims=True).compute(), np.array([expected]))
+    for strange in (np.nan, np.inf, complex(0, -np.inf)) if one == "c16" else ():
+        x[0, 4] = strange
+        a = da.from_array(x, chunks=(1, 4))
+        assert_same(lazy.dot(a[0], y[0]).compute()[()], np.complex128(pycrust.dot(x[0], y[0])))
+        assert_same(lazy.vecdot(a, y).compute(), pycrust.vecdot(x, y))
+        assert_same(lazy.average(a, 1, abs(y)).compute(), pycrust.average(x, 1, abs(y)))
+
+
 @pytest.mark.parametrize("name", ["var", "nanvar", "move_mean", "average", "dot", "cov"])
 def test_what_other_containers_hold_is_not_lost(name):
     """A mask or a null of what is not of dask, and of what lies in a list, as by the function without chunks."""
@@ -520,8 +567,10 @@ def test_two_arrays_that_do_not_fit():
         lazy.average(a, weights=[1, 2, 3])
     with pytest.raises(TypeError, match="axis must be None, an integer or a tuple of integers, not True"):
         lazy.average(a, True, weights=[1, 2, 3])
-    with pytest.raises(TypeError, match="complex"):
-        lazy.dot(a[0] * 1j, a[0])
+    with pytest.raises(TypeError, match="m is complex"):
+        lazy.cov(a[0] * 1j, a[0])
+    with pytest.raises(TypeError, match=r"weights must be real numbers.*vecdot"):
+        lazy.average(a[0], weights=a[0] * 1j)
     with pytest.raises(ZeroDivisionError):
         lazy.average(a[0], weights=[1, 0, -1]).compute()
     with pytest.raises(ValueError, match="2 of y"):
