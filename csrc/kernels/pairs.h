@@ -65,6 +65,11 @@ add_rows_of_products(const char *x, ptrdiff_t x_stride, const char *y, ptrdiff_t
     }
     for (; rows; rows--)
         for (int w = 0; w < WAYS; w++, x += LANES * x_stride, y += LANES * y_stride) {
+            if (narrow &&
+                (size_t)w * LANES * sizeof(float) % 64 == 0) { /* float64 gains nothing by it */
+                prefetch(x, AHEAD / 4);
+                prefetch(y, AHEAD / 4);
+            }
             add_product(&s[w], &rest[w], load_x(x, x_stride), load_y(y, y_stride), narrow);
             left[w / 2] |= (vec)s[w] ^ (vec)D;
         }
