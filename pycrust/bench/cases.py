@@ -276,6 +276,21 @@ def functions_of_pairs(operation: str) -> Iterator[tuple[str, Callable[[Array], 
             yield "scipy.stats.pearsonr", with_reverse(lambda x, y: pearsonr(x, y).statistic)
         except ImportError:
             pass
+    try:
+        bitrep = import_module("bitrep")
+    except ImportError:
+        return
+    if operation == "dot":
+        yield "bitrep.dot", with_reverse(bitrep.dot)
+    elif operation == "corrcoef":
+
+        def correlation(x: list[Any], y: list[Any]) -> Any:
+            pairs = bitrep.CovF64()
+            for pair in zip(x, y, strict=True):
+                pairs.add(*pair)
+            return pairs.correlation()
+
+        yield "bitrep.CovF64: correlation", with_reverse(correlation, of_lists=True)
 
 
 def functions(operation: str, axis: int) -> Iterator[tuple[str, Callable[[Array], Any]]]:

@@ -1,5 +1,6 @@
 """The comparison with peers and the break-even: what they measure and what they call right."""
 
+import importlib.util
 import json
 import math
 import sys
@@ -215,6 +216,8 @@ def test_pairs_are_measured(result):
     modules = ["pycrust", "np"] if hasattr(np, "vecdot") else ["pycrust"]
     assert measured >= {(name, f"{module}.{name}") for name in OF_PAIRS for module in modules}
     assert ("corrcoef", "statistics.correlation") in measured
+    if importlib.util.find_spec("bitrep"):
+        assert measured >= {("dot", "bitrep.dot"), ("corrcoef", "bitrep.CovF64: correlation")}
     assert any(entry.error == math.inf or entry.error > 0.01 for entry in result.along_axes if entry.peer == "np.dot")
 
 
