@@ -251,6 +251,57 @@ static void search(void)
     }
 }
 
+/* The sum of the |x y|, or |x|, rounded. */
+static double magnitudes(pc_type type, const char *x, ptrdiff_t x_stride, const char *y,
+                         ptrdiff_t y_stride, size_t n)
+{
+    double sum = 0.0;
+    for (; n; n--, x += x_stride) {
+        const number v = number_at(type, x), w = y ? number_at(type, y) : (number){1, 0, 0, 1};
+        sum += ldexp((double)v.m, v.exponent) * ldexp((double)w.m, w.exponent);
+        if (y)
+            y += y_stride;
+    }
+    return sum;
+}
+
+/* Where a sum leaves its binade, the kernel says how large those of the block can be. */
+static void overflows(long count)
+{
+    static char x[2 * MOST * 8], y[2 * MOST * 8];
+    long found = 0, all = 0;
+    for (long trial = 0; trial < count; trial++) {
+        const pc_type type = PC_FLOAT32 + (pc_type)below(2);
+        const ptrdiff_t x_stride = (ptrdiff_t)(sizes[type] * (1 + below(2))),
+                        y_stride = (ptrdiff_t)(sizes[type] * (1 + below(2)));
+        const size_t n = 1 + below(MOST);
+        const char *const other = below(4) ? y : NULL;
+        fill(x, type, 2 * n, 8, 1000);
+        fill(y, type, 2 * n, 8, 1000);
+        const double total = magnitudes(type, x, x_stride, other, y_stride, n);
+        const int k = ilogb(total + 0x1p-800) - (int)below(12);
+        FOR_EACH_LEVEL
+        {
+            const pc_kernels *kernels = pc_kernels_in_use();
+            products_kernel *const kernel = kernels->bounded_products[type - PC_FLOAT16];
+            bounded_sums partial;
+            if (!kernel)
+                continue;
+            const size_t done = kernel(x, x_stride, other, y_stride, n, k, &partial),
+                         row = kernels->lanes[0], rows = (n - done) / row, most = FLOAT_BLOCK / row,
+                         block = rows ? (rows < most ? rows : most) * row : n - done;
+            const double sum =
+                magnitudes(type, x + (ptrdiff_t)done * x_stride, x_stride,
+                           other ? y + (ptrdiff_t)done * y_stride : NULL, y_stride, block);
+            CHECK(fabs(partial.overflow_at - sum) <= sum * 0x1p-40);
+            found += done < n;
+            all++;
+        }
+    }
+    printf("pairs: %ld of %ld sums left their binades\n", found, all);
+    CHECK(!all || found);
+}
+
 /* ---- many sums at once -------------------------------------------------------------- */
 
 static void slow_add_or_take(slow_sum *s, double x, int negative)
@@ -591,6 +642,7 @@ int main(int argc, char **argv)
     const long count = trials(argc, argv);
     any_arrays(count);
     search();
+    overflows(count);
     blocks(count);
     search_blocks();
     quotients(100 * count);
