@@ -211,42 +211,54 @@ static pair worst_pair(double D, double *s, double *t)
     return worst;
 }
 
-/* Every lane gets the same products. */
-static void search(void)
+/* Every lane gets the same products; `weighted`: through the kernel that sums the weights, too. */
+static void search(int weighted)
 {
     enum { N = 1 << 14, WIDEST = 64 };
     static double x[N], y[N];
     const double D = 0x1.8p60;
+    const size_t block = weighted ? BLOCK_LENGTH : FLOAT_BLOCK; /* where the kernel begins anew */
     FOR_EACH_LEVEL
     {
         const pc_kernels *kernels = pc_kernels_in_use();
-        if (!kernels->bounded_products[2])
+        if (!(weighted ? kernels->block_rows[0][SUM_WEIGHTED][1] != NULL
+                       : kernels->bounded_products[2] != NULL))
             continue;
-        const size_t lanes = kernels->lanes[0];
+        const size_t lanes = kernels->lanes[weighted];
         CHECK(lanes <= WIDEST);
         double s = D, t = 0.0;
         for (size_t k = 0; k < N; k += lanes) {
-            if (k % FLOAT_BLOCK == 0) /* where the kernel begins anew */
+            if (k % block == 0) {
                 s = D;
+                t = weighted ? 0.0 : t;
+            }
             const pair next = worst_pair(D, &s, &t);
             for (size_t j = k; j < k + lanes; j++) {
                 x[j] = next.x;
                 y[j] = next.y;
             }
         }
-        slow_sum truth = {{0}};
-        for (size_t k = 0; k < N; k++)
-            slow_add_product(&truth, number_at(PC_FLOAT64, (char *)&x[k]),
-                             number_at(PC_FLOAT64, (char *)&y[k]));
+        slow_sum truth = {{0}}, weights = {{0}};
+        for (size_t k = 0; k < N; k++) {
+            const number w = number_at(PC_FLOAT64, (char *)&y[k]);
+            slow_add_product(&truth, number_at(PC_FLOAT64, (char *)&x[k]), w);
+            slow_add_word(&weights, w.m, w.exponent, w.negative);
+        }
         static pc_accumulator acc;
-        pc_accumulator_clear_bounded(&acc, (pc_statistic)PC_DOT);
+        pc_accumulator_clear_bounded(&acc, (pc_statistic)(weighted ? PC_AVERAGE : PC_DOT));
         bounded_coarsen(&acc.windows[PC_SQUARES], 60 - 52 - 46);
-        add_bounded_products(&acc, PC_SQUARES, PC_FLOAT64, (char *)x, 8, (char *)y, 8, N);
+        bounded_coarsen(&acc.windows[PC_NUMBERS], 40 - 52 - 46);
+        for (size_t k = 0; weighted && k < N; k += BLOCK_LENGTH)
+            CHECK(add_weighted_block(&acc, PC_FLOAT64, (char *)&x[k], (char *)&y[k], BLOCK_LENGTH));
+        if (!weighted)
+            add_bounded_products(&acc, PC_SQUARES, PC_FLOAT64, (char *)x, 8, (char *)y, 8, N);
         CHECK(!is_inconclusive(&acc) && holds(&acc.windows[PC_SQUARES], &truth, 1));
+        CHECK(!weighted || holds(&acc.windows[PC_NUMBERS], &weights, 1));
         uint64_t part = 1;
         while (part < 1024 && holds(&acc.windows[PC_SQUARES], &truth, 2 * part))
             part *= 2;
-        printf("pairs, %s: the bound holds, a %" PRIu64 "th of it does not\n", pc_simd(), 2 * part);
+        printf("%s, %s: the bound holds, a %" PRIu64 "th of it does not\n",
+               weighted ? "averages" : "pairs", pc_simd(), 2 * part);
         CHECK(part <= 4);
     }
 }
@@ -641,7 +653,8 @@ int main(int argc, char **argv)
 {
     const long count = trials(argc, argv);
     any_arrays(count);
-    search();
+    search(0);
+    search(1);
     overflows(count);
     blocks(count);
     search_blocks();
