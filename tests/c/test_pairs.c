@@ -288,8 +288,9 @@ static void overflows(long count)
                         y_stride = (ptrdiff_t)(sizes[type] * (1 + below(2)));
         const size_t n = 1 + below(MOST);
         const char *const other = below(4) ? y : NULL;
-        fill(x, type, 2 * n, 8, 1000);
-        fill(y, type, 2 * n, 8, 1000);
+        const int center = below(2) ? 1000 : 1040;
+        fill(x, type, 2 * n, 8, center);
+        fill(y, type, 2 * n, 8, center);
         const double total = magnitudes(type, x, x_stride, other, y_stride, n);
         const int k = ilogb(total + 0x1p-800) - (int)below(12);
         FOR_EACH_LEVEL
