@@ -65,8 +65,8 @@ add_rows_of_products(const char *x, ptrdiff_t x_stride, const char *y, ptrdiff_t
     }
     for (; rows; rows--)
         for (int w = 0; w < WAYS; w++, x += LANES * x_stride, y += LANES * y_stride) {
-            if (narrow &&
-                (size_t)w * LANES * sizeof(float) % 64 == 0) { /* float64 gains nothing by it */
+            /* float64 gains nothing by it */
+            if (narrow && (size_t)w * LANES * sizeof(float) % 64 == 0) {
                 prefetch(x, AHEAD / 4);
                 prefetch(y, AHEAD / 4);
             }
