@@ -257,6 +257,11 @@ static void search(int weighted)
         uint64_t part = 1;
         while (part < 1024 && holds(&acc.windows[PC_SQUARES], &truth, 2 * part))
             part *= 2;
+        if (weighted) { /* nothing is added */
+            memset(x, 0, sizeof x);
+            CHECK(add_weighted_block(&acc, PC_FLOAT64, (char *)x, (char *)y, BLOCK_LENGTH));
+            CHECK(holds(&acc.windows[PC_SQUARES], &truth, 1));
+        }
         printf("%s, %s: the bound holds, a %" PRIu64 "th of it does not\n",
                weighted ? "averages" : "pairs", pc_simd(), 2 * part);
         CHECK(part <= 4);

@@ -125,6 +125,15 @@ def test_average(level, one, other, axis, length, masked):
         assert_same(one_of_ours, one_of_theirs)
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_averages_of_long_vectors(level, dtype):
+    """Also where numbers, or weights, suddenly need a wider range."""
+    x, weights = numbers(dtype, 9001, 1), numbers(dtype, 9001, 2)
+    for changed in (x, x, weights):
+        assert_same(pycrust.average(x, weights=weights), reference.average(x, None, weights))
+        changed[6000:6003] *= 2.0**20
+
+
 def test_average_with_weights_along_axes(level):
     a = numbers("f8", (3, 4, 5), 1)
     for axis in (0, 1, -1, (0, 2), (2, 0), (1, 2)):
