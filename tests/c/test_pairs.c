@@ -320,6 +320,44 @@ static void overflows(long count)
     CHECK(!all || found);
 }
 
+/* What the exact kernel says of the sizes of the products of a block, one of which may be 0. */
+static void magnitude_ranges(long count)
+{
+    static double x[FLOAT_BLOCK], y[FLOAT_BLOCK];
+    for (long trial = 0; trial < count; trial++) {
+        const size_t n = below(4) ? 16 * (1 + below(FLOAT_BLOCK / 16)) : 1 + below(FLOAT_BLOCK);
+        const unsigned spread = 1 + (unsigned)below(80);
+        fill((char *)x, PC_FLOAT64, n, spread, 1000);
+        fill((char *)y, PC_FLOAT64, n, spread, 1000);
+        for (size_t k = 0; k < n; k++) {
+            x[k] = x[k] == 0.0 ? 1.0 : x[k];
+            y[k] = fabs(y[k]) < 0x1p-100 ? 1.0 : y[k];
+        }
+        if (below(2))
+            x[below(n)] = below(2) ? 0.0 : 0x1p-1074;
+        uint32_t min = UINT32_MAX, max = 0;
+        int zero = 0, tiny = 0;
+        for (size_t k = 0; k < n; k++) {
+            const uint64_t bits = bits_of(fabs(x[k] * y[k]));
+            const uint32_t below_it = (uint32_t)((bits - 1) >> 32);
+            min = below_it < min ? below_it : min;
+            max = bits >> 32 > max ? (uint32_t)(bits >> 32) : max;
+            zero |= bits == 0;
+            tiny |= bits >> 32 == 0;
+        }
+        FOR_EACH_LEVEL
+        {
+            product_sums sums;
+            if (!pc_kernels_in_use()->sums_of_products)
+                continue;
+            pc_kernels_in_use()->sums_of_products((char *)x, (char *)y, n, 0, &sums);
+            CHECK(sums.magnitudes.max == max && sums.magnitudes.min == min);
+            CHECK(sums.zeros || !zero);
+            CHECK(!sums.zeros || tiny || n % 16);
+        }
+    }
+}
+
 /* ---- many sums at once -------------------------------------------------------------- */
 
 static void slow_add_or_take(slow_sum *s, double x, int negative)
@@ -662,6 +700,7 @@ int main(int argc, char **argv)
     search(0);
     search(1);
     overflows(count);
+    magnitude_ranges(count);
     blocks(count);
     search_blocks();
     quotients(100 * count);
