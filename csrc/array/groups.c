@@ -81,13 +81,14 @@ static void round_in_lanes(const pc_kernels *kernels, const pc_states *states, s
 {
     const lane_spec kind = lane_spec_of(spec, 0, 1);
     const summands what = summands_of(spec);
-    double value[LANE_COLUMNS], rest[LANE_COLUMNS];
+    double value[LANE_COLUMNS], residual[LANE_COLUMNS];
     lane_sums sums;
     memset(&sums, 0, sizeof sums);
     for (size_t c = 0; c < count; c++)
         estimate_state(&sums, c, state_at(states, first + c), what, kind.integer);
-    kernels->lane_results(&kind, &sums, whole_steps(count), value, rest, certain);
-    write_lane_results(spec->type, value, rest, count, out, (ptrdiff_t)size_of_type[spec->type]);
+    kernels->lane_results(&kind, &sums, whole_steps(count), value, residual, certain);
+    write_lane_results(spec->type, value, residual, count, out,
+                       (ptrdiff_t)size_of_type[spec->type]);
 }
 
 static pc_status round_states(const pc_states *states, size_t first, size_t last,
@@ -131,7 +132,7 @@ pc_status pc_states_round(const pc_states *states, size_t first, size_t last,
 /* In the working memory: too large for the stack. */
 typedef struct {
     lane_sums sums, one;
-    double value[LANE_COLUMNS], rest[LANE_COLUMNS];
+    double value[LANE_COLUMNS], residual[LANE_COLUMNS];
 } workspace;
 
 typedef char workspace_fits[PC_MIN_SUMS * sizeof(pc_tile_sum) >= sizeof(workspace) ? 1 : -1];
@@ -175,8 +176,8 @@ static void reduce_some(group_job *job, size_t count)
                           &in->sums, c);
     }
     const int all = job->kernels->lane_results(&job->kind, &in->sums, whole_steps(count), in->value,
-                                               in->rest, certain);
-    write_lane_results(job->spec->type, in->value, in->rest, count, out, (ptrdiff_t)made);
+                                               in->residual, certain);
+    write_lane_results(job->spec->type, in->value, in->residual, count, out, (ptrdiff_t)made);
     for (size_t c = 0; !all && c < count && job->status != PC_TOO_LARGE; c++) {
         if (certain[c])
             continue;

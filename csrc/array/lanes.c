@@ -85,7 +85,7 @@ static uint16_t half_of(double x)
         memcpy(out, &x, sizeof x);                                                                 \
     }
 
-void write_lane_results(pc_type type, const double *value, const double *rest, size_t count,
+void write_lane_results(pc_type type, const double *value, const double *residual, size_t count,
                         char *out, ptrdiff_t stride)
 {
     switch (type) {
@@ -99,7 +99,7 @@ void write_lane_results(pc_type type, const double *value, const double *rest, s
     case PC_FLOAT16: WRITE(uint16_t, half_of(value[c])) break;
     default: /* |value| < 2^62 where the result is certain */
         WRITE(int64_t,
-              value[c]<0x1p62 && value[c]> - 0x1p62 ? (int64_t)value[c] + (int64_t)rest[c] : 0)
+              value[c]<0x1p62 && value[c]> - 0x1p62 ? (int64_t)value[c] + (int64_t)residual[c] : 0)
     }
 }
 
@@ -311,7 +311,7 @@ typedef struct {
     size_t runs, count, pitch;
     uint16_t masked[LANE_COLUMNS]; /* how many numbers of a column the mask leaves out */
     ptrdiff_t row[LANE_ROWS];
-    double value[LANE_COLUMNS], rest[LANE_COLUMNS];
+    double value[LANE_COLUMNS], residual[LANE_COLUMNS];
     char *x, *y, *mask;
 } tile;
 
@@ -471,7 +471,7 @@ static int settle(lane_job *job, const lane_block *block, const pc_axis *across,
                   size_t count, uint64_t *certain, lane_sums *sums, pc_tile_sum *scratch)
 {
     const size_t size = size_of_type[job->array->type], rows = job->from.rows;
-    double *value = t->value, *rest = t->rest;
+    double *value = t->value, *residual = t->residual;
     uint64_t again[LANE_COLUMNS];
     size_t run = 0;
     int all = 1;
@@ -503,14 +503,14 @@ static int settle(lane_job *job, const lane_block *block, const pc_axis *across,
             break;
         const size_t columns = fill_up(job, t, some);
         sum_again(job, t, columns, sums);
-        job->kernels->lane_results(&job->spec, sums, columns, value, rest, again);
+        job->kernels->lane_results(&job->spec, sums, columns, value, residual, again);
         for (size_t k = 0; k < some; k++) {
             const size_t at = taken[k];
             while (t->run[run + 1].first <= at)
                 run++;
             certain[at] = again[k];
             all &= again[k] != 0;
-            write_lane_results(job->type, value + k, rest + k, 1,
+            write_lane_results(job->type, value + k, residual + k, 1,
                                out + t->run[run].out +
                                    (ptrdiff_t)(at - t->run[run].first) * across->out_stride,
                                across->out_stride);
@@ -520,12 +520,12 @@ static int settle(lane_job *job, const lane_block *block, const pc_axis *across,
 }
 
 /* Write `count` results at the places of a tile. */
-static void write_tile(const lane_job *job, const tile *t, const double *value, const double *rest,
-                       char *out, ptrdiff_t stride)
+static void write_tile(const lane_job *job, const tile *t, const double *value,
+                       const double *residual, char *out, ptrdiff_t stride)
 {
     for (size_t k = 0; k < t->runs; k++) {
         const size_t at = t->run[k].first;
-        write_lane_results(job->type, value + at, rest + at, t->run[k + 1].first - at,
+        write_lane_results(job->type, value + at, residual + at, t->run[k + 1].first - at,
                            out + t->run[k].out, stride);
     }
 }
@@ -585,13 +585,13 @@ static size_t products_next(lane_job *job, size_t max, char *out, uint64_t certa
     }
     *all = 0;
     if (job->blocks) {
-        double *value = t->value, *rest = t->rest;
+        double *value = t->value, *residual = t->residual;
         uint64_t made[LANE_COLUMNS];
         const size_t columns = whole_steps(block.outputs);
         pad_sums(&sums, block.outputs);
         sum_pairs(job, &block, &sums);
-        *all = job->kernels->lane_results(&job->spec, &sums, columns, value, rest, made);
-        write_tile(job, t, value + again, rest + again, out, across->out_stride);
+        *all = job->kernels->lane_results(&job->spec, &sums, columns, value, residual, made);
+        write_tile(job, t, value + again, residual + again, out, across->out_stride);
         if (!*all) {
             uint64_t every = UINT64_MAX;
             for (size_t c = 0; c < t->count; c++)
@@ -633,7 +633,7 @@ static size_t sum_block(lane_job *job, const lane_block *block, lane_sums *sums,
         for (size_t c = 0; c < block->outputs; c++)
             sums->count[c] = job->spec.count;
     const int all = job->kernels->lane_results(&job->spec, sums, whole_steps(block->outputs),
-                                               t->value, t->rest, sure);
+                                               t->value, t->residual, sure);
     for (size_t c = 0; !all && c < t->count; c++) {
         certain[c] = sure[again + c];
         unsure += certain[c] == 0;
@@ -690,9 +690,9 @@ static int sum_again_alone(lane_job *job, const lane_block *block, const pc_axis
         }
         taken[some++] = (unsigned char)c;
     }
-    job->kernels->lane_results(&job->spec, sums, whole_steps(some), t->value, t->rest, sure);
+    job->kernels->lane_results(&job->spec, sums, whole_steps(some), t->value, t->residual, sure);
     for (size_t j = 0; j < some; j++) {
-        write_lane_results(job->type, t->value + j, t->rest + j, 1,
+        write_lane_results(job->type, t->value + j, t->residual + j, 1,
                            out + t->run[0].out + (ptrdiff_t)taken[j] * across->out_stride,
                            across->out_stride);
         certain[taken[j]] = sure[j];
@@ -731,7 +731,7 @@ static size_t blocks_next(lane_job *job, size_t max, char *out, uint64_t certain
             unsure = sum_block(job, &block, &sums, again, t, certain);
         }
     }
-    write_tile(job, t, t->value + again, t->rest + again, out, across->out_stride);
+    write_tile(job, t, t->value + again, t->residual + again, out, across->out_stride);
     if (job->met_nan) {
         job->met_nan = 0;
         for (size_t c = 0; c < block.outputs; c++)
@@ -750,11 +750,11 @@ static void estimate_of(double to[3][LANE_COLUMNS], size_t c, const uint64_t sum
     const uint64_t ones = (UINT64_C(1) << 53) - 1;
     const double top = (double)(int64_t)(sum[1] >> 42 | sum[2] << 22) * 0x1p106,
                  middle = (double)((sum[1] << 11 | sum[0] >> 53) & ones) * 0x1p53,
-                 high = top + middle, rest = middle - (high - top), /* none below 2^106 */
-        low = rest + (double)(sum[0] & ones);
+                 high = top + middle, error = middle - (high - top), /* none below 2^106 */
+        low = error + (double)(sum[0] & ones);
     to[0][c] = high;
     to[1][c] = low;
-    to[2][c] = rest != 0.0 ? fabs(low) * 0x1p-52 : 0.0;
+    to[2][c] = error != 0.0 ? fabs(low) * 0x1p-52 : 0.0;
 }
 
 static size_t integers_next(lane_job *job, size_t max, char *out, uint64_t certain[LANE_COLUMNS],
@@ -781,8 +781,8 @@ static size_t integers_next(lane_job *job, size_t max, char *out, uint64_t certa
         sums.common_abs[c] = (double)NAN; /* equal numbers are found exactly */
     }
     *all = job->kernels->lane_results(&job->spec, &sums, whole_steps(block.outputs), t->value,
-                                      t->rest, certain);
-    write_tile(job, t, t->value, t->rest, out, across->out_stride);
+                                      t->residual, certain);
+    write_tile(job, t, t->value, t->residual, out, across->out_stride);
     return t->count;
 }
 
@@ -792,7 +792,7 @@ size_t lanes_next(lane_job *job, size_t max, char *out, uint64_t certain[LANE_CO
     const pc_array *a = job->array;
     const pc_axis *across = innermost_kept(a);
     const size_t size = size_of_type[a->type];
-    double *value, *rest;
+    double *value, *residual;
     lane_rows from = job->from;
     lane_sums sums;
     tile *t = (tile *)((char *)scratch + TILE);
@@ -803,7 +803,7 @@ size_t lanes_next(lane_job *job, size_t max, char *out, uint64_t certain[LANE_CO
     if (job->integers)
         return integers_next(job, max, out, certain, all, scratch);
     value = t->value;
-    rest = t->rest;
+    residual = t->residual;
     if (across->stride == (ptrdiff_t)size && !a->swapped && !a->mask) {
         /* As they lie. The last ones of an axis are made a multiple of LANE_STEP by those before.
          */
@@ -817,10 +817,10 @@ size_t lanes_next(lane_job *job, size_t max, char *out, uint64_t certain[LANE_CO
             from.columns = columns;
             from.ahead = from.rows >= FETCHED_FROM ? job->next.offset.data - data : 0;
             job->sum(&from, &sums);
-            *all = job->kernels->lane_results(&job->spec, &sums, columns, value, rest, certain);
+            *all = job->kernels->lane_results(&job->spec, &sums, columns, value, residual, certain);
             if (!*all)
                 memmove(certain, certain + again, count * sizeof *certain);
-            write_lane_results(job->type, value + again, rest + again, count, out + to,
+            write_lane_results(job->type, value + again, residual + again, count, out + to,
                                across->out_stride);
             return count;
         }
@@ -832,7 +832,7 @@ size_t lanes_next(lane_job *job, size_t max, char *out, uint64_t certain[LANE_CO
     job->sum(&from, &sums);
     for (size_t c = 0; a->mask && c < from.columns; c++)
         sums.count[c] = (skips_nan(a) ? sums.count[c] : job->spec.count) - t->masked[c];
-    *all = job->kernels->lane_results(&job->spec, &sums, from.columns, value, rest, certain);
-    write_tile(job, t, value, rest, out, across->out_stride);
+    *all = job->kernels->lane_results(&job->spec, &sums, from.columns, value, residual, certain);
+    write_tile(job, t, value, residual, out, across->out_stride);
     return t->count;
 }

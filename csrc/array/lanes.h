@@ -73,7 +73,7 @@ void sum_row_alone(const pc_kernels *kernels, pc_type type, summands what, int s
                    const char *x, size_t length, lane_sums *one, lane_sums *sums, size_t c);
 
 /* Write `count` results of the kernels, `stride` bytes apart. */
-void write_lane_results(pc_type type, const double *value, const double *rest, size_t count,
+void write_lane_results(pc_type type, const double *value, const double *residual, size_t count,
                         char *out, ptrdiff_t stride);
 
 #endif

@@ -32,7 +32,7 @@ enum { LONG_WINDOW = 16384, UNCERTAIN_COST = 1024 };
 /* Working memory: here rather than on the stack, which may be small. */
 typedef struct {
     lane_sums sums;
-    double in[BLOCK], out[BLOCK], value[BLOCK], rest[BLOCK];
+    double in[BLOCK], out[BLOCK], value[BLOCK], residual[BLOCK];
     uint64_t certain[BLOCK];
 } move_scratch;
 
@@ -76,11 +76,11 @@ typedef struct {
     const char *data, *mask;
     char *out;
     ptrdiff_t stride, mask_stride, out_stride;
-    size_t window;    /* the length of a cumulative sum; of windows with bounds, of the longest */
-    size_t carried;   /* of m->carried, in front of the elements */
-    ptrdiff_t offset; /* of elements: number k is element k + offset */
-    int in_place;     /* whether adjacent elements are doubles as the kernels take them */
-    int spread, full; /* full: results of full windows alone */
+    size_t window;     /* the length of a cumulative sum; of windows with bounds, of the longest */
+    size_t carried;    /* of m->carried, in front of the elements */
+    ptrdiff_t offset;  /* of elements: number k is element k + offset */
+    int in_place;      /* whether adjacent elements are doubles as the kernels take them */
+    int squares, full; /* full: results of full windows alone */
     const pc_kernels *kernels;
     move_scratch *scratch;
 } row;
@@ -248,7 +248,7 @@ static int choose_units(const row *r, pc_move_state *s, double min, double max)
                  size = fabs(min) > fabs(max) ? fabs(min) : fabs(max);
     int exponent = exponent_for(min <= max ? size : 0.0);
     s->sums.pivot = 0.0;
-    if (r->spread && min <= max && middle != 0.0) {
+    if (r->squares && min <= max && middle != 0.0) {
         /* What is within 2^exponent <= |middle| / 2 of it differs from it by a double. */
         const double tiny = fabs(middle) * 0x1p-40;
         const int nearer = exponent_for(half > tiny ? half * 1.5 : tiny);
@@ -257,11 +257,11 @@ static int choose_units(const row *r, pc_move_state *s, double min, double max)
             exponent = nearer;
         }
     }
-    const int lowest = r->spread ? -480 + 3 * width + 2 : -850;
+    const int lowest = r->squares ? -480 + 3 * width + 2 : -850;
     exponent = exponent < lowest ? lowest : exponent;
-    if (exponent > (r->spread ? 440 : 980) ||
+    if (exponent > (r->squares ? 440 : 980) ||
         (s->sums.pivot != 0.0 && power(exponent) > fabs(s->sums.pivot) / 2) ||
-        (r->spread && r->window >> 26))
+        (r->squares && r->window >> 26))
         return 0;
     s->limit = power(exponent);
     set_units(&s->sums.number, exponent, width, s->pieces);
@@ -332,7 +332,7 @@ static void restart(const row *r, pc_move_state *s, const double *in, size_t cou
         const double *x = load(r, at, n, buffer, &same);
         for (size_t k = n; k < BLOCK; k++)
             buffer[k] = (double)NAN; /* x is buffer */
-        kernels->start[r->spread][s->pieces - 2](x, &s->sums);
+        kernels->start[r->squares][s->pieces - 2](x, &s->sums);
         if (s->sums.number.inexact)
             s->inexact[0] = (size_t)next;
         if (s->sums.square.inexact)
@@ -447,12 +447,12 @@ static int count_block(const row *r, pc_move_state *s, const double *in, const d
             s->minus -= y == -(double)INFINITY;
         }
         count[k] = (double)s->present;
-        kind[k] = cumulative && s->nan                 ? NOT_A_NUMBER
-                  : s->present < r->m->min_count       ? TOO_FEW
-                  : s->plus + s->minus == 0            ? FINITE
-                  : r->spread || (s->plus && s->minus) ? NOT_A_NUMBER
-                  : s->plus                            ? PLUS_INF
-                                                       : MINUS_INF;
+        kind[k] = cumulative && s->nan                  ? NOT_A_NUMBER
+                  : s->present < r->m->min_count        ? TOO_FEW
+                  : s->plus + s->minus == 0             ? FINITE
+                  : r->squares || (s->plus && s->minus) ? NOT_A_NUMBER
+                  : s->plus                             ? PLUS_INF
+                                                        : MINUS_INF;
         any |= kind[k];
     }
     for (size_t k = n; k < BLOCK; k++)
@@ -473,7 +473,7 @@ static int sum_block(const row *r, pc_move_state *s, const double *in, const dou
     while (s->usable) {
         const moving_sums before = s->sums;
         const int mode = r->m->window == 0 ? 2 : *masked;
-        r->kernels->moving[mode][r->spread][s->pieces - 2](in, out, &s->sums, sums);
+        r->kernels->moving[mode][r->squares][s->pieces - 2](in, out, &s->sums, sums);
         if (s->sums.max <= s->limit && isfinite(s->sums.number.sum[0]))
             return 1;
         if (!*masked && !isfinite(s->sums.number.sum[0])) {
@@ -511,7 +511,7 @@ static size_t slide_blocks(const row *r, pc_move_state *s, const double *in, con
                       .min_count = (double)r->m->min_count,
                       .ddof = spec->ddof / spec->scale,
                       .reach = UINT64_C(1) << piece_width(r)};
-    if (r->spread) {
+    if (r->squares) {
         end.divisor = spec->count - end.ddof;
         end.inverse = 1.0 / end.divisor;
         end.root = spec->statistic == PC_STD;
@@ -527,12 +527,12 @@ static size_t slide_blocks(const row *r, pc_move_state *s, const double *in, con
     end.error_bound *= size * grow;
     end.bound = end.error_bound * end.inverse * grow;
     s->sums.count = (double)s->present;
-    const int kernel = cumulative ? 0 : r->spread ? PC_VAR : (int)spec->statistic;
+    const int kernel = cumulative ? 0 : r->squares ? PC_VAR : (int)spec->statistic;
     const size_t done =
         r->kernels->slide[masked][kernel][pieces - 2](in, out, &s->sums, &end, to, blocks);
     if (masked && done)
         s->present = (size_t)s->sums.count;
-    if (r->spread && done)
+    if (r->squares && done)
         s->inexact[0] = s->inexact[1] = s->next + done * BLOCK; /* maybe */
     else if (number->inexact)
         s->inexact[0] = s->next + (size_t)number->inexact * BLOCK;
@@ -612,7 +612,7 @@ static size_t keep_results(const row *r, const unsigned char *ends, size_t n, un
     for (size_t k = 0; k < n; k++)
         if (ends[k]) {
             scratch->value[kept] = scratch->value[k];
-            scratch->rest[kept] = scratch->rest[k];
+            scratch->residual[kept] = scratch->residual[k];
             scratch->certain[kept] = scratch->certain[k];
             kind[kept++] = kind[k];
         }
@@ -625,7 +625,7 @@ static size_t move_blocks(const row *r, pc_move_state *s, size_t max, const lane
 {
     lane_sums *sums = &r->scratch->sums;
     double *entering = r->scratch->in, *leaving = r->scratch->out, *value = r->scratch->value,
-           *rest = r->scratch->rest;
+           *residual = r->scratch->residual;
     uint64_t *certain = r->scratch->certain;
     unsigned char kind[BLOCK], ends[BLOCK];
     const int cumulative = r->m->window == 0, bounds = r->m->start != NULL;
@@ -672,7 +672,7 @@ static size_t move_blocks(const row *r, pc_move_state *s, size_t max, const lane
             if (bounds)
                 n = keep_results(r, ends, n, kind);
             if (!in_place)
-                write_lane_results(r->m->spec.type, value, rest, n, to, r->out_stride);
+                write_lane_results(r->m->spec.type, value, residual, n, to, r->out_stride);
             s->at = to_place;
             return done > 1 ? done * BLOCK : n;
         }
@@ -694,7 +694,7 @@ static size_t move_blocks(const row *r, pc_move_state *s, size_t max, const lane
         if (may_be_inexact(r, s, 0, max, first))
             error_bound = (double)max * s->error_bound[0];
         add_error_bound(sums->number[2], error_bound);
-        if (r->spread) {
+        if (r->squares) {
             const double grid = error_bound > 0.0 ? 0.0 : unit_of(&s->sums.number, s->pieces - 1);
             if (may_be_inexact(r, s, 1, max, first))
                 error_bound = (double)max * s->error_bound[1];
@@ -702,14 +702,14 @@ static size_t move_blocks(const row *r, pc_move_state *s, size_t max, const lane
             for (size_t k = 0; k < BLOCK; k++)
                 sums->grid[k] = grid;
         }
-        all = r->kernels->lane_results(&how, sums, BLOCK, value, rest, certain);
+        all = r->kernels->lane_results(&how, sums, BLOCK, value, residual, certain);
     }
     s->next += n;
     s->at = to_place;
     if (bounds)
         n = keep_results(r, ends, n, kind);
     if (summed)
-        write_lane_results(r->m->spec.type, value, rest, n, to, r->out_stride);
+        write_lane_results(r->m->spec.type, value, residual, n, to, r->out_stride);
     size_t uncertain = 0, run = 0, counted = 0; /* equal numbers that end with counted - 1 */
     for (size_t k = 0; k < n && !(all && !any); k++, to += r->out_stride) {
         if (any && kind[k] != FINITE) {
@@ -717,7 +717,7 @@ static size_t move_blocks(const row *r, pc_move_state *s, size_t max, const lane
                                   (double)NAN};
             write_value(r, odd[kind[k]], 1, to);
         } else if (!summed || !certain[k]) {
-            if (r->spread && summed && spec->divisor > 0.0 && !bounds) {
+            if (r->squares && summed && spec->divisor > 0.0 && !bounds) {
                 for (; counted <= k; counted++)
                     run = counted && in[counted] == in[counted - 1] ? run + 1
                           : counted ? 1
@@ -762,7 +762,7 @@ static void set_row(row *r, const pc_moving *m, size_t index)
     r->in_place = a->type == PC_FLOAT64 && !a->swapped && !a->mask &&
                   along.stride == (ptrdiff_t)sizeof(double) &&
                   (uintptr_t)r->data % sizeof(double) == 0;
-    r->spread = is_spread(m->spec.statistic);
+    r->squares = is_spread(m->spec.statistic);
     r->full = m->window && !m->start && m->min_count == m->window;
     r->kernels = pc_kernels_in_use();
 }

@@ -31,7 +31,7 @@ static double double_at(const char *x, size_t k)
     return v;
 }
 
-/* Whether a product of two numbers other than 0 is rounded to 0, whose rest is then lost. */
+/* Whether a product of two numbers other than 0 is rounded to 0, whose residual is then lost. */
 static int any_underflows(const char *x, const char *y, size_t n)
 {
     int any = 0;
@@ -180,10 +180,10 @@ static inline void sum_of_words(const char *x, int x_signed, const char *y, int 
         upper += x_signed ? (uint64_t)((int64_t)product.hi >> 32) : product.hi >> 32;
     }
     const uint64_t sign = x_signed ? sign_of_word(upper) : 0;
-    const pc_u128 rest = u128_of(total - ((pc_uint128)upper << 96));
+    const pc_u128 low = u128_of(total - ((pc_uint128)upper << 96));
     memset(sum, 0, 4 * sizeof *sum);
-    sum[0] = rest.lo;
-    sum[1] = rest.hi;
+    sum[0] = low.lo;
+    sum[1] = low.hi;
     add_at(sum, 4, 96, (pc_u128){upper, sign}, sign);
 }
 
@@ -255,7 +255,7 @@ enum { BLOCK = 128 };
 
 /* One component of n contiguous elements as doubles, and what a double of a 64-bit integer lacks:
  * two parts that are exact. Returns whether any lacks something. */
-static int doubles_of(double *to, double *rest, const char *from, pc_type type, int components,
+static int doubles_of(double *to, double *residual, const char *from, pc_type type, int components,
                       int component, size_t n)
 {
     uint64_t lacking = 0;
@@ -284,20 +284,20 @@ static int doubles_of(double *to, double *rest, const char *from, pc_type type, 
         low = magnitude >> 53 ? v & 0x7ff : 0;
         v -= low;
         to[k] = type == PC_INT64 ? (double)(int64_t)v : (double)v;
-        rest[k] = (double)low;
+        residual[k] = (double)low;
         lacking |= low;
     }
     return lacking != 0;
 }
 
 /* The products of x and what y lacks. Inf and NaN of x are left out: they have been added. */
-static void add_rest(pc_accumulator *acc, pc_moment moment, const double *x, const double *rest,
-                     size_t n)
+static void add_residuals(pc_accumulator *acc, pc_moment moment, const double *x,
+                          const double *residual, size_t n)
 {
     double finite[BLOCK];
     for (size_t k = 0; k < n; k++)
-        finite[k] = rest[k] != 0.0 && x[k] - x[k] == 0.0 ? x[k] : 0.0;
-    add_doubles(acc, moment, (const char *)finite, (const char *)rest, n);
+        finite[k] = residual[k] != 0.0 && x[k] - x[k] == 0.0 ? x[k] : 0.0;
+    add_doubles(acc, moment, (const char *)finite, (const char *)residual, n);
 }
 
 /* n <= BLOCK contiguous pairs whose products are floats: those of each component with each. */
@@ -305,12 +305,12 @@ static void add_components(pc_accumulator *acc, const pc_array *a, const char *x
                            size_t n)
 {
     const pc_other *other = &a->other;
-    double of_x[2][BLOCK], of_y[2][BLOCK], negative[BLOCK], rest[BLOCK];
+    double of_x[2][BLOCK], of_y[2][BLOCK], negative[BLOCK], residual[BLOCK];
     int x_lacks = 0, y_lacks = 0; /* at most one of them: the other is a float */
     for (int i = 0; i < a->components; i++)
-        x_lacks |= doubles_of(of_x[i], rest, x, a->type, a->components, i, n);
+        x_lacks |= doubles_of(of_x[i], residual, x, a->type, a->components, i, n);
     for (int j = 0; j < other->components; j++)
-        y_lacks |= doubles_of(of_y[j], rest, y, other->type, other->components, j, n);
+        y_lacks |= doubles_of(of_y[j], residual, y, other->type, other->components, j, n);
     for (size_t k = 0; k < n && a->components == 2; k++)
         negative[k] = -of_x[1][k];
     for (int i = 0; i < a->components; i++)
@@ -318,7 +318,7 @@ static void add_components(pc_accumulator *acc, const pc_array *a, const char *x
             const pc_moment moment = i == j ? PC_SQUARES : PC_NUMBERS;
             const double *from = i && (other->conjugate ? !j : j) ? negative : of_x[i];
             if (x_lacks || y_lacks)
-                add_rest(acc, moment, x_lacks ? of_y[j] : from, rest, n);
+                add_residuals(acc, moment, x_lacks ? of_y[j] : from, residual, n);
             add_doubles(acc, moment, (const char *)from, (const char *)of_y[j], n);
         }
 }
@@ -337,11 +337,12 @@ static void add_weights(pc_accumulator *acc, const pc_array *a, const char *y, p
         return;
     }
     for (size_t m; n; n -= m, y += m * size_of_type[type]) {
-        double wide[BLOCK], rest[BLOCK];
+        double wide[BLOCK], residual[BLOCK];
         const ptrdiff_t size = sizeof(double);
         m = n < BLOCK ? n : BLOCK;
-        if (doubles_of(wide, rest, y, type, 1, 0, m))
-            add_bounded_products(acc, PC_NUMBERS, PC_FLOAT64, (const char *)rest, size, NULL, 0, m);
+        if (doubles_of(wide, residual, y, type, 1, 0, m))
+            add_bounded_products(acc, PC_NUMBERS, PC_FLOAT64, (const char *)residual, size, NULL, 0,
+                                 m);
         add_bounded_products(acc, PC_NUMBERS, PC_FLOAT64, (const char *)wide, size, NULL, 0, m);
     }
 }

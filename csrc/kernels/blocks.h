@@ -198,16 +198,16 @@ static inline __attribute__((always_inline)) estimate sum_of_rows(vecd units[LAN
                                                                   int k, int scaled, vecd bound)
 {
     vec all = splat(0);
-    vecd rest = splatd(0.0), error, lost;
+    vecd residual = splatd(0.0), error, lost;
     transpose(units);
     transpose(t);
     UNROLLED
     for (int j = 0; j < LANES; j++) {
         all += (vec)units[j];
-        rest += t[j];
+        residual += t[j];
     }
     if (scaled)
-        rest *= power(k);
+        residual *= power(k);
     /* units is below 2^62 in size: its upper and lower half are doubles. */
     all += UINT64_C(1) << 62;
     const double g = power(k - 52);
@@ -215,7 +215,7 @@ static inline __attribute__((always_inline)) estimate sum_of_rows(vecd units[LAN
                low = double_of_small(all & 0xffffffffu) * g;
     estimate sum;
     sum.high = two_sum(high, low, &error);
-    sum.low = two_sum(error, rest, &lost);
+    sum.low = two_sum(error, residual, &lost);
     sum.lost = bound + magnitude(lost);
     return sum;
 }

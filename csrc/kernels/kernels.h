@@ -304,10 +304,10 @@ typedef struct {
     /* The largest size of these numbers, NaN apart. */
     double (*largest[2])(const char *x, ptrdiff_t stride, size_t rows, size_t columns);
 
-    /* The results of these sums: `value`, or value + rest for integers; correctly rounded where
+    /* The results of these sums: `value`, or value + residual for integers; correctly rounded where
      * `certain` is all ones. Returns whether all are. */
     int (*lane_results)(const lane_spec *spec, lane_sums *sums, size_t columns, double *value,
-                        double *rest, uint64_t *certain);
+                        double *residual, uint64_t *certain);
 
     /* [0] all are finite; [1] others are left out; [2] likewise, and none leaves. [0] of the
      * numbers, [1] of the squares, too. [0] in 2 pieces, [1] in 3. NULL as lane_results. */

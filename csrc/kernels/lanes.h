@@ -110,14 +110,14 @@ enum { MAX_FEW = 3 };
 /* to += x; `second`: to->low is 0. */
 static inline __attribute__((always_inline)) void add_one_of_few(estimate *to, vecd x, int second)
 {
-    vecd error, rest;
+    vecd error, lost;
     to->high = two_sum(to->high, x, &error);
     if (second) {
         to->low = error;
         return;
     }
-    to->low = two_sum(to->low, error, &rest);
-    to->lost += magnitude(rest);
+    to->low = two_sum(to->low, error, &lost);
+    to->lost += magnitude(lost);
 }
 
 static inline __attribute__((always_inline)) void add_number(estimate *to, vecd x, vecd low,
@@ -510,12 +510,12 @@ static inline vec in_range(estimate x)
 static inline estimate quotient(estimate x, vecd divisor, vecd inverse)
 {
     estimate q;
-    vecd rest;
+    vecd error;
     q.high = x.high * inverse;
-    const vecd more = two_sum(fused(-q.high, divisor, x.high), x.low, &rest);
+    const vecd more = two_sum(fused(-q.high, divisor, x.high), x.low, &error);
     q.low = more * inverse;
     q.low = fused(fused(-q.low, divisor, more), inverse, q.low);
-    const vecd lost = magnitude(fused(-q.low, divisor, more)) + magnitude(rest) + x.lost;
+    const vecd lost = magnitude(fused(-q.low, divisor, more)) + magnitude(error) + x.lost;
     q.lost = fused(lost, inverse * GROWTH, tiny_unless_zero(lost));
     return q;
 }
@@ -551,8 +551,8 @@ static inline estimate root(estimate x)
 }
 
 /* n squares - number^2, times scale, a power of two. */
-static inline estimate spread(vecd n, estimate squares, estimate number, vecd grid, vecd common_abs,
-                              vecd scale)
+static inline estimate centered_square_sum(vecd n, estimate squares, estimate number, vecd grid,
+                                           vecd common_abs, vecd scale)
 {
     estimate v;
     vecd low;
@@ -565,11 +565,12 @@ static inline estimate spread(vecd n, estimate squares, estimate number, vecd gr
     low = fused(-number.low, number.low, low);
     /* Each of these is below 8 * 2^-53 the larger product, and so rounded by 2^-53 of that at most;
      * or not at all, if they are all multiples of grid^2. The least numbers: what underflows. */
-    const vecd max = vector_max(p, q), high = magnitude(number.high), rest = magnitude(number.low);
+    const vecd max = vector_max(p, q), high = magnitude(number.high),
+               low_size = magnitude(number.low);
     const vec exact =
         (vec)(max * 0x1p-103 < grid * grid) & (vec)(squares.lost + number.lost == 0.0);
     vecd lost = fused(n, squares.lost, max * 0x1p-100);
-    lost = fused(2.0 * high + 2.0 * rest + number.lost, number.lost, lost);
+    lost = fused(2.0 * high + 2.0 * low_size + number.lost, number.lost, lost);
     v.high = two_sum(v.high, low, &v.low) * scale;
     v.low *= scale;
     v.lost = fused(lost, splatd(GROWTH), splatd(0x1p-1000)) * scale;
@@ -597,11 +598,11 @@ static inline vec shortens_alike(vecd x, vecd high, vecd end, unsigned drop)
 
 /* The result in its type, and whether it is certain; an integer as two doubles that add up. */
 static inline __attribute__((always_inline)) vecd rounded(const lane_spec *spec, const estimate *x,
-                                                          vec *sure, double *rest)
+                                                          vec *sure, double *residual)
 {
     if (spec->integer) {
         *sure &= (vec)(x->lost == 0.0) & (vec)(x->high >= spec->min) & (vec)(x->high < 0x1p62);
-        store_doubles(rest, x->low);
+        store_doubles(residual, x->low);
         return x->high;
     }
     const vecd wide = fused(magnitude(x->low), select_bits((vec)(x->lost > 0.0), splatd(0x1p-51)),
@@ -624,8 +625,8 @@ static inline __attribute__((always_inline)) vecd rounded(const lane_spec *spec,
  * side by side go through each stage together: each is a long chain of operations. */
 static inline __attribute__((always_inline)) int finish(const lane_spec *spec,
                                                         pc_statistic statistic, lane_sums *sums,
-                                                        size_t columns, double *value, double *rest,
-                                                        uint64_t *certain)
+                                                        size_t columns, double *value,
+                                                        double *residual, uint64_t *certain)
 {
     const int is_var = statistic == PC_VAR || statistic == PC_STD,
               of_numbers = statistic == PC_SUM || statistic == PC_MEAN,
@@ -647,10 +648,11 @@ static inline __attribute__((always_inline)) int finish(const lane_spec *spec,
                 inverse[k] = 1.0 / divisor[k];
             }
         }
-        EACH x[k] = is_var ? spread(n[k], settled(sums->square, c), settled(sums->number, c),
-                                    load_doubles(sums->grid + c),
-                                    load_doubles(sums->common_abs + c), splatd(spec->scale))
-                           : settled(of_numbers ? sums->number : sums->square, c);
+        EACH x[k] =
+            is_var ? centered_square_sum(n[k], settled(sums->square, c), settled(sums->number, c),
+                                         load_doubles(sums->grid + c),
+                                         load_doubles(sums->common_abs + c), splatd(spec->scale))
+                   : settled(of_numbers ? sums->number : sums->square, c);
         EACH
         {
             sure[k] = in_range(x[k]) & (vec)(divisor[k] > 0.0);
@@ -665,7 +667,7 @@ static inline __attribute__((always_inline)) int finish(const lane_spec *spec,
             EACH x[k] = root(x[k]);
         EACH
         {
-            vecd low = rounded(spec, &x[k], &sure[k], rest + c);
+            vecd low = rounded(spec, &x[k], &sure[k], residual + c);
             store_doubles(value + c, spec->absolute ? magnitude(low) : low);
             memcpy(certain + c, &sure[k], sizeof sure[k]);
             all &= sure[k];
@@ -678,11 +680,11 @@ static inline __attribute__((always_inline)) int finish(const lane_spec *spec,
 }
 
 static int finish_lanes(const lane_spec *spec, lane_sums *sums, size_t columns, double *value,
-                        double *rest, uint64_t *certain)
+                        double *residual, uint64_t *certain)
 {
 #define FINISH(statistic)                                                                          \
     case statistic:                                                                                \
-        return finish(spec, (pc_statistic)statistic, sums, columns, value, rest, certain)
+        return finish(spec, (pc_statistic)statistic, sums, columns, value, residual, certain)
     switch ((int)spec->statistic) {
         FINISH(PC_SUMSQ);
         FINISH(PC_NORM);

@@ -10,32 +10,32 @@ static inline vecd to_unit(vecd x, vecd magic)
     return (x + magic) - magic;
 }
 
-/* x, a double, as `pieces` pieces; *rest gets bits if they do not add up to x. */
+/* x, a double, as `pieces` pieces; *residual gets bits if they do not add up to x. */
 static inline __attribute__((always_inline)) void cut_number(vecd x, const vecd *magic, int pieces,
-                                                             vecd *piece, vec *rest)
+                                                             vecd *piece, vec *residual)
 {
     for (int k = 0; k < pieces; k++) {
         piece[k] = to_unit(x, magic[k]);
         x -= piece[k]; /* exact */
     }
-    *rest |= (vec)x;
+    *residual |= (vec)x;
 }
 
 /* The same for x^2. */
 static inline __attribute__((always_inline)) void cut_square(vecd x, const vecd *magic, int pieces,
-                                                             vecd *piece, vec *rest)
+                                                             vecd *piece, vec *residual)
 {
     const vecd high = x * x, low = fused(x, x, -high);
     piece[0] = fused(x, x, magic[0]) - magic[0];
     const vecd left = high - piece[0], all = left + low;
     piece[1] = to_unit(all, magic[1]);
     if (pieces == 2) {
-        *rest |= (vec)((left - piece[1]) + low);
+        *residual |= (vec)((left - piece[1]) + low);
         return;
     }
     const vecd lost = low - (all - left), more = all - piece[1], end = more + lost;
     piece[2] = to_unit(end, magic[2]);
-    *rest |= (vec)(end - piece[2]) | (vec)(lost - (end - more));
+    *residual |= (vec)(end - piece[2]) | (vec)(lost - (end - more));
 }
 
 /* Sums of the pieces up to each lane, from *total on, to which all of them are added. */
@@ -83,7 +83,7 @@ static inline __attribute__((always_inline)) void move_lanes(const double *in, c
 {
     const vecd pivot = splatd(state->pivot);
     vecd magic[2][3], total[2][3], max = splatd(0.0);
-    vec rest[2] = {splat(0), splat(0)};
+    vec residual[2] = {splat(0), splat(0)};
     for (int k = 0; k < pieces; k++) {
         magic[0][k] = splatd(state->number.magic[k]);
         total[0][k] = splatd(state->number.sum[k]);
@@ -101,7 +101,7 @@ static inline __attribute__((always_inline)) void move_lanes(const double *in, c
             y = masked ? finite_only(y, squares ? y - pivot : y) : squares ? y - pivot : y;
         }
         max = vector_max(magnitude(x), max);
-        cut_number(x, magic[0], pieces, piece, &rest[0]);
+        cut_number(x, magic[0], pieces, piece, &residual[0]);
         if (leaving)
             cut_number(y, magic[0], pieces, left, &ignored);
         for (int k = 0; k < pieces; k++)
@@ -109,7 +109,7 @@ static inline __attribute__((always_inline)) void move_lanes(const double *in, c
         store_pieces(sums->number, c, piece, pieces);
         if (!squares)
             continue;
-        cut_square(x, magic[1], pieces, piece, &rest[1]);
+        cut_square(x, magic[1], pieces, piece, &residual[1]);
         if (leaving)
             cut_square(y, magic[1], pieces, left, &ignored);
         for (int k = 0; k < pieces; k++)
@@ -120,8 +120,8 @@ static inline __attribute__((always_inline)) void move_lanes(const double *in, c
     uint64_t bits[2] = {0, 0};
     for (int k = 0; k < LANES; k++) {
         state->max = max[k] > state->max ? max[k] : state->max;
-        bits[0] |= rest[0][k] << 1;
-        bits[1] |= rest[1][k] << 1;
+        bits[0] |= residual[0][k] << 1;
+        bits[1] |= residual[1][k] << 1;
     }
     for (int k = 0; k < pieces; k++) {
         state->number.sum[k] = total[0][k][0];
@@ -178,7 +178,7 @@ static inline __attribute__((always_inline)) void start_lanes(const double *in, 
     moving_pieces *of[2] = {&state->number, &state->square};
     const vecd pivot = splatd(state->pivot);
     vecd magic[2][3], sum[2][3];
-    vec rest[2] = {splat(0), splat(0)};
+    vec residual[2] = {splat(0), splat(0)};
     for (int s = 0; s < 1 + squares; s++)
         for (int k = 0; k < pieces; k++) {
             magic[s][k] = splatd(of[s]->magic[k]);
@@ -189,9 +189,9 @@ static inline __attribute__((always_inline)) void start_lanes(const double *in, 
         x = finite_only(x, squares ? x - pivot : x);
         for (int s = 0; s < 1 + squares; s++) {
             if (s)
-                cut_square(x, magic[s], pieces, piece, &rest[s]);
+                cut_square(x, magic[s], pieces, piece, &residual[s]);
             else
-                cut_number(x, magic[s], pieces, piece, &rest[s]);
+                cut_number(x, magic[s], pieces, piece, &residual[s]);
             for (int k = 0; k < pieces; k++)
                 sum[s][k] += piece[k];
         }
@@ -199,7 +199,7 @@ static inline __attribute__((always_inline)) void start_lanes(const double *in, 
     for (int s = 0; s < 1 + squares; s++) {
         for (int k = 0; k < pieces; k++)
             of[s]->sum[k] += prefix_sums(sum[s][k])[LANES - 1];
-        of[s]->inexact = any_bits((rest[0] | rest[s]) << 1);
+        of[s]->inexact = any_bits((residual[0] | residual[s]) << 1);
     }
 }
 
@@ -236,18 +236,18 @@ static inline void load_transposed(vecd *v, const double *x, size_t pitch)
 #endif
 
 /* x as multiples of the units: the bits of magic + piece. Their differences are those of the pieces
- * in units, as integers. *rest, unless NULL, gets bits if the pieces do not add up to x. */
+ * in units, as integers. *residual, unless NULL, gets bits if the pieces do not add up to x. */
 static inline __attribute__((always_inline)) void number_words(vecd x, const vecd *magic,
-                                                               int pieces, vec *word, vec *rest)
+                                                               int pieces, vec *word, vec *residual)
 {
     for (int k = 0; k < pieces; k++) {
         const vecd sum = x + magic[k];
         word[k] = (vec)sum;
-        if (rest || k + 1 < pieces)
+        if (residual || k + 1 < pieces)
             x -= sum - magic[k]; /* exact */
     }
-    if (rest)
-        *rest |= (vec)x;
+    if (residual)
+        *residual |= (vec)x;
 }
 
 /* The same for x^2. */
@@ -407,7 +407,7 @@ static inline __attribute__((always_inline)) size_t slide(const double *in, cons
     size_t done = 0;
     state->number.inexact = 0;
     for (; done < blocks; done++, in += LANE_COLUMNS, out += LANE_COLUMNS, value += LANE_COLUMNS) {
-        vec kept[STEPS][2][3], sum[2][3], offset[2][3], range = splat(0), rest = splat(0),
+        vec kept[STEPS][2][3], sum[2][3], offset[2][3], range = splat(0), residual = splat(0),
                                                         sure = splat(UINT64_MAX);
         vecd counted[STEPS], count = splatd(0.0);
         for (int s = 0; s < 1 + squares; s++)
@@ -436,7 +436,7 @@ static inline __attribute__((always_inline)) size_t slide(const double *in, cons
                         square_words(x[i], magic[s], pieces, word);
                         square_words(y[i], magic[s], pieces, left);
                     } else {
-                        number_words(x[i], magic[s], pieces, word, squares ? NULL : &rest);
+                        number_words(x[i], magic[s], pieces, word, squares ? NULL : &residual);
                         range |= word[0] + reach;
                         if (leaving)
                             number_words(y[i], magic[s], pieces, left, NULL);
@@ -501,7 +501,7 @@ static inline __attribute__((always_inline)) size_t slide(const double *in, cons
             for (size_t lane = 0; lane < LANES; lane++)
                 store_doubles(value + lane * STEPS + first, result[lane]);
         }
-        const vec inexact = rest << 1;
+        const vec inexact = residual << 1;
         if (any_bits(~sure | (range & beyond) | (exact ? inexact : splat(0))))
             break;
         if (!exact && !squares && any_bits(inexact))

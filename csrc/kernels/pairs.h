@@ -56,11 +56,11 @@ add_rows_of_products(const char *x, ptrdiff_t x_stride, const char *y, ptrdiff_t
                      size_t rows, vecd D, vecd t[WAYS], vec *units, int narrow, loader *load_x,
                      loader *load_y)
 {
-    vecd s[WAYS], rest[WAYS];
+    vecd s[WAYS], residual[WAYS];
     vec left[WAYS], all = splat(0), grown = splat(0);
     for (int w = 0; w < WAYS; w++) {
         s[w] = D;
-        rest[w] = t[w];
+        residual[w] = t[w];
         left[w] = splat(0);
     }
     for (; rows; rows--)
@@ -70,7 +70,7 @@ add_rows_of_products(const char *x, ptrdiff_t x_stride, const char *y, ptrdiff_t
                 prefetch(x, AHEAD / 4);
                 prefetch(y, AHEAD / 4);
             }
-            add_product(&s[w], &rest[w], load_x(x, x_stride), load_y(y, y_stride), narrow);
+            add_product(&s[w], &residual[w], load_x(x, x_stride), load_y(y, y_stride), narrow);
             left[w / 2] |= (vec)s[w] ^ (vec)D;
         }
     for (int w = 0; w < WAYS; w++) {
@@ -80,7 +80,7 @@ add_rows_of_products(const char *x, ptrdiff_t x_stride, const char *y, ptrdiff_t
     if (sum_of_lanes(all >> 52))
         return 0;
     for (int w = 0; w < WAYS; w++)
-        t[w] = rest[w];
+        t[w] = residual[w];
     *units += grown;
     return 1;
 }

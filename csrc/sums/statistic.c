@@ -326,10 +326,11 @@ static limbs_view product_of(limbs_view v, limbs_view w, uint64_t scratch[2 * EN
 typedef struct {
     limbs_view end[2];
     uint64_t scratch[2][END_WORDS];
-} spread;
+} centered_sum;
 
 /* PC_OK if it is above zero, PC_EMPTY if not, PC_INCONCLUSIVE if that is not certain. */
-static pc_status find_spread(spread *found, const pc_accumulator *x, const sum_within *number)
+static pc_status find_centered_sum(centered_sum *found, const pc_accumulator *x,
+                                   const sum_within *number)
 {
     sum_within squares;
     int above_zero[2];
@@ -358,11 +359,11 @@ static pc_status correlation_ends(const pc_accumulator *products, const pc_accum
     const uint64_t one = (uint64_t)(1 - f.min_exponent) << (f.digits - 1);
     uint64_t scratch[END_WORDS];
     sum_within of_products, of_x, of_y;
-    spread xx, yy;
+    centered_sum xx, yy;
     find_sum(&of_x, x, PC_NUMBERS);
     find_sum(&of_y, y, PC_NUMBERS);
-    const pc_status first = find_spread(&xx, x, &of_x),
-                    second = x == y ? first : find_spread(&yy, y, &of_y);
+    const pc_status first = find_centered_sum(&xx, x, &of_x),
+                    second = x == y ? first : find_centered_sum(&yy, y, &of_y);
     if (first == PC_EMPTY || second == PC_EMPTY)
         return PC_EMPTY;
     if (first != PC_OK || second != PC_OK)
