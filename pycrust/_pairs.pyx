@@ -37,7 +37,7 @@ from pycrust._threads cimport count_workers, run_chunks
 from pycrust.csrc cimport (
     PC_AVERAGE,
     PC_DOT,
-    PC_FLOAT32,
+    PC_FLOAT16,
     PC_FLOAT64,
     PC_IMAGINARY,
     PC_MEAN,
@@ -790,6 +790,57 @@ cdef object square_matrix(list vectors, bint complexes, dtype, size_t workers, f
     return (values if complexes else values.real).astype(dtype, copy=False)
 
 
+cdef object matrix_of_two(x, y, ddof):
+    """That of two short vectors (ddof None: of correlations); None where others are to be found, or a warning is due."""
+    cdef pc_array pair
+    cdef pc_vector[2] vectors
+    cdef pc_vector_pair[3] pairs
+    cdef pc_tile_sum[3] sums
+    cdef double[3] made
+    cdef pc_status status = PC_OK
+    cdef uint64_t divisor       # 0: correlations
+    cdef size_t length
+    cdef int k, first, second
+    cdef double *to
+    cdef bint bounded
+    if not is_vector_pair(x, y, &pair) or pair.components != 1 or pair.other.components != 1:
+        return None
+    length = pair.axis[0].length
+    if length < 2 or not (ddof is None or 0 <= ddof < length):
+        return None
+    divisor = 0 if ddof is None else length - ddof
+    vectors[0] = pc_vector(pair.type, 1, pair.swapped, pair.data, pair.axis[0].stride)
+    vectors[1] = pc_vector(pair.other.type, 1, pair.other.swapped, pair.other.data, pair.axis[0].other_stride)
+    bounded = pair.type >= PC_FLOAT16 and pair.other.type >= PC_FLOAT16 and pays_bounded(length)
+    for k in range(3):
+        first, second = k % 2, k > 0           # (0, 0), (1, 1), (0, 1)
+        pairs[k].x = &vectors[first]
+        pairs[k].y = &vectors[second]
+        if bounded:
+            pc_accumulator_clear_bounded(&sums[k].total, PC_VAR if k < 2 else <pc_statistic>PC_DOT)
+        else:
+            pc_accumulator_clear(&sums[k].total, PC_VAR if k < 2 else <pc_statistic>PC_DOT)
+    if length < RELEASE_GIL_FROM:
+        pc_add_vector_pairs(pairs, 3, 2, 0, length, sums)
+    else:
+        with nogil:
+            pc_add_vector_pairs(pairs, 3, 2, 0, length, sums)
+    for k in range(3):
+        first, second = k % 2, k > 0
+        if divisor:
+            status = max(status, pc_round_covariance(&sums[k].total, &sums[first].total, &sums[second].total, divisor,
+                                                     PC_FLOAT64, <char *>&made[k]))
+        else:
+            status = max(status, pc_round_correlation(&sums[k].total, &sums[first].total, &sums[second].total,
+                                                      PC_FLOAT64, <char *>&made[k]))
+    if status != PC_OK or (not divisor and made[2] != made[2]):
+        return None
+    values = np.empty((2, 2))
+    to = <double *>cnp.PyArray_DATA(values)
+    to[0], to[1], to[2], to[3] = made[0], made[2], made[2], made[1]
+    return values
+
+
 def cov(m, y=None, rowvar=True, bias=False, ddof=None, *, dtype=None, workers=1):
     """
     Covariance matrix, correctly rounded.
@@ -848,11 +899,15 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, *, dtype=None, workers=1)
     cdef size_t threads = count_workers(workers)
     if ddof is not None and ddof != int(ddof):
         raise ValueError("ddof must be integer")
+    ddof = int(ddof) if ddof is not None else 0 if bias else 1
+    if workers is 1 and dtype is None:
+        made = matrix_of_two(m, y, ddof)
+        if made is not None:
+            return made
     vectors, complexes = observations(m, y, rowvar)
     if not vectors:
         return np.empty((0, 0))
-    count = len(vectors[0])
-    freedom = count - (int(ddof) if ddof is not None else 0 if bias else 1)
+    freedom = len(vectors[0]) - ddof
     if freedom <= 0:
         warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=1)
     return square_matrix(vectors, complexes, dtype, threads, freedom, False).squeeze()[()]
@@ -910,6 +965,10 @@ def corrcoef(x, y=None, rowvar=True, *, dtype=None, workers=1):
            [-1.,  1.]])
     """
     cdef size_t threads = count_workers(workers)
+    if workers is 1 and dtype is None:
+        made = matrix_of_two(x, y, None)
+        if made is not None:
+            return made
     vectors, complexes = observations(x, y, rowvar)
     if not vectors:
         return np.empty((0, 0))
