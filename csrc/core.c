@@ -1,7 +1,8 @@
 /* The table of core_table.h, and the functions of pycrust_capi.h: they check what the core takes
  * for granted. */
 #include "core_table.h"
-#include "sums/accumulator.h"
+#include "array/labels.h"
+#include "sums/states.h"
 
 /* How many numbers of type *real one of `type` consists of: 1, 2 if it is complex, 0 if there is
  * no such type. */
@@ -112,6 +113,82 @@ static pc_status api_sum_of_squares(uint64_t n, pc_u128 *sum)
     return PC_OK;
 }
 
+static size_t api_state_size(pc_statistic statistic)
+{
+    return !is_statistic(statistic)                ? 0
+           : sums_for(statistic) & PC_WITH_SQUARES ? PC_STATE_BOTH
+                                                   : PC_STATE_NUMBERS;
+}
+
+static int are_states(const pc_states *states)
+{
+    return (states->size == PC_STATE_NUMBERS || states->size == PC_STATE_BOTH) &&
+           states->pool_used <= states->pool_size && states->pool_size <= UINT32_MAX;
+}
+
+static pc_status api_states_add(pc_states *states, pc_type type, const void *data,
+                                pc_type label_type, const void *labels, size_t count, size_t *done)
+{
+    pc_labelled a;
+    if (!are_states(states) || split(type, &type) != 1 || (unsigned)label_type > PC_UINT64 ||
+        *done > count)
+        return PC_INVALID;
+    const size_t label_size = size_of_type[label_type];
+    a.type = type;
+    a.components = 1;
+    a.swapped = a.skip_nan = a.labels_swapped = 0;
+    a.data = data;
+    a.mask = NULL;
+    a.label_type = label_type;
+    a.labels = labels;
+    a.label_count = states->count;
+    a.label_step = 1;
+    a.axes = 1;
+    a.axis[0] = (pc_axis){.length = count,
+                          .stride = (ptrdiff_t)size_of_type[type],
+                          .other_stride = (ptrdiff_t)label_size};
+    pc_status status = pc_states_add_labelled(states, &a, done, count);
+    if (status != PC_NO_LABEL)
+        return status;
+    size_t stop = *done; /* nothing of its batch has been added: add what is before it */
+    for (int64_t label; stop < count; stop++) {
+        widen_labels(&label, label_type, a.labels + stop * label_size, 1);
+        if (label >= 0 && (uint64_t)label >= states->count)
+            break;
+    }
+    status = pc_states_add_labelled(states, &a, done, stop);
+    return status == PC_OK ? PC_NO_LABEL : status;
+}
+
+static pc_status api_states_merge(pc_states *states, const pc_states *other, size_t *done)
+{
+    if (!are_states(states) || !are_states(other) || states->size != other->size ||
+        states->count != other->count || *done > states->count)
+        return PC_INVALID;
+    return pc_states_merge(states, other, done);
+}
+
+static uint64_t api_states_count(const pc_states *states, size_t index)
+{
+    return are_states(states) && index < states->count ? state_at(states, index)->count : 0;
+}
+
+static pc_status api_states_result(const pc_states *states, pc_statistic statistic, uint64_t ddof,
+                                   pc_type out_type, void *out, size_t stop, size_t *done)
+{
+    pc_output_spec spec;
+    if (!are_states(states) || !specify(statistic, ddof, out_type, &spec) || spec.components != 1 ||
+        api_state_size(statistic) > states->size || stop > states->count || *done > stop)
+        return PC_INVALID;
+    size_t end = *done; /* up to the first state whose sum is no integer, but NaN or Inf */
+    while (end < stop && (is_float(spec.type) || !state_at(states, end)->flags))
+        end++;
+    const size_t size = size_of_type[spec.type];
+    const pc_status status =
+        pc_states_round(states, *done, end, &spec, (char *)out + *done * size, done);
+    return status == PC_OK && end < stop ? PC_TOO_LARGE : status;
+}
+
 const pc_core_table pc_core = {
     .api = {.abi = PYCRUST_ABI,
             .size = sizeof(pycrust_capi),
@@ -123,7 +200,12 @@ const pc_core_table pc_core = {
             .accumulator_merge = api_accumulator_merge,
             .accumulator_count = api_accumulator_count,
             .accumulator_result = api_accumulator_result,
-            .sum_of_squares = api_sum_of_squares},
+            .sum_of_squares = api_sum_of_squares,
+            .state_size = api_state_size,
+            .states_add = api_states_add,
+            .states_merge = api_states_merge,
+            .states_count = api_states_count,
+            .states_result = api_states_result},
     .size = sizeof(pc_core_table),
     .simd_names = pc_simd_names,
     .simd_usable = pc_simd_usable,

@@ -22,9 +22,7 @@ enum {
     PC_ABSENT_LEVEL,       /* this build, CPU or operating system lacks that level */
     PC_OUT_OF_RANGE,       /* no sum of doubles has bits so high, or so low */
     PC_INCONCLUSIVE,       /* the rounding test of a bounded sum failed: sum exactly */
-    PC_NO_WEIGHT,          /* an average whose weights sum up to zero */
-    PC_NO_ROOM,            /* the pool of accumulators is full: enlarge it, and call again */
-    PC_NO_LABEL            /* a label is not below the number of labels */
+    PC_NO_WEIGHT           /* an average whose weights sum up to zero */
 };
 
 /* The double nearest to *x, ties to even, under any rounding mode. */
@@ -324,8 +322,7 @@ size_t pc_cumulate(const pc_moving *moving, size_t row, size_t first, size_t las
 
 /* ---- many exact states (sums/states.c, array/labels.c) ------------------------- */
 
-/* The exact sums of some numbers, in little memory: sums/states.h describes the representation. A
- * state whose bytes are all 0 is empty. */
+/* One of pc_states: sums/states.h describes the representation. */
 typedef struct {
     uint64_t count;
     int16_t exponent;
@@ -341,16 +338,6 @@ enum {
     PC_STATE_BOTH = offsetof(pc_state, imaginary),
     PC_STATE_COMPLEX = sizeof(pc_state)
 };
-
-/* `count` states of `size` bytes each, and the pool of accumulators for what does not fit them, in
- * the caller's memory. An addition that would need one more accumulator changes nothing and returns
- * PC_NO_ROOM: the caller enlarges the pool, which may move, and calls again. */
-typedef struct {
-    char *at;
-    size_t size, count;
-    pc_accumulator *pool;
-    size_t pool_used, pool_size;
-} pc_states;
 
 /* The state += acc, which holds the sums that the states keep. PC_TOO_LARGE as
  * pc_accumulator_merge. */

@@ -18,8 +18,6 @@ cdef extern from "core.h" nogil:
         PC_NO_WEIGHT
         PC_DOT
         PC_AVERAGE
-        PC_NO_ROOM
-        PC_NO_LABEL
 
     const char *const *pc_simd_names
     int pc_simd_usable(const char *name) noexcept

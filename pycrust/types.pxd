@@ -9,6 +9,8 @@ cdef extern from "pycrust_types.h" nogil:
         PC_EMPTY
         PC_TOO_LARGE
         PC_INVALID
+        PC_NO_ROOM
+        PC_NO_LABEL
 
     ctypedef enum pc_type:
         PC_INT8

@@ -8,14 +8,15 @@
  * Compile with pycrust.get_include() among the include directories. There is nothing to link.
  *
  * import_pycrust needs the GIL. The other functions do not, and may be called from any number of
- * threads, as long as no two use the same accumulator and one of them changes it. They do not
- * allocate, raise or touch Python objects, and leave the floating-point environment as it was.
+ * threads, as long as no two use the same accumulator or states and one of them changes these. They
+ * do not allocate, raise or touch Python objects, and leave the floating-point environment as it
+ * was.
  *
  * Each C file that includes this header has a pointer of its own to the functions, and must call
  * import_pycrust before it calls any of them: else the pointer is NULL, and the call crashes.
  *
- * Data, results and accumulators are yours: pycrust keeps no pointer to them. Data and results
- * may be aligned or not. */
+ * Data, results, accumulators and states are yours: pycrust keeps no pointer to them. Data and
+ * results may be aligned or not. */
 #ifndef PYCRUST_CAPI_H
 #define PYCRUST_CAPI_H
 
@@ -72,6 +73,41 @@ typedef struct {
 
     /* 1^2 + 2^2 + ... + n^2. PC_TOO_LARGE above n = 7991780883560. */
     pc_status (*sum_of_squares)(uint64_t n, pc_u128 *sum);
+
+    /* Many sums of real numbers, as of groups, with the same results as an accumulator for each.
+     * Fill in a pc_states: `count` states of state_size() bytes, all 0, and a pool of pool_size
+     * accumulators of accumulator_size() bytes, 0 to 2^32 - 1, none of them used. As accumulators,
+     * the bytes depend on the version of pycrust.
+     *
+     * *done is where a function begins, 0 at first, and then where it stopped: all before that is
+     * done, and another call goes on from there. PC_INVALID changes nothing; it is also returned
+     * for a `size` that is none of state_size(), and for a *done beyond the end.
+     *
+     * How many bytes a state has that serves a statistic: for PC_SUM and PC_MEAN alone fewer than
+     * for PC_VAR, which serves all. 0 for an unknown statistic. */
+    size_t (*state_size)(pc_statistic statistic);
+
+    /* Add data[k] to the state labels[k], for k from *done to count - 1. The labels are contiguous,
+     * of an integer type; numbers with a negative label are left out. PC_NO_ROOM: enlarge the pool,
+     * and call again. PC_NO_LABEL: labels[*done] is not below states->count. No state may get
+     * to 2^64 numbers, which takes merges: not every such addition is noticed, as PC_TOO_LARGE. */
+    pc_status (*states_add)(pc_states *states, pc_type type, const void *data, pc_type label_type,
+                            const void *labels, size_t count, size_t *done);
+
+    /* Each state += that of `other` with its index, from *done on. PC_NO_ROOM as above;
+     * PC_TOO_LARGE if the state *done would have 2^64 numbers or more; PC_INVALID if there are not
+     * as many, of the same size. */
+    pc_status (*states_merge)(pc_states *states, const pc_states *other, size_t *done);
+
+    /* How many numbers a state has; 0 if there is no such state. */
+    uint64_t (*states_count)(const pc_states *states, size_t index);
+
+    /* Write the result of each state k from *done to stop - 1 to out[k], as accumulator_result
+     * does. PC_EMPTY if a state has too few numbers: the others have their results all the same.
+     * PC_TOO_LARGE if the result of the state *done is: out[*done] to out[stop - 1] are then
+     * undefined. */
+    pc_status (*states_result)(const pc_states *states, pc_statistic statistic, uint64_t ddof,
+                               pc_type out_type, void *out, size_t stop, size_t *done);
 } pycrust_capi;
 
 #ifndef PYCRUST_NO_IMPORT
@@ -86,6 +122,11 @@ static const pycrust_capi *pycrust_api;
 #define pycrust_accumulator_count pycrust_api->accumulator_count
 #define pycrust_accumulator_result pycrust_api->accumulator_result
 #define pycrust_sum_of_squares pycrust_api->sum_of_squares
+#define pycrust_state_size pycrust_api->state_size
+#define pycrust_states_add pycrust_api->states_add
+#define pycrust_states_merge pycrust_api->states_merge
+#define pycrust_states_count pycrust_api->states_count
+#define pycrust_states_result pycrust_api->states_result
 
 /* Import pycrust. 0, or -1 with an exception set. */
 static inline int import_pycrust(void)

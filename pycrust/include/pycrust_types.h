@@ -11,7 +11,9 @@ enum {
     PC_OK = 0,
     PC_EMPTY,     /* the mean of no numbers, or a variance without degrees of freedom */
     PC_TOO_LARGE, /* an integer type cannot hold the result */
-    PC_INVALID    /* an unknown type or statistic, or a combination that makes no sense */
+    PC_INVALID,   /* an unknown type or statistic, or a combination that makes no sense */
+    PC_NO_ROOM,   /* the pool of accumulators is full: enlarge it, and call again */
+    PC_NO_LABEL   /* a label is not below the number of states */
 };
 
 /* hi * 2^64 + lo. A struct, since not every compiler has __int128. */
@@ -43,5 +45,18 @@ typedef enum { PC_SUMSQ, PC_NORM, PC_RMS, PC_SUM, PC_MEAN, PC_VAR, PC_STD } pc_s
 
 /* The exact sum of any number of integers and floats, and of their squares. */
 typedef struct pc_accumulator pc_accumulator;
+
+/* Many exact sums in little memory, which is the caller's: `count` states of `size` bytes each,
+ * aligned as by malloc, and a pool of accumulators for what does not fit them, such as numbers of
+ * very different size. A state whose bytes are all 0 is empty.
+ *
+ * An addition that would need one more accumulator than pool_size changes nothing and returns
+ * PC_NO_ROOM: the caller enlarges the pool, which may move, and calls again. */
+typedef struct {
+    char *at;
+    size_t size, count;
+    pc_accumulator *pool;
+    size_t pool_used, pool_size;
+} pc_states;
 
 #endif

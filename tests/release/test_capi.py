@@ -24,6 +24,7 @@ from pycrust.reference import nearest, nearest_root
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "docs" / "reference" / "guest"
+PAGE = ROOT / "docs" / "reference" / "capi.md"
 GUIDE = ROOT / "docs" / "guide" / "own-extension.md"
 INTEGERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "bool")
 FLOATS = ("float16", "float32", "float64")
@@ -114,7 +115,7 @@ def test_a_smaller_table_is_compatible(compile_c, installed, tmp_path):
     """What an older pycrust of this ABI had: without the last function."""
     shutil.copytree(installed / "pycrust" / "include", tmp_path / "include")
     header = tmp_path / "include" / "pycrust_capi.h"
-    text, changes = re.subn(r"    pc_status \(\*sum_of_squares\).*\n", "", header.read_text())
+    text, changes = re.subn(r"    pc_status \(\*states_result\)[^;]*;\n", "", header.read_text())
     assert changes == 1
     header.write_text(text)
     done = run(
@@ -127,13 +128,14 @@ def test_a_smaller_table_is_compatible(compile_c, installed, tmp_path):
 
 @unix
 @pytest.mark.parametrize("standard", ["c99", "c11", "c++11", "c++17"])
-@pytest.mark.parametrize("source", ["example", "header alone", "twice"])
+@pytest.mark.parametrize("source", ["example", "example of the page", "header alone", "twice"])
 def test_no_compiler_warns(standard, source, installed, tmp_path):
     language, compiler = ("c++", "c++") if "+" in standard else ("c", "cc")
     if not shutil.which(compiler):
         pytest.skip(f"no {compiler}")
     text = {
         "example": (EXAMPLES / "c" / "exactmean.c").read_text(),
+        "example of the page": "".join(re.findall(r"^```c\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.M | re.S)),
         "header alone": "#include <pycrust_capi.h>\n",
         "twice": '#include <pycrust_capi.h>\n#include "pycrust_capi.h"\n#include <pycrust_types.h>\n',
     }[source]
@@ -377,6 +379,176 @@ def test_accumulators_count_below_two_to_the_64(guest):
     assert acc.count() == 2**63
 
 
+# How many states: the last gets no numbers. Labels come singly and in runs, which are added in two ways.
+COUNT = 6
+
+
+def labels_for(n, dtype="int64"):
+    rng = np.random.default_rng(n)
+    runs = np.repeat(rng.integers(0, COUNT - 1, n // 100 + 1), 100)[:n]
+    return np.where(np.arange(n) < n // 2, rng.integers(0 if dtype[0] == "u" else -1, COUNT - 1, n), runs).astype(dtype)
+
+
+def add_all(guest, states, x, labels, skip=0):
+    """Add all, and enlarge the pool by one accumulator whenever that is asked for; how often that was."""
+    kinds = guest.TYPES[x.dtype.name], bytes(skip) + x.tobytes(), guest.TYPES[labels.dtype.name]
+    status, done = guest.NO_ROOM, 0
+    for grown in range(COUNT + 1):
+        status, done = states.add(*kinds, bytes(skip) + labels.tobytes(), len(x), done, skip)
+        if status != guest.NO_ROOM:
+            break
+        assert states.pool() == (grown, grown) and done < len(x)
+        states.grow(1)
+    assert (status, done) == (guest.OK, len(x))
+    return grown
+
+
+def states_of(guest, statistic, *pieces):
+    states = guest.States(guest.state_size(guest.STATISTICS[statistic]), COUNT)
+    for x, labels in pieces:
+        add_all(guest, states, x, labels)
+    return states
+
+
+def results(guest, states, statistic, ddof=0, out_type="float64", first=0, skip=0):
+    """(status, done, the bytes written)."""
+    out = bytearray(b"\xee" * (skip + COUNT * np.dtype(out_type).itemsize))
+    kind = guest.TYPES[out_type]
+    return *states.result(guest.STATISTICS[statistic], ddof, kind, out, COUNT, first, skip), bytes(out[skip:])
+
+
+@pytest.mark.parametrize("dtype", [*INTEGERS, *FLOATS])
+def test_states(guest, dtype):
+    x = sample(dtype, 3000)
+    labels = labels_for(3000, INTEGERS[INTEGERS.index(dtype) % 8] if dtype in INTEGERS else "int32")
+    states = guest.States(guest.state_size(guest.STATISTICS["var"]), COUNT)
+    add_all(guest, states, x, labels, skip=1)
+    sums = [sums_of(x[labels == label]) for label in range(COUNT)]
+    assert [states.count(label) for label in range(COUNT + 1)] == [*(count for count, _, _ in sums), 0]
+    for statistic in STATISTICS:
+        for out_type in FLOATS:
+            status, done, got = results(guest, states, statistic, 1, out_type, skip=1)
+            empty = statistic in ("mean", "rms", "var", "std")
+            assert (status, done) == (guest.EMPTY if empty else guest.OK, COUNT)
+            assert got[: -np.dtype(out_type).itemsize] == b"".join(
+                expected(s, statistic, 1, out_type) for s in sums[:-1]
+            )
+            np.testing.assert_array_equal(np.frombuffer(got, out_type)[-1], np.nan if empty else 0)
+    if dtype not in ("int64", "uint64", "float16", "float32"):  # too large, or rounded
+        total = pycrust.group_sum(x[labels >= 0], labels[labels >= 0], num_labels=COUNT)
+        assert results(guest, states, "sum", 0, total.dtype.name)[2] == total.tobytes()
+
+
+def test_states_of_numbers_of_any_size_take_accumulators_from_the_pool(guest):
+    rng = np.random.default_rng(0)
+    x = rng.choice([-1.0, 1.0], 500) * 2.0 ** rng.integers(-1074, 1000, 500)
+    labels = labels_for(500)
+    labels[labels == 2] = 1  # which gets no number, as the last
+    states = states_of(guest, "sum")
+    assert add_all(guest, states, x, labels) == COUNT - 2
+    other = states_of(guest, "sum", (x, labels), (x, labels))
+    want = [sums_of(np.tile(x[labels == label], 3)) for label in range(COUNT)]
+    alone = states_of(guest, "sum")
+    for target in (states, alone):  # from the pool of the other to a pool with room, and to one without
+        status, done = guest.NO_ROOM, 0
+        for room in range(COUNT):
+            status, done = target.merge(other, done)
+            if status != guest.NO_ROOM:
+                break
+            target.grow(1)
+        assert (status, done, room) == (guest.OK, COUNT, 0 if target is states else COUNT - 2)
+    assert alone.merge(states_of(guest, "sum", (x, labels)), 0) == (guest.OK, COUNT)
+    for target in (states, alone):
+        assert [target.count(label) for label in range(COUNT)] == [count for count, _, _ in want]
+        got = results(guest, target, "sum")
+        assert got == (guest.OK, COUNT, b"".join(expected(sums, "sum", 0, "float64") for sums in want))
+
+
+@pytest.mark.parametrize("run", [1, 100])
+@pytest.mark.parametrize("kind", ["int8", "uint8", "int64", "uint64"])
+def test_states_stop_at_a_label_that_is_too_large(guest, run, kind):
+    """All before it has been added, and none after it; whoever leaves it out goes on."""
+    labels = np.repeat(np.arange(1000) % COUNT, run)[:1000].astype(kind)
+    labels[700 : 700 + run] = np.iinfo(kind).max if run == 1 else COUNT
+    if kind[0] == "i":
+        labels[690] = -1
+    x = sample("int32", 1000)
+    kinds = guest.TYPES["int32"], x.tobytes(), guest.TYPES[kind], labels.tobytes()
+    states = states_of(guest, "var")
+    assert states.add(*kinds, 1000, 0) == (guest.NO_LABEL, 700)
+    assert [states.count(label) for label in range(COUNT)] == [np.sum(labels[:700] == label) for label in range(COUNT)]
+    assert states.add(*kinds, 1000, 700) == (guest.NO_LABEL, 700)
+    assert states.add(*kinds, 1000, 700 + run) == (guest.OK, 1000)
+    keep = (labels >= 0) & (labels < COUNT)
+    total = pycrust.group_sum(x[keep], labels[keep], num_labels=COUNT)
+    assert results(guest, states, "sum", 0, "int64") == (guest.OK, COUNT, total.tobytes())
+    none = guest.States(guest.state_size(guest.STATISTICS["sum"]), 0)
+    assert none.add(*kinds, 1000, 0) == (guest.NO_LABEL, 0)
+
+
+def test_integer_results_of_states_stop_at_the_first_that_is_too_large(guest):
+    labels = np.arange(COUNT)
+    for wrong, out_type in [
+        (0.5, "int64"),
+        (np.nan, "int64"),
+        (np.inf, "uint64"),
+        (2.0**63, "int64"),
+        (-1.0, "uint64"),
+    ]:
+        x = np.array([1.0, 2.0, 3.0, wrong, 5.0, wrong])
+        states = states_of(guest, "sum", (x, labels))
+        status, done, got = results(guest, states, "sum", 0, out_type)
+        assert (status, done, got[:24]) == (guest.TOO_LARGE, 3, np.array([1, 2, 3], out_type).tobytes())
+        status, done, got = results(guest, states, "sum", 0, out_type, 4)
+        assert (status, done, got[:40]) == (guest.TOO_LARGE, 5, b"\xee" * 32 + np.array([5], out_type).tobytes())
+        assert results(guest, states, "sum") == (guest.OK, COUNT, x.tobytes())
+
+
+def test_states_count_below_two_to_the_64(guest):
+    states = states_of(guest, "sum", (np.ones(1, "int8"), np.array([1])))
+    for _ in range(63):
+        assert states.merge(states, 0) == (guest.OK, COUNT)
+    assert states.count(1) == 2**63
+    assert states.merge(states, 0) == (guest.TOO_LARGE, 1)
+    assert results(guest, states, "sum", 0, "uint64")[2] == np.array([0, 2**63, 0, 0, 0, 0], "uint64").tobytes()
+
+
+def test_what_makes_no_sense_of_states_is_refused(guest):
+    sizes = {name: guest.state_size(figure) for name, figure in guest.STATISTICS.items()}
+    assert sizes == {name: 40 if name in LINEAR else 72 for name in STATISTICS}
+    assert guest.state_size(-1) == guest.state_size(7) == 0
+    x, labels = np.ones(COUNT), np.arange(COUNT)
+    states = states_of(guest, "sum", (x, labels))
+    f8, i8 = guest.TYPES["float64"], guest.TYPES["int64"]
+
+    def add(states, kind=f8, label_kind=i8, done=0):
+        return states.add(kind, x.tobytes(), label_kind, labels.tobytes(), COUNT, done)
+
+    for kind in (-1, 14, guest.TYPES["complex64"], guest.TYPES["complex128"]):
+        assert add(states, kind) == (guest.INVALID, 0)
+    for kind in (-1, 14, f8, guest.TYPES["bool"], guest.TYPES["complex64"]):
+        assert add(states, f8, kind) == (guest.INVALID, 0)
+    assert add(states, done=COUNT + 1) == (guest.INVALID, COUNT + 1)
+    assert add(states, done=COUNT) == (guest.OK, COUNT)
+    for statistic in ("sumsq", "norm", "rms", "var", "std"):
+        assert results(guest, states, statistic)[:2] == (guest.INVALID, 0)
+    assert results(guest, states, "mean", 0, "int64")[0] == guest.INVALID
+    assert results(guest, states, "sum", 0, "complex128")[0] == guest.INVALID
+    assert results(guest, states, "sum", first=COUNT + 1)[0] == guest.INVALID
+    sum_, out = guest.STATISTICS["sum"], bytearray(64)
+    assert states.result(sum_, 0, f8, out, COUNT + 1, 0) == (guest.INVALID, 0)
+    assert states.merge(states_of(guest, "var"), 0) == states.merge(guest.States(40, 3), 0) == (guest.INVALID, 0)
+    assert states.merge(states, COUNT + 1) == (guest.INVALID, COUNT + 1)
+    assert results(guest, states, "sum") == (guest.OK, COUNT, x.tobytes())
+    for wrong in [(0, 0, 0), (48, 0, 0), (96, 0, 0), (40, 1, 0), (40, 0, 2**32)]:
+        spoilt = states_of(guest, "sum")
+        spoilt.claim(wrong[0], COUNT, *wrong[1:])
+        assert add(spoilt) == spoilt.merge(states, 0) == states.merge(spoilt, 0) == (guest.INVALID, 0)
+        assert results(guest, spoilt, "sum")[0] == guest.INVALID and spoilt.count(0) == 0
+    states.claim(40, 3, 0, 0)
+    assert (states.count(2), states.count(3)) == (1, 0)
+
+
 def test_sum_of_squares(guest):
     last = 7991780883560
     for n in (0, 1, 10, 2**32, 10**12, last):
@@ -412,17 +584,16 @@ def test_the_cython_declarations_and_the_page_have_every_function_and_constant()
     include = ROOT / "pycrust" / "include"
     header, types = ((include / name).read_text() for name in ("pycrust_capi.h", "pycrust_types.h"))
     pxd, types_pxd = ((ROOT / "pycrust" / name).read_text() for name in ("capi.pxd", "types.pxd"))
-    page = (ROOT / "docs" / "reference" / "capi.md").read_text()
+    page = PAGE.read_text(encoding="utf-8")
     functions = {
         f"{result}pycrust_{name}({'' if arguments == 'void' else arguments})"
         for result, name, arguments in re.findall(
             r"^    ([\w ]+[ *])\(\*(\w+)\)\(([^)]*)\);", re.sub(r"\s*\n {20,}", " ", header), re.M
         )
     }
-    assert len(functions) == 9
+    assert len(functions) == 14
     declared = re.findall(r"^    (.*?\)) noexcept", re.sub(r"\s*\n {20,}", " ", pxd), re.M)
     assert set(declared) == functions
     assert {name.replace("(void)", "()") for name in re.findall(r"`([\w ]+ \*?pycrust_\w+\(.*?\))`", page)} == functions
-    constants = set(re.findall(r"\bPC_[A-Z0-9]+\b", re.sub(r"/\*.*?\*/", "", types, flags=re.S)))
-    constants |= {"PC_TOO_LARGE"}
-    assert constants - {"PC_TOO"} == set(re.findall(r"^        (PC_\w+)$", types_pxd, re.M))
+    constants = set(re.findall(r"\bPC_[A-Z0-9_]+\b", re.sub(r"/\*.*?\*/", "", types, flags=re.S)))
+    assert constants == set(re.findall(r"^        (PC_\w+)$", types_pxd, re.M))
