@@ -97,9 +97,10 @@ void write_lane_results(pc_type type, const double *value, const double *residua
         break;
     case PC_FLOAT32: WRITE(float, (float)value[c]) break;
     case PC_FLOAT16: WRITE(uint16_t, half_of(value[c])) break;
-    default: /* |value| < 2^62 where the result is certain */
-        WRITE(int64_t,
-              value[c]<0x1p62 && value[c]> - 0x1p62 ? (int64_t)value[c] + (int64_t)residual[c] : 0)
+    default: /* -2^62 <= value < 2^62 where the result is certain */
+        WRITE(int64_t, value[c] < 0x1p62 && value[c] >= -0x1p62
+                           ? (int64_t)value[c] + (int64_t)residual[c]
+                           : 0)
     }
 }
 

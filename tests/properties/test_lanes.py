@@ -160,6 +160,22 @@ def test_sums_that_do_not_fit():
         pycrust.sum(a, axis=1)
 
 
+@pytest.mark.parametrize("depth", [1, 2, 3, 40, 200])
+@pytest.mark.parametrize("dtype", ["i8", "u8"])
+def test_integers_about_the_end_of_lanes(level, depth, dtype):
+    """Results of lanes are below 2**62 in size, or -2**62; what rounds to these as a double is not always there."""
+    ends = [k << e for e in (61, 62) for k in ((1, -1) if dtype == "i8" else (1,))]
+    sums = [end + apart for end in ends for apart in (0, 1, -1, 255, -256, 257, -512, 513)]
+    a = np.zeros((depth, len(sums)), dtype)
+    a[-1] = sums
+    for rows in (a, np.ascontiguousarray(a.T).T):
+        assert pycrust.sum(rows, axis=0).tolist() == sums
+        assert pycrust.nansum(rows, axis=0).tolist() == sums
+        labels = np.repeat(np.arange(len(sums)), depth)
+        assert pycrust.group_sum(np.ascontiguousarray(rows.T).ravel(), labels).tolist() == sums
+        assert pycrust.group_sum(rows.T.ravel()[::-1], labels[::-1]).tolist() == sums
+
+
 @pytest.mark.parametrize("dtype", ["f8", "f4", ">f8", "i4", "u1"])
 def test_masks(dtype):
     random = np.random.default_rng(6)
