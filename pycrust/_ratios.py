@@ -33,7 +33,7 @@ def ratio(one: Number, other: Number, root: bool = False) -> float:
 def weighted_mean(products: Number, weights: Number) -> float:
     """products / weights, where 0 has the sign of the weights, as in IEEE division."""
     if products[0] == 0:
-        return math.copysign(0.0, weights[0])
+        return 0.0 if weights[0] > 0 else -0.0
     sign = 1 if weights[0] > 0 else -1
     return ratio((sign * products[0], products[1]), (sign * weights[0], weights[1]))
 
@@ -221,7 +221,7 @@ class PairSums:
             return math.nan
         centered = self.centered(one, other, products)
         if freedom <= 0:
-            return math.nan if centered[0] == 0 else math.copysign(math.inf, centered[0])
+            return math.nan if centered[0] == 0 else math.inf if centered[0] > 0 else -math.inf
         return ratio(centered, (self.count * freedom, 0))
 
     def average(self) -> float:

@@ -605,6 +605,18 @@ def test_pair_accumulators_hold_together():
     assert odd.var_y() == 2.25
 
 
+def test_sums_beyond_doubles_have_a_sign():
+    """Where the sign alone decides: averages of zero, and covariances of too few pairs."""
+    for sign in (1, -1):
+        for weights in (np.array([1e300, 1e-300]) * sign, [sign * 10**400, sign * 3]):
+            zero = pycrust.average([0, 0], weights=weights)
+            assert zero == 0 and math.copysign(1, zero) == sign
+        zero = pycrust.PairAccumulator([0.0, 0.0], np.array([1e300, 1e-300]) * sign).average()
+        assert zero == 0 and math.copysign(1, zero) == sign
+        with pytest.warns(RuntimeWarning):
+            assert pycrust.PairAccumulator([1e300, -1e300], [sign * 1e300, 1e-300]).cov(ddof=5) == sign * np.inf
+
+
 # ---- bad input --------------------------------------------------------------------------
 
 
