@@ -7,16 +7,15 @@ states, in _states.pyx.
 
 cimport numpy as cnp
 from cpython.bytearray cimport PyByteArray_AS_STRING
-from libc.stddef cimport ptrdiff_t
 
 from pycrust._args cimport axes_of, data_of, describe_data, dtype_of, in_order, integer_of, is_integer
 from pycrust._bigint cimport shown, shown_int, write_exact
 from pycrust._plan cimport (
-    CHUNK,
-    MIN_CHUNK,
     RELEASE_GIL_FROM,
     Statistic,
+    axis_of,
     checked_int,
+    chunk_size,
     is_spread,
     moment_of,
     one_ddof,
@@ -39,7 +38,6 @@ from pycrust.csrc cimport (
     PC_VAR,
     import_core,
     pc_array,
-    pc_axis,
     pc_output_spec,
     pc_reduce,
     pc_reduce_sorted,
@@ -229,7 +227,8 @@ cdef int reduce_chunk_of_slices(const void *job, size_t chunk, size_t worker) no
 cdef pc_status reduce_slices(array, labels, values, count, size_t width, Statistic spec, size_t workers) except *:
     """Where other axes of `width` elements follow; PC_NO_LABEL if the labels fall."""
     cdef SlicesJob job
-    cdef size_t length = cnp.PyArray_SIZE(labels), size = cnp.PyArray_ITEMSIZE(array), step, chunks
+    cdef size_t length = cnp.PyArray_SIZE(labels), step, chunks
+    cdef int k
     job.outputs = cnp.PyArray_SIZE(array) // length
     if length * job.outputs < <size_t>MIN_SLICE * <size_t>count:
         return PC_NO_LABEL
@@ -249,13 +248,13 @@ cdef pc_status reduce_slices(array, labels, values, count, size_t width, Statist
     job.array.skip_nan = spec.skip_nan
     job.array.repeat = 1
     job.array.kept = 0
-    if job.outputs > width:
-        job.array.axis[0] = axis_with(job.outputs // width, length * width * size,
-                                      <size_t>count * width * <size_t>cnp.PyArray_ITEMSIZE(values))
-        job.array.kept = 1
-    job.array.axis[job.array.kept] = axis_with(width, size, cnp.PyArray_ITEMSIZE(values))
-    job.array.kept += 1
-    job.array.axis[job.array.kept] = axis_with(0, width * size, 0)
+    planes, results = array.reshape(-1, length, width), values.reshape(-1, count, width)
+    for k in range(0, 3, 2):
+        if cnp.PyArray_DIM(planes, k) > 1:
+            job.array.axis[job.array.kept] = axis_of(planes, None, None, k)
+            job.array.axis[job.array.kept].out_stride = cnp.PyArray_STRIDE(results, k)
+            job.array.kept += 1
+    job.array.axis[job.array.kept] = axis_of(planes, None, None, 1)
     job.array.reduced = 1
     job.spec = spec.c
     job.out = <char *>cnp.PyArray_DATA(values)
@@ -271,21 +270,6 @@ cdef pc_status reduce_slices(array, labels, values, count, size_t width, Statist
     run_chunks(reduce_chunk_of_slices, &job, sizeof(job), chunks, workers,
                job.outputs * (length + job.count) < RELEASE_GIL_FROM)
     return worst(job.statuses, workers)
-
-
-cdef size_t chunk_size(size_t total, size_t workers) noexcept:
-    """In elements, of which there are so many in all."""
-    return CHUNK if workers == 1 else min(<size_t>CHUNK, max(<size_t>MIN_CHUNK, total // (4 * workers)))
-
-
-cdef pc_axis axis_with(size_t length, size_t stride, size_t out_stride) noexcept:
-    cdef pc_axis axis
-    axis.length = length
-    axis.stride = <ptrdiff_t>stride
-    axis.mask_stride = 0
-    axis.other_stride = 0
-    axis.out_stride = <ptrdiff_t>out_stride
-    return axis
 
 
 cdef pc_status worst(const pc_status *statuses, size_t workers) noexcept:

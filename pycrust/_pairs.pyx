@@ -28,6 +28,7 @@ from pycrust._plan cimport (
     Accumulators,
     Statistic,
     axis_of,
+    clear_sum,
     default_spec,
     reduce_into,
     reduction,
@@ -51,7 +52,6 @@ from pycrust.csrc cimport (
     import_core,
     pc_accumulator,
     pc_accumulator_clear,
-    pc_accumulator_clear_bounded,
     pc_accumulator_merge,
     pc_accumulator_nonfinite,
     pc_add_tile,
@@ -563,6 +563,14 @@ cdef object moment_at(const pc_accumulator *acc, pc_moment moment, bint bounded)
     return Moment(integer << unit - exponent, int(error) << acc.windows[<int>moment].exponent - exponent, exponent)
 
 
+cdef pc_status round_entry(const pc_accumulator *products, const pc_accumulator *x, const pc_accumulator *y,
+                           uint64_t freedom, pc_type type, char *to) noexcept:
+    """Write the covariance; with no degrees of freedom, the correlation."""
+    if freedom:
+        return pc_round_covariance(products, x, y, freedom, type, to)
+    return pc_round_correlation(products, x, y, type, to)
+
+
 cdef class CrossSums:
     """
     The sums that covariances of some vectors need: exact, or with error bounds.
@@ -629,10 +637,8 @@ cdef class CrossSums:
         sums = Accumulators(workers * s.count).clear(bounded, PC_VAR)
         for k in range(workers * s.count):
             i, j = pairs[k % s.count]
-            if i != j and bounded:
-                pc_accumulator_clear_bounded(&sums.at[k].total, <pc_statistic>PC_DOT)
-            elif i != j:
-                pc_accumulator_clear(&sums.at[k].total, <pc_statistic>PC_DOT)
+            if i != j:
+                clear_sum(&sums.at[k].total, bounded, PC_DOT)
         s.sums = sums.at
         run_chunks(add_cross_chunk, &s, sizeof(s), chunks, workers, s.length * s.count < RELEASE_GIL_FROM)
         for k in range(s.count):
@@ -668,14 +674,9 @@ cdef class CrossSums:
         cdef char *at = to + (i * size + j) * item
         cdef const pc_accumulator *x = &self.own.at[i].total
         cdef const pc_accumulator *y = &self.own.at[j].total
-        cdef pc_status status
         if i == j:
             products = x
-        if self.freedom:
-            status = pc_round_covariance(products, x, y, self.freedom, type, at)
-        else:
-            status = pc_round_correlation(products, x, y, type, at)
-        if status == PC_OK:
+        if round_entry(products, x, y, self.freedom, type, at) == PC_OK:
             memcpy(to + (j * size + i) * item, at, item)
         else:
             self.unknown.append((i, j))
@@ -816,10 +817,7 @@ cdef object matrix_of_two(x, y, ddof):
         first, second = k % 2, k > 0           # (0, 0), (1, 1), (0, 1)
         pairs[k].x = &vectors[first]
         pairs[k].y = &vectors[second]
-        if bounded:
-            pc_accumulator_clear_bounded(&sums[k].total, PC_VAR if k < 2 else <pc_statistic>PC_DOT)
-        else:
-            pc_accumulator_clear(&sums[k].total, PC_VAR if k < 2 else <pc_statistic>PC_DOT)
+        clear_sum(&sums[k].total, bounded, PC_VAR if k < 2 else PC_DOT)
     if length < RELEASE_GIL_FROM:
         pc_add_vector_pairs(pairs, 3, 2, 0, length, sums)
     else:
@@ -827,12 +825,8 @@ cdef object matrix_of_two(x, y, ddof):
             pc_add_vector_pairs(pairs, 3, 2, 0, length, sums)
     for k in range(3):
         first, second = k % 2, k > 0
-        if divisor:
-            status = max(status, pc_round_covariance(&sums[k].total, &sums[first].total, &sums[second].total, divisor,
-                                                     PC_FLOAT64, <char *>&made[k]))
-        else:
-            status = max(status, pc_round_correlation(&sums[k].total, &sums[first].total, &sums[second].total,
-                                                      PC_FLOAT64, <char *>&made[k]))
+        status = max(status, round_entry(&sums[k].total, &sums[first].total, &sums[second].total, divisor, PC_FLOAT64,
+                                         <char *>&made[k]))
     if status != PC_OK or (not divisor and made[2] != made[2]):
         return None
     values = np.empty((2, 2))

@@ -66,7 +66,6 @@ cdef class Plan:
     cdef size_t workers
     cdef readonly object too_large      # (offset in `out`, exact sum) of a sum that its type does not hold
 
-    cdef size_t chunk_size(self) noexcept
     cdef bint is_quick(self, size_t outputs) noexcept
     cdef Accumulators sums(self, size_t first, bint bounded)
     cdef pc_status run(self) except *
@@ -91,6 +90,8 @@ cdef int warn_empty(pc_statistic statistic, bint skip_nan) except -1
 cdef pc_moment moment_of(pc_statistic statistic) noexcept
 cdef bint is_contiguous(a, Contiguous *plain) noexcept
 cdef void add_contiguous(const Contiguous *plain, pc_accumulator *acc, pc_statistic statistic) noexcept
+cdef size_t chunk_size(size_t total, size_t workers) noexcept
+cdef void clear_sum(pc_accumulator *acc, bint bounded, int statistic) noexcept
 cdef Accumulators add_all(array, mask, size_t workers, bint skip_nan)
 cdef tuple moments_of_ints(array, mask, tuple axes)
 cdef bint holds(dtype, total) except -1

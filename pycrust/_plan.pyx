@@ -174,6 +174,21 @@ cdef tuple exact_ddof(ddof):
 
 # ---- one job: an array, the axes to sum over, where the results go ----------
 
+cdef size_t chunk_size(size_t total, size_t workers) noexcept:
+    """How many of all elements a chunk has: with four chunks per worker, fast workers take more of them."""
+    if workers == 1:
+        return CHUNK
+    return min(<size_t>CHUNK, max(<size_t>MIN_CHUNK, total // (4 * workers)))
+
+
+cdef void clear_sum(pc_accumulator *acc, bint bounded, int statistic) noexcept:
+    """Make it empty, exact or bounded."""
+    if bounded:
+        pc_accumulator_clear_bounded(acc, <pc_statistic>statistic)
+    else:
+        pc_accumulator_clear(acc, <pc_statistic>statistic)
+
+
 cdef class Accumulators:
     """Accumulators, or working memory until they are cleared; C sets the outputs that they belong to."""
 
@@ -187,10 +202,7 @@ cdef class Accumulators:
         """Make all of them empty, exact or bounded."""
         cdef size_t k
         for k in range(self.count):
-            if bounded:
-                pc_accumulator_clear_bounded(&self.at[k].total, statistic)
-            else:
-                pc_accumulator_clear(&self.at[k].total, statistic)
+            clear_sum(&self.at[k].total, bounded, statistic)
         return self
 
     def __dealloc__(self):
@@ -279,13 +291,6 @@ cdef class Plan:
             self.objects = out.reshape(-1)
         s.spec = spec.c
 
-    cdef size_t chunk_size(self) noexcept:
-        """How many elements a chunk has: with four chunks per worker, fast workers take more of them."""
-        if self.workers == 1:
-            return CHUNK
-        return min(<size_t>CHUNK, max(<size_t>MIN_CHUNK, self.job.outputs * self.job.length
-                                      // (4 * self.workers)))
-
     cdef bint is_quick(self, size_t outputs) noexcept:
         return outputs * (self.job.length + 8) < RELEASE_GIL_FROM
 
@@ -295,7 +300,7 @@ cdef class Plan:
         cdef size_t k, worker, chunks, workers
         s.first = first
         s.count = pc_array_tile(&s.array, first, s.outputs)
-        s.step = self.chunk_size() // s.count
+        s.step = chunk_size(s.outputs * s.length, self.workers) // s.count
         chunks = s.length // s.step + (s.length % s.step != 0)
         workers = min(self.workers, chunks) or <size_t>1
         cdef Accumulators sums = Accumulators(workers * s.count).clear(bounded, s.spec.statistic)
@@ -354,7 +359,8 @@ cdef class Plan:
         cdef PlanJob *s = &self.job
         cdef pc_status status = PC_OK
         cdef size_t worker, chunks, workers, worst = 0
-        s.step = self.chunk_size() // (s.length + OUTPUT_COST)      # at least 1: length <= CHUNK // MIN_CHUNK_OUTPUTS
+        # At least 1, since length <= CHUNK // MIN_CHUNK_OUTPUTS.
+        s.step = chunk_size(s.outputs * s.length, self.workers) // (s.length + OUTPUT_COST)
         if s.step > 8:
             s.step -= s.step % 8        # columns are summed in eights
         chunks = s.outputs // s.step + (s.outputs % s.step != 0)
