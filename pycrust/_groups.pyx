@@ -38,6 +38,7 @@ from pycrust.csrc cimport (
     PC_VAR,
     import_core,
     pc_array,
+    pc_axis,
     pc_output_spec,
     pc_reduce,
     pc_reduce_sorted,
