@@ -264,17 +264,25 @@ cdef class Accumulator:
         else:
             self.add(&copy.acc, copy.kind, copy.excess)
 
+    cdef States states(self):
+        """The many states, which another thread may replace at any time."""
+        cdef States many
+        with cython.critical_section(self):
+            many = self.many
+        return many
+
     cdef tuple shape_of_all(self):
-        return () if self.many is None else self.many.shape
+        cdef States many = self.states()
+        return () if many is None else many.shape
 
     cdef int check_shape(self, Accumulator other) except -1:
-        """Refuse to merge one of another shape; called on copies that no other thread has."""
+        """Refuse to merge one of another shape."""
         if self.shape_of_all() != other.shape_of_all():
             raise ValueError(f"an Accumulator of shape {other.shape_of_all()} cannot be merged into one of shape "
                              f"{self.shape_of_all()}")
 
     cdef int update_many(self, a, axis, labels, where, workers, bint skipna) except -1:
-        cdef States before = self.many, total
+        cdef States before = self.states(), total
         cdef size_t threads = count_workers(workers), count
         array, mask = data_of(a, where, skipna)
         cdef Kind kind = INTEGERS if array.size == 0 and isinstance(a, (list, tuple)) else kind_of(array)
@@ -312,7 +320,7 @@ cdef class Accumulator:
         cdef States before, total
         cdef bint done = False
         while not done:
-            before = self.copy().many
+            before = self.states()
             total = before.copy(other.c.size)
             total.merge(other)
             with cython.critical_section(self):

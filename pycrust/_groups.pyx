@@ -107,7 +107,7 @@ cdef object reduce_sorted(array, mask, labels, tuple axes, num_labels, made, Sta
     """
     cdef Py_ssize_t length = cnp.PyArray_SIZE(labels), width
     cdef pc_status status
-    if (mask is not None or cnp.PyArray_SIZE(array) == 0 or not axes or made is None or made.kind == "O"
+    if (mask is not None or cnp.PyArray_SIZE(array) == 0 or length == 0 or not axes or made is None or made.kind == "O"
             or cnp.PyArray_ISOBJECT(array) or not cnp.PyArray_IS_C_CONTIGUOUS(array)
             or not cnp.PyArray_IS_C_CONTIGUOUS(labels)):
         return None
@@ -115,7 +115,7 @@ cdef object reduce_sorted(array, mask, labels, tuple axes, num_labels, made, Sta
     if not first <= labels.item(length // 3) <= labels.item(2 * length // 3) <= last:   # most that fall are seen here
         return None
     outer, inner = array.shape[:axes[0]], array.shape[axes[0] + labels.ndim:]
-    if len(axes) != labels.ndim or array.shape != (*outer, *labels.shape, *inner):
+    if axes != tuple(range(axes[0], axes[0] + labels.ndim)) or array.shape != (*outer, *labels.shape, *inner):
         return None
     count = last + 1 if num_labels is None else integer_of(num_labels, "num_labels")
     width = math.prod(inner)

@@ -309,6 +309,8 @@ cdef tuple bounds_of(tuple window):
         if bound.ndim != 1 or bound.dtype.kind not in "iu":
             raise TypeError(f"{name} must be an array of integers with one axis, not of {bound.dtype} "
                             f"with {bound.ndim}")
+        if bound.dtype.kind == "u" and bound.size and bound.max() > np.iinfo(np.intp).max:
+            raise ValueError(f"{name} has a bound of {bound.max()}, beyond the end of any axis")
     if start.size != end.size:
         raise ValueError(f"start has {start.size} elements and end {end.size}")
     return np.array(start, np.intp, order="C"), np.array(end, np.intp, order="C")

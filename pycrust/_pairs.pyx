@@ -891,7 +891,7 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, *, dtype=None, workers=1)
            [0.5       , 1.        ]])
     """
     cdef size_t threads = count_workers(workers)
-    if ddof is not None and ddof != int(ddof):
+    if ddof is not None and ddof % 1 != 0:          # NaN and Inf, too
         raise ValueError("ddof must be integer")
     ddof = int(ddof) if ddof is not None else 0 if bias else 1
     if workers is 1 and dtype is None:

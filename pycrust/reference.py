@@ -842,7 +842,9 @@ def _group(
     shape, ndim = np.shape(values), np.ndim(values)
     labels = np.asarray(labels)
     axes = tuple(range(ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    axes = tuple(sorted(k % ndim for k in axes))
+    axes = tuple(k % ndim for k in axes)
+    labels = labels.transpose(np.argsort(axes)) if labels.ndim == len(axes) else labels
+    axes = tuple(sorted(axes))
     labels = labels.reshape([length if k in axes else 1 for k, length in enumerate(shape)])
     if num_labels is None:
         num_labels = max(labels.max(initial=-1), -1) + 1

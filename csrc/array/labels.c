@@ -131,7 +131,7 @@ static inline int64_t find_states(size_t *to, const int64_t *label, size_t n, in
 {
     int64_t out_of_range = 0;
     for (size_t k = 0; k < n; k++, state += step) {
-        out_of_range |= label[k] | (last - label[k]);
+        out_of_range |= label[k] | (int64_t)((uint64_t)last - (uint64_t)label[k]);
         to[k] = (size_t)label[k] * label_step + state;
     }
     return out_of_range;

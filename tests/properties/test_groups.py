@@ -1,5 +1,6 @@
 """group_sum and the others: the bits of the function of each group alone, whatever the order, the labels and the threads."""
 
+import itertools
 import warnings
 
 import numpy as np
@@ -141,6 +142,19 @@ def test_every_layout(shape, dtype, labels, name, layout, where, workers):
         more["where"] = RNG.integers(0, 2, size=lengths[-1]).astype(bool)
     expected = getattr(reference, name)(values, names, **more)
     assert_same(getattr(pycrust, name)(values, names, workers=workers, **more), expected)
+
+
+@pytest.mark.parametrize("lengths", [(3, 3, 3), (2, 2, 2, 2), (8, 8, 8)])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_sorted_labels_along_any_axes(lengths, order):
+    """Axes of one length, side by side or not: the labels of each element are those at its own indexes."""
+    values = np.asarray(RNG.normal(size=lengths), order=order)
+    for count in range(1, len(lengths)):
+        for axes in itertools.permutations(range(len(lengths)), count):
+            labels = np.arange(lengths[0] ** count).reshape(lengths[:count]) // lengths[0]
+            expected = reference.group_sum(values, labels, axis=axes)
+            assert_same(pycrust.group_sum(values, labels, axis=axes), expected)
+            assert_same(pycrust.group_sum(values, labels.astype(np.int8), axis=axes, workers=2), expected)
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
@@ -392,6 +406,8 @@ def test_a_label_too_large_says_where(dtype):
 def test_shapes_that_do_not_fit():
     with pytest.raises(ValueError, match=r"labels has shape \(4,\), but values has shape \(3,\)"):
         pycrust.group_sum(np.ones(3), [0, 1, 2, 3])
+    with pytest.raises(ValueError, match=r"labels has shape \(0,\), but values has shape \(3,\)"):
+        pycrust.group_sum(np.ones(3), [])
     with pytest.raises(ValueError, match=r"\(2, 3\).*pass axis=None"):
         pycrust.group_sum(np.ones((2, 3)), np.zeros((2, 3), int))
     with pytest.raises(ValueError, match="no axis along which there could be labels"):

@@ -658,8 +658,9 @@ def test_bad_input():
         pycrust.cov(np.ones((2, 2, 2)))
     with pytest.raises(ValueError, match="3 observations of each variable, and y 4"):
         pycrust.cov(vector, np.ones(4))
-    with pytest.raises(ValueError, match="ddof must be integer"):
-        pycrust.cov(vector, ddof=0.5)
+    for ddof in (0.5, np.inf, np.nan):
+        with pytest.raises(ValueError, match="ddof must be integer"):
+            pycrust.cov(vector, ddof=ddof)
     with pytest.raises(TypeError, match="does not hold covariances"):
         pycrust.cov(vector, dtype=np.int64)
     for function in (pycrust.dot, pycrust.vecdot, pycrust.cov, pycrust.corrcoef, pycrust.sse):
