@@ -75,7 +75,7 @@ def pytest_configure(config):
         "pycrust",
         deadline=None,
         derandomize=not full,
-        max_examples=(20, 60, 5000)[min(full, 2)],
+        max_examples=(15, 60, 5000)[min(full, 2)],
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
     settings.load_profile("pycrust")

@@ -275,7 +275,7 @@ def check_rows(rows, names, **kwargs):
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-@pytest.mark.parametrize("dtype", ["f8", "f4", "f2"])
+@pytest.mark.parametrize("dtype", ["f8", "f4", pytest.param("f2", marks=pytest.mark.slow)])
 def test_rows_of_all_kinds(dtype, length):
     rows = rows_of_all_kinds(dtype, length)
     check_rows(rows, FUNCTIONS)
