@@ -205,6 +205,9 @@ cdef int write_quotient(integer, exponent, divisor, bint root, pc_type type, cha
     return 0
 
 
+FLOAT64 = PC_FLOAT64
+
+
 cpdef double quotient(integer, int exponent, divisor, bint root=False, int type=PC_FLOAT64) except? -1:
     """The float of a pc_type that is nearest to integer * 2**exponent / divisor, or to the root of that; divisor > 0."""
     cdef double made = 0.0

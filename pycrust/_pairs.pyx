@@ -82,6 +82,7 @@ import numpy as np
 from numpy.exceptions import AxisError
 
 from pycrust._ratios import (
+    Ends,
     Moment,
     PairSums,
     correlation,
@@ -711,10 +712,8 @@ cdef class CrossSums:
         _, real, imaginary = cross
         if not self.complexes:
             return [scaled_difference(self.count, real, [(1, x, y)])]
-        parts = [scaled_difference(self.count, real, [(1, x, y), (1, ix, iy)])]
-        if i != j:
-            parts.append(scaled_difference(self.count, imaginary, [(1, ix, y), (-1, x, iy)]))
-        return parts
+        return [scaled_difference(self.count, real, [(1, x, y), (1, ix, iy)]),
+                scaled_difference(self.count, imaginary, [(1, ix, y), (-1, x, iy)]) if i != j else Ends(0, 0, 0)]
 
 
 cdef tuple observations(m, y, rowvar):
@@ -977,9 +976,9 @@ def corrcoef(x, y=None, rowvar=True, *, dtype=None, workers=1):
 
 # ---- squared errors -----------------------------------------------------------
 
-cdef Accumulators summed(array, mask, int statistic, size_t workers, bint bounded, other=None):
-    """All elements, or all products with the conjugates of others."""
-    cdef Plan plan = Plan(array, mask, tuple(range(array.ndim)), None, Statistic(statistic), workers, other, True)
+cdef Accumulators summed(array, mask, int statistic, size_t workers, bint bounded, other=None, bint conjugate=True):
+    """All elements, or all products of their conjugates, or of them, with others."""
+    cdef Plan plan = Plan(array, mask, tuple(range(array.ndim)), None, Statistic(statistic), workers, other, conjugate)
     return plan.sums(0, bounded)
 
 
@@ -1149,6 +1148,9 @@ cdef class PairAccumulator:
     -----
     Threads may share one: each `update` sums outside any lock, and adds its sums in one step.
 
+    With complex numbers, each part of a result is correctly rounded. The covariance is that of x with the
+    conjugate of y, as for `numpy.cov`; the products of `dot` have no conjugate.
+
     Examples
     --------
     >>> import numpy as np, pycrust
@@ -1177,7 +1179,7 @@ cdef class PairAccumulator:
         Parameters
         ----------
         x, y : array_like
-            Real numbers of any type that `sum` takes, in one shape.
+            Numbers of any type that `sum` takes, in one shape.
         where : array_like of bool, optional
             The pairs to include; must broadcast to that shape.
         workers : int, optional
@@ -1186,35 +1188,43 @@ cdef class PairAccumulator:
         Raises
         ------
         TypeError, ValueError
-            As `dot` does, and for complex numbers; the accumulator is left as it was.
+            As `dot` does; the accumulator is left as it was.
         """
-        cdef Accumulators of_x, of_y, of_xy
+        cdef Accumulators of_x, of_y, of_xy, cross, each
+        cdef uint64_t nonfinite, flags = 0
+        cdef int k
         cdef size_t threads = count_workers(workers)
         if np.shape(x) != np.shape(y):
             raise ValueError(f"x and y come in pairs, but have shapes {np.shape(x)} and {np.shape(y)}")
         x, y, mask = same_shape(x, "x", y, "y", where)
-        if x.dtype.kind == "c" or y.dtype.kind == "c":
-            raise TypeError("a PairAccumulator takes real numbers: add real and imaginary parts to one each")
+        complexes = (x.dtype.kind == "c") | (y.dtype.kind == "c") << 1
         if x.dtype == object:
             axes = tuple(range(x.ndim))
             xx, total_x, count = moments_of_ints(x, mask, axes)
             yy, total_y, _ = moments_of_ints(y, mask, axes)
             _, xy, _ = moments_of_ints(x * y, mask, axes)
             added = int(count.item())
-            flags = 0
             sums = tuple([(int(each.item()), 0) for each in (total_x, total_y, xx, yy, xy)])
         else:
             of_x = summed(x, mask, PC_VAR, threads, False)
             of_y = summed(y, mask, PC_VAR, threads, False)
-            of_xy = summed(x, mask, PC_DOT, threads, False, y)
-            flags = (pc_accumulator_nonfinite(&of_x.at.total) | pc_accumulator_nonfinite(&of_y.at.total) << 3
-                     | pc_accumulator_nonfinite(&of_xy.at.total) << 6)
+            of_xy = summed(x, mask, PC_DOT, threads, False, y, False)
             added = of_x.at.total.count
             sums = (
                 exact_moment(&of_x.at.total, PC_NUMBERS), exact_moment(&of_y.at.total, PC_NUMBERS),
                 exact_moment(&of_x.at.total, PC_SQUARES), exact_moment(&of_y.at.total, PC_SQUARES),
                 exact_moment(&of_xy.at.total, PC_SQUARES))
-        self.add(PairSums(added, flags, sums, not (is_integer(x) and is_integer(y)) and x.size > 0))
+            if complexes:
+                cross = summed(y, mask, PC_DOT, threads, False, x)
+                sums += (
+                    exact_moment(&of_x.at.total, PC_IMAGINARY), exact_moment(&of_y.at.total, PC_IMAGINARY),
+                    exact_moment(&cross.at.total, PC_SQUARES), exact_moment(&cross.at.total, PC_NUMBERS),
+                    exact_moment(&of_xy.at.total, PC_NUMBERS))
+            for k, each in enumerate((of_x, of_y, of_xy)):      # as FLAGGED has them
+                nonfinite = pc_accumulator_nonfinite(&each.at.total)
+                flags |= (nonfinite & 7) << 3 * k | nonfinite >> 3 << 3 * k + 9
+        floats = not (is_integer(x) and is_integer(y)) and x.size > 0
+        self.add(PairSums(added, flags, sums, floats or complexes > 0, complexes))
 
     def merge(self, other, /):
         """
@@ -1305,8 +1315,9 @@ cdef class PairAccumulator:
 
         Returns
         -------
-        int or float
-            The exact int as long as only integers were added, else the nearest float.
+        int, float or complex
+            The exact int as long as only integers were added, else the nearest float, or complex number if
+            x or y is complex: no number is conjugated.
         """
         return self.state().dot()
 
@@ -1316,7 +1327,7 @@ cdef class PairAccumulator:
 
         Returns
         -------
-        float
+        float, or complex if x is
             Correctly rounded; NaN with a RuntimeWarning if nothing was added.
         """
         return self.state().mean(0)
@@ -1327,7 +1338,7 @@ cdef class PairAccumulator:
 
         Returns
         -------
-        float
+        float, or complex if y is
             Correctly rounded; NaN with a RuntimeWarning if nothing was added.
         """
         return self.state().mean(1)
@@ -1346,7 +1357,7 @@ cdef class PairAccumulator:
         float
             Correctly rounded.
         """
-        return self.state().covariance(0, 0, 2, integer_of(ddof, "ddof"))
+        return self.state().covariance(0, 0, integer_of(ddof, "ddof"))
 
     def var_y(self, ddof=0):
         """
@@ -1362,7 +1373,7 @@ cdef class PairAccumulator:
         float
             Correctly rounded.
         """
-        return self.state().covariance(1, 1, 3, integer_of(ddof, "ddof"))
+        return self.state().covariance(1, 1, integer_of(ddof, "ddof"))
 
     def cov(self, ddof=1):
         """
@@ -1375,10 +1386,10 @@ cdef class PairAccumulator:
 
         Returns
         -------
-        float
+        float, or complex if x or y is
             Correctly rounded; NaN or an infinity with a RuntimeWarning if there are no more than `ddof` pairs.
         """
-        return self.state().covariance(0, 1, 4, integer_of(ddof, "ddof"))
+        return self.state().covariance(0, 1, integer_of(ddof, "ddof"))
 
     def average(self):
         """
@@ -1386,13 +1397,15 @@ cdef class PairAccumulator:
 
         Returns
         -------
-        float
+        float, or complex if x is
             The sum of the products divided by the sum of y, rounded once.
 
         Raises
         ------
         ZeroDivisionError
             If the sum of y is zero.
+        TypeError
+            If y is complex.
         """
         return self.state().average()
 
@@ -1402,8 +1415,9 @@ cdef class PairAccumulator:
 
         Returns
         -------
-        float
-            Correctly rounded, from -1 to 1; NaN with a RuntimeWarning if a variance is zero.
+        float, or complex if x or y is
+            Correctly rounded, from -1 to 1, as are both parts of a complex one; NaN with a RuntimeWarning if a
+            variance is zero.
         """
         return self.state().line("correlation")
 
@@ -1413,8 +1427,9 @@ cdef class PairAccumulator:
 
         Returns
         -------
-        float
-            The covariance divided by the variance of x, rounded once; NaN with a RuntimeWarning if that is zero.
+        float, or complex if x or y is
+            The covariance (of y with x) divided by the variance of x, rounded once; NaN with a RuntimeWarning if that
+            is zero.
         """
         return self.state().line("slope")
 
@@ -1424,7 +1439,7 @@ cdef class PairAccumulator:
 
         Returns
         -------
-        float
+        float, or complex if x or y is
             From the exact slope, rounded once; NaN with a RuntimeWarning if the variance of x is zero.
         """
         return self.state().line("intercept")

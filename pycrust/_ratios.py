@@ -9,7 +9,7 @@ import warnings
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from pycrust._bigint import lowest_terms, quotient
+from pycrust._bigint import FLOAT64, lowest_terms, quotient
 
 Number: TypeAlias = tuple[int, int]
 
@@ -18,6 +18,11 @@ def plus(one: Number, other: Number) -> Number:
     """The sum of two numbers."""
     unit = min(one[1], other[1])
     return (one[0] << one[1] - unit) + (other[0] << other[1] - unit), unit
+
+
+def minus(one: Number, other: Number) -> Number:
+    """The difference of two numbers."""
+    return plus(one, (-other[0], other[1]))
 
 
 def times(one: Number, other: Number) -> Number:
@@ -62,6 +67,11 @@ class Ends(NamedTuple):
 Difference: TypeAlias = list[Ends] | Literal[False] | None
 
 
+def ends(numbers: list[Number]) -> list[Ends]:
+    """Those of numbers that are exact."""
+    return [Ends(number, number, exponent) for number, exponent in numbers]
+
+
 def scaled_difference(count: int, products: Moment, factors: list[tuple[int, Moment, Moment]]) -> Ends:
     """Ends of count * products - sum(sign * x * y); `factors` has (sign, x, y), the sums of numbers."""
     exponent = min(products.exponent, *(x.exponent + y.exponent for _, x, y in factors))
@@ -75,7 +85,7 @@ def scaled_difference(count: int, products: Moment, factors: list[tuple[int, Mom
     return Ends(total - error, total + error, exponent)
 
 
-def covariance(difference: Difference, own: bool, count: int, freedom: int, type: int) -> complex | None:
+def covariance(difference: Difference, own: bool, count: int, freedom: int, type: int = FLOAT64) -> complex | None:
     """The difference divided by count * freedom; None if the sums do not tell. `own`: a variance."""
     if difference is False:
         return None
@@ -90,14 +100,18 @@ def covariance(difference: Difference, own: bool, count: int, freedom: int, type
                 return None
             made.append(math.nan if low == high == 0 else math.inf if low > 0 else -math.inf)
             continue
-        lower, upper = (quotient(end, exponent, count * freedom, False, type) for end in (low, high))
+        lower = upper = quotient(low, exponent, count * freedom, False, type)
+        if low != high:
+            upper = quotient(high, exponent, count * freedom, False, type)
         if lower != upper or low < 0 < high:
             return None
         made.append(lower)
     return complex(*made)
 
 
-def correlation(cross: Difference, of_x: Difference, of_y: Difference, same: bool, type: int) -> complex | None:
+def correlation(
+    cross: Difference, of_x: Difference, of_y: Difference, same: bool = False, type: int = FLOAT64
+) -> complex | None:
     """The difference of x and y divided by the root of their own; None if the sums do not tell."""
     if cross is False or of_x is False or of_y is False:
         return None
@@ -118,8 +132,9 @@ def correlation(cross: Difference, of_x: Difference, of_y: Difference, same: boo
             low, high = -high, -low
         if low < 0:
             return None
-        lower = min(quotient(low * low, 2 * of_cross - exponent, most, True, type), 1.0)
-        upper = min(quotient(high * high, 2 * of_cross - exponent, least, True, type), 1.0)
+        lower = upper = min(quotient(low * low, 2 * of_cross - exponent, most, True, type), 1.0)
+        if low != high or least != most:
+            upper = min(quotient(high * high, 2 * of_cross - exponent, least, True, type), 1.0)
         if lower != upper:
             return None
         made.append(-lower if negative else lower)
@@ -128,40 +143,52 @@ def correlation(cross: Difference, of_x: Difference, of_y: Difference, same: boo
 
 # ---- pairs that come in pieces ---------------------------------------------------
 
-X, Y, XX, YY, XY = range(5)
+# The sums of x, y, |x|**2, |y|**2 and x * y; and of complex numbers: the imaginary parts of those of x and y, both parts
+# of that of x * conj(y), and the imaginary part of that of x * y. IX - X = IY - Y = IXY - XY.
+X, Y, XX, YY, XY, IX, IY, CROSS, ICROSS, IXY = range(10)
+FLAGGED = X, Y, XY, IX, IY, IXY
+NAN = complex(math.nan, math.nan)
 
 
 @dataclass(frozen=True, slots=True)
 class PairSums:
-    """The exact sums of pairs (x, y), and the statistics that follow from them."""
+    """The exact sums of pairs (x, y), and the statistics that follow from them: complex where the numbers are."""
 
     count: int = 0
-    nonfinite: int = 0  # three bits each for the sums of x, of y and of the products: what is not finite in them
-    sums: tuple[Number, ...] = ((0, 0),) * 5  # of x, y, x**2, y**2, x y; all exponents <= 0
+    nonfinite: int = 0  # three bits for each sum of FLAGGED: what is not finite in it
+    sums: tuple[Number, ...] = ((0, 0),) * 5  # all exponents <= 0
     floats: bool = False  # whether any floats were added: the sums of integers are ints
+    complexes: int = 0  # which are complex: 1: x, 2: y, 3: both; then there are ten sums
 
     def merged(self, other: "PairSums") -> "PairSums":
         """The sums of the pairs of both."""
+        alike = len(self.sums) == len(other.sums)
+        sums = (self.sums, other.sums) if alike else (self.complex_sums(), other.complex_sums())
         return PairSums(
             self.count + other.count,
             self.nonfinite | other.nonfinite,
-            tuple(map(plus, self.sums, other.sums)),
+            tuple(map(plus, *sums)),
             self.floats or other.floats,
+            self.complexes | other.complexes,
         )
+
+    def complex_sums(self) -> tuple[Number, ...]:
+        """All ten."""
+        return self.sums if self.complexes else (*self.sums, (0, 0), (0, 0), self.sums[XY], (0, 0), (0, 0))
 
     def as_state(self) -> dict[str, object]:
         """What a pickle holds: equal sums give the same."""
         sums = tuple(map(lowest_terms, self.sums))
-        return {
-            "version": 1, "count": self.count, "special": self.nonfinite, "floats": self.floats, "sums": sums,
-        }  # fmt: skip
+        state = {"version": 1, "count": self.count, "special": self.nonfinite, "floats": self.floats, "sums": sums}
+        return state | {"version": 2, "complex": self.complexes} if self.complexes else state
 
     @classmethod
     def of_state(cls, state: Any) -> "PairSums":
         """The same, from a pickle, checked."""
         try:
-            made = cls(state["count"], state["special"], tuple(map(tuple, state["sums"])), state["floats"])
-            if state["version"] == 1 and type(state["floats"]) is bool and made.is_possible():
+            complexes = state["complex"] if state["version"] == 2 else 0
+            made = cls(state["count"], state["special"], tuple(map(tuple, state["sums"])), state["floats"], complexes)
+            if state["version"] == (2 if complexes else 1) and type(state["floats"]) is bool and made.is_possible():
                 return made
         except (TypeError, KeyError, ValueError):
             pass
@@ -169,87 +196,118 @@ class PairSums:
 
     def is_possible(self) -> bool:
         """Whether these are sums, and some pairs have them."""
-        kinds = {
-            type(each) for each in (self.count, self.nonfinite, *(each for number in self.sums for each in number))
-        }
-        if kinds != {int} or len(self.sums) != 5:
+        ints = self.count, self.nonfinite, self.complexes, *(each for number in self.sums for each in number)
+        if (
+            {type(each) for each in ints} != {int}
+            or self.complexes & ~3
+            or len(self.sums) != (10 if self.complexes else 5)
+        ):
             return False
-        if not (self.count >= 0 and 0 <= self.nonfinite < 512 and all(-2200 <= each <= 0 for _, each in self.sums)):
+        flags = 0o777777 if self.complexes else 0o777
+        if not (self.count >= 0 and 0 <= self.nonfinite <= flags and all(-2200 <= each <= 0 for _, each in self.sums)):
             return False
         if self.count == 0 and (self.nonfinite or any(each for each, _ in self.sums)):
             return False
-        if not self.floats and (self.nonfinite or any(each & (1 << -exponent) - 1 for each, exponent in self.sums)):
+        if not self.floats and (
+            self.nonfinite or self.complexes or any(each & (1 << -exponent) - 1 for each, exponent in self.sums)
+        ):
             return False
-        xx, yy, xy = self.centered(X, X, XX), self.centered(Y, Y, YY), self.centered(X, Y, XY)
+        if self.complexes and any(self.sums[IX + k][0] and not self.complexes >> k & 1 for k in (X, Y)):
+            return False
+        (xx,), (yy,), xy = self.centered(X, X), self.centered(Y, Y), self.centered(X, Y)
         if xx[0] < 0 or yy[0] < 0:
             return False
-        return plus(times(xx, yy), times(xy, (-xy[0], xy[1])))[0] >= 0  # by Cauchy-Schwarz
+        rest = times(xx, yy)
+        for part in xy:
+            rest = minus(rest, times(part, part))
+        return rest[0] >= 0  # by Cauchy-Schwarz
 
     def special(self, which: int) -> float | None:
-        """NaN or an infinity for the sum of x (0), of y (1), or of the products (2); None if it is finite."""
-        flags = self.nonfinite >> 3 * which & 7
+        """NaN or an infinity for a sum of FLAGGED; None if it is finite."""
+        flags = self.nonfinite >> 3 * FLAGGED.index(which) & 7
         return None if not flags else math.inf if flags == 1 else -math.inf if flags == 2 else math.nan
 
-    def centered(self, one: int, other: int, products: int) -> Number:
-        """count**2 times the covariance."""
-        squares, exponent = self.sums[products]
-        factor = -self.sums[one][0], self.sums[one][1]
-        return plus((self.count * squares, exponent), times(factor, self.sums[other]))
+    def centered(self, one: int, other: int) -> list[Number]:
+        """count**2 times the covariance of x and y, complex numbers as two parts; or times the variance of one."""
+        products = XX + one if one == other else CROSS if self.complexes else XY
+        x, y, count = self.sums[one], self.sums[other], (self.count, 0)
+        real = minus(times(count, self.sums[products]), times(x, y))
+        if not self.complexes:
+            return [real]
+        ix, iy = self.sums[IX + one], self.sums[IX + other]
+        imaginary = minus(times(count, self.sums[ICROSS]), minus(times(ix, y), times(x, iy)))
+        return [minus(real, times(ix, iy)), *([] if one == other else [imaginary])]
 
-    def dot(self) -> float:
+    def of_kind(self, made: complex) -> complex:
+        """A float, unless there are complex numbers."""
+        return made if self.complexes else made.real
+
+    def rounded(self, which: int, divisor: Number, complexes: int) -> complex:
+        """A sum of FLAGGED divided by a number, also that of the imaginary parts if they are complex."""
+        special = self.special(which)
+        if special is None:
+            made = weighted_mean(self.sums[which], divisor)
+        else:
+            made = special if divisor[0] > 0 else -special
+        return complex(made, self.rounded(which + IX, divisor, 0).real) if complexes else made
+
+    def dot(self) -> complex:
         """The sum of the products: an int as long as only integers were added."""
-        integer, exponent = self.sums[XY]
         if not self.floats:
+            integer, exponent = self.sums[XY]
             return integer >> -exponent
-        special = self.special(2)
-        return ratio(self.sums[XY], (1, 0)) if special is None else special
+        return self.rounded(XY, (1, 0), self.complexes)
 
-    def mean(self, which: int) -> float:
+    def mean(self, which: int) -> complex:
         """That of x or y."""
+        complexes = self.complexes >> which & 1
         if self.count == 0:
             warnings.warn("mean of no elements is NaN", RuntimeWarning, stacklevel=2)
-            return math.nan
-        special = self.special(which)
-        return ratio(self.sums[which], (self.count, 0)) if special is None else special
+            return NAN if complexes else math.nan
+        return self.rounded(which, (self.count, 0), complexes)
 
-    def covariance(self, one: int, other: int, products: int, ddof: int) -> float:
+    def covariance(self, one: int, other: int, ddof: int) -> complex:
         """That of x and y, or the variance of one of them."""
         freedom = self.count - ddof
         if freedom <= 0:
             warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=2)
-        if self.special(one) is not None or self.special(other) is not None:
-            return math.nan
-        centered = self.centered(one, other, products)
-        if freedom <= 0:
-            return math.nan if centered[0] == 0 else math.inf if centered[0] > 0 else -math.inf
-        return ratio(centered, (self.count * freedom, 0))
+        finite = not self.nonfinite or all(self.special(k) is None for k in (one, other, IX + one, IX + other))
+        made = covariance(ends(self.centered(one, other)) if finite else None, one == other, self.count, freedom)
+        assert made is not None  # exact sums tell
+        return made.real if one == other else self.of_kind(made)
 
-    def average(self) -> float:
+    def average(self) -> complex:
         """The mean of x with the weights y."""
-        products, weights = self.special(2), self.special(1)
-        if weights is not None:
-            return math.nan
+        if self.complexes & 2:
+            raise TypeError("weights must be real numbers: for complex ones divide dot() by count * mean_y()")
+        if self.special(Y) is not None:
+            return self.of_kind(NAN)
         if self.sums[Y][0] == 0:
             raise no_average()
-        if products is not None:
-            return products if self.sums[Y][0] > 0 else -products
-        return weighted_mean(self.sums[XY], self.sums[Y])
+        return self.rounded(XY, self.sums[Y], self.complexes)
 
-    def line(self, what: Literal["correlation", "slope", "intercept"]) -> float:
+    def line(self, what: Literal["correlation", "slope", "intercept"]) -> complex:
         """What describes the line of least squares."""
         if self.nonfinite:
-            return math.nan
-        xx, yy, xy = self.centered(X, X, XX), self.centered(Y, Y, YY), self.centered(X, Y, XY)
+            return self.of_kind(NAN)
+        (xx,), (yy,), cross = self.centered(X, X), self.centered(Y, Y), self.centered(X, Y)
         if xx[0] == 0 or (what == "correlation" and yy[0] == 0):
             warnings.warn("invalid value encountered in divide: a variance is zero", RuntimeWarning, stacklevel=2)
-            return math.nan
+            return self.of_kind(NAN)
         if what == "correlation":
-            size = ratio(times(xy, xy), times(xx, yy), root=True)
-            return -size if xy[0] < 0 else size
-        if what == "slope":
-            return ratio(xy, xx)
-        slope_part = times((-xy[0], xy[1]), self.sums[X])
-        return ratio(plus(times(self.sums[Y], xx), slope_part), times((self.count, 0), xx))
+            made = correlation(ends(cross), ends([xx]), ends([yy]))
+            assert made is not None  # exact sums tell
+            return self.of_kind(made)
+        xy, ixy = (*cross, (0, 0))[:2]
+        if what == "slope":  # that of the real and the imaginary part of conj(xy)
+            return self.of_kind(complex(ratio(xy, xx), ratio(minus((0, 0), ixy), xx)))
+        x, y, _, _, _, ix, iy, *_ = self.complex_sums()
+        parts = (
+            minus(times(y, xx), plus(times(xy, x), times(ixy, ix))),
+            minus(times(iy, xx), minus(times(xy, ix), times(ixy, x))),
+        )
+        divisor = times((self.count, 0), xx)
+        return self.of_kind(complex(*(ratio(part, divisor) for part in parts)))
 
 
 def no_average() -> ZeroDivisionError:

@@ -277,7 +277,7 @@ nanstd: _Spread = _function(
     ">>> a = da.from_array(np.array([2.0, np.nan, 4.0]), chunks=2)\n>>> float(pycrust.dask.nanstd(a).compute())\n1.0",
 )
 
-# ---- two arrays: a PairAccumulator, or two, for every result of a chunk ------
+# ---- two arrays: a PairAccumulator for every result of a chunk ---------------
 
 
 def dot(a: Any, b: Any) -> da.Array:
@@ -413,7 +413,7 @@ def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: in
     Parameters
     ----------
     m : dask array
-        Real numbers: a variable, or variables and observations of them, the latter in any chunks.
+        A variable, or variables and observations of them, the latter in any chunks: real or complex numbers.
     y : dask array, optional
         More variables, with as many observations.
     rowvar : bool, optional
@@ -451,7 +451,7 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> da.Array:
     Parameters
     ----------
     x : dask array
-        Real numbers: variables, as for `cov`.
+        Variables, as for `cov`.
     y : dask array, optional
         More variables, with as many observations.
     rowvar : bool, optional
@@ -486,42 +486,8 @@ def _numbers(a: Any, name: str) -> da.Array:
     return made
 
 
-def _reals(a: Any, name: str) -> da.Array:
-    made = _numbers(a, name)
-    if made.dtype.kind == "c":
-        raise TypeError(f"{name} is complex: pass its real and its imaginary part one by one")
-    return made
-
-
-def _covariance(pairs: pycrust.PairAccumulator, ddof: int) -> float:
+def _covariance(pairs: pycrust.PairAccumulator, ddof: int) -> Any:
     return pairs.cov(ddof)
-
-
-class _ComplexPairs:
-    """The exact sums of the real and of the imaginary parts of products, as a PairAccumulator of both."""
-
-    def __init__(self, real: pycrust.PairAccumulator, imag: pycrust.PairAccumulator):
-        self.real, self.imag = real, imag
-
-    def __add__(self, other: "_ComplexPairs") -> "_ComplexPairs":
-        return _ComplexPairs(self.real + other.real, self.imag + other.imag)
-
-    def dot(self) -> complex:
-        return complex(self.real.dot(), self.imag.dot())
-
-    def average(self) -> complex:
-        return complex(self.real.average(), self.imag.average())
-
-
-def _pairs(x: "_Block", y: "_Block", conjugate: bool) -> pycrust.PairAccumulator | _ComplexPairs:
-    """The exact sums of x y; with `conjugate`, of conj(x) y."""
-    of_x, of_y = ((each.real, each.imag) if each.dtype.kind == "c" else (each,) for each in (x, y))
-    real, imag = made = pycrust.PairAccumulator(), pycrust.PairAccumulator()
-    for i, one in enumerate(of_x):
-        for j, other in enumerate(of_y):
-            negative = i == 1 and j == (not conjugate)
-            made[i != j].update(-one if negative else one, other)
-    return real if len(of_x) == len(of_y) == 1 else _ComplexPairs(real, imag)
 
 
 def _of_pairs(
@@ -571,10 +537,10 @@ def _accumulate_pairs(
     for block, expected in zip((x, y), like, strict=True):
         expected.check(block)
     kept = tuple(k for k in range(x.ndim) if k not in axes)
-    x, y = (np.transpose(each, kept + axes) for each in (x, y))
+    x, y = (np.transpose(each, kept + axes) for each in (x.conj() if conjugate else x, y))
     parts = np.empty(x.shape[: len(kept)], object)
     for position in np.ndindex(parts.shape):
-        parts[position] = _pairs(x[position], y[position], conjugate)
+        parts[position] = pycrust.PairAccumulator(x[position], y[position])
     return np.expand_dims(parts, axes)
 
 
@@ -602,7 +568,7 @@ def _round_pairs(
 
 def _square(m: Any, y: Any, rowvar: bool, statistic: Any) -> da.Array:
     """The matrix of a statistic of all pairs of variables."""
-    arrays = [_reals(each, name) for each, name in ((m, "m"), (y, "y")) if each is not None]
+    arrays = [_numbers(each, name) for each, name in ((m, "m"), (y, "y")) if each is not None]
     for array in arrays:
         if array.ndim > 2:
             raise ValueError(f"an array has {array.ndim} dimensions, more than 2")
@@ -618,8 +584,9 @@ def _square(m: Any, y: Any, rowvar: bool, statistic: Any) -> da.Array:
     ]
     while len(blocks) > 1:
         blocks = [delayed(_add)(blocks[k : k + 8]) for k in range(0, len(blocks), 8)]
-    made = delayed(partial(_fill, statistic=statistic, size=size))(blocks[0] if blocks else {})
-    matrix: da.Array = da.from_delayed(made, (size, size), dtype=float)
+    made = complex if any(array.dtype.kind == "c" for array in arrays) else float
+    filled = delayed(partial(_fill, statistic=statistic, size=size, made=made))(blocks[0] if blocks else {})
+    matrix: da.Array = da.from_delayed(filled, (size, size), dtype=made)
     return matrix[0, 0] if size == 1 else matrix
 
 
@@ -634,11 +601,14 @@ def _add(parts: list[dict[tuple[int, int], pycrust.PairAccumulator]]) -> dict[tu
     return {pair: builtins.sum([part[pair] for part in parts], pycrust.PairAccumulator()) for pair in parts[0]}
 
 
-def _fill(pairs: dict[tuple[int, int], pycrust.PairAccumulator], *, statistic: Any, size: int) -> Any:
-    values = np.empty((size, size))
+def _fill(pairs: dict[tuple[int, int], pycrust.PairAccumulator], *, statistic: Any, size: int, made: type) -> Any:
+    values: npt.NDArray[Any] = np.empty((size, size), made)
+    like = pycrust.PairAccumulator(values[:0], values[:0])  # complex, if any variable is
     for (i, j), total in pairs.items():
-        values[i, j] = values[j, i] = statistic(total)
-    return values
+        value = statistic(total + like)
+        values[j, i] = value.conjugate()
+        values[i, j] = value
+    return values + 0.0  # never -0.0
 
 
 # ---- what is given ------------------------------------------------------------

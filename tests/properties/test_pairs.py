@@ -550,7 +550,31 @@ def test_squared_errors_broadcast_and_specials(level):
 # ---- pairs in pieces ------------------------------------------------------------------
 
 
-@all_pairs(one=REALS, other=REALS, length=[2, 40, 400], cuts=[1, 3, 7])
+def fractions(x):
+    """Real and imaginary parts."""
+    return [(Fraction(each.real), Fraction(each.imag)) for each in x.tolist()]
+
+
+def multiplied(one, other):
+    (a, b), (c, d) = one, other
+    return a * c - b * d, a * d + b * c
+
+
+def added(terms):
+    return tuple(map(sum, zip(*terms, strict=True)))
+
+
+def nearest(number, like):
+    made = complex(*map(reference.nearest, number))
+    return made if like.dtype.kind == "c" else made.real
+
+
+def variance(numbers):
+    n, (a, b) = len(numbers), added(numbers)
+    return sum(p * p + q * q for p, q in numbers) / n - (a * a + b * b) / n**2
+
+
+@all_pairs(one=TYPES, other=TYPES, length=[2, 40, 400], cuts=[1, 3, 7])
 def test_pairs_in_pieces(level, one, other, length, cuts):
     x, y = numbers(one, length, 1), numbers(other, length, 2)
     total = pycrust.PairAccumulator()
@@ -564,16 +588,96 @@ def test_pairs_in_pieces(level, one, other, length, cuts):
     assert_same(total.mean_y(), pycrust.mean(y))
     assert_same(total.var_x(), pycrust.var(x))
     assert_same(total.var_y(1), pycrust.var(y, ddof=1))
-    assert_same(total.cov(), pycrust.cov(x, y)[0, 1].item())
-    u, v = ([Fraction(each) for each in part.tolist()] for part in (x, y))
-    n, xx, xy = length, sum(a * a for a in u), sum(a * b for a, b in zip(u, v, strict=True))
-    spread = n * xx - sum(u) ** 2
-    if spread and n * sum(b * b for b in v) != sum(v) ** 2:
+    covariances = pycrust.cov(x, y)
+    assert_same(total.cov(), covariances[0, 1].item())
+    n, u, v = length, fractions(x), fractions(y)
+    (a, b), (c, d) = sum_x, sum_y = added(u), added(v)
+    conjugates = [(p, -q) for p, q in u]
+    real, imaginary = added(map(multiplied, conjugates, v))
+    cross = n * real - (a * c + b * d), n * imaginary - (a * d - b * c)  # of conj(x) and y
+    assert_same(total.cov(), nearest((cross[0] / (n * (n - 1)), -cross[1] / (n * (n - 1))), covariances))
+    xx, yy = (n * n * variance(each) for each in (u, v))
+    if xx and yy:
         assert_same(total.corr(), pycrust.corrcoef(x, y)[0, 1].item())
-    if spread:
-        slope = (n * xy - sum(u) * sum(v)) / spread
-        assert_same(total.slope(), reference.nearest(slope))
-        assert_same(total.intercept(), reference.nearest((sum(v) - slope * sum(u)) / n))
+    if xx:
+        slope = cross[0] / xx, cross[1] / xx
+        assert_same(total.slope(), nearest(slope, covariances))
+        of_x = multiplied(slope, sum_x)
+        assert_same(total.intercept(), nearest([(p - q) / n for p, q in zip(sum_y, of_x, strict=True)], covariances))
+    if y.dtype.kind == "c":
+        with pytest.raises(TypeError, match="weights must be real"):
+            total.average()
+    elif c:
+        assert_same(total.average(), reference.average(x, weights=y))
+
+
+@pytest.mark.parametrize("ways", ["xy", "x", "y"])
+def test_pairs_become_complex(ways):
+    """From the first complex number on; also of integers that no double holds, which stay what they are."""
+    ints = np.array([2**62 + 1, -5, 2**53 + 1]), np.array([3, 2**61 + 7, -(2**62) - 1])
+    floats = numbers("f8", 9, 1), numbers("f4", 9, 2)
+    waves = [numbers("c16" if name in ways else "f8", 20, 3 + k) for k, name in enumerate("xy")]
+    total = pycrust.PairAccumulator(*waves) + pycrust.PairAccumulator(*floats)
+    assert total == pycrust.PairAccumulator(*floats) + pycrust.PairAccumulator(*waves)
+    assert total == pycrust.PairAccumulator(*(np.concatenate(each) for each in zip(floats, waves, strict=True)))
+    total = pickle.loads(pickle.dumps(total))
+    assert isinstance(total.dot(), complex) and isinstance(total.cov(), complex)
+    assert [isinstance(mean, complex) for mean in (total.mean_x(), total.mean_y())] == [each in ways for each in "xy"]
+    total += pycrust.PairAccumulator(*ints)
+    u, v = ([*fractions(a), *fractions(b), *fractions(c)] for a, b, c in zip(ints, floats, waves, strict=True))
+    assert_same(total.dot(), complex(*map(reference.nearest, added(map(multiplied, u, v)))))
+    assert_same(total.var_x(), reference.nearest(variance(u)))
+    assert_same(total.var_y(), reference.nearest(variance(v)))
+
+
+ODD = [np.nan, np.inf, -np.inf, complex(0, np.inf), complex(np.nan, 1), complex(-np.inf, np.inf), complex(0, -np.inf)]
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("at", ["x", "y"])
+@pytest.mark.parametrize("other", ["c16", "f8"])
+def test_complex_pairs_that_are_not_finite(odd, at, other):
+    x, y = numbers("c16", 20, 1), abs(numbers(other, 20, 2)).astype(other)
+    if at == "y" and other == "f8":
+        odd = odd.real
+    (x if at == "x" else y)[7] = odd
+    for half in (10, 7, 8):
+        total = pycrust.PairAccumulator(x[:half], y[:half]) + pycrust.PairAccumulator(x[half:], y[half:])
+        assert pickle.loads(pickle.dumps(total)) == total == pycrust.PairAccumulator(x, y)
+        assert_same(total.dot(), pycrust.dot(x, y))
+        assert_same(total.mean_x(), pycrust.mean(x))
+        assert_same(total.mean_y(), pycrust.mean(y))
+        assert_same(total.cov(), pycrust.cov(x, y)[0, 1].item())
+        assert_same(total.corr(), quiet(pycrust.corrcoef, x, y)[0, 1].item())
+        assert_same(total.var_x(), pycrust.var(x))
+        assert_same(total.var_y(), pycrust.var(y))
+        assert np.isfinite(odd) or np.isnan([total.slope().real, total.intercept().imag]).all()
+        if other == "f8":
+            assert_same(total.average(), complex(pycrust.average(x, weights=y)))
+            assert_same(pycrust.PairAccumulator(x, -y).average(), complex(pycrust.average(x, weights=-y)))
+
+
+def test_complex_pairs_of_no_variance_or_too_few():
+    none = pycrust.PairAccumulator(np.empty(0, complex), [])
+    assert none.dot() == 0 and type(none.dot()) is complex
+    with pytest.warns(RuntimeWarning, match="no elements"):
+        assert_same(none.mean_x(), complex(np.nan, np.nan))
+    with pytest.warns(RuntimeWarning, match="no elements"):
+        assert_same(none.mean_y(), np.nan)
+    for ddof in (1, 2, 3):
+        for n in (1, 2):
+            x, y = numbers("c16", n, 1), numbers("c16", n, 2)
+            made = quiet(pycrust.cov, x, y, ddof=ddof)
+            assert_same(made, reference.cov(x, y, ddof=ddof))
+            assert_same(quiet(pycrust.PairAccumulator(x, y).cov, ddof), made[0, 1].item())
+            assert_same(quiet(pycrust.PairAccumulator(x, x).cov, ddof), made[0, 0].item())
+    flat = pycrust.PairAccumulator([1j, 1j], [1, 2j])
+    for statistic in (flat.corr, flat.slope, flat.intercept):
+        with pytest.warns(RuntimeWarning, match="variance is zero"):
+            assert_same(statistic(), complex(np.nan, np.nan))
+    waves = numbers("i1", 9, 1) + 1j * numbers("i1", 9, 2)
+    line = pycrust.PairAccumulator(waves, (3 - 2j) * waves + 1j)
+    assert line.slope() == 3 - 2j and line.intercept() == 1j
 
 
 def test_pair_accumulators_hold_together():
@@ -584,7 +688,6 @@ def test_pair_accumulators_hold_together():
     before = copy.copy(total)
     for bad in (
         lambda: total.update([1, 2], [1]),
-        lambda: total.update([1j], [1]),
         lambda: total.update(["x"], [1]),
         lambda: pycrust.PairAccumulator([1]),
         lambda: total.merge([1]),
@@ -902,17 +1005,54 @@ def test_only_pair_accumulators_are_added(other):
         {"sums": ((3, -10), (7, 0), (5, 0), (25, 0), (11, 0))},
         {"sums": ((1, 0), (1, 0), (0, 0), (1, 0), (1, 0))},
         {"sums": ((1, 0), (1, 0), (1, 0), (1, 0), (9, 0))},
+        {"sums": ((3, 0), (7, 0), (5, 0), (25, 0), (11, 0), (0, 0), (0, 0), (0, 0), (11, 0), (0, 0))},
+        {"sums": ((3, 0), (7, 0), (5, 0), (25, 0))},
         {"special": 1},
+        {"floats": True, "special": 512},
+        {"version": 2},
+        {"version": 2, "complex": 0},
     ],
 )
 def test_forged_states_of_pairs(change):
-    state = pycrust.PairAccumulator([1, 2], [3, 4]).__reduce__()[2]
+    state = {
+        "version": 1, "count": 2, "special": 0, "floats": False, "sums": ((3, 0), (7, 0), (5, 0), (25, 0), (11, 0)),
+    }  # fmt: skip
     pairs = pycrust.PairAccumulator([5], [6])
     with pytest.raises(ValueError, match="not the state"):
         pairs.__setstate__(state | change)
     assert pairs == pycrust.PairAccumulator([5], [6])
     pairs.__setstate__(state)
     assert pairs == pycrust.PairAccumulator([1, 2], [3, 4])
+    assert pairs.__reduce__()[2] == state  # as other versions read it
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": 1},
+        {"complex": 0},
+        {"complex": 1},
+        {"complex": 2},
+        {"complex": 4},
+        {"complex": 7},
+        {"complex": True, 6: (0, 0)},
+        {"floats": False},
+        {"special": 8**6},
+        {5: (9, 0)},
+        {7: (99, 0)},
+        {8: (99, 0)},
+        {9: (1, -2201)},
+        {9: (1.5, 0)},
+    ],
+)
+def test_forged_states_of_complex_pairs(change):
+    pairs = pycrust.PairAccumulator([1 + 2j, 0], [3 - 1j, 3 - 3j])
+    sums = ((1, 0), (6, 0), (5, 0), (28, 0), (5, 0), (2, 0), (-4, 0), (1, 0), (7, 0), (5, 0))
+    state = {"version": 2, "count": 2, "special": 0, "floats": True, "complex": 3, "sums": sums}
+    assert pairs.__reduce__()[2] == state
+    forged = state | {"sums": [change.pop(k, each) for k, each in enumerate(sums)]} | change
+    with pytest.raises(ValueError, match="not the state"):
+        pairs.__setstate__(forged)
 
 
 def test_a_result_of_pairs_is_of_one_state():

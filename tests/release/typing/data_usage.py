@@ -165,7 +165,9 @@ pycrust.average(field, weights=[1j])  # type: ignore[arg-type]
 pairs = pycrust.PairAccumulator(field, samples)
 pairs += pycrust.PairAccumulator()
 assert_type(pairs + pairs, pycrust.PairAccumulator)
-assert_type(pairs.slope(), float)
+pairs.update(waves, samples)
+assert_type(pairs.slope(), Any)
+assert_type(pairs.var_x(ddof=1), float)
 
 # Groups.
 labels: npt.NDArray[np.intp] = np.zeros(100, dtype=np.intp)
