@@ -175,14 +175,14 @@ BOUNDED_PRODUCTS(float64, sizeof(double))
  * the constants A, B and C, each in the middle of a binade with that spacing,
  *
  *   a = A + p             a - A is p to the nearest u
- *   b = p - (a - A) + B   exact: a multiple of v, if |p| >= 2^(E-48)
+ *   b = p - (a - A) + B   exact: a multiple of v, if |p| >= 2^(E-50)
  *   c = b + e             rounds e to a multiple of v
- *   r = e - (c - b)       exact, and a multiple of w
+ *   r = e - (c - b)       exact, and a multiple of w, as x y is, if |p| >= 2^(E-49)
  *   d = C + r             exact
  *
  * and x y = (a - A) + (c - B) + (d - C), three integers of units u, v and w: bits(a) - bits(A) and
  * so on, of either sign, at most 2^51. |p| < 2^E. */
-enum { PRODUCT_EXPONENT_RANGE = 48 };
+enum { PRODUCT_EXPONENT_RANGE = 49 };
 
 static void sums_of_products(const char *x, const char *y, size_t n, int E, product_sums *result)
 {

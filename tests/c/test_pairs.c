@@ -358,6 +358,42 @@ static void magnitude_ranges(long count)
     }
 }
 
+/* Products with as many digits as can be, so far below the largest that a block is just exact, or
+ * is not; and those of integers of which some have one bit more than a double. */
+static void long_products(long count)
+{
+    static char x[64 * 8], y[64 * 8];
+    for (long trial = 0; trial < count; trial++) {
+        const pc_type type = (const pc_type[]){PC_FLOAT64, PC_INT64, PC_UINT64}[trial % 3];
+        const size_t n = 4 + below(61);
+        const int depth = 44 + (int)below(12);
+        slow_sum truth = {{0}};
+        for (size_t k = 0; k < n; k++) {
+            char *const at_x = x + 8 * k, *const at_y = y + 8 * k;
+            const double v = (double)(random64() >> 11 | UINT64_C(3) << 51 | 1),
+                         w = ldexp(v, k ? -depth : 0);
+            store_bits(at_x, 8,
+                       type == PC_FLOAT64 ? bits_of(w) : UINT64_C(1) << 53 | (below(8) == 0));
+            store_bits(at_y, 8, bits_of((double)(random64() >> 11 | UINT64_C(3) << 51 | 1)));
+            slow_add_product(&truth, number_at(type, at_x), number_at(PC_FLOAT64, at_y));
+        }
+        pc_array a = {.type = type,
+                      .components = 1,
+                      .data = x,
+                      .reduced = 1,
+                      .repeat = 1,
+                      .other = {.type = PC_FLOAT64, .components = 1, .data = y}};
+        a.axis[0] = (pc_axis){n, 8, 0, 0, 8};
+        FOR_EACH_LEVEL
+        {
+            static pc_tile_sum exact;
+            pc_accumulator_clear(&exact.total, (pc_statistic)PC_DOT);
+            pc_add_tile(&a, 0, 1, 0, n, &exact);
+            CHECK(slow_equal(&truth, &exact.total, PC_SQUARES));
+        }
+    }
+}
+
 /* ---- many sums at once -------------------------------------------------------------- */
 
 static void slow_add_or_take(slow_sum *s, double x, int negative)
@@ -701,6 +737,7 @@ int main(int argc, char **argv)
     search(1);
     overflows(count);
     magnitude_ranges(count);
+    long_products(count);
     blocks(count);
     search_blocks();
     quotients(100 * count);
