@@ -65,8 +65,8 @@ typedef struct {
     pc_status (*reduce)(const pc_array *array, size_t first, size_t last,
                         const pc_output_spec *spec, char *out, pc_tile_sum *sums);
     size_t (*move_state_size)(void);
-    void (*move)(const pc_moving *moving, size_t row, size_t rows, size_t first, size_t last,
-                 pc_move_state *states);
+    size_t (*move)(const pc_moving *moving, size_t row, size_t rows, size_t first, size_t last,
+                   size_t work, pc_move_state *states);
     void (*move_add)(const pc_moving *moving, size_t row, size_t first, size_t last,
                      pc_tile_sum *sum);
     size_t (*move_carry)(pc_tile_sum *sum, double *carried);

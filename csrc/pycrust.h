@@ -302,9 +302,11 @@ typedef struct pc_move_state pc_move_state;
 size_t pc_move_state_size(void);
 
 /* Write the results first to last - 1 of adjacent rows, of which each has a state. A row goes on
- * where the call before with that state ended; elsewhere the window is first summed anew. */
-void pc_move(const pc_moving *moving, size_t row, size_t rows, size_t first, size_t last,
-             pc_move_state *states);
+ * where the call before with that state ended; behind that, the window is first summed anew.
+ * `work`, 2 or more, is how many times it may look at 64 numbers: returns `last`, or what to give
+ * as `first` to go on. SIZE_MAX where numbers are carried. */
+size_t pc_move(const pc_moving *moving, size_t row, size_t rows, size_t first, size_t last,
+               size_t work, pc_move_state *states);
 
 /* Add the elements first to last - 1 of a row. */
 void pc_move_add(const pc_moving *moving, size_t row, size_t first, size_t last, pc_tile_sum *sum);

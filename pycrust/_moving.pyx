@@ -23,7 +23,7 @@ from pycrust._args cimport (
 )
 from pycrust._bigint cimport int_from_u128, shown_int, write_exact
 from pycrust._plan cimport Statistic, axis_of, holds, raise_too_large
-from pycrust._threads cimport Slices, after_slice, count_workers, run_chunks, slices_of
+from pycrust._threads cimport MORE, Slices, after_slice, count_workers, run_chunks, slices_of
 from pycrust.csrc cimport (
     PC_MEAN,
     PC_MAX_CARRIED,
@@ -66,6 +66,8 @@ cdef enum:
     MOVE_RELEASES_GIL_FROM = 1024
     # Integers that are made Python ints at once, and results of Python ints between two looks for signals.
     SOME = 4096
+    # How many times 64 numbers are looked at between two looks for signals: about 10 ms.
+    MOVE_WORK = 1 << 16
     # In place of an axis: along all of them, in C order.
     ALL_AXES = -1
 
@@ -78,6 +80,10 @@ cdef struct Prefix:
     bint is_too_large           # the sum, with element `end` of that row
 
 
+cdef struct Place:
+    size_t row, result          # of a chunk that is not finished: how far it is
+
+
 cdef struct MoveJob:
     pc_moving c
     size_t rows, length
@@ -86,6 +92,7 @@ cdef struct MoveJob:
     size_t row_chunks           # in which each row is cut
     char *states                # of each worker `together`
     size_t state_size
+    Place *places               # of each worker
     pc_tile_sum *sums           # of rows that are cut, one by one: of each chunk the exact sum, and floats that add up
     double *carried             # to all before it, PC_MAX_CARRIED at most; else NULL
     size_t *carried_count
@@ -97,9 +104,15 @@ cdef int move_chunk(const void *job, size_t chunk, size_t worker) noexcept nogil
     cdef size_t row = chunk // s.row_chunks * s.chunk_rows, first = chunk % s.row_chunks * s.chunk_length
     cdef size_t last_row = min(row + s.chunk_rows, s.rows), last = min(first + s.chunk_length, s.length)
     cdef pc_move_state *states = <pc_move_state *>(s.states + worker * s.together * s.state_size)
-    while row < last_row:
-        pc_move(&s.c, row, min(s.together, last_row - row), first, last, states)
-        row += s.together
+    cdef Place *at = &s.places[worker]
+    while row + at.row < last_row:
+        at.result = pc_move(&s.c, row + at.row, min(s.together, last_row - row - at.row), first + at.result, last,
+                            MOVE_WORK, states) - first
+        if first + at.result < last:
+            return MORE
+        at.result = 0
+        at.row += s.together
+    at.row = 0
     return 0
 
 
@@ -117,7 +130,7 @@ cdef int move_carried_chunk(const void *job, size_t chunk, size_t worker) noexce
     cdef pc_moving c = s.c
     c.carried = s.carried + chunk * PC_MAX_CARRIED
     c.carried_count = s.carried_count[chunk]
-    pc_move(&c, chunk // s.row_chunks, 1, first, min(first + s.chunk_length, s.length),
+    pc_move(&c, chunk // s.row_chunks, 1, first, min(first + s.chunk_length, s.length), <size_t>-1,
             <pc_move_state *>(s.states + worker * s.together * s.state_size))
     return 0
 
@@ -226,22 +239,25 @@ cdef int move(array, mask, int axis, values, Statistic spec, size_t window, size
     chunks = cut(&s, total, workers)
     workers = min(workers, chunks)
     s.state_size = pc_move_state_size()
-    if window == 0 and s.row_chunks > 1 and workers > 1 and s.together == 1:
-        return move_carried_chunks(&s, chunks, workers)
-    if window == 0 and s.row_chunks > 1:     # a row goes on where it stood
-        workers = 1
+    if window == 0 and s.row_chunks > 1:
+        if workers > 1 and s.together == 1 and move_carried_chunks(&s, chunks, workers):
+            return 0
+        workers = 1                         # a row goes on where it stood
     s.states = <char *>PyMem_Calloc(workers * s.together, s.state_size)
-    if s.states == NULL:
-        raise MemoryError
+    s.places = <Place *>PyMem_Calloc(workers, sizeof(Place))
     try:
-        run_chunks(move_chunk, &s, sizeof(s), chunks, workers, total < MOVE_RELEASES_GIL_FROM)
+        if s.states == NULL or s.places == NULL:
+            raise MemoryError
+        run_chunks(move_chunk, &s, sizeof(s), chunks, workers,
+                   max(total, <size_t>array.size) < MOVE_RELEASES_GIL_FROM)
     finally:
         PyMem_Free(s.states)
+        PyMem_Free(s.places)
     return 0
 
 
-cdef int move_carried_chunks(MoveJob *s, size_t chunks, size_t workers) except -1:
-    """Prefix sums of long rows, in chunks: first the exact sum of each, then the results."""
+cdef bint move_carried_chunks(MoveJob *s, size_t chunks, size_t workers) except -1:
+    """Prefix sums of long rows, in chunks: first the exact sum of each, then the results; False if `carry` is."""
     s.sums = <pc_tile_sum *>PyMem_Calloc(chunks, sizeof(pc_tile_sum))
     s.carried = <double *>PyMem_Calloc(chunks * PC_MAX_CARRIED, sizeof(double))
     s.carried_count = <size_t *>PyMem_Calloc(chunks, sizeof(size_t))
@@ -250,10 +266,10 @@ cdef int move_carried_chunks(MoveJob *s, size_t chunks, size_t workers) except -
         if s.sums == NULL or s.carried == NULL or s.carried_count == NULL or s.states == NULL:
             raise MemoryError
         run_chunks(sum_chunk, s, sizeof(s[0]), chunks, workers, False)
-        if carry(s, chunks):
-            run_chunks(move_carried_chunk, s, sizeof(s[0]), chunks, workers, False)
-        else:
-            run_chunks(move_chunk, s, sizeof(s[0]), chunks, 1, False)
+        if not carry(s, chunks):
+            return False
+        run_chunks(move_carried_chunk, s, sizeof(s[0]), chunks, workers, False)
+        return True
     finally:
         PyMem_Free(s.sums)
         PyMem_Free(s.carried)

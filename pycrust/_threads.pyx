@@ -64,13 +64,14 @@ cdef extern from *:
     bint pc_is_initial_thread() noexcept nogil
     bint pc_start_thread(void (*function)(void *) noexcept nogil, void *argument) noexcept
 
-cdef extern from "pythread.h" nogil:
-    void PyThread_free_lock(PyThread_type_lock) noexcept     # Cython's own declaration asks for the GIL
-
 cdef extern from "base/atomics.h" nogil:
     ctypedef struct pc_counter:
         pass
     uint64_t pc_counter_add(pc_counter *counter, uint64_t n) noexcept
+
+cdef extern from "pythread.h" nogil:
+    void PyThread_free_lock(PyThread_type_lock) noexcept     # Cython's own declarations ask for the GIL
+    int PyThread_acquire_lock_timed(PyThread_type_lock, long long microseconds, int interruptible) noexcept
 
 cdef enum:
     # The most threads that one call uses: more than any machine has cores for.
@@ -111,6 +112,7 @@ cdef struct ThreadTeam:
     const void *job             # the copy behind this struct, or the caller's own if no thread helps
     size_t chunks
     pc_counter taken            # chunks taken
+    pc_counter stopped          # whether those that were are not to be gone on with
     pc_counter helpers          # helpers that have begun
     pc_counter working          # threads that may take chunks, including the caller
     pc_counter holders          # threads that have yet to let go of this struct
@@ -149,19 +151,27 @@ cdef void finish(ThreadTeam *team) noexcept nogil:
 
 
 cdef void stop(ThreadTeam *team) noexcept nogil:
-    """Let no more chunks be taken; those that were are finished."""
+    """Let no more chunks be taken; those that were are finished, but for those that say MORE."""
+    pc_counter_add(&team.stopped, 1)
     pc_counter_add(&team.taken, team.chunks)
 
 
-cdef bint take_chunks(ThreadTeam *team, size_t worker, double until) noexcept nogil:
-    """Do chunks for this many seconds (0: until there are none); returns whether there may be more."""
+cdef bint take_chunks(ThreadTeam *team, size_t worker, double until, uint64_t *unfinished) noexcept nogil:
+    """
+    Do chunks for this many seconds (0: until there are none); returns whether there may be more.
+
+    *unfinished: 1 + the number of the chunk to go on with, or 0.
+    """
     cdef uint64_t chunk
+    cdef int said
     cdef double started = pc_seconds(), now
     while True:
-        chunk = pc_counter_add(&team.taken, 1)
+        chunk = unfinished[0] - 1 if unfinished[0] else pc_counter_add(&team.taken, 1)
         if chunk >= team.chunks:
             return False
-        if team.task(team.job, chunk, worker):
+        said = team.task(team.job, chunk, worker)
+        unfinished[0] = 1 + chunk if said == MORE and not pc_counter_add(&team.stopped, 0) else 0
+        if said != MORE and said:
             stop(team)
         if until:
             now = pc_seconds()
@@ -171,7 +181,8 @@ cdef bint take_chunks(ThreadTeam *team, size_t worker, double until) noexcept no
 
 cdef void help(void *argument) noexcept nogil:
     cdef ThreadTeam *team = <ThreadTeam *>argument
-    take_chunks(team, 1 + pc_counter_add(&team.helpers, 1), 0)
+    cdef uint64_t unfinished = 0
+    take_chunks(team, 1 + pc_counter_add(&team.helpers, 1), 0, &unfinished)
     finish(team)
     let_go(team)
 
@@ -199,14 +210,19 @@ cdef int run_chunks(Task task, const void *job, size_t size, size_t chunks, size
     cdef ThreadTeam alone
     cdef ThreadTeam *team = &alone
     cdef size_t chunk, helping = 0, wanted = min(workers, chunks)
+    cdef uint64_t unfinished = 0
+    cdef int said = 0
     if quick:
         for chunk in range(chunks):
-            if task(job, chunk, 0):
+            said = MORE
+            while said == MORE:
+                said = task(job, chunk, 0)
+            if said:
                 break
         PyErr_CheckSignals()
         return 0
     cdef double until = 0.001 * LOOK_AFTER_MS
-    cdef bint more = chunks > 0, forked = False
+    cdef bint more = chunks > 0, forked = False, waits = False
     memset(&alone, 0, sizeof(alone))
     alone.task = task
     alone.job = job
@@ -219,12 +235,18 @@ cdef int run_chunks(Task task, const void *job, size_t size, size_t chunks, size
     while helping + 1 < wanted and start_helper(team):
         helping += 1
     try:
-        while more:
+        while more or waits:
             with nogil:
-                more = take_chunks(team, 0, until)
+                if more:
+                    more = take_chunks(team, 0, until, &unfinished)
+                    if not more and team != &alone:
+                        finish(team)
+                        waits = True
+                else:
+                    waits = not PyThread_acquire_lock_timed(team.finished, <long long>(1e6 * until) or -1, 0)
             if until:
                 PyErr_CheckSignals()
-                if more and not is_main_thread():       # asked only where a call takes long: it takes 1 us
+                if (more or waits) and not is_main_thread():    # asked only where a call takes long: it takes 1 us
                     until = 0
             if until and helping and os.getpid() != process:
                 forked = True
@@ -233,9 +255,11 @@ cdef int run_chunks(Task task, const void *job, size_t size, size_t chunks, size
     finally:
         if team != &alone and not forked:       # the child has no helpers to wait for
             with nogil:
-                stop(team)
-                finish(team)
-                PyThread_acquire_lock(team.finished, 1)
+                if more or waits:       # an exception
+                    stop(team)
+                    if more:
+                        finish(team)
+                    PyThread_acquire_lock(team.finished, 1)
                 let_go(team)
     return 0
 

@@ -170,8 +170,8 @@ cdef extern from "core.h" nogil:
         pass
 
     size_t pc_move_state_size() noexcept
-    void pc_move(const pc_moving *moving, size_t row, size_t rows, size_t first, size_t last,
-                 pc_move_state *states) noexcept
+    size_t pc_move(const pc_moving *moving, size_t row, size_t rows, size_t first, size_t last,
+                   size_t work, pc_move_state *states) noexcept
     enum: PC_MAX_CARRIED
     void pc_move_add(const pc_moving *moving, size_t row, size_t first, size_t last, pc_tile_sum *sum) noexcept
     size_t pc_move_carry(pc_tile_sum *sum, double *carried) noexcept

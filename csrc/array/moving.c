@@ -41,25 +41,33 @@ typedef struct {
     size_t start, end, result;
 } place;
 
+/* A window is summed anew in two passes, of which a call may do a part: the first finds how large
+ * its numbers are. */
+enum { NOT_STARTED, RANGE_PASS, SUMS_PASS, STARTED };
+
 struct pc_move_state {
-    const char *data; /* the row; NULL at first */
-    size_t next;      /* the next result; of windows with bounds, the next step */
-    place at;         /* of windows with bounds: the window before that step */
+    size_t row;  /* 1 + its index; 0 at first */
+    size_t next; /* the next result; of windows with bounds, the next step */
+    place at;    /* of windows with bounds: the window before that step */
     /* Of the window before it: how many numbers that are not NaN, infinities among them. */
     size_t present, plus, minus, nan; /* nan: where none is left out */
 
     moving_sums sums;
     int pieces;
-    int usable;  /* whether the sums are those of the window */
-    int wanted;  /* new units are; with 3 pieces, if it is 3 */
-    int started; /* since `restarted` */
-    size_t restarted;
+    int usable; /* whether the sums are those of the window */
+    int wanted; /* new units are; with 3 pieces, if it is 3 */
+    int stage;
+    ptrdiff_t reached;     /* by the pass */
+    double min, max;       /* of what it has seen, */
+    int same;              /* of which all are the same as doubles */
+    size_t restarted;      /* at which result */
     uint64_t cost;         /* of uncertain results since */
     size_t failed;         /* blocks since that were not for the kernels that give results */
     double limit;          /* on |x - pivot| */
     double error_bound[2]; /* of a number, and of a square, whose pieces do not add up */
     size_t inexact[2];     /* behind the last such; 0: none */
     size_t exact_start, exact_end; /* `exact` is of that window; both 0: of none */
+    size_t exact_to;               /* how far it is to go, if that is further */
     pc_tile_sum exact;
 
     move_scratch scratch; /* of the first of some rows, for all of them */
@@ -73,6 +81,7 @@ size_t pc_move_state_size(void)
 /* One row of a job: where it is, and what comes out. */
 typedef struct {
     const pc_moving *m;
+    size_t index;
     const char *data, *mask;
     char *out;
     ptrdiff_t stride, mask_stride, out_stride;
@@ -83,7 +92,14 @@ typedef struct {
     int squares, full; /* full: results of full windows alone */
     const pc_kernels *kernels;
     move_scratch *scratch;
+    size_t *work; /* blocks that this call may still look at */
 } row;
+
+/* Whether there is one left, which is then taken. */
+static int take_block(const row *r)
+{
+    return *r->work > 0 && (*r->work)--;
+}
 
 /* ---- numbers --------------------------------------------------------------------- */
 
@@ -283,32 +299,41 @@ static int may_be_inexact(const row *r, const pc_move_state *s, int square, size
     return s->inexact[square] && (r->m->start || s->inexact[square] + max > next + 1);
 }
 
-/* Count and sum the window before the next result anew, in units that suit it and `count` numbers
- * `in`. */
-static void restart(const row *r, pc_move_state *s, const double *in, size_t count)
+/* Go on to count and sum the window before the next result anew, in units that suit it and `count`
+ * numbers `in`; whether that is done. */
+static int restart(const row *r, pc_move_state *s, const double *in, size_t count)
 {
     const pc_kernels *kernels = r->kernels;
-    double buffer[BLOCK], min = (double)INFINITY, max = -min;
-    int same = 1;
+    double buffer[BLOCK];
     const ptrdiff_t next = (ptrdiff_t)(r->m->start ? s->at.end : s->next),
                     start = r->m->start ? (ptrdiff_t)s->at.start
                             : r->full   ? next - (ptrdiff_t)r->window
                                         : (ptrdiff_t)window_start(r, s->next);
     size_t n;
-    s->present = s->plus = s->minus = s->nan = 0;
-    for (ptrdiff_t at = start; at < next + (ptrdiff_t)count; at += (ptrdiff_t)n) {
-        const int inside = at < next;
-        n = inside ? (size_t)(next - at) : count;
+    if (s->stage == NOT_STARTED) {
+        s->stage = RANGE_PASS;
+        s->reached = start;
+        s->min = (double)INFINITY;
+        s->max = -s->min;
+        s->same = 1;
+        s->present = s->plus = s->minus = s->nan = 0;
+    }
+    for (; s->stage == RANGE_PASS && s->reached < next + (ptrdiff_t)count;
+         s->reached += (ptrdiff_t)n) {
+        const int inside = s->reached < next;
+        n = inside ? (size_t)(next - s->reached) : count;
         n = n < BLOCK ? n : BLOCK;
-        const double *x = inside ? load(r, at, n, buffer, &same) : in;
+        if (!take_block(r))
+            return 0;
+        const double *x = inside ? load(r, s->reached, n, buffer, &s->same) : in;
         const int counted = n == BLOCK && kernels->extend_range;
-        if (counted && (kernels->extend_range(x, &min, &max) || !inside))
+        if (counted && (kernels->extend_range(x, &s->min, &s->max) || !inside))
             continue;
         for (size_t k = 0; k < n; k++) {
             const double size = fabs(x[k]);
             if (size < (double)INFINITY) {
-                min = x[k] < min ? x[k] : min;
-                max = x[k] > max ? x[k] : max;
+                s->min = x[k] < s->min ? x[k] : s->min;
+                s->max = x[k] > s->max ? x[k] : s->max;
             } else if (inside) {
                 s->nan += x[k] != x[k];
                 s->plus += x[k] == (double)INFINITY;
@@ -316,20 +341,24 @@ static void restart(const row *r, pc_move_state *s, const double *in, size_t cou
             }
         }
     }
-    s->present = (size_t)(next - start) - s->nan;
-    s->started = 1;
-    s->restarted = s->next;
-    s->cost = 0;
-    s->failed = 0;
-    s->pieces = s->wanted == 3 ? 3 : s->pieces;
-    s->wanted = 0;
-    s->usable = same && kernels->lane_results && choose_units(r, s, min, max);
-    if (!s->usable)
-        return;
-    s->inexact[0] = s->inexact[1] = 0;
-    for (ptrdiff_t at = start; at < next; at += (ptrdiff_t)n) {
-        n = next - at < BLOCK ? (size_t)(next - at) : BLOCK;
-        const double *x = load(r, at, n, buffer, &same);
+    if (s->stage == RANGE_PASS) {
+        s->stage = SUMS_PASS;
+        s->reached = start;
+        s->present = (size_t)(next - start) - s->nan;
+        s->restarted = s->next;
+        s->cost = 0;
+        s->failed = 0;
+        s->pieces = s->wanted == 3 ? 3 : s->pieces;
+        s->wanted = 0;
+        s->usable = s->same && kernels->lane_results && choose_units(r, s, s->min, s->max);
+        if (s->usable)
+            s->inexact[0] = s->inexact[1] = 0;
+    }
+    for (; s->usable && s->reached < next; s->reached += (ptrdiff_t)n) {
+        n = next - s->reached < BLOCK ? (size_t)(next - s->reached) : BLOCK;
+        if (!take_block(r))
+            return 0;
+        const double *x = load(r, s->reached, n, buffer, &s->same);
         for (size_t k = n; k < BLOCK; k++)
             buffer[k] = (double)NAN; /* x is buffer */
         kernels->start[r->squares][s->pieces - 2](x, &s->sums);
@@ -338,6 +367,8 @@ static void restart(const row *r, pc_move_state *s, const double *in, size_t cou
         if (s->sums.square.inexact)
             s->inexact[1] = (size_t)next;
     }
+    s->stage = STARTED;
+    return 1;
 }
 
 /* ---- the exact sums ------------------------------------------------------------------- */
@@ -400,27 +431,42 @@ static void step(const row *r, pc_move_state *s, size_t at, int remove)
         accumulator_add(acc, PC_SQUARES, squared, 0);
 }
 
-/* Result k, in whose window no number is infinite. */
-static void write_exactly(const row *r, pc_move_state *s, size_t k, char *out)
+/* Go on with the exact sum; whether it is that of all of its window. */
+static int go_on_exactly(const row *r, pc_move_state *s)
+{
+    const size_t left = s->exact_to - s->exact_end, blocks = (left + BLOCK - 1) / BLOCK,
+                 done = blocks < *r->work ? blocks : *r->work,
+                 to = done < blocks ? s->exact_end + done * BLOCK : s->exact_to;
+    add_exactly(r, s, s->exact_end, to);
+    s->exact_end = to;
+    *r->work -= done;
+    return to == s->exact_to;
+}
+
+/* Result k, in whose window no number is infinite; 0 if this call may not look at all of it. */
+static int write_exactly(const row *r, pc_move_state *s, size_t k, char *out)
 {
     const size_t end = r->m->start ? r->m->end[k] : k + 1,
                  start = r->m->start ? r->m->start[k] : window_start(r, end);
     const size_t steps = end - s->exact_end + (start - s->exact_start);
-    if (s->exact_end && r->m->window == 0) {
-        add_exactly(r, s, s->exact_end, end);
-    } else if (s->exact_end && steps * STEP_COST <= 2 * (end - start)) {
+    if (s->exact_end && r->m->window && steps * STEP_COST <= 2 * (end - start)) {
+        take_block(r); /* for about as long */
         for (size_t each = s->exact_end; each < end; each++)
             step(r, s, each, 0);
         for (size_t each = s->exact_start; each < start; each++)
             step(r, s, each, 1);
-    } else {
+        s->exact_end = end;
+    } else if (r->m->window || !s->exact_end) {
         pc_accumulator_clear(&s->exact.total, r->m->spec.statistic);
-        add_exactly(r, s, start, end);
+        s->exact_end = start;
     }
     s->exact_start = start;
-    s->exact_end = end;
+    s->exact_to = end;
+    if (!go_on_exactly(r, s))
+        return 0;
     count_rounding_test_failure();
     pc_accumulator_round(&s->exact.total, &r->m->spec, out);
+    return 1;
 }
 
 /* ---- blocks ------------------------------------------------------------------------- */
@@ -460,16 +506,16 @@ static int count_block(const row *r, pc_move_state *s, const double *in, const d
     return any;
 }
 
-/* Sum a block in pieces; whether it was possible. *masked becomes 1 if not all is finite. */
-static int sum_block(const row *r, pc_move_state *s, const double *in, const double *out, size_t n,
+static int may_restart(const row *r, const pc_move_state *s)
+{
+    return (s->next - s->restarted) * RESTARTS_PER_WINDOW >= r->window;
+}
+
+/* Sum a block in pieces; whether it was possible. *masked becomes 1 if not all is finite. If other
+ * units might do, the sums are started anew. */
+static int sum_block(const row *r, pc_move_state *s, const double *in, const double *out,
                      int *masked, lane_sums *sums)
 {
-    const size_t since = s->next - s->restarted;
-    int may_restart = !s->started || since * RESTARTS_PER_WINDOW >= r->window;
-    if (may_restart && (!s->usable || s->wanted)) {
-        restart(r, s, in, n);
-        may_restart = 0;
-    }
     while (s->usable) {
         const moving_sums before = s->sums;
         const int mode = r->m->window == 0 ? 2 : *masked;
@@ -479,11 +525,9 @@ static int sum_block(const row *r, pc_move_state *s, const double *in, const dou
         if (!*masked && !isfinite(s->sums.number.sum[0])) {
             *masked = 1;
             s->sums = before;
-        } else if (may_restart) {
-            restart(r, s, in, n);
-            may_restart = 0;
         } else {
             s->usable = 0;
+            s->stage = may_restart(r, s) ? NOT_STARTED : STARTED;
         }
     }
     return 0;
@@ -619,8 +663,20 @@ static size_t keep_results(const row *r, const unsigned char *ends, size_t n, un
     return kept;
 }
 
+/* Before result k. What is summed exactly stays. */
+static void start_at(const row *r, pc_move_state *s, size_t k)
+{
+    s->row = 1 + r->index;
+    s->next = k;
+    if (r->m->start)
+        s->at = (place){r->m->start[k], r->m->end[k], k};
+    s->stage = NOT_STARTED;
+    s->usable = s->wanted = 0;
+    s->pieces = r->window >= LONG_WINDOW ? 3 : 2;
+}
+
 /* Results from s->next on, at most `max`: returns how many. Of windows with bounds: from
- * s->at.result on. */
+ * s->at.result on. Perhaps none: there is more to do before the next. */
 static size_t move_blocks(const row *r, pc_move_state *s, size_t max, const lane_spec *spec)
 {
     lane_sums *sums = &r->scratch->sums;
@@ -643,8 +699,10 @@ static size_t move_blocks(const row *r, pc_move_state *s, size_t max, const lane
     }
     for (size_t k = n; k < BLOCK; k++) /* of what enters and leaves at once nothing is left */
         entering[k] = leaving[k] = cumulative ? 0.0 : in[n - 1];
-    if (!s->started)
-        restart(r, s, in, n);
+    if (s->stage == STARTED && same && (!s->usable || s->wanted) && may_restart(r, s))
+        s->stage = NOT_STARTED;
+    if (s->stage != STARTED && !restart(r, s, in, n))
+        return 0;
     if (!same)
         s->usable = 0;
     int masked = cumulative ? s->nan || s->plus || s->minus
@@ -679,7 +737,9 @@ static size_t move_blocks(const row *r, pc_move_state *s, size_t max, const lane
         s->failed++;
     }
     double error_bound = 0.0;
-    const int summed = same && sum_block(r, s, in, out, n, &masked, sums);
+    const int summed = same && sum_block(r, s, in, out, &masked, sums);
+    if (s->stage != STARTED)
+        return 0;
     masked |= !summed || cumulative;
     if (masked)
         any = count_block(r, s, in, out, n, sums->count, kind);
@@ -727,7 +787,10 @@ static size_t move_blocks(const row *r, pc_move_state *s, size_t max, const lane
                     continue;
                 }
             }
-            write_exactly(r, s, first_result + k, to);
+            if (!write_exactly(r, s, first_result + k, to)) {
+                start_at(r, s, first_result + k);
+                return k;
+            }
             uncertain++;
         }
     }
@@ -750,6 +813,7 @@ static void set_row(row *r, const pc_moving *m, size_t index)
     const pc_axis along = a->axis[a->kept + a->reduced - 1];
     const offsets at = offsets_of(a->axis, a->kept, index);
     r->m = m;
+    r->index = index;
     r->data = a->data + at.data;
     r->mask = a->mask ? a->mask + at.mask : NULL;
     r->out = m->out + at.out;
@@ -769,13 +833,8 @@ static void set_row(row *r, const pc_moving *m, size_t index)
 
 static void begin(const row *r, pc_move_state *s, size_t first)
 {
-    s->data = r->data;
-    s->next = first;
-    if (r->m->start)
-        s->at = (place){r->m->start[first], r->m->end[first], first};
-    s->usable = s->started = s->wanted = 0;
-    s->pieces = r->window >= LONG_WINDOW ? 3 : 2;
-    s->exact_start = s->exact_end = 0;
+    start_at(r, s, first);
+    s->exact_start = s->exact_end = s->exact_to = 0;
 }
 
 /* Whether it is further to window k, of windows with bounds, than it takes to sum that anew. */
@@ -785,13 +844,44 @@ static int is_far(const pc_moving *m, const pc_move_state *s, size_t k)
     return steps > 2 * BLOCK && steps > m->end[k] - m->start[k];
 }
 
-void pc_move(const pc_moving *m, size_t index, size_t rows, size_t first, size_t last,
-             pc_move_state *states)
+static size_t next_result(const row *r, const pc_move_state *s)
+{
+    return r->m->start ? s->at.result : s->next;
+}
+
+/* Results from `at` on, or where an earlier call ended behind it, to stop - 1 at least and at most
+ * to last - 1; whether they are all there. */
+static int move_to(const row *r, pc_move_state *s, size_t at, size_t stop, size_t last,
+                   const lane_spec *spec)
+{
+    const size_t skip = r->m->window && !r->m->start ? r->m->min_count - 1 : 0;
+    size_t next = next_result(r, s);
+    if (s->row != 1 + r->index || next < at || next > stop)
+        begin(r, s, at);
+    while ((next = next_result(r, s)) < stop) {
+        if (!take_block(r))
+            return 0;
+        if (r->m->start && is_far(r->m, s, next))
+            begin(r, s, next);
+        if (next < skip) {
+            const size_t n = skip < stop ? skip - next : stop - next;
+            write_value(r, (double)NAN, n, r->out + (ptrdiff_t)next * r->out_stride);
+            begin(r, s, next + n);
+        } else if (s->exact_end == s->exact_to || go_on_exactly(r, s)) {
+            move_blocks(r, s, last - next, spec);
+        }
+    }
+    return 1;
+}
+
+size_t pc_move(const pc_moving *m, size_t index, size_t rows, size_t first, size_t last,
+               size_t work, pc_move_state *states)
 {
     fpenv callers = fpenv_enter();
     const double nan = (double)NAN;
     row r;
     r.scratch = &states->scratch;
+    r.work = &work;
     set_row(&r, m, index);
     if (m->carried_count) { /* number 0 is the first carried */
         r.carried = m->carried_count;
@@ -805,26 +895,22 @@ void pc_move(const pc_moving *m, size_t index, size_t rows, size_t first, size_t
     const lane_spec spec = lane_spec_of(&m->spec, r.window, 0);
     for (size_t k = 0; k < BLOCK; k++)
         states->scratch.sums.common_abs[k] = nan;
-    const size_t skip = m->window && !m->start ? m->min_count - 1 : 0;
-    for (size_t at = first, n; at < last; at += n) {
-        n = last - at < BLOCK ? last - at : BLOCK;
-        n = at < skip && n > skip - at ? skip - at : n;
-        for (size_t k = 0; k < rows; k++) {
-            pc_move_state *s = &states[k];
+    size_t at = first;
+    for (size_t stop; at < last; at = stop) {
+        int there = 1;
+        stop = last - at < BLOCK ? last : at + BLOCK;
+        for (size_t k = 0; k < rows && there; k++) {
             if (rows > 1)
                 set_row(&r, m, index + k);
-            if (s->data != r.data || (m->start ? s->at.result : s->next) != at ||
-                (m->start && is_far(m, s, at)))
-                begin(&r, s, at);
-            if (at >= skip) {
-                n = move_blocks(&r, s, rows == 1 || m->start ? last - at : n, &spec);
-                continue;
-            }
-            write_value(&r, nan, n, r.out + (ptrdiff_t)at * r.out_stride);
-            begin(&r, s, at + n);
+            there = move_to(&r, &states[k], at, stop, rows > 1 ? stop : last, &spec);
         }
+        if (!there)
+            break;
+        if (rows == 1)
+            stop = next_result(&r, states);
     }
     fpenv_leave(callers);
+    return at;
 }
 
 void pc_move_add(const pc_moving *m, size_t index, size_t first, size_t last, pc_tile_sum *sum)

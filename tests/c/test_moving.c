@@ -267,10 +267,11 @@ static void move_in_parts(problem *p, pc_move_state *state)
             m.carried_count = pc_move_carry(&copy, carried);
             if (m.carried_count > PC_MAX_CARRIED) {
                 CHECK(p->m.array.type == PC_FLOAT64);
-                pc_move(&p->m, row, 1, 0, p->length, state);
+                memset((void *)state, 0, pc_move_state_size()); /* to go back */
+                pc_move(&p->m, row, 1, 0, p->length, SIZE_MAX, state);
                 break;
             }
-            pc_move(&m, row, 1, first, last, state);
+            pc_move(&m, row, 1, first, last, SIZE_MAX, state);
             pc_move_add(&p->m, row, first, last, &before);
         }
     }
@@ -305,13 +306,15 @@ static void test_rows(void)
     if (prefix && below(3) == 0) {
         move_in_parts(p, state);
     } else {
-        const size_t together = below(2) ? 1 : p->rows;
+        const size_t together = below(2) ? 1 : p->rows, in_steps = below(3) ? 0 : 1 + below(40);
         for (size_t row = 0; row < p->rows; row += together)
             for (size_t first = 0, last; first < p->results; first = last) {
                 last = below(3) ? p->results : first + 1 + below(p->results - first);
                 if (below(4) == 0)
                     memset(states, 0, MOST_ROWS * pc_move_state_size());
-                pc_move(m, row, together, first, last, state);
+                for (size_t at = first; at < last;)
+                    at = pc_move(m, row, together, at, last,
+                                 in_steps ? 2 + below(in_steps) : SIZE_MAX, state);
             }
     }
     check_results(p);
@@ -404,7 +407,7 @@ static void check_row(pc_statistic statistic, double *x, size_t window)
     m.array.axis[0] = (pc_axis){.length = ROW, .stride = 8, .out_stride = 8};
     m.out = (char *)result;
     char *state = calloc(1, pc_move_state_size());
-    pc_move(&m, 0, 1, 0, ROW, (pc_move_state *)(void *)state);
+    pc_move(&m, 0, 1, 0, ROW, SIZE_MAX, (pc_move_state *)(void *)state);
     free(state);
     for (size_t k = 0; k < ROW; k++) {
         expected(&m, 0, k, (char *)&right);
@@ -462,6 +465,33 @@ static void test_finer_numbers(void)
     check_row(all[below(4)], x, 1 + below(below(3) ? 4 : 130));
 }
 
+/* A window is looked at twice before its first result, no more of it in a call than was said. */
+static void test_a_call_is_short(void)
+{
+    double x[ROW], result[ROW], right;
+    const size_t window = 64 + below(ROW - 64), work = 2 + below(3), last = window - 1;
+    size_t calls = 0, at = last;
+    pc_moving m = {.spec = {.statistic = (pc_statistic)(PC_SUM + below(4)),
+                            .type = PC_FLOAT64,
+                            .components = 1},
+                   .window = window,
+                   .min_count = window,
+                   .out = (char *)result};
+    m.array = (pc_array){
+        .data = (char *)x, .type = PC_FLOAT64, .components = 1, .repeat = 1, .reduced = 1};
+    m.array.axis[0] = (pc_axis){.length = ROW, .stride = 8, .out_stride = 8};
+    const int kind = (int)below(10);
+    for (size_t k = 0; k < ROW; k++)
+        x[k] = random_number(kind);
+    char *state = calloc(1, pc_move_state_size());
+    for (; at <= last; calls++)
+        at = pc_move(&m, 0, 1, at, last + 1, work, (pc_move_state *)(void *)state);
+    free(state);
+    CHECK(calls * work >= 2 * (window / 64) || !pc_kernels_in_use()->lane_results);
+    expected(&m, 0, last, (char *)&right);
+    CHECK(same(PC_FLOAT64, (char *)&result[last], (char *)&right));
+}
+
 /* Numbers so small that the last units are the least there are. */
 static void test_least_units(void)
 {
@@ -512,6 +542,7 @@ int main(int argc, char **argv)
             test_rows();
             test_sums_near_the_limits();
             test_finer_numbers();
+            test_a_call_is_short();
             test_least_units();
             if (k % 4 == 0) {
                 test_coarse_units();

@@ -838,7 +838,7 @@ static void check_windows(pc_statistic statistic, size_t window, size_t min_coun
     char *state = calloc(1, pc_move_state_size());
     memset(&passed, 0, sizeof passed);
     const uint64_t failed = pc_rounding_test_failures();
-    pc_move(&m, 0, 1, 0, N, (pc_move_state *)(void *)state);
+    pc_move(&m, 0, 1, 0, N, SIZE_MAX, (pc_move_state *)(void *)state);
     CHECK(passed.results <= 2 && pc_rounding_test_failures() - failed <= 2);
     free(state);
 }

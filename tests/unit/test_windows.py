@@ -196,6 +196,21 @@ def test_long_rows(kind, window):
         assert_same(np.array(sums[k]), np.array(float(pycrust.sum(a[: k + 1]))))
 
 
+def test_windows_that_take_many_steps():
+    """Signals are looked for amid the sum of one: it goes on where it was."""
+    a = np.random.default_rng(0).normal(size=2_300_000)
+    a[1000] = NAN
+    size = 2_200_000
+    window = np.array([0, 100_000]), np.array([size, a.size])
+    for name in NAMES:
+        values = getattr(pycrust, name)(a, size, size - 1)
+        for k in (size, a.size - 1):
+            assert_same(np.array(values[k]), np.array(alone(name, a[k + 1 - size : k + 1])))
+        assert_same(getattr(pycrust, name)(a, size, size - 1, workers=2), values)
+        for k, value in enumerate(getattr(pycrust, name)(a, window)):
+            assert_same(np.array(value), np.array(alone(name, a[window[0][k] : window[1][k]])))
+
+
 # ---- windows with bounds ------------------------------------------------------------
 
 
@@ -740,7 +755,7 @@ def test_signals_amid_a_row_of_python_ints(function):
     "call",
     [
         "pycrust.move_std(a, 1000)",
-        slow("pycrust.move_std(a, 3_000_000, workers=2)"),
+        slow("pycrust.move_std(a, 8_000_000, workers=2)"),
         "pycrust.cumsum(a)",
         "pycrust.move_sum(a.reshape(-1, 64), 3)",
         slow("pycrust.move_std(a, windows, workers=2)"),
