@@ -220,6 +220,14 @@ static void in_order(problem *p)
     p->m.array.kept = 0;
     p->m.array.reduced = 2;
     p->m.array.axis[1].out_stride = (ptrdiff_t)sizes[p->m.spec.type];
+    pc_axis *axis = p->m.array.axis;
+    if (axis[1].length % 2 == 0 && below(2)) { /* as three axes */
+        p->m.array.reduced = 3;
+        axis[2] = axis[1];
+        axis[1].length /= 2;
+        axis[1].stride *= 2;
+        axis[2].length = 2;
+    }
     p->length *= p->rows;
     p->rows = 1;
     p->results = p->length;
