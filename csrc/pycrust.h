@@ -379,8 +379,8 @@ typedef struct {
     pc_axis axis[PC_MAX_AXES];
 } pc_labelled;
 
-/* Add the elements *done to stop - 1 to their states. Then *done have been added, unless it returns
- * PC_NO_LABEL. */
+/* Add the elements *done to stop - 1 to their states; PC_TOO_LARGE if one would have 2^64 numbers.
+ * Then *done have been added, unless it returns PC_NO_LABEL. */
 pc_status pc_states_add_labelled(pc_states *states, const pc_labelled *array, size_t *done,
                                  size_t stop);
 

@@ -205,6 +205,8 @@ cdef class Accumulator:
             As `sumsq` does, and for what does not fit the shape; the accumulator is unchanged.
         IndexError
             For a label that is too large, with its position.
+        OverflowError
+            For more than 2**64 - 1 elements in all, in one state; the accumulator is unchanged.
         """
         cdef pc_accumulator acc
         cdef Accumulators sums
@@ -252,6 +254,8 @@ cdef class Accumulator:
         ------
         TypeError
             For anything else: arrays are added by `update`.
+        OverflowError
+            For more than 2**64 - 1 elements in all, in one state; this accumulator is unchanged.
         """
         cdef Accumulator copy
         if not isinstance(other, Accumulator):
@@ -393,7 +397,7 @@ cdef class Accumulator:
 
     @property
     def count(self):
-        """int or ndarray: How many elements have been added; a complex number is one."""
+        """int or ndarray: How many elements have been added, as int64, or uint64 if need be; a complex number is one."""
         cdef Accumulator copy = self.copy()
         return copy.acc.count if copy.many is None else copy.many.counts()
 
@@ -577,7 +581,7 @@ cdef class Accumulator:
     def __repr__(self):
         cdef Accumulator copy = self.copy()         # a consistent snapshot
         if copy.many is not None:
-            return f"Accumulator(shape={copy.many.shape}, count={int(copy.many.counts().sum())})"
+            return f"Accumulator(shape={copy.many.shape}, count={copy.many.counts().sum(dtype=object)})"
         if copy.acc.count == 0:
             return "Accumulator(count=0)"
         return f"Accumulator(count={copy.count}, mean={copy.mean()!r}, std={copy.std()!r})"

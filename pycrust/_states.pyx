@@ -307,6 +307,8 @@ cdef class States:
                 if job.statuses[worker] == PC_NO_LABEL:
                     raise no_label(array, mask, labels, label_count, f"num_labels is {label_count}" if grouped else
                                    f"axis {axes[0]} of this Accumulator has length {label_count}")
+                if job.statuses[worker] == PC_TOO_LARGE:
+                    raise too_many()
                 if job.statuses[worker] == PC_NO_ROOM:
                     own.grow()
                     again = True
@@ -365,11 +367,12 @@ cdef class States:
         return values
 
     cdef object counts(self):
+        """As int64; as uint64 if one is beyond that."""
         cdef size_t k
         counts = np.empty(self.shape, dtype=np.int64)
         for k in range(self.c.count):
             (<uint64_t *>cnp.PyArray_DATA(counts))[k] = (<pc_state *>(self.c.at + k * self.c.size)).count
-        return counts
+        return counts.view(np.uint64) if (counts < 0).any() else counts
 
 
 cdef object too_many():

@@ -192,18 +192,19 @@ static inline pc_state *state_of(const batch *from, char *at, size_t size, size_
     return (pc_state *)(void *)(at + from->state[k] * size);
 }
 
-/* Add a batch, up to the first element for which there is no room; returns how many. Inlined with
- * constant `size` and `sums`. */
+/* Add a batch, up to the first element for which there is no room, or whose state has 2^64 - 1
+ * numbers; returns how many. Inlined with constant `size` and `sums`. */
 static inline size_t add_doubles(pc_states *states, const batch *from, size_t size, uint32_t sums)
 {
     char *const at = states->at;
     const size_t count = from->count;
     for (size_t k = 0; k < count; k++) {
         pc_state *state = state_of(from, at, size, k);
-        if (!state_add_double(state, state->numbers, from->x[k], sums) &&
-            state_add_any_double(states, state, from->x[k], 0) != PC_OK)
+        if (!++state->count || (!state_add_double(state, state->numbers, from->x[k], sums) &&
+                                state_add_any_double(states, state, from->x[k], 0) != PC_OK)) {
+            state->count--;
             return k;
-        state->count++;
+        }
     }
     return count;
 }
@@ -212,14 +213,15 @@ static size_t add_complexes(pc_states *states, const batch *from, uint32_t sums)
 {
     for (size_t k = 0; k < from->count; k++) {
         pc_state *state = state_at(states, from->state[k]);
-        if (!state->pool && states->pool_used == states->pool_size)
+        if (!++state->count || (!state->pool && states->pool_used == states->pool_size)) {
+            state->count--;
             return k; /* both components or none */
+        }
         for (int p = 0; p < 2; p++) {
             const uint64_t bits = from->x[2 * k + (size_t)p];
             if (!state_add_double(state, p ? state->imaginary : state->numbers, bits, sums))
                 state_add_any_double(states, state, bits, p);
         }
-        state->count++;
     }
     return from->count;
 }
@@ -232,10 +234,11 @@ static inline size_t add_integers(pc_states *states, const batch *from, size_t s
     for (size_t k = 0; k < count; k++) {
         pc_state *state = state_of(from, at, size, k);
         const uint64_t x = from->x[k], sign = 0 - (x >> 63 & sign_bit);
-        if (!state_add_integer(state, x, sign, sums) &&
-            state_add_any_integer(states, state, x, sign) != PC_OK)
+        if (!++state->count || (!state_add_integer(state, x, sign, sums) &&
+                                state_add_any_integer(states, state, x, sign) != PC_OK)) {
+            state->count--;
             return k;
-        state->count++;
+        }
     }
     return count;
 }
@@ -335,7 +338,8 @@ static pc_status add_elements(pc_states *states, const pc_labelled *a, size_t *d
         const size_t added = add_batch(states, a, &some);
         if (added < some.count) {
             *done += some.element[added];
-            return PC_NO_ROOM;
+            return state_at(states, some.state[added])->count == UINT64_MAX ? PC_TOO_LARGE
+                                                                            : PC_NO_ROOM;
         }
     }
     return PC_OK;

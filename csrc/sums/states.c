@@ -242,7 +242,7 @@ pc_status state_add_any_double(pc_states *states, pc_state *state, uint64_t bits
     if (!fraction)
         return PC_OK;
     const int exponent = (e ? e : 1) - 1075;
-    if (!state->count && !state->pool && !imaginary && e) { /* the first one */
+    if (state->count == 1 && !state->pool && !imaginary && e) { /* the first one */
         state->exponent = (int16_t)clamped(exponent - FIRST_SHIFT, any_exponent);
         if (keeps(states, PC_SQUARES))
             state_add_double(state, state->numbers, bits, PC_WITH_NUMBERS | PC_WITH_SQUARES);

@@ -79,7 +79,8 @@ static inline int state_add_integer(pc_state *state, uint64_t x, uint64_t sign, 
     return 1;
 }
 
-/* The same for any number: PC_NO_ROOM, and no change, if it needs one more accumulator. */
+/* The same for any number, which is counted already: PC_NO_ROOM, and no change, if it needs one
+ * more accumulator. */
 pc_status state_add_any_double(pc_states *states, pc_state *state, uint64_t bits, int imaginary);
 pc_status state_add_any_integer(pc_states *states, pc_state *state, uint64_t x, uint64_t sign);
 

@@ -89,8 +89,8 @@ typedef struct {
 
     /* Add data[k] to the state labels[k], for k from *done to count - 1. The labels are contiguous,
      * of an integer type; numbers with a negative label are left out. PC_NO_ROOM: enlarge the pool,
-     * and call again. PC_NO_LABEL: labels[*done] is not below states->count. No state may get
-     * to 2^64 numbers, which takes merges: not every such addition is noticed, as PC_TOO_LARGE. */
+     * and call again. PC_NO_LABEL: labels[*done] is not below states->count. PC_TOO_LARGE if that
+     * state would have 2^64 numbers, or some of a run of its label from *done on would. */
     pc_status (*states_add)(pc_states *states, pc_type type, const void *data, pc_type label_type,
                             const void *labels, size_t count, size_t *done);
 

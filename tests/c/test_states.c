@@ -241,6 +241,46 @@ static void test_windows(void)
     check_same(&got, &acc, PC_STATE_BOTH);
 }
 
+/* A state has up to 2^64 - 1 numbers, here nearly all of them zeros; one more is refused, and so is
+ * a run in which that is. */
+static void test_counts(void)
+{
+    enum { COUNT = 200 };
+    static some_states s;
+    static double x[2 * COUNT];
+    uint8_t label[COUNT];
+    pc_accumulator plain, got;
+    const size_t left = below(3), run = below(2), kind = below(4);
+    const int components = 1 + (kind == 3);
+    size_t done = 0;
+    for (size_t k = 0; k < COUNT; k++)
+        label[k] = run || k % 2;
+    for (size_t k = 0; k < 2 * COUNT; k++)
+        x[k] = (double)(1 + below(9)); /* integers as bits are, too */
+    const pc_labelled array = {.type = kind == 0 ? PC_INT64 : PC_FLOAT64,
+                               .components = components,
+                               .data = (const char *)x,
+                               .label_type = PC_UINT8,
+                               .labels = (const char *)label,
+                               .label_count = 2,
+                               .label_step = 1,
+                               .axes = 1,
+                               .axis = {{COUNT, 8 * components, 1, 0, 1}}};
+    start(&s, components == 2 ? PC_STATE_COMPLEX : kind == 2 ? PC_STATE_NUMBERS : PC_STATE_BOTH);
+    s.c.pool_size = POOL;
+    state_at(&s.c, 1)->count = UINT64_MAX - left;
+    CHECK(pc_states_add_labelled(&s.c, &array, &done, COUNT) == PC_TOO_LARGE);
+    CHECK(done == (run ? 0 : 2 * left + 1));
+    pc_accumulator_clear(&plain, PC_VAR);
+    for (size_t k = 1; k < done; k += 2)
+        pc_add_numbers(&plain, array.type, components, (const char *)(x + k * (size_t)components),
+                       1);
+    plain.count = UINT64_MAX - (run ? left : 0);
+    pc_states_get(&s.c, 1, &got);
+    check_same(&got, &plain, s.c.size);
+    CHECK(state_at(&s.c, 0)->count == (run ? 0 : left + 1));
+}
+
 /* Numbers of any kind, among them such that sums, means and variances are ties of a format. */
 static double of_kind(int kind, size_t k, uint64_t bits)
 {
@@ -325,6 +365,7 @@ int main(int argc, char **argv)
     {
         test_numbers((int)below(7)); /* 0: ordinary numbers, as most data are */
         test_integers();
+        test_counts();
         test_windows();
         if (k % 4 == 0)
             test_rounding();

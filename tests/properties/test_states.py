@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import pycrust
 from pycrust import Accumulator, reference
+from pycrust._accumulator import _merged
 
 RNG = np.random.default_rng(300)
 RESULTS = ["sum", "mean", "var", "std", "sumsq", "norm", "rms"]
@@ -198,6 +199,71 @@ def test_threads_share_one():
     whole = Accumulator(shape=8)
     whole.update(rows.reshape(-1, 8))
     assert acc == whole
+
+
+# ---- counts up to 2**64 - 1 -------------------------------------------------------
+
+
+def repeated(acc, times):
+    """The sum of so many like this one."""
+    total = None
+    while times:
+        if times & 1:
+            total = acc if total is None else total + acc
+        times >>= 1
+        acc = acc + acc if times else acc
+    return total
+
+
+@pytest.mark.parametrize(
+    "rows", [[[3, -(2**63)], [-5, 2**63 - 1]], [[0.1, HUGE], [1e9, TINY]], [[1 + 2j, 1e300], [3j, np.inf]]], ids=["int", "float", "complex"]
+)  # fmt: skip
+def test_the_largest_counts(rows):
+    acc = Accumulator(shape=2)
+    acc.update(rows)
+    acc = repeated(acc, 2**63 - 1)
+    acc.update(rows[0])
+    columns = [repeated(reference.Accumulator(np.array(column)), 2**63 - 1) for column in zip(*rows)]
+    for column, x in zip(columns, rows[0]):
+        column.update(np.array([x], np.array(rows).dtype))
+    assert_same(acc.count, np.array([2**64 - 1] * 2, np.uint64))
+    assert repr(acc) == f"Accumulator(shape=(2,), count={2**65 - 2})"
+    for name in RESULTS:
+        expected = [getattr(column, name)() for column in columns]
+        of = object if isinstance(expected[0], int) else complex if isinstance(expected[0], complex) else float
+        assert_same(getattr(acc, name)(), np.array(expected, of))
+    again = pickle.loads(pickle.dumps(acc))
+    assert again == acc and again[1].count == 2**64 - 1
+
+
+@pytest.mark.parametrize("size", [3, 50])  # to which some of these are added at once, or by way of new states
+@pytest.mark.parametrize("one", [1, 1.0, 1e300])  # the last beside numbers that are only in the pool
+def test_one_number_more(size, one):
+    """Is refused in any way that it may come, and changes nothing."""
+    acc = Accumulator(shape=size)
+    acc.update(np.transpose([[3 * one, 2 * one, 1e-300 if one == 1e300 else one]] * size))
+    acc, last = repeated(acc, (2**64 - 1) // 3), Accumulator(shape=size)
+    last.update([one], labels=[size - 1])
+    for change in [
+        lambda acc: acc.update(np.full(size, one)),
+        lambda acc: acc.update(np.full(size, one * 1j)),
+        lambda acc: acc.update(np.full((20, size), one)),
+        lambda acc: acc.update([one], labels=[size - 1]),
+        lambda acc: acc.update(np.full(100, one), labels=np.full(100, size - 1)),  # a run
+        lambda acc: acc.update(np.full(100_000, one), labels=np.arange(100_000) % size, workers=2),
+        lambda acc: acc.update([2**70] * size),
+        lambda acc: acc.merge(last),
+        lambda acc: acc.merge(acc),
+        lambda acc: last + acc,
+        lambda acc: _merged([last, acc]),
+    ]:
+        again = copy.copy(acc)
+        before = pickle.dumps(again)
+        with pytest.raises(OverflowError, match=r"at most 2\*\*64 - 1 elements; this one is left as it was"):
+            change(again)
+        assert pickle.dumps(again) == before and last.count.sum() == 1
+        again.update(np.full(9, one), labels=np.full(9, -1))  # no number
+        assert again.count.tolist() == acc.count.tolist()
 
 
 # ---- what is refused ------------------------------------------------------------

@@ -511,6 +511,18 @@ def test_states_count_below_two_to_the_64(guest):
     assert states.count(1) == 2**63
     assert states.merge(states, 0) == (guest.TOO_LARGE, 1)
     assert results(guest, states, "sum", 0, "uint64")[2] == np.array([0, 2**63, 0, 0, 0, 0], "uint64").tobytes()
+    states, power = states_of(guest, "sum"), states_of(guest, "sum", (np.ones(1, "int8"), np.array([1])))
+    for _ in range(63):
+        states.merge(power, 0)
+        power.merge(power, 0)
+    states.merge(power, 0)
+    for labels, done in ([4, 1], 1), ([1] * 100, 0):
+        x, labels = np.ones(len(labels), "int8"), np.array(labels)
+        kinds = guest.TYPES["int8"], x.tobytes(), guest.TYPES["int64"], labels.tobytes()
+        assert states.add(*kinds, len(x), 0) == (guest.TOO_LARGE, done)
+    expected = np.array([0, 2**64 - 1, 0, 0, 1, 0], "uint64")
+    assert [states.count(label) for label in range(COUNT)] == expected.tolist()
+    assert results(guest, states, "sum", 0, "uint64")[2] == expected.tobytes()
 
 
 def test_what_makes_no_sense_of_states_is_refused(guest):
