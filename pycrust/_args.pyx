@@ -50,7 +50,7 @@ cdef struct Type:
     int type        # a pc_type; -1 if C has none
     int components
 
-cdef Type[cnp.NPY_NTYPES_LEGACY] types      # by NumPy's type number
+cdef Type[<int>cnp.NPY_NTYPES_LEGACY] types     # by NumPy's type number
 
 _BY_KIND = {
     "b1": PC_BOOL, "i1": PC_INT8, "u1": PC_UINT8, "i2": PC_INT16, "u2": PC_UINT16, "i4": PC_INT32, "u4": PC_UINT32,

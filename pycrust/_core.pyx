@@ -87,7 +87,8 @@ cdef int use_simd_of_environment() except -1:
         try:
             use_simd(name[:40])         # no level has so long a name
         except (ValueError, RuntimeError) as error:
-            raise ImportError(f"PYCRUST_SIMD={ascii(name[:40]).strip("'")}: {error}") from None
+            shown = ascii(name[:40]).strip("'")
+            raise ImportError(f"PYCRUST_SIMD={shown}: {error}") from None
 
 
 def _use_simd(name):

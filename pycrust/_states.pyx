@@ -381,12 +381,15 @@ cdef object too_many():
 
 cdef object layout(size_t size, str order):
     """A pc_state as a dtype."""
-    fields = _FIELDS if size == PC_STATE_COMPLEX else _FIELDS[:6]
-    return np.dtype([(name, order + type, *more) for name, type, *more in fields])
+    return _LAYOUTS[order][size == PC_STATE_COMPLEX]
 
 
 _FIELDS = [("count", "u8"), ("exponent", "i2"), ("flags", "u2"), ("pool", "u4"), ("numbers", "u8", 3),
            ("squares", "u8", 4), ("imaginary", "u8", 3)]
+
+# Without and with imaginary sums. Made beforehand: where NumPy finds no memory for a dtype, it may say that the fields are wrong.
+_LAYOUTS = {order: [np.dtype([(name, order + type, *more) for name, type, *more in fields])
+                    for fields in (_FIELDS[:6], _FIELDS)] for order in "<="}
 
 
 cdef States states_of(tuple shape, bint complexes, bint integers, data, tuple rest):
@@ -411,10 +414,10 @@ cdef States states_of(tuple shape, bint complexes, bint integers, data, tuple re
     squares, numbers = value_of(some["squares"]), np.hypot(*[
         value_of(some[name]) if name in sums else 0.0 for name in ("numbers", "imaginary")])
     counts, exponents = some["count"].astype(float), some["exponent"].astype(float)
-    with np.errstate(divide="ignore"):
-        if ((numbers * (1 - 1e-9) > np.sqrt(counts) * np.sqrt(squares))
-                | (np.log2(squares) / 2 + exponents > 1024 + (np.log2(counts) + complexes) / 2 + 1e-9)).any():
-            raise ValueError("no numbers have these sums")
+    bits, more = np.log2(np.maximum(squares, 1)) / 2, np.log2(np.maximum(counts, 1)) / 2
+    if ((numbers * (1 - 1e-9) > np.sqrt(counts) * np.sqrt(squares))
+            | (bits + exponents > 1024 + more + 0.5 * complexes + 1e-9)).any():
+        raise ValueError("no numbers have these sums")
     memcpy(made.c.at, cnp.PyArray_DATA(some.astype(layout(made.c.size, "="))), made.c.count * made.c.size)
     made.make_room(len(rest))
     for k in range(made.c.count):
