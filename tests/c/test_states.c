@@ -4,26 +4,29 @@
 
 #include "../../csrc/sums/states.h"
 
+#include <fenv.h>
+
 enum { STATES = 5, POOL = STATES };
 
-/* Equal counts and flags; sums of one sign and of one lowest bit. */
+/* Equal counts, flags and sums. */
 static void check_same(const pc_accumulator *x, const pc_accumulator *y, size_t size)
 {
-    uint64_t words[2][PC_LIMBS];
-    int exponent[2], negative[2];
+    const pc_accumulator *const both[] = {x, y};
     CHECK(x->count == y->count);
     CHECK(pc_accumulator_nonfinite(x) == pc_accumulator_nonfinite(y));
     for (pc_moment moment = PC_SQUARES; moment <= PC_IMAGINARY; moment++) {
+        slow_sum of[2];
         if ((moment == PC_SQUARES && size < PC_STATE_BOTH) ||
             (moment == PC_IMAGINARY && size < PC_STATE_COMPLEX))
             continue;
-        size_t count[2] = {pc_accumulator_export(x, moment, words[0], &exponent[0], &negative[0]),
-                           pc_accumulator_export(y, moment, words[1], &exponent[1], &negative[1])};
-        CHECK(!count[0] == !count[1] && negative[0] == negative[1]);
-        for (size_t k = 0; k < 2 && count[k]; k++) /* words may begin at different exponents */
-            for (uint64_t low = words[k][0]; !(low & 1); low >>= 1)
-                exponent[k]++;
-        CHECK(!count[0] || exponent[0] == exponent[1]);
+        for (size_t k = 0; k < 2; k++) {
+            uint64_t words[PC_LIMBS];
+            int exponent, negative;
+            const size_t count =
+                pc_accumulator_export(both[k], moment, words, &exponent, &negative);
+            of[k] = slow_of_words(words, count, exponent, negative);
+        }
+        CHECK(memcmp(&of[0], &of[1], sizeof of[0]) == 0);
     }
 }
 
@@ -147,6 +150,144 @@ static void test_numbers(int scales)
     }
 }
 
+/* Infinity, of this type of floats, as bits. */
+static uint64_t infinity_of(pc_type type)
+{
+    const uint64_t sign = UINT64_C(1) << (8 * sizes[type] - 1);
+    return sign - (UINT64_C(1) << formats[type - PC_FLOAT16].fraction);
+}
+
+static int is_nan_of(pc_type type, const char *x)
+{
+    const uint64_t sign = UINT64_C(1) << (8 * sizes[type] - 1);
+    return type >= PC_FLOAT16 && (load_bits(x, sizes[type]) & (sign - 1)) > infinity_of(type);
+}
+
+static void reverse(char *x, size_t size)
+{
+    for (size_t k = 0; k < size / 2; k++) {
+        const char first = x[k];
+        x[k] = x[size - 1 - k];
+        x[size - 1 - k] = first;
+    }
+}
+
+/* A table of numbers of any type, with labels of any type for its columns, its rows or each
+ * element; all of them with gaps, and in any order of their bytes. */
+static void test_tables(void)
+{
+    enum { ROWS = 6, COLUMNS = 150, ALL = ROWS * COLUMNS, LABELS = 4, MOST = COLUMNS * LABELS };
+    static char x[ALL * 32], labels[ALL * 16], mask[ALL * 2], at[(MOST + 1) * sizeof(pc_state)];
+    static char *element[ALL], *label[ALL];
+    static size_t other[ALL]; /* along the axis that has no labels */
+    static pc_accumulator plain[MOST], pool[MOST], got;
+    const pc_type type = (pc_type)below(PC_FLOAT64 + 1), label_type = (pc_type)below(8);
+    const size_t components = type > PC_FLOAT16 && below(3) == 0 ? 2 : 1, width = sizes[type],
+                 label_width = sizes[label_type], odd = below(2), /* or contiguous, native, whole */
+        gap = width * components * (1 + odd * below(2)),
+                 label_gap = label_width * (1 + odd * below(2)), mask_gap = 1 + below(2),
+                 rows = 1 + below(ROWS), columns = 1 + below(COLUMNS), all = rows * columns,
+                 run = below(2) ? 1 : 1 + below(2 * columns),
+                 bad = below(6) ? all : below(2) * below(all);
+    const size_t by_column = below(3) > 0, by_row = !by_column || below(2); /* the labels lie */
+    const int labels_first = (int)below(2), scale = (int)below(60), back = odd && below(3) == 0,
+              swapped = odd && below(3) == 0, labels_swapped = odd && below(3) == 0,
+              masked = odd && below(3) == 0, skip_nan = odd && below(3) == 0;
+    const size_t kept = !by_row ? rows : !by_column ? columns : 1;
+    pc_states s = {at, PC_STATE_BOTH, kept * LABELS, pool, 0, 0};
+    size_t done = 0;
+    int refused = 0;
+    if (components == 2)
+        s.size = PC_STATE_COMPLEX;
+    memset(at, 0, sizeof at);
+    for (size_t k = 0; k < s.count; k++)
+        pc_accumulator_clear(&plain[k], PC_VAR);
+    for (size_t k = 0; k < ALL; k++) /* also behind those that are used */
+        store_bits(labels + k * label_gap, label_width,
+                   label_type % 2 == 0 && below(30) == 0 ? UINT64_MAX << below(7)
+                                                         : k / run % LABELS);
+    store_bits(labels + (below(2) ? 1 : below(ALL)) * label_gap, label_width, LABELS - 1);
+    for (size_t k = 0; k < all; k++) {
+        const size_t row = k / columns, column = k % columns,
+                     named = by_row * row * (by_column ? columns : 1) + by_column * column;
+        element[k] = x + (row * columns + (back ? columns - 1 - column : column)) * gap;
+        label[k] = labels + named * label_gap;
+        other[k] = !by_row ? row : !by_column ? column : 0;
+        mask[k * mask_gap] = (char)below(3);
+        for (size_t p = 0; p < components; p++) {
+            const double ordinary = ldexp((double)(int64_t)random64(), -scale);
+            const float shorter = (float)ordinary;
+            store_bits(element[k] + p * width, width, random64() >> below(64));
+            if (below(40) && type == PC_FLOAT64)
+                memcpy(element[k] + p * width, &ordinary, width);
+            else if (below(40) && type == PC_FLOAT32)
+                memcpy(element[k] + p * width, &shorter, width);
+            if (below(100) == 0 && type >= PC_FLOAT16) { /* Inf, and two NaN */
+                const uint64_t ends[] = {0, 1,
+                                         UINT64_C(1) << (formats[type - PC_FLOAT16].fraction - 1)};
+                store_bits(element[k] + p * width, width,
+                           infinity_of(type) | ends[below(3)] | below(2) << (8 * width - 1));
+            }
+        }
+    }
+    for (size_t k = bad; k < all && k <= bad + (run > 1 ? (size_t)99 : 0);
+         k++) /* labels that are too large */
+        store_bits(label[k], label_width,
+                   label_type == PC_UINT64 && odd ? UINT64_MAX : (uint64_t)LABELS);
+    for (size_t k = 0; k < all; k++) {
+        const uint64_t name = load_bits(label[k], label_width);
+        if ((label_type % 2 == 0 && name >> (8 * label_width - 1)) ||
+            (masked && !mask[k * mask_gap]) ||
+            (skip_nan && (is_nan_of(type, element[k]) ||
+                          is_nan_of(type, element[k] + (components - 1) * width))))
+            continue;
+        if (name < LABELS)
+            pc_add_numbers(&plain[labels_first ? name * kept + other[k] : other[k] * LABELS + name],
+                           type, (int)components, element[k], 1);
+        else
+            refused = 1;
+    }
+    for (size_t k = 0; k < all && swapped; k++)
+        for (size_t p = 0; p < components; p++)
+            reverse(element[k] + p * width, width);
+    for (size_t k = 0; k < all / kept && labels_swapped; k++)
+        reverse(labels + k * label_gap, label_width);
+    const ptrdiff_t step = labels_first ? 1 : LABELS,
+                    along = back ? -(ptrdiff_t)gap : (ptrdiff_t)gap;
+    const pc_labelled array = {
+        .type = type,
+        .components = (int)components,
+        .swapped = swapped,
+        .skip_nan = skip_nan,
+        .data = element[0],
+        .mask = masked ? mask : NULL,
+        .label_type = label_type,
+        .labels_swapped = labels_swapped,
+        .labels = labels,
+        .label_count = LABELS,
+        .label_step = labels_first ? kept : 1,
+        .axes = 2,
+        .axis = {{rows, (ptrdiff_t)(columns * gap), (ptrdiff_t)(columns * mask_gap),
+                  by_row ? 0 : step,
+                  by_row ? (ptrdiff_t)(label_gap * (by_column ? columns : 1)) : 0},
+                 {columns, along, (ptrdiff_t)mask_gap, by_column ? 0 : step,
+                  by_column ? (ptrdiff_t)label_gap : 0}}};
+    const size_t stops[] = {below(all + 1), all};
+    const int mode = below(2) ? FE_UPWARD : FE_TONEAREST;
+    pc_status status = PC_OK;
+    fesetround(mode);
+    for (size_t k = 0; k < 2 && status == PC_OK; k++)
+        while ((status = pc_states_add_labelled(&s, &array, &done, stops[k])) == PC_NO_ROOM)
+            CHECK(++s.pool_size <= s.count);
+    CHECK(fegetround() == mode);
+    fesetround(FE_TONEAREST);
+    CHECK(status == (refused ? PC_NO_LABEL : PC_OK));
+    for (size_t k = 0; !refused && k < s.count; k++) {
+        pc_states_get(&s, k, &got);
+        check_same(&got, &plain[k], s.size);
+    }
+}
+
 static void test_integers(void)
 {
     static some_states s;
@@ -206,11 +347,12 @@ static void set_window(pc_window *window, int exponent, int negative)
  */
 static void test_windows(void)
 {
-    static some_states s;
+    static some_states s, other;
     double x[8];
-    pc_accumulator acc, got;
-    const int far = (int)below(260) - 130;
+    pc_accumulator acc, more, got;
+    const int far = (int)below(260) - 130, near = (int)below(50) - 25;
     const uint64_t word = random64() | 1;
+    size_t done = 0;
     start(&s, PC_STATE_BOTH);
     s.c.pool_size = POOL;
     pc_accumulator_clear(&acc, PC_VAR);
@@ -237,6 +379,17 @@ static void test_windows(void)
     check_same(&got, &acc, PC_STATE_BOTH);
     CHECK(pc_states_add(&s.c, 1, &acc) == PC_OK); /* and twice */
     CHECK(pc_accumulator_merge(&acc, &acc) == PC_OK);
+    pc_states_get(&s.c, 1, &got);
+    check_same(&got, &acc, PC_STATE_BOTH);
+    pc_accumulator_clear(&more, PC_VAR); /* and with another one */
+    more.count = 9;
+    set_window(&more.windows[PC_SQUARES], 2 * (far + near), 0);
+    set_window(&more.windows[PC_NUMBERS], far + near + (int)below(26), (int)below(2));
+    start(&other, PC_STATE_BOTH);
+    other.c.pool_size = POOL;
+    CHECK(pc_states_add(&other.c, 1, &more) == PC_OK);
+    CHECK(pc_states_merge(&s.c, &other.c, &done) == PC_OK && done == STATES);
+    CHECK(pc_accumulator_merge(&acc, &more) == PC_OK);
     pc_states_get(&s.c, 1, &got);
     check_same(&got, &acc, PC_STATE_BOTH);
 }
@@ -281,20 +434,56 @@ static void test_counts(void)
     CHECK(state_at(&s.c, 0)->count == (run ? 0 : left + 1));
 }
 
+/* Sums of a tile, each to the state at its offset: it goes on where there was no room, and stops at
+ * a count that is too large. */
+static void test_tile(void)
+{
+    static some_states s;
+    static pc_tile_sum sums[STATES];
+    pc_accumulator got;
+    const size_t full = below(2 * STATES);
+    size_t done = 0;
+    pc_status status;
+    start(&s, PC_STATE_BOTH);
+    for (size_t k = 0; k < STATES; k++) {
+        pc_accumulator_clear(&sums[k].total, PC_VAR);
+        sums[k].offset = (ptrdiff_t)(STATES - 1 - k);
+        for (size_t n = below(40); n; n--) {
+            const double x = random_double(below(2) ? 0 : 600);
+            pc_add_numbers(&sums[k].total, PC_FLOAT64, 1, (const char *)&x, 1);
+        }
+        sums[k].total.count += k == full; /* at least one */
+    }
+    if (full < STATES)
+        state_at(&s.c, STATES - 1 - full)->count = UINT64_MAX;
+    while ((status = pc_states_add_tile(&s.c, sums, STATES, &done)) == PC_NO_ROOM)
+        CHECK(++s.c.pool_size <= POOL);
+    CHECK(status == (full < STATES ? PC_TOO_LARGE : PC_OK));
+    CHECK(done == (full < STATES ? full : STATES));
+    for (size_t k = 0; k < done; k++) {
+        pc_states_get(&s.c, STATES - 1 - k, &got);
+        check_same(&got, &sums[k].total, PC_STATE_BOTH);
+    }
+}
+
 /* Numbers of any kind, among them such that sums, means and variances are ties of a format. */
 static double of_kind(int kind, size_t k, uint64_t bits)
 {
     static const double far[] = {1.0, 0x1p-53, 0x1p-106, 0x1p53, -0x1p-160, -1.0};
     switch (kind) {
     case 0: return ldexp((double)(int64_t)random64(), (int)below(9));
-    case 1: return (double)below(9) - 4.0;                   /* ties of means and variances */
-    case 2: return (double)bits;                             /* no spread */
-    case 3: return far[below(6)];                            /* ties of sums, and nearly */
-    case 4: return k ? ldexp(1.0, -(int)below(60)) : 0x1p60; /* a large one first */
+    case 1: return ((double)below(9) - 4.0) * (bits % 2 ? 0.5 : 1.0); /* ties of means, variances */
+    case 2: return (double)bits;                                      /* no spread */
+    case 3: return far[below(6)];                                     /* ties of sums, and nearly */
+    case 4: return k ? ldexp(1.0, -(int)below(60)) : 0x1p60;          /* a large one first */
     case 5: return ldexp((double)(int64_t)random64(), (int)below(2) ? 900 : -1000);
     case 6: return k % 2 ? -1e9 : 1e9 + (double)below(2); /* what cancels */
     case 7: return (double)(float)below(1 << 24) * (below(2) ? 0x1p-20 : -0x1p-20);
     case 8: return (double)bits + (double)below(2); /* little */
+    case 9: /* of three, their sum has few bits, and that of their squares 105 */
+        return 1.0 + (double)((bits & 0x7ffffff) | 0x4000001) * (k % 3 == 2 ? 0.0
+                                                                 : k % 3    ? 0x1p-52
+                                                                            : -0x1p-52);
     default: return random_double(0);
     }
 }
@@ -302,26 +491,29 @@ static double of_kind(int kind, size_t k, uint64_t bits)
 /* Many states rounded at once, as each alone. */
 static void test_rounding(void)
 {
-    enum { MANY = 140, KINDS = 10 };
+    enum { MANY = 140, KINDS = 11 };
     static const pc_type types[] = {PC_FLOAT64, PC_FLOAT32, PC_FLOAT16, PC_INT64, PC_UINT64};
     static char at[(MANY + 1) * sizeof(pc_state)], made[MANY * 8], alone[8];
     static pc_accumulator pool[MANY];
-    const size_t size = below(4) ? (size_t)PC_STATE_BOTH : (size_t)PC_STATE_NUMBERS;
+    const size_t size = below(4)   ? (size_t)PC_STATE_BOTH
+                        : below(2) ? (size_t)PC_STATE_NUMBERS
+                                   : (size_t)PC_STATE_COMPLEX;
     pc_states s = {at, size, MANY, pool, 0, MANY};
     pc_accumulator acc;
     memset(at, 0, sizeof at);
     for (size_t k = 0; k < MANY; k++) {
-        const int kind = (int)below(KINDS), integers = kind == 9 && below(2);
+        const int kind = (int)below(KINDS), integers = kind == 10 && below(2);
         const size_t count = below(3) ? below(4) : below(40);
         const uint64_t bits = random64() >> (11 + below(14));
         pc_accumulator_clear(&acc, PC_VAR);
         for (size_t i = 0; i < count; i++) {
-            const double x = of_kind(kind, i, bits);
+            const double x[2] = {of_kind(kind, i, bits), of_kind(kind, i + 1, bits)};
             const int64_t integer = (int64_t)(random64() >> below(64));
             if (integers)
                 pc_add_numbers(&acc, PC_INT64, 1, (const char *)&integer, 1);
             else
-                pc_add_numbers(&acc, PC_FLOAT64, 1, (const char *)&x, 1);
+                pc_add_numbers(&acc, PC_FLOAT64, size == PC_STATE_COMPLEX ? 2 : 1, (const char *)x,
+                               1);
         }
         if (below(40) == 0) /* the largest divisor of the lanes, and beyond */
             acc.count =
@@ -330,14 +522,18 @@ static void test_rounding(void)
     }
     const pc_statistic all[] = {PC_SUM, PC_MEAN, PC_SUMSQ, PC_NORM, PC_RMS, PC_VAR, PC_STD};
     const uint64_t ddofs[] = {0, 1, (UINT64_C(1) << 40) - 1, UINT64_C(1) << 40};
-    for (size_t j = 0; j < (size == PC_STATE_BOTH ? 7 : 2); j++)
+    for (size_t j = size == PC_STATE_COMPLEX ? 2 : 0; j < (size >= PC_STATE_BOTH ? 7 : 2); j++)
         for (size_t t = 0; t < (all[j] == PC_SUM || all[j] == PC_SUMSQ ? 5 : 3); t++) {
             const pc_output_spec spec = {all[j], types[t], 1, ddofs[below(4)], below(2) ? 0 : 16};
             const size_t first = below(MANY), width = size_of_type[types[t]];
             size_t done = first;
             pc_status status = PC_OK, expected = PC_OK;
             for (size_t k = first; k < MANY;) {
+                const int mode = below(2) ? FE_DOWNWARD : FE_TONEAREST;
+                fesetround(mode);
                 status = pc_states_round(&s, k, MANY, &spec, made, &done);
+                CHECK(fegetround() == mode);
+                fesetround(FE_TONEAREST);
                 for (size_t i = k; i < done; i++) {
                     pc_states_get(&s, i, &acc);
                     const pc_status one = pc_accumulator_round(&acc, &spec, alone);
@@ -363,10 +559,12 @@ int main(int argc, char **argv)
     const long count = trials(argc, argv);
     FOR_EACH_LEVEL for (long k = 0; k < count; k++)
     {
+        test_tables();
         test_numbers((int)below(7)); /* 0: ordinary numbers, as most data are */
         test_integers();
         test_counts();
         test_windows();
+        test_tile();
         if (k % 4 == 0)
             test_rounding();
     }

@@ -11,6 +11,7 @@ accumulators compared with what was added to them, and the memory is measured.
 At the end memory must be flat (see `is_flat`), and there must be no more threads or open files than at the start.
 """
 
+import argparse
 import copy
 import ctypes
 import faulthandler
@@ -642,4 +643,6 @@ def soak(minutes):
 
 if __name__ == "__main__":
     faulthandler.enable()
-    soak(float(sys.argv[1]) if len(sys.argv) > 1 else 60)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("minutes", nargs="?", type=float, default=60)
+    soak(parser.parse_args().minutes)
