@@ -5,6 +5,7 @@
 
 #include "../../csrc/kernels/kernels.h"
 
+#include <fenv.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -58,6 +59,14 @@ static inline long trials(int argc, char **argv)
     if (argc > 3)
         random_state = strtoull(argv[3], NULL, 10);
     return argc > 1 ? atol(argv[1]) : 1000;
+}
+
+/* Whether sums of doubles are rounded that way, which fegetround may not tell. */
+static inline int rounds(int mode)
+{
+    const volatile double one = 1.0, little = 0x1p-60;
+    const volatile double up = one + little, down = one - little;
+    return mode == (up > 1.0 ? FE_UPWARD : down < 1.0 ? FE_DOWNWARD : FE_TONEAREST);
 }
 
 /* A number of random size: each bit length is as likely. */

@@ -430,8 +430,12 @@ static void test_sorted(pc_type type, size_t most)
                 const pc_status one = exact_result(&a, 0, &spec, made[0] + k * result_size, sums);
                 exact = one == PC_OK ? exact : one;
             }
+            const int mode = below(2) ? FE_UPWARD : FE_TONEAREST;
+            fesetround(mode);
             const pc_status status = pc_reduce_sorted(&sorted, (size_t)at[first], end, first, count,
                                                       &spec, made[1], sums);
+            CHECK(rounds(mode));
+            fesetround(FE_TONEAREST);
             if (status != exact ||
                 (exact != PC_TOO_LARGE && memcmp(made[0], made[1], sizeof made[0])))
                 fprintf(stderr,

@@ -4,8 +4,6 @@
 
 #include "../../csrc/sums/states.h"
 
-#include <fenv.h>
-
 enum { STATES = 5, POOL = STATES };
 
 /* Equal counts, flags and sums. */
@@ -62,14 +60,6 @@ static void start(some_states *s, size_t size)
 {
     memset(s->at, 0, sizeof s->at);
     s->c = (pc_states){s->at, size, STATES, s->pool, 0, 0};
-}
-
-/* Whether sums of doubles are rounded that way, which fegetround may not tell. */
-static int rounds(int mode)
-{
-    const volatile double one = 1.0, little = 0x1p-60;
-    return one + little > 1.0 ? mode == FE_UPWARD
-                              : mode == (one - little < 1.0 ? FE_DOWNWARD : FE_TONEAREST);
 }
 
 /* Add all, giving the pool one accumulator more each time that it is used up. */
