@@ -109,7 +109,7 @@ static pc_status api_sum_of_squares(uint64_t n, pc_u128 *sum)
 {
     if (n > PC_RANGE_MAX)
         return PC_TOO_LARGE;
-    pc_formula(n, sum);
+    pc_closed_form(n, sum);
     return PC_OK;
 }
 
@@ -216,8 +216,8 @@ const pc_core_table pc_core = {
     .walk_each = pc_walk_each,
     .walk_even = pc_walk_even,
     .sums_from_even = pc_sums_from_even,
-    .formula = pc_formula,
-    .formula_many = pc_formula_many,
+    .formula = pc_closed_form,
+    .formula_many = pc_closed_form_many,
     .round_many = pc_round_many,
     .accumulator_clear = pc_accumulator_clear,
     .accumulator_clear_bounded = pc_accumulator_clear_bounded,

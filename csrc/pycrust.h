@@ -22,7 +22,7 @@ enum {
     PC_ABSENT_LEVEL,       /* this build, CPU or operating system lacks that level */
     PC_OUT_OF_RANGE,       /* no sum of doubles has bits so high, or so low */
     PC_INCONCLUSIVE,       /* the rounding test of a bounded sum failed: sum exactly */
-    PC_NO_WEIGHT           /* an average whose weights sum up to zero */
+    PC_NO_WEIGHT           /* an average whose weights sum to zero */
 };
 
 /* The double nearest to *x, ties to even, under any rounding mode. */
@@ -73,8 +73,8 @@ void pc_sums_from_even(const uint64_t *even, uint64_t last, const int64_t *n, si
                        uint64_t *sum);
 
 /* n(n+1)(2n+1)/6, for n <= PC_RANGE_MAX; in an array, n < 0 gives 0. */
-void pc_formula(uint64_t n, pc_u128 *sum);
-void pc_formula_many(const int64_t *n, size_t count, uint64_t *lo, uint64_t *hi);
+void pc_closed_form(uint64_t n, pc_u128 *sum);
+void pc_closed_form_many(const int64_t *n, size_t count, uint64_t *lo, uint64_t *hi);
 
 /* pc_u128_round of each (lo[k], hi[k]). */
 void pc_round_many(const uint64_t *lo, const uint64_t *hi, size_t count, double *out);
@@ -90,7 +90,8 @@ typedef struct {
 } pc_window;
 
 /* The sums: of the squares, of the numbers (of complex ones: of their real components), of their
- * imaginary components. */
+ * imaginary components. Of two arrays: of the products, in the place of the squares, and of their
+ * imaginary components, or of the weights of an average, in the place of the numbers. */
 typedef enum { PC_SQUARES, PC_NUMBERS, PC_IMAGINARY } pc_moment;
 
 #define PC_LIMBS 68 /* of the squares; each of the others has half as many */
@@ -177,10 +178,11 @@ void pc_round_words(const uint64_t *words, size_t count, int exponent, int negat
 void pc_add_numbers(pc_accumulator *acc, pc_type type, int components, const char *data,
                     size_t count);
 
-/* How many bounded sums were inconclusive, so that an exact sum followed. */
+/* How many bounded sums were inconclusive, so that an exact sum followed (sums/bounded.c). */
 uint64_t pc_rounding_test_failures(void);
 
-/* ---- arrays (array/reduce.c) -------------------------------------------------- */
+/* ---- arrays (array/layout.c, array/reduce.c) --------------------------------------------------
+ */
 
 #define PC_MAX_AXES 64
 
@@ -322,7 +324,8 @@ size_t pc_move_carry(pc_tile_sum *sum, double *carried);
  * the type does not hold. No mask. */
 size_t pc_cumulate(const pc_moving *moving, size_t row, size_t first, size_t last, pc_u128 *sum);
 
-/* ---- many exact states (sums/states.c, array/labels.c) ------------------------- */
+/* ---- many exact states (sums/states.c, array/labels.c, array/groups.c) -------------------------
+ */
 
 /* One of pc_states: sums/states.h describes the representation. */
 typedef struct {

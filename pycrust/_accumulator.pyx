@@ -25,7 +25,7 @@ from pycrust._plan cimport (
     add_contiguous,
     checked_int,
     is_contiguous,
-    is_spread,
+    is_variance,
     moment_of,
     one_ddof,
     moments_of_ints,
@@ -632,7 +632,7 @@ def _results(accumulators, str name, dtype, ddof):
             values[position] = checked_int(total, values.dtype, position, spec.c.statistic)
         elif one.write(spec, <char *>cnp.PyArray_DATA(values) + k * <size_t>values.itemsize) == PC_EMPTY:
             empty = True
-            if spec.skip_nan and one.kind != INTEGERS and is_spread(spec.c.statistic):
+            if spec.skip_nan and one.kind != INTEGERS and is_variance(spec.c.statistic):
                 values[position] = np.nan
     if empty:
         warn_empty(spec.c.statistic, spec.skip_nan)

@@ -174,7 +174,7 @@ cdef object plain_list(a, str name, int depth, bint *may_round):
     if depth == 64:                             # NumPy goes no deeper
         return a
     for k, each in enumerate(a):
-        look_at_times(k)
+        poll_signals(k)
         if type(each) is float:
             continue
         if isinstance(each, int):
@@ -329,7 +329,7 @@ cdef str what_helps(other):
     return "pass an array of numbers"
 
 
-cdef inline int look_at_times(Py_ssize_t k) except -1:
+cdef inline int poll_signals(Py_ssize_t k) except -1:
     """In a loop over objects: let signal handlers run."""
     return PyErr_CheckSignals() if k & 0xFFFF == 0xFFFF else 0
 
@@ -345,7 +345,7 @@ cdef tuple ints_among(array):
     exact = np.empty(array.shape, dtype=object)
     flat = exact.reshape(-1)                    # no copy; .flat takes at most 32 axes
     for k, each in enumerate(array.reshape(-1)):
-        look_at_times(k)
+        poll_signals(k)
         each = unwrapped(each)
         if not isinstance(each, (int, np.integer, np.bool_)):
             return each, None

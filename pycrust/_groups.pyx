@@ -1,7 +1,7 @@
 """
 Statistics of groups, given by labels.
 
-If the labels never fall, the numbers of each group lie side by side, and C gives the results at once; else by exact
+If the labels are sorted (non-decreasing), the numbers of each group lie side by side, and C gives the results at once; else by exact
 states, in _states.pyx.
 """
 
@@ -11,12 +11,12 @@ from cpython.bytearray cimport PyByteArray_AS_STRING
 from pycrust._args cimport axes_of, data_of, describe_data, dtype_of, in_order, integer_of, is_integer
 from pycrust._bigint cimport shown, shown_int, write_exact
 from pycrust._plan cimport (
-    RELEASE_GIL_FROM,
+    MIN_RELEASE_GIL,
     Statistic,
     axis_of,
     checked_int,
     chunk_size,
-    is_spread,
+    is_variance,
     moment_of,
     one_ddof,
     warn_empty,
@@ -101,7 +101,7 @@ cdef object group(values, labels, axis, num_labels, where, dtype, workers, bint 
 
 cdef object reduce_sorted(array, mask, labels, tuple axes, num_labels, made, Statistic spec, size_t workers):
     """
-    The results, where the labels never fall; None if they do, and for what is rare.
+    The results, where the labels are sorted; None if they are not, and for what is rare.
 
     That is left to the states: masks, Python ints, other layouts, and whatever is to raise an error.
     """
@@ -112,7 +112,7 @@ cdef object reduce_sorted(array, mask, labels, tuple axes, num_labels, made, Sta
             or not cnp.PyArray_IS_C_CONTIGUOUS(labels)):
         return None
     first, last = labels.item(0), labels.item(length - 1)
-    if not first <= labels.item(length // 3) <= labels.item(2 * length // 3) <= last:   # most that fall are seen here
+    if not first <= labels.item(length // 3) <= labels.item(2 * length // 3) <= last:   # most that are not sorted are seen here
         return None
     outer, inner = array.shape[:axes[0]], array.shape[axes[0] + labels.ndim:]
     if axes != tuple(range(axes[0], axes[0] + labels.ndim)) or array.shape != (*outer, *labels.shape, *inner):
@@ -124,10 +124,10 @@ cdef object reduce_sorted(array, mask, labels, tuple axes, num_labels, made, Sta
         return None
     values = np.empty((*outer, count, *inner), dtype=made)
     if width == 1:
-        status = reduce_rows(array, labels.reshape(-1), values, count, spec, workers)
+        status = reduce_sorted_rows(array, labels.reshape(-1), values, count, spec, workers)
     else:
-        status = reduce_slices(array, labels.reshape(-1), values, count, width, spec, workers)
-    if status > PC_EMPTY or (status == PC_EMPTY and spec.skip_nan and is_spread(spec.c.statistic)):
+        status = reduce_sorted_slices(array, labels.reshape(-1), values, count, width, spec, workers)
+    if status > PC_EMPTY or (status == PC_EMPTY and spec.skip_nan and is_variance(spec.c.statistic)):
         return None
     if status == PC_EMPTY:
         warn_empty(spec.c.statistic, spec.skip_nan)
@@ -135,7 +135,7 @@ cdef object reduce_sorted(array, mask, labels, tuple axes, num_labels, made, Sta
 
 
 # What the threads see: each row of the array has the same labels, and each chunk is a range of those of one row.
-cdef struct RowsJob:
+cdef struct SortedRowsJob:
     pc_sorted array         # the first row
     pc_output_spec spec
     char *out
@@ -147,8 +147,8 @@ cdef struct RowsJob:
     pc_status *statuses     # one for each worker
 
 
-cdef int reduce_chunk(const void *job, size_t chunk, size_t worker) noexcept nogil:
-    cdef const RowsJob *s = <const RowsJob *>job
+cdef int reduce_sorted_rows_chunk(const void *job, size_t chunk, size_t worker) noexcept nogil:
+    cdef const SortedRowsJob *s = <const SortedRowsJob *>job
     cdef size_t row = chunk // s.chunks, k = chunk % s.chunks
     cdef pc_sorted array = s.array
     array.data += row * s.row
@@ -159,9 +159,9 @@ cdef int reduce_chunk(const void *job, size_t chunk, size_t worker) noexcept nog
     return status == PC_TOO_LARGE or status == PC_NO_LABEL
 
 
-cdef pc_status reduce_rows(array, labels, values, count, Statistic spec, size_t workers) except *:
-    """Where the labels lie along the last axis; PC_NO_LABEL if they fall, and for complex numbers and other types."""
-    cdef RowsJob job
+cdef pc_status reduce_sorted_rows(array, labels, values, count, Statistic spec, size_t workers) except *:
+    """Where the labels lie along the last axis; PC_NO_LABEL if they are not sorted, and for complex numbers and other types."""
+    cdef SortedRowsJob job
     cdef int components, swapped
     cdef size_t length = cnp.PyArray_SIZE(labels), rows = cnp.PyArray_SIZE(array) // length, step
     describe_data(array, &job.array.type, &components, &swapped, &job.array.data)
@@ -185,7 +185,7 @@ cdef pc_status reduce_rows(array, labels, values, count, Statistic spec, size_t 
     memory = bytearray(workers * (PC_MIN_SUMS * sizeof(pc_tile_sum) + sizeof(pc_status)))
     job.sums = <pc_tile_sum *>PyByteArray_AS_STRING(memory)
     job.statuses = <pc_status *>(job.sums + workers * PC_MIN_SUMS)
-    run_chunks(reduce_chunk, &job, sizeof(job), rows * job.chunks, workers, rows * length < RELEASE_GIL_FROM)
+    run_chunks(reduce_sorted_rows_chunk, &job, sizeof(job), rows * job.chunks, workers, rows * length < MIN_RELEASE_GIL)
     return worst(job.statuses, workers)
 
 
@@ -196,7 +196,7 @@ cdef enum:
 
 # The same where other axes follow those of the labels: the numbers of a label are a slice of the array, and each chunk
 # is a range of labels.
-cdef struct SlicesJob:
+cdef struct SortedSlicesJob:
     pc_array array          # what all slices have in common
     pc_output_spec spec
     char *out
@@ -208,8 +208,8 @@ cdef struct SlicesJob:
     pc_status *statuses     # one for each worker
 
 
-cdef int reduce_chunk_of_slices(const void *job, size_t chunk, size_t worker) noexcept nogil:
-    cdef const SlicesJob *s = <const SlicesJob *>job
+cdef int reduce_sorted_slices_chunk(const void *job, size_t chunk, size_t worker) noexcept nogil:
+    cdef const SortedSlicesJob *s = <const SortedSlicesJob *>job
     cdef size_t label
     cdef pc_array array = s.array
     cdef pc_axis *along = &array.axis[array.kept]
@@ -225,9 +225,9 @@ cdef int reduce_chunk_of_slices(const void *job, size_t chunk, size_t worker) no
     return 0
 
 
-cdef pc_status reduce_slices(array, labels, values, count, size_t width, Statistic spec, size_t workers) except *:
-    """Where other axes of `width` elements follow; PC_NO_LABEL if the labels fall."""
-    cdef SlicesJob job
+cdef pc_status reduce_sorted_slices(array, labels, values, count, size_t width, Statistic spec, size_t workers) except *:
+    """Where other axes of `width` elements follow; PC_NO_LABEL if the labels are not sorted."""
+    cdef SortedSlicesJob job
     cdef size_t length = cnp.PyArray_SIZE(labels), step, chunks
     cdef int k
     job.outputs = cnp.PyArray_SIZE(array) // length
@@ -268,8 +268,8 @@ cdef pc_status reduce_slices(array, labels, values, count, size_t width, Statist
     memory = bytearray(workers * (job.room * sizeof(pc_tile_sum) + sizeof(pc_status)))
     job.sums = <pc_tile_sum *>PyByteArray_AS_STRING(memory)
     job.statuses = <pc_status *>(job.sums + workers * job.room)
-    run_chunks(reduce_chunk_of_slices, &job, sizeof(job), chunks, workers,
-               job.outputs * (length + job.count) < RELEASE_GIL_FROM)
+    run_chunks(reduce_sorted_slices_chunk, &job, sizeof(job), chunks, workers,
+               job.outputs * (length + job.count) < MIN_RELEASE_GIL)
     return worst(job.statuses, workers)
 
 

@@ -23,7 +23,7 @@ from pycrust._args cimport (
 )
 from pycrust._bigint cimport int_from_u128, shown_int, write_exact
 from pycrust._plan cimport Statistic, axis_of, holds, raise_too_large
-from pycrust._threads cimport MORE, Slices, after_slice, count_workers, run_chunks, slices_of
+from pycrust._threads cimport MORE, TimeSlices, after_time_slice, count_workers, run_chunks, time_slices_of
 from pycrust.csrc cimport (
     PC_MEAN,
     PC_MAX_CARRIED,
@@ -348,7 +348,7 @@ cdef object longest_window(start, end, size_t length):
     cdef size_t longest = 1, count = start.size, first = 0, last, k
     cdef const size_t *starts = <const size_t *>cnp.PyArray_DATA(start)
     cdef const size_t *ends = <const size_t *>cnp.PyArray_DATA(end)
-    cdef Slices slices = slices_of(count)
+    cdef TimeSlices slices = time_slices_of(count)
     while first < count:
         last = first + min(slices.size, count - first)
         with nogil:
@@ -360,7 +360,7 @@ cdef object longest_window(start, end, size_t length):
             raise ValueError(f"{here}, but must lie between 0 and {length}, the length of the axis, and not end "
                              "before it starts")
         first = last
-        after_slice(&slices)
+        after_time_slice(&slices)
     return longest
 
 

@@ -23,7 +23,7 @@ from pycrust._bigint cimport exact_int, exact_moment, quotient, shown_int
 from pycrust._plan cimport (
     CHUNK,
     Plan,
-    RELEASE_GIL_FROM,
+    MIN_RELEASE_GIL,
     MIN_CHUNK,
     Accumulators,
     Statistic,
@@ -184,7 +184,7 @@ cdef pc_status reduce_vectors(const pc_array *pair, int statistic, int component
     cdef pc_output_spec spec = default_spec(<pc_statistic>statistic)
     cdef pc_tile_sum sum
     spec.components = components
-    if pair.axis[0].length < RELEASE_GIL_FROM:
+    if pair.axis[0].length < MIN_RELEASE_GIL:
         return pc_reduce(pair, 0, 1, &spec, <char *>made, &sum)
     with nogil:
         return pc_reduce(pair, 0, 1, &spec, <char *>made, &sum)
@@ -193,7 +193,7 @@ cdef pc_status reduce_vectors(const pc_array *pair, int statistic, int component
 cdef object dot_of_integers(const pc_array *pair):
     cdef pc_tile_sum sum
     pc_accumulator_clear(&sum.total, <pc_statistic>PC_DOT)
-    if pair.axis[0].length < RELEASE_GIL_FROM:
+    if pair.axis[0].length < MIN_RELEASE_GIL:
         pc_add_tile(pair, 0, 1, 0, pair.axis[0].length, &sum)
     else:
         with nogil:
@@ -641,7 +641,7 @@ cdef class CrossSums:
             if i != j:
                 clear_sum(&sums.at[k].total, bounded, PC_DOT)
         s.sums = sums.at
-        run_chunks(add_cross_chunk, &s, sizeof(s), chunks, workers, s.length * s.count < RELEASE_GIL_FROM)
+        run_chunks(add_cross_chunk, &s, sizeof(s), chunks, workers, s.length * s.count < MIN_RELEASE_GIL)
         for k in range(s.count):
             acc = &sums.at[k].total
             for j in range(1, workers):
@@ -817,7 +817,7 @@ cdef object matrix_of_two(x, y, ddof):
         pairs[k].x = &vectors[first]
         pairs[k].y = &vectors[second]
         clear_sum(&sums[k].total, bounded, PC_VAR if k < 2 else PC_DOT)
-    if length < RELEASE_GIL_FROM:
+    if length < MIN_RELEASE_GIL:
         pc_add_vector_pairs(pairs, 3, 2, 0, length, sums)
     else:
         with nogil:

@@ -17,7 +17,7 @@ from pycrust.csrc cimport (
 cdef enum:
     # Below this many elements a call takes so little time that releasing the
     # GIL and taking it back (some 40 ns) would cost more than it gives.
-    RELEASE_GIL_FROM = 4096
+    MIN_RELEASE_GIL = 4096
     # Elements in a chunk of a long job: milliseconds of work, tens of them in the worst layouts.
     CHUNK = 1 << 19
     # The fewest elements worth handing to another thread.
@@ -85,7 +85,7 @@ cdef struct Contiguous:
 cdef pc_axis axis_of(array, mask, other, int k) noexcept
 cdef pc_output_spec default_spec(pc_statistic statistic) noexcept
 cdef object one_ddof(ddof, correction)
-cdef bint is_spread(pc_statistic statistic) noexcept
+cdef bint is_variance(pc_statistic statistic) noexcept
 cdef int warn_empty(pc_statistic statistic, bint skip_nan) except -1
 cdef pc_moment moment_of(pc_statistic statistic) noexcept
 cdef bint is_contiguous(a, Contiguous *plain) noexcept

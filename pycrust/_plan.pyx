@@ -100,13 +100,13 @@ cdef pc_output_spec default_spec(pc_statistic statistic) noexcept:
     return spec
 
 
-cdef bint is_spread(pc_statistic statistic) noexcept:
+cdef bint is_variance(pc_statistic statistic) noexcept:
     return statistic == PC_VAR or statistic == PC_STD
 
 
 cdef int warn_empty(pc_statistic statistic, bint skip_nan) except -1:
     """Warn of too few elements; where NaN is left out, in NumPy's words."""
-    cdef bint spread = is_spread(statistic)
+    cdef bint spread = is_variance(statistic)
     if skip_nan:
         text = "Degrees of freedom <= 0 for slice." if spread else "Mean of empty slice"
     else:
@@ -292,7 +292,7 @@ cdef class Plan:
         s.spec = spec.c
 
     cdef bint is_quick(self, size_t outputs) noexcept:
-        return outputs * (self.job.length + 8) < RELEASE_GIL_FROM
+        return outputs * (self.job.length + 8) < MIN_RELEASE_GIL
 
     cdef Accumulators sums(self, size_t first, bint bounded):
         """The sums of the tile at `first`."""
@@ -443,7 +443,7 @@ cdef bint is_contiguous(a, Contiguous *plain) noexcept:
 cdef void add_contiguous(const Contiguous *plain, pc_accumulator *acc, pc_statistic statistic) noexcept:
     """Set *acc to the exact sums that this statistic needs."""
     pc_accumulator_clear(acc, statistic)
-    if plain.count < RELEASE_GIL_FROM:
+    if plain.count < MIN_RELEASE_GIL:
         pc_add_numbers(acc, plain.type, plain.components, plain.data, plain.count)
     else:
         with nogil:
@@ -461,7 +461,7 @@ cdef object reduce_contiguous(const Contiguous *plain, bint integers, pc_output_
         return exact_int(&sum.total, moment_of(statistic))
     if statistic == PC_SUM or statistic == PC_MEAN:
         spec.components = plain.components
-    if plain.count < RELEASE_GIL_FROM:
+    if plain.count < MIN_RELEASE_GIL:
         status = pc_reduce_contiguous(plain.type, plain.components, plain.data, plain.count, skip_nan, &spec, &sum,
                                       <char *>made)
     else:
@@ -470,7 +470,7 @@ cdef object reduce_contiguous(const Contiguous *plain, bint integers, pc_output_
                                           <char *>made)
     if status == PC_EMPTY:
         warn_empty(statistic, skip_nan)
-        if skip_nan and not integers and is_spread(statistic):      # as NumPy has it
+        if skip_nan and not integers and is_variance(statistic):      # as NumPy has it
             return NAN
     return made[0] if spec.components == 1 else complex(made[0], made[1])
 
@@ -495,7 +495,7 @@ cdef int reduce_into(values, array, mask, tuple axes, size_t workers, Statistic 
         status = plan.run()
     if status == PC_EMPTY:
         warn_empty(spec.c.statistic, spec.skip_nan)
-        if spec.skip_nan and is_spread(spec.c.statistic) and array.dtype.kind in "fc":
+        if spec.skip_nan and is_variance(spec.c.statistic) and array.dtype.kind in "fc":
             put_nan(values, array, mask, axes, spec)
     elif status == PC_TOO_LARGE:
         offset, total = plan.too_large

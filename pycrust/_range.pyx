@@ -10,12 +10,12 @@ from libc.stdint cimport int64_t, uint64_t
 
 from pycrust._args cimport array_of, check_out
 from pycrust._bigint cimport int_from_u128, shown, shown_int
-from pycrust._threads cimport Slices, after_slice, slices_of
+from pycrust._threads cimport TimeSlices, after_time_slice, time_slices_of
 from pycrust.csrc cimport (
     PC_RANGE_MAX,
     import_core,
-    pc_formula,
-    pc_formula_many,
+    pc_closed_form,
+    pc_closed_form_many,
     pc_round_many,
     pc_sums_from_even,
     pc_u128,
@@ -76,7 +76,7 @@ cdef object formula(n):
         return 0
     if overflow > 0 or <uint64_t>small > PC_RANGE_MAX:
         return closed_form(n)
-    pc_formula(<uint64_t>small, &total)
+    pc_closed_form(<uint64_t>small, &total)
     return int_from_u128(total.lo, total.hi)
 
 
@@ -144,17 +144,17 @@ def sum_of_squares(n, /, *, method="loop"):
     0
     """
     cdef pc_walk walk
-    cdef Slices slices
+    cdef TimeSlices slices
     cdef uint64_t end, stop
     if by_formula(method):
         return formula(n)
     end = loop_end(n)
-    slices = slices_of(end)
+    slices = time_slices_of(end)
     walk.i = walk.sum.lo = walk.sum.hi = 0
     while walk.i < end:
         stop = walk.i + min(slices.size, end - walk.i)
         pc_walk_to(&walk, stop)
-        after_slice(&slices)
+        after_time_slice(&slices)
     return int_from_u128(walk.sum.lo, walk.sum.hi)
 
 
@@ -197,18 +197,18 @@ def threadable_sum_of_squares(n, /, *, method="loop"):
     [1, 5, 14, 30]
     """
     cdef pc_walk walk
-    cdef Slices slices
+    cdef TimeSlices slices
     cdef uint64_t end, stop
     if by_formula(method):
         return formula(n)
     end = loop_end(n)
-    slices = slices_of(end)
+    slices = time_slices_of(end)
     walk.i = walk.sum.lo = walk.sum.hi = 0
     while walk.i < end:
         stop = walk.i + min(slices.size, end - walk.i)
         with nogil:
             pc_walk_to(&walk, stop)
-        after_slice(&slices)
+        after_time_slice(&slices)
     return int_from_u128(walk.sum.lo, walk.sum.hi)
 
 
@@ -310,7 +310,7 @@ cdef object from_words(low, high, dtype):
     cdef uint64_t *lo = data(low)
     cdef uint64_t *hi = data(high)
     cdef size_t step, done = 0, count = len(low)
-    cdef Slices slices
+    cdef TimeSlices slices
     cdef double *nearest
     if dtype == object:
         result = np.empty(count, dtype=object)
@@ -322,13 +322,13 @@ cdef object from_words(low, high, dtype):
     if dtype == np.float64:
         result = np.empty(count)
         nearest = <double *>cnp.PyArray_DATA(result)
-        slices = slices_of(count)
+        slices = time_slices_of(count)
         while done < count:
             step = min(<size_t>slices.size, count - done)
             with nogil:
                 pc_round_many(lo + done, hi + done, step, nearest + done)
             done += step
-            after_slice(&slices)
+            after_time_slice(&slices)
         return result
     return low.view(dtype)
 
@@ -337,7 +337,7 @@ cdef object walk_past(ascending, dtype):
     """The sums at ascending stops, from one walk."""
     cdef const uint64_t *stops = data(ascending)
     cdef size_t done = 0, count = len(ascending)
-    cdef Slices slices = slices_of(stops[count - 1])
+    cdef TimeSlices slices = time_slices_of(stops[count - 1])
     cdef size_t most = count if slices.started == 0.0 else LOOK_AFTER
     low, high = _words(count, dtype)
     cdef uint64_t *lo = data(low)
@@ -348,14 +348,14 @@ cdef object walk_past(ascending, dtype):
         with nogil:
             done += pc_walk_stops(&walk, stops + done, min(most, count - done), slices.size,
                                   lo + done, hi + done if hi else NULL)
-        after_slice(&slices)
+        after_time_slice(&slices)
     return from_words(low, high, dtype)
 
 
 cdef object walk_past_all(size_t last, dtype):
     """The sums at 0, 1, …, last, for a dtype that needs both words."""
     cdef size_t step, done = 1, count = last + 1
-    cdef Slices slices = slices_of(count)
+    cdef TimeSlices slices = time_slices_of(count)
     low, high = _words(count, dtype)
     cdef uint64_t *lo = data(low)
     cdef uint64_t *hi = data(high)
@@ -366,7 +366,7 @@ cdef object walk_past_all(size_t last, dtype):
         with nogil:
             pc_walk_each(&walk, step, lo + done, hi + done)
         done += step
-        after_slice(&slices)
+        after_time_slice(&slices)
     return from_words(low, high, dtype)
 
 
@@ -374,7 +374,7 @@ cdef object walk_and_gather(ns, size_t last, dtype):
     """The sums at ns, all <= last and below 2⁶⁴, from a table of every other sum."""
     cdef const int64_t *n = <const int64_t *>data(ns)
     cdef size_t step, done = 0, count = len(ns)
-    cdef Slices slices = slices_of(count)
+    cdef TimeSlices slices = time_slices_of(count)
     table = np.empty(last // 2 + 1, dtype=np.uint64)
     cdef uint64_t *even = data(table)
     cdef pc_walk walk
@@ -388,23 +388,23 @@ cdef object walk_and_gather(ns, size_t last, dtype):
         with nogil:
             pc_sums_from_even(even, last, n + done, step, sums + done)
         done += step
-        after_slice(&slices)
+        after_time_slice(&slices)
     return result.view(dtype)
 
 
 cdef object formula_of(ns, dtype):
     cdef const int64_t *n = <const int64_t *>data(ns)
     cdef size_t step, done = 0, count = len(ns)
-    cdef Slices slices = slices_of(count)
+    cdef TimeSlices slices = time_slices_of(count)
     low, high = _words(count, dtype)
     cdef uint64_t *lo = data(low)
     cdef uint64_t *hi = data(high)
     while done < count:
         step = min(<size_t>slices.size, count - done)
         with nogil:
-            pc_formula_many(n + done, step, lo + done, hi + done if hi else NULL)
+            pc_closed_form_many(n + done, step, lo + done, hi + done if hi else NULL)
         done += step
-        after_slice(&slices)
+        after_time_slice(&slices)
     return from_words(low, high, dtype)
 
 

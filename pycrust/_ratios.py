@@ -312,4 +312,4 @@ class PairSums:
 
 def no_average() -> ZeroDivisionError:
     """The error of an average without weight."""
-    return ZeroDivisionError("the weights sum up to zero, so there is no average")
+    return ZeroDivisionError("the weights sum to zero, so there is no average")

@@ -15,11 +15,11 @@ from libc.string cimport memcpy
 from pycrust._args cimport array_and_missing, describe_data, type_of
 from pycrust._bigint cimport exact_int, exact_moment, import_int, lowest_terms, shown_int
 from pycrust._plan cimport (
-    RELEASE_GIL_FROM,
+    MIN_RELEASE_GIL,
     Accumulators,
     Plan,
     Statistic,
-    is_spread,
+    is_variance,
     moment_of,
     raise_too_large,
     warn_empty,
@@ -67,7 +67,7 @@ cdef enum:
     # The fewest elements per state and thread: with fewer, merging the states of threads takes longer than it saves.
     ELEMENTS_PER_STATE = 8
     # The fewest elements in each sum for which the block kernels pay.
-    BLOCK_SUMS_FROM = 16
+    MIN_BLOCK_SUM = 16
 
 
 cdef size_t state_size(bint squares, bint complexes) noexcept:
@@ -219,7 +219,7 @@ cdef class States:
         length = 1
         for k in axes:
             length *= array.shape[k]
-        if length < BLOCK_SUMS_FROM:
+        if length < MIN_BLOCK_SUM:
             labels = np.broadcast_to(np.int8(0), [array.shape[k] for k in axes])
             self.add_labelled(array, mask, labels, axes, 1, skip_nan, workers, False)
             return 0
@@ -300,7 +300,7 @@ cdef class States:
             for worker in range(workers):
                 job.states[worker] = (<States>each[worker]).c
                 job.statuses[worker] = PC_OK
-            run_chunks(add_chunk, &job, sizeof(job), chunks, workers, job.total < RELEASE_GIL_FROM)
+            run_chunks(add_chunk, &job, sizeof(job), chunks, workers, job.total < MIN_RELEASE_GIL)
             for worker in range(workers):
                 own = each[worker]
                 own.c = job.states[worker]
@@ -361,7 +361,7 @@ cdef class States:
                     status = PC_EMPTY
         if status == PC_EMPTY:
             warn_empty(spec.c.statistic, spec.skip_nan)
-            if spec.skip_nan and not integers and is_spread(spec.c.statistic) and np.isinf(values).any():
+            if spec.skip_nan and not integers and is_variance(spec.c.statistic) and np.isinf(values).any():
                 integer, bits = spec.ddof
                 values[(self.counts().astype(object) << bits) <= integer] = np.nan
         return values

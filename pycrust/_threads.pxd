@@ -14,9 +14,9 @@ cdef int run_chunks(Task task, const void *job, size_t size, size_t chunks, size
 
 # A long loop on the main thread, where Python runs signal handlers, is cut into slices of about 10 ms, with a check
 # for signals after each; on any other thread it is one slice, so that a worker never takes the GIL back midway.
-cdef struct Slices:
+cdef struct TimeSlices:
     uint64_t size       # units of work in the next slice
     double started      # perf_counter() at its start; 0: there is one slice alone
 
-cdef Slices slices_of(uint64_t work) except *
-cdef int after_slice(Slices *slices) except -1
+cdef TimeSlices time_slices_of(uint64_t work) except *
+cdef int after_time_slice(TimeSlices *slices) except -1

@@ -5,7 +5,7 @@ Why any split is safe: a chunk reads its own part of the input and gives exact
 sums, which are integers; adding them up gives the same bits in any order.
 
 Why an exception is safe at any time: the helpers are threads of the operating system
-that know nothing of Python. They take chunks until there are none or the caller stops
+that know nothing of Python. They take chunks max_seconds there are none or the caller stops
 them, and the caller does not return or raise before they are done. The main thread
 checks for signals between its chunks, and an exception can arise only there: no other
 Python code runs here. The helpers live for one call, so that a process that forks has
@@ -37,7 +37,7 @@ import time
 from operator import index
 from threading import main_thread
 
-from pycrust._cores import usable_cores
+from pycrust._cpu_count import usable_cores
 
 cdef extern from *:
     """
@@ -77,7 +77,7 @@ cdef enum:
     # The most threads that one call uses: more than any machine has cores for.
     MAX_WORKERS = 1024
     # How long the main thread computes between two checks for signals: each takes the GIL.
-    LOOK_AFTER_MS = 20
+    SIGNAL_CHECK_MS = 20
 
 
 cdef bint is_main_thread() except -1:
@@ -115,8 +115,8 @@ cdef struct ThreadTeam:
     pc_counter stopped          # whether those that were are not to be gone on with
     pc_counter helpers          # helpers that have begun
     pc_counter working          # threads that may take chunks, including the caller
-    pc_counter holders          # threads that have yet to let go of this struct
-    PyThread_type_lock finished     # held until no thread is working
+    pc_counter references          # threads that have yet to let go of this struct
+    PyThread_type_lock finished     # held max_seconds no thread is working
 
 
 cdef ThreadTeam *new_team(Task task, const void *job, size_t size, size_t chunks) noexcept:
@@ -128,7 +128,7 @@ cdef ThreadTeam *new_team(Task task, const void *job, size_t size, size_t chunks
     team.job = memcpy(team + 1, job, size)
     team.chunks = chunks
     pc_counter_add(&team.working, 1)
-    pc_counter_add(&team.holders, 1)
+    pc_counter_add(&team.references, 1)
     team.finished = PyThread_allocate_lock()
     if team.finished == NULL:
         PyMem_RawFree(team)
@@ -137,9 +137,9 @@ cdef ThreadTeam *new_team(Task task, const void *job, size_t size, size_t chunks
     return team
 
 
-cdef void let_go(ThreadTeam *team) noexcept nogil:
+cdef void release(ThreadTeam *team) noexcept nogil:
     """This thread does not touch the team any more; the last one frees it."""
-    if pc_counter_add(&team.holders, <uint64_t>-1) == 1:
+    if pc_counter_add(&team.references, <uint64_t>-1) == 1:
         PyThread_free_lock(team.finished)
         PyMem_RawFree(team)
 
@@ -156,9 +156,9 @@ cdef void stop(ThreadTeam *team) noexcept nogil:
     pc_counter_add(&team.taken, team.chunks)
 
 
-cdef bint take_chunks(ThreadTeam *team, size_t worker, double until, uint64_t *unfinished) noexcept nogil:
+cdef bint take_chunks(ThreadTeam *team, size_t worker, double max_seconds, uint64_t *unfinished) noexcept nogil:
     """
-    Do chunks for this many seconds (0: until there are none); returns whether there may be more.
+    Do chunks for this many seconds (0: max_seconds there are none); returns whether there may be more.
 
     *unfinished: 1 + the number of the chunk to go on with, or 0.
     """
@@ -173,9 +173,9 @@ cdef bint take_chunks(ThreadTeam *team, size_t worker, double until, uint64_t *u
         unfinished[0] = 1 + chunk if said == MORE and not pc_counter_add(&team.stopped, 0) else 0
         if said != MORE and said:
             stop(team)
-        if until:
+        if max_seconds:
             now = pc_seconds()
-            if not 0 <= now - started < until:      # a clock that was set back counts as well
+            if not 0 <= now - started < max_seconds:      # a clock that was set back counts as well
                 return True
 
 
@@ -184,17 +184,17 @@ cdef void help(void *argument) noexcept nogil:
     cdef uint64_t unfinished = 0
     take_chunks(team, 1 + pc_counter_add(&team.helpers, 1), 0, &unfinished)
     finish(team)
-    let_go(team)
+    release(team)
 
 
 cdef bint start_helper(ThreadTeam *team) noexcept:
     """Start a helper; returns whether that was possible: if not, the others do the work."""
     pc_counter_add(&team.working, 1)
-    pc_counter_add(&team.holders, 1)
+    pc_counter_add(&team.references, 1)
     if pc_start_thread(help, team):
         return True
     pc_counter_add(&team.working, <uint64_t>-1)
-    pc_counter_add(&team.holders, <uint64_t>-1)
+    pc_counter_add(&team.references, <uint64_t>-1)
     return False
 
 
@@ -221,7 +221,7 @@ cdef int run_chunks(Task task, const void *job, size_t size, size_t chunks, size
                 break
         PyErr_CheckSignals()
         return 0
-    cdef double until = 0.001 * LOOK_AFTER_MS
+    cdef double max_seconds = 0.001 * SIGNAL_CHECK_MS
     cdef bint more = chunks > 0, forked = False, waits = False
     memset(&alone, 0, sizeof(alone))
     alone.task = task
@@ -238,17 +238,17 @@ cdef int run_chunks(Task task, const void *job, size_t size, size_t chunks, size
         while more or waits:
             with nogil:
                 if more:
-                    more = take_chunks(team, 0, until, &unfinished)
+                    more = take_chunks(team, 0, max_seconds, &unfinished)
                     if not more and team != &alone:
                         finish(team)
                         waits = True
                 else:
-                    waits = not PyThread_acquire_lock_timed(team.finished, <long long>(1e6 * until) or -1, 0)
-            if until:
+                    waits = not PyThread_acquire_lock_timed(team.finished, <long long>(1e6 * max_seconds) or -1, 0)
+            if max_seconds:
                 PyErr_CheckSignals()
                 if (more or waits) and not is_main_thread():    # asked only where a call takes long: it takes 1 us
-                    until = 0
-            if until and helping and os.getpid() != process:
+                    max_seconds = 0
+            if max_seconds and helping and os.getpid() != process:
                 forked = True
                 raise RuntimeError("a signal handler forked amid a call with several workers: "
                                    "it ends in the parent process alone")
@@ -260,27 +260,27 @@ cdef int run_chunks(Task task, const void *job, size_t size, size_t chunks, size
                     if more:
                         finish(team)
                     PyThread_acquire_lock(team.finished, 1)
-                let_go(team)
+                release(team)
     return 0
 
 
 # ---- loops without chunks -----------------------------------------------------
 
 cdef enum:
-    FIRST_SLICE = 1 << 22
+    FIRST_TIME_SLICE = 1 << 22
 
 
-cdef Slices slices_of(uint64_t work) except *:
-    cdef Slices slices
+cdef TimeSlices time_slices_of(uint64_t work) except *:
+    cdef TimeSlices slices
     slices.size = work
     slices.started = 0.0
-    if work > FIRST_SLICE and is_main_thread():
-        slices.size = FIRST_SLICE
+    if work > FIRST_TIME_SLICE and is_main_thread():
+        slices.size = FIRST_TIME_SLICE
         slices.started = time.perf_counter()
     return slices
 
 
-cdef int after_slice(Slices *slices) except -1:
+cdef int after_time_slice(TimeSlices *slices) except -1:
     """Raise KeyboardInterrupt (or what a handler raises); set the next slice's size."""
     cdef double now
     if slices.started == 0.0:

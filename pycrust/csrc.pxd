@@ -38,8 +38,8 @@ cdef extern from "core.h" nogil:
     void pc_walk_even(pc_walk *walk, size_t count, uint64_t *even) noexcept
     void pc_sums_from_even(const uint64_t *even, uint64_t last, const int64_t *n, size_t count, uint64_t *sum) noexcept
 
-    void pc_formula(uint64_t n, pc_u128 *sum) noexcept
-    void pc_formula_many(const int64_t *n, size_t count, uint64_t *lo, uint64_t *hi) noexcept
+    void pc_closed_form(uint64_t n, pc_u128 *sum) noexcept
+    void pc_closed_form_many(const int64_t *n, size_t count, uint64_t *lo, uint64_t *hi) noexcept
     void pc_round_many(const uint64_t *lo, const uint64_t *hi, size_t count, double *out) noexcept
 
     enum:

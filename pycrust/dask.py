@@ -381,7 +381,7 @@ def average(a: Any, axis: "_Axis" = None, weights: Any = None, *, keepdims: bool
     TypeError, ValueError, numpy.exceptions.AxisError
         At once, as `pycrust.average` does.
     ZeroDivisionError
-        When computed, if weights sum up to zero.
+        When computed, if weights sum to zero.
 
     Examples
     --------

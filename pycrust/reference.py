@@ -551,7 +551,7 @@ def average(
         total = Accumulator()
         total._add(w[position], keep[position])
         if not total._nonfinite() and not total._sums[0]:
-            raise ZeroDivisionError("weights that sum up to zero")
+            raise ZeroDivisionError("weights that sum to zero")
         totals[position] = total.sum(float)
         products = _Products(x[position][keep[position]], w[position][keep[position]])
         parts = [

@@ -70,7 +70,8 @@ static void estimate_state(lane_sums *sums, size_t c, const pc_state *state, sum
         sums->number[0][c] = sums->square[0][c] = NAN;
     const int grid = squares >> 1 < numbers ? squares >> 1 : numbers;
     sums->grid[c] = grid < -ESTIMATE_MAX ? 0.0 : power(grid < ESTIMATE_MAX ? grid : 0);
-    sums->common_abs[c] = state->count == 1 ? fabs(sums->number[0][c] + sums->number[1][c]) : NAN;
+    sums->common_magnitude[c] =
+        state->count == 1 ? fabs(sums->number[0][c] + sums->number[1][c]) : NAN;
     sums->count[c] = (double)state->count;
 }
 
@@ -79,14 +80,14 @@ static void round_in_lanes(const pc_kernels *kernels, const pc_states *states, s
                            size_t count, const pc_output_spec *spec, char *out,
                            uint64_t certain[LANE_COLUMNS])
 {
-    const lane_spec kind = lane_spec_of(spec, 0, 1);
+    const lane_spec lanes = lane_spec_of(spec, 0, 1);
     const summands what = summands_of(spec);
     double value[LANE_COLUMNS], residual[LANE_COLUMNS];
     lane_sums sums;
     memset(&sums, 0, sizeof sums);
     for (size_t c = 0; c < count; c++)
-        estimate_state(&sums, c, state_at(states, first + c), what, kind.integer);
-    kernels->lane_results(&kind, &sums, whole_steps(count), value, residual, certain);
+        estimate_state(&sums, c, state_at(states, first + c), what, lanes.integer);
+    kernels->lane_results(&lanes, &sums, whole_steps(count), value, residual, certain);
     write_lane_results(spec->type, value, residual, count, out,
                        (ptrdiff_t)size_of_type[spec->type]);
 }
@@ -149,7 +150,7 @@ typedef struct {
     const pc_sorted *array;
     const pc_output_spec *spec;
     const pc_kernels *kernels;
-    lane_spec kind;
+    lane_spec lanes;
     char *out;
     pc_tile_sum *sums;
     pc_status status;
@@ -175,8 +176,8 @@ static void reduce_some(group_job *job, size_t count)
             sum_row_alone(job->kernels, a->type, what, 0, a->data + at[c] * size, n, &in->one,
                           &in->sums, c);
     }
-    const int all = job->kernels->lane_results(&job->kind, &in->sums, whole_steps(count), in->value,
-                                               in->residual, certain);
+    const int all = job->kernels->lane_results(&job->lanes, &in->sums, whole_steps(count),
+                                               in->value, in->residual, certain);
     write_lane_results(job->spec->type, in->value, in->residual, count, out, (ptrdiff_t)made);
     for (size_t c = 0; !all && c < count && job->status != PC_TOO_LARGE; c++) {
         if (certain[c])
@@ -292,7 +293,7 @@ pc_status pc_reduce_sorted(const pc_sorted *array, size_t start, size_t stop, si
     group_job job = {.array = array,
                      .spec = spec,
                      .kernels = pc_kernels_in_use(),
-                     .kind = lane_spec_of(spec, 0, 1),
+                     .lanes = lane_spec_of(spec, 0, 1),
                      .out = out,
                      .sums = sums,
                      .status = PC_OK,

@@ -74,8 +74,9 @@ static void gather(char *to, size_t pitch, const char *from, ptrdiff_t stride, s
 /* Convert a double that is a normal float16, or 0; Inf from 2^16 on. */
 static uint16_t half_of(double x)
 {
-    const uint64_t bits = bits_of(x), sign = bits >> 48 & 0x8000, size = bits & (UINT64_MAX >> 1),
-                   half = size ? (size >> 42) - ((uint64_t)(1023 - 15) << 10) : 0;
+    const uint64_t bits = bits_of(x), sign = bits >> 48 & 0x8000,
+                   magnitude = bits & (UINT64_MAX >> 1),
+                   half = magnitude ? (magnitude >> 42) - ((uint64_t)(1023 - 15) << 10) : 0;
     return (uint16_t)(sign | (half < 0x7c00 ? half : 0x7c00));
 }
 
@@ -107,22 +108,23 @@ void write_lane_results(pc_type type, const double *value, const double *residua
 lane_spec lane_spec_of(const pc_output_spec *spec, uint64_t count, int counted)
 {
     const int of_products = is_of_products(spec->statistic);
-    lane_spec f = {.statistic = (int)spec->statistic == PC_DOT ? PC_SUM : spec->statistic,
-                   .counted = counted && !of_products};
-    f.integer = spec->type < PC_FLOAT16;
-    f.drop = spec->type == PC_FLOAT32 ? 29 : spec->type == PC_FLOAT16 ? 42 : 0;
-    f.min = spec->type == PC_FLOAT32   ? 0x1p-125
-            : spec->type == PC_FLOAT16 ? 0x1p-13
-            : spec->type == PC_INT64   ? -0x1p62
-                                       : 0.0;
-    f.count = (double)count;
-    f.ddof = (double)spec->ddof;
-    f.scale = (double)(UINT64_C(1) << spec->ddof_bits);
-    f.divisor = is_spread(spec->statistic) ? f.count * (f.count * f.scale - f.ddof)
-                : spec->statistic == PC_MEAN || spec->statistic == PC_RMS ? f.count
-                                                                          : 1.0;
-    f.inverse = 1.0 / f.divisor;
-    return f;
+    lane_spec lanes = {.statistic = (int)spec->statistic == PC_DOT ? PC_SUM : spec->statistic,
+                       .counted = counted && !of_products};
+    lanes.integer = spec->type < PC_FLOAT16;
+    lanes.drop = spec->type == PC_FLOAT32 ? 29 : spec->type == PC_FLOAT16 ? 42 : 0;
+    lanes.min = spec->type == PC_FLOAT32   ? 0x1p-125
+                : spec->type == PC_FLOAT16 ? 0x1p-13
+                : spec->type == PC_INT64   ? -0x1p62
+                                           : 0.0;
+    lanes.count = (double)count;
+    lanes.ddof = (double)spec->ddof;
+    lanes.scale = (double)(UINT64_C(1) << spec->ddof_bits);
+    lanes.divisor = is_variance(spec->statistic)
+                        ? lanes.count * (lanes.count * lanes.scale - lanes.ddof)
+                    : spec->statistic == PC_MEAN || spec->statistic == PC_RMS ? lanes.count
+                                                                              : 1.0;
+    lanes.inverse = 1.0 / lanes.divisor;
+    return lanes;
 }
 
 /* The kernel for what lies in rows or in columns; NULL if there is none. */
@@ -221,7 +223,7 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
     job->summed = summed;
     job->blocks = NULL;
     job->integers = 0;
-    job->binades_known = job->binade[0] = job->binade[1] = job->met_nan = 0;
+    job->exponents_known = job->lane_exponent[0] = job->lane_exponent[1] = job->met_nan = 0;
     job->where = IN_TILES;
     if (array->components != 1 || array->repeat != 1 || length < 1 || outputs < 2 ||
         !fits_lanes(spec))
@@ -274,7 +276,7 @@ static void fill_tile(const lane_job *job, char *to, size_t pitch, const char *f
 }
 
 /* From so many rows on hardware no longer fetches ahead in all of them: measured on Zen 3. */
-enum { FETCHED_FROM = 17 };
+enum { MIN_PREFETCH_ROWS = 17 };
 
 static const pc_axis *innermost_kept(const pc_array *a)
 {
@@ -316,7 +318,7 @@ typedef struct {
     char *x, *y, *mask;
 } tile;
 
-/* sum_again_alone needs this. */
+/* resum_uncertain_numbers needs this. */
 typedef char column_fits[TILE >= sizeof(lane_sums) + LANE_ROWS * sizeof(double) ? 1 : -1];
 
 typedef char tile_fits[PC_MIN_SUMS * sizeof(pc_tile_sum) >= TILE + sizeof(tile) ? 1 : -1];
@@ -397,13 +399,13 @@ static size_t fill_up(const lane_job *job, tile *t, size_t count)
 
 /* ---- sums of products ------------------------------------------------------------- */
 
-/* Rows of a block that tell the first binades, and how many bits more than these need they have. */
+/* Rows of a block that tell the first exponents, and how many bits more than needed these leave. */
 enum { SAMPLED_ROWS = 4, SPARE_BITS = 4 };
 
-/* The k of 1.5 * 2^k, for sums up to `max`. */
-static int binade_for(double max)
+/* The k of 1.5 * 2^k, for sums up to `max`, with so many bits to spare. */
+static int sum_exponent(double max, int spare)
 {
-    const int k = lane_exponent_above(max, 1 + SPARE_BITS);
+    const int k = lane_exponent_above(max, 1 + spare);
     return k < LANE_EXPONENT_MAX ? k : LANE_EXPONENT_MAX;
 }
 
@@ -419,16 +421,16 @@ static double largest_in(const lane_job *job, const lane_block *block, int secon
         second ? block->y : block->x, second ? block->y_step : block->x_step, rows, columns);
 }
 
-/* Binades for the sums of a block, or of what is like its first rows. Returns whether they are
+/* Exponents for the sums of a block, or of what is like its first rows. Returns whether they are
  * larger. */
-static int find_binades(lane_job *job, const lane_block *block, int sample)
+static int find_exponents(lane_job *job, const lane_block *block, int sample)
 {
     const double x = largest_in(job, block, 0, sample),
                  y = largest_in(job, block, 1, sample) * (double)block->length;
-    const int products = binade_for(x * y), weights = binade_for(y),
-              larger = products > job->binade[0] || weights > job->binade[1];
-    job->binade[0] = products;
-    job->binade[1] = weights;
+    const int products = sum_exponent(x * y, SPARE_BITS), weights = sum_exponent(y, SPARE_BITS),
+              larger = products > job->lane_exponent[0] || weights > job->lane_exponent[1];
+    job->lane_exponent[0] = products;
+    job->lane_exponent[1] = weights;
     return larger;
 }
 
@@ -440,22 +442,23 @@ static void pad_sums(lane_sums *sums, size_t outputs)
     for (size_t c = columns - LANE_STEP; c < columns && columns != outputs; c++) {
         for (size_t k = 0; k < 3; k++)
             sums->number[k][c] = sums->square[k][c] = 1.0;
-        sums->grid[c] = sums->common_abs[c] = sums->count[c] = 1.0;
+        sums->grid[c] = sums->common_magnitude[c] = sums->count[c] = 1.0;
     }
 }
 
-/* The sums of a block; NaN where they fit no binade. */
+/* The sums of a block; NaN where they stay in no binade. */
 static void sum_pairs(lane_job *job, const lane_block *block, lane_sums *sums)
 {
-    if (!job->binades_known)
-        find_binades(job, block, 1);
-    job->binades_known = 1;
-    if (!job->blocks(block, job->binade, sums) && find_binades(job, block, 0))
-        job->blocks(block, job->binade, sums);
+    if (!job->exponents_known)
+        find_exponents(job, block, 1);
+    job->exponents_known = 1;
+    if (!job->blocks(block, job->lane_exponent, sums) && find_exponents(job, block, 0))
+        job->blocks(block, job->lane_exponent, sums);
 }
 
 /* The sums of the columns of a tile, which are exact if the numbers have a grid coarse enough. */
-static void sum_again(const lane_job *job, const tile *t, size_t columns, lane_sums *sums)
+static void sum_products_of_tile(const lane_job *job, const tile *t, size_t columns,
+                                 lane_sums *sums)
 {
     const lane_rows x = {.x = t->x, .row = t->row, .rows = job->from.rows, .columns = columns};
     lane_rows y = x;
@@ -468,8 +471,9 @@ static void sum_again(const lane_job *job, const tile *t, size_t columns, lane_s
 }
 
 /* The outputs of a tile or block that are not certain once more, in at most one tile at a time. */
-static int settle(lane_job *job, const lane_block *block, const pc_axis *across, char *out, tile *t,
-                  size_t count, uint64_t *certain, lane_sums *sums, pc_tile_sum *scratch)
+static int resum_uncertain_products(lane_job *job, const lane_block *block, const pc_axis *across,
+                                    char *out, tile *t, size_t count, uint64_t *certain,
+                                    lane_sums *sums, pc_tile_sum *scratch)
 {
     const size_t size = size_of_type[job->array->type], rows = job->from.rows;
     double *value = t->value, *residual = t->residual;
@@ -503,7 +507,7 @@ static int settle(lane_job *job, const lane_block *block, const pc_axis *across,
         if (!some)
             break;
         const size_t columns = fill_up(job, t, some);
-        sum_again(job, t, columns, sums);
+        sum_products_of_tile(job, t, columns, sums);
         job->kernels->lane_results(&job->spec, sums, columns, value, residual, again);
         for (size_t k = 0; k < some; k++) {
             const size_t at = taken[k];
@@ -558,7 +562,7 @@ static size_t next_block(lane_job *job, const pc_axis *across, size_t max, lane_
     t->runs = 1;
     const ptrdiff_t data = job->next.offset.data;
     advance(job, t->count);
-    if (job->where == IN_COLUMNS && block->length >= FETCHED_FROM)
+    if (job->where == IN_COLUMNS && block->length >= MIN_PREFETCH_ROWS)
         block->ahead = job->next.offset.data - data;
     return again;
 }
@@ -599,26 +603,25 @@ static size_t products_next(lane_job *job, size_t max, char *out, uint64_t certa
                 every &= certain[c] = made[again + c];
             *all = every == UINT64_MAX;
         }
-        job->binades_known &= *all;
+        job->exponents_known &= *all;
     } else {
         memset(certain, 0, t->count * sizeof *certain);
     }
     if (!*all && job->products) {
         block.x += (ptrdiff_t)again * across->stride;
         block.y += (ptrdiff_t)again * across->other_stride;
-        *all = settle(job, &block, across, out, t, t->count, certain, &sums, scratch);
+        *all = resum_uncertain_products(job, &block, across, out, t, t->count, certain, &sums,
+                                        scratch);
     }
     return t->count;
 }
 
 /* ---- numbers of one array where they lie ------------------------------------------- */
 
-/* Binades for sums of `length` numbers, none larger than `max`, and that many bits to spare. */
-static void set_binades(int k[2], summands what, double max, size_t length, int spare)
+/* Exponents for sums of `length` numbers, none larger than `max`. */
+static void set_exponents(int k[2], summands what, double max, size_t length, int spare)
 {
-    const double size = what == SUM_NUMBERS ? max : max * max;
-    k[0] = lane_exponent_above(size * (double)length, 1 + spare);
-    k[0] = k[0] < LANE_EXPONENT_MAX ? k[0] : LANE_EXPONENT_MAX;
+    k[0] = sum_exponent((what == SUM_NUMBERS ? max : max * max) * (double)length, spare);
     k[1] = numbers_exponent(k[0]);
 }
 
@@ -626,20 +629,20 @@ static void set_binades(int k[2], summands what, double max, size_t length, int 
 static size_t sum_block(lane_job *job, const lane_block *block, lane_sums *sums, size_t again,
                         tile *t, uint64_t *certain)
 {
-    uint64_t sure[LANE_COLUMNS];
-    size_t unsure = 0;
+    uint64_t is_certain[LANE_COLUMNS];
+    size_t uncertain = 0;
     pad_sums(sums, block->outputs);
-    job->left = !block_kernel(job, job->met_nan)(block, job->binade, sums);
+    job->out_of_binade = !block_kernel(job, job->met_nan)(block, job->lane_exponent, sums);
     if (job->spec.counted && !job->met_nan)
         for (size_t c = 0; c < block->outputs; c++)
             sums->count[c] = job->spec.count;
     const int all = job->kernels->lane_results(&job->spec, sums, whole_steps(block->outputs),
-                                               t->value, t->residual, sure);
+                                               t->value, t->residual, is_certain);
     for (size_t c = 0; !all && c < t->count; c++) {
-        certain[c] = sure[again + c];
-        unsure += certain[c] == 0;
+        certain[c] = is_certain[again + c];
+        uncertain += certain[c] == 0;
     }
-    return unsure;
+    return uncertain;
 }
 
 void sum_row_alone(const pc_kernels *kernels, pc_type type, summands what, int skip_nan,
@@ -647,28 +650,29 @@ void sum_row_alone(const pc_kernels *kernels, pc_type type, summands what, int s
 {
     const lane_block row = {.x = x, .length = length, .outputs = 1};
     const size_t t = (size_t)(type - PC_FLOAT32);
-    lane_block_kernel *kernel = what == SUM_BOTH ? kernels->careful_rows[skip_nan][t]
+    lane_block_kernel *kernel = what == SUM_BOTH ? kernels->gridded_rows[skip_nan][t]
                                                  : kernels->block_rows[skip_nan][what][t];
     int k[2];
-    set_binades(k, what, kernels->largest[t](x, 0, 1, length), length, 0);
+    set_exponents(k, what, kernels->largest[t](x, 0, 1, length), length, 0);
     kernel(&row, k, one);
     for (int part = 0; part < 3; part++) {
         sums->number[part][c] = one->number[part][0];
         sums->square[part][c] = one->square[part][0];
     }
     sums->grid[c] = one->grid[0];
-    sums->common_abs[c] = one->common_abs[0];
+    sums->common_magnitude[c] = one->common_magnitude[0];
     sums->count[c] = skip_nan ? one->count[0] : (double)length;
 }
 
 /* The outputs that are not certain once more, each from its own binade on. Returns whether all are
  * certain now. */
-static int sum_again_alone(lane_job *job, const lane_block *block, const pc_axis *across, char *out,
-                           tile *t, uint64_t *certain, lane_sums *sums, void *scratch)
+static int resum_uncertain_numbers(lane_job *job, const lane_block *block, const pc_axis *across,
+                                   char *out, tile *t, uint64_t *certain, lane_sums *sums,
+                                   void *scratch)
 {
     const size_t size = size_of_type[job->array->type], length = block->length,
                  padded = length < LANE_STEP ? LANE_STEP : length;
-    uint64_t sure[LANE_COLUMNS];
+    uint64_t is_certain[LANE_COLUMNS];
     unsigned char taken[LANE_COLUMNS];
     lane_sums *one = (lane_sums *)scratch;
     char *copy = (char *)scratch + sizeof *one;
@@ -691,13 +695,14 @@ static int sum_again_alone(lane_job *job, const lane_block *block, const pc_axis
         }
         taken[some++] = (unsigned char)c;
     }
-    job->kernels->lane_results(&job->spec, sums, whole_steps(some), t->value, t->residual, sure);
+    job->kernels->lane_results(&job->spec, sums, whole_steps(some), t->value, t->residual,
+                               is_certain);
     for (size_t j = 0; j < some; j++) {
         write_lane_results(job->type, t->value + j, t->residual + j, 1,
                            out + t->run[0].out + (ptrdiff_t)taken[j] * across->out_stride,
                            across->out_stride);
-        certain[taken[j]] = sure[j];
-        all &= sure[j] != 0;
+        certain[taken[j]] = is_certain[j];
+        all &= is_certain[j] != 0;
     }
     return all;
 }
@@ -714,22 +719,22 @@ static size_t blocks_next(lane_job *job, size_t max, char *out, uint64_t certain
     tile *t = (tile *)((char *)scratch + TILE);
     block.x_step = (job->where == IN_ROWS ? across : across + 1)->stride;
     const size_t again = next_block(job, across, max, &block, t);
-    if (!job->binades_known)
-        set_binades(job->binade, job->summed, largest_in(job, &block, 0, 1), block.length,
-                    SPARE_BITS);
-    job->binades_known = 1;
-    size_t unsure = sum_block(job, &block, &sums, again, t, certain);
-    if (4 * unsure > t->count) {
+    if (!job->exponents_known)
+        set_exponents(job->lane_exponent, job->summed, largest_in(job, &block, 0, 1), block.length,
+                      SPARE_BITS);
+    job->exponents_known = 1;
+    size_t uncertain = sum_block(job, &block, &sums, again, t, certain);
+    if (4 * uncertain > t->count) {
         int k[2];
-        set_binades(k, job->summed, largest_in(job, &block, 0, 0), block.length, SPARE_BITS);
-        const int other = (job->left && k[0] > job->binade[0]) ||
-                          k[0] + MAX_SPARE_BITS < job->binade[0],
+        set_exponents(k, job->summed, largest_in(job, &block, 0, 0), block.length, SPARE_BITS);
+        const int other = (job->out_of_binade && k[0] > job->lane_exponent[0]) ||
+                          k[0] + MAX_SPARE_BITS < job->lane_exponent[0],
                   perhaps_nan = skips_nan(job->array) && !job->met_nan;
         if (other)
-            memcpy(job->binade, k, sizeof k);
+            memcpy(job->lane_exponent, k, sizeof k);
         if (other || perhaps_nan) {
             job->met_nan |= perhaps_nan;
-            unsure = sum_block(job, &block, &sums, again, t, certain);
+            uncertain = sum_block(job, &block, &sums, again, t, certain);
         }
     }
     write_tile(job, t, t->value + again, t->residual + again, out, across->out_stride);
@@ -739,7 +744,8 @@ static size_t blocks_next(lane_job *job, size_t max, char *out, uint64_t certain
             job->met_nan |= sums.count[c] < job->spec.count;
     }
     block.x += (ptrdiff_t)again * across->stride;
-    *all = !unsure || sum_again_alone(job, &block, across, out, t, certain, &sums, scratch);
+    *all =
+        !uncertain || resum_uncertain_numbers(job, &block, across, out, t, certain, &sums, scratch);
     return t->count;
 }
 
@@ -779,7 +785,7 @@ static size_t integers_next(lane_job *job, size_t max, char *out, uint64_t certa
             estimate_of(sums.square, c, sum);
         }
         sums.grid[c] = 1.0;
-        sums.common_abs[c] = (double)NAN; /* equal numbers are found exactly */
+        sums.common_magnitude[c] = (double)NAN; /* equal numbers are found exactly */
     }
     *all = job->kernels->lane_results(&job->spec, &sums, whole_steps(block.outputs), t->value,
                                       t->residual, certain);
@@ -816,7 +822,7 @@ size_t lanes_next(lane_job *job, size_t max, char *out, uint64_t certain[LANE_CO
             advance(job, count);
             from.x = a->data + data;
             from.columns = columns;
-            from.ahead = from.rows >= FETCHED_FROM ? job->next.offset.data - data : 0;
+            from.ahead = from.rows >= MIN_PREFETCH_ROWS ? job->next.offset.data - data : 0;
             job->sum(&from, &sums);
             *all = job->kernels->lane_results(&job->spec, &sums, columns, value, residual, certain);
             if (!*all)

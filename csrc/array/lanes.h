@@ -18,19 +18,20 @@ typedef struct {
     cursor next;          /* the next output, along the kept axes */
 
     int of_products; /* of two arrays */
-    /* Then the sums of products, and of the weights of averages: what is said of the first
-     * above, for the second. NULL if the sums are too long, or if it is no average. */
+    /* The kernels for sums of products, and of the weights of an average; NULL if the sums are too
+     * long, or there are no weights. other_contiguous: as `contiguous`, for the second array. */
     void (*products)(const lane_rows *, const lane_rows *, lane_sums *);
     void (*weights)(const lane_rows *, lane_sums *);
     int other_contiguous;
-    /* First, where there is such a kernel, in blocks with an error bound, from these binades on. */
+    /* First, where there is such a kernel, in blocks with an error bound, from 1.5 *
+     * 2^lane_exponent on. */
     lane_block_kernel *blocks;
     enum { IN_ROWS, IN_COLUMNS, IN_TILES } where;
     int integers; /* rows of integers, each summed by their kernels */
     summands summed;
-    int binade[2], binades_known;
-    int met_nan; /* where NaN are left out: in the block before */
-    int left;    /* in the block before some sums left their binades */
+    int lane_exponent[2], exponents_known;
+    int met_nan;       /* where NaN are left out: in the block before */
+    int out_of_binade; /* in the block before some sums left their binades */
 } lane_job;
 
 /* Set up a reduction of `outputs` outputs from `first` on; 0 if it is not suited to lanes. */
@@ -46,7 +47,7 @@ size_t lanes_next(lane_job *job, size_t max, char *out, uint64_t certain[LANE_CO
 /* The sums of one array that a statistic is made of. */
 static inline summands summands_of(const pc_output_spec *spec)
 {
-    return is_spread(spec->statistic)   ? SUM_BOTH
+    return is_variance(spec->statistic) ? SUM_BOTH
            : is_linear(spec->statistic) ? SUM_NUMBERS
                                         : SUM_SQUARES;
 }

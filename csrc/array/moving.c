@@ -330,8 +330,7 @@ static int restart(const row *r, pc_move_state *s, const double *in, size_t coun
         if (counted && (kernels->extend_range(x, &s->min, &s->max) || !inside))
             continue;
         for (size_t k = 0; k < n; k++) {
-            const double size = fabs(x[k]);
-            if (size < (double)INFINITY) {
+            if (fabs(x[k]) < (double)INFINITY) {
                 s->min = x[k] < s->min ? x[k] : s->min;
                 s->max = x[k] > s->max ? x[k] : s->max;
             } else if (inside) {
@@ -554,7 +553,7 @@ static size_t slide_blocks(const row *r, pc_move_state *s, const double *in, con
                       .inverse = spec->inverse,
                       .min_count = (double)r->m->min_count,
                       .ddof = spec->ddof / spec->scale,
-                      .reach = UINT64_C(1) << piece_width(r)};
+                      .max_units = UINT64_C(1) << piece_width(r)};
     if (r->squares) {
         end.divisor = spec->count - end.ddof;
         end.inverse = 1.0 / end.divisor;
@@ -566,7 +565,7 @@ static size_t slide_blocks(const row *r, pc_move_state *s, const double *in, con
         end.error_bound = s->error_bound[0] +
                           0x1p-51 * (pieces == 2 ? unit : unit_of(number, 1) + 0x1p-50 * s->limit);
         end.exact = pieces == 2 && !may_be_inexact(r, s, 0, max, s->next);
-        end.ties_from = max <= MAX_TIES_WINDOW ? 0x1p54 * unit_of(number, 1) : (double)INFINITY;
+        end.tie_threshold = max <= MAX_TIES_WINDOW ? 0x1p54 * unit_of(number, 1) : (double)INFINITY;
     }
     end.error_bound *= size * grow;
     end.bound = end.error_bound * end.inverse * grow;
@@ -744,8 +743,8 @@ static size_t move_blocks(const row *r, pc_move_state *s, size_t max, const lane
     if (masked)
         any = count_block(r, s, in, out, n, sums->count, kind);
     if (summed) {
-        lane_spec how = *spec;
-        how.counted = masked;
+        lane_spec lanes = *spec;
+        lanes.counted = masked;
         const size_t max = cumulative ? first + n : r->window;
         if (s->sums.number.inexact)
             s->inexact[0] = first + n;
@@ -762,7 +761,7 @@ static size_t move_blocks(const row *r, pc_move_state *s, size_t max, const lane
             for (size_t k = 0; k < BLOCK; k++)
                 sums->grid[k] = grid;
         }
-        all = r->kernels->lane_results(&how, sums, BLOCK, value, residual, certain);
+        all = r->kernels->lane_results(&lanes, sums, BLOCK, value, residual, certain);
     }
     s->next += n;
     s->at = to_place;
@@ -826,7 +825,7 @@ static void set_row(row *r, const pc_moving *m, size_t index)
     r->in_place = a->type == PC_FLOAT64 && !a->swapped && !a->mask &&
                   along.stride == (ptrdiff_t)sizeof(double) &&
                   (uintptr_t)r->data % sizeof(double) == 0;
-    r->squares = is_spread(m->spec.statistic);
+    r->squares = is_variance(m->spec.statistic);
     r->full = m->window && !m->start && m->min_count == m->window;
     r->kernels = pc_kernels_in_use();
 }
@@ -894,7 +893,7 @@ size_t pc_move(const pc_moving *m, size_t index, size_t rows, size_t first, size
     }
     const lane_spec spec = lane_spec_of(&m->spec, r.window, 0);
     for (size_t k = 0; k < BLOCK; k++)
-        states->scratch.sums.common_abs[k] = nan;
+        states->scratch.sums.common_magnitude[k] = nan;
     size_t at = first;
     for (size_t stop; at < last; at = stop) {
         int there = 1;

@@ -70,27 +70,27 @@ void pc_sums_from_even(const uint64_t *even, uint64_t last, const int64_t *n, si
 /* Division by 6 without a division: n(n+1) is even, and modulo 2^128 a multiple of 3 divided by 3
  * is its product with the inverse of 3. The product n(n+1)(2n+1) / 2 may exceed 2^128, but the
  * quotient is below 2^127, so that it is correct. */
-static const pc_u128 third = {UINT64_C(0xaaaaaaaaaaaaaaab), UINT64_C(0xaaaaaaaaaaaaaaaa)};
+static const pc_u128 inverse_of_3 = {UINT64_C(0xaaaaaaaaaaaaaaab), UINT64_C(0xaaaaaaaaaaaaaaaa)};
 
-void pc_formula(uint64_t n, pc_u128 *sum)
+void pc_closed_form(uint64_t n, pc_u128 *sum)
 {
     pc_u128 half = n % 2 ? u128_mul64(n, (n + 1) / 2) : u128_mul64(n / 2, n + 1);
     pc_u128 odd = {2 * n + 1, 0};
-    *sum = u128_mul(u128_mul(half, odd), third);
+    *sum = u128_mul(u128_mul(half, odd), inverse_of_3);
 }
 
-void pc_formula_many(const int64_t *n, size_t count, uint64_t *lo, uint64_t *hi)
+void pc_closed_form_many(const int64_t *n, size_t count, uint64_t *lo, uint64_t *hi)
 {
     for (size_t k = 0; k < count; k++) {
         uint64_t last = n[k] < 0 ? 0 : (uint64_t)n[k];
         if (hi) {
             pc_u128 sum;
-            pc_formula(last, &sum);
+            pc_closed_form(last, &sum);
             lo[k] = sum.lo;
             hi[k] = sum.hi;
         } else { /* the same, modulo 2^64 */
             uint64_t even = last + last % 2, odd = last + 1 - last % 2;
-            lo[k] = even / 2 * odd * (2 * last + 1) * third.lo;
+            lo[k] = even / 2 * odd * (2 * last + 1) * inverse_of_3.lo;
         }
     }
 }

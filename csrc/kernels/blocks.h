@@ -65,8 +65,8 @@ add_to_block_lane(block_lane *to, vecd x, vecd y, const vecd D[2], unsigned digi
 }
 
 /* Has bits from 52 on if s was not always in the binade of D. */
-static inline __attribute__((always_inline)) vec has_left(const block_lane *lane, vecd D,
-                                                          summands what)
+static inline __attribute__((always_inline)) vec has_left_binade(const block_lane *lane, vecd D,
+                                                                 summands what)
 {
     if (of_two_arrays(what))
         return lane->seen;
@@ -104,12 +104,12 @@ static inline vecd unless_exact(double bound, unsigned digits, vecd min, size_t 
 }
 
 /* NaN in the lanes of t whose sum left its binade. */
-static inline vecd unless_left(vecd t, vec left)
+static inline vecd unless_left_binade(vecd t, vec out_of_binade)
 {
-    return (vecd)((vec)t | (vec)(left >> 52 != 0));
+    return (vecd)((vec)t | (vec)(out_of_binade >> 52 != 0));
 }
 
-/* The estimates of LANES outputs; `missing`: how many of the n numbers of each were left out. */
+/* Store the estimates of LANES outputs, at column c. */
 static inline void store_block_sums(lane_sums *sums, size_t c, summands what, estimate first,
                                     estimate second)
 {
@@ -119,12 +119,12 @@ static inline void store_block_sums(lane_sums *sums, size_t c, summands what, es
         store_estimate(sums->number, c, second);
     if (what == SUM_BOTH) { /* not known */
         store_doubles(sums->grid + c, splatd(0.0));
-        store_doubles(sums->common_abs + c, (vecd)splat(UINT64_MAX));
+        store_doubles(sums->common_magnitude + c, (vecd)splat(UINT64_MAX));
     }
 }
 
-/* LANE_STEP columns, from one on. Returns, from bit 52 on, which of them left. (From memory twice
- * as many take longer: measured on Zen 3.) */
+/* LANE_STEP columns, from one on. Returns, from bit 52 on, which of them left theirs. (From memory
+ * twice as many take longer: measured on Zen 3.) */
 static inline __attribute__((always_inline)) vec
 sum_step_of_columns(const lane_block *from, const int k[2], lane_sums *sums, size_t first,
                     size_t size, unsigned digits, summands what, int skip_nan, loader *load)
@@ -136,7 +136,7 @@ sum_step_of_columns(const lane_block *from, const int k[2], lane_sums *sums, siz
     const ptrdiff_t ahead = first * size % 64 ? 0 : from->ahead;
     const char *x = from->x + first * size, *y = two ? from->y + first * size : x;
     block_lane lane[VECTORS_PER_STEP];
-    vec missing[VECTORS_PER_STEP], left = splat(0);
+    vec missing[VECTORS_PER_STEP], out_of_binade = splat(0);
     UNROLLED
     for (int j = 0; j < VECTORS_PER_STEP; j++) {
         lane[j] = new_block_lane(D, what);
@@ -166,9 +166,9 @@ sum_step_of_columns(const lane_block *from, const int k[2], lane_sums *sums, siz
     UNROLLED
     for (int j = 0; j < VECTORS_PER_STEP; j++) {
         const size_t c = first + (size_t)j * LANES;
-        const vec gone = has_left(&lane[j], D[0], what);
+        const vec gone = has_left_binade(&lane[j], D[0], what);
         const estimate sum = {(lane[j].first.s - D[0]) * unit,
-                              unless_left(lane[j].first.t, gone) * unit,
+                              unless_left_binade(lane[j].first.t, gone) * unit,
                               unless_exact(block_bound(1, n, 0, k[0]), digits, lane[j].min, n,
                                            k[0])},
                        second = {lane[j].second.s - D[1], lane[j].second.t,
@@ -176,19 +176,19 @@ sum_step_of_columns(const lane_block *from, const int k[2], lane_sums *sums, siz
         store_block_sums(sums, c, what, sum, second);
         if (skip_nan)
             store_doubles(sums->count + c, double_of_small(n - missing[j]));
-        left |= gone;
+        out_of_binade |= gone;
     }
-    return left;
+    return out_of_binade;
 }
 
 static inline __attribute__((always_inline)) int
 sum_columns_in_lanes(const lane_block *from, const int k[2], lane_sums *sums, size_t size,
                      unsigned digits, summands what, int skip_nan, loader *load)
 {
-    vec left = splat(0);
+    vec out_of_binade = splat(0);
     for (size_t c = 0; c < from->outputs; c += LANE_STEP)
-        left |= sum_step_of_columns(from, k, sums, c, size, digits, what, skip_nan, load);
-    return sum_of_lanes((vec)(left >> 52 != 0)) == 0;
+        out_of_binade |= sum_step_of_columns(from, k, sums, c, size, digits, what, skip_nan, load);
+    return sum_of_lanes((vec)(out_of_binade >> 52 != 0)) == 0;
 }
 
 /* The sum of LANES rows, whose units and t, times 2^k if `scaled`, are in the vectors of a row
@@ -252,12 +252,12 @@ static inline extent extent_of_rows(row_extents *rows)
     return all;
 }
 
-/* `careful`: of both, where no addition was rounded the bound is 0, and grid and common_abs are
- * known.
+/* `gridded`: of both, where no addition was rounded the bound is 0, and grid and common_magnitude
+ * are known.
  */
 static inline __attribute__((always_inline)) int
 sum_rows_in_lanes(const lane_block *from, const int k[2], lane_sums *sums, size_t size,
-                  unsigned digits, summands what, int skip_nan, int careful, loader *load)
+                  unsigned digits, summands what, int skip_nan, int gridded, loader *load)
 {
     enum { MAX_WAYS = 4 };
     const int ways = has_two_sums(what) ? 2 : MAX_WAYS, numbers = what == SUM_NUMBERS,
@@ -266,7 +266,7 @@ sum_rows_in_lanes(const lane_block *from, const int k[2], lane_sums *sums, size_
                scale = splatd(power(-k[0]));
     const size_t n = from->length, row = (size_t)ways * LANES, m = n / row + 1, rest = n % LANES;
     const vec tail = last_lanes(rest);
-    vec any_left = splat(0);
+    vec any_out_of_binade = splat(0);
     for (size_t first = 0; first < from->outputs; first += LANES) {
         vecd units[2][LANES], t[2][LANES], min[LANES], gone[LANES], smallest = splatd(0x1p1000);
         row_extents extents;
@@ -289,7 +289,7 @@ sum_rows_in_lanes(const lane_block *from, const int k[2], lane_sums *sums, size_
         if (skip_nan)                                                                              \
             u = without_nan(u, &missing);                                                          \
         v = two ? keep(load(y + (at) * size, 0)) : numbers ? scale : u;                            \
-        if (careful)                                                                               \
+        if (gridded)                                                                               \
             extend(&all, u);                                                                       \
         add_to_block_lane(&lane[w], u, v, D, digits, what);                                        \
     } while (0)
@@ -310,10 +310,10 @@ sum_rows_in_lanes(const lane_block *from, const int k[2], lane_sums *sums, size_
                 }
             if (rest)
                 ADD_VECTOR(ways - 1, n - LANES, TAIL);
-            vec grown[2] = {splat(0), splat(0)}, left = splat(0);
+            vec grown[2] = {splat(0), splat(0)}, out_of_binade = splat(0);
             UNROLLED
             for (int w = 0; w < ways; w++) {
-                left |= has_left(&lane[w], D[0], what);
+                out_of_binade |= has_left_binade(&lane[w], D[0], what);
                 grown[0] += growth(lane[w].first.s, D[0], numbers);
                 grown[1] += growth(lane[w].second.s, D[1], 0);
             }
@@ -325,14 +325,14 @@ sum_rows_in_lanes(const lane_block *from, const int k[2], lane_sums *sums, size_
             }
             units[0][j] = (vecd)grown[0];
             units[1][j] = (vecd)grown[1];
-            t[0][j] = unless_left(lane[0].first.t, left);
-            t[1][j] = unless_left(lane[0].second.t, left);
+            t[0][j] = unless_left_binade(lane[0].first.t, out_of_binade);
+            t[1][j] = unless_left_binade(lane[0].second.t, out_of_binade);
             min[j] = lane[0].min;
             gone[j] = (vecd)missing;
             extents.bits[j] = (vecd)all.bits;
             extents.min[j] = all.min;
             extents.max[j] = all.max;
-            any_left |= left;
+            any_out_of_binade |= out_of_binade;
         }
         if (digits) {
             transpose(min);
@@ -353,11 +353,11 @@ sum_rows_in_lanes(const lane_block *from, const int k[2], lane_sums *sums, size_
                                       k[0]),
                          splatd(block_bound(row, m, steps, k[1]))},
              grid = splatd(0.0);
-        vec common_abs = splat(UINT64_MAX);
-        if (careful) {
+        vec common_magnitude = splat(UINT64_MAX);
+        if (gridded) {
             const extent all = extent_of_rows(&extents);
             grid = grid_of(&all, size == 8 ? 53 : 24);
-            common_abs = (vec)all.max | (vec)((vec)all.max - (vec)all.min != 1);
+            common_magnitude = (vec)all.max | (vec)((vec)all.max - (vec)all.min != 1);
             bound[0] = select_bits((vec) ~(select_bits((vec)(all.min > 0x1p-480), grid * grid) >=
                                            exact_grid(row * m, k[0])),
                                    bound[0]);
@@ -368,12 +368,12 @@ sum_rows_in_lanes(const lane_block *from, const int k[2], lane_sums *sums, size_
         if (has_two_sums(what))
             second = sum_of_rows(units[1], t[1], k[1], 0, bound[1]);
         store_block_sums(sums, first, what, sum, second);
-        if (careful) {
+        if (gridded) {
             store_doubles(sums->grid + first, grid);
-            store_doubles(sums->common_abs + first, (vecd)common_abs);
+            store_doubles(sums->common_magnitude + first, (vecd)common_magnitude);
         }
     }
-    return sum_of_lanes((vec)(any_left >> 52 != 0)) == 0;
+    return sum_of_lanes((vec)(any_out_of_binade >> 52 != 0)) == 0;
 }
 
 static inline __attribute__((always_inline)) double
@@ -424,7 +424,7 @@ enum { MAX_PRODUCT_TIES = 128, MAX_NUMBER_TIES = 32 };
 #define BLOCKS_OF_NUMBERS(name, type, size, skip_nan, digits)                                      \
     BLOCKS_OF(name##number, SUM_NUMBERS, type, size, skip_nan, 0, digits, MAX_NUMBER_TIES)         \
     BLOCKS_OF(name##both, SUM_BOTH, type, size, skip_nan, 0, 0, 0)                                 \
-    static int name##careful_rows_of_##type(const lane_block *from, const int k[2],                \
+    static int name##gridded_rows_of_##type(const lane_block *from, const int k[2],                \
                                             lane_sums *sums)                                       \
     {                                                                                              \
         return sum_rows_in_lanes(from, k, sums, size, 0, SUM_BOTH, skip_nan, 1,                    \

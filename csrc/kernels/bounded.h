@@ -158,7 +158,7 @@ typedef struct {
 } running;
 
 /* Sum some rows, starting from s = C and a = D. If no lane overflowed, add them to the running sums
- * and return 1; else set *most to the largest s, and return 0. NaN counts as 0 if skip_nan. */
+ * and return 1; else set *max to the largest s, and return 0. NaN counts as 0 if skip_nan. */
 static inline __attribute__((always_inline)) int add_rows(const char *x, ptrdiff_t stride,
                                                           size_t rows, running *sums, double *max,
                                                           size_t size, int both, int skip_nan,

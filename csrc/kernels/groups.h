@@ -45,12 +45,12 @@ typedef struct {
 
 static inline __attribute__((always_inline)) int one_part_of(group_kind kind)
 {
-    return kind.exact != LONG || kind.squares;
+    return kind.exact != TWO_PARTS || kind.squares;
 }
 
 static inline __attribute__((always_inline)) int integers_of(group_kind kind)
 {
-    return kind.exact == WORD || !one_part_of(kind);
+    return kind.exact == EXACT_SUM || !one_part_of(kind);
 }
 
 /* The estimates += x + low. */
@@ -59,7 +59,8 @@ add_to_group(estimate *number, estimate *square, extent *all, vecd x, vecd low, 
 {
     if (!integers_of(kind))
         extend(all, x);
-    add_number(number, x, low, kind.exact == LONG && one_part_of(kind) ? ANY : kind.exact);
+    add_number(number, x, low,
+               kind.exact == TWO_PARTS && one_part_of(kind) ? EXACT_NOTHING : kind.exact);
     if (kind.squares)
         add_square(square, x, kind.exact);
 }
@@ -148,7 +149,7 @@ static inline __attribute__((always_inline)) void sum_groups(const group_block *
             sum.number.high = (vecd)((vec)sum.number.high | too_long);
             sum.square.high = (vecd)((vec)sum.square.high | too_long);
             store_sums(sums, first, sum.number, sum.square, &sum.all, (double)max, 1, kind.squares,
-                       0, integers_of(kind), kind.exact == SHORT ? 24 : 53);
+                       0, integers_of(kind), kind.exact == EXACT_SQUARE ? 24 : 53);
         }
     }
 }
@@ -162,8 +163,8 @@ static inline __attribute__((always_inline)) void sum_groups(const group_block *
 #define SUM_GROUPS(type, size, exact)                                                              \
     SUM_GROUPS_OF(numbers, type, size, 0, exact)                                                   \
     SUM_GROUPS_OF(both, type, size, 1, exact)
-SUM_GROUPS(int32, 4, WORD)
-SUM_GROUPS(int64, 8, LONG)
-SUM_GROUPS(float32, 4, SHORT)
-SUM_GROUPS(float64, 8, ANY)
+SUM_GROUPS(int32, 4, EXACT_SUM)
+SUM_GROUPS(int64, 8, TWO_PARTS)
+SUM_GROUPS(float32, 4, EXACT_SQUARE)
+SUM_GROUPS(float64, 8, EXACT_NOTHING)
 #endif

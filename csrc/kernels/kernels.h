@@ -119,11 +119,11 @@ typedef struct {
 
 /* For each column the sums of the numbers and of the squares, as high + low ([0] + [1]), with an
  * error of at most [2]. If both are summed: `grid`, of which all numbers are multiples, and
- * `common_abs`, the absolute value of all of them, or NaN if they differ. Where NaN are left out:
- * how many were summed. */
+ * `common_magnitude`, the absolute value of all of them, or NaN if they differ. Where NaN are left
+ * out: how many were summed. */
 typedef struct {
     double number[3][LANE_COLUMNS], square[3][LANE_COLUMNS];
-    double grid[LANE_COLUMNS], common_abs[LANE_COLUMNS], count[LANE_COLUMNS];
+    double grid[LANE_COLUMNS], common_magnitude[LANE_COLUMNS], count[LANE_COLUMNS];
 } lane_sums;
 
 /* Groups of contiguous numbers: group k has those from at[k] to at[k + 1] - 1; `end` of them may be
@@ -193,13 +193,13 @@ typedef struct {
 
 /* How results are made: the numbers of a window, what to divide by, and the inverses of both;
  * `error_bound`: the error bound of a sum, or of squares - number^2 / count, and `bound`, of a
- * result. No |x - pivot| is above `reach` units, a power of two. `exact`: for sums and means, all
- * in the window adds up: there is no error, and means from ties_from on may be ties. Where NaN are
- * left out, the count and the divisor are those of each window, and NaN the results of fewer than
- * min_count. */
+ * result. No |x - pivot| is above `max_units`, a power of two. `exact`: for sums and means, all
+ * in the window adds up: there is no error, and means from tie_threshold on may be ties. Where NaN
+ * are left out, the count and the divisor are those of each window, and NaN the results of fewer
+ * than min_count. */
 typedef struct {
-    double count, per_count, divisor, inverse, error_bound, bound, ties_from, min_count, ddof;
-    uint64_t reach;
+    double count, per_count, divisor, inverse, error_bound, bound, tie_threshold, min_count, ddof;
+    uint64_t max_units;
     int exact, root; /* root: of the variances */
 } moving_end;
 
@@ -298,8 +298,8 @@ typedef struct {
     lane_block_kernel *block_rows[2][SUM_WEIGHTED + 1][2], *block_columns[2][SUM_WEIGHTED + 1][2];
 
     /* Of both along rows; but where no addition was rounded the error bound is 0, and `grid` and
-     * `common_abs` are known. */
-    lane_block_kernel *careful_rows[2][2];
+     * `common_magnitude` are known. */
+    lane_block_kernel *gridded_rows[2][2];
 
     /* The largest size of these numbers, NaN apart. */
     double (*largest[2])(const char *x, ptrdiff_t stride, size_t rows, size_t columns);

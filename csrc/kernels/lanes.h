@@ -60,10 +60,10 @@ static inline extent empty_extent(void)
 
 static inline void extend(extent *to, vecd x)
 {
-    const vecd size = magnitude(x);
+    const vecd abs_x = magnitude(x);
     to->bits |= (vec)x;
-    to->max = vector_max(size, to->max);
-    to->min = vector_min((vecd)((vec)size - 1),
+    to->max = vector_max(abs_x, to->max);
+    to->min = vector_min((vecd)((vec)abs_x - 1),
                          to->min); /* 0 gives NaN, for which the minimum is the latter */
 }
 
@@ -85,22 +85,22 @@ static inline void add_double(estimate *to, vecd x)
     to->low += error;
 }
 
-/* What is exact in double arithmetic. ANY: nothing in particular. SHORT: squares (float32,
- * float16). WORD: sums of numbers (32-bit integers). HALFWORD: also sums of squares (16 bits).
- * LONG: 64-bit integers in two components. */
-typedef enum { ANY, SHORT, WORD, HALFWORD, LONG } exactness;
+/* What is exact in double arithmetic. EXACT_NOTHING: nothing in particular. EXACT_SQUARE: squares
+ * (float32, float16). EXACT_SUM: sums of numbers (32-bit integers). EXACT_SUM_OF_SQUARES: also sums
+ * of squares (16 bits). TWO_PARTS: 64-bit integers in two components. */
+typedef enum { EXACT_NOTHING, EXACT_SQUARE, EXACT_SUM, EXACT_SUM_OF_SQUARES, TWO_PARTS } exactness;
 
 /* to += x^2 */
 static inline __attribute__((always_inline)) void add_square(estimate *to, vecd x, exactness exact)
 {
     const vecd square = x * x;
     vecd error;
-    if (exact == HALFWORD) {
+    if (exact == EXACT_SUM_OF_SQUARES) {
         to->high += square;
         return;
     }
     to->high = two_sum(to->high, square, &error);
-    to->low += exact == SHORT ? error : error + fused(x, x, -square);
+    to->low += exact == EXACT_SQUARE ? error : error + fused(x, x, -square);
 }
 
 /* MAX_FEW numbers or fewer: what `low` loses is found as it is lost, which takes less time than to
@@ -123,9 +123,9 @@ static inline __attribute__((always_inline)) void add_one_of_few(estimate *to, v
 static inline __attribute__((always_inline)) void add_number(estimate *to, vecd x, vecd low,
                                                              exactness exact)
 {
-    if (exact == WORD || exact == HALFWORD) {
+    if (exact == EXACT_SUM || exact == EXACT_SUM_OF_SQUARES) {
         to->high += x;
-    } else if (exact == LONG) {
+    } else if (exact == TWO_PARTS) {
         to->high += x;
         to->low += low;
     } else {
@@ -227,10 +227,11 @@ static inline void store_estimate(double to[3][LANE_COLUMNS], size_t c, estimate
     store_doubles(to[2] + c, x.lost);
 }
 
-/* The error bound of `low`: 0 if `size` is below `grid`, since all additions were exact. */
-static inline vecd lost_of(vecd size, vecd grid, vecd lost)
+/* The error bound of `low`: 0 if what bounds its last bits is below `grid`, since all additions
+ * were exact. */
+static inline vecd lost_of(vecd last_bits, vecd grid, vecd lost)
 {
-    return select_bits((vec) ~(size < grid), lost + 0x1p-1000);
+    return select_bits((vec) ~(last_bits < grid), lost + 0x1p-1000);
 }
 
 /* One lane per column; as many vectors side by side as fit a cache line. */
@@ -242,8 +243,8 @@ add_row(const lane_rows *from, size_t r, size_t c, size_t size, int numbers, int
         int skip_nan, int few, exactness exact, lane_loader *load, estimate *number,
         estimate *square, extent *all, vec *missing)
 {
-    const int one_part = exact != LONG || squares,
-              of_integers = exact == WORD || exact == HALFWORD || !one_part;
+    const int one_part = exact != TWO_PARTS || squares,
+              of_integers = exact == EXACT_SUM || exact == EXACT_SUM_OF_SQUARES || !one_part;
     vecd low = splatd(0.0), x = load(from->x + from->row[r] + c * size, one_part, &low);
     if (numbers && !squares && !skip_nan && r && from->difference) {
         x = -x;
@@ -256,7 +257,7 @@ add_row(const lane_rows *from, size_t r, size_t c, size_t size, int numbers, int
     if (few && r) {
         add_one_of_few(number, x, r == 1);
     } else if (numbers && r) {
-        add_number(number, x, low, one_part && exact == LONG ? ANY : exact);
+        add_number(number, x, low, one_part && exact == TWO_PARTS ? EXACT_NOTHING : exact);
     } else if (numbers) {
         number->high = x + 0.0; /* -0 is 0 */
         number->low = low;
@@ -265,7 +266,7 @@ add_row(const lane_rows *from, size_t r, size_t c, size_t size, int numbers, int
         add_square(square, x, exact);
     } else if (squares) {
         square->high = x * x;
-        if (exact != HALFWORD && exact != SHORT)
+        if (exact != EXACT_SUM_OF_SQUARES && exact != EXACT_SQUARE)
             square->low = fused(x, x, -square->high);
     }
 }
@@ -281,7 +282,7 @@ store_sums(lane_sums *sums, size_t c, estimate number, estimate square, const ex
     if (numbers && squares) {
         const vec one = (vec)((vec)max - (vec)all->min == 1);
         store_doubles(sums->grid + c, grid);
-        store_doubles(sums->common_abs + c, (vecd)((vec)max | ~one));
+        store_doubles(sums->common_magnitude + c, (vecd)((vec)max | ~one));
     }
     if (numbers) {
         if (!of_integers && !few)
@@ -303,9 +304,9 @@ static inline __attribute__((always_inline)) void sum_lanes(const lane_rows *fro
                                                             int skip_nan, int few, exactness exact,
                                                             lane_loader *load)
 {
-    const int one_part = exact != LONG || squares,
-              of_integers = exact == WORD || exact == HALFWORD || !one_part;
-    const unsigned digits = exact == SHORT ? size == 2 ? 11 : 24 : 53;
+    const int one_part = exact != TWO_PARTS || squares,
+              of_integers = exact == EXACT_SUM || exact == EXACT_SUM_OF_SQUARES || !one_part;
+    const unsigned digits = exact == EXACT_SQUARE ? size == 2 ? 11 : 24 : 53;
     for (size_t first = 0; first < from->columns; first += LANE_STEP) {
         estimate number[VECTORS_PER_STEP], square[VECTORS_PER_STEP];
         extent all[VECTORS_PER_STEP];
@@ -349,7 +350,7 @@ static inline __attribute__((always_inline)) void sum_numbers(const lane_rows *f
                                                               int skip_nan, exactness exact,
                                                               lane_loader *load)
 {
-    if ((exact == ANY || exact == SHORT) && from->rows <= MAX_FEW)
+    if ((exact == EXACT_NOTHING || exact == EXACT_SQUARE) && from->rows <= MAX_FEW)
         sum_lanes(from, sums, size, 1, 0, skip_nan, 1, exact, load);
     else
         sum_lanes(from, sums, size, 1, 0, skip_nan, 0, exact, load);
@@ -373,20 +374,20 @@ static inline __attribute__((always_inline)) void sum_numbers(const lane_rows *f
 #define SUM_LANES_OF_FLOATS(type, size, exact)                                                     \
     SUM_LANES(type, size, exact)                                                                   \
     SUM_LANES_OF(nanlanes, type, size, 1, exact)
-SUM_LANES(int8, 1, HALFWORD)
-SUM_LANES(uint8, 1, HALFWORD)
-SUM_LANES(bool, 1, HALFWORD)
-SUM_LANES(int16, 2, HALFWORD)
-SUM_LANES(uint16, 2, HALFWORD)
-SUM_LANES(int32, 4, WORD)
-SUM_LANES(uint32, 4, WORD)
-SUM_LANES(int64, 8, LONG)
-SUM_LANES(uint64, 8, LONG)
+SUM_LANES(int8, 1, EXACT_SUM_OF_SQUARES)
+SUM_LANES(uint8, 1, EXACT_SUM_OF_SQUARES)
+SUM_LANES(bool, 1, EXACT_SUM_OF_SQUARES)
+SUM_LANES(int16, 2, EXACT_SUM_OF_SQUARES)
+SUM_LANES(uint16, 2, EXACT_SUM_OF_SQUARES)
+SUM_LANES(int32, 4, EXACT_SUM)
+SUM_LANES(uint32, 4, EXACT_SUM)
+SUM_LANES(int64, 8, TWO_PARTS)
+SUM_LANES(uint64, 8, TWO_PARTS)
 #ifdef widen16
-SUM_LANES_OF_FLOATS(float16, 2, SHORT)
+SUM_LANES_OF_FLOATS(float16, 2, EXACT_SQUARE)
 #endif
-SUM_LANES_OF_FLOATS(float32, 4, SHORT)
-SUM_LANES_OF_FLOATS(float64, 8, ANY)
+SUM_LANES_OF_FLOATS(float32, 4, EXACT_SQUARE)
+SUM_LANES_OF_FLOATS(float64, 8, EXACT_NOTHING)
 
 /* So that an array of vectors stays in registers. */
 #ifdef __clang__
@@ -491,7 +492,7 @@ static inline vecd tiny_unless_zero(vecd lost)
 }
 
 /* The sums as they are stored; |low| is at most half an ulp of high. */
-static inline estimate settled(double sums[3][LANE_COLUMNS], size_t c)
+static inline estimate load_estimate(double sums[3][LANE_COLUMNS], size_t c)
 {
     estimate x;
     const vecd lost = load_doubles(sums[2] + c);
@@ -521,18 +522,18 @@ static inline estimate quotient(estimate x, vecd divisor, vecd inverse)
 }
 
 /* x / w; certain only where the error of w is small beside it. */
-static inline estimate ratio(estimate x, estimate w, vec *sure)
+static inline estimate ratio(estimate x, estimate w, vec *is_certain)
 {
     estimate q;
-    const vecd size = magnitude(w.high);
+    const vecd abs_w = magnitude(w.high);
     q.high = x.high / w.high;
     /* x - q w, in 1 + 3 + 2 roundings of 2^-53 |x.high| or less: with those of q.low and the
      * difference of w and w.high below 16 * 2^-106 |x.high| in all. */
     q.low = (fused(-q.high, w.high, x.high) + fused(-q.high, w.low, x.low)) / w.high;
     const vecd lost =
         fused(magnitude(x.high), splatd(0x1p-102), fused(magnitude(q.high), w.lost, x.lost));
-    q.lost = fused(lost / size, splatd(GROWTH), tiny_unless_zero(lost));
-    *sure &= in_range(x) & in_range(w) & in_range(q) & (vec)(size * 0x1p-20 > w.lost);
+    q.lost = fused(lost / abs_w, splatd(GROWTH), tiny_unless_zero(lost));
+    *is_certain &= in_range(x) & in_range(w) & in_range(q) & (vec)(abs_w * 0x1p-20 > w.lost);
     return q;
 }
 
@@ -552,30 +553,30 @@ static inline estimate root(estimate x)
 
 /* n squares - number^2, times scale, a power of two. */
 static inline estimate centered_square_sum(vecd n, estimate squares, estimate number, vecd grid,
-                                           vecd common_abs, vecd scale)
+                                           vecd common_magnitude, vecd scale)
 {
     estimate v;
     vecd low;
     /* The leading products, what they leave, and the products with `low`. */
     const vecd p = n * squares.high, q = number.high * number.high,
                twice = number.high + number.high;
-    const vecd left = fused(n, squares.high, -p) - fused(number.high, number.high, -q);
+    const vecd remainder = fused(n, squares.high, -p) - fused(number.high, number.high, -q);
     v.high = two_sum(p, -q, &low);
-    low += fused(-twice, number.low, fused(n, squares.low, left));
+    low += fused(-twice, number.low, fused(n, squares.low, remainder));
     low = fused(-number.low, number.low, low);
     /* Each of these is below 8 * 2^-53 the larger product, and so rounded by 2^-53 of that at most;
      * or not at all, if they are all multiples of grid^2. The least numbers: what underflows. */
     const vecd max = vector_max(p, q), high = magnitude(number.high),
-               low_size = magnitude(number.low);
+               abs_low = magnitude(number.low);
     const vec exact =
         (vec)(max * 0x1p-103 < grid * grid) & (vec)(squares.lost + number.lost == 0.0);
     vecd lost = fused(n, squares.lost, max * 0x1p-100);
-    lost = fused(2.0 * high + 2.0 * low_size + number.lost, number.lost, lost);
+    lost = fused(2.0 * high + 2.0 * abs_low + number.lost, number.lost, lost);
     v.high = two_sum(v.high, low, &v.low) * scale;
     v.low *= scale;
     v.lost = fused(lost, splatd(GROWTH), splatd(0x1p-1000)) * scale;
     /* All the numbers are one: there is no spread. (Of both signs, their sum would be far less.) */
-    const vec differ = ~(vec)(n * common_abs == high);
+    const vec differ = ~(vec)(n * common_magnitude == high);
     v.high = select_bits(differ, v.high);
     v.low = select_bits(differ, v.low);
     v.lost = select_bits(differ & ~exact, v.lost);
@@ -598,10 +599,11 @@ static inline vec shortens_alike(vecd x, vecd high, vecd end, unsigned drop)
 
 /* The result in its type, and whether it is certain; an integer as two doubles that add up. */
 static inline __attribute__((always_inline)) vecd rounded(const lane_spec *spec, const estimate *x,
-                                                          vec *sure, double *residual)
+                                                          vec *is_certain, double *residual)
 {
     if (spec->integer) {
-        *sure &= (vec)(x->lost == 0.0) & (vec)(x->high >= spec->min) & (vec)(x->high < 0x1p62);
+        *is_certain &=
+            (vec)(x->lost == 0.0) & (vec)(x->high >= spec->min) & (vec)(x->high < 0x1p62);
         store_doubles(residual, x->low);
         return x->high;
     }
@@ -610,14 +612,14 @@ static inline __attribute__((always_inline)) vecd rounded(const lane_spec *spec,
                lower = x->low - wide, upper = x->low + wide;
     vecd high = x->high + upper, low = x->high + lower;
     if (spec->drop) {
-        const vecd size = magnitude(low);
-        *sure &= shortens_alike(low, x->high, lower, spec->drop) &
-                 shortens_alike(high, x->high, upper, spec->drop) &
-                 ((vec)(size >= spec->min) | (vec)(low == 0.0));
+        const vecd abs_low = magnitude(low);
+        *is_certain &= shortens_alike(low, x->high, lower, spec->drop) &
+                       shortens_alike(high, x->high, upper, spec->drop) &
+                       ((vec)(abs_low >= spec->min) | (vec)(low == 0.0));
         low = shorten(low, spec->drop);
         high = shorten(high, spec->drop);
     }
-    *sure &= (vec)(low == high);
+    *is_certain &= (vec)(low == high);
     return low;
 }
 
@@ -628,15 +630,15 @@ static inline __attribute__((always_inline)) int finish(const lane_spec *spec,
                                                         size_t columns, double *value,
                                                         double *residual, uint64_t *certain)
 {
-    const int is_var = statistic == PC_VAR || statistic == PC_STD,
-              of_numbers = statistic == PC_SUM || statistic == PC_MEAN,
+    const int is_variance = statistic == PC_VAR || statistic == PC_STD,
+              is_linear = statistic == PC_SUM || statistic == PC_MEAN,
               weighted = (int)statistic == PC_AVERAGE,
-              divided = is_var || statistic == PC_MEAN || statistic == PC_RMS;
+              divided = is_variance || statistic == PC_MEAN || statistic == PC_RMS;
     vec all = splat(UINT64_MAX);
     for (size_t first = 0; first < columns; first += LANE_STEP) {
         estimate x[VECTORS_PER_STEP];
         vecd n[VECTORS_PER_STEP], divisor[VECTORS_PER_STEP], inverse[VECTORS_PER_STEP];
-        vec sure[VECTORS_PER_STEP];
+        vec is_certain[VECTORS_PER_STEP];
 #define EACH UNROLLED for (size_t k = 0, c = first; k < VECTORS_PER_STEP; k++, c += LANES)
         EACH
         {
@@ -644,33 +646,34 @@ static inline __attribute__((always_inline)) int finish(const lane_spec *spec,
             divisor[k] = splatd(spec->divisor);
             inverse[k] = splatd(spec->inverse);
             if (spec->counted && divided) {
-                divisor[k] = is_var ? n[k] * (n[k] * spec->scale - spec->ddof) : n[k];
+                divisor[k] = is_variance ? n[k] * (n[k] * spec->scale - spec->ddof) : n[k];
                 inverse[k] = 1.0 / divisor[k];
             }
         }
         EACH x[k] =
-            is_var ? centered_square_sum(n[k], settled(sums->square, c), settled(sums->number, c),
-                                         load_doubles(sums->grid + c),
-                                         load_doubles(sums->common_abs + c), splatd(spec->scale))
-                   : settled(of_numbers ? sums->number : sums->square, c);
+            is_variance
+                ? centered_square_sum(n[k], load_estimate(sums->square, c),
+                                      load_estimate(sums->number, c), load_doubles(sums->grid + c),
+                                      load_doubles(sums->common_magnitude + c), splatd(spec->scale))
+                : load_estimate(is_linear ? sums->number : sums->square, c);
         EACH
         {
-            sure[k] = in_range(x[k]) & (vec)(divisor[k] > 0.0);
-            if (is_var)
-                sure[k] &= (vec)(x[k].high >= 0.0);
+            is_certain[k] = in_range(x[k]) & (vec)(divisor[k] > 0.0);
+            if (is_variance)
+                is_certain[k] &= (vec)(x[k].high >= 0.0);
         }
         if (weighted)
-            EACH x[k] = ratio(x[k], settled(sums->number, c), &sure[k]);
+            EACH x[k] = ratio(x[k], load_estimate(sums->number, c), &is_certain[k]);
         if (divided)
             EACH x[k] = quotient(x[k], divisor[k], inverse[k]);
         if (statistic == PC_NORM || statistic == PC_RMS || statistic == PC_STD)
             EACH x[k] = root(x[k]);
         EACH
         {
-            vecd low = rounded(spec, &x[k], &sure[k], residual + c);
+            vecd low = rounded(spec, &x[k], &is_certain[k], residual + c);
             store_doubles(value + c, spec->absolute ? magnitude(low) : low);
-            memcpy(certain + c, &sure[k], sizeof sure[k]);
-            all &= sure[k];
+            memcpy(certain + c, &is_certain[k], sizeof is_certain[k]);
+            all &= is_certain[k];
         }
     }
     uint64_t every = UINT64_MAX;

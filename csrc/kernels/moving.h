@@ -27,13 +27,13 @@ static inline __attribute__((always_inline)) void cut_square(vecd x, const vecd 
 {
     const vecd high = x * x, low = fused(x, x, -high);
     piece[0] = fused(x, x, magic[0]) - magic[0];
-    const vecd left = high - piece[0], all = left + low;
+    const vecd remainder = high - piece[0], all = remainder + low;
     piece[1] = to_unit(all, magic[1]);
     if (pieces == 2) {
-        *residual |= (vec)((left - piece[1]) + low);
+        *residual |= (vec)((remainder - piece[1]) + low);
         return;
     }
-    const vecd lost = low - (all - left), more = all - piece[1], end = more + lost;
+    const vecd lost = low - (all - remainder), more = all - piece[1], end = more + lost;
     piece[2] = to_unit(end, magic[2]);
     *residual |= (vec)(end - piece[2]) | (vec)(lost - (end - more));
 }
@@ -93,7 +93,7 @@ static inline __attribute__((always_inline)) void move_lanes(const double *in, c
         }
     }
     for (size_t c = 0; c < LANE_COLUMNS; c += LANES) {
-        vecd x = load_doubles(in + c), y = splatd(0.0), piece[3], left[3];
+        vecd x = load_doubles(in + c), y = splatd(0.0), piece[3], leaving_piece[3];
         vec ignored = splat(0);
         x = masked ? finite_only(x, squares ? x - pivot : x) : squares ? x - pivot : x;
         if (leaving) {
@@ -103,17 +103,17 @@ static inline __attribute__((always_inline)) void move_lanes(const double *in, c
         max = vector_max(magnitude(x), max);
         cut_number(x, magic[0], pieces, piece, &residual[0]);
         if (leaving)
-            cut_number(y, magic[0], pieces, left, &ignored);
+            cut_number(y, magic[0], pieces, leaving_piece, &ignored);
         for (int k = 0; k < pieces; k++)
-            piece[k] = running_sums(leaving ? piece[k] - left[k] : piece[k], &total[0][k]);
+            piece[k] = running_sums(leaving ? piece[k] - leaving_piece[k] : piece[k], &total[0][k]);
         store_pieces(sums->number, c, piece, pieces);
         if (!squares)
             continue;
         cut_square(x, magic[1], pieces, piece, &residual[1]);
         if (leaving)
-            cut_square(y, magic[1], pieces, left, &ignored);
+            cut_square(y, magic[1], pieces, leaving_piece, &ignored);
         for (int k = 0; k < pieces; k++)
-            piece[k] = running_sums(leaving ? piece[k] - left[k] : piece[k], &total[1][k]);
+            piece[k] = running_sums(leaving ? piece[k] - leaving_piece[k] : piece[k], &total[1][k]);
         store_pieces(sums->square, c, piece, pieces);
     }
     state->max = 0.0;
@@ -293,9 +293,9 @@ static inline vecd join(const vecd *piece, vecd *low)
 /* Sums, which are rounded once if they are exact, and means. */
 static inline __attribute__((always_inline)) void
 linear_results(pc_statistic statistic, int pieces, int exact, vecd sum[INTERLEAVED][2][3],
-               vecd ties_from, const moving_count *by, vecd *result, vec *sure)
+               vecd tie_threshold, const moving_count *by, vecd *result, vec *is_certain)
 {
-    vecd high[INTERLEAVED], low[INTERLEAVED], left[INTERLEAVED], upper[INTERLEAVED],
+    vecd high[INTERLEAVED], low[INTERLEAVED], remainder[INTERLEAVED], upper[INTERLEAVED],
         lower[INTERLEAVED];
     EACH_INTERLEAVED
     {
@@ -309,28 +309,28 @@ linear_results(pc_statistic statistic, int pieces, int exact, vecd sum[INTERLEAV
         return;
     }
     if (statistic == PC_SUM) {
-        EACH_INTERLEAVED left[k] = pieces == 3 ? low[k] + sum[k][0][2] : low[k];
-        EACH_INTERLEAVED upper[k] = high[k] + (left[k] + by[k].bound);
-        EACH_INTERLEAVED lower[k] = high[k] + (left[k] - by[k].bound);
+        EACH_INTERLEAVED remainder[k] = pieces == 3 ? low[k] + sum[k][0][2] : low[k];
+        EACH_INTERLEAVED upper[k] = high[k] + (remainder[k] + by[k].bound);
+        EACH_INTERLEAVED lower[k] = high[k] + (remainder[k] - by[k].bound);
     } else {
         vecd q[INTERLEAVED];
         EACH_INTERLEAVED q[k] = high[k] * by[k].inverse;
-        EACH_INTERLEAVED left[k] = fused(-q[k], by[k].divisor, high[k]) + low[k];
+        EACH_INTERLEAVED remainder[k] = fused(-q[k], by[k].divisor, high[k]) + low[k];
         if (pieces == 3)
-            EACH_INTERLEAVED left[k] += sum[k][0][2];
+            EACH_INTERLEAVED remainder[k] += sum[k][0][2];
         if (exact) {
-            EACH_INTERLEAVED upper[k] = fused(left[k], by[k].inverse * (1 + 0x1p-50), q[k]);
-            EACH_INTERLEAVED lower[k] = fused(left[k], by[k].inverse * (1 - 0x1p-50), q[k]);
-            /* From ties_from on what is not certain is a tie. */
-            EACH_INTERLEAVED sure[k] &=
-                (vec)(upper[k] == lower[k]) | (vec)(magnitude(q[k]) >= ties_from);
+            EACH_INTERLEAVED upper[k] = fused(remainder[k], by[k].inverse * (1 + 0x1p-50), q[k]);
+            EACH_INTERLEAVED lower[k] = fused(remainder[k], by[k].inverse * (1 - 0x1p-50), q[k]);
+            /* From tie_threshold on what is not certain is a tie. */
+            EACH_INTERLEAVED is_certain[k] &=
+                (vec)(upper[k] == lower[k]) | (vec)(magnitude(q[k]) >= tie_threshold);
             EACH_INTERLEAVED result[k] = choose_by_sign((vec)upper[k] << 63, lower[k], upper[k]);
             return;
         }
-        EACH_INTERLEAVED upper[k] = q[k] + fused(left[k], by[k].inverse, by[k].bound);
-        EACH_INTERLEAVED lower[k] = q[k] + fused(left[k], by[k].inverse, -by[k].bound);
+        EACH_INTERLEAVED upper[k] = q[k] + fused(remainder[k], by[k].inverse, by[k].bound);
+        EACH_INTERLEAVED lower[k] = q[k] + fused(remainder[k], by[k].inverse, -by[k].bound);
     }
-    EACH_INTERLEAVED sure[k] &= (vec)(upper[k] == lower[k]);
+    EACH_INTERLEAVED is_certain[k] &= (vec)(upper[k] == lower[k]);
     EACH_INTERLEAVED result[k] = upper[k];
 }
 
@@ -338,9 +338,9 @@ linear_results(pc_statistic statistic, int pieces, int exact, vecd sum[INTERLEAV
 static inline __attribute__((always_inline)) void spread_results(int root, int pieces,
                                                                  vecd sum[INTERLEAVED][2][3],
                                                                  const moving_count *by,
-                                                                 vecd *result, vec *sure)
+                                                                 vecd *result, vec *is_certain)
 {
-    vecd minus_mean[INTERLEAVED], high[INTERLEAVED], low[INTERLEAVED], left[INTERLEAVED],
+    vecd minus_mean[INTERLEAVED], high[INTERLEAVED], low[INTERLEAVED], remainder[INTERLEAVED],
         q[INTERLEAVED];
     if (pieces == 3)
         EACH_INTERLEAVED
@@ -350,30 +350,30 @@ static inline __attribute__((always_inline)) void spread_results(int root, int p
         }
     EACH_INTERLEAVED minus_mean[k] = (sum[k][0][0] + sum[k][0][1]) * by[k].minus_per_count;
     EACH_INTERLEAVED high[k] = sum[k][1][0] + minus_mean[k] * sum[k][0][0];
-    EACH_INTERLEAVED left[k] = fused(minus_mean[k], by[k].count, sum[k][0][0]);
+    EACH_INTERLEAVED remainder[k] = fused(minus_mean[k], by[k].count, sum[k][0][0]);
     EACH_INTERLEAVED low[k] = fused(minus_mean[k], sum[k][0][0], sum[k][1][0] - high[k]);
-    EACH_INTERLEAVED left[k] = fused(sum[k][0][1], splatd(2.0), left[k]);
-    EACH_INTERLEAVED low[k] = fused(minus_mean[k], left[k], low[k] + sum[k][1][1]);
+    EACH_INTERLEAVED remainder[k] = fused(sum[k][0][1], splatd(2.0), remainder[k]);
+    EACH_INTERLEAVED low[k] = fused(minus_mean[k], remainder[k], low[k] + sum[k][1][1]);
     if (root)
         EACH_INTERLEAVED q[k] = (high[k] + low[k]) * by[k].inverse;
     else
         EACH_INTERLEAVED q[k] = high[k] * by[k].inverse;
-    EACH_INTERLEAVED left[k] = fused(-q[k], by[k].divisor, high[k]) + low[k];
+    EACH_INTERLEAVED remainder[k] = fused(-q[k], by[k].divisor, high[k]) + low[k];
     vecd upper[INTERLEAVED], lower[INTERLEAVED];
-    EACH_INTERLEAVED upper[k] = fused(left[k], by[k].inverse, by[k].bound);
-    EACH_INTERLEAVED lower[k] = fused(left[k], by[k].inverse, -by[k].bound);
+    EACH_INTERLEAVED upper[k] = fused(remainder[k], by[k].inverse, by[k].bound);
+    EACH_INTERLEAVED lower[k] = fused(remainder[k], by[k].inverse, -by[k].bound);
     if (root) {
         vecd half[INTERLEAVED];
         EACH_INTERLEAVED high[k] = vector_sqrt(q[k]);
         EACH_INTERLEAVED half[k] = 0.5 / high[k];
-        EACH_INTERLEAVED left[k] = fused(-high[k], high[k], q[k]);
-        EACH_INTERLEAVED upper[k] = fused(left[k] + upper[k], half[k], high[k]);
-        EACH_INTERLEAVED lower[k] = fused(left[k] + lower[k], half[k], high[k]);
+        EACH_INTERLEAVED remainder[k] = fused(-high[k], high[k], q[k]);
+        EACH_INTERLEAVED upper[k] = fused(remainder[k] + upper[k], half[k], high[k]);
+        EACH_INTERLEAVED lower[k] = fused(remainder[k] + lower[k], half[k], high[k]);
     } else {
         EACH_INTERLEAVED upper[k] += q[k];
         EACH_INTERLEAVED lower[k] += q[k];
     }
-    EACH_INTERLEAVED sure[k] &= (vec)(upper[k] == lower[k]);
+    EACH_INTERLEAVED is_certain[k] &= (vec)(upper[k] == lower[k]);
     EACH_INTERLEAVED result[k] = upper[k];
 }
 
@@ -388,7 +388,7 @@ static inline __attribute__((always_inline)) size_t slide(const double *in, cons
     enum { STEPS = LANE_COLUMNS / LANES };
     const int squares = statistic == PC_VAR;
     const vecd pivot = splatd(state->pivot);
-    const vec beyond = splat(~(2 * end->reach - 1));
+    const vec out_of_range = splat(~(2 * end->max_units - 1));
     vecd magic[2][3];
     vec base[2][3];
     moving_pieces *of[2] = {&state->number, &state->square};
@@ -397,8 +397,8 @@ static inline __attribute__((always_inline)) size_t slide(const double *in, cons
             magic[s][k] = splatd(of[s]->magic[k]);
             base[s][k] = (vec)(splatd(of[s]->sum[k]) + magic[s][k]);
         }
-    const vec reach = splat(end->reach) - (vec)magic[0][0];
-    const vecd ties_from = splatd(end->ties_from);
+    const vec range_offset = splat(end->max_units) - (vec)magic[0][0];
+    const vecd tie_threshold = splatd(end->tie_threshold);
     moving_count by[INTERLEAVED];
     EACH_INTERLEAVED by[k] =
         (moving_count){splatd(end->count), splatd(-end->per_count), splatd(end->divisor),
@@ -408,7 +408,7 @@ static inline __attribute__((always_inline)) size_t slide(const double *in, cons
     state->number.inexact = 0;
     for (; done < blocks; done++, in += LANE_COLUMNS, out += LANE_COLUMNS, value += LANE_COLUMNS) {
         vec kept[STEPS][2][3], sum[2][3], offset[2][3], range = splat(0), residual = splat(0),
-                                                        sure = splat(UINT64_MAX);
+                                                        is_certain = splat(UINT64_MAX);
         vecd counted[STEPS], count = splatd(0.0);
         for (int s = 0; s < 1 + squares; s++)
             for (int k = 0; k < pieces; k++)
@@ -420,7 +420,7 @@ static inline __attribute__((always_inline)) size_t slide(const double *in, cons
                 load_transposed(y, out + first, STEPS);
             UNROLLED
             for (size_t i = 0; i < LANES; i++) {
-                vec word[3], left[3];
+                vec word[3], leaving_piece[3];
                 if (skip_nan) {
                     const vec here = (vec)(x[i] == x[i]), gone = (vec)(y[i] == y[i]);
                     x[i] = select_bits(here, squares ? x[i] - pivot : x[i]);
@@ -434,15 +434,15 @@ static inline __attribute__((always_inline)) size_t slide(const double *in, cons
                 for (int s = 0; s < 1 + squares; s++) {
                     if (s) {
                         square_words(x[i], magic[s], pieces, word);
-                        square_words(y[i], magic[s], pieces, left);
+                        square_words(y[i], magic[s], pieces, leaving_piece);
                     } else {
                         number_words(x[i], magic[s], pieces, word, squares ? NULL : &residual);
-                        range |= word[0] + reach;
+                        range |= word[0] + range_offset;
                         if (leaving)
-                            number_words(y[i], magic[s], pieces, left, NULL);
+                            number_words(y[i], magic[s], pieces, leaving_piece, NULL);
                     }
                     for (int k = 0; k < pieces; k++) {
-                        sum[s][k] += word[k] - (leaving ? left[k] : (vec)magic[s][k]);
+                        sum[s][k] += word[k] - (leaving ? leaving_piece[k] : (vec)magic[s][k]);
                         kept[first + i][s][k] = sum[s][k];
                     }
                 }
@@ -482,7 +482,8 @@ static inline __attribute__((always_inline)) size_t slide(const double *in, cons
                 if (squares)
                     spread_results(end->root, pieces, here, by, result + i, one);
                 else
-                    linear_results(statistic, pieces, exact, here, ties_from, by, result + i, one);
+                    linear_results(statistic, pieces, exact, here, tie_threshold, by, result + i,
+                                   one);
                 EACH_INTERLEAVED
                 {
                     if (skip_nan) {
@@ -493,7 +494,7 @@ static inline __attribute__((always_inline)) size_t slide(const double *in, cons
                         result[i + k] =
                             choose_by_sign(few, (vecd)splat(UINT64_C(0x7ff8) << 48), result[i + k]);
                     }
-                    sure &= one[k];
+                    is_certain &= one[k];
                 }
             }
             transpose(result);
@@ -502,7 +503,7 @@ static inline __attribute__((always_inline)) size_t slide(const double *in, cons
                 store_doubles(value + lane * STEPS + first, result[lane]);
         }
         const vec inexact = residual << 1;
-        if (any_bits(~sure | (range & beyond) | (exact ? inexact : splat(0))))
+        if (any_bits(~is_certain | (range & out_of_range) | (exact ? inexact : splat(0))))
             break;
         if (!exact && !squares && any_bits(inexact))
             state->number.inexact = (int)done + 1;

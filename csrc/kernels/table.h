@@ -80,7 +80,7 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
     }
     .block_rows = BLOCKS_TABLE(rows),
     .block_columns = BLOCKS_TABLE(columns),
-    .careful_rows = {WIDER(careful_rows_of_), WIDER(nancareful_rows_of_)},
+    .gridded_rows = {WIDER(gridded_rows_of_), WIDER(nangridded_rows_of_)},
     .largest = WIDER(largest_),
     .lane_results = finish_lanes,
     .moving = {{{move_numbers_2, move_numbers_3}, {move_both_2, move_both_3}},

@@ -46,8 +46,6 @@ enum { AHEAD = 8192 };
 
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
-#define STRING_(a) #a
-#define STRING(a) STRING_(a)
 
 static inline vec splat(uint64_t x)
 {

@@ -69,7 +69,7 @@ static inline int is_linear(pc_statistic statistic)
     return statistic == PC_SUM || statistic == PC_MEAN;
 }
 
-static inline int is_spread(pc_statistic statistic)
+static inline int is_variance(pc_statistic statistic)
 {
     return statistic == PC_VAR || statistic == PC_STD;
 }
@@ -85,9 +85,9 @@ static inline uint32_t sums_for(pc_statistic statistic)
 {
     return is_of_products(statistic)
                ? PC_WITH_PRODUCTS | ((int)statistic == PC_AVERAGE ? PC_WITH_NUMBERS : 0)
-           : is_linear(statistic) ? PC_WITH_NUMBERS
-           : is_spread(statistic) ? PC_WITH_NUMBERS | PC_WITH_SQUARES
-                                  : PC_WITH_SQUARES;
+           : is_linear(statistic)   ? PC_WITH_NUMBERS
+           : is_variance(statistic) ? PC_WITH_NUMBERS | PC_WITH_SQUARES
+                                    : PC_WITH_SQUARES;
 }
 
 /* The sum of a moment += sum * 2^exponent; sum in two's complement, |sum| < 2^220. */

@@ -86,7 +86,7 @@ static uint64_t bits_at(const pc_accumulator *acc, const pc_output_spec *spec, p
     const int root =
         spec->statistic == PC_NORM || spec->statistic == PC_RMS || spec->statistic == PC_STD;
     uint64_t scratch[3][PC_LIMBS], centered[CENTERED_WORDS], count = acc->count;
-    if (is_spread(spec->statistic)) {
+    if (is_variance(spec->statistic)) {
         const uint64_t freedom = degrees_of_freedom(acc, spec);
         const limbs_view numbers[2] = {moment_end(acc, PC_NUMBERS, !upper, scratch[0]),
                                        moment_end(acc, PC_IMAGINARY, !upper, scratch[1])};
@@ -140,7 +140,7 @@ static uint64_t nonfinite_bits(const pc_accumulator *acc, const pc_output_spec *
                    imaginary = nonfinite >> PC_NONFINITE_BITS;
     if (moment == PC_SQUARES && (int)spec->statistic != PC_DOT) {
         nonfinite = real | imaginary;
-        if (nonfinite & PC_NAN || (nonfinite && is_spread(spec->statistic)))
+        if (nonfinite & PC_NAN || (nonfinite && is_variance(spec->statistic)))
             return nan_of(f);
         return nonfinite ? infinity_of(f) : 0;
     }
@@ -193,7 +193,7 @@ pc_status pc_accumulator_round(const pc_accumulator *acc, const pc_output_spec *
         return write_word(acc, first, spec->type, out);
 
     const int too_few =
-        is_spread(spec->statistic)
+        is_variance(spec->statistic)
             ? degrees_of_freedom(acc, spec) == 0
             : acc->count == 0 && (spec->statistic == PC_RMS || spec->statistic == PC_MEAN);
     if ((int)spec->statistic == PC_AVERAGE) {

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import pycrust
-from pycrust._cores import affinity, cgroup_quota, usable_cores
+from pycrust._cpu_count import affinity, cgroup_quota, usable_cores
 
 
 def gil_enabled() -> bool:

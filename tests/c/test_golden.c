@@ -32,7 +32,7 @@ static void check_range(void)
     slow_sum expected = read_sum(strtok(NULL, " "), 0), found = {{0}};
     uint64_t nearest = read_bits(strtok(NULL, " \n"));
     pc_walk walk = {n > SOME ? n - SOME : 0, {0, 0}}; /* of a long way the end is enough */
-    pc_formula(walk.i, &walk.sum);
+    pc_closed_form(walk.i, &walk.sum);
     pc_walk_to(&walk, n);
     slow_add(&found, (uint32_t)walk.sum.lo, 0);
     slow_add(&found, (uint32_t)(walk.sum.lo >> 32), 32);
@@ -41,7 +41,7 @@ static void check_range(void)
     CHECK(memcmp(&found, &expected, sizeof found) == 0);
     CHECK(bits_of(pc_u128_round(&walk.sum)) == nearest);
     pc_u128 sum;
-    pc_formula(n, &sum);
+    pc_closed_form(n, &sum);
     CHECK(sum.lo == walk.sum.lo && sum.hi == walk.sum.hi);
 }
 

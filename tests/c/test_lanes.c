@@ -368,7 +368,7 @@ static void test_transpose(const pc_kernels *kernels)
                                          : UINT64_C(0x5555555555555555) >> (64 - 8 * size)));
 }
 
-/* Labels that never fall: what the exact way makes of the numbers of each. */
+/* Sorted labels: what the exact way makes of the numbers of each. */
 static void test_sorted(pc_type type, size_t most)
 {
     static int64_t at[POSITIONS + 1];

@@ -416,14 +416,14 @@ static int estimate_holds(double sums[3][LANE_COLUMNS], size_t c, const slow_sum
     return 1;
 }
 
-/* In rows (0) or columns (1), NaN left out or not; `careful`: the kernel that finds what is exact.
+/* In rows (0) or columns (1), NaN left out or not; `gridded`: the kernel that finds what is exact.
  */
-static lane_block_kernel *block_kernel(int way, int skip_nan, int careful, summands what,
+static lane_block_kernel *block_kernel(int way, int skip_nan, int gridded, summands what,
                                        pc_type type)
 {
     const pc_kernels *kernels = pc_kernels_in_use();
-    if (careful)
-        return kernels->careful_rows[skip_nan][type - PC_FLOAT32];
+    if (gridded)
+        return kernels->gridded_rows[skip_nan][type - PC_FLOAT32];
     return (way ? kernels->block_columns : kernels->block_rows)[skip_nan][what][type - PC_FLOAT32];
 }
 
@@ -436,12 +436,12 @@ static int is_nan_at(pc_type type, const char *x)
 
 /* The largest part of 1 that the bound can be divided by, for each output. */
 static int check_block(const lane_block *from, pc_type type, const int k[2], int way, int skip_nan,
-                       int careful, summands what, int most)
+                       int gridded, summands what, int most)
 {
     static lane_sums sums;
     int part = most;
     memset(&sums, 0x55, sizeof sums);
-    if (!block_kernel(way, skip_nan, careful, what, type)(from, k, &sums))
+    if (!block_kernel(way, skip_nan, gridded, what, type)(from, k, &sums))
         return 0;
     for (size_t c = 0; c < from->outputs; c++) {
         slow_sum first = {{0}}, second = {{0}};
@@ -456,7 +456,7 @@ static int check_block(const lane_block *from, pc_type type, const int k[2], int
             if (skip_nan && is_nan_at(type, x))
                 continue;
             count++;
-            if (careful && sums.grid[c] != 0.0 && v.finite)
+            if (gridded && sums.grid[c] != 0.0 && v.finite)
                 CHECK(fmod(ldexp((double)v.m, v.exponent), sums.grid[c]) == 0.0);
             if (what == SUM_NUMBERS)
                 slow_add_word(&first, v.m, v.exponent, v.negative);
@@ -483,8 +483,8 @@ static void blocks(long count)
     long in_range = 0;
     for (long trial = 0; trial < count; trial++) {
         const pc_type type = PC_FLOAT32 + (pc_type)below(2);
-        const int way = (int)below(2), careful = !way && below(4) == 0;
-        const summands what = careful ? SUM_BOTH : (summands)below(5);
+        const int way = (int)below(2), gridded = !way && below(4) == 0;
+        const summands what = gridded ? SUM_BOTH : (summands)below(5);
         const int skip_nan = what < SUM_PRODUCTS && below(2);
         const size_t n = (way ? 1 : LANE_STEP) + below(below(8) ? 60 : N - 10),
                      outputs = way ? LANE_STEP * (1 + below(3)) : 1 + below(MOST_OUTPUTS),
@@ -495,7 +495,7 @@ static void blocks(long count)
                                  .y_step = (ptrdiff_t)((columns + below(3)) * sizes[type]),
                                  .length = n,
                                  .outputs = outputs};
-        const unsigned spread = 1 + (unsigned)below(careful ? 4 : 12);
+        const unsigned spread = 1 + (unsigned)below(gridded ? 4 : 12);
         fill(x, type, ROOM, spread, 1000);
         fill(y, type, ROOM, spread, 1000);
         for (size_t j = 0; skip_nan && j < ROOM; j += 1 + below(9))
@@ -503,7 +503,7 @@ static void blocks(long count)
         FOR_EACH_LEVEL
         {
             const pc_kernels *kernels = pc_kernels_in_use();
-            if (!block_kernel(way, skip_nan, careful, what, type))
+            if (!block_kernel(way, skip_nan, gridded, what, type))
                 continue;
             const size_t rows = way ? n : outputs;
             const double most_x =
@@ -518,7 +518,7 @@ static void blocks(long count)
             if (what == SUM_BOTH)
                 k[1] = numbers_exponent(k[0]);
             if (k[0] > -900 && k[1] > -900 && k[0] <= 1000 && k[1] <= 1000)
-                in_range += check_block(&from, type, k, way, skip_nan, careful, what, 1);
+                in_range += check_block(&from, type, k, way, skip_nan, gridded, what, 1);
         }
     }
     printf("pairs: %ld blocks stayed in their binades, of %ld\n", in_range, count);

@@ -7,7 +7,7 @@
 
 static struct {
     size_t squares, integers, float32, float64, columns, single, bounded[2], skipping, lanes[2],
-        blocks[2], careful[2], results;
+        blocks[2], gridded[2], results;
 } passed;
 
 const pc_kernels *__real_pc_kernels_in_use(void);
@@ -133,11 +133,11 @@ COUNT_LANES(PC_FLOAT64)
     COUNT_BLOCKS_OF(columns, skip_nan, 0)                                                          \
     COUNT_BLOCKS_OF(columns, skip_nan, 1)                                                          \
     COUNT_BLOCKS_OF(columns, skip_nan, 2)                                                          \
-    static int careful_##skip_nan(const lane_block *from, const int k[2], lane_sums *sums)         \
+    static int gridded_##skip_nan(const lane_block *from, const int k[2], lane_sums *sums)         \
     {                                                                                              \
         CHECK(from->length >= LANE_STEP);                                                          \
-        passed.careful[skip_nan] += from->outputs;                                                 \
-        return real->careful_rows[skip_nan][1](from, k, sums);                                     \
+        passed.gridded[skip_nan] += from->outputs;                                                 \
+        return real->gridded_rows[skip_nan][1](from, k, sums);                                     \
     }
 COUNT_BLOCKS(0)
 COUNT_BLOCKS(1)
@@ -182,14 +182,14 @@ const pc_kernels *__wrap_pc_kernels_in_use(void)
                 counting.nanbounded[type] = all.nanbounded[type];
                 counting.nanbounded_columns[type] = all.nanbounded_columns[type];
             }
-    for (int skip_nan = 0; skip_nan < 2 && real->careful_rows[0][1]; skip_nan++) {
+    for (int skip_nan = 0; skip_nan < 2 && real->gridded_rows[0][1]; skip_nan++) {
         for (int what = 0; what < 3; what++) {
             if (!real->block_rows[skip_nan][what][1])
                 continue;
             counting.block_rows[skip_nan][what][1] = rows[skip_nan][what];
             counting.block_columns[skip_nan][what][1] = columns[skip_nan][what];
         }
-        counting.careful_rows[skip_nan][1] = skip_nan ? careful_1 : careful_0;
+        counting.gridded_rows[skip_nan][1] = skip_nan ? gridded_1 : gridded_0;
     }
     for (int masked = 0; masked < 2; masked++)
         for (pc_type type = PC_INT8; type <= PC_FLOAT64; type++)
@@ -767,25 +767,25 @@ static void test_blocks(void)
                     CHECK(pc_rounding_test_failures() - failed == (which == ONE_EXACT));
                     CHECK(passed.lanes[0] + passed.lanes[1] == 0);
                     CHECK(passed.bounded[0] + passed.bounded[1] == 0);
-                    size_t blocks[2] = {N_ALL, 0}, careful = 0;
+                    size_t blocks[2] = {N_ALL, 0}, gridded = 0;
                     if (which == ONE_LARGE)
-                        careful = 1;
+                        gridded = 1;
                     else if (which == ONE_EXACT)
-                        careful = 2;
+                        gridded = 2;
                     else if (which == MANY_CONSTANT)
-                        careful = result == PC_VAR || result == PC_STD ? (OUTPUTS + 2) / 3 : 0;
+                        gridded = result == PC_VAR || result == PC_STD ? (OUTPUTS + 2) / 3 : 0;
                     else if (which == FEW_LARGE)
-                        careful = first / 4 - 1;
+                        gridded = first / 4 - 1;
                     else if (which == ALL_LARGER || which == ALL_SMALLER)
                         blocks[skip_nan] += second * LENGTH;
                     else if (which == ONE_NAN) {
                         blocks[1] = second * LENGTH;
                         blocks[0] -= blocks[1];
-                        careful = 1;
+                        gridded = 1;
                     } else if (which == MANY_NAN)
                         blocks[1] = N_ALL, blocks[0] = first * LENGTH;
                     CHECK(passed.blocks[0] == blocks[0] && passed.blocks[1] == blocks[1]);
-                    CHECK(passed.careful[skip_nan] == careful && passed.careful[!skip_nan] == 0);
+                    CHECK(passed.gridded[skip_nan] == gridded && passed.gridded[!skip_nan] == 0);
                 }
 }
 

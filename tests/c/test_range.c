@@ -104,7 +104,7 @@ static void test_round(long count)
 static pc_u128 formula(uint64_t n)
 {
     pc_u128 sum;
-    pc_formula(n, &sum);
+    pc_closed_form(n, &sum);
     return sum;
 }
 
@@ -147,14 +147,14 @@ static void test_formula(long count)
 
         int64_t both[2] = {(int64_t)n, -(int64_t)n};
         uint64_t lo[2], hi[2], low[2];
-        pc_formula_many(both, 2, lo, hi);
-        pc_formula_many(both, 2, low, NULL);
+        pc_closed_form_many(both, 2, lo, hi);
+        pc_closed_form_many(both, 2, low, NULL);
         CHECK(lo[0] == formula(n).lo && hi[0] == formula(n).hi && lo[1] == 0 && hi[1] == 0);
         CHECK(low[0] == lo[0] && low[1] == 0);
     }
     int64_t least = INT64_MIN;
     uint64_t lo, hi;
-    pc_formula_many(&least, 1, &lo, &hi);
+    pc_closed_form_many(&least, 1, &lo, &hi);
     CHECK(lo == 0 && hi == 0);
     CHECK(formula(PC_RANGE_MAX).hi >> 63 == 0);
 }

@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pycrust
-from pycrust._cores import cgroup_quota, usable_cores
+from pycrust._cpu_count import cgroup_quota, usable_cores
 from pycrust.bench import GilTable, gil_table
 from pycrust.bench.cli import main, whole_number
 from pycrust.bench.gil import COLUMNS, FUNCTIONS, PYTHON_N

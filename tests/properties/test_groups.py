@@ -234,7 +234,7 @@ def test_long_runs_of_one_label(level, dtype, labels):
             pycrust.group_sum(values, of, num_labels=9)
 
 
-# ---- labels that never fall: groups side by side, without states -----------------------
+# ---- sorted labels: groups side by side, without states -----------------------
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -264,7 +264,7 @@ class Worker:
         data, name = self.rng.choice(self.pool), self.rng.choice(["sum", "mean", "var", "std", "sumsq"])
         a, labels, where = data.a, data.labels, data.where
         way = self.rng.randrange(3)
-        if way:  # in an order of their own, or so that the labels never fall
+        if way:  # in an order of their own, or sorted
             order = np.random.default_rng(self.rng.randrange(2**32)).permutation(a.size)
             order = order if way == 1 else order[np.argsort(labels.reshape(-1)[order], kind="stable")]
             a, labels = a.reshape(-1)[order], labels.reshape(-1)[order]

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 import pycrust
 from pycrust import reference
-from pycrust._cores import usable_cores
+from pycrust._cpu_count import usable_cores
 
 WORKERS = [1, 2, 3, 4, 7, 16, 100, -1]
 unix = pytest.mark.skipif(sys.platform == "win32", reason="needs a Unix")
@@ -378,7 +378,7 @@ def test_all_cores_are_those_that_may_be_used():
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
         a = np.random.default_rng(0).normal(size=2_000_000)
         expected = pycrust.sumsq(a)
-        from pycrust._cores import usable_cores
+        from pycrust._cpu_count import usable_cores
         assert usable_cores() == 1
         assert pycrust.sumsq(a, workers=-1) == expected
         try:
