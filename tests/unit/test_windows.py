@@ -313,7 +313,7 @@ BAD_BOUNDS = [
     (([0, 1], [3]), ValueError, "start has 2 elements and end 1"),
     (([0, -1], [3, 3]), ValueError, "window 1 is from -1 to 3, but must lie between 0 and 5, the length"),
     (([0, 1], [3, 6]), ValueError, "window 1 is from 1 to 6"),
-    (([0, 1], np.array([3, 2**64 - 1])), ValueError, "end has a bound of 18446744073709551615, beyond the end"),
+    (([0, 1], np.array([3, 2**64 - 1], np.uint64)), ValueError, "end has a bound of 18446744073709551615, beyond the end"),
     (([2, 3], [1, 3]), ValueError, "window 0 is from 2 to 1"),
     (([1, 2, 1], [3, 3, 3]), ValueError, "window 2 is from 1 to 3, after one from 2 to 3: neither bound may decrease"),
     (([1, 1], [3, 2]), ValueError, "window 1 is from 1 to 2, after one from 1 to 3"),
