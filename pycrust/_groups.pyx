@@ -1,8 +1,8 @@
 """
 Statistics of groups, given by labels.
 
-If the labels are sorted (non-decreasing), the numbers of each group lie side by side, and C gives the results at once; else by exact
-states, in _states.pyx.
+If the labels are sorted (non-decreasing), the numbers of each group lie side by side, and C gives the results at once;
+else by exact states, in _states.pyx.
 """
 
 cimport numpy as cnp
@@ -112,10 +112,11 @@ cdef object reduce_sorted(array, mask, labels, tuple axes, num_labels, made, Sta
             or not cnp.PyArray_IS_C_CONTIGUOUS(labels)):
         return None
     first, last = labels.item(0), labels.item(length - 1)
-    if not first <= labels.item(length // 3) <= labels.item(2 * length // 3) <= last:   # most that are not sorted are seen here
+    if not first <= labels.item(length // 3) <= labels.item(2 * length // 3) <= last:   # as of most that are not sorted
         return None
     outer, inner = array.shape[:axes[0]], array.shape[axes[0] + labels.ndim:]
-    if axes != tuple(range(axes[0], axes[0] + labels.ndim)) or array.shape != (*outer, *labels.shape, *inner):
+    if (len(axes) != labels.ndim or axes[len(axes) - 1] - axes[0] >= labels.ndim
+            or array.shape != (*outer, *labels.shape, *inner)):
         return None
     count = last + 1 if num_labels is None else integer_of(num_labels, "num_labels")
     width = math.prod(inner)
@@ -160,7 +161,7 @@ cdef int reduce_sorted_rows_chunk(const void *job, size_t chunk, size_t worker) 
 
 
 cdef pc_status reduce_sorted_rows(array, labels, values, count, Statistic spec, size_t workers) except *:
-    """Where the labels lie along the last axis; PC_NO_LABEL if they are not sorted, and for complex numbers and other types."""
+    """Where the labels lie along the last axis; PC_NO_LABEL if they are not sorted, and for complex and other types."""
     cdef SortedRowsJob job
     cdef int components, swapped
     cdef size_t length = cnp.PyArray_SIZE(labels), rows = cnp.PyArray_SIZE(array) // length, step
@@ -225,7 +226,8 @@ cdef int reduce_sorted_slices_chunk(const void *job, size_t chunk, size_t worker
     return 0
 
 
-cdef pc_status reduce_sorted_slices(array, labels, values, count, size_t width, Statistic spec, size_t workers) except *:
+cdef pc_status reduce_sorted_slices(array, labels, values, count, size_t width, Statistic spec,
+                                    size_t workers) except *:
     """Where other axes of `width` elements follow; PC_NO_LABEL if the labels are not sorted."""
     cdef SortedSlicesJob job
     cdef size_t length = cnp.PyArray_SIZE(labels), step, chunks

@@ -107,7 +107,7 @@ CHANGES = {
 
 # What these come by crashes in NumPy 2.4 without a GIL, pycrust or not, where there is no memory.
 CRASHING = {"sumsq, where": "np.broadcast_to", "sumsq, uint64": "np.argwhere"}
-# Where a list comprehension finds no memory, Cython 3.3.0 and 3.3.1, which pyproject.toml excludes, drop its new item twice;
+# Where a list comprehension finds no memory, Cython 3.3.0 and 3.3.1 drop its new item twice;
 # which matters unless that is a small int.
 if {"_cython_3_3_0", "_cython_3_3_1"} & set(sys.modules):
     DROPPED_TWICE = ("group_var, workers", "group_sumsq, error", "update, workers", "setstate")
