@@ -42,8 +42,6 @@ else:
     LIGHT_FLAGS = ["-Og", "-finline-functions", *FLAGS[1:]]
     LINK_FLAGS = ["-O3", *STRICT]
 
-# Cython would compress the strings of a module, and import zlib into the program that imports it.
-PLAIN_STRINGS = [("CYTHON_COMPRESS_STRINGS", "0")]
 
 DIRECTIVES = {
     "language_level": 3,
@@ -67,7 +65,6 @@ def extension(name: str, *sources: str, flags: list[str] = WRAPPER_FLAGS) -> Ext
         define_macros=[
             ("NPY_NO_DEPRECATED_API", "NPY_1_25_API_VERSION"),
             ("NPY_TARGET_VERSION", "NPY_1_25_API_VERSION"),
-            *PLAIN_STRINGS,
         ],
         depends=HEADERS,
         extra_compile_args=flags,
@@ -148,7 +145,6 @@ setup(
             "pycrust._probe",
             ["pycrust/_probe.pyx", "probe/gil.c", "probe/watch.c"],
             include_dirs=["probe"],
-            define_macros=PLAIN_STRINGS,
             depends=sorted(str(path) for path in Path("probe").glob("*.h")),
             extra_compile_args=LIGHT_FLAGS,
             extra_link_args=LINK_FLAGS,

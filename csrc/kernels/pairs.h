@@ -275,13 +275,14 @@ sum_product_lanes(const lane_rows *from_x, const lane_rows *from_y, lane_sums *s
     {                                                                                              \
         sum_product_lanes(x, y, sums, size, of_integers, digits, load_lanes_of_##type);            \
     }
-PRODUCT_LANES(int8, 1, 1, 53)
-PRODUCT_LANES(uint8, 1, 1, 53)
-PRODUCT_LANES(bool, 1, 1, 53)
-PRODUCT_LANES(int16, 2, 1, 53)
-PRODUCT_LANES(uint16, 2, 1, 53)
-PRODUCT_LANES(int32, 4, 1, 53)
-PRODUCT_LANES(uint32, 4, 1, 53)
+#define PRODUCT_LANES_OF_INTEGERS(type, size) PRODUCT_LANES(type, size, 1, 53)
+PRODUCT_LANES_OF_INTEGERS(int8, 1)
+PRODUCT_LANES_OF_INTEGERS(uint8, 1)
+PRODUCT_LANES_OF_INTEGERS(bool, 1)
+PRODUCT_LANES_OF_INTEGERS(int16, 2)
+PRODUCT_LANES_OF_INTEGERS(uint16, 2)
+PRODUCT_LANES_OF_INTEGERS(int32, 4)
+PRODUCT_LANES_OF_INTEGERS(uint32, 4)
 #ifdef widen16
 PRODUCT_LANES(float16, 2, 0, 11)
 #define PRODUCT_LANES_OF_FLOAT16 product_lanes_of_float16

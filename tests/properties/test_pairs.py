@@ -962,6 +962,17 @@ def test_ties_of_many_rows_are_decided_at_once(level, dtype, depth, order):
     assert_same(made[:50], reference.vecdot(x[:50], y[:50]))
 
 
+def test_the_grid_of_short_products_has_every_digit(level):
+    """The sum is 1 below a tie, which the sum of the rounding errors does not hold: twice their grid would not tell."""
+    x = np.array([2.0**52, *[2.0**25] * 7, 2**23 + 1, 2**23 + 2], np.float32)
+    y = np.array([2.0**52, *[2.0**26] * 7, 2**23 + 3, -(2**23) - 2], np.float32)
+    expected = float(2**104 + 3 * 2**52)
+    assert sum(int(v) * int(w) for v, w in zip(x, y)) == 2**104 + 7 * 2**51 - 1
+    for sign in (1, -1):
+        rows = np.tile(sign * x, (40, 1))
+        assert_same(pycrust.vecdot(rows, np.tile(y, (40, 1)), dtype=np.float64), np.full(40, sign * expected))
+
+
 @pytest.mark.parametrize("dtype", ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"])
 def test_extreme_integers(level, dtype):
     limits = np.iinfo(dtype)
