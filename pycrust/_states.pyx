@@ -41,6 +41,7 @@ from pycrust.csrc cimport (
     pc_accumulator_clear,
     pc_axis,
     pc_labelled,
+    pc_merge_axes,
     pc_moment,
     pc_output_spec,
     pc_state,
@@ -489,7 +490,6 @@ cdef tuple placed(tuple shape, tuple axes, labels, size_t label_count, str name=
 cdef int describe_axes(pc_labelled *a, array, mask, labels, tuple axes, tuple results, bint labelled) except -1:
     """Describe the axes of `array` to C, the longest stride first, merged where that is possible."""
     cdef pc_axis axis
-    cdef pc_axis *outer
     cdef int k, position = 0
     cdef size_t step = 1, part
     steps = []
@@ -509,23 +509,9 @@ cdef int describe_axes(pc_labelled *a, array, mask, labels, tuple axes, tuple re
             described.append((array.shape[k], stride, mask_stride, 0, steps[position]))
             position += 1
     described.sort(key=stride_size, reverse=True)
-    a.axes = 0
-    for length, stride, mask_stride, label_stride, state_step in described:
-        if length == 1:
-            continue
-        axis.length = length
-        axis.stride = stride
-        axis.mask_stride = mask_stride
-        axis.other_stride = label_stride
-        axis.out_stride = state_step
-        outer = &a.axis[a.axes - 1] if a.axes else NULL
-        if (outer != NULL and outer.stride == stride * length and outer.mask_stride == mask_stride * length
-                and outer.other_stride == label_stride * length and outer.out_stride == state_step * length):
-            axis.length *= outer.length
-            outer[0] = axis
-        else:
-            a.axis[a.axes] = axis
-            a.axes += 1
+    for k, (axis.length, axis.stride, axis.mask_stride, axis.other_stride, axis.out_stride) in enumerate(described):
+        a.axis[k] = axis
+    a.axes = pc_merge_axes(a.axis, <int>len(described))
     # Many adjacent states that get several numbers each: part by part, so that the states of a part stay in the cache.
     if not 1 < a.axes < PC_MAX_AXES or a.axis[a.axes - 1].out_stride == 0:
         return 0
