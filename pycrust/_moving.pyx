@@ -320,16 +320,23 @@ cdef tuple bounds_of(tuple window):
     if len(window) != 2:
         raise TypeError("window must be an integer, or (start, end), two arrays of integers; "
                         f"not a tuple of {len(window)} elements")
-    start, end = np.asarray(window[0]), np.asarray(window[1])
-    for name, bound in (("start", start), ("end", end)):
+    made = []
+    for name, given in zip(("start", "end"), window):
+        bound, missing = array_and_missing(given, name)
+        if missing is not None:
+            raise TypeError(f"{name} has missing bounds: fill them, with start[k] == end[k] for a window of no elements")
+        if bound.size == 0 and isinstance(given, (list, tuple)):
+            bound = bound.astype(np.intp)
         if bound.ndim != 1 or bound.dtype.kind not in "iu":
             raise TypeError(f"{name} must be an array of integers with one axis, not of {bound.dtype} "
                             f"with {bound.ndim}")
         if bound.dtype.kind == "u" and bound.size and bound.max() > np.iinfo(np.intp).max:
             raise ValueError(f"{name} has a bound of {bound.max()}, beyond the end of any axis")
+        made.append(np.array(bound, np.intp, order="C"))
+    start, end = made
     if start.size != end.size:
         raise ValueError(f"start has {start.size} elements and end {end.size}")
-    return np.array(start, np.intp, order="C"), np.array(end, np.intp, order="C")
+    return start, end
 
 
 cdef size_t check_bounds(const size_t *start, const size_t *end, size_t first, size_t last, size_t length,
@@ -412,6 +419,7 @@ cdef int move_alone(array, mask, int axis, values, Statistic spec, window, least
     for position in np.ndindex(rows.shape[:array.ndim - 1]):
         row, present = rows[position], there[position]
         for k, (start, end) in enumerate(every_window(window, bounds, row.size)):
+            PyErr_CheckSignals()
             numbers = np.ascontiguousarray(row[start:end][present[start:end]], array.dtype.newbyteorder("="))
             made = np.nan
             if numbers.size >= least:

@@ -1020,10 +1020,11 @@ cdef object squared_error(a, b, where, workers, bint mean):
             if (xx.at.total.flags | yy.at.total.flags | xy.at.total.flags) & PC_BOUND_TOO_WIDE:
                 continue
             if (pc_accumulator_nonfinite(&xx.at.total) or pc_accumulator_nonfinite(&yy.at.total)):
-                kept = slice(None) if mask is None else mask
+                kept = ... if mask is None else mask
                 with np.errstate(all="ignore"):
-                    apart = np.abs(x[kept].astype(np.complex128) - y[kept])
-                    return float(np.sum(apart[~np.isfinite(apart)]))     # NaN or Inf
+                    apart = np.atleast_1d(x[kept].astype(np.complex128) - y[kept])
+                    apart = apart[~np.isfinite(apart)]
+                    return float(np.sum(apart.real**2 + apart.imag**2))     # NaN or Inf
             own = moment_at(&xx.at.total, PC_SQUARES, bounded and not is_integer(x))
             other = moment_at(&yy.at.total, PC_SQUARES, bounded and not is_integer(y))
             both = moment_at(&xy.at.total, PC_SQUARES, bounded)
@@ -1204,7 +1205,7 @@ cdef class PairAccumulator:
             yy, total_y, _ = moments_of_ints(y, mask, axes)
             _, xy, _ = moments_of_ints(x * y, mask, axes)
             added = int(count.item())
-            sums = tuple([(int(each.item()), 0) for each in (total_x, total_y, xx, yy, xy)])
+            sums = tuple([(int(total.item()), 0) for total in (total_x, total_y, xx, yy, xy)])
         else:
             of_x = summed(x, mask, PC_VAR, threads, False)
             of_y = summed(y, mask, PC_VAR, threads, False)

@@ -13,7 +13,7 @@ from libc.stdint cimport UINT32_MAX, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from pycrust._args cimport array_and_missing, describe_data, type_of
-from pycrust._bigint cimport exact_int, exact_moment, import_int, lowest_terms, shown_int
+from pycrust._bigint cimport centered_square_sum, exact_int, exact_moment, import_int, lowest_terms, shown_int
 from pycrust._plan cimport (
     MIN_RELEASE_GIL,
     Accumulators,
@@ -55,6 +55,8 @@ from pycrust.csrc cimport (
     pc_states_round,
     pc_status,
 )
+
+import math
 
 import numpy as np
 
@@ -395,11 +397,12 @@ _LAYOUTS = {order: [np.dtype([(name, order + type, *more) for name, type, *more 
 
 cdef States states_of(tuple shape, bint complexes, bint integers, data, tuple rest):
     """States from what state() gave, which may be damaged or forged: then a ValueError."""
-    cdef States made = States(shape, state_size(True, complexes))
+    cdef pc_accumulator acc
     cdef pc_state *state
-    cdef size_t k, moment
-    if type(data) is not bytes or <size_t>len(data) != made.c.count * made.c.size:
-        raise ValueError(f"there are not {made.c.size} bytes for each of {made.c.count} states")
+    cdef size_t k, moment, size = state_size(True, complexes)
+    if type(data) is not bytes or len(data) != math.prod(shape) * size:
+        raise ValueError(f"there are not {size} bytes for each of {math.prod(shape)} states")
+    cdef States made = States(shape, size)
     some = np.frombuffer(data, layout(made.c.size, "<"))
     if ((some["exponent"] < -1074) | (some["exponent"] > 909) | (some["flags"] >= (64 if complexes else 8))
             | (some["pool"] > 1) | (some["squares"][:, 3] >> np.uint64(63) != 0)).any():
@@ -432,6 +435,10 @@ cdef States states_of(tuple shape, bint complexes, bint integers, data, tuple re
                                      "squares")
             made.c.pool_used += 1
             state.pool = <uint32_t>made.c.pool_used
+            pc_states_get(&made.c, k, &acc)
+            sums = tuple([exact_moment(&acc, <pc_moment>moment) for moment in range(3)])
+            if sums[0][0] < 0 or centered_square_sum(acc.count, sums)[0] < 0 or (sums[2][0] and not complexes):
+                raise ValueError("no numbers have these sums")
     return made
 
 

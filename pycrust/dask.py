@@ -606,9 +606,9 @@ def _fill(pairs: dict[tuple[int, int], pycrust.PairAccumulator], *, statistic: A
     like = pycrust.PairAccumulator(values[:0], values[:0])  # complex, if any variable is
     for (i, j), total in pairs.items():
         value = statistic(total + like)
-        values[j, i] = value.conjugate()
         values[i, j] = value
-    return values + 0.0  # never -0.0
+        values[j, i] = complex(value.real, 0.0 - value.imag) if values.dtype.kind == "c" else value  # no imaginary -0.0
+    return values
 
 
 # ---- what is given ------------------------------------------------------------

@@ -491,6 +491,10 @@ def test_python_ints_of_any_size():
     assert pycrust.average([2**70, 0], weights=[-(2**70), 2**69]) == 2.0**71
     assert_same(pycrust.cov(huge, small), reference.cov(huge, small))
     assert_same(pycrust.corrcoef(huge, [2 * each for each in huge]), np.ones((2, 2)))
+    pairs = pycrust.PairAccumulator(huge, small)
+    pairs.update(np.array([2, -5], object), [1, 2**63])
+    assert pairs.dot() == pycrust.dot(huge, small) + 2 - 5 * 2**63
+    assert pairs.cov() == pycrust.cov([*huge, 2, -5], [*small, 1, 2**63])[0, 1]
     with pytest.raises(TypeError, match="beyond 64 bits"):
         pycrust.dot([2**70, 1], [0.5, 1])
     assert pycrust.dot([2**63, 1], [0.5, 1]) == 2.0**62
@@ -540,6 +544,13 @@ def test_squared_errors_broadcast_and_specials(level):
     assert_same(pycrust.mse([1.0, np.inf], [1.0, 2.0]), np.inf)
     assert_same(pycrust.mse([1.0, np.inf], [1.0, np.inf]), np.nan)
     assert_same(pycrust.sse([1.0, np.nan], [1.0, np.inf]), np.nan)
+    for a, b, expected in (
+        (np.nan, 1.0, np.nan),
+        (np.float32(-np.inf), 1, np.inf),
+        (complex(np.inf, np.nan), 0, np.nan),
+    ):
+        assert_same(pycrust.sse(a, b), expected)
+        assert_same(pycrust.mse([a, 1], b), expected)
     assert pycrust.sse([10**30, 1], [0, 1]) == 10**60
     with pytest.warns(RuntimeWarning, match="no elements"):
         assert np.isnan(pycrust.mse([], []))

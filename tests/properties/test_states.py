@@ -334,6 +334,11 @@ def forged():
     yield "out of range", {**state, "states": data[:12] + b"\x02\x00\x00\x00" + data[16:]}
     yield "no numbers", {**state, "states": data[:32] + b"\x7f" * 7 + b"\x3f" + data[40:]}
     yield "no numbers", {**state, "states": data[:8] + b"\x8d\x03" + data[10:64] + b"\x00" * 7 + b"\x40" + data[72:]}
+    ((squares, numbers, none),) = state["rest"]
+    yield "no numbers", {**state, "rest": (((-squares[0], squares[1]), numbers, none),)}
+    yield "no numbers", {**state, "rest": (((0, 0), numbers, none),)}
+    yield "no numbers", {**state, "rest": ((squares, numbers, (1, 0)),)}
+    yield "bytes", {**state, "shape": (2**31,)}
     yield "version", {**state, "version": 3}
     yield "shape", {key: value for key, value in state.items() if key != "shape"}
     assert size == 72

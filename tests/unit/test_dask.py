@@ -513,6 +513,12 @@ def test_complex_pairs_in_any_chunks(one, other):
         assert_same(lazy.average(a, 1, abs(y)).compute(), pycrust.average(x, 1, abs(y)))
 
 
+def test_a_covariance_that_rounds_to_minus_zero():
+    x = np.array([5e-324, -5e-324, 0.0])
+    assert_same(lazy.cov(da.from_array(x, chunks=1), da.from_array(-x, chunks=2)).compute(), pycrust.cov(x, -x))
+    assert_same(pycrust.cov(x, -x)[0, 1], np.float64(-0.0))
+
+
 @pytest.mark.parametrize("one, other", [("c16", "c16"), ("c16", "f8"), ("i8", "c8"), ("c8", None)])
 def test_complex_covariances_in_any_chunks(one, other):
     rng = np.random.default_rng(7)

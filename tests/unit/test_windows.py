@@ -313,11 +313,20 @@ BAD_BOUNDS = [
     (([0, 1], [3]), ValueError, "start has 2 elements and end 1"),
     (([0, -1], [3, 3]), ValueError, "window 1 is from -1 to 3, but must lie between 0 and 5, the length"),
     (([0, 1], [3, 6]), ValueError, "window 1 is from 1 to 6"),
-    (([0, 1], np.array([3, 2**64 - 1], np.uint64)), ValueError, "end has a bound of 18446744073709551615, beyond the end"),
+    ((np.ma.array([0, 1], mask=[0, 1]), [1, 3]), TypeError, "start has missing bounds: fill them"),
+    (
+        ([0, 1], np.array([3, 2**64 - 1], np.uint64)),
+        ValueError,
+        "end has a bound of 18446744073709551615, beyond the end",
+    ),
     (([2, 3], [1, 3]), ValueError, "window 0 is from 2 to 1"),
     (([1, 2, 1], [3, 3, 3]), ValueError, "window 2 is from 1 to 3, after one from 2 to 3: neither bound may decrease"),
     (([1, 1], [3, 2]), ValueError, "window 1 is from 1 to 2, after one from 1 to 3"),
 ]
+
+
+def test_no_windows():
+    assert_same(pycrust.move_sum([1.0, 2.0], ([], [])), np.zeros(0))
 
 
 @pytest.mark.parametrize(("window", "error", "message"), BAD_BOUNDS)
@@ -758,6 +767,7 @@ def test_signals_amid_a_row_of_python_ints(function):
         slow("pycrust.move_std(a, 8_000_000, workers=2)"),
         "pycrust.cumsum(a)",
         "pycrust.move_sum(a.reshape(-1, 64), 3)",
+        slow("pycrust.move_std(a, 1_000_000, ddof=0.1)"),
         slow("pycrust.move_std(a, windows, workers=2)"),
         slow("pycrust.cumsum(a.reshape(-1, 64).T)"),
         "pycrust.cumsum(ints.reshape(-1, 64).T, workers=2)",
