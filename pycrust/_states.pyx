@@ -7,6 +7,7 @@ C allocates nothing: if it needs one more accumulator than the pool has, it stop
 cimport numpy as cnp
 from cpython.bytearray cimport PyByteArray_AS_STRING
 from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawRealloc
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport UINT32_MAX, uint32_t, uint64_t
@@ -69,6 +70,8 @@ cdef enum:
     CHUNK_RESULTS = 1 << 12
     # The fewest elements per state and thread: with fewer, merging the states of threads takes longer than it saves.
     ELEMENTS_PER_STATE = 8
+    # States between two looks for signals: some 50 ms, if no sum fits its words.
+    SOME_STATES = 1 << 12
     # The fewest elements in each sum for which the block kernels pay.
     MIN_BLOCK_SUM = 16
 
@@ -203,15 +206,18 @@ cdef class States:
 
     cdef int merge(self, States other) except -1:
         """Add the states of the same shape; half done after an exception."""
-        cdef size_t done = 0
-        cdef pc_status status = PC_NO_ROOM
-        while status == PC_NO_ROOM:
+        cdef size_t done = 0, count = self.c.count
+        cdef pc_status status
+        while done < count:
+            self.c.count = min(done + SOME_STATES, count)
             with nogil:
                 status = pc_states_merge(&self.c, &other.c, &done)
+            self.c.count = count
             if status == PC_TOO_LARGE:
                 raise too_many()
             if status == PC_NO_ROOM:
                 self.grow()
+            PyErr_CheckSignals()
 
     cdef int add_along(self, array, mask, tuple axes, bint skip_nan, size_t workers) except -1:
         """Add numbers along `axes`; the other axes are those of the states. Half done after an exception."""
@@ -250,6 +256,8 @@ cdef class States:
             pc_states_normalize(&copy.c)
         rest = []
         for k in range(copy.c.count):
+            if k % SOME_STATES == 0:
+                PyErr_CheckSignals()
             state = <pc_state *>(copy.c.at + k * copy.c.size)
             if state.pool:
                 rest.append(tuple([lowest_terms(exact_moment(&copy.c.pool[state.pool - 1], <pc_moment>moment))
@@ -425,6 +433,8 @@ cdef States states_of(tuple shape, bint complexes, bint integers, data, tuple re
     memcpy(made.c.at, cnp.PyArray_DATA(some.astype(layout(made.c.size, "="))), made.c.count * made.c.size)
     made.make_room(len(rest))
     for k in range(made.c.count):
+        if k % SOME_STATES == 0:
+            PyErr_CheckSignals()
         state = <pc_state *>(made.c.at + k * made.c.size)
         if state.pool:
             pc_accumulator_clear(&made.c.pool[made.c.pool_used], PC_VAR)

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import signal
 import sys
 import threading
 import warnings
@@ -350,3 +351,29 @@ def test_forged_pickles(text, state):
     with pytest.raises(ValueError, match=f"not the state of an Accumulator: .*{text}"):
         acc.__setstate__(state)
     assert acc == Accumulator([1.0])
+
+
+@pytest.mark.thread_unsafe(reason="signals")
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs setitimer")
+def test_a_signal_amid_a_merge_of_many_states():
+    """Of which none fits its words: what a handler raises comes before the end, and changes nothing."""
+    one, other = Accumulator(shape=20_000), Accumulator(shape=20_000)
+    for each in (one, other):
+        each.update(np.broadcast_to([[1e300], [1e-300]], (2, 20_000)), axis=0)
+
+    def handler(number, frame):
+        raise InterruptedError
+
+    before = signal.signal(signal.SIGALRM, handler)
+
+    def merge():
+        signal.setitimer(signal.ITIMER_REAL, 0.002)
+        one.merge(other)
+
+    try:
+        with pytest.raises(InterruptedError):
+            merge()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert one == other
