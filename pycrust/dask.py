@@ -309,6 +309,7 @@ def dot(a: Any, b: Any) -> da.Array:
     """
     a, b = _numbers(a, "a"), _numbers(b, "b")
     pycrust.dot(np.empty((0,) * a.ndim), np.empty((0,) * b.ndim))
+    _check_sizes(a, b)
     if a.shape != b.shape:
         raise ValueError(f"a and b have lengths {a.shape[0]} and {b.shape[0]}: not aligned")
     kinds = {a.dtype.kind, b.dtype.kind}
@@ -349,6 +350,7 @@ def vecdot(x1: Any, x2: Any, axis: SupportsIndex = -1) -> da.Array:
     """
     x1, x2 = _numbers(x1, "x1"), _numbers(x2, "x2")
     made = pycrust.vecdot(np.zeros((1,) * x1.ndim, x1.dtype), np.zeros((1,) * x2.ndim, x2.dtype), axis).dtype
+    _check_sizes(x1, x2)
     x, y = (da.moveaxis(each, axis, -1) for each in (x1, x2))
     if x.shape[-1] != y.shape[-1]:
         raise ValueError(f"x1 has shape {x1.shape} and x2 {x2.shape}: they differ along axis {axis}")
@@ -401,7 +403,7 @@ def average(a: Any, axis: "_Axis" = None, weights: Any = None, *, keepdims: bool
             raise TypeError(f"weights have shape {weights.shape} and a {a.shape}: axis must say where they lie")
         if weights.shape != tuple(a.shape[k] for k in axes):
             raise ValueError(f"weights have shape {weights.shape}, which is not that of a {a.shape} along axis {axis}")
-        ascending = weights.transpose(sorted(range(len(axes)), key=axes.__getitem__))
+        ascending = _whole_if_one(weights.transpose(sorted(range(len(axes)), key=axes.__getitem__)))
         weights = da.broadcast_to(ascending[tuple(slice(None) if k in axes else None for k in range(a.ndim))], a.shape)
     return _of_pairs("average", a, weights, axes, np.dtype(complex if a.dtype.kind == "c" else float), keepdims)
 
@@ -439,7 +441,7 @@ def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: in
     >>> float(pycrust.dask.cov(da.arange(10, chunks=3)).compute())
     9.166666666666666
     """
-    if ddof is not None and ddof != int(ddof):
+    if ddof is not None and ddof % 1 != 0:  # NaN and Inf, too
         raise ValueError("ddof must be integer")
     return _square(m, y, rowvar, partial(_covariance, ddof=int(ddof) if ddof is not None else 0 if bias else 1))
 
@@ -486,6 +488,22 @@ def _numbers(a: Any, name: str) -> da.Array:
     return made
 
 
+def _check_sizes(*arrays: da.Array) -> None:
+    if any(np.isnan(array.shape).any() for array in arrays):
+        raise ValueError("the chunk sizes are unknown: call compute_chunk_sizes() on the array first")
+
+
+def _whole_if_one(a: da.Array) -> da.Array:
+    """With one chunk along axes of length one: empty ones beside it would be broadcast."""
+    whole: da.Array = a.rechunk({k: -1 for k, length in enumerate(a.shape) if length == 1})
+    return whole
+
+
+def _without_empty_chunks(a: da.Array) -> da.Array:
+    chunks = tuple(tuple(size for size in along if size != 0) or (0,) for along in a.chunks)
+    return a if tuple(map(len, chunks)) == a.numblocks or np.isnan(a.shape).any() else a.rechunk(chunks)
+
+
 def _covariance(pairs: pycrust.PairAccumulator, ddof: int) -> Any:
     return pairs.cov(ddof)
 
@@ -500,8 +518,7 @@ def _of_pairs(
     conjugate: bool = False,
 ) -> da.Array:
     """A statistic of the pairs at each position that is kept; both arrays have the same shape."""
-    alone = {k: -1 for k, length in enumerate(x.shape) if length == 1}  # else empty chunks would be broadcast
-    x, y = x.rechunk(alone), y.rechunk(alone)
+    x, y = _whole_if_one(x), _whole_if_one(y)
     every = tuple(range(x.ndim))
     parts = da.blockwise(
         partial(
@@ -572,7 +589,8 @@ def _square(m: Any, y: Any, rowvar: bool, statistic: Any) -> da.Array:
     for array in arrays:
         if array.ndim > 2:
             raise ValueError(f"an array has {array.ndim} dimensions, more than 2")
-    arrays = [array[None, :] if array.ndim < 2 else array if rowvar else array.T for array in arrays]
+    _check_sizes(*arrays)
+    arrays = [array.reshape(1, -1) if array.ndim < 2 else array if rowvar else array.T for array in arrays]
     if len({array.shape[1] for array in arrays}) > 1:
         raise ValueError(f"there are {arrays[0].shape[1]} observations of m, but {arrays[1].shape[1]} of y")
     arrays = [array.rechunk({0: -1, 1: arrays[0].chunks[1]}) for array in arrays]
@@ -669,7 +687,8 @@ def _reduce(
     spread: dict[str, Any] = {"ddof": ddof, "correction": correction} if statistic.endswith(("var", "std")) else {}
     # The result for the empty array that stands for a: its call refuses what a call on a would, and it has the dtype.
     # Objects are assumed to be Python ints, which is checked when they are computed.
-    empty = np.empty((0,) * a.ndim, np.int64) if a.dtype == object else a._meta
+    # (That of an array without axes is its element, or any other.)
+    empty = np.zeros((0,) * a.ndim, np.int64) if a.dtype == object else a._meta if a.ndim else np.zeros((), a.dtype)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         example = getattr(pycrust, statistic)(empty, axis=axis, dtype=dtype, keepdims=keepdims, **spread)
@@ -734,7 +753,7 @@ def _mask_of(where: Any, a: da.Array) -> da.Array:
         raise missing.error("where")
     pycrust.sumsq(np.empty(0), where=mask._meta.reshape(-1))  # refuses what is not bool
     if not np.isnan([*a.shape, *mask.shape]).any():
-        mask = da.broadcast_to(mask, a.shape).rechunk(a.chunks)
+        mask = da.broadcast_to(_whole_if_one(mask), a.shape).rechunk(a.chunks)
         return mask
     mask = mask[(None,) * (a.ndim - mask.ndim)]
     for size, blocks, wanted in zip(mask.shape, mask.numblocks, a.numblocks, strict=True):
@@ -1008,7 +1027,7 @@ def cumsum(a: Any, axis: SupportsIndex | None = None, dtype: npt.DTypeLike | Non
     if missing is not None:
         raise missing.error("cumsum")
     if axis is None:
-        a, axis = a.flatten(), 0
+        a, axis = _without_empty_chunks(a).flatten(), 0
     elif a.ndim == 0:
         pycrust.cumsum(np.zeros(()), axis)  # refuses it
     along: int = validate_axis(operator.index(axis), a.ndim)

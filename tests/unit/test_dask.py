@@ -718,3 +718,30 @@ def test_cumsum_of_integers_beyond_64_bits():
         lazy.cumsum(a, 1)
     with pytest.raises(TypeError):
         lazy.cumsum(a * 1.0, dtype=int)
+
+
+def test_empty_chunks_and_unknown_sizes():
+    x = np.arange(6.0).reshape(2, 3)
+    a = da.from_array(x, chunks=((2, 0), (1, 2)))
+    assert_same(lazy.cumsum(a).compute(), pycrust.cumsum(x))
+    assert_same(lazy.cumsum(a, 1).compute(), pycrust.cumsum(x, 1))
+    one = np.ones((1, 3, 1), bool)
+    mask = da.from_array(one, chunks=((0, 1), (1, 2), (1, 0)))
+    whole = np.arange(24).reshape(2, 3, 4)
+    b = da.from_array(whole, chunks=(1, 2, 3))
+    assert_same(lazy.sum(b, 0, where=mask).compute(), pycrust.sum(whole, 0, where=one))
+    weights = da.from_array(np.array([2.0]), chunks=((0, 1),))
+    assert_same(lazy.average(b[:1], 0, weights).compute(), pycrust.average(whole[:1], 0, [2.0]))
+    assert_same(
+        lazy.sumsq(da.from_array(np.array(2**63 + 5, np.uint64)), axis=(), where=False).compute()[()], np.uint64(0)
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        assert_same(lazy.cov(da.from_array(np.array(3.0))).compute(), pycrust.cov(3.0)[()])
+    unknown = a[a > 1]
+    for call in (lambda: lazy.dot(unknown, unknown), lambda: lazy.vecdot(unknown, unknown), lambda: lazy.cov(unknown)):
+        with pytest.raises(ValueError, match=r"compute_chunk_sizes\(\)"):
+            call()
+    for ddof in (np.inf, 0.5):
+        with pytest.raises(ValueError, match="ddof must be integer"):
+            lazy.cov(a, ddof=ddof)
