@@ -642,7 +642,7 @@ _SHARED = {
     "labels": "The group of each element along `axis`: integers of any dtype, from 0 to `num_labels` - 1. Elements\n"
               "        whose label is negative or missing are left out, as with the codes of pandas.",
     "axis": "The axis that the labels lie along, -1 by default. With several axes, or None for all, `labels` has\n"
-            "        their shape, and the groups take the place of the first of them.",
+            "        their shape, and the groups take the place of the smallest of them.",
     "num_labels": "How many groups there are; by default one more than the largest label.",
     "where": "The elements to include; must broadcast to the shape of `values`.",
     "sum_dtype": "The type of the results. Integers give int64 by default, and uint64 if they are unsigned; object\n"

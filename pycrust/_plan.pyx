@@ -554,7 +554,8 @@ cdef int raise_too_large(position, total, dtype, pc_statistic statistic) except 
     if type(position) is not str:
         position = tuple([int(k) for k in position])
         position = f"at {position} along the axes kept " if position else ""
-    wider = "dtype=np.uint64, " if dtype == np.int64 and 0 <= total < 2**64 else ""
+    wider = "" if dtype != np.int64 or not 0 <= total < 2**64 else (
+        "dtype=np.uint64, " if statistic == PC_SUMSQ else "dtype=np.uint64 (if no sum is negative), ")
     raise OverflowError(
         f"the sum {'of squares ' if statistic == PC_SUMSQ else 'of products ' if <int>statistic == PC_DOT else ''}"
         f"{position}is {shown_int(total)}, which does not fit {dtype}; "
