@@ -7,6 +7,7 @@ import sys
 import time
 import tracemalloc
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -209,6 +210,14 @@ def test_windows_that_take_many_steps():
         assert_same(getattr(pycrust, name)(a, size, size - 1, workers=2), values)
         for k, value in enumerate(getattr(pycrust, name)(a, window)):
             assert_same(np.array(value), np.array(alone(name, a[window[0][k] : window[1][k]])))
+
+
+@pytest.mark.parametrize("size", [10**7, 3 * 10**7, slow(3 * 10**8)])
+def test_a_window_for_each_worker(size):
+    """Each goes on with the sum of its own where it was, also when the other is done."""
+    for first in (2, size // 3, size):
+        sums = pycrust.move_sum(np.broadcast_to(0.1, size), ([0, 0], [first, size]), workers=2)
+        assert_same(sums, np.array([float(n * Fraction(0.1)) for n in (first, size)]))
 
 
 # ---- windows with bounds ------------------------------------------------------------
@@ -771,16 +780,25 @@ def test_signals_amid_a_row_of_python_ints(function):
         slow("pycrust.move_std(a, windows, workers=2)"),
         slow("pycrust.cumsum(a.reshape(-1, 64).T)"),
         "pycrust.cumsum(ints.reshape(-1, 64).T, workers=2)",
+        # sums that take an hour: the helper's, too, ends; and the caller's thread looks for signals while it waits for that
+        "pycrust.move_sum(np.broadcast_to(1.0, 10**12), ([0, 0], [10**12, 10**12]), workers=2)",
+        "pycrust.move_sum(np.broadcast_to(1.0, 10**12), ([0, 0], [10**7, 10**12]), workers=2)",
     ],
 )
 def test_ctrl_c(call):
-    """Prints how long it took to see it (pytest -rP)."""
+    """No helper goes on after it. Prints how long it took to see it (pytest -rP)."""
     script = f"""
+import os
 import time
 import numpy as np
 import pycrust
 a = np.random.default_rng(0).normal(size=2**23)
 ints, windows = a.astype(int), (np.maximum(np.arange(a.size) - 99, 0), np.arange(1, a.size + 1))
+
+def threads():
+    return len(os.listdir("/proc/self/task")) if os.path.exists("/proc/self/task") else 1
+
+before = threads()
 print("ready", flush=True)
 try:
     while True:
@@ -788,6 +806,8 @@ try:
 except KeyboardInterrupt:
     print(time.monotonic(), flush=True)
     assert pycrust.move_sum([1.0, 2.0], 2)[1] == 3
+    while threads() > before:
+        time.sleep(0.01)
 """
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     try:
