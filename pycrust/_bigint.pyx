@@ -146,7 +146,9 @@ cdef str shown(argument):
 cdef tuple centered_square_sum(count, tuple sums):
     """count * squares - numbers**2 - imaginary**2, as (integer, exponent), as the three sums are."""
     (squares, exponent), *numbers = sums
-    unit = min(exponent, *[2 * each for _, each in numbers])
+    unit = exponent
+    for _, other in numbers:
+        unit = min(unit, 2 * other)
     spread = count * squares << exponent - unit
     for number, exponent in numbers:
         spread -= number**2 << 2 * exponent - unit

@@ -153,8 +153,8 @@ cdef bint carry(MoveJob *s, size_t chunks) noexcept:
 cdef list kept_axes(array, int axis):
     """All others, with the shortest stride last: so the rows are counted."""
     cdef int k
-    strides = [-abs(stride) for stride in array.strides]
-    return sorted([k for k in range(array.ndim) if k != axis], key=strides.__getitem__)
+    strides = list(map(abs, array.strides))
+    return sorted([k for k in range(array.ndim) if k != axis], key=strides.__getitem__, reverse=True)
 
 
 cdef int lay_in_order(pc_moving *c, array) noexcept:
@@ -385,9 +385,7 @@ cdef int move_ints(array, mask, int axis, values, Statistic spec, window, least,
     rows, results = np.moveaxis(array, axis, -1), np.moveaxis(values, axis, -1)
     masks = None if mask is None else np.moveaxis(mask, axis, -1)
     for position in np.ndindex(rows.shape[:array.ndim - 1]):
-        row = rows[position].tolist()
-        if masks is not None:
-            row = [x if there else None for x, there in zip(row, masks[position])]
+        row = (rows[position] if masks is None else np.where(masks[position], rows[position], None)).tolist()
         numbers = squares = count = first = last = 0
         for k, (start, end) in enumerate(every_window(window, bounds, len(row))):
             if k % SOME == 0:
@@ -681,7 +679,7 @@ cdef int raise_at(array, int axis, const Prefix *at, dtype) except -1:
         return raise_prefix(total, [at.end], dtype)
     kept = kept_axes(array, axis)
     position = [0] * array.ndim
-    for k, index in zip(kept, np.unravel_index(at.row, [array.shape[k] for k in kept]) if kept else ()):
+    for k, index in zip(kept, np.unravel_index(at.row, tuple(map(array.shape.__getitem__, kept))) if kept else ()):
         position[k] = int(index)
     position[axis] = at.end
     return raise_prefix(total, position, dtype)

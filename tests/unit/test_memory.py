@@ -42,7 +42,9 @@ FAR = np.array([[1e300, 1e-300] * 300])
 NUMBERS, ROWS = FAR[0, :240], FAR[0, :240].reshape(-1, 3)
 LABELS, ORDERED = np.arange(240) % 3, np.arange(240) // 80
 LONG = np.tile(FAR[0], 100)
+ZEROS = np.zeros(1 << 21)  # four pieces
 LABELS_OF_LONG = np.arange(LONG.size) % 7
+WINDOWS = np.arange(2990), np.arange(2990) + 10
 MANY = pycrust.Accumulator(shape=3)
 MANY.update(ROWS)
 STATE = MANY.__reduce__()[2]
@@ -91,6 +93,13 @@ CALLS = {
     "group_std, in order": lambda: pycrust.group_std(NUMBERS, ORDERED),
     "group_mean, in order, axis": lambda: pycrust.group_mean(ROWS, ORDERED[::3], axis=0),
     "group_sumsq, error": lambda: pycrust.group_sumsq(NUMBERS, LABELS, num_labels=2),
+    "move_sum": lambda: pycrust.move_sum(A, 5, 1, axis=1),
+    "move_std, bounds": lambda: pycrust.move_std(A, WINDOWS),
+    "move_var, one by one": lambda: pycrust.move_var(FAR[:, :30], 3, 1, ddof=0.1),
+    "cumsum": lambda: pycrust.cumsum(A, axis=0),
+    "cumsum, workers": lambda: pycrust.cumsum(LONG, workers=2),
+    "cumsum, integers": lambda: pycrust.cumsum(INTEGERS, axis=1, workers=2),
+    "cumsum, does not fit": lambda: pycrust.cumsum(LIMITS, axis=1),
 }
 
 # What changes an Accumulator with a shape.
@@ -156,14 +165,24 @@ def test_nothing_leaks(name, at_length, nothing_older):
         assert sys.getrefcount(thing) == before
 
 
-def test_helpers_leave_nothing():
-    """Nor do their locks, which are not among the blocks that the interpreter counts."""
-    a = np.zeros(1 << 21)  # four pieces
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda: pycrust.sumsq(ZEROS, workers=4),
+        lambda: pycrust.move_std(ZEROS[: 1 << 16], 5, workers=4),
+        lambda: pycrust.cumsum(ZEROS[: 1 << 16], workers=4),
+        lambda: pycrust.cumsum(np.full(1 << 16, 1e305), workers=4),  # beyond the range of floats: from row to row
+        lambda: pycrust.cumsum(ZEROS[: 1 << 16].view(int), workers=4),
+        lambda: pycrust.cumsum(np.full(1 << 16, 2**60), workers=4),
+    ],
+)
+def test_helpers_leave_nothing(function):
+    """Nor do their locks, and what is large, which are not among the blocks that the interpreter counts."""
 
     def growth(times):
         before = tracemalloc.get_traced_memory()[0]
         for _ in range(times):
-            pycrust.sumsq(a, workers=4)
+            call(function)
         return tracemalloc.get_traced_memory()[0] - before
 
     tracemalloc.start()
