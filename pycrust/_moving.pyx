@@ -371,12 +371,16 @@ cdef object longest_window(start, end, size_t length):
     return longest
 
 
-cdef object every_window(window, bounds, length):
+def _every_window(window, bounds, count):
     """(start, end) of each."""
-    if bounds is not None:
-        return zip(bounds[0].tolist(), bounds[1].tolist())
-    ends = np.arange(1, length + 1)
-    return zip(np.maximum(ends - window, 0).tolist(), ends.tolist())
+    for first in range(0, count, SOME):
+        last = min(first + SOME, count)
+        if bounds is not None:
+            starts, ends = [each[first:last] for each in bounds]
+        else:
+            ends = np.arange(first + 1, last + 1)
+            starts = np.maximum(ends - window, 0)
+        yield from zip(starts.tolist(), ends.tolist())
 
 
 cdef int move_ints(array, mask, int axis, values, Statistic spec, window, least, bounds) except -1:
@@ -387,7 +391,7 @@ cdef int move_ints(array, mask, int axis, values, Statistic spec, window, least,
     for position in np.ndindex(rows.shape[:array.ndim - 1]):
         row = (rows[position] if masks is None else np.where(masks[position], rows[position], None)).tolist()
         numbers = squares = count = first = last = 0
-        for k, (start, end) in enumerate(every_window(window, bounds, len(row))):
+        for k, (start, end) in enumerate(_every_window(window, bounds, results.shape[array.ndim - 1])):
             if k % SOME == 0:
                 PyErr_CheckSignals()
             for x in row[last:end]:
@@ -416,7 +420,7 @@ cdef int move_alone(array, mask, int axis, values, Statistic spec, window, least
         there &= np.moveaxis(mask, axis, -1) != 0
     for position in np.ndindex(rows.shape[:array.ndim - 1]):
         row, present = rows[position], there[position]
-        for k, (start, end) in enumerate(every_window(window, bounds, row.size)):
+        for k, (start, end) in enumerate(_every_window(window, bounds, results.shape[array.ndim - 1])):
             PyErr_CheckSignals()
             numbers = np.ascontiguousarray(row[start:end][present[start:end]], array.dtype.newbyteorder("="))
             made = np.nan
