@@ -155,6 +155,8 @@ def test_sorted_labels_along_any_axes(lengths, order):
             expected = reference.group_sum(values, labels, axis=axes)
             assert_same(pycrust.group_sum(values, labels, axis=axes), expected)
             assert_same(pycrust.group_sum(values, labels.astype(np.int8), axis=axes, workers=2), expected)
+            some = pycrust.group_sum(values, labels, axis=axes, where=values > 0)
+            assert_same(some, reference.group_sum(np.maximum(values, 0), labels, axis=axes))
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -377,3 +378,15 @@ def test_a_signal_amid_a_merge_of_many_states():
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     assert one == other
+
+
+def test_many_elements_and_a_ddof_of_many_digits():
+    """The state with the most elements tells whether their number fits what C divides by."""
+    acc = pycrust.Accumulator(shape=3)
+    acc.update([1.0, 2.0, 5.0], labels=[1, 1, 0])
+    for _ in range(55):
+        acc += acc
+    n, ddof = 2**56, 2.0**-14
+    assert acc.count.tolist() == [n // 2, n, 0]
+    exact = Fraction(n, 4) / (n - Fraction(ddof))
+    assert acc[:2].var(ddof).tolist() == [0.0, float(exact)]

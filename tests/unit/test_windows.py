@@ -767,6 +767,21 @@ def test_signals_amid_a_row_of_python_ints(function):
     assert len(seen) > 200_000 // 4096 // 2
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+@pytest.mark.thread_unsafe(reason="signal handlers are of the main thread")
+def test_signals_while_the_caller_waits_for_a_helper():
+    """It goes on with that, if their handlers raise nothing."""
+    before = signal.signal(signal.SIGALRM, lambda *_: None)
+    signal.setitimer(signal.ITIMER_REAL, 1e-3, 1e-3)
+    try:
+        for size in range(10**7, 2 * 10**7, 10**6):
+            sums = pycrust.move_sum(np.broadcast_to(0.1, size), ([0, 0], [2 * 10**6, size]), workers=2)
+            assert_same(sums, np.array([float(n * Fraction(0.1)) for n in (2 * 10**6, size)]))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 @pytest.mark.measures
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 @pytest.mark.parametrize(
