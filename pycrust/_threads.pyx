@@ -5,7 +5,7 @@ Why any split is safe: a chunk reads its own part of the input and gives exact
 sums, which are integers; adding them up gives the same bits in any order.
 
 Why an exception is safe at any time: the helpers are threads of the operating system
-that know nothing of Python. They take chunks max_seconds there are none or the caller stops
+that know nothing of Python. They take chunks until there are none or the caller stops
 them, and the caller does not return or raise before they are done. The main thread
 checks for signals between its chunks, and an exception can arise only there: no other
 Python code runs here. The helpers live for one call, so that a process that forks has
@@ -116,7 +116,7 @@ cdef struct ThreadTeam:
     pc_counter helpers          # helpers that have begun
     pc_counter working          # threads that may take chunks, including the caller
     pc_counter references          # threads that have yet to let go of this struct
-    PyThread_type_lock finished     # held max_seconds no thread is working
+    PyThread_type_lock finished     # held until no thread is working
 
 
 cdef ThreadTeam *new_team(Task task, const void *job, size_t size, size_t chunks) noexcept:
@@ -158,7 +158,7 @@ cdef void stop(ThreadTeam *team) noexcept nogil:
 
 cdef bint take_chunks(ThreadTeam *team, size_t worker, double max_seconds, uint64_t *unfinished) noexcept nogil:
     """
-    Do chunks for this many seconds (0: max_seconds there are none); returns whether there may be more.
+    Do chunks for this many seconds (0: until there are none); returns whether there may be more.
 
     *unfinished: 1 + the number of the chunk to go on with, or 0.
     """
@@ -253,6 +253,8 @@ cdef int run_chunks(Task task, const void *job, size_t size, size_t chunks, size
                 raise RuntimeError("a signal handler forked amid a call with several workers: "
                                    "it ends in the parent process alone")
     finally:
+        if helping and os.getpid() != process:  # also if the handler that forked raised something in the child
+            forked = True
         if team != &alone and not forked:       # the child has no helpers to wait for
             with nogil:
                 if more or waits:       # an exception

@@ -313,7 +313,7 @@ def dot(a: Any, b: Any) -> da.Array:
     if a.shape != b.shape:
         raise ValueError(f"a and b have lengths {a.shape[0]} and {b.shape[0]}: not aligned")
     kinds = {a.dtype.kind, b.dtype.kind}
-    made = np.dtype(object if kinds <= set("biu") else complex if "c" in kinds else float)
+    made = np.dtype(object if kinds <= set("biuO") else complex if "c" in kinds else float)
     return _of_pairs("dot", a, b, (0,), made, False)
 
 
@@ -484,7 +484,7 @@ def _numbers(a: Any, name: str) -> da.Array:
     made, missing = _lazy(a, name)
     if missing is not None:
         raise missing.error("cov")
-    pycrust.sumsq(made._meta)  # refuses what is not a number
+    pycrust.sumsq(np.zeros(0, np.int64) if made.dtype == object else made._meta)  # refuses what is not a number
     return made
 
 
@@ -586,11 +586,13 @@ def _round_pairs(
 def _square(m: Any, y: Any, rowvar: bool, statistic: Any) -> da.Array:
     """The matrix of a statistic of all pairs of variables."""
     arrays = [_numbers(each, name) for each, name in ((m, "m"), (y, "y")) if each is not None]
-    for array in arrays:
+    _check_sizes(*arrays)
+    for k, array in enumerate(arrays):
         if array.ndim > 2:
             raise ValueError(f"an array has {array.ndim} dimensions, more than 2")
-    _check_sizes(*arrays)
-    arrays = [array.reshape(1, -1) if array.ndim < 2 else array if rowvar else array.T for array in arrays]
+        flat = array.ndim < 2
+        one_row = k == 1 and not flat and array.shape[0] == 1  # of y, which numpy.cov takes for a variable
+        arrays[k] = array.reshape(1, -1) if flat else array if rowvar or one_row else array.T
     if len({array.shape[1] for array in arrays}) > 1:
         raise ValueError(f"there are {arrays[0].shape[1]} observations of m, but {arrays[1].shape[1]} of y")
     arrays = [array.rechunk({0: -1, 1: arrays[0].chunks[1]}) for array in arrays]
@@ -930,11 +932,8 @@ def _move(name: str, a: Any, window: Any, min_count: Any, axis: Any, **ddof: Any
         call(np.zeros((), a.dtype), window)  # refuses it
     call(np.zeros((1,) * a.ndim), 1, 1, axis)  # refuses what is no axis
     axis = operator.index(axis) % a.ndim
+    _check_sizes(a)
     length = a.shape[axis]
-    if np.isnan(length):
-        raise ValueError(
-            f"the chunk sizes along axis {axis} are unknown: call compute_chunk_sizes() on the array first"
-        )
     # A call on no rows of that length refuses what a call on `a` would refuse.
     call(np.empty((0, length), np.int64 if a.dtype == object else a.dtype), window, min_count)
     window = operator.index(window)
@@ -1027,6 +1026,7 @@ def cumsum(a: Any, axis: SupportsIndex | None = None, dtype: npt.DTypeLike | Non
     if missing is not None:
         raise missing.error("cumsum")
     if axis is None:
+        _check_sizes(a)
         a, axis = _without_empty_chunks(a).flatten(), 0
     elif a.ndim == 0:
         pycrust.cumsum(np.zeros(()), axis)  # refuses it
@@ -1050,8 +1050,7 @@ def cumsum(a: Any, axis: SupportsIndex | None = None, dtype: npt.DTypeLike | Non
 
 def _whole(block: "_Block", *, like: _Like, axis: int) -> Any:
     """The exact sums along the axis: integers, or floats that add up to them along the first axis of an array."""
-    like.check(block)
-    block = np.moveaxis(np.asarray(block), axis, 0)
+    block = np.moveaxis(_unmasked(block, like), axis, 0)
     if block.dtype.kind == "c":
         return _terms(block.real), _terms(block.imag)
     if block.dtype.kind == "f":
@@ -1059,6 +1058,14 @@ def _whole(block: "_Block", *, like: _Like, axis: int) -> Any:
     if block.size == 0:
         return np.zeros(block.shape[1:], int).astype(object)
     return np.asarray(pycrust.sum(block, axis=0, dtype=object), dtype=object)
+
+
+def _unmasked(block: "_Block", like: _Like) -> "_Block":
+    like.check(block)
+    array, missing = _array(block, "a")
+    if missing is not None:
+        raise missing.error("cumsum")
+    return array
 
 
 def _terms(numbers: "_Block") -> "_Block":
@@ -1090,8 +1097,7 @@ def _join(before: Any, whole: Any) -> Any:
 
 def _prefixes(block: "_Block", before: Any, *, like: _Like, axis: int, made: np.dtype[Any]) -> "_Block":
     """The results for a chunk: those of what stands for all before it, and the chunk."""
-    like.check(block)
-    block = np.asarray(block)
+    block = _unmasked(block, like)
     if block.size == 0:
         return np.empty(block.shape, made)
     if before is None:

@@ -745,3 +745,37 @@ def test_empty_chunks_and_unknown_sizes():
     for ddof in (np.inf, 0.5):
         with pytest.raises(ValueError, match="ddof must be integer"):
             lazy.cov(a, ddof=ddof)
+
+
+@pytest.mark.parametrize("axis", [None, 0])
+@pytest.mark.parametrize("chunks", [2, 6])
+@pytest.mark.parametrize("dtype", [float, int])
+def test_cumsum_refuses_masks(axis, chunks, dtype):
+    masked = da.ma.masked_array(da.from_array(np.arange(6).astype(dtype), chunks=chunks), np.arange(6) == 2)
+    with pytest.raises(TypeError, match="masked"):
+        lazy.cumsum(masked, axis).compute()
+
+
+def test_a_row_of_y_is_a_variable():
+    rng = np.random.default_rng(0)
+    for m, y in ((rng.normal(size=(5, 2)), rng.normal(size=(1, 5))), (rng.normal(size=(5, 2)), rng.normal(size=5))):
+        made = lazy.cov(da.from_array(m, chunks=2), da.from_array(y, chunks=2), rowvar=False)
+        assert_same(made.compute(), pycrust.cov(m, y, rowvar=False))
+    with pytest.raises(ValueError, match="observations"):
+        lazy.cov(da.ones((1, 3)), da.arange(3.0)[None], rowvar=False)
+
+
+def test_unknown_sizes_beside_the_axis():
+    a = da.from_array(np.arange(24.0).reshape(4, 6), chunks=2)
+    a = a[a[:, 0] > -10]
+    for call in (lambda: lazy.move_sum(a, 3, axis=1), lambda: lazy.cumsum(a)):
+        with pytest.raises(ValueError, match=r"compute_chunk_sizes\(\)"):
+            call()
+
+
+def test_products_of_python_ints():
+    a = np.array([2**70, 1, 2], object)
+    b = da.from_array(a, chunks=2)
+    assert lazy.dot(b, b).compute() == pycrust.dot(a, a)
+    assert_same(lazy.average(b, weights=b).compute(), np.float64(pycrust.average(a, weights=a)))
+    assert_same(lazy.cov(b, b).compute(), pycrust.cov(a, a))

@@ -689,3 +689,41 @@ print("done")
 """
     process = python(script)
     assert process.stdout == "done\n", (process.returncode, process.stderr)
+
+
+@unix
+@alone
+def test_a_handler_that_forks_and_raises_amid_a_call(python):
+    """The child has none of the helpers: it must not wait for them."""
+    script = """
+import os, signal, time
+import numpy as np, pycrust
+
+class Left(Exception):
+    pass
+
+def handler(number, frame):
+    global child
+    child = os.fork()
+    if child == 0:
+        raise Left
+
+a = np.broadcast_to(np.arange(1000.0)[:, None], (1000, 100_000))[:, ::2]
+mask, child = a[:1] > 5, None
+signal.signal(signal.SIGALRM, handler)
+signal.setitimer(signal.ITIMER_REAL, 0.1)
+try:
+    while child is None:
+        pycrust.var(a, where=mask, workers=2)
+except Left:
+    os._exit(7)
+for _ in range(1000):
+    done, status = os.waitpid(child, os.WNOHANG)
+    if done:
+        break
+    time.sleep(0.01)
+else:
+    os.kill(child, signal.SIGKILL)
+assert done and os.waitstatus_to_exitcode(status) == 7
+"""
+    assert python(script).returncode == 0
