@@ -673,7 +673,7 @@ cdef int add_to_states(States states, array, mask, labels, tuple axes, bint skip
         return 0
     if labels is not None:
         raise TypeError("labels are for numbers of NumPy's dtypes, not for Python ints beyond 64 bits")
-    if max(map(int.bit_length, array.reshape(-1)), default=0) > MAX_INT_BITS:
+    if max(map(int.bit_length, array.reshape(-1) if mask is None else array[mask]), default=0) > MAX_INT_BITS:
         raise OverflowError(f"an Accumulator with a shape takes integers up to 2**{MAX_INT_BITS}; without one, any")
     sums = [np.reshape(each, -1) for each in moments_of_ints(array, mask, axes)]
     for k, (squares, numbers, count) in enumerate(zip(*sums)):

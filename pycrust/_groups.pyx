@@ -14,14 +14,15 @@ from pycrust._plan cimport (
     MIN_RELEASE_GIL,
     Statistic,
     axis_of,
-    checked_int,
     chunk_size,
+    holds,
     is_variance,
     moment_of,
     one_ddof,
+    raise_too_large,
     warn_empty,
 )
-from pycrust._states cimport States, labels_of, placed, state_size
+from pycrust._states cimport States, labels_of, placed, shown_position, state_size
 from pycrust._threads cimport count_workers, run_chunks
 from pycrust.csrc cimport (
     PC_EMPTY,
@@ -330,7 +331,9 @@ cdef object group_ints(array, mask, labels, tuple axes, tuple shape, int place, 
                            <char *>cnp.PyArray_DATA(values) + k * <Py_ssize_t>values.itemsize) == PC_EMPTY:
                 empty = True
         else:
-            values[at] = checked_int(totals[at], made, at, spec.c.statistic)
+            if not holds(made, totals[at]):
+                raise_too_large(shown_position(at, (place,)), totals[at], made, spec.c.statistic)
+            values[at] = totals[at]
     if empty:
         warn_empty(spec.c.statistic, spec.skip_nan)
     return values

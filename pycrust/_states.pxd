@@ -27,4 +27,5 @@ cdef class States:
 cdef object labels_of(labels)
 cdef size_t state_size(bint squares, bint complexes) noexcept
 cdef tuple placed(tuple shape, tuple axes, labels, size_t label_count, str name=*)
+cdef object shown_position(position, tuple labels)
 cdef States states_of(tuple shape, bint complexes, bint integers, data, tuple rest)

@@ -316,8 +316,9 @@ cdef class States:
                 own = each[worker]
                 own.c = job.states[worker]
                 if job.statuses[worker] == PC_NO_LABEL:
-                    raise no_label(array, mask, labels, label_count, f"num_labels is {label_count}" if grouped else
-                                   f"axis {axes[0]} of this Accumulator has length {label_count}")
+                    limit = (f"num_labels is {label_count}" if grouped else
+                             f"axis {axes[0]} of this Accumulator has length {label_count}")
+                    raise no_label(array, mask, skip_nan, labels, axes, label_count, limit)
                 if job.statuses[worker] == PC_TOO_LARGE:
                     raise too_many()
                 if job.statuses[worker] == PC_NO_ROOM:
@@ -560,11 +561,12 @@ cdef size_t largest_divisor(size_t length) noexcept:
     return 0
 
 
-cdef object no_label(array, mask, labels, size_t label_count, str limit):
-    """The error for the first label that is too large."""
-    at = labels >= label_count
-    if at.ndim == array.ndim and mask is not None:
-        at = at & mask
+cdef object no_label(array, mask, bint skip_nan, labels, tuple axes, size_t label_count, str limit):
+    """The error for the first label that is too large, and of any element that is not left out."""
+    included = np.broadcast_to(True if mask is None else mask, array.shape)
+    if skip_nan and array.dtype.kind in "fc":
+        included = included & ~np.isnan(array)
+    at = (labels >= label_count) & included.any(axis=tuple([k for k in range(array.ndim) if k not in axes]))
     if not at.any():
         return RuntimeError("labels were written to by another thread meanwhile")
     position = np.unravel_index(int(np.argmax(at)), at.shape)

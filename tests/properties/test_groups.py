@@ -405,6 +405,21 @@ def test_a_label_too_large_says_where(dtype):
         pycrust.group_sum(np.ones(2), np.array([0, 2**64 - 1], np.uint64), num_labels=100)
 
 
+def test_the_label_that_an_error_names_is_of_an_element_that_counts():
+    labels = np.array([9, 0, 5])
+    rows = np.array([[1.0, 2.0, 3.0]] * 2)
+    states = pycrust.Accumulator(shape=3)
+    for call in (
+        lambda: pycrust.group_sum([np.nan, 1.0, 2.0], labels, num_labels=3, skipna=True),
+        lambda: pycrust.group_sum(rows, labels, num_labels=3, where=np.array([False, True, True])),
+        lambda: states.update([np.nan, 1.0, 2.0], labels=labels, skipna=True),
+    ):
+        with pytest.raises(IndexError, match=r"labels\[2\] is 5, "):
+            call()
+    with pytest.raises(OverflowError, match=f"the sum of label 1 is {2**70}, "):
+        pycrust.group_sum([2**70, 1, 2], [1, 0, 0])
+
+
 def test_shapes_that_do_not_fit():
     with pytest.raises(ValueError, match=r"labels has shape \(4,\), but values has shape \(3,\)"):
         pycrust.group_sum(np.ones(3), [0, 1, 2, 3])

@@ -390,3 +390,13 @@ def test_many_elements_and_a_ddof_of_many_digits():
     assert acc.count.tolist() == [n // 2, n, 0]
     exact = Fraction(n, 4) / (n - Fraction(ddof))
     assert acc[:2].var(ddof).tolist() == [0.0, float(exact)]
+
+
+def test_integers_that_are_left_out_may_have_any_size():
+    rows, where = [[2**2000, 1], [1, 2]], [[False, True], [True, True]]
+    for axis, expected in ((0, [1, 3]), (1, [1, 3])):
+        states = Accumulator(shape=2)
+        states.update(rows, axis=axis, where=where)
+        assert states.sum().tolist() == expected
+        with pytest.raises(OverflowError, match=r"2\*\*1024"):
+            states.update(rows, axis=axis)
