@@ -87,6 +87,7 @@ from pycrust._ratios import (
     PairSums,
     correlation,
     covariance,
+    covariance_ddof,
     no_average,
     scaled_difference,
     weighted_mean,
@@ -890,9 +891,7 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, *, dtype=None, workers=1)
            [0.5       , 1.        ]])
     """
     cdef size_t threads = count_workers(workers)
-    if ddof is not None and ddof % 1 != 0:          # NaN and Inf, too
-        raise ValueError("ddof must be integer")
-    ddof = int(ddof) if ddof is not None else 0 if bias else 1
+    ddof = covariance_ddof(ddof, bias)
     if workers is 1 and dtype is None:
         made = matrix_of_two(m, y, ddof)
         if made is not None:

@@ -85,6 +85,15 @@ def scaled_difference(count: int, products: Moment, factors: list[tuple[int, Mom
     return Ends(total - error, total + error, exponent)
 
 
+def covariance_ddof(ddof: float | None, bias: bool) -> int:
+    """The ddof of cov, from NumPy's two arguments for it."""
+    if ddof is None:
+        return 0 if bias else 1
+    if ddof % 1 != 0:  # NaN and Inf, too
+        raise ValueError("ddof must be integer")
+    return int(ddof)
+
+
 def covariance(difference: Difference, own: bool, count: int, freedom: int, type: int = FLOAT64) -> complex | None:
     """The difference divided by count * freedom; None if the sums do not tell. `own`: a variance."""
     if difference is False:

@@ -115,7 +115,7 @@ cdef struct ThreadTeam:
     pc_counter stopped          # whether those that were are not to be gone on with
     pc_counter helpers          # helpers that have begun
     pc_counter working          # threads that may take chunks, including the caller
-    pc_counter references          # threads that have yet to let go of this struct
+    pc_counter references       # threads that have yet to let go of this struct
     PyThread_type_lock finished     # held until no thread is working
 
 
@@ -222,7 +222,7 @@ cdef int run_chunks(Task task, const void *job, size_t size, size_t chunks, size
         PyErr_CheckSignals()
         return 0
     cdef double max_seconds = 0.001 * SIGNAL_CHECK_MS
-    cdef bint more = chunks > 0, forked = False, waits = False
+    cdef bint more = chunks > 0, waits = False
     memset(&alone, 0, sizeof(alone))
     alone.task = task
     alone.job = job
@@ -249,13 +249,11 @@ cdef int run_chunks(Task task, const void *job, size_t size, size_t chunks, size
                 if (more or waits) and not is_main_thread():    # asked only where a call takes long: it takes 1 us
                     max_seconds = 0
             if max_seconds and helping and os.getpid() != process:
-                forked = True
                 raise RuntimeError("a signal handler forked amid a call with several workers: "
                                    "it ends in the parent process alone")
     finally:
-        if helping and os.getpid() != process:  # also if the handler that forked raised something in the child
-            forked = True
-        if team != &alone and not forked:       # the child has no helpers to wait for
+        # Not in the child, if a handler forked, whatever it raised there: it has no helpers to wait for.
+        if team != &alone and not (helping and os.getpid() != process):
             with nogil:
                 if more or waits:       # an exception
                     stop(team)

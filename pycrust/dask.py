@@ -21,6 +21,7 @@ import numpy.typing as npt
 import pycrust
 from pycrust._accumulator import _accumulators, _array, _merged, _results
 from pycrust._containers import READERS, Missing, package, refuse_other_dims
+from pycrust._ratios import covariance_ddof
 
 try:
     import dask.array as da
@@ -441,9 +442,7 @@ def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: in
     >>> float(pycrust.dask.cov(da.arange(10, chunks=3)).compute())
     9.166666666666666
     """
-    if ddof is not None and ddof % 1 != 0:  # NaN and Inf, too
-        raise ValueError("ddof must be integer")
-    return _square(m, y, rowvar, partial(_covariance, ddof=int(ddof) if ddof is not None else 0 if bias else 1))
+    return _square(m, y, rowvar, partial(_covariance, ddof=covariance_ddof(ddof, bias)))
 
 
 def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> da.Array:
@@ -501,7 +500,7 @@ def _whole_if_one(a: da.Array) -> da.Array:
 
 def _without_empty_chunks(a: da.Array) -> da.Array:
     chunks = tuple(tuple(size for size in along if size != 0) or (0,) for along in a.chunks)
-    return a if tuple(map(len, chunks)) == a.numblocks or np.isnan(a.shape).any() else a.rechunk(chunks)
+    return a if tuple(map(len, chunks)) == a.numblocks else a.rechunk(chunks)
 
 
 def _covariance(pairs: pycrust.PairAccumulator, ddof: int) -> Any:
@@ -877,7 +876,7 @@ dask array
 Raises
 ------
 TypeError, ValueError, numpy.exceptions.AxisError
-    At once, as `pycrust.{name}` does, and for unknown chunk sizes along `axis`.
+    At once, as `pycrust.{name}` does, and for unknown chunk sizes.
 
 Examples
 --------

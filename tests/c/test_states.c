@@ -62,6 +62,22 @@ static void start(some_states *s, size_t size)
     s->c = (pc_states){s->at, size, STATES, s->pool, 0, 0};
 }
 
+/* `length` numbers side by side, with a label each. */
+static pc_labelled labelled(pc_type type, int components, const void *data, pc_type label_type,
+                            const void *labels, size_t label_count, size_t length)
+{
+    return (pc_labelled){.type = type,
+                         .components = components,
+                         .data = (const char *)data,
+                         .label_type = label_type,
+                         .labels = (const char *)labels,
+                         .label_count = label_count,
+                         .label_step = 1,
+                         .axes = 1,
+                         .axis = {{length, (ptrdiff_t)size_of_type[type] * components, 1, 0,
+                                   (ptrdiff_t)size_of_type[label_type]}}};
+}
+
 /* Add all, giving the pool one accumulator more each time that it is used up. */
 static void add(some_states *s, const pc_labelled *array, size_t count)
 {
@@ -104,16 +120,8 @@ static void test_numbers(int scales)
             for (int p = 0; p < components; p++)
                 accumulator_add_number(&plain[label[k]], x[k * (size_t)components + (size_t)p], p);
         }
-    pc_labelled array = {.type = PC_FLOAT64,
-                         .components = components,
-                         .data = (const char *)x,
-                         .mask = masked ? mask : NULL,
-                         .label_type = PC_INT32,
-                         .labels = (const char *)label,
-                         .label_count = STATES,
-                         .label_step = 1,
-                         .axes = 1,
-                         .axis = {{part, 8 * components, 1, 0, 4}}};
+    pc_labelled array = labelled(PC_FLOAT64, components, x, PC_INT32, label, STATES, part);
+    array.mask = masked ? mask : NULL;
     start(&s, size);
     start(&other, size);
     if (part)
@@ -300,15 +308,8 @@ static void test_integers(void)
     label[0] = 1;
     pc_accumulator_clear(&plain, PC_VAR);
     pc_add_numbers(&plain, negative ? PC_INT64 : PC_UINT64, 1, (const char *)(x + 1), 299);
-    pc_labelled array = {.type = negative ? PC_INT64 : PC_UINT64,
-                         .components = 1,
-                         .data = (const char *)x,
-                         .label_type = PC_UINT8,
-                         .labels = (const char *)label,
-                         .label_count = 2,
-                         .label_step = 1,
-                         .axes = 1,
-                         .axis = {{300, 8, 0, 0, 1}}};
+    const pc_labelled array =
+        labelled(negative ? PC_INT64 : PC_UINT64, 1, x, PC_UINT8, label, 2, 300);
     start(&s, PC_STATE_BOTH);
     if (below(2)) { /* beside a number that is no integer: at another exponent */
         pc_accumulator half;
@@ -408,15 +409,8 @@ static void test_counts(void)
         label[k] = run || k % 2;
     for (size_t k = 0; k < 2 * COUNT; k++)
         x[k] = (double)(1 + below(9)); /* integers as bits are, too */
-    const pc_labelled array = {.type = kind == 0 ? PC_INT64 : PC_FLOAT64,
-                               .components = components,
-                               .data = (const char *)x,
-                               .label_type = PC_UINT8,
-                               .labels = (const char *)label,
-                               .label_count = 2,
-                               .label_step = 1,
-                               .axes = 1,
-                               .axis = {{COUNT, 8 * components, 1, 0, 1}}};
+    const pc_labelled array =
+        labelled(kind == 0 ? PC_INT64 : PC_FLOAT64, components, x, PC_UINT8, label, 2, COUNT);
     start(&s, components == 2 ? PC_STATE_COMPLEX : kind == 2 ? PC_STATE_NUMBERS : PC_STATE_BOTH);
     s.c.pool_size = POOL;
     state_at(&s.c, 1)->count = UINT64_MAX - left;
