@@ -68,6 +68,7 @@ struct pc_move_state {
     size_t inexact[2];     /* behind the last such; 0: none */
     size_t exact_start, exact_end; /* `exact` is of that window; both 0: of none */
     size_t exact_to;               /* how far it is to go, if that is further */
+    int exact_skip_nan;            /* whether there may be NaN until then */
     pc_tile_sum exact;
 
     move_scratch scratch; /* of the first of some rows, for all of them */
@@ -389,14 +390,14 @@ static void add_elements(const row *r, size_t first, size_t last, int skip_nan, 
     pc_add_tile(&a, 0, 1, 0, last - first, sum);
 }
 
-/* Add the numbers first to last - 1 that are not NaN. */
+/* Add the numbers first to last - 1, less NaN if there may be any. */
 static void add_exactly(const row *r, pc_move_state *s, size_t first, size_t last)
 {
     for (; first < last && first < r->carried; first++)
         pc_add_numbers(&s->exact.total, PC_FLOAT64, 1, (const char *)&r->m->carried[first], 1);
     if (first < last)
         add_elements(r, (size_t)((ptrdiff_t)first + r->offset),
-                     (size_t)((ptrdiff_t)last + r->offset), 1, &s->exact);
+                     (size_t)((ptrdiff_t)last + r->offset), s->exact_skip_nan, &s->exact);
 }
 
 /* Add one number, or take it out again. NaN and infinities are neither. */
@@ -442,8 +443,9 @@ static int go_on_exactly(const row *r, pc_move_state *s)
     return to == s->exact_to;
 }
 
-/* Result k, in whose window no number is infinite; 0 if this call may not look at all of it. */
-static int write_exactly(const row *r, pc_move_state *s, size_t k, char *out)
+/* Result k, in whose window no number is infinite, nor NaN unless skip_nan; 0 if this call may not
+ * look at all of it. */
+static int write_exactly(const row *r, pc_move_state *s, size_t k, int skip_nan, char *out)
 {
     const size_t end = r->m->start ? r->m->end[k] : k + 1,
                  start = r->m->start ? r->m->start[k] : window_start(r, end);
@@ -461,6 +463,7 @@ static int write_exactly(const row *r, pc_move_state *s, size_t k, char *out)
     }
     s->exact_start = start;
     s->exact_to = end;
+    s->exact_skip_nan = skip_nan;
     if (!go_on_exactly(r, s))
         return 0;
     count_rounding_test_failure();
@@ -786,7 +789,7 @@ static size_t move_blocks(const row *r, pc_move_state *s, size_t max, const lane
                     continue;
                 }
             }
-            if (!write_exactly(r, s, first_result + k, to)) {
+            if (!write_exactly(r, s, first_result + k, masked, to)) {
                 start_at(r, s, first_result + k);
                 return k;
             }
