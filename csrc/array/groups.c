@@ -221,6 +221,18 @@ static void copy_labels(int64_t *label, const pc_sorted *a, size_t start, size_t
         label[k + 1] = label[n];
 }
 
+/* LABELS_STEP labels of int32 or int64, as their size says. */
+static void copy_step(int64_t *label, const char *from, size_t size)
+{
+    if (size == sizeof *label)
+        memcpy(label, from, LABELS_STEP * sizeof *label);
+    for (size_t k = 0; k < LABELS_STEP && size == sizeof(int32_t); k++) {
+        int32_t narrow;
+        memcpy(&narrow, from + k * sizeof narrow, sizeof narrow);
+        label[k] = narrow;
+    }
+}
+
 /* Find where the labels of n elements end, from `start` on, and reduce; label[0] is that of the
  * element before them, which may end there. Returns 0 if a label falls, or is not below `last`.
  * Another thread may have changed some since they were compared: any of them are safe. */
@@ -249,7 +261,9 @@ static int find_ends(group_job *job, const int64_t *label, size_t start, size_t 
 static int reduce_all(group_job *job, size_t start, size_t stop)
 {
     const pc_sorted *a = job->array;
-    const int in_place = a->label_type == PC_INT64 && !a->labels_swapped;
+    const int in_place =
+        (a->label_type == PC_INT32 || a->label_type == PC_INT64) && !a->labels_swapped;
+    const size_t size = size_of_type[a->label_type];
     int64_t label[1 + BLOCK], last = (int64_t)job->first; /* that of the element before */
     for (size_t n, from = start; from < stop && job->status != PC_TOO_LARGE; from += n) {
         uint64_t changes = 0;
@@ -260,11 +274,11 @@ static int reduce_all(group_job *job, size_t start, size_t stop)
             label[0] = last;
             copy_labels(label, a, from, n);
         } else {
-            labels = a->labels + from * sizeof *label;
-            for (size_t k = 0; k < BLOCK * sizeof *label; k += 64)
+            labels = a->labels + from * size;
+            for (size_t k = 0; k < BLOCK * size; k += 64)
                 prefetch(labels + k, FETCH_AHEAD);
         }
-        if (!job->kernels->compare_labels(labels, n, &changes))
+        if (!job->kernels->compare_labels[copied || size == sizeof *label](labels, n, &changes))
             return 0;
         for (size_t step = 0; changes; step += LABELS_STEP, changes >>= 1) {
             const size_t some = n - step < LABELS_STEP ? n - step : LABELS_STEP;
@@ -272,7 +286,7 @@ static int reduce_all(group_job *job, size_t start, size_t stop)
                 continue;
             if (!copied) {
                 label[0] = last;
-                memcpy(label + 1, labels + step * sizeof *label, LABELS_STEP * sizeof *label);
+                copy_step(label + 1, labels + step * size, size);
             }
             if (!find_ends(job, copied ? label + step : label, from + step, some))
                 return 0;

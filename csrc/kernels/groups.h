@@ -4,24 +4,30 @@
 
 #if defined(FLOATS) && defined(fused)
 
-static int compare_labels(const char *labels, size_t n, uint64_t *changes)
-{
-    vec falls = splat(0);
-    *changes = 0;
-    for (size_t step = 0; step * LABELS_STEP < n; step++, labels += LABELS_STEP * 8) {
-        vec differ = splat(0);
-        UNROLLED
-        for (size_t k = 0; k < LABELS_STEP; k += LANES) {
-            vec these, before;
-            memcpy(&these, labels + 8 * k, sizeof these);
-            memcpy(&before, labels + 8 * k - 8, sizeof before);
-            differ |= these - before;
-            falls |= these | (these - before);
-        }
-        *changes |= (uint64_t)(sum_of_lanes((vec)(differ != 0)) != 0) << step;
+/* See compare_labels in kernels.h. */
+#define COMPARE_LABELS(type, vector)                                                               \
+    static int compare_labels_of_##type(const char *labels, size_t n, uint64_t *changes)           \
+    {                                                                                              \
+        enum { SIZE = sizeof(type##_t), AT_ONCE = VECTOR_BYTES / SIZE };                           \
+        vector falls = {0};                                                                        \
+        uint64_t bits = 0;                                                                         \
+        for (size_t step = 0; step * LABELS_STEP < n; step++, labels += LABELS_STEP * SIZE) {      \
+            vector differ = {0};                                                                   \
+            UNROLLED                                                                               \
+            for (size_t k = 0; k < LABELS_STEP; k += AT_ONCE) {                                    \
+                vector these, before;                                                              \
+                memcpy(&these, labels + k * SIZE, sizeof these);                                   \
+                memcpy(&before, labels + k * SIZE - SIZE, sizeof before);                          \
+                differ |= these - before;                                                          \
+                falls |= these | (these - before);                                                 \
+            }                                                                                      \
+            bits |= (uint64_t)any_bits((vec)differ) << step;                                       \
+        }                                                                                          \
+        *changes = bits;                                                                           \
+        return !any_bits((vec)(falls >> (8 * SIZE - 1)));                                          \
     }
-    return sum_of_lanes(falls >> 63) == 0;
-}
+COMPARE_LABELS(int32, vecw)
+COMPARE_LABELS(int64, vec)
 
 /* The sums of the numbers of a group, or of one lane. */
 typedef struct {

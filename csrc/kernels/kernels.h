@@ -278,10 +278,11 @@ typedef struct {
      * of the squares alone; by type, and by summands. NULL if the level has no such kernel. */
     void (*lane_sums[2][PC_FLOAT64 + 1][3])(const lane_rows *from, lane_sums *sums);
 
-    /* Whether none of n 64-bit labels is below 0, or below the one before it; there is one before
-     * the first. n <= 64 * LABELS_STEP, and as many may be read as make it a multiple of that. Bit
-     * k of *changes: whether one of step k differs from the one before it. NULL as lane_sums. */
-    int (*compare_labels)(const char *labels, size_t n, uint64_t *changes);
+    /* Whether none of n labels of int32, or [1] of int64, is below 0, or below the one before it;
+     * there is one before the first. n <= 64 * LABELS_STEP, and as many may be read as make it a
+     * multiple of that. Bit k of *changes: whether one of step k differs from the one before it.
+     * NULL as lane_sums. */
+    int (*compare_labels[2])(const char *labels, size_t n, uint64_t *changes);
 
     /* The sums of at most LANE_COLUMNS groups, NaN of those that are not short, and how many
      * numbers each has; likewise, and none of the squares alone. */

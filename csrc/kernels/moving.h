@@ -61,16 +61,6 @@ static inline __attribute__((always_inline)) void store_pieces(double to[3][LANE
     store_doubles(to[2] + c, lost);
 }
 
-#ifndef any_bits
-static inline int any_bits(vec x)
-{
-    uint64_t bits = 0;
-    for (int k = 0; k < LANES; k++)
-        bits |= x[k];
-    return bits != 0;
-}
-#endif
-
 static inline vecd finite_only(vecd x, vecd y)
 {
     return select_bits((vec)(magnitude(x) < (vecd)splat(UINT64_C(0x7ff) << 52)), y);

@@ -60,7 +60,7 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
 #endif
                       [PC_FLOAT32] = OF_SUMS(nanlanes_of_, float32),
                       [PC_FLOAT64] = OF_SUMS(nanlanes_of_, float64)}},
-    .compare_labels = compare_labels,
+    .compare_labels = {compare_labels_of_int32, compare_labels_of_int64},
     .group_sums = {[PC_INT32] = OF_SUMS(groups_of_, int32),
                    [PC_INT64] = OF_SUMS(groups_of_, int64),
                    [PC_FLOAT32] = OF_SUMS(groups_of_, float32),

@@ -16,6 +16,7 @@
  *   vector_min(x, y), vector_max(x, y), vector_sqrt(x)  per lane of doubles, where
  *                 `fused` is defined; of NaN and y they give y
  *   transpose(v)  LANES vectors of doubles, likewise
+ *   any_bits(v)   whether any is not 0; or not defined
  *   prefix_sums(v), prefix_words(v), last_lane(v)  the sum of each lane and those before it, of
  *                 doubles and of 64-bit integers; the last, in all lanes
  *   doubles_of_int8(x) and of uint8, int16, uint16, int32: LANES of them, at x; or not defined
@@ -59,6 +60,16 @@ static inline uint64_t sum_of_lanes(vec v)
         sum += LANE(v, k);
     return sum;
 }
+
+#ifndef any_bits
+static inline int any_bits(vec v)
+{
+    uint64_t bits = 0;
+    for (int k = 0; k < LANES; k++)
+        bits |= LANE(v, k);
+    return bits != 0;
+}
+#endif
 
 #if VECTOR_BYTES > 8
 /* Of the even lanes (0) or of the odd ones (1). */

@@ -297,6 +297,9 @@ def test_rows_of_groups_side_by_side(labels, workers):
         assert_same(got, function(values[:, order], of[order], workers=workers))
         assert_same(got[1], function(values[1], of, num_labels=100))
         assert_same(got, function(values.reshape(2, 100, -1), of.reshape(100, -1), axis=(1, 2), workers=workers))
+    few, order = slice(50_000), RNG.permutation(50_000)  # one chunk, and labels that none has
+    expected = pycrust.group_sum(values[0, order], of[order], num_labels=199)
+    assert_same(pycrust.group_sum(values[0, few], of[few], num_labels=199), expected)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -341,9 +344,9 @@ def test_slices_side_by_side(level, dtype, data):
 
 @pytest.mark.parametrize("at", [1, 17, 300, 65_536, 262_144, 299_999])
 @pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("down", [1, 40])
-def test_labels_that_fall_once(level, at, workers, down):
-    labels = np.arange(300_000) // 3000 + 50
+@pytest.mark.parametrize("dtype, down", [("i8", 1), ("i4", 40)])
+def test_labels_that_fall_once(level, at, workers, dtype, down):
+    labels = (np.arange(300_000) // 3000 + 50).astype(dtype)
     labels[at:] -= down
     values = RNG.normal(size=labels.size)
     order = np.argsort(labels, kind="stable")
@@ -351,7 +354,11 @@ def test_labels_that_fall_once(level, at, workers, down):
     assert_same(pycrust.group_sum(values, labels, workers=workers), expected)
     rows = np.stack([values, values], axis=1)
     assert_same(pycrust.group_sum(rows, labels, axis=0, workers=workers), np.stack([expected, expected], axis=1))
-    labels[at] = -5
+    labels[at:] += down
+    labels[[2999, 3000]] = labels[[3000, 2999]]
+    assert_same(pycrust.group_sum(values, labels, workers=workers), pycrust.group_sum(values[order], labels[order]))
+    few = [np.iinfo(dtype).min + 40, 3]  # the differences wrap, and none is negative
+    labels[at : at + 2] = few[: labels.size - at]
     labels[0] = -1
     left = labels >= 0
     assert_same(pycrust.group_sum(values, labels, workers=workers), pycrust.group_sum(values[left], labels[left]))
