@@ -659,8 +659,8 @@ static inline __attribute__((always_inline)) int finish(const lane_spec *spec,
         EACH
         {
             is_certain[k] = in_range(x[k]) & (vec)(divisor[k] > 0.0);
-            if (is_variance)
-                is_certain[k] &= (vec)(x[k].high >= 0.0);
+            if (is_variance) /* and for `quotient` */
+                is_certain[k] &= (vec)(x[k].high >= 0.0) & (vec)(divisor[k] < 0x1p52);
         }
         if (weighted)
             EACH x[k] = ratio(x[k], load_estimate(sums->number, c), &is_certain[k]);

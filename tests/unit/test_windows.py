@@ -412,6 +412,19 @@ def test_windows_of_squares_that_nearly_cancel(level):
         check("move_std", np.nextafter(a, np.inf), 2)
 
 
+def test_divisors_that_are_no_doubles(level):
+    """n (n - ddof) of long windows, in the blocks that end in lanes: an infinity has just left them."""
+    window, ddof = 370_729, Fraction(2**16 + 1, 2**16)
+    x = np.random.default_rng(1).integers(-1000, 1000, window + 60).astype(float)
+    x[0] = INF
+    total, square, expected = int(x[1:window].sum()), int((x[1:window] ** 2).sum()), []
+    for k in range(window, x.size):
+        total, square = total + int(x[k]), square + int(x[k]) ** 2
+        expected.append(float((window * square - total**2) / (window * (window - ddof))))
+        total, square = total - int(x[k + 1 - window]), square - int(x[k + 1 - window]) ** 2
+    assert_same(pycrust.move_var(x, window, ddof=float(ddof))[window:], np.array(expected))
+
+
 def test_nothing_is_left_of_a_spike():
     quiet = np.random.default_rng(0).random(500)
     for spike in (1e17, 1e300, -1e300, INF, NAN):
