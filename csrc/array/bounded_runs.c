@@ -25,7 +25,7 @@ static int lane_exponent_of(const pc_accumulator *acc)
 static uint64_t error_bound_of(size_t n, size_t lanes)
 {
     uint64_t m = n / lanes + 1;
-    return (lanes * m * (m + 4) >> 8) + (n * lanes >> 8) + 2;
+    return (lanes * m * (m + 4) >> 8) + (n * lanes >> 8) + 3; /* both rounded down */
 }
 
 /* The sum of a moment += units * 2^(lane_exponent-52) + residual, with that error bound. */
