@@ -227,7 +227,7 @@ cdef class Accumulator:
         threads = count_workers(workers)
         array, mask = data_of(a, where, skipna)
         kind = INTEGERS if array.size == 0 and isinstance(a, (list, tuple)) else kind_of(array)
-        if array.dtype != object:
+        if not cnp.PyArray_ISOBJECT(array):
             sums = add_all(array, mask, threads, skipna)
             self.add(&sums.at[0].total, kind, None)
             return
@@ -665,7 +665,7 @@ cdef int add_to_states(States states, array, mask, labels, tuple axes, bint skip
     """Add an array to states, along axes or by labels; half done after an exception."""
     cdef pc_accumulator acc
     cdef size_t k
-    if array.dtype != object:
+    if not cnp.PyArray_ISOBJECT(array):
         if labels is None:
             states.add_along(array, mask, axes, skipna, workers)
         else:

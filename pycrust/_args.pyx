@@ -389,6 +389,8 @@ cdef tuple axes_of(axis, int ndim):
     """axis= as a tuple of ascending axis numbers."""
     if axis is None:
         return tuple(range(ndim))
+    if type(axis) is int and -ndim <= axis < ndim:
+        return (axis % ndim,)
     axes = []
     for given in (axis if isinstance(axis, tuple) else (axis,)):
         if isinstance(given, (bool, np.bool_)) or not hasattr(given, "__index__"):
@@ -425,6 +427,8 @@ cdef object mask_of(where, array):
     mask = array_of(where, "where")
     if mask.dtype != np.bool_:
         raise TypeError(f"where must be an array of bool, not of {mask.dtype}; e.g. where=a > 0")
+    if mask.shape == array.shape:               # numpy.broadcast_to takes longer than a short sum
+        return mask
     try:
         return np.broadcast_to(mask, array.shape)
     except ValueError:

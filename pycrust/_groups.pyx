@@ -89,7 +89,7 @@ cdef object group(values, labels, axis, num_labels, where, dtype, workers, bint 
         return values
     count = label_count_of(num_labels, labels)
     shape, place = placed(array.shape, axes, labels, count)
-    if array.dtype == object:
+    if cnp.PyArray_ISOBJECT(array):
         return group_ints(array, mask, labels, axes, shape, place, made, spec, statistic < 0)
     states = States(shape, state_size(moment_of(wanted) != PC_NUMBERS, cnp.PyArray_ISCOMPLEX(array)))
     states.add_labelled(array, mask, labels, axes, count, skipna, threads, True, True)

@@ -306,7 +306,7 @@ cdef object moving(a, window, min_count, axis, workers, pc_statistic statistic, 
         if not 1 <= least <= window:
             raise ValueError(f"min_count is {shown_int(least)}, but must be from 1 to {window}, the window")
     values = np.empty(shape)
-    if array.dtype == object:
+    if cnp.PyArray_ISOBJECT(array):
         move_ints(array, mask, along, values, spec, window, least, bounds)
     elif not spec.is_for_c(length):
         move_alone(array, mask, along, values, spec, window, least, bounds)

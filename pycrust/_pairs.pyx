@@ -120,7 +120,7 @@ cdef int refuse_missing(missing, str name, mask) except -1:
 
 cdef tuple of_one_kind(x, str x_name, y, str y_name):
     """Both as objects where one is of Python ints and the other of integers, else neither."""
-    if x.dtype != object and y.dtype != object:
+    if not cnp.PyArray_ISOBJECT(x) and not cnp.PyArray_ISOBJECT(y):
         return x, y
     if is_integer(x) and is_integer(y):
         return x.astype(object), y.astype(object)
@@ -129,7 +129,7 @@ cdef tuple of_one_kind(x, str x_name, y, str y_name):
 
 cdef object machine_integers(array, str name):
     """Python ints as integers of 64 bits, to be multiplied by floats."""
-    if array.dtype != object:
+    if not cnp.PyArray_ISOBJECT(array):
         return array
     for wide in (np.int64, np.uint64):
         try:
@@ -218,7 +218,7 @@ cdef object contracted(x, y, tuple missing, int axis, dtype, out, where, size_t 
     if exact and dtype is None and out is None and is_integer(like):
         dtype = object
     values = np.empty(kept, dtype_of(dtype, out, like, PC_SUM))
-    if like.dtype == object:
+    if cnp.PyArray_ISOBJECT(like):
         reduce_into(values, x * y, mask, (x.ndim - 1,), workers, Statistic(PC_DOT))
     else:
         reduce_into(values, x, mask, (x.ndim - 1,), workers, Statistic(PC_DOT), y, conjugate)
@@ -513,7 +513,7 @@ def average(a, axis=None, weights=None, *, returned=False, keepdims=False, where
         refuse_missing(missing_weights._replace(at=weights_like(array, missing_weights.at, axis)), "weights", mask)
     array, factors = of_one_kind(array, "a", factors, "weights")
     axes = axes_of(axis, array.ndim)
-    if array.dtype == object:
+    if cnp.PyArray_ISOBJECT(array):
         values = averages_of_ints(array, factors, mask, axes)
     else:
         kept = tuple([length for k, length in enumerate(array.shape) if k not in axes])

@@ -253,13 +253,15 @@ cdef class Plan:
     def __init__(self, array, mask, tuple axes, out, Statistic spec not None, size_t workers, other=None,
                  bint conjugate=False):
         """Sum over `axes`; `out` is contiguous, with the shape of the other axes; `other` has the shape of `array`."""
-        cdef int k, ndim = cnp.PyArray_NDIM(array), position = 0
+        cdef int k, ndim = cnp.PyArray_NDIM(array), next = 0
+        cdef uint64_t reduced = 0               # bit k: axis k is
+        cdef int[2] position = [0, ndim - <int>len(axes)]       # of the next axis that is not, and that is
         cdef PlanJob *s = &self.job
         for k in axes:
-            if not position <= k < ndim:
+            if not next <= k < ndim:
                 raise ValueError(f"axes {axes} are not ascending ones of {ndim}")
-            position = k + 1
-        position = 0
+            next = k + 1
+            reduced |= <uint64_t>1 << k
         self.keepalive = (array, mask, out, other)
         self.spec = spec
         self.workers = workers
@@ -273,18 +275,19 @@ cdef class Plan:
             describe_data(other, &s.array.other.type, &s.array.other.components, &s.array.other.swapped,
                           &s.array.other.data)
             s.array.other.conjugate = conjugate
-        s.array.kept = ndim - <int>len(axes)
-        s.array.reduced = <int>len(axes)
+        s.array.kept = position[1]
+        s.array.reduced = ndim - s.array.kept
         s.array.repeat = 1
-        for k in [*[k for k in range(ndim) if k not in axes], *axes]:
-            s.array.axis[position] = axis_of(array, mask, other, k)
-            if position < s.array.kept:
-                s.array.axis[position].out_stride = cnp.PyArray_STRIDE(out, position)
-            position += 1
+        for k in range(ndim):
+            next = position[reduced >> k & 1]
+            s.array.axis[next] = axis_of(array, mask, other, k)
+            if next < s.array.kept:
+                s.array.axis[next].out_stride = cnp.PyArray_STRIDE(out, next)
+            position[reduced >> k & 1] += 1
         pc_array_arrange(&s.array)
         s.outputs = pc_array_outputs(&s.array)
         s.length = pc_array_reduction_length(&s.array)
-        if out is not None and out.dtype != object:
+        if out is not None and not cnp.PyArray_ISOBJECT(out):
             spec.set_dtype(out.dtype)
             s.out = <char *>cnp.PyArray_DATA(out)
         elif out is not None:
@@ -488,7 +491,7 @@ cdef int reduce_into(values, array, mask, tuple axes, size_t workers, Statistic 
     """Write the results to `values`; here a C status becomes an exception."""
     cdef Plan plan
     cdef pc_status status
-    if array.dtype == object:
+    if cnp.PyArray_ISOBJECT(array):
         status = reduce_ints_into(values, array, mask, axes, spec)      # of two arrays: `array` is their product
     else:
         plan = Plan(array, mask, axes, values, spec, workers, other, conjugate)
@@ -592,4 +595,4 @@ cdef object reduction(a, axis, dtype, out, bint keepdims, where, workers, pc_sta
         return out
     if axis is None and not keepdims:
         return values.item()            # a number of Python's, as without dtype=
-    return values.reshape(shape)[()]
+    return values if kept and not keepdims else values.reshape(shape)[()]
