@@ -180,6 +180,8 @@ static pc_status api_states_result(const pc_states *states, pc_statistic statist
     if (!are_states(states) || !specify(statistic, ddof, out_type, &spec) || spec.components != 1 ||
         api_state_size(statistic) > states->size || stop > states->count || *done > stop)
         return PC_INVALID;
+    if (*done == stop)
+        return PC_OK;
     size_t end = *done; /* up to the first state whose sum is no integer, but NaN or Inf */
     while (end < stop && (is_float(spec.type) || !state_at(states, end)->flags))
         end++;

@@ -315,6 +315,8 @@ static pc_status add_elements(pc_states *states, const pc_labelled *a, size_t *d
     const size_t max = BATCH / (size_t)a->components;
     cursor at;
     batch some;
+    if (*done == stop) /* perhaps of no element at all, where a cursor is nowhere */
+        return PC_OK;
     cursor_move(&at, a->axis, a->axes, *done);
     memset(some.state, 0, sizeof some.state); /* state_of prefetches some that are not set */
     for (size_t n; *done < stop; *done += n) {

@@ -2,6 +2,7 @@
  */
 #include "check.h"
 
+#include "../../csrc/core_table.h"
 #include "../../csrc/sums/states.h"
 
 enum { STATES = 5, POOL = STATES };
@@ -547,9 +548,40 @@ static void test_rounding(void)
         }
 }
 
+/* Nothing to do is done, whatever the pointers are. */
+static void test_nothing(void)
+{
+    const pycrust_capi *api = &pc_core.api;
+    some_states s;
+    pc_states none = {NULL, PC_STATE_BOTH, 0, NULL, 0, 0};
+    pc_accumulator acc;
+    double out, x = 1.0;
+    int32_t label = 0;
+    start(&s, PC_STATE_BOTH);
+    CHECK(api->accumulator_init(&acc, PC_VAR) == PC_OK);
+    for (pc_type type = PC_INT8; type <= PC_COMPLEX128; type++) {
+        CHECK(api->accumulator_add(&acc, type, NULL, 0) == PC_OK);
+        CHECK(api->reduce(type, NULL, 0, PC_SUMSQ, 0, PC_FLOAT64, &out) == PC_OK && out == 0.0);
+        CHECK(api->reduce(type, NULL, 0, PC_VAR, 0, PC_FLOAT64, &out) == PC_EMPTY && isnan(out));
+        for (pc_type of = PC_INT8; of <= PC_UINT64 && type <= PC_FLOAT64; of++) {
+            size_t done = 0;
+            CHECK(api->states_add(&s.c, type, NULL, of, NULL, 0, &done) == PC_OK && done == 0);
+            CHECK(api->states_add(&none, type, NULL, of, NULL, 0, &done) == PC_OK && done == 0);
+        }
+    }
+    CHECK(api->accumulator_count(&acc) == 0 && api->states_count(&s.c, 0) == 0);
+    size_t done = 0;
+    CHECK(api->states_merge(&none, &none, &done) == PC_OK && done == 0);
+    CHECK(api->states_result(&none, PC_SUM, 0, PC_FLOAT64, NULL, 0, &done) == PC_OK && done == 0);
+    for (int again = 0; again < 2; again++)
+        CHECK(api->states_add(&s.c, PC_FLOAT64, &x, PC_INT32, &label, 1, &done) == PC_OK &&
+              done == 1 && api->states_count(&s.c, 0) == 1);
+}
+
 int main(int argc, char **argv)
 {
     const long count = trials(argc, argv);
+    test_nothing();
     FOR_EACH_LEVEL for (long k = 0; k < count; k++)
     {
         test_tables();
