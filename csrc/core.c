@@ -55,6 +55,7 @@ static pc_status api_accumulator_add(pc_accumulator *acc, pc_type type, const vo
         return PC_INVALID;
     if (count > UINT64_MAX - acc->count)
         return PC_TOO_LARGE;
+    acc->flags |= components == 2 ? PC_WITH_COMPLEX : 0;
     pc_add_numbers(acc, type, components, data, count);
     return PC_OK;
 }
@@ -64,7 +65,10 @@ static pc_status api_accumulator_merge(pc_accumulator *acc, const pc_accumulator
     const uint32_t missing = acc->flags & ~other->flags;
     if (missing & (PC_WITH_NUMBERS | PC_WITH_SQUARES))
         return PC_INVALID;
-    return pc_accumulator_merge(acc, other);
+    const pc_status status = pc_accumulator_merge(acc, other);
+    if (status == PC_OK)
+        acc->flags |= other->flags & PC_WITH_COMPLEX;
+    return status;
 }
 
 static uint64_t api_accumulator_count(const pc_accumulator *acc)
@@ -78,11 +82,9 @@ static pc_status api_accumulator_result(const pc_accumulator *acc, pc_statistic 
     pc_output_spec spec;
     if (!specify(statistic, ddof, out_type, &spec) || sums_for(statistic) & ~acc->flags)
         return PC_INVALID;
-    const uint32_t nonfinite = pc_accumulator_nonfinite(acc);
-    const int complex = acc->windows[PC_IMAGINARY].flags || nonfinite >> PC_NONFINITE_BITS;
-    if (complex && spec.components == 1 && is_linear(statistic))
+    if (acc->flags & PC_WITH_COMPLEX && spec.components == 1 && is_linear(statistic))
         return PC_INVALID;
-    if (nonfinite && !is_float(spec.type))
+    if (pc_accumulator_nonfinite(acc) && !is_float(spec.type))
         return PC_TOO_LARGE;
     return pc_accumulator_round(acc, &spec, out);
 }

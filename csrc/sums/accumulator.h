@@ -54,7 +54,8 @@ enum {
     PC_WITH_NUMBERS = 128,
     PC_BOUNDED = 256,        /* the sums have an error bound: bounded.h */
     PC_BOUND_TOO_WIDE = 512, /* inconclusive: the exact sums are needed */
-    PC_WITH_PRODUCTS = 1024  /* sums of products, in the place of the squares */
+    PC_WITH_PRODUCTS = 1024, /* sums of products, in the place of the squares */
+    PC_WITH_COMPLEX = 2048   /* of the C API: complex numbers were added */
 };
 
 /* Whether the sum of the imaginary parts of products takes the place of that of the numbers. */

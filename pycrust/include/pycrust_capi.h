@@ -66,8 +66,9 @@ typedef struct {
 
     uint64_t (*accumulator_count)(const pc_accumulator *acc);
 
-    /* As `reduce`, of all that was added. PC_INVALID also if the accumulator was not initialized
-     * for this statistic. */
+    /* As `reduce`, of all that was added: numbers of which some are complex have a complex sum, be
+     * their imaginary parts 0. PC_INVALID also if the accumulator was not initialized for this
+     * statistic. */
     pc_status (*accumulator_result)(const pc_accumulator *acc, pc_statistic statistic,
                                     uint64_t ddof, pc_type out_type, void *out);
 

@@ -2,6 +2,8 @@
  * rounding against the two points halfway to the neighbours of what it gives. */
 #include "check.h"
 
+#include "../../csrc/core_table.h"
+
 /* What the limbs of a part hold, and below which power of two it is. */
 static const struct {
     size_t first, count;
@@ -811,6 +813,34 @@ static void test_beyond(void)
             }
 }
 
+/* The sum of complex numbers is complex, be their imaginary parts 0, or all of them merged. */
+static void test_complex_results(void)
+{
+    const pycrust_capi *api = &pc_core.api;
+    static const double x[] = {1.0, 0.0, 2.0, 0.5};
+    for (size_t count = 0; count <= 2; count++) {
+        pc_accumulator acc, other;
+        double out[2];
+        CHECK(api->accumulator_init(&acc, PC_VAR) == PC_OK);
+        CHECK(api->accumulator_add(&acc, PC_FLOAT64, x, 1) == PC_OK);
+        other = acc;
+        CHECK(api->accumulator_merge(&acc, &other) == PC_OK);
+        CHECK(api->accumulator_result(&acc, PC_SUM, 0, PC_FLOAT64, out) == PC_OK && *out == 2.0);
+        CHECK(api->accumulator_add(&other, PC_COMPLEX128, x, count) == PC_OK);
+        CHECK(api->accumulator_merge(&acc, &other) == PC_OK);
+        for (int merged = 0; merged < 2; merged++) {
+            const pc_accumulator *of = merged ? &acc : &other;
+            CHECK(api->accumulator_result(of, PC_SUM, 0, PC_FLOAT64, out) == PC_INVALID);
+            CHECK(api->accumulator_result(of, PC_MEAN, 0, PC_FLOAT32, out) == PC_INVALID);
+            CHECK(api->accumulator_result(of, PC_SUM, 0, PC_INT64, out) == PC_INVALID);
+            CHECK(api->accumulator_result(of, PC_VAR, 0, PC_FLOAT64, out) == PC_OK);
+            CHECK(api->accumulator_result(of, PC_SUM, 0, PC_COMPLEX128, out) == PC_OK);
+            CHECK(out[0] == 1.0 + 2.0 * merged + (count > 0) + 2.0 * (count > 1) &&
+                  out[1] == (count > 1) * 0.5);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     long count = trials(argc, argv);
@@ -828,5 +858,6 @@ int main(int argc, char **argv)
     test_roots();
     test_beyond();
     test_rounding(count);
+    test_complex_results();
     return 0;
 }
