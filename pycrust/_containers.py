@@ -166,9 +166,9 @@ def refuse_unit(a: Any, name: str) -> None:
 
 
 def of_pandas(a: Any, name: str) -> Contents:
-    if hasattr(a, "agg") and not hasattr(type(a), "__array__"):  # as made by groupby, resample
+    if hasattr(type(a), "agg") and not hasattr(type(a), "__array__"):  # as made by groupby, resample
         raise TypeError(f"{name} is a {type(a).__name__}: use {name}.agg with a function of pycrust for each group")
-    if hasattr(a, "columns"):
+    if hasattr(type(a), "columns"):  # a Series has attributes by its labels
         return of_frame(a, name)
     dtype = getattr(a, "dtype", None)
     if dtype is None or isinstance(dtype, np.dtype):  # with NaN, but no NA
@@ -191,7 +191,7 @@ def of_pandas(a: Any, name: str) -> Contents:
 
 
 def of_arrow(a: Any, name: str) -> Contents:
-    if hasattr(a, "columns"):
+    if hasattr(type(a), "columns"):
         return of_columns(a.columns, a.column_names, name, "{}['x']", "{}.select(['x', 'y'])")
     if not getattr(a, "null_count", 0):
         return np.asarray(a), None
@@ -201,9 +201,9 @@ def of_arrow(a: Any, name: str) -> Contents:
 
 
 def of_polars(a: Any, name: str) -> Contents:
-    if hasattr(a, "collect"):
+    if hasattr(type(a), "collect"):
         raise TypeError(f"{name} is a lazy {type(a).__name__} of polars: pass {name}.collect()")
-    if hasattr(a, "columns"):
+    if hasattr(type(a), "columns"):
         return of_columns(a.get_columns(), a.columns, name, "{}['x']", "{}.select(polars.selectors.numeric())")
     kind = str(a.dtype)
     missing = None
@@ -217,7 +217,7 @@ def of_polars(a: Any, name: str) -> Contents:
 
 
 def of_xarray(a: Any, name: str) -> Contents:
-    if not hasattr(a, "data"):
+    if not hasattr(type(a), "data"):  # a Dataset has attributes by its variables
         raise TypeError(f"{name} is a {type(a).__name__}: pass one of its arrays, or use {name}.map or {name}.reduce")
     return contents(a.data, f"{name}.data")
 

@@ -361,6 +361,15 @@ def test_frames_of_several_dtypes(pd):
     assert pycrust.mean(numeric, axis=0).tolist() == [1.5, 3.5]
 
 
+def test_labels_that_are_names_of_attributes(pd):
+    for label in ("columns", "dtype", "array", "agg", "units"):
+        takes(pd.Series([A, B], index=[label, "x"]), [A, B])
+        frame = pd.DataFrame({label: [A, 1], "b": [B, 2]})
+        takes(frame, [[A, B], [1, 2]])
+        assert frame.agg(pycrust.sum, axis=1).tolist() == [A + B, 3]
+    assert pycrust.sum([1, 2], where=pd.Series([True, False], index=["columns", "x"])) == 1
+
+
 def test_groups_and_columns_of_arrays(pd):
     s = pd.Series([1, 2, 3])
     for groups in (s.groupby([0, 0, 1]), s.to_frame("x").groupby([0, 0, 1]), s.rolling(1)):
@@ -444,6 +453,10 @@ def test_xarray():
     takes(xr.Variable("x", [A, B]), [A, B])
     with pytest.raises(TypeError, match=r"a is a Dataset: .*a\.map"):
         pycrust.var(xr.Dataset({"a": ("x", [A, B])}))
+    for held in (xr.Dataset({"data": ("x", [A, B])}), xr.Dataset({"data": ("x", [A, B]), "b": ("y", [1.0])})):
+        for each in (held, xr.DataTree(held)) if hasattr(xr, "DataTree") else (held,):
+            with pytest.raises(TypeError, match=r"a is a Data(set|Tree): .*a\.map"):
+                pycrust.sum(each)
     pd = pytest.importorskip("pandas")
     held = xr.DataArray(pd.Series([A, None, B], dtype="Int64"))
     if not isinstance(held.data, np.ndarray):  # older ones make objects of it
