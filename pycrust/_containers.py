@@ -192,7 +192,7 @@ def of_pandas(a: Any, name: str) -> Contents:
 
 def of_arrow(a: Any, name: str) -> Contents:
     if hasattr(type(a), "columns"):
-        return of_columns(a.columns, a.column_names, name, "{}['x']", "{}.select(['x', 'y'])")
+        return of_columns(a, a.columns, a.column_names, name, "{}['x']", "{}.select(['x', 'y'])")
     if not getattr(a, "null_count", 0):
         return np.asarray(a), None
     missing = Missing(~np.asarray(a.is_valid()), ARROW, name)
@@ -204,7 +204,7 @@ def of_polars(a: Any, name: str) -> Contents:
     if hasattr(type(a), "collect"):
         raise TypeError(f"{name} is a lazy {type(a).__name__} of polars: pass {name}.collect()")
     if hasattr(type(a), "columns"):
-        return of_columns(a.get_columns(), a.columns, name, "{}['x']", "{}.select(polars.selectors.numeric())")
+        return of_columns(a, a.get_columns(), a.columns, name, "{}['x']", "{}.select(polars.selectors.numeric())")
     kind = str(a.dtype)
     missing = None
     if a.null_count():
@@ -262,14 +262,14 @@ def of_frame(a: Any, name: str) -> Contents:
     if len(dtypes) == 1 and isinstance(dtypes.pop(), np.dtype):
         return np.asarray(a), None
     columns = [a.iloc[:, k] for k in range(a.shape[1])]
-    return of_columns(columns, list(a.columns), name, "{}.agg(pycrust.mean)", "{}.select_dtypes('number')")
+    return of_columns(a, columns, list(a.columns), name, "{}.agg(pycrust.mean)", "{}.select_dtypes('number')")
 
 
-def of_columns(columns: list[Any], labels: list[Any], name: str, one_by_one: str, numeric: str) -> Contents:
+def of_columns(a: Any, columns: list[Any], labels: list[Any], name: str, one_by_one: str, numeric: str) -> Contents:
     """Columns of any dtypes side by side, as an array that holds each of them exactly."""
     parts = [contents(column, name) for column in columns]
     if not parts:
-        return np.empty((0, 0)), None
+        return np.empty(a.shape), None
     dtypes = [values.dtype for values, _ in parts]
     if len(set(dtypes)) > 1:
         for label, dtype in zip(labels, dtypes, strict=True):

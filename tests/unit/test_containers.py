@@ -361,6 +361,15 @@ def test_frames_of_several_dtypes(pd):
     assert pycrust.mean(numeric, axis=0).tolist() == [1.5, 3.5]
 
 
+def test_frames_without_columns(pd):
+    """Each of their rows has a sum."""
+    frame = pd.DataFrame(index=[1, 2])
+    assert pycrust.sum(frame, axis=1).tolist() == [0.0, 0.0] and pycrust.sum(frame, axis=0).tolist() == []
+    assert pycrust.sum(frame[[]], axis=1).tolist() == [0.0, 0.0]
+    table = pytest.importorskip("pyarrow").table({"a": [1, 2]}).select([])
+    assert pycrust.sum(table, axis=1).tolist() == [0.0, 0.0]
+
+
 def test_labels_that_are_names_of_attributes(pd):
     for label in ("columns", "dtype", "array", "agg", "units"):
         takes(pd.Series([A, B], index=[label, "x"]), [A, B])
