@@ -268,11 +268,12 @@ cdef object numbers_of(array):
         other, ints = ints_among(array)
         if ints is not None:
             return ints
-        for each in array.reshape(-1):          # name a float only if there is nothing worse
+        for each in array.reshape(-1):          # name a float, or None, only if there is nothing worse
             each = unwrapped(each)
             if not isinstance(each, NUMBERS):
                 other = each
-                break
+                if each is not None:
+                    break
         raise TypeError(f"cannot sum objects of type {type(other).__name__}, as in an array of dtype object; "
                         f"{what_helps(other)}")
     if cnp.PyArray_TYPE(array) >= cnp.NPY_NTYPES_LEGACY:

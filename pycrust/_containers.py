@@ -6,6 +6,7 @@ is imported: a container is recognized by the package that defines its class, or
 """
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -177,8 +178,10 @@ def of_pandas(a: Any, name: str) -> Contents:
     if hasattr(dtype, "units"):
         raise TypeError(f"{name} has the unit {dtype.units}, which the result would not have: pass its numbers alone")
     if hasattr(dtype, "pyarrow_dtype"):
-        values, missing = of_arrow(array.__arrow_array__(), name)
-        return values, missing and missing._replace(words=PANDAS)
+        values, missing = of_arrow(array.__arrow_array__(), f"pyarrow.array({name})")
+        if missing is not None and np.array_equal(missing.at, array.isna()):
+            missing = missing._replace(words=PANDAS, container=name)
+        return values, missing
     at = array.isna()
     if not at.any() or hasattr(dtype, "subtype"):  # sparse, with NaN but no NA
         return np.asarray(array, dtype=getattr(dtype, "numpy_dtype", None)), None
@@ -193,11 +196,31 @@ def of_pandas(a: Any, name: str) -> Contents:
 def of_arrow(a: Any, name: str) -> Contents:
     if hasattr(type(a), "columns"):
         return of_columns(a, a.columns, a.column_names, name, "{}['x']", "{}.select(['x', 'y'])")
-    if not getattr(a, "null_count", 0):
+    if not hasattr(a, "null_count"):  # scalars, buffers, tensors
         return np.asarray(a), None
-    missing = Missing(~np.asarray(a.is_valid()), ARROW, name)
+    a, name = decoded(a, name)
     kind = str(a.type)
+    if not a.null_count or not kind.startswith(("null", "bool", "int", "uint", "half", "float", "double")):
+        return np.asarray(a), None  # what holds no numbers is refused, with nulls or without
+    missing = Missing(~np.asarray(a.is_valid()), ARROW, name)
     return np.asarray(a if kind == "null" else a.fill_null(False if kind == "bool" else 0)), missing
+
+
+def decoded(a: Any, name: str) -> tuple[Any, str]:
+    """
+    An array without dictionary, runs or extension type, and the expression for it.
+
+    Theirs may have nulls among the values that null_count does not count, nor is_valid of a dictionary know of.
+    """
+    if hasattr(a.type, "index_type"):
+        return decoded(a.cast(a.type.value_type), f"{name}.cast({name}.type.value_type)")
+    if hasattr(a.type, "run_end_type"):
+        return decoded(import_module("pyarrow.compute").run_end_decode(a), f"pyarrow.compute.run_end_decode({name})")
+    if str(a.type) == "extension<arrow.bool8>":
+        return a.cast("bool"), f"{name}.cast('bool')"
+    if hasattr(a.type, "storage_type"):
+        return decoded(a.cast(a.type.storage_type), f"{name}.cast({name}.type.storage_type)")
+    return a, name
 
 
 def of_polars(a: Any, name: str) -> Contents:

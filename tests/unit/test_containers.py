@@ -434,6 +434,93 @@ def test_arrow():
             pycrust.sum(refused)
 
 
+def wrapped(pa, storage):
+    """As an extension type."""
+
+    class Wrapped(pa.ExtensionType):
+        def __init__(self):
+            super().__init__(storage.type, "pycrust.wrapped")
+
+        def __arrow_ext_serialize__(self):
+            return b""
+
+    return pa.ExtensionArray.from_storage(Wrapped(), storage)
+
+
+def test_nulls_among_the_values_of_arrow():
+    """Of dictionaries, runs, and what is wrapped around them: null_count does not count them."""
+    pa = pytest.importorskip("pyarrow")
+    pytest.importorskip("pyarrow.compute")
+    values = pa.array([A, None, B])
+    dictionary = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2]), values)
+    runs = pa.RunEndEncodedArray.from_arrays([1, 2, 3], values)
+    for a in (dictionary, runs, wrapped(pa, values), wrapped(pa, dictionary)):
+        for held in (a, pa.chunked_array([a]), pa.chunked_array([a[:1], a[1:]])):
+            with pytest.raises(TypeError, match=r"has missing values \(nulls of Arrow\)") as error:
+                pycrust.var(held)
+            with pytest.raises(TypeError, match=r"has missing values \(nulls of Arrow\)"):
+                pycrust.var(held, where=[True] * 3)
+            where = advice(error, a=held, pyarrow=pa)
+            assert pycrust.var(held, where=where) == 1.0
+            assert pycrust.nansum(held) == A + B
+            total = pycrust.Accumulator()
+            total.update(held, skipna=True)
+            assert total.sum() == A + B
+            with pytest.raises(TypeError, match="has missing values"):
+                pycrust.group_sum(held, [0, 0, 0])
+            assert pycrust.nansum(pa.table({"a": held}), axis=0).tolist() == [A + B]
+    takes(dictionary.take([0, 2]), [A, B])
+    takes(pa.RunEndEncodedArray.from_arrays([2, 3], pa.array([A, B])), [A, A, B])
+    takes(pa.array([True, False]).dictionary_encode(), [True, False])
+    assert pycrust.sum(pa.chunked_array([], dictionary.type)) == 0
+    where = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2]), pa.array([True, None, False]))
+    with pytest.raises(TypeError, match="has missing values") as error:
+        pycrust.sum([1, 2, 4], where=where)
+    filled = eval(re.search(r"pass where=(.*)", str(error.value))[1], {"where": where})
+    assert pycrust.sum([1, 2, 4], where=filled) == 1
+
+
+def test_dictionaries_of_arrow_in_pandas(pd):
+    pa = pytest.importorskip("pyarrow")
+    within = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2]), pa.array([A, None, B]))
+    beside = pa.DictionaryArray.from_arrays(pa.array([0, None, 1]), pa.array([A, B]))
+    for a in (within, beside):
+        series = pd.Series(a, dtype=pd.ArrowDtype(a.type))
+        with pytest.raises(TypeError, match=r"a\b.* has missing values") as error:
+            pycrust.sum(series)
+        assert pycrust.sum(series, where=advice(error, a=series, pyarrow=pa)) == pycrust.nansum(series) == A + B
+
+
+def test_bool8_of_arrow():
+    pa = pytest.importorskip("pyarrow")
+    if not hasattr(pa, "bool8"):
+        pytest.skip("an older pyarrow")
+    a = pa.ExtensionArray.from_storage(pa.bool8(), pa.array([1, None, 2, 0], pa.int8()))
+    for held in (a, pa.chunked_array([a])):
+        assert pycrust.nansum(held) == 2 and pycrust.sum(held[2:]) == 1
+        assert pycrust.sum([1, 2], where=held[2:]) == 1
+
+
+def test_what_is_no_number_of_arrow():
+    """With nulls as without."""
+    pa = pytest.importorskip("pyarrow")
+    for values, kind, named in (
+        (["1"], pa.string(), "type str"),
+        ([b"1"], pa.binary(), "type bytes"),
+        ([[1]], pa.list_(pa.int64()), "type ndarray"),
+        ([{"a": 1}], pa.struct([("a", pa.int64())]), "type dict"),
+        ([Decimal(1)], pa.decimal128(5, 2), "type Decimal"),
+        ([1], pa.timestamp("s"), "dtype datetime64"),
+        ([1], pa.duration("s"), "dtype timedelta64"),
+    ):
+        for a in (values, [*values, None], [None, *values]):
+            held = pa.array(a, kind)
+            for each in (held, pa.chunked_array([held]), wrapped(pa, held)):
+                for function in (pycrust.sum, pycrust.nansum):
+                    with pytest.raises(TypeError, match=f"cannot sum .* of {named}"):
+                        function(each)
+
+
 def test_polars():
     pl = pytest.importorskip("polars")
     takes(pl.Series([A, B]), [A, B])
