@@ -247,7 +247,7 @@ cdef tuple data_of(a, where, bint skip_missing, str name="a"):
         return array, mask_of(where, array)
     mask = mask_of(where, array)
     if skip_missing:
-        mask = ~missing.at if mask is None else mask & ~missing.at
+        mask = np.asarray(~missing.at if mask is None else mask & ~missing.at)  # without axes, NumPy makes a scalar
     elif mask is None or np.any(missing.at & mask):
         raise missing.error(name)
     return numbers_of(array), mask

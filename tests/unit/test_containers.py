@@ -85,6 +85,18 @@ def test_masked_arrays():
         pycrust.sum(rows, axis=0, where=[False, True])
 
 
+def test_masked_numbers():
+    """Arrays without an axis, of which NumPy makes scalars."""
+    for mask, total in ((False, 1.5), (True, 0.0)):
+        a = np.ma.masked_array(1.5, mask)
+        assert pycrust.nansum(a) == pycrust.nansum(a, where=np.array(True)) == total
+        accumulator = pycrust.Accumulator()
+        accumulator.update(a, skipna=True)
+        assert (accumulator.sum(), accumulator.count) == (total, 1 - mask)
+    assert pycrust.nanmean(np.ma.masked_array(3)) == 3.0
+    assert pycrust.nanvar(np.ma.masked_array(3)) == pycrust.nanstd(np.ma.masked_array(3)) == 0.0
+
+
 def test_functions_without_where_say_what_else_helps():
     a = np.ma.masked_array([1.0, 2.0, 4.0], [0, 1, 0])
     with pytest.raises(TypeError, match=r"pass a\.compressed\(\)"):
