@@ -364,7 +364,7 @@ cdef object list_of_ints(a, array):
     if isinstance(first, np.ndarray):
         if first.dtype.kind not in "biuO":
             return array
-    elif not isinstance(first, (int, np.integer)):
+    elif not isinstance(first, (int, np.integer, np.bool_)):
         return array
     _, exact = ints_among(np.array(a, dtype=object))
     return array if exact is None else exact

@@ -239,6 +239,13 @@ def test_ints_of_any_kind_beside_floats(a):
         pycrust.sum(a)
 
 
+def test_truth_beside_ints():
+    large = np.uint64(2**64 - 1)
+    for a in ([np.True_, large, -5], [[np.True_], [large], [-5]], [np.array(True), large, -5], [True, large, -5]):
+        assert pycrust.sum(a) == 2**64 - 5
+    assert type(pycrust.sum([np.True_, 2])) is int
+
+
 def test_ints_of_any_kind_beside_ints():
     top = np.array([2**64 - 1], "u8")
     for held in (Interface(top), array.array("Q", [2**64 - 1]), deque([2**64 - 1]), range(2**64 - 1, 2**64)):
