@@ -172,7 +172,7 @@ def of_pandas(a: Any, name: str) -> Contents:
     if hasattr(type(a), "columns"):  # a Series has attributes by its labels
         return of_frame(a, name)
     dtype = getattr(a, "dtype", None)
-    if dtype is None or isinstance(dtype, np.dtype):  # with NaN, but no NA
+    if dtype is None or isinstance(dtype, np.dtype) or is_numpys(dtype):  # with NaN, but no NA
         return np.asarray(a), None
     array = getattr(a, "array", a)
     if hasattr(dtype, "units"):
@@ -189,8 +189,14 @@ def of_pandas(a: Any, name: str) -> Contents:
     if hasattr(dtype, "numpy_dtype"):
         return array.to_numpy(dtype=dtype.numpy_dtype, na_value=0), missing
     if dtype.name == "category":
-        return np.asarray(array.categories)[np.maximum(array.codes, 0)], missing
+        categories = np.asarray(array.categories)
+        return np.append(categories, np.zeros(1, categories.dtype))[array.codes], missing  # -1: missing
     return np.asarray(array), missing
+
+
+def is_numpys(dtype: Any) -> bool:
+    """Whether it is that of a NumpyExtensionArray."""
+    return hasattr(dtype, "numpy_dtype") and bool(dtype.name == dtype.numpy_dtype.name)
 
 
 def of_arrow(a: Any, name: str) -> Contents:

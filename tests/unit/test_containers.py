@@ -338,12 +338,20 @@ def test_nullable_columns(pd, backend):
 def test_nan_of_float_columns_is_a_value(pd):
     assert math.isnan(pycrust.mean(pd.Series([1.0, None])))
     assert pycrust.mean(pd.Series([1.0, None]), where=[True, False]) == 1.0
+    for held in (pd.Series([1.0, None]).array, pd.Series([1.0, None], dtype="float32").array):
+        assert math.isnan(pycrust.mean(held)) and pycrust.nansum(held) == 1.0
+    with pytest.raises(TypeError, match=r"NoneType.*leave out what is missing"):
+        pycrust.sum(pd.Series([2**70, None], dtype=object).array)
 
 
 def test_other_columns(pd):
     takes(pd.Series(pd.arrays.SparseArray([0, A, 0, B])), [0, A, 0, B])
     takes(pd.Series([A, B], dtype="category"), [A, B])
     takes_with_advice(pd.Series([A, None, B], dtype=pd.CategoricalDtype([A, B])), [A, B], "a has missing values")
+    for missing in (pd.Categorical([None, None]), pd.Categorical([None, None], categories=pd.Index([], dtype="int64"))):
+        assert pycrust.nansum(missing) == pycrust.sum(missing, where=[False, False]) == 0
+        with pytest.raises(TypeError, match=r"NA of pandas.*: pass where=~a\.isna\(\)"):
+            pycrust.sum(missing)
     takes(pd.RangeIndex(5), np.arange(5))
     takes(pd.Series([2**70, 1], dtype=object), np.array([2**70, 1]))
     with pytest.raises(TypeError, match="NoneType"):
