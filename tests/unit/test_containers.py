@@ -913,6 +913,20 @@ def test_ddof_is_one_number(ddof):
     assert pycrust.var([1.0, 2.0], ddof=np.array(1)) == 0.5
 
 
+def test_ddof_is_not_rounded():
+    x = [1.0, 2.0, 4.0]
+    for ddof in (Fraction(1, 3), Fraction(2**60 + 1, 2)):
+        for function in (pycrust.var, pycrust.nanstd, lambda x, ddof: pycrust.Accumulator(x).var(ddof)):
+            with pytest.raises(TypeError, match=r"ddof is a Fraction that .*: pass float\(ddof\)"):
+                function(x, ddof=ddof)
+    assert pycrust.var(x, ddof=Fraction(1, 2)) == pycrust.var(x, ddof=np.float32(0.5)) == pycrust.var(x, ddof=0.5)
+    if np.finfo(np.longdouble).nmant > 52:
+        with pytest.raises(TypeError, match="ddof is a longdouble that"):
+            pycrust.var(x, ddof=np.longdouble(1) / 3)
+    with pytest.warns(RuntimeWarning, match="no more elements than ddof"):
+        assert np.isnan(pycrust.var([1.0], ddof=2**1100 + 1))
+
+
 def test_an_exception_leaves_out_as_it_was():
     out = np.full(2, 7)
     with pytest.raises(OverflowError, match=r"at \(1,\)"):
