@@ -286,8 +286,8 @@ cdef object numbers_of(array):
         "G": TOO_LONG.replace("float64", "complex128"),
         "S": "pass np.frombuffer(a, dtype=np.uint8) for bytes as numbers, or [float(x) for x in a] for numbers in text",
         "U": "convert the text to numbers first: np.array(a, dtype=np.float64), or [int(x) for x in a] for integers",
-        "M": "pass the counts of their unit since 1970, x.view(np.int64), where=~np.isnat(x) with x = np.asarray(a)",
-        "m": "pass the counts of their unit, x.view(np.int64), where=~np.isnat(x) with x = np.asarray(a)",
+        "M": "pass the counts of their unit since 1970, x.astype(np.int64), where=~np.isnat(x) with x = np.asarray(a)",
+        "m": "pass the counts of their unit, x.astype(np.int64), where=~np.isnat(x) with x = np.asarray(a)",
     }.get(array.dtype.char, "pass numbers")
     raise TypeError(
         f"cannot sum numbers of dtype {array.dtype}: "
@@ -320,7 +320,7 @@ cdef str what_helps(other):
     if isinstance(other, str):
         return "convert the text to numbers first: [float(x) for x in a], or [int(x) for x in a] for integers"
     if isinstance(other, (datetime, date, timedelta)):
-        return "convert to counts of a unit: np.array(a, dtype='datetime64[us]').view(np.int64), or timedelta64[us]"
+        return "convert to counts of a unit: np.array(a, dtype='datetime64[us]').astype(np.int64), or timedelta64[us]"
     if hasattr(other, "toarray"):
         return "pass [x.toarray() for x in a]"
     if hasattr(other, "as_py"):

@@ -54,6 +54,8 @@ class Missing(NamedTuple):
             filled = "False"
         if item and argument == "where":
             instead = f"put {filled} in the place of {item}"
+        elif item and argument == "ns" and self.at.ndim == 0:
+            instead = f"leave out {item}, or put 0 in its place"
         elif item and argument == "ns":
             instead = f"put {dropped} in the place of {item}"
         elif item and argument not in ("a", "values"):

@@ -108,6 +108,9 @@ def test_functions_without_where_say_what_else_helps():
             call([1, 2, 4], a)
         with pytest.raises(TypeError, match=r"leave out, of each array, what lies where m\[0\] is missing$"):
             call([a, [1, 2, 4]])
+    with pytest.raises(TypeError, match=r": leave out ns\[0\], or put 0 in its place$"):
+        pycrust.sum_of_squares_batch([np.ma.masked, 2])
+    assert pycrust.sum_of_squares_batch([0, 2]).tolist() == [0, 5]
 
 
 def test_objects_that_are_ints():
@@ -266,7 +269,7 @@ def test_ints_of_any_kind_beside_ints():
         (["1", "2"], "<U1", lambda a: np.array(a, dtype=np.float64)),
         (b"\x01\x02", r"\|S2", lambda a: np.frombuffer(a, dtype=np.uint8)),
         (memoryview(b"\x01\x02").cast("c"), r"\|S1", lambda a: np.frombuffer(a, dtype=np.uint8)),
-        (np.array(["2026-01-01", "NaT"], "M8[s]"), "datetime64", lambda a: np.asarray(a).view(np.int64)[:1]),
+        (np.array(["2026-01-01", "NaT"], "M8[s]"), "datetime64", lambda a: np.asarray(a).astype(np.int64)[:1]),
         (np.array([1.5, 2], object), "float", lambda a: np.asarray(a, dtype=np.float64)),
         (np.array([1j, 2], object), "complex", lambda a: np.asarray(a, dtype=np.complex128)),
         ([[1], [2, 3]], None, np.concatenate),
@@ -284,6 +287,18 @@ def test_what_is_refused_is_named(a, named, way):
         assert "dtype=np.float64" not in str(error.value) or way is not None or isinstance(a[1], np.longdouble)
     if way is not None:
         assert pycrust.sum(way(a)) == reference.sum(np.asarray(way(a)))
+
+
+@pytest.mark.parametrize("kind", ["<M8[s]", ">M8[s]", "<m8[s]", ">m8[s]"])
+def test_dates_as_counts(kind):
+    """As it is advised, in either byte order."""
+    a = np.array([1, 2, "NaT"], kind)
+    with pytest.raises(TypeError, match=r"pass the counts of their unit") as error:
+        pycrust.sum(a)
+    advised = re.search(r", (x\..*), where=(.*) with x = (.*)", str(error.value))
+    x = eval(advised[3], {"np": np, "a": a})
+    numbers, where = (eval(advised[k], {"np": np, "x": x}) for k in (1, 2))
+    assert pycrust.sum(numbers, where=where) == 3
 
 
 @pytest.mark.skipif(np.finfo(np.longdouble).nmant <= 52, reason="no digits beyond those of float64")
