@@ -106,11 +106,13 @@ static inline int keep_some(batch *to, const pc_labelled *a, const int64_t *labe
     const size_t end = to->count + n;
     size_t count = to->count;
     int out_of_range = 0;
-    for (size_t from = to->count; from < end; from++, label++, mask += mask_stride) {
+    for (size_t from = to->count; from < end; from++, label++) {
         const uint64_t *x = to->x + from * components;
         int keep = *label >= 0;
-        if (mask)
+        if (mask) {
             keep &= *mask != 0;
+            mask += mask_stride;
+        }
         if (skip_nan)
             keep &= (is_nan_bits(x[0]) | is_nan_bits(x[components - 1])) == 0;
         out_of_range |= keep & ((uint64_t)*label >= a->label_count);
@@ -186,7 +188,8 @@ enum { STATES_AHEAD = 12 };
 /* The state of element k of a batch; prefetches that of a later one. */
 static inline pc_state *state_of(const batch *from, char *at, size_t size, size_t k)
 {
-    const char *later = at + from->state[(k + STATES_AHEAD) % BATCH] * size;
+    /* Not as a pointer: behind the last element there may be any index. */
+    const uintptr_t later = (uintptr_t)at + from->state[(k + STATES_AHEAD) % BATCH] * size;
     prefetch(later, 0);
     prefetch(later, size - 1);
     return (pc_state *)(void *)(at + from->state[k] * size);
