@@ -22,6 +22,13 @@ int pc_stack_of(const char *state, char *text, int size)
     (void)size;
     return 0;
 }
+
+void *pc_variable(void *frame, const char *name)
+{
+    (void)frame;
+    (void)name;
+    return NULL;
+}
 #endif
 
 #if defined(PYPY_VERSION)
@@ -283,5 +290,26 @@ int pc_stack_of(const char *state, char *text, int size)
         close(lines.memory);
     }
     return found ? whole : 0;
+}
+
+void *pc_variable(void *frame, const char *name)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    PyObject *value = PyFrame_GetVarString(frame, name);
+    if (value == NULL) {
+        PyErr_Clear();
+    }
+    return value;
+#else
+    struct _PyInterpreterFrame *inner = ((PyFrameObject *)frame)->f_frame;
+    const PyCodeObject *code = inner->f_code;
+    for (int k = 0; k < code->co_nlocals; k++) {
+        PyObject *each = PyTuple_GET_ITEM(code->co_localsplusnames, k);
+        if (PyUnicode_CompareWithASCIIString(each, name) == 0) {
+            return Py_XNewRef(inner->localsplus[k]);
+        }
+    }
+    return NULL;
+#endif
 }
 #endif

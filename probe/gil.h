@@ -28,4 +28,10 @@ const char *pc_gil_find(pc_gil *gil);
  * fails where there is no memory. It is a stack only if the thread does not run meanwhile. */
 int pc_stack_of(const char *state, char *text, int size);
 
+/* A new reference to a local variable of a running frame, a PyFrameObject that the caller has a
+ * reference to; NULL: it has no value. With the GIL. Unlike frame.f_locals, which before
+ * Python 3.13 is a dict that belongs to the frame and that a trace function may be about to change.
+ */
+void *pc_variable(void *frame, const char *name);
+
 #endif

@@ -23,6 +23,9 @@ cdef extern from "Python.h":
     void PyErr_Clear()
     int Py_AddPendingCall(int (*function)(void *) noexcept, void *argument) nogil
 
+cdef extern from "gil.h":
+    void *pc_variable(void *frame, const char *name)
+
 cdef extern from "watch.h" nogil:
     enum:
         PC_MAX_STALLS
@@ -503,7 +506,6 @@ cdef extern from "Python.h":
     PyCodeObject *PyFrame_GetCode(PyFrameObject *frame)
     int PyFrame_GetLineNumber(PyFrameObject *frame)
     int PyFrame_GetLasti(PyFrameObject *frame)
-    PyObject *PyFrame_GetLocals(PyFrameObject *frame)
     PyTypeObject *Py_TYPE(object value)
     PyObject *PyCode_GetCode(PyCodeObject *code)
     int PyCode_Addr2Location(PyCodeObject *code, int at, int *line, int *column, int *end_line, int *end_column)
@@ -660,20 +662,18 @@ CONTEXTS = {"Context", "_contextvars.Context"}
 
 cdef void name_callee(pc_stall *stall, PyFrameObject *frame) noexcept:
     """The function that a pool or a thread was given, if it is on the line that calls it, f(*args, **kwargs)."""
-    cdef PyObject *variables
     cdef PyObject *attributes = NULL
     file = stall.file.decode("utf-8", "replace")
     where = (file.rpartition("/")[2], stall.function.decode("utf-8", "replace"))
     names = GIVEN.get(where)
     if names is None:
         return
-    variables = PyFrame_GetLocals(frame)
     try:
-        if variables != NULL and names == ("fn",):
-            called = (<object>variables)["fn"]
+        if names == ("fn",):
+            called = variable(frame, "fn")
         else:
-            if variables != NULL:
-                attributes = PyObject_GenericGetDict(<PyObject *>(<object>variables)["self"], NULL)
+            itself = variable(frame, "self")
+            attributes = PyObject_GenericGetDict(<PyObject *>itself, NULL)
             if attributes == NULL:
                 PyErr_Clear()
                 return
@@ -685,7 +685,6 @@ cdef void name_callee(pc_stall *stall, PyFrameObject *frame) noexcept:
         pass
     finally:
         Py_XDECREF(attributes)
-        Py_XDECREF(variables)
 
 
 GIVEN = {
@@ -732,7 +731,7 @@ cdef object task_of_thread(unsigned long ident):
     frame = NULL if state == NULL else frame_of_loop(state)
     if frame == NULL:
         return None
-    handle, = variables_of(frame, ("handle",))
+    handle = variable(frame, "handle")
     Py_XDECREF(<PyObject *>frame)
     if type_name(handle) not in ("Handle", "TimerHandle"):
         return None
@@ -886,24 +885,20 @@ cdef PyFrameObject *frame_of_loop(PyThreadState *state) noexcept:
     return frame
 
 
-cdef tuple variables_of(PyFrameObject *frame, names):
-    """Those that have a value, else None."""
-    cdef PyObject *variables = PyFrame_GetLocals(frame)
-    if variables == NULL:
-        PyErr_Clear()
-        return (None,) * len(names)
-    values = <object>variables
-    Py_XDECREF(variables)
-    found = tuple([values.get(name) for name in names])
-    if type(values) is dict:  # before Python 3.13 it stays with the frame, and what it holds, too
-        values.clear()
+cdef object variable(PyFrameObject *frame, const char *name):
+    """Its value; None if it has none."""
+    cdef PyObject *value = <PyObject *>pc_variable(frame, name)
+    if value == NULL:
+        return None
+    found = <object>value
+    Py_XDECREF(value)
     return found
 
 
 cdef double begin_of_turn(PyFrameObject *frame) noexcept:
     """0.0 while the loop waits for events, or if its clock is its own."""
     try:
-        end_time, loop = variables_of(frame, ("end_time", "self"))
+        end_time, loop = variable(frame, "end_time"), variable(frame, "self")
         clock = next(kind.__dict__["time"] for kind in type(loop).__mro__ if "time" in kind.__dict__)
         if type(end_time) is float and clock.__code__.co_filename == <object>run_once.co_filename:
             return <double>end_time - loop.__dict__["_clock_resolution"]

@@ -1,5 +1,9 @@
 /* What stands in for probe/ where test_probe.py tries _probe.pyx alone: each function is one of
- * Python's. */
+ * Python's, but for that which reads a variable. */
+#define pc_gil_find not_by_hand
+#include "../../probe/gil.c"
+#undef pc_gil_find
+
 #include "../../probe/watch.h"
 
 int (*by_hand_check)(void); /* whether this thread has the GIL */

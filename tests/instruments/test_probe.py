@@ -850,6 +850,56 @@ async def main(function):
 
 
 @needs_the_gil_by_hand
+def test_the_variables_of_a_loop_that_is_traced_stay(hand):
+    """Before Python 3.13 all of them are written back from frame.f_locals after each call of a trace function."""
+    import asyncio
+
+    entered, go_on, seen = threading.Event(), threading.Event(), []
+
+    def profile(frame, event, argument):
+        if frame.f_code.co_name == "_run_once" and event == "c_call" and "end_time" in frame.f_locals:
+            sys.setprofile(None)
+            variables = frame.f_locals
+            variables["timeout"] = "changed"
+            before = dict(variables)
+            entered.set()
+            go_on.wait()
+            seen.append((before, dict(variables)))
+
+    async def main():
+        sys.setprofile(profile)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    loop = asyncio.SelectorEventLoop()
+    thread = threading.Thread(target=lambda: loop.run_until_complete(main()) or seen.append("ended"))
+    thread.start()
+    entered.wait()
+    left = iter(range(3))
+    hand.put(
+        pc_watch_over=lambda watch: 0.001,
+        pc_watch_nap=lambda watch, mean: time.sleep(0.006) or next(left) < 2,
+        pc_watch_ask=lambda watch, always: 1,
+        pc_watch_got=lambda watch: 0.0,
+        pc_watch_judge=lambda watch, stall: None,
+        pc_watch_loop=lambda watch, *values: hand.calls.append("told"),
+    )
+    watch = hand.module.Watch(0.001, SIGNAL)
+    watch.start()
+    try:
+        hand.beat()
+    finally:
+        watch.stop()
+        go_on.set()
+        thread.join()
+        loop.close()
+    hand.check()
+    (before, after), ended = seen
+    assert before == after and before["timeout"] == "changed" and ended == "ended"
+    assert "told" in hand.calls  # it was looked at
+
+
+@needs_the_gil_by_hand
 def test_a_stall_is_kept(hand):
     (stall,) = stalled(hand)
     # It is looked at whose it was before that one goes on. Then the beat asks again at once.
