@@ -503,12 +503,19 @@ static int read_sleeper(pc_watch *watch, const char *holder, double now)
  * ------------------------------------------------------------------------------------------------
  */
 
+/* For how long a holder had it, without the time for which it could not run, as while the process
+ * is suspended. */
+static double held_by(const pc_spell *spell)
+{
+    double missing = fmax(spell->last - spell->first - spell->cpu - spell->asleep, 0.0);
+    return spell->last - spell->since - missing;
+}
+
 /* Did a holder keep the GIL for so long, though asked, that it counts by itself? */
 static int is_hold(const pc_watch *watch, const pc_spell *spell)
 {
-    double missing = fmax(spell->last - spell->first - spell->cpu - spell->asleep, 0.0);
     return spell->ident != 0 && spell->ignored >= watch->over / 4.0 &&
-           spell->last - spell->since - missing >= watch->over;
+           held_by(spell) >= watch->over;
 }
 
 /* One of several holds within a wait: to the log, its thread's name follows. */
@@ -992,7 +999,7 @@ static void keep_lasting(pc_watch *watch, double now)
 static void dump_holder(pc_watch *watch, const char *holder, double now)
 {
     pc_spell *spell = &watch->spell;
-    double held = now - spell->since;
+    double held = held_by(spell);
     int ends = watch->abort_over > 0.0 && held >= watch->abort_over;
     if (watch->dump_over <= 0.0 || spell->tid == 0 || (held < watch->next_dump && !ends)) {
         return;

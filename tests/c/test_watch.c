@@ -1611,10 +1611,26 @@ static void test_a_hold_that_lasts(void)
         end_wait();
     }
 
+    /* What counts is for how long it ran or slept, not how long the process was suspended. */
+    begin_wait();
+    pc_watch_dump_over(watch, 1.0, 1e9);
+    watch->signum = 0;
+    asked = 1;
+    look_after(1, 1);
+    for (int k = 0; k < 8; k++) {
+        look_after(100, 0);
+    }
+    assert(strcmp(told_of(file), "") == 0);
+    for (int k = 0; k < 20; k++) {
+        look_after(1, 1);
+    }
+    assert(strcmp(told_of(file), "pycrust: MainThread has held the GIL for 1.2 s\n") == 0);
+    end_wait();
+
     /* Never, unless it is asked for; --abort-over alone tells as well, at its time. */
     begin_wait();
     for (int k = 0; k < 100; k++) {
-        look_after(100, 0);
+        look_after(100, 100);
     }
     assert(signals == 0 && strcmp(told_of(file), "") == 0);
     pc_watch_dump_over(watch, 0.0, 3.0);
