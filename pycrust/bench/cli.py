@@ -38,11 +38,14 @@ LARGEST_N = 7_991_780_883_560  # beyond it the loop would overflow
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
-    parser = make_parser()
-    options = parser.parse_args(argv)
+    for name in "stdout", "stderr":
+        if getattr(sys, name) is None:  # closed, as with >&-
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
     for stream in sys.stdout, sys.stderr:
         if hasattr(stream, "reconfigure"):  # an encoding without ² or × gets a question mark, not a traceback
             stream.reconfigure(errors="replace")
+    parser = make_parser()
+    options = parser.parse_args(argv)
     try:
         status: int = options.run(options)
         sys.stdout.flush()
@@ -323,12 +326,19 @@ def signal_number(text: str) -> int:
 def check_outputs(options: argparse.Namespace) -> None:
     """Refuse before the measurement what would fail after it."""
     for path in options.plot, options.json, getattr(options, "trace", None):
-        if path == STANDARD_OUTPUT:
+        if path in (None, STANDARD_OUTPUT):
             continue
-        if path is not None and not path.absolute().parent.is_dir():
-            raise UserError(f"there is no folder {path.absolute().parent} to write {path.name} in")
-        if path is not None and path.is_dir():
-            raise UserError(f"{path} is a folder, not a file")
+        folder = path.absolute().parent
+        try:
+            if not folder.is_dir():
+                raise UserError(f"there is no folder {folder} to write {path.name} in")
+            if path.is_dir():
+                raise UserError(f"{path} is a folder, not a file")
+            allowed = os.access(path if path.exists() else folder, os.W_OK)
+        except OSError:  # the folder cannot be looked into
+            allowed = False
+        if not allowed:
+            raise UserError(f"there is no permission to write {path}")
     if options.plot is not None:
         if options.plot.suffix.lower() not in (".png", ".svg", ".pdf"):
             raise UserError(f"--plot {options.plot}: the name must end in .png, .svg or .pdf")
@@ -340,37 +350,52 @@ def check_outputs(options: argparse.Namespace) -> None:
 
 def show(result: Result, options: argparse.Namespace) -> None:
     """Write the files asked for, and print the result."""
-    save(result, options)
-    print_tables(result, options, sys.stdout)
+    written, failed = save(result, options)
+    out = table_stream(options)
+    try:
+        print_tables(result, written, out)
+        out.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        nowhere(out)
+        failed.append(f"the table could not be written: {error.strerror or error}")
+    if failed:
+        raise UserError("\npycrust: ".join(failed))
 
 
-def files(options: argparse.Namespace) -> dict[str, Path]:
-    """Those asked for."""
-    chosen = {"figures": options.json, "plot": options.plot, "trace": getattr(options, "trace", None)}
-    return {name: path for name, path in chosen.items() if path not in (None, STANDARD_OUTPUT)}
+def table_stream(options: argparse.Namespace) -> TextIO:
+    """Nothing but JSON is to be on standard output if it is asked for there."""
+    return sys.stderr if options.json == STANDARD_OUTPUT else sys.stdout
 
 
-def save(result: Result, options: argparse.Namespace) -> None:
-    ways = {"figures": result.save_json, "plot": result.save_plot}
+def save(result: Result, options: argparse.Namespace) -> tuple[list[str], list[str]]:
+    """Write the files asked for; gives a line for each that was written, and one for each that could not be."""
+    written, failed = [], []
+    ways = {"figures": (options.json, result.save_json), "plot": (options.plot, result.save_plot)}
     if isinstance(result, Stalls):
-        ways["trace"] = result.save_trace
-    for name, path in files(options).items():
+        ways["trace"] = (options.trace, result.save_trace)
+    for name, (path, write) in ways.items():
         try:
-            ways[name](path)
+            if path == STANDARD_OUTPUT:
+                print(result.to_json(), flush=True)
+            elif path is not None:
+                write(path)
+                written.append(f"{name + ':':8} {path}")
         except OSError as error:
-            raise UserError(f"{path} could not be written: {error.strerror}") from None
+            if path == STANDARD_OUTPUT:
+                nowhere(sys.stdout)
+            failed.append(f"{path} could not be written: {error.strerror or error}")
+    return written, failed
 
 
-def print_tables(result: Result, options: argparse.Namespace, out: TextIO) -> None:
-    if options.json == STANDARD_OUTPUT:
-        print(result.to_json())
-        out = sys.stderr
+def print_tables(result: Result, written: Sequence[str], out: TextIO) -> None:
     for number, table in enumerate(result.tables()):
         if number:
             print(file=out)
         table.print(out)
-    for name, path in files(options).items():
-        print(f"{name + ':':8} {path}", file=out)
+    for line in written:
+        print(line, file=out)
 
 
 REPEATS = 2  # of a measurement that is near a limit
@@ -396,10 +421,8 @@ def run_threadable(options: argparse.Namespace) -> int:
         made: Callable[[], object] = eval(code, names, {"call": partial(partial, func)})
         return made
 
-    # With --json - the output of the function must not get into the JSON.
-    out = sys.stderr if options.json == STANDARD_OUTPUT else sys.stdout
     try:
-        with redirect_stdout(out), progress_bar() as progress:
+        with redirect_stdout(table_stream(options)), progress_bar() as progress:
             exec(options.setup, names)
             code = compile(f"call({arguments})", "--args", "eval")
             bound()()
@@ -496,9 +519,6 @@ def up_to(largest: int, sizes: Sequence[int]) -> list[int]:
 
 
 def run_stalls(options: argparse.Namespace) -> int:
-    for name in "stdout", "stderr":
-        if getattr(sys, name) is None:  # closed, as with >&-
-            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
     check_outputs(options)
     command = options.script
     for option, given in ("-m", options.module), ("-c", options.code):
@@ -524,8 +544,12 @@ def run_stalls(options: argparse.Namespace) -> int:
         )
     except (RuntimeError, ValueError) as error:
         raise UserError(str(error)) from None
+    own = 0
     if result is not None:
-        show_stalls(result, options)
+        own = show_stalls(result, options)
+    elif options.fail_over is not None:
+        print("pycrust: the program was not watched: --fail-over cannot be checked", file=sys.stderr)
+        own = 2
     if status < 0:  # a signal ended it: so it does this process, for whoever waits for it
         sys.stdout.flush()
         sys.stderr.flush()
@@ -534,7 +558,7 @@ def run_stalls(options: argparse.Namespace) -> int:
         leave_no_core_file()  # the program's own is the one to keep
         os.kill(os.getpid(), -status)
         return 128 - status
-    return status or (fails(result, options) if result else 0)
+    return status or own
 
 
 def script_called(name: str) -> str:
@@ -575,26 +599,24 @@ def run_stalls_in(options: argparse.Namespace, command: Sequence[str]) -> int:
         )
     except (RuntimeError, ValueError) as error:
         raise UserError(str(error)) from None
-    show_stalls(result, options)
-    return fails(result, options)
+    return show_stalls(result, options)
 
 
-def show_stalls(result: Stalls, options: argparse.Namespace) -> None:
-    save(result, options)
+def show_stalls(result: Stalls, options: argparse.Namespace) -> int:
+    """Gives the exit status, unless the program has one: 2 if a file could not be written, 1 if a line held the GIL for too long."""
+    written, failed = save(result, options)
+    worst = max((stall.seconds for each in [result, *result.processes] for stall in each.held), default=0.0)
+    too_long = options.fail_over is not None and worst > options.fail_over
+    if too_long:
+        failed.append(f"a line held the GIL for {seconds_in_words(worst)}")
     try:
         print(file=sys.stderr)
-        print_tables(result, options, sys.stderr)
+        print_tables(result, written, sys.stderr)
+        for line in failed:
+            print(f"pycrust: {line}", file=sys.stderr)
     except OSError:  # nobody reads it, or the disk is full: the exit status is the program's all the same
         nowhere(sys.stderr)
-
-
-def fails(result: Stalls, options: argparse.Namespace) -> int:
-    """1 if a line held the GIL for longer than --fail-over allows."""
-    worst = max((stall.seconds for each in [result, *result.processes] for stall in each.held), default=0.0)
-    if options.fail_over is not None and worst > options.fail_over:
-        print(f"pycrust: a line held the GIL for {seconds_in_words(worst)}", file=sys.stderr)
-        return 1
-    return 0
+    return 1 if too_long else 2 * bool(failed)
 
 
 def leave_no_core_file() -> None:

@@ -766,6 +766,47 @@ def test_bad_arguments_are_refused_at_once(args, complaint, capsys, tmp_path, mo
     assert complaint in capsys.readouterr().err
 
 
+def test_a_file_that_may_not_be_written_is_refused_at_once(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        main(["bench", "--json", str(tmp_path / "out.json")])
+    assert stop.value.code == 2
+    assert "no permission to write" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk here")
+def test_a_file_that_cannot_be_written_loses_nothing_else(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("pycrust.bench.cli.gil_table", lambda *args, **kwargs: disturbed())
+    with pytest.raises(SystemExit) as stop:
+        main(["bench", "--json", "/dev/full", "--plot", str(tmp_path / "out.png")])
+    assert stop.value.code == 2
+    printed = capsys.readouterr()
+    assert str(disturbed()) in printed.out and "plot:" in printed.out and (tmp_path / "out.png").exists()
+    assert printed.err == "pycrust: /dev/full could not be written: No space left on device\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
+@pytest.mark.parametrize(
+    ("command", "status", "out", "err"),
+    [
+        ("bench --help", 0, "?", ""),  # in ASCII there is no ²
+        ("compare {0} {0} >&-", 0, "", ""),
+        ("bench --break-even --quick -n 10 -k 2 2>&-", 0, "gain", ""),
+        ("compare {0} {0} > /dev/full", 2, "", "pycrust: the table could not be written: No space left on device"),
+    ],
+)
+def test_standard_streams_of_every_kind(command, status, out, err, tmp_path):
+    if "/dev/full" in command and not Path("/dev/full").exists():
+        pytest.skip("there is no full disk here")
+    disturbed().save_json(tmp_path / "out.json")
+    command = f"exec {sys.executable} -m pycrust {command.format(tmp_path / 'out.json')}"
+    env = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=env)
+    assert done.returncode == status, done.stderr
+    assert out in done.stdout and err in done.stderr and "Traceback" not in done.stderr
+    assert bool(done.stderr) == bool(err)
+
+
 def test_plot_without_matplotlib_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(SystemExit) as stop:

@@ -630,12 +630,33 @@ def test_a_report_that_cannot_be_written(tmp_path, status):
 
 @beside_others
 @needs_watch
-def test_figures_that_cannot_be_written():
+@pytest.mark.parametrize("status", [0, 3])
+def test_figures_that_cannot_be_written(status, tmp_path):
+    """The report is there all the same, and so are the other files and the exit status of the program, unless that is 0."""
     if not Path("/dev/full").exists():
         pytest.skip("there is no full disk here")
-    done = run("-c", "pass", options=["--json", "/dev/full"])
-    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
-    assert "/dev/full could not be written" in done.stderr
+    trace = tmp_path / "trace.json"
+    done = run("-c", f"raise SystemExit({status})", options=["--json", "/dev/full", "--trace", trace])
+    assert (done.returncode, "Traceback" in done.stderr) == (status or 2, False)
+    assert "pycrust: /dev/full could not be written: No space left" in done.stderr
+    assert "held the GIL" in done.stderr and f"trace:   {trace}" in done.stderr
+    command = f"{sys.executable} -m pycrust stalls --json - -c 'raise SystemExit({status})' > /dev/full"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
+    assert (done.returncode, "Traceback" in done.stderr) == (status or 2, False)
+    assert "- could not be written: No space left" in done.stderr and "held the GIL" in done.stderr
+
+
+@beside_others
+@needs_watch
+def test_fail_over_fails_where_nothing_was_watched(tmp_path, capfd, monkeypatch):
+    """As where a handler of the program's own has the signal before the watch could take it."""
+    from pycrust.bench import cli
+
+    monkeypatch.setattr(cli, "stalls_of", lambda *args, **kwargs: (None, statuses.pop()))
+    statuses = [0, 7, 0]
+    given = ["--fail-over", "5"]
+    assert [cli.main(["stalls", *options, "x.py"]) for options in ([], given, given)] == [0, 7, 2]
+    assert capfd.readouterr().err.count("was not watched") == 2
 
 
 @beside_others
