@@ -283,7 +283,7 @@ def called_function(place: Place, ends: tuple[int, int] | tuple[()] = ()) -> str
     """
     try:
         tree = ast.parse("".join(linecache.getlines(place.file)))
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: it is nested too deeply
         return None
     calls = [
         node

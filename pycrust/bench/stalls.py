@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -699,7 +700,7 @@ FORBIDDEN = {
     number
     for name in (
         "SIGKILL", "SIGSTOP", "SIGCONT", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGSYS",
-        "SIGINT", "SIGCHLD", "SIGPIPE", "SIGTSTP", "SIGTTIN", "SIGTTOU",
+        "SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGCHLD", "SIGPIPE", "SIGTSTP", "SIGTTIN", "SIGTTOU",
     )
     for number in [getattr(signals, name, None)]
     if number is not None
@@ -797,16 +798,22 @@ def far_from_the_programs(file: int) -> int:
 def run(command: Sequence[str], environment: dict[str, str]) -> tuple[set[int], int]:
     """Run a command as if it were this process: signals go to it. Gives the Pythons that it started, and its status."""
     forwarded = [signals.SIGTERM, signals.SIGHUP, signals.SIGINT, signals.SIGUSR1, signals.SIGUSR2, signals.SIGQUIT]
+    ignore = None
+    if signals.getsignal(signals.SIGCHLD) == signals.SIG_IGN:  # so nobody would learn the status
+        signals.signal(signals.SIGCHLD, signals.SIG_DFL)
+        ignore = partial(signals.signal, signals.SIGCHLD, signals.SIG_IGN)
     _probe.forward_begin(forwarded)
     try:
         # It inherits what this process has inherited.
-        with subprocess.Popen(command, env=environment, close_fds=False) as child:
+        with subprocess.Popen(command, env=environment, close_fds=False, preexec_fn=ignore) as child:
             _probe.forward_to(child.pid)
             children = pythons_below(child.pid)
             _probe.forward_to(0)  # before the number can be another's
             return children, child.wait()
     finally:
         _probe.forward_end()
+        if ignore:
+            ignore()
 
 
 def pythons_below(pid: int) -> set[int]:

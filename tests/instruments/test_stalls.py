@@ -130,6 +130,13 @@ def test_what_to_try_comes_from_the_imports(tmp_path):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("deep", ["1" + "+1" * 30_000, "-" * 200_000 + "1"], ids=["long", "deep"])
+def test_what_is_nested_too_deeply_has_nothing_to_try(tmp_path, deep):
+    path = tmp_path / "app.py"
+    path.write_text(f"import json\njson.dumps(1)\nx = {deep}\n")
+    assert called_function(Place(str(path), 2, "f")) in (None, "json:dumps")
+
+
 def test_what_releases_the_gil_is_not_suggested(tmp_path):
     """Nor by the row of a library, below which the user's own call stands."""
     path = tmp_path / "app.py"
@@ -433,7 +440,7 @@ print("pending" if pending else "never sent", signal.getsignal(signal.SIGUSR1) =
 
 
 @needs_watch
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGINT, 0, 1000])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGINT, signal.SIGTERM, 0, 1000])
 def test_signals_that_cannot_be_used(number):
     with pytest.raises(ValueError, match=r"signal|SIG"):
         stalls(signal=number)
@@ -610,6 +617,15 @@ def test_a_command_that_is_a_script_is_found(tmp_path, head):
         assert (done.returncode, done.stdout, done.stderr) == (plain.returncode, "", plain.stderr)
     (tmp_path / "the-tool").write_text("print('here')")
     assert run("the-tool", cwd=tmp_path, env=env).stdout == "here\n"
+
+
+@beside_others
+@needs_watch
+def test_ended_children_that_are_ignored():
+    """As by a parent that wants to know of none of its own: the status is the program's, and it ignores them, too."""
+    code = "import signal, sys; sys.exit(3 if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN else 4)"
+    done = run("-c", code, preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+    assert done.returncode == 3 and "held the GIL" in done.stderr, done.stderr
 
 
 @beside_others
