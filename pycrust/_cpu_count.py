@@ -24,11 +24,11 @@ def affinity() -> int:
 def cgroup_quota(root: Path = Path("/")) -> float | None:
     """The smallest CPU quota of this process's cgroups, in cores; None without one (or without Linux)."""
     try:
-        groups = (root / "proc/self/cgroup").read_text().splitlines()
+        groups = os.fsdecode((root / "proc/self/cgroup").read_bytes())  # a path may be any bytes but a newline
     except OSError:
         return None
     quotas = []
-    for group in groups:
+    for group in filter(None, groups.split("\n")):
         _, controllers, path = group.split(":", 2)
         mount, quota_of = ("sys/fs/cgroup", _quota_v2) if not controllers else ("sys/fs/cgroup/cpu", _quota_v1)
         if controllers and "cpu" not in controllers.split(","):

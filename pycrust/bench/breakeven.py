@@ -209,10 +209,19 @@ def break_even(
     -------
     BreakEven
         The result is displayed as tables; `plot` draws it, `to_dict` is for JSON.
+
+    Raises
+    ------
+    ValueError
+        If there are no sizes, one is less than 1, or k is less than 2.
     """
     machine = Machine.this()
-    k = k or max(2, machine.cores)
+    k = max(2, machine.cores) if k is None else k
     sizes = tuple(sorted(set(sizes)))
+    if not sizes or sizes[0] < 1:
+        raise ValueError(f"sizes must be numbers from 1 up, not {list(sizes)}")
+    if k < 2:
+        raise ValueError(f"k must be 2 or more, not {k}: so many threads are compared with one")
     tasks = []
     for family, (_, calls) in FAMILIES.items():
         for size in sizes:

@@ -9,7 +9,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -33,6 +33,7 @@ from pycrust.bench.verdict import HOLDS, RELEASES, refuse_unfinished, threadable
 
 QUICK_N = 2_000_000
 STANDARD_OUTPUT = Path("-")  # what --json - asks for
+MOST_THREADS = 10_000
 LARGEST_N = 7_991_780_883_560  # beyond it the loop would overflow
 
 
@@ -95,7 +96,7 @@ def make_parser() -> argparse.ArgumentParser:
         "with --peers or --break-even the largest size"
     )  # fmt: skip
     bench.add_argument(
-        "-k", type=whole_number, nargs="+", metavar="K", help="numbers of calls, and of threads (default 1 2 4)"
+        "-k", type=threads, nargs="+", metavar="K", help="numbers of calls, and of threads (default 1 2 4)"
     )
     pace = bench.add_mutually_exclusive_group()
     pace.add_argument("--quick", action="store_true", help="smaller sizes and fewer rounds, for a first impression")
@@ -136,7 +137,7 @@ def make_parser() -> argparse.ArgumentParser:
         help="the arguments, or NAME=EXPR for a keyword argument: evaluated anew for each call, before the clock starts",
     )  # fmt: skip
     verdict.add_argument(
-        "--threads", type=whole_number, nargs="+", default=K, metavar="K", help="numbers of threads (default 1 2 4)"
+        "--threads", type=threads, nargs="+", default=K, metavar="K", help="numbers of threads (default 1 2 4)"
     )
     verdict.add_argument(
         "--expect", choices=[RELEASES, HOLDS], help="exit with status 1 unless this is the verdict, for CI"
@@ -178,7 +179,7 @@ def make_parser() -> argparse.ArgumentParser:
         help="write who holds the GIL, and where, while a hold lasts: after S seconds, 2 S, 4 S, … (default 5, with --pid 0: never)",
     )  # fmt: skip
     stalled.add_argument(
-        "--abort-over", type=positive_seconds, default=0.0, metavar="S",
+        "--abort-over", type=seconds_or_never, default=0.0, metavar="S",
         help="write that, and abort the program, when a hold has lasted for S seconds",
     )  # fmt: skip
     stalled.add_argument(
@@ -266,6 +267,14 @@ def whole_number(text: str) -> int:
     return number
 
 
+def threads(text: str) -> int:
+    """How many."""
+    number = whole_number(text)
+    if number > MOST_THREADS:
+        raise argparse.ArgumentTypeError(f"must be at most {MOST_THREADS} threads, not {text}")
+    return number
+
+
 def milliseconds(text: str) -> float:
     """A time in milliseconds, as seconds."""
     try:
@@ -288,26 +297,23 @@ def percent(text: str) -> float:
     return share
 
 
-def positive_seconds(text: str) -> float:
+def seconds_or_never(text: str) -> float:
     try:
         seconds = float(text)
     except ValueError:
         seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time in seconds, like 5")
+    if not 0 <= seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time in seconds, like 5, or 0 for never")
     return seconds
 
 
-def seconds_or_never(text: str) -> float:
-    return 0.0 if text == "0" else positive_seconds(text)
-
-
 def duration(text: str) -> float:
-    """30, 30s, 5m or 1h, in seconds."""
-    units = {"s": 1.0, "m": 60.0, "h": 3600.0}
+    """30, 30s, 500ms, 5m or 1h, in seconds."""
+    units = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+    number = text.rstrip("msh")
     try:
-        seconds = float(text.rstrip("smh")) * units[text[-1] if text[-1:] in units else "s"]
-    except ValueError:
+        seconds = float(number) * units[text[len(number) :] or "s"]
+    except (ValueError, KeyError):
         seconds = math.nan
     if not 0 < seconds < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is not a time, like 30s or 5m")
@@ -475,6 +481,8 @@ def function_at(target: str) -> Callable[..., object]:
         func: Callable[..., object] = attrgetter(path)(imported)
     except AttributeError as error:
         raise UserError(str(error)) from None
+    except Exception as error:  # of a __getattr__, as of a module that imports on first use
+        raise UserError(f"cannot get {target}: {type(error).__name__}: {error}") from None
     if not callable(func):
         raise UserError(f"{target} is not callable")
     return func
@@ -495,6 +503,8 @@ def run_bench(options: argparse.Namespace) -> int:
     elif options.break_even:
         if options.k and len(options.k) > 1:
             raise UserError("--break-even takes one -k: the number of threads")
+        if options.k == [1]:
+            raise UserError("-k 1: --break-even compares more threads with one")
         if options.full:
             raise UserError("--full cannot be used with --break-even, which does not time pure Python")
         largest = options.n or (10**5 if options.quick else 10**7)
@@ -569,7 +579,8 @@ def script_called(name: str) -> str:
     found = shutil.which(name, path=os.pathsep.join(folders))
     if found is None:
         return name  # Python says that there is none
-    with Path(found).open("rb") as file:
+    head = b""
+    with suppress(OSError), Path(found).open("rb") as file:  # it may be executable and not readable
         head = file.readline(1000) + file.readline(1000)  # where its path is long the second line has it
     return found if head.startswith(b"#!") and b"python" in head else name
 

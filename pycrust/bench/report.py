@@ -127,7 +127,7 @@ class Table:
         widths = [max(len(text) for row in [heads, *rows] for text, _ in row[k]) for k in range(len(heads))]
         if sum(widths) + 2 * len(widths[1:]) <= width:
             yield from self._columns(heads, rows, widths, 0, width)
-        elif sum(widths[1:]) + 2 * len(widths[1:]) <= width:
+        elif len(widths) > 1 and sum(widths[1:]) + 2 * len(widths[1:]) <= width:
             yield from self._columns(heads, rows, widths, 1, width)
         else:
             yield from self._blocks(heads, rows, width)
@@ -165,7 +165,8 @@ class Table:
         """A block for each row: its label, then its figures, as many beside one another as fit."""
         label, *names = [" ".join(text for text, _ in head).strip() for head in heads]
         values = [["  ".join(text for text, _ in cell) for cell in row] for row in rows]
-        longest_name, longest = max(map(len, names)), max(len(value) for row in values for value in row[1:])
+        longest_name = max(map(len, names), default=0)
+        longest = max((len(value) for row in values for value in row[1:]), default=0)
         pair = longest_name + 2 + longest
         across = int(min(width + 2, 1000) // (pair + 4))
         for row, texts in zip(rows, values, strict=True):

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 import pycrust
 from pycrust._cpu_count import cgroup_quota, usable_cores
 from pycrust.bench import GilTable, gil_table
-from pycrust.bench.cli import main, whole_number
+from pycrust.bench.cli import duration, main, make_parser, whole_number
 from pycrust.bench.gil import COLUMNS, FUNCTIONS, PYTHON_N
 from pycrust.bench.machine import Machine
 from pycrust.bench.report import Cell, Table, printable, progress_bar, seconds_in_words, three_digits
@@ -259,6 +259,14 @@ def test_cgroup_quota(tmp_path, line, files, quota):
     assert cgroup_quota(cgroup(tmp_path, line, files)) == quota
 
 
+def test_a_cgroup_may_have_any_name(tmp_path):
+    """Bytes that are no text, and what would end a line of str."""
+    name = os.fsdecode(b"\xff\x85\xe2\x80\xa8x")
+    root = cgroup(tmp_path, "", {f"sys/fs/cgroup/{name}/cpu.max": "150000 100000\n"})
+    (root / "proc/self/cgroup").write_bytes(b"0::/" + os.fsencode(name) + b"\n")
+    assert cgroup_quota(root) == 1.5
+
+
 def test_no_cgroup_no_quota(tmp_path):
     assert cgroup_quota(tmp_path) is None
 
@@ -349,6 +357,11 @@ def test_a_table_fits_and_nothing_is_cut(table, width):
     texts = [*(cell.main for cell in cells), *(cell.small for cell in cells), table.title, *heads]
     for text in [*texts, *table.header, *table.notes, *table.warnings]:
         assert squeezed(text) in squeezed(plain)
+
+
+def test_a_narrow_table_of_nothing():
+    assert Table("title", ["a" * 30, "b" * 30], []).plain(20) == "title\n"
+    assert squeezed(Table("title", ["only"], [["x" * 50]]).plain(20)) == f"titleonly:{'x' * 50}"
 
 
 def test_where_columns_do_not_fit_another_layout_does():
@@ -748,6 +761,12 @@ def test_import_brings_neither_rich_nor_matplotlib():
         (["bench", "-n", "0**1"], "at least 1"),
         (["bench", "-n", "1e13"], "7991780883560"),
         (["bench", "-k", "0"], "at least 1"),
+        (["bench", "-k", "1e12"], "at most 10000 threads"),
+        (["threadable", "time:sleep", "--threads", "10001"], "at most 10000 threads"),
+        (["bench", "--break-even", "-k", "1"], "-k 1: --break-even compares"),
+        (["stalls", "--abort-over", "-1", "x.py"], "not a time in seconds"),
+        (["stalls", "--dump-over", "nan", "x.py"], "not a time in seconds"),
+        (["stalls", "--for", "5hms", "x.py"], "'5hms' is not a time"),
         (["bench", "--plot", "out.txt"], "must end in .png"),
         (["bench", "--json", "not/there.json"], "no folder"),
         (["bench", "--full", "--quick"], "not allowed with"),
@@ -827,6 +846,20 @@ def test_a_result_without_matplotlib_says_what_to_install(monkeypatch, tmp_path)
 )
 def test_whole_number(text, number):
     assert whole_number(text) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("30", 30), ("30s", 30), ("500ms", 0.5), ("1.5m", 90), ("2h", 7200), ("1e3s", 1000)]
+)
+def test_durations(text, seconds):
+    assert duration(text) == seconds
+
+
+@pytest.mark.parametrize("option", ["--abort-over", "--dump-over"])
+@pytest.mark.parametrize("zero", ["0", "0.0"])
+def test_zero_is_never(option, zero):
+    options = vars(make_parser().parse_args(["stalls", option, zero, "x.py"]))
+    assert options[option[2:].replace("-", "_")] == 0.0
 
 
 def test_version(capsys):

@@ -308,6 +308,14 @@ def test_without_optional_peers(monkeypatch):
 # ---- break-even -------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("sizes", "k", "complaint"), [([], 2, "sizes"), ([0, 1], 2, "sizes"), ([1], 1, "k"), ([1], 0, "k")]
+)
+def test_break_even_refuses(sizes, k, complaint):
+    with pytest.raises(ValueError, match=f"^{complaint} must be"):
+        break_even(sizes, k)
+
+
 def test_break_even_measures_every_cell():
     result = break_even([10, 100], k=2, rounds=1)
     labels = [("range", "held"), ("range", "released"), ("data", "sumsq")]
@@ -345,6 +353,10 @@ def test_it_pays_from_where_it_always_does(gains, first):
 
 
 # ---- the command ------------------------------------------------------------
+
+
+def test_one_number_has_no_covariance():
+    assert {entry.size for entry in compare_peers([1], ["float64"], ["var"], rounds=1, seconds=0.0).entries} == {1}
 
 
 def test_sizes_up_to():

@@ -619,6 +619,15 @@ def test_a_command_that_is_a_script_is_found(tmp_path, head):
     assert run("the-tool", cwd=tmp_path, env=env).stdout == "here\n"
 
 
+def test_a_command_that_cannot_be_read_is_left_to_python(monkeypatch, tmp_path):
+    from pycrust.bench import cli
+
+    monkeypatch.setattr(
+        cli.shutil, "which", lambda *args, **kwargs: str(tmp_path)
+    )  # of a folder nothing can be read, even by root
+    assert cli.script_called("the-tool") == "the-tool"
+
+
 @beside_others
 @needs_watch
 def test_ended_children_that_are_ignored():

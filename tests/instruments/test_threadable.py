@@ -719,6 +719,7 @@ def test_expect(expected, status):
         (["zlib:compress", "--setup", "exit()"], "ends the program"),
         (["leaves:f"], "cannot import leaves: SystemExit: 1"),
         (["broken:f"], "cannot import broken: SyntaxError"),
+        (["lazy:f"], "cannot get lazy:f: ImportError: f is not installed"),
         ([], "MODULE:FUNCTION is missing"),
         (["--args", "1"], "MODULE:FUNCTION is missing"),
     ],
@@ -726,6 +727,7 @@ def test_expect(expected, status):
 def test_bad_targets_get_a_sentence(args, complaint, tmp_path):
     (tmp_path / "leaves.py").write_text("raise SystemExit(1)")
     (tmp_path / "broken.py").write_text("1 +")
+    (tmp_path / "lazy.py").write_text("def __getattr__(name): raise ImportError(f'{name} is not installed')")
     (tmp_path / "mine.py").write_text(
         "def second(calls=[]):\n    calls.append(1)\n    if calls[1:]: raise SystemExit('bye')"
     )
