@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import operator
 import statistics
 import sys
 import time
@@ -32,6 +33,7 @@ from pycrust.bench.timing import (
     Task,
     Timing,
     calibrate,
+    in_a_thread,
     repeated,
     row_task,
     rows_of,
@@ -455,12 +457,12 @@ class Threadable(Result):
 def threadable(
     func: Callable[..., object],
     *args: Any,
-    threads: Sequence[int] = (1, 2, 4),
+    threads: Sequence[int] | None = None,
     factory: Callable[[], tuple[Any, ...]] | None = None,
-    rounds: int = 5,
-    seconds: float = 2.0,
+    rounds: int | None = None,
+    seconds: float | None = None,
     name: str | None = None,
-    progress: Progress = no_progress,
+    progress: Progress | None = None,
     **kwargs: Any,
 ) -> Threadable:
     """
@@ -479,15 +481,15 @@ def threadable(
         Its arguments. The keywords named below are options of `threadable` itself; if `func` has a parameter of the
         same name, bind it with ``functools.partial(func, name=value)``.
     threads : sequence of int, optional
-        The numbers of threads to try; ``()`` for the waits alone.
+        The numbers of threads to try, by default 1, 2 and 4; ``()`` for the waits alone.
     factory : callable, optional
         Called without arguments, before the clock starts, once for each call. It returns a tuple of arguments
         that follow `args`, so that each call has its own input, which it may consume or
         change. The inputs of one run are in memory together.
     rounds : int, optional
-        Rounds of each measurement, at most.
+        Rounds of each measurement, at most: by default 5.
     seconds : float, optional
-        A measurement is repeated only while its rounds take about this long together.
+        A measurement is repeated only while its rounds take about this long together: by default 2 seconds.
     name : str, optional
         The function's name in the report.
     progress : callable, optional
@@ -543,22 +545,23 @@ def threadable(
     >>> threadable(zlib.compress, bytes(10**7), level=1, threads=()).verdict
     'releases'
     """
-    defaults = threadable.__kwdefaults__ or {}
-    given = {"threads": threads, "factory": factory, "rounds": rounds, "seconds": seconds, "name": name}
     refuse_unfinished(func)
-    refuse_ambiguous(func, [key for key, value in given.items() if value != defaults[key]])
-    counts = sorted(set(threads))
+    refuse_ambiguous(
+        func, threads=threads, factory=factory, rounds=rounds, seconds=seconds, name=name, progress=progress
+    )  # fmt: skip
+    counts = sorted(set((1, 2, 4) if threads is None else threads))
     if counts and counts[0] < 1:
-        raise ValueError(f"threads must be numbers from 1 up, not {list(threads)}")
+        raise ValueError(f"threads must be numbers from 1 up, not {counts}")
     name = name or name_of(func)
     machine = Machine.this()
     if factory is None:
         prepare, most = repeated(partial(func, *args, **kwargs)), 10**9
     else:
         prepare, most = with_inputs(partial(func, *args, **kwargs), factory), MAX_INPUTS
-    times, each = calibrate(prepare, at_least=WINDOW, most=most)
+    calibrated = partial(in_a_thread, partial(calibrate, prepare, at_least=WINDOW, most=most))
+    times, each = calibrated()
     if each < WINDOW:  # if the machine was busy at that moment, it takes more calls
-        times, each = max((times, each), calibrate(prepare, at_least=WINDOW, most=most))
+        times, each = max((times, each), calibrated())
     window = times * each
     idle = min(max(window, WINDOW), 10 * WINDOW)
     tasks = [
@@ -578,7 +581,12 @@ def threadable(
         label, seen = "plain C, in a row", laps["plain row"].append
         tasks.append(row_task("plain row", plain, plain_times, plain_each, checked, label, seen))
         tasks.append(threads_task("plain", plain, plain_times, plain_each, checked, f"plain C, {checked} threads"))
-    measured = take_turns(tasks, rounds=rounds, seconds=seconds, progress=progress)
+    measured = take_turns(
+        tasks,
+        rounds=5 if rounds is None else rounds,
+        seconds=2.0 if seconds is None else seconds,
+        progress=progress or no_progress,
+    )
 
     def cores(key: object) -> float:
         return statistics.median(each.cores for each in laps[key])
@@ -625,15 +633,18 @@ def refuse_unfinished(func: Callable[..., object]) -> None:
         )
 
 
-def refuse_ambiguous(func: Callable[..., object], options: list[str]) -> None:
-    """Raise a TypeError if a function, too, takes an argument named like an option that was given."""
+def refuse_ambiguous(func: Callable[..., object], **options: object) -> None:
+    """Raise a TypeError if a function, too, takes an argument named like an option that was given: that is not None."""
     bound = func.keywords if isinstance(func, partial) else {}
     try:
         parameters = inspect.signature(func).parameters
     except (TypeError, ValueError):  # a builtin that does not tell
         return
-    for option in options:
-        if option in parameters and option not in bound:
+    for option, value in options.items():
+        parameter = parameters.get(option)
+        if value is None or option in bound or parameter is None:
+            continue
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
             raise TypeError(
                 f"{option!r} is an option of threadable and a parameter of {name_of(func)}: bind the latter with "
                 f"functools.partial(func, {option}=...)"
@@ -656,7 +667,7 @@ def with_inputs(func: Callable[..., object], factory: Callable[[], tuple[Any, ..
 
 
 def assert_releases_gil(
-    func: Callable[..., object], *args: Any, rounds: int = 5, seconds: float = 2.0, **kwargs: Any
+    func: Callable[..., object], *args: Any, rounds: int | None = None, seconds: float | None = None, **kwargs: Any
 ) -> None:
     """
     Fail unless a function releases the GIL, for a test of an extension module.
@@ -681,7 +692,10 @@ def assert_releases_gil(
     >>> assert_releases_gil(zlib.crc32, bytes(10**7))
     """
     __tracebackhide__ = True  # pytest shows the test's own line
-    result = threadable(partial(func, *args, **kwargs), threads=(), rounds=rounds, seconds=seconds)
+    refuse_unfinished(func)
+    refuse_ambiguous(func, rounds=rounds, seconds=seconds)
+    call = partial(operator.call, func, *args, **kwargs)
+    result = threadable(call, threads=(), rounds=rounds, seconds=seconds, name=name_of(func))
     if result.verdict != RELEASES:
         raise AssertionError(result.in_words())
 

@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 
 from pycrust import _probe
 from pycrust.bench.machine import gil_enabled
-from pycrust.bench.timing import Call, race
+from pycrust.bench.timing import Call, in_a_thread
 
 NAP = 0.0003  # seconds from one moment to the next, on average
 REST = 0.005  # seconds in which a thread that was just started comes to rest
@@ -169,12 +169,14 @@ class Asking:
 
 def waits_during(call: Call) -> Waits:
     """What a thread finds that asks for the GIL while another makes the call."""
-    with Asking() as asking:
 
-        def begin() -> None:
+    def watched() -> Waits:
+        with Asking() as asking:
             asking.worker.append(threading.get_native_id())
             time.sleep(REST)
+            start = time.perf_counter()
+            call()
+            end = time.perf_counter()
+        return Waits(start, end, asking.asks)
 
-        laps = race([[begin, call]])
-    start, end = laps.ends[0]
-    return Waits(start, end, asking.asks)
+    return in_a_thread(watched)

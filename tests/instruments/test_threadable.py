@@ -1,5 +1,6 @@
 """Verdicts on functions whose behaviour is known, and on waits made by hand."""
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -123,6 +124,28 @@ def test_it_asks_at_random_moments_before_the_run_and_until_after_it(until):
     naps = [after.asked - before.got for before, after in zip(measured.asks, measured.asks[1:])]
     assert len(set(naps)) > len(naps) / 2
     assert all(ask.asked <= ask.got and ask.nap_delay >= 0 and ask.wait_delay >= 0 for ask in measured.asks)
+    assert not any(thread.name == "pycrust-asks" for thread in threading.enumerate())
+
+
+@pytest.mark.parametrize("where", ["__enter__", "__exit__"])
+def test_an_interrupt_leaves_no_thread_that_asks(where):
+    """Wherever the main thread is at that moment."""
+
+    def interrupt(frame, event, argument):
+        if frame.f_code.co_filename == waits_during.__code__.co_filename and frame.f_code.co_name == where:
+            if event == "line" and any(thread.name == "pycrust-asks" for thread in threading.enumerate()):
+                raise KeyboardInterrupt
+            return interrupt
+        return None
+
+    before = sys.gettrace()
+    sys.settrace(interrupt)
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            waits_during(lambda: None)
+    finally:
+        sys.settrace(before)
+    time.sleep(0.05)
     assert not any(thread.name == "pycrust-asks" for thread in threading.enumerate())
 
 
@@ -514,6 +537,9 @@ import ctypes, os, threading
 def anywhere(): ctypes.string_at(0)
 def in_threads():
     if threading.current_thread() is not threading.main_thread(): os.abort()
+def later(calls=[]):
+    if calls[1:]: os.abort() if threading.current_thread() is not threading.main_thread() else os._exit(0)
+    calls.append(1)
 """
 
 
@@ -525,12 +551,13 @@ def in_threads():
         ("in_threads", "2", "mine:in_threads died in threads: it may not be safe there; try --threads 1"),
         ("in_threads", "1", "mine:in_threads died in a thread other than the main one: it may not be safe there\n"),
         ("anywhere", "2", None),
+        ("later", "2", "mine:later died in threads"),
     ],
 )
 def test_a_function_that_dies_in_threads(name, threads, words, tmp_path):
     (tmp_path / "mine.py").write_text(CRASHES)
     done = run(f"mine:{name}", "--threads", threads, cwd=tmp_path)
-    assert done.returncode == (-6 if name == "in_threads" else -11)
+    assert done.returncode == (-11 if name == "anywhere" else -6)
     assert (words in done.stderr) if words else ("died in" not in done.stderr)
 
 
@@ -602,9 +629,20 @@ def test_keywords_are_those_of_the_function():
     assert_releases_gil(call, 3, kind="stable", rounds=1)
     assert calls == {((x), ("kind", "stable")) for x in ((1,), (1, 2), (3,))}
     calls.clear()
-    with pytest.raises(TypeError, match=r"'rounds' is an option of threadable and a parameter of .*sleep.*partial"):
-        threadable(sleep, 0.002, rounds=2, threads=())
+    for refuses in functools.partial(threadable, threads=()), assert_releases_gil:
+        for rounds in 2, 5:  # the default is as good as any
+            with pytest.raises(
+                TypeError, match=r"'rounds' is an option of threadable and a parameter of .*sleep.*partial"
+            ):
+                refuses(sleep, 0.002, rounds=rounds)
+    with pytest.raises(TypeError, match="'progress' is an option"):
+        threadable(lambda progress: None, progress=print)
     assert not calls
+    assert_releases_gil(sleep, 0.002)
+    assert_releases_gil(lambda name, threads: time.sleep(0.002), name=1, threads=2)
+    threadable(lambda seconds, /: time.sleep(seconds), 0.002, seconds=0.1, threads=np.array([], int))
+    assert calls == {(0.002, 1)}
+    calls.clear()
     threadable(functools.partial(sleep, rounds=2), 0.002, rounds=3, threads=())
     assert calls == {(0.002, 2)}
 
