@@ -8,8 +8,8 @@ import re
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -375,6 +375,23 @@ def table_stream(options: argparse.Namespace) -> TextIO:
     return sys.stderr if options.json == STANDARD_OUTPUT else sys.stdout
 
 
+@contextmanager
+def nothing_but_json(options: argparse.Namespace) -> Iterator[None]:
+    """With --json - what a function prints goes to standard error, and so does what its processes write."""
+    if options.json != STANDARD_OUTPUT:
+        yield
+        return
+    sys.stdout.flush()
+    out = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(out, 1)
+        os.close(out)
+
+
 def save(result: Result, options: argparse.Namespace) -> tuple[list[str], list[str]]:
     """Write the files asked for; gives a line for each that was written, and one for each that could not be."""
     written, failed = [], []
@@ -428,7 +445,7 @@ def run_threadable(options: argparse.Namespace) -> int:
         return made
 
     try:
-        with redirect_stdout(table_stream(options)), progress_bar() as progress:
+        with nothing_but_json(options), progress_bar() as progress:
             exec(options.setup, names)
             code = compile(f"call({arguments})", "--args", "eval")
             bound()()

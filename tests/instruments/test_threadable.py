@@ -722,8 +722,10 @@ def test_keyword_arguments_and_a_target_at_the_end(tmp_path):
 
 @beside_others
 def test_json_to_standard_output(tmp_path):
-    """Nothing else is there, whatever the function prints; and no file is made of that name."""
-    (tmp_path / "mine.py").write_text("import time\ndef f(): print('I am here'); time.sleep(0.01)\n")
+    """Nothing else is there, whatever the function prints, or writes as a process would; and no file is made of that name."""
+    (tmp_path / "mine.py").write_text(
+        "import os, time\ndef f(): print('I am here'); os.write(1, b'so am I\\n'); time.sleep(0.01)\n"
+    )
     done = run("mine:f", "--setup", "print(1)", "--threads", "1", "--json", "-", "--plot", "p.png", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["function"] == "mine.f"
