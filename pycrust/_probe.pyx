@@ -269,6 +269,8 @@ cdef class Watch:
     cdef pc_watch *watch
     cdef pc_stall stall
     cdef int signum
+    cdef int slot  # while it has the signal
+    cdef int pid   # of the process that began it
     cdef bint has_signal
     cdef bint always
     cdef tuple settings
@@ -303,12 +305,14 @@ cdef class Watch:
         """Begin; with `always` ask for the GIL even when it is free."""
         global the_watch
         cdef int error
+        forget_if_forked()
         if the_watch is not None:
             raise RuntimeError("this process is being watched already: one watch at a time")
         if not pc_signal_is_free(self.signum):
             raise RuntimeError(f"signal {self.signum} is in use in this process: give another")
         hook()
         self.always = always
+        self.pid = os.getpid()
         the_watch = self
         self.take_signal()
         pc_watch_ask_by(self.watch, pc_now() + SEARCH)
@@ -325,26 +329,26 @@ cdef class Watch:
 
     cdef take_signal(self):
         cdef int file = pc_watch_pipe(self.watch)
-        cdef int slot = slot_beside(self.signum)
-        if file >= 0:
-            pc_watch_keep_slot(self.watch, slot, True)
-            faulthandler.register(slot, file=file, all_threads=False, chain=False)
-            pc_watch_signal(self.watch, self.signum, slot)
-            pc_watch_keep_slot(self.watch, slot, False)
+        self.slot = slot_beside(self.signum) if file >= 0 else 0
+        if self.slot:
+            pc_watch_keep_slot(self.watch, self.slot, True)
+            faulthandler.register(self.slot, file=file, all_threads=False, chain=False)
+            pc_watch_signal(self.watch, self.signum, self.slot)
+            pc_watch_keep_slot(self.watch, self.slot, False)
             self.has_signal = True
 
     cdef give_signal(self):
-        cdef int slot = slot_beside(self.signum)
         if self.has_signal:
             self.has_signal = False
             pc_watch_give_signal(self.watch)
-            pc_watch_keep_slot(self.watch, slot, True)
-            faulthandler.unregister(slot)
-            pc_watch_keep_slot(self.watch, slot, False)
+            pc_watch_keep_slot(self.watch, self.slot, True)
+            faulthandler.unregister(self.slot)
+            pc_watch_keep_slot(self.watch, self.slot, False)
 
     def stop(self):
         """End; joins the threads of the watch."""
         global the_watch
+        forget_if_forked()
         if the_watch is self:
             with nogil:
                 pc_watch_stop(self.watch)
@@ -475,8 +479,12 @@ cdef double SLOWEST_BEAT = 0.010
 
 
 cdef int slot_beside(int signum):
-    """A signal that nobody sends, under which faulthandler's handler is registered: ours calls that."""
-    return 64 if signum != 64 else 63
+    """A signal that nobody uses, under which faulthandler's handler is registered: ours calls that. 0: there is none."""
+    cdef int slot
+    for slot in range(64, 34, -1):  # those that have no meaning of their own
+        if slot != signum and pc_signal_is_free(slot):
+            return slot
+    return 0
 
 
 cdef void *beat(void *watch) noexcept with gil:
@@ -986,6 +994,7 @@ began = {}  # when, by thread: several may fork at once
 
 
 def before_fork():
+    forget_if_forked()
     with nogil:
         pc_watch_pause()
     if the_watch is not None:
@@ -1007,12 +1016,24 @@ def after_fork():
             pc_watch_begun(begins)
 
 
+cdef forget_watch():
+    """In a forked child, which has none of the threads of the watch."""
+    pc_watch_forget()
+    if the_watch is not None:
+        (<Watch>the_watch).forget()
+
+
+cdef forget_if_forked():
+    """A child that C code forks runs none of these functions."""
+    if the_watch is not None and (<Watch>the_watch).pid != os.getpid():
+        forget_watch()
+
+
 def in_child():
     began.clear()
-    pc_watch_forget()
     watch = the_watch
+    forget_watch()
     if watch is not None:
-        (<Watch>watch).forget()
         try:
             (<Watch>watch).again()
         except RuntimeError as error:

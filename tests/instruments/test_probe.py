@@ -539,7 +539,9 @@ def test_it_naps_between(hand):
 # ---- begin and end -------------------------------------------------------------------
 
 
-BEGINS = [("keep", SLOT, 1, False), ("signal", SIGNAL, SLOT, True), ("keep", SLOT, 0, True), ("start",), ("begun",)]
+BEGINS = [
+    ("free?",), ("keep", SLOT, 1, False), ("signal", SIGNAL, SLOT, True), ("keep", SLOT, 0, True), ("start",), ("begun",),
+]  # fmt: skip
 ENDS = [("give",), ("keep", SLOT, 1, True), ("keep", SLOT, 0, False)]
 
 
@@ -596,6 +598,17 @@ def test_without_a_pipe_there_is_no_signal(hand):
     watch.start()
     assert ("signal", SLOT, SLOT - 1, False) in hand.taken()
     watch.stop()
+    # And none that the program uses.
+    watch = hand.module.Watch(0.25, SIGNAL)
+    hand.put(pc_signal_is_free=lambda signum: signum not in (SLOT, SLOT - 1))
+    watch.start()
+    assert ("signal", SIGNAL, SLOT - 2, False) in hand.taken()
+    watch.stop()
+    hand.put(pc_signal_is_free=lambda signum: signum < 35)
+    hand.taken()
+    watch.start()
+    assert hand.taken() == [("start",), ("begun",)]
+    watch.stop()
 
 
 @needs_the_gil_by_hand
@@ -629,7 +642,7 @@ def test_what_cannot_begin_leaves_nothing(hand):
         hand.taken()
         with pytest.raises(RuntimeError, match=f"no thread can be started to watch the GIL: {os.strerror(11)}"):
             watch.start()
-        assert hand.taken() == [("free?",), *BEGINS[:3], *ENDS]
+        assert hand.taken() == [("free?",), *BEGINS[:4], *ENDS]
         assert watch.running is False and sys.getrefcount(watch) == count
     hand.put(pc_signal_is_free=lambda signum: signum != SIGNAL)
     with pytest.raises(RuntimeError, match=f"signal {int(SIGNAL)} is in use in this process: give another"):
@@ -666,6 +679,24 @@ def test_other_processes_and_the_end(hand):
     at_exit()
     assert hand.taken() == [("stop",), ("note", b"end", 0), *ENDS] and watch.running is False
     assert (len(hand.hooks.exit), len(hand.hooks.fork)) == (1, 1)  # once in a process
+
+
+@needs_the_gil_by_hand
+def test_in_a_child_that_c_forked_it_is_forgotten(hand, monkeypatch):
+    """There no function ran that was registered for a fork, and no thread is to be waited for."""
+    watch, other = hand.module.Watch(0.25, SIGNAL), hand.module.Watch(0.25, SIGNAL)
+    pids = iter(range(1, 100))
+    monkeypatch.setattr(os, "getpid", lambda: pid)
+    for forget in watch.stop, lambda: hand.hooks.fork[0]["before"](), other.start:
+        pid = next(pids)
+        watch.start()
+        hand.taken()
+        pid = next(pids)
+        forget()
+        assert hand.taken()[0] == ("forget",) and not watch.running
+    assert other.running
+    other.stop()
+    assert ("stop",) in hand.taken()
 
 
 @needs_the_gil_by_hand
