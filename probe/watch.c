@@ -822,10 +822,10 @@ static void put(pc_watch *watch, const char *format, ...)
     watch->record_length += (size_t)length < left ? (size_t)length : left - 1;
 }
 
-/* As a decimal fraction, whatever the program's locale. */
+/* As a decimal fraction, whatever the program's locale; 292 years of nanoseconds would not fit. */
 static void put_seconds(pc_watch *watch, double seconds)
 {
-    long long ns = llround(1e9 * fabs(seconds));
+    long long ns = llround(1e9 * fmin(fabs(seconds), 9e9));
     put(watch, ", %s%lld.%09lld", seconds < 0.0 ? "-" : "", ns / 1000000000, ns % 1000000000);
 }
 

@@ -417,6 +417,14 @@ def test_over_is_twice_the_switch_interval_or_more(over):
         stalls(over)
 
 
+@watches_this_process
+def test_over_may_be_longer_than_any_wait():
+    with stalls(1e300) as watch:
+        pass
+    assert watch.watch.over == 9e9  # as it is written
+    assert watch.stalls == []
+
+
 @beside_others
 @needs_watch
 def test_a_signal_that_is_still_pending_does_not_end_the_program(python):
