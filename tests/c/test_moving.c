@@ -448,6 +448,14 @@ static void test_coarse_units(void)
     x[127] = 0x1p70;
     check_row(all[below(4)], x, 100);
 
+    /* Of two that cancel and others, 2/5 of the first unit above a multiple of it or a bit more: in
+     * three pieces, soon. */
+    const double step = 0.25 * (double)(1 + below(12));
+    for (size_t k = 0; k < ROW; k++)
+        x[k] = k % 40 < 2 ? (k % 2 ? -0x1p40 : 0x1p40)
+                          : 0.1 + step * (double)below(2) + 0x1p-9 * random_number(0);
+    check_row(all[below(4)], x, 80);
+
     /* Of 70 equal numbers and others before them, when the large number has just left. */
     for (size_t k = 0; k < ROW; k++)
         x[k] = k > 122 ? x[122] : random_number(0);

@@ -383,13 +383,14 @@ def test_a_signal_amid_a_merge_of_many_states():
 def test_many_elements_and_a_ddof_of_many_digits():
     """The state with the most elements tells whether their number fits what C divides by."""
     acc = pycrust.Accumulator(shape=3)
-    acc.update([1.0, 2.0, 5.0], labels=[1, 1, 0])
+    acc.update([1.0, 2.0, 5.0], labels=[1, 1, 2])
     for _ in range(55):
         acc += acc
+    acc.update([7.0], labels=[0])
     n, ddof = 2**56, 2.0**-14
-    assert acc.count.tolist() == [n // 2, n, 0]
+    assert acc.count.tolist() == [1, n, n // 2]
     exact = Fraction(n, 4) / (n - Fraction(ddof))
-    assert acc[:2].var(ddof).tolist() == [0.0, float(exact)]
+    assert acc.var(ddof).tolist() == [0.0, float(exact), 0.0]
 
 
 def test_integers_that_are_left_out_may_have_any_size():
