@@ -481,11 +481,13 @@ static void test_finer_numbers(void)
     check_row(all[below(4)], x, 1 + below(below(3) ? 4 : 130));
 }
 
-/* A window is looked at twice before its first result, no more of it in a call than was said. */
+/* A window is looked at twice before its first result, no more of it in a call than was said; or,
+ * where there are no kernels, for its exact sum, and before and after that for its range. */
 static void test_a_call_is_short(void)
 {
-    double x[ROW], result[ROW], right;
-    const size_t window = 64 + below(ROW - 64), work = 2 + below(3), last = window - 1;
+    enum { MOST = 2000 };
+    double x[MOST], result[MOST], right;
+    const size_t window = 64 + below(MOST - 64), work = 2 + below(8), last = window - 1;
     size_t calls = 0, at = last;
     pc_moving m = {.spec = {.statistic = (pc_statistic)(PC_SUM + below(4)),
                             .type = PC_FLOAT64,
@@ -495,16 +497,17 @@ static void test_a_call_is_short(void)
                    .out = (char *)result};
     m.array = (pc_array){
         .data = (char *)x, .type = PC_FLOAT64, .components = 1, .repeat = 1, .reduced = 1};
-    m.array.axis[0] = (pc_axis){.length = ROW, .stride = 8, .out_stride = 8};
+    m.array.axis[0] = (pc_axis){.length = MOST, .stride = 8, .out_stride = 8};
     const int kind = (int)below(10);
-    for (size_t k = 0; k < ROW; k++)
+    for (size_t k = 0; k < MOST; k++)
         x[k] = random_number(kind);
     char *state = calloc(1, pc_move_state_size());
     for (; at <= last; calls++)
         at = pc_move(&m, 0, 1, at, last + 1, work, (pc_move_state *)(void *)state);
     free(state);
-    CHECK(calls * work >= 2 * (window / 64) || !pc_kernels_in_use()->lane_results);
     expected(&m, 0, last, (char *)&right);
+    const size_t passes = pc_kernels_in_use()->lane_results ? 2 : isfinite(right) ? 3 : 1;
+    CHECK(calls * work >= passes * (window / 64));
     CHECK(same(PC_FLOAT64, (char *)&result[last], (char *)&right));
 }
 
