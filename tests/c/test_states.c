@@ -92,6 +92,14 @@ static void add(some_states *s, const pc_labelled *array, size_t count)
     CHECK(status == PC_OK && done == count);
 }
 
+/* *to += *from, giving the pool one accumulator more each time that it is used up. */
+static void merge(some_states *to, const some_states *from)
+{
+    size_t done = 0;
+    while (pc_states_merge(&to->c, &from->c, &done) == PC_NO_ROOM)
+        CHECK(++to->c.pool_size <= POOL);
+}
+
 static void test_numbers(int scales)
 {
     enum { MOST = 400 };
@@ -134,9 +142,7 @@ static void test_numbers(int scales)
         array.mask += part;
     if (count > part)
         add(&other, &array, count - part);
-    size_t done = 0;
-    while (pc_states_merge(&s.c, &other.c, &done) == PC_NO_ROOM)
-        CHECK(++s.c.pool_size <= POOL);
+    merge(&s, &other);
     for (int reduced = 0; reduced < 2; reduced++) {
         for (size_t k = 0; k < STATES; k++) {
             pc_states_get(&s.c, k, &got);
@@ -394,6 +400,34 @@ static void test_windows(void)
     check_same(&got, &acc, PC_STATE_BOTH);
 }
 
+/* Of two states the one whose exponent is higher may have so large a sum that it cannot be shifted
+ * by the difference. */
+static void test_large_sums(void)
+{
+    static some_states s[2];
+    static const int8_t label[2] = {0, 0};
+    const size_t size = below(2) ? PC_STATE_BOTH : PC_STATE_NUMBERS, into = below(2);
+    const double sign = below(2) ? 1.0 : -1.0, large[2] = {sign, sign * 0x1p15},
+                 small = ldexp(sign, -(int)below(30));
+    pc_accumulator plain, got;
+    pc_accumulator_clear(&plain, PC_VAR);
+    pc_add_numbers(&plain, PC_FLOAT64, 1, (const char *)large, 2);
+    start(&s[0], size);
+    start(&s[1], size);
+    const pc_labelled two = labelled(PC_FLOAT64, 1, large, PC_INT8, label, STATES, 2),
+                      one = labelled(PC_FLOAT64, 1, &small, PC_INT8, label, STATES, 1);
+    add(&s[0], &two, 2);
+    add(&s[1], &one, 1);
+    for (uint64_t doublings = below(63); doublings--;) {
+        merge(&s[0], &s[0]);
+        CHECK(pc_accumulator_merge(&plain, &plain) == PC_OK);
+    }
+    pc_add_numbers(&plain, PC_FLOAT64, 1, (const char *)&small, 1);
+    merge(&s[into], &s[1 - into]);
+    pc_states_get(&s[into].c, 0, &got);
+    check_same(&got, &plain, size);
+}
+
 /* A state has up to 2^64 - 1 numbers, here nearly all of them zeros; one more is refused, and so is
  * a run in which that is. */
 static void test_counts(void)
@@ -588,6 +622,7 @@ int main(int argc, char **argv)
         test_numbers((int)below(7)); /* 0: ordinary numbers, as most data are */
         test_integers();
         test_counts();
+        test_large_sums();
         test_windows();
         test_tile();
         if (k % 4 == 0)
