@@ -429,9 +429,11 @@ static void check_row(pc_statistic statistic, const double *x, size_t window)
     check_row_of(PC_FLOAT64, statistic, x, window);
 }
 
-/* Integers that are no doubles: they enter the exact sum and leave it one by one. */
+/* Integers that are no doubles: they enter the exact sum and leave it one by one; each result is
+ * counted as one of those. */
 static void test_wide_integers(void)
 {
+    const uint64_t before = pc_rounding_test_failures();
     uint64_t x[ROW];
     for (size_t k = 0; k < ROW; k++) {
         x[k] = (UINT64_C(1) << 53) + below(1 << 20);
@@ -439,6 +441,7 @@ static void test_wide_integers(void)
     }
     check_row_of(below(2) ? PC_INT64 : PC_UINT64, (pc_statistic)(PC_SUM + below(4)), x,
                  64 + below(100));
+    CHECK(pc_rounding_test_failures() - before == ROW);
 }
 
 /* Small results where large numbers give the units. */
