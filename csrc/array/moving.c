@@ -425,8 +425,7 @@ static void step(const row *r, pc_move_state *s, size_t at, int remove)
         negate_words(number, 4);
         negate_words(squared, 4);
     }
-    if (acc->flags & PC_WITH_NUMBERS)
-        accumulator_add(acc, PC_NUMBERS, number, 0);
+    accumulator_add(acc, PC_NUMBERS, number, 0);
     if (acc->flags & PC_WITH_SQUARES)
         accumulator_add(acc, PC_SQUARES, squared, 0);
 }
