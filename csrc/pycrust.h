@@ -285,8 +285,8 @@ pc_status pc_reduce_contiguous(pc_type type, int components, const char *data, s
  * one reduced axis of an array, less those that are NaN; NaN if fewer than min_count are left.
  * `start` and `end`, unless NULL: result k is of the elements start[k] to end[k] - 1 instead,
  * neither of which decreases from one to the next, and of which there are at most `window`. window
- * 0: of all elements up to there, NaN not left out; if no axis is kept, along all reduced axes, of
- * which the last varies fastest. The axes as given, with the strides of the results;
+ * 0: the sum of all elements up to there, NaN not left out; if no axis is kept, along all reduced
+ * axes, of which the last varies fastest. The axes as given, with the strides of the results;
  * pc_array_arrange would change them. */
 typedef struct {
     pc_array array;

@@ -311,7 +311,8 @@ typedef struct {
                         double *residual, uint64_t *certain);
 
     /* [0] all are finite; [1] others are left out; [2] likewise, and none leaves. [0] of the
-     * numbers, [1] of the squares, too. [0] in 2 pieces, [1] in 3. NULL as lane_results. */
+     * numbers, [1] of the squares, too, unless none leaves. [0] in 2 pieces, [1] in 3. NULL as
+     * lane_results. */
     moving_kernel *moving[3][2][2];
 
     /* To start a window, with LANE_COLUMNS numbers: extend a range by those that are finite, and

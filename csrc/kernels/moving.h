@@ -137,8 +137,6 @@ MOVE(move_finite_both_2, 1, 2, 1, 1)
 MOVE(move_finite_both_3, 1, 3, 1, 1)
 MOVE(add_numbers_2, 0, 2, 1, 0)
 MOVE(add_numbers_3, 0, 3, 1, 0)
-MOVE(add_both_2, 1, 2, 1, 0)
-MOVE(add_both_3, 1, 3, 1, 0)
 
 /* ---- starting a window ------------------------------------------------------------- */
 

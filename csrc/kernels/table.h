@@ -86,7 +86,7 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
     .moving = {{{move_numbers_2, move_numbers_3}, {move_both_2, move_both_3}},
                {{move_finite_numbers_2, move_finite_numbers_3},
                 {move_finite_both_2, move_finite_both_3}},
-               {{add_numbers_2, add_numbers_3}, {add_both_2, add_both_3}}},
+               {{add_numbers_2, add_numbers_3}}},
     .extend_range = extend_range,
     .start = {{start_numbers_2, start_numbers_3}, {start_both_2, start_both_3}},
     .slide = {{[0] = {slide_prefix_2, slide_prefix_3},
