@@ -131,7 +131,7 @@ static void test_numbers(int scales)
         }
     pc_labelled array = labelled(PC_FLOAT64, components, x, PC_INT32, label, STATES, part);
     array.mask = masked ? mask : NULL;
-    start(&s, size);
+    start(&s, size == PC_STATE_BOTH && below(2) ? PC_STATE_COMPLEX : size); /* for real ones, too */
     start(&other, size);
     if (part)
         add(&s, &array, part);
@@ -461,6 +461,23 @@ static void test_counts(void)
     CHECK(state_at(&s.c, 0)->count == (run ? 0 : left + 1));
 }
 
+/* Merged states have no more than that either: where they would, both stay as they are. */
+static void test_merged_counts(void)
+{
+    static some_states s, other;
+    const uint64_t left = 1 + random_size() / 2;
+    const size_t size = below(2) ? PC_STATE_BOTH : PC_STATE_NUMBERS, too_many = below(2);
+    size_t done = 0;
+    start(&s, size);
+    start(&other, size);
+    state_at(&s.c, 1)->count = UINT64_MAX - left;
+    state_at(&other.c, 1)->count = left + too_many;
+    CHECK(pc_states_merge(&s.c, &other.c, &done) == (too_many ? PC_TOO_LARGE : PC_OK));
+    CHECK(done == (too_many ? 1 : STATES));
+    CHECK(state_at(&s.c, 1)->count == UINT64_MAX - (too_many ? left : 0));
+    CHECK(state_at(&other.c, 1)->count == left + too_many);
+}
+
 /* Sums of a tile, each to the state at its offset: it goes on where there was no room, and stops at
  * a count that is too large. */
 static void test_tile(void)
@@ -623,6 +640,7 @@ int main(int argc, char **argv)
         test_integers();
         test_counts();
         test_large_sums();
+        test_merged_counts();
         test_windows();
         test_tile();
         if (k % 4 == 0)
