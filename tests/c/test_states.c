@@ -402,6 +402,29 @@ static void test_windows(void)
     check_same(&got, &acc, PC_STATE_BOTH);
 }
 
+/* Of three sums two end in more zeros than the other, which loses a bit if it is shifted as far. */
+static void test_last_bits(void)
+{
+    enum { SOME = 14 };
+    static some_states s;
+    static const int8_t label[SOME + 1] = {0};
+    double x[2 * (SOME + 1)] = {0};
+    const size_t part = below(2);
+    pc_accumulator plain, got;
+    for (size_t k = 0; k < SOME; k++) { /* 4 and 2, and 16 of the squares */
+        x[2 * k + part] = k < 9 ? 1.0 : -1.0;
+        x[2 * k + 1 - part] = k < 2;
+    }
+    x[2 * SOME + part] = ldexp(1.0, 105 + (int)below(25));
+    pc_accumulator_clear(&plain, PC_VAR);
+    pc_add_numbers(&plain, PC_FLOAT64, 2, (const char *)x, SOME + 1);
+    start(&s, PC_STATE_COMPLEX);
+    const pc_labelled array = labelled(PC_FLOAT64, 2, x, PC_INT8, label, STATES, SOME + 1);
+    add(&s, &array, SOME + 1);
+    pc_states_get(&s.c, 0, &got);
+    check_same(&got, &plain, PC_STATE_COMPLEX);
+}
+
 /* Of two states the one whose exponent is higher may have so large a sum that it cannot be shifted
  * by the difference. */
 static void test_large_sums(void)
@@ -641,6 +664,7 @@ int main(int argc, char **argv)
         test_numbers((int)below(7)); /* 0: ordinary numbers, as most data are */
         test_integers();
         test_counts();
+        test_last_bits();
         test_large_sums();
         test_merged_counts();
         test_windows();
