@@ -513,6 +513,26 @@ static void test_bounds(const pc_kernels *kernels)
         }
 }
 
+/* Labels that rise, but perhaps for one, which may be below 0. */
+static void test_labels(const pc_kernels *kernels)
+{
+    int64_t label[1 + 64 * LABELS_STEP];
+    const size_t n = LABELS_STEP * (1 + below(64)), rare = 1 + below(100);
+    uint64_t changes, differ = 0;
+    int rise = 1;
+    label[0] = (int64_t)below(3);
+    for (size_t k = 1; k <= n; k++)
+        label[k] = label[k - 1] + (below(rare) ? 0 : (int64_t)below(3));
+    if (below(2))
+        label[1 + below(n)] -= (int64_t)below(4);
+    for (size_t k = 1; k <= n; k++) {
+        rise &= label[k] >= 0 && label[k] >= label[k - 1];
+        differ |= (uint64_t)(label[k] != label[k - 1]) << (k - 1) / LABELS_STEP;
+    }
+    CHECK(kernels->compare_labels((const char *)&label[1], n, &changes) == rise);
+    CHECK(changes == differ);
+}
+
 static size_t random_depth(void)
 {
     switch (below(16)) {
@@ -597,6 +617,8 @@ int main(int argc, char **argv)
             }
         test_counts();
         test_bounds(kernels);
+        for (int again = 0; again < 200; again++)
+            test_labels(kernels);
         printf("%s ", pc_simd());
     }
     return 0;
