@@ -846,11 +846,11 @@ static void check_windows(pc_statistic statistic, size_t window, size_t min_coun
 /* Nearly all blocks of moving windows of ordinary numbers have their results at once. */
 static void test_windows(void)
 {
-    for (int nan = 0; nan < 2; nan++) {
+    for (int kind = 0; kind < 4; kind++) {
+        const int nan = kind & 1;
+        const double middle = kind & 2 ? 0x1p80 : 0.0;
         for (size_t k = 0; k < N; k++)
-            numbers[k] = nan && below(40) == 0 ? (double)NAN
-                         : nan                 ? (double)(int64_t)random64()
-                                               : 0x1p80 + (double)(int64_t)random64();
+            numbers[k] = nan && below(40) == 0 ? (double)NAN : middle + (double)(int64_t)random64();
         for (pc_statistic statistic = PC_SUM; statistic <= PC_STD; statistic++) {
             check_windows(statistic, 100, 50);
             check_windows(statistic, 20, 20);
