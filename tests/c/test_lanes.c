@@ -517,6 +517,7 @@ static void test_bounds(const pc_kernels *kernels)
 static void test_labels(const pc_kernels *kernels)
 {
     int64_t label[1 + 64 * LABELS_STEP];
+    int32_t narrow[1 + 64 * LABELS_STEP];
     const size_t n = LABELS_STEP * (1 + below(64)), rare = 1 + below(100);
     uint64_t changes, differ = 0;
     int rise = 1;
@@ -525,11 +526,17 @@ static void test_labels(const pc_kernels *kernels)
         label[k] = label[k - 1] + (below(rare) ? 0 : (int64_t)below(3));
     if (below(2))
         label[1 + below(n)] -= (int64_t)below(4);
+    if (below(4) == 0)
+        label[1 + below(n)] = INT32_MIN + (int64_t)below(3); /* differences that wrap */
+    for (size_t k = 0; k <= n; k++)
+        narrow[k] = (int32_t)label[k];
     for (size_t k = 1; k <= n; k++) {
         rise &= label[k] >= 0 && label[k] >= label[k - 1];
         differ |= (uint64_t)(label[k] != label[k - 1]) << (k - 1) / LABELS_STEP;
     }
-    CHECK(kernels->compare_labels((const char *)&label[1], n, &changes) == rise);
+    CHECK(kernels->compare_labels[0]((const char *)&narrow[1], n, &changes) == rise);
+    CHECK(changes == differ);
+    CHECK(kernels->compare_labels[1]((const char *)&label[1], n, &changes) == rise);
     CHECK(changes == differ);
 }
 
