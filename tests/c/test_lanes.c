@@ -526,8 +526,11 @@ static void test_labels(const pc_kernels *kernels)
         label[k] = label[k - 1] + (below(rare) ? 0 : (int64_t)below(3));
     if (below(2))
         label[1 + below(n)] -= (int64_t)below(4);
-    if (below(4) == 0)
-        label[1 + below(n)] = INT32_MIN + (int64_t)below(3); /* differences that wrap */
+    if (below(4) == 0) { /* differences of int32 that wrap, and none that is negative */
+        const size_t k = 1 + below(n - 1);
+        label[k] = INT32_MIN + (int64_t)below(99);
+        label[k + 1] = 0;
+    }
     for (size_t k = 0; k <= n; k++)
         narrow[k] = (int32_t)label[k];
     for (size_t k = 1; k <= n; k++) {
