@@ -104,6 +104,13 @@ static int ill_conditioned(const pc_accumulator *acc, int components, const boun
            numbers * unit > (1 - 0x1p-22) * (double)n * (double)partial->units;
 }
 
+/* The most numbers in the next call of a bounded kernel. One that stopped is followed by one that
+ * is not streamed, of which less is lost if it stops, too. */
+static size_t longest_after(int stopped)
+{
+    return stopped ? STREAMED_FROM / 2 : BOUNDED_RUN;
+}
+
 /* The kernel that does not look for NaN is faster: it runs until there is one to skip. */
 size_t add_bounded(pc_accumulator *acc, pc_type type, int components, const char *x,
                    ptrdiff_t stride, size_t count, int skip_nan)
@@ -134,9 +141,10 @@ size_t add_bounded(pc_accumulator *acc, pc_type type, int components, const char
         }
     }
     kernel = plain;
-    for (size_t n, done; count; count -= done, x += (ptrdiff_t)done * stride) {
+    for (size_t n, done, longest = BOUNDED_RUN; count;
+         count -= done, x += (ptrdiff_t)done * stride) {
         int lane_exponent = lane_exponent_of(acc);
-        n = count < BOUNDED_RUN ? count : BOUNDED_RUN;
+        n = count < longest ? count : longest;
         done = kernel(x, stride, n, lane_exponent, &partial);
         if (done)
             add_partial(acc, components, &partial, lane_exponent, done,
@@ -145,6 +153,7 @@ size_t add_bounded(pc_accumulator *acc, pc_type type, int components, const char
         const int met_nan =
             skip_nan && kernel == plain && partial.overflow_at != partial.overflow_at;
         kernel = met_nan || partial.missing ? skipping : plain;
+        longest = longest_after(done < n && !met_nan);
         if (done < n && !met_nan &&
             !widen_windows(acc, lane_exponent_above(partial.overflow_at, 1)))
             break;
@@ -169,9 +178,9 @@ void add_bounded_products(pc_accumulator *acc, pc_moment moment, pc_type type, c
         if (!widen_window(acc, moment, lane_exponent_above(partial.overflow_at, HEADROOM_BITS)))
             return;
     }
-    for (size_t some, done; n; n -= done, x += (ptrdiff_t)done * x_stride) {
+    for (size_t some, done, longest = BOUNDED_RUN; n; n -= done, x += (ptrdiff_t)done * x_stride) {
         const int lane_exponent = window->exponent + 52 + GUARD_BITS;
-        some = n < BOUNDED_RUN ? n : BOUNDED_RUN;
+        some = n < longest ? n : longest;
         done = kernel(x, x_stride, y, y_stride, some, lane_exponent, &partial);
         if (partial.residual != partial.residual) { /* Dekker's product overflowed */
             mark_inconclusive(acc);
@@ -183,6 +192,7 @@ void add_bounded_products(pc_accumulator *acc, pc_moment moment, pc_type type, c
                                error_bound_of(done, kernels->lanes[0]));
         if (y)
             y += (ptrdiff_t)done * y_stride;
+        longest = longest_after(done < some);
         if (done == some)
             continue;
         const int higher = lane_exponent_above(partial.overflow_at, 2);

@@ -157,12 +157,24 @@ typedef struct {
     vec units, number_units, missing;
 } running;
 
+/* Where the vectors of rows are, in bytes: from one to the next of a row, and from row to row. */
+typedef struct {
+    ptrdiff_t way, row;
+} steps;
+
+/* So that each way has a stream of its own: a part of these rows of n numbers in all. */
+static inline steps steps_of(ptrdiff_t stride, size_t ways, size_t n, int streamed)
+{
+    const ptrdiff_t vector = LANES * stride, rows = (ptrdiff_t)(n / (ways * LANES));
+    return streamed ? (steps){rows * vector, vector} : (steps){vector, (ptrdiff_t)ways * vector};
+}
+
 /* Sum some rows, starting from s = C and a = D. If no lane overflowed, add them to the running sums
  * and return 1; else set *max to the largest s, and return 0. NaN counts as 0 if skip_nan. */
 static inline __attribute__((always_inline)) int add_rows(const char *x, ptrdiff_t stride,
-                                                          size_t rows, running *sums, double *max,
-                                                          size_t size, int both, int skip_nan,
-                                                          loader *load)
+                                                          steps step, size_t rows, running *sums,
+                                                          double *max, size_t size, int both,
+                                                          int skip_nan, loader *load)
 {
     const int ways = both ? WAYS / 2 : WAYS;
     lane to[WAYS];
@@ -175,9 +187,9 @@ static inline __attribute__((always_inline)) int add_rows(const char *x, ptrdiff
             to[w].b = sums->b[w];
         }
     }
-    for (; rows; rows--)
-        for (int w = 0; w < ways; w++, x += LANES * stride) {
-            vecd v = load(x, stride);
+    for (; rows; rows--, x += step.row)
+        for (int w = 0; w < ways; w++) {
+            vecd v = load(x + w * step.way, stride);
             if (skip_nan)
                 v = without_nan(v, &missing);
             add_to_lane(&to[w], v, size < sizeof(double), both);
@@ -213,7 +225,10 @@ static inline __attribute__((always_inline)) size_t sum_bounded(const char *x, p
                                                                 loader *load)
 {
     const int ways = both ? WAYS / 2 : WAYS, contiguous = stride == (ptrdiff_t)size;
+    const int streamed = contiguous && n >= STREAMED_FROM;
     const size_t row = (size_t)ways * LANES, max_rows = FLOAT_BLOCK / row;
+    const steps usual = steps_of(stride, (size_t)ways, n, streamed),
+                of_tail = steps_of((ptrdiff_t)size, (size_t)ways, n, 0);
     char tail[ROW * sizeof(double)] = {0};
     running sums;
     size_t done = 0, step;
@@ -227,21 +242,24 @@ static inline __attribute__((always_inline)) size_t sum_bounded(const char *x, p
     sums.D = splatd(start_of_numbers(k));
     sums.units = sums.number_units = sums.missing = splat(0);
     partial->overflow_at = 0.0;
-    for (; done < n; done += step, x += (ptrdiff_t)step * stride) {
+    for (; done < n; done += step) {
         size_t rows = (n - done) / row;
-        const char *from = x;
+        const char *from = x + (ptrdiff_t)(done / row) * usual.row;
+        const int whole = rows != 0;
         rows = rows < max_rows ? rows : max_rows;
         step = rows * row;
-        if (!rows) {
+        if (!whole) {
             step = n - done;
             for (size_t j = 0; j < step; j++)
-                memcpy(tail + j * size, x + (ptrdiff_t)j * stride, size);
+                memcpy(tail + j * size, x + (ptrdiff_t)(done + j) * stride, size);
             from = tail;
             rows = 1;
         }
-        if (!add_rows(from, contiguous || from == x ? stride : (ptrdiff_t)size, rows, &sums,
-                      &partial->overflow_at, size, both, skip_nan, load))
+        if (!add_rows(from, contiguous || whole ? stride : (ptrdiff_t)size, whole ? usual : of_tail,
+                      rows, &sums, &partial->overflow_at, size, both, skip_nan, load)) {
+            done = streamed ? 0 : done;
             break;
+        }
     }
     for (int w = 1; w < ways; w++) {
         sums.t[0] += sums.t[w];
@@ -249,7 +267,7 @@ static inline __attribute__((always_inline)) size_t sum_bounded(const char *x, p
             sums.b[0] += sums.b[w];
     }
     partial->units = sum_of_lanes(sums.units);
-    partial->missing = skip_nan ? sum_of_lanes(sums.missing) : 0;
+    partial->missing = skip_nan && done ? sum_of_lanes(sums.missing) : 0;
     partial->residual = 0.0;
     for (int j = 0; j < LANES; j++)
         partial->residual += sums.t[0][j];

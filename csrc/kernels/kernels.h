@@ -76,8 +76,11 @@ static inline double start_of_numbers(int k)
     return 1.5 * power(numbers_exponent(k));
 }
 
-/* The most elements in one call of a bounded kernel, so that `units` is below 2^63. */
-enum { BOUNDED_RUN = 1 << 17 };
+/* The most elements in one call of a bounded kernel, so that `units` is below 2^63; and from how
+ * many on, if they are contiguous, they are read as several streams, which hardware prefetches
+ * faster than one: 0.6 of the time from memory, 0.5 from the L3 cache (sumsq, Zen 3). Streams a
+ * power of two apart would share cache sets. */
+enum { BOUNDED_RUN = (1 << 17) - 512, STREAMED_FROM = 1 << 14 };
 
 typedef size_t bounded_kernel(const char *x, ptrdiff_t stride, size_t n, int k,
                               bounded_sums *partial);
@@ -259,7 +262,7 @@ typedef struct {
     /* Bounded sums of the squares alone [0], or of the numbers, too [1], by type - PC_FLOAT16;
      * that for float16 may be NULL; `nanbounded`, of both, leaves out NaN. n <= BOUNDED_RUN
      * numbers, `stride` bytes apart; -900 <= k <= 1000. Stops where a lane exceeds 2^k: returns how
-     * many numbers were added, and sets partial->overflow_at if not all. */
+     * many numbers were added, none if streamed, and sets partial->overflow_at if not all. */
     size_t lanes[2];     /* how many partial sums they use */
     size_t bounded_from; /* from how many numbers on they are faster than the exact kernels */
     bounded_kernel *bounded[2][3], *nanbounded[3];

@@ -52,9 +52,9 @@ static inline vecd load_ones(const char *y, ptrdiff_t stride)
 
 /* The rows of some vectors, from s = D on. 1 if every h stayed in the binade of D. */
 static inline __attribute__((always_inline)) int
-add_rows_of_products(const char *x, ptrdiff_t x_stride, const char *y, ptrdiff_t y_stride,
-                     size_t rows, vecd D, vecd t[WAYS], vec *units, int narrow, loader *load_x,
-                     loader *load_y)
+add_rows_of_products(const char *x, ptrdiff_t x_stride, steps x_step, const char *y,
+                     ptrdiff_t y_stride, steps y_step, size_t rows, vecd D, vecd t[WAYS],
+                     vec *units, int narrow, loader *load_x, loader *load_y)
 {
     vecd s[WAYS], residual[WAYS];
     vec left[WAYS], all = splat(0), grown = splat(0);
@@ -63,14 +63,10 @@ add_rows_of_products(const char *x, ptrdiff_t x_stride, const char *y, ptrdiff_t
         residual[w] = t[w];
         left[w] = splat(0);
     }
-    for (; rows; rows--)
-        for (int w = 0; w < WAYS; w++, x += LANES * x_stride, y += LANES * y_stride) {
-            /* float64 gains nothing by it */
-            if (narrow && (size_t)w * LANES * sizeof(float) % 64 == 0) {
-                prefetch(x, AHEAD / 4);
-                prefetch(y, AHEAD / 4);
-            }
-            add_product(&s[w], &residual[w], load_x(x, x_stride), load_y(y, y_stride), narrow);
+    for (; rows; rows--, x += x_step.row, y += y_step.row)
+        for (int w = 0; w < WAYS; w++) {
+            add_product(&s[w], &residual[w], load_x(x + w * x_step.way, x_stride),
+                        load_y(y + w * y_step.way, y_stride), narrow);
             left[w / 2] |= (vec)s[w] ^ (vec)D;
         }
     for (int w = 0; w < WAYS; w++) {
@@ -87,12 +83,14 @@ add_rows_of_products(const char *x, ptrdiff_t x_stride, const char *y, ptrdiff_t
 
 /* The sum of |x y|, rounded: what D must leave room for. */
 static inline __attribute__((always_inline)) double
-sum_of_magnitudes(const char *x, ptrdiff_t x_stride, const char *y, ptrdiff_t y_stride, size_t rows,
-                  loader *load_x, loader *load_y)
+sum_of_magnitudes(const char *x, ptrdiff_t x_stride, steps x_step, const char *y,
+                  ptrdiff_t y_stride, steps y_step, size_t rows, loader *load_x, loader *load_y)
 {
     vecd total = splatd(0.0);
-    for (rows *= WAYS; rows; rows--, x += LANES * x_stride, y += LANES * y_stride)
-        total += select_bits(splat(UINT64_MAX >> 1), load_x(x, x_stride) * load_y(y, y_stride));
+    for (; rows; rows--, x += x_step.row, y += y_step.row)
+        for (int w = 0; w < WAYS; w++)
+            total += select_bits(splat(UINT64_MAX >> 1), load_x(x + w * x_step.way, x_stride) *
+                                                             load_y(y + w * y_step.way, y_stride));
     double sum = 0.0;
     for (int j = 0; j < LANES; j++)
         sum += total[j];
@@ -103,7 +101,11 @@ static inline __attribute__((always_inline)) size_t
 sum_bounded_products(const char *x, ptrdiff_t x_stride, const char *y, ptrdiff_t y_stride, size_t n,
                      int k, bounded_sums *partial, size_t size, loader *load_x, loader *load_y)
 {
-    const int contiguous = x_stride == (ptrdiff_t)size && y_stride == (ptrdiff_t)size;
+    const int contiguous = x_stride == (ptrdiff_t)size && y_stride == (ptrdiff_t)size,
+              streamed = contiguous && n >= STREAMED_FROM;
+    const steps usual_x = steps_of(x_stride, WAYS, n, streamed),
+                usual_y = steps_of(y_stride, WAYS, n, streamed),
+                of_tail = steps_of((ptrdiff_t)size, WAYS, n, 0);
     const vecd D = splatd(1.5 * power(k));
     char tail_x[ROW * sizeof(double)] = {0}, tail_y[ROW * sizeof(double)] = {0};
     vecd t[WAYS];
@@ -114,28 +116,31 @@ sum_bounded_products(const char *x, ptrdiff_t x_stride, const char *y, ptrdiff_t
         t[w] = splatd(0.0);
     partial->overflow_at = 0.0;
     for (; done < n; done += step) {
-        const char *from_x = x + (ptrdiff_t)done * x_stride,
-                   *from_y = y + (ptrdiff_t)done * y_stride;
-        ptrdiff_t x_step = x_stride, y_step = y_stride;
+        const char *from_x = x + (ptrdiff_t)(done / ROW) * usual_x.row,
+                   *from_y = y + (ptrdiff_t)(done / ROW) * usual_y.row;
+        ptrdiff_t here_x = x_stride, here_y = y_stride;
+        steps x_step = usual_x, y_step = usual_y;
         size_t rows = (n - done) / ROW;
         rows = rows < FLOAT_BLOCK / ROW ? rows : FLOAT_BLOCK / ROW;
         step = rows * ROW;
         if (!rows) {
             step = n - done;
             for (size_t j = 0; j < step; j++) {
-                memcpy(tail_x + j * size, from_x + (ptrdiff_t)j * x_stride, size);
-                memcpy(tail_y + j * size, from_y + (ptrdiff_t)j * y_stride, size);
+                memcpy(tail_x + j * size, x + (ptrdiff_t)(done + j) * x_stride, size);
+                memcpy(tail_y + j * size, y + (ptrdiff_t)(done + j) * y_stride, size);
             }
             from_x = tail_x;
             from_y = tail_y;
             if (!contiguous)
-                x_step = y_step = (ptrdiff_t)size;
+                here_x = here_y = (ptrdiff_t)size;
+            x_step = y_step = of_tail;
             rows = 1;
         }
-        if (!add_rows_of_products(from_x, x_step, from_y, y_step, rows, D, t, &units,
-                                  size < sizeof(double), load_x, load_y)) {
-            partial->overflow_at =
-                sum_of_magnitudes(from_x, x_step, from_y, y_step, rows, load_x, load_y);
+        if (!add_rows_of_products(from_x, here_x, x_step, from_y, here_y, y_step, rows, D, t,
+                                  &units, size < sizeof(double), load_x, load_y)) {
+            partial->overflow_at = sum_of_magnitudes(from_x, here_x, x_step, from_y, here_y, y_step,
+                                                     rows, load_x, load_y);
+            done = streamed ? 0 : done;
             break;
         }
     }

@@ -183,9 +183,16 @@ static void fill(char *x, pc_type type, size_t n)
 static size_t some_length(void)
 {
     static const size_t edges[] = {0, 1, 31, 32, 33, 255, 256, 2047, 2048, 2049, 4097};
-    if (below(200) == 0)
-        return BOUNDED_RUN - 2 + (size_t)below(5);
+    if (below(100) == 0)
+        return (size_t)(below(2) ? BOUNDED_RUN : STREAMED_FROM) - 2 + (size_t)below(5);
     return below(2) ? (size_t)below(600) : edges[below(11)];
+}
+
+/* Numbers that grow, so that a stream leaves its range amid a run. */
+static void grow(char *x, pc_type type, size_t n)
+{
+    for (size_t k = 0; k < n && type != PC_FLOAT16; k++)
+        put(x, type, k, ldexp(1.0 + (double)below(99), (int)(k / 700) % 60));
 }
 
 /* NaN, each with some bits of its own, in the place of one number in `apart`, or of none. */
@@ -228,6 +235,8 @@ static void test_runs(long count)
             char *x = before_a_page.data + MOST * sizeof(double) -
                       n * (size_t)components * sizes[type] - odd;
             fill(x, type, n * (size_t)components);
+            if (n * (size_t)components >= STREAMED_FROM && below(2))
+                grow(x, type, n * (size_t)components);
             pc_accumulator_clear_bounded(&moment, statistic);
             fesetround(mode);
             pc_add_numbers(&exact, type, components, x, n);
@@ -667,13 +676,17 @@ static void test_skipping(const pc_kernels *kernels, long count)
     for (; count; count--) {
         const pc_type type = PC_FLOAT16 + (pc_type)below(3);
         const int which = (int)(type - PC_FLOAT16), k = below(4) ? 60 : (int)below(40) - 20;
-        const size_t size = sizes[type], stride = size * (1 + (size_t)below(3)),
-                     n = some_length() % 5000, bytes = n ? (n - 1) * stride + size : 0;
+        const int streamed = below(50) == 0;
+        const size_t size = sizes[type], stride = size * (streamed ? 1 : 1 + (size_t)below(3)),
+                     n = streamed ? STREAMED_FROM + (size_t)below(100) : some_length() % 5000,
+                     bytes = n ? (n - 1) * stride + size : 0;
         char *x = before_a_page.data + MOST * sizeof(double) - bytes;
         bounded_sums found, expected;
         if (!kernels->nanbounded[which])
             continue;
         fill(x, type, bytes / size);
+        if (streamed && below(2))
+            grow(x, type, n);
         put_nans(x, type, n, stride, some_gap());
         memcpy(zeroed, x, bytes);
         size_t missing = 0;
