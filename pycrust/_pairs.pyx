@@ -718,7 +718,7 @@ cdef class CrossSums:
 
 
 cdef tuple observations(m, y, rowvar):
-    """The variables, as a list of vectors; and whether there is but one array of one axis."""
+    """The variables, as a list of vectors; and whether they are complex."""
     arrays = []
     for each, name in ((m, "m"), (y, "y")):
         if each is None and name == "y":
@@ -759,6 +759,8 @@ cdef object square_matrix(list vectors, bint complexes, dtype, size_t workers, f
         what = "correlations" if correlations else "covariances"
         raise TypeError(f"dtype {dtype} does not hold {what} of these numbers: "
                         f"use {', '.join([each.name for each in allowed])}")
+    if size == 0:
+        return np.empty((0, 0), dtype)
     type = <pc_type>type_of(dtype.num, &components)
     bounded = pays_bounded(len(vectors[0])) and all([vector.dtype.kind in "fc" for vector in vectors])
     in_c = (not complexes and vectors[0].dtype != object and len(vectors[0]) > 0
@@ -898,7 +900,7 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, *, dtype=None, workers=1)
             return made
     vectors, complexes = observations(m, y, rowvar)
     if not vectors:
-        return np.empty((0, 0))
+        return square_matrix(vectors, complexes, dtype, threads, 0, False)
     freedom = len(vectors[0]) - ddof
     if freedom <= 0:
         warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=1)
@@ -963,7 +965,7 @@ def corrcoef(x, y=None, rowvar=True, *, dtype=None, workers=1):
             return made
     vectors, complexes = observations(x, y, rowvar)
     if not vectors:
-        return np.empty((0, 0))
+        return square_matrix(vectors, complexes, dtype, threads, 0, True)
     made = square_matrix(vectors, complexes, dtype, threads, 1, True)
     if len(vectors[0]) < 2:
         warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=1)

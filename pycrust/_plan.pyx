@@ -409,6 +409,7 @@ cdef tuple moments_of_ints(array, mask, tuple axes):
     NumPy does not check for signals, so large arrays are split in halves.
     """
     cdef int axis
+    array = np.asarray(array, dtype=object)     # the product of two arrays without axes is an int
     if array.size > 1 << 16:
         axis = max(range(array.ndim), key=array.shape.__getitem__)
         half = array.shape[axis] // 2

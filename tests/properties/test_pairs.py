@@ -445,7 +445,12 @@ def test_too_few_observations(level):
         made = pycrust.corrcoef([1.0, 1.0, 1.0], [1.0, 2.0, 3.0])
     assert np.isnan(made).tolist() == [[True, True], [True, False]]
     assert pycrust.corrcoef([1.0, 2.0]) == 1
-    assert pycrust.cov(np.empty((0, 3))).shape == (0, 0)
+    for function in (pycrust.cov, pycrust.corrcoef):
+        assert_same(function(np.empty((0, 3))), np.empty((0, 0)))
+        assert_same(function(np.empty((0, 3)), dtype=np.float32), np.empty((0, 0), np.float32))
+        assert_same(function(np.empty((0, 3), complex)), np.empty((0, 0), complex))
+        with pytest.raises(TypeError, match="dtype int8 does not hold co"):
+            function(np.empty((0, 3)), dtype=np.int8)
 
 
 # ---- the bound ----------------------------------------------------------------------
@@ -495,6 +500,10 @@ def test_python_ints_of_any_size():
     pairs.update(np.array([2, -5], object), [1, 2**63])
     assert pairs.dot() == pycrust.dot(huge, small) + 2 - 5 * 2**63
     assert pairs.cov() == pycrust.cov([*huge, 2, -5], [*small, 1, 2**63])[0, 1]
+    assert pycrust.sse(2**70, 1) == (2**70 - 1) ** 2  # arrays without axes
+    assert pycrust.mse(2**70, 1) == float((2**70 - 1) ** 2)
+    assert pycrust.average(2**70, weights=1) == 2.0**70
+    assert pycrust.PairAccumulator(2**70, 1).dot() == 2**70
     with pytest.raises(TypeError, match="beyond 64 bits"):
         pycrust.dot([2**70, 1], [0.5, 1])
     assert pycrust.dot([2**63, 1], [0.5, 1]) == 2.0**62
