@@ -216,10 +216,11 @@ static pair worst_pair(double D, double *s, double *t)
     return worst;
 }
 
-/* Every lane gets the same products; `weighted`: through the kernel that sums the weights, too. */
+/* Every lane gets the same products; `weighted`: through the kernel that sums the weights, too. The
+ * other one reads four streams. */
 static void search(int weighted)
 {
-    enum { N = STREAMED_FROM - BLOCK_LENGTH, WIDEST = 64 };
+    enum { N = STREAMED_FROM, STREAMS = 4, WIDEST = 64 };
     static double x[N], y[N];
     const double D = 0x1.8p60;
     const size_t block = weighted ? BLOCK_LENGTH : FLOAT_BLOCK; /* where the kernel begins anew */
@@ -238,9 +239,12 @@ static void search(int weighted)
                 t = weighted ? 0.0 : t;
             }
             const pair next = worst_pair(D, &s, &t);
-            for (size_t j = k; j < k + lanes; j++) {
-                x[j] = next.x;
-                y[j] = next.y;
+            for (size_t j = 0; j < lanes; j++) {
+                const size_t each = lanes / STREAMS, stream = j / each,
+                             at =
+                                 weighted ? k + j : stream * (N / STREAMS) + k / STREAMS + j % each;
+                x[at] = next.x;
+                y[at] = next.y;
             }
         }
         slow_sum truth = {{0}}, weights = {{0}};
