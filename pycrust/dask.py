@@ -550,8 +550,7 @@ def _of_pairs(
 def _accumulate_pairs(
     x: "_Block", y: "_Block", *, like: "tuple[_Like, _Like]", axes: tuple[int, ...], conjugate: bool
 ) -> "npt.NDArray[Any]":
-    for block, expected in zip((x, y), like, strict=True):
-        expected.check(block)
+    x, y = like[0].check(x), like[1].check(y)
     kept = tuple(k for k in range(x.ndim) if k not in axes)
     x, y = (np.transpose(each, kept + axes) for each in (x.conj() if conjugate else x, y))
     parts = np.empty(x.shape[: len(kept)], object)
@@ -610,9 +609,7 @@ def _square(m: Any, y: Any, rowvar: bool, statistic: Any) -> da.Array:
 
 
 def _cross(blocks: list["_Block"], *, like: "list[_Like]") -> dict[tuple[int, int], pycrust.PairAccumulator]:
-    for block, expected in zip(blocks, like, strict=True):
-        expected.check(block)
-    rows = [row for block in blocks for row in block]
+    rows = [row for block, expected in zip(blocks, like, strict=True) for row in expected.check(block)]
     return {(i, j): pycrust.PairAccumulator(rows[i], rows[j]) for i in range(len(rows)) for j in range(i, len(rows))}
 
 
@@ -778,8 +775,8 @@ class _Like(NamedTuple):
     ndim: int
     dtype: np.dtype[Any]
 
-    def check(self, block: "_Block") -> None:
-        """Refuse any other block: the axes would be wrong, or digits be lost."""
+    def check(self, block: "_Block") -> "_Block":
+        """The block; any other is refused: the axes would be wrong, or digits be lost."""
         ndim, dtype = np.ndim(block), getattr(block, "dtype", self.dtype)
         if ndim != self.ndim:
             raise ValueError(
@@ -791,6 +788,9 @@ class _Like(NamedTuple):
                 f"a block is of {dtype} where dask expects {self.dtype}: "
                 f"give map_blocks (or whatever made the array) dtype={dtype}, or convert with .astype"
             )
+        if self.dtype == object and np.size(block) == 0:  # which does not say that it holds integers
+            return np.empty(np.shape(block), np.int64)
+        return block
 
 
 def _call(
@@ -809,14 +809,14 @@ def _call(
         (block,) = block
     while isinstance(where, list):
         (where,) = where
-    like.check(block)
+    block = like.check(block)
     return _block(getattr(pycrust, statistic)(block, axis=axes, dtype=made, where=where, keepdims=keep, **spread), made)
 
 
 def _accumulate(block: "_Block", where: Any = True, *, like: _Like, axis: tuple[int, ...], skipna: bool) -> "_Parts":
     """The exact sums of a chunk, for every position that is kept."""
-    like.check(block)
-    if block.dtype == object:
+    block = like.check(block)
+    if like.dtype == object:
         return _accumulators(block, axis, where, skipna)[()]
     sums = pycrust.Accumulator(shape=tuple(length for k, length in enumerate(block.shape) if k not in axis))
     sums.update(block, axis=axis if sums.shape else None, where=where, skipna=skipna)

@@ -779,3 +779,20 @@ def test_products_of_python_ints():
     assert lazy.dot(b, b).compute() == pycrust.dot(a, a)
     assert_same(lazy.average(b, weights=b).compute(), np.float64(pycrust.average(a, weights=a)))
     assert_same(lazy.cov(b, b).compute(), pycrust.cov(a, a))
+
+
+def test_empty_chunks_of_python_ints():
+    x = np.array([[1, 2**70], [2, 3]], object)
+    for chunks in (((2, 0), (2,)), ((0, 1, 1), (1, 0, 1))):
+        a = da.from_array(x, chunks=chunks)
+        for name in ("mean", "sumsq", "norm", "nanmean"):
+            assert getattr(lazy, name)(a).compute() == getattr(pycrust, name)(x)
+        for axis in (0, 1):
+            assert_same(lazy.sum(a, axis, dtype=object).compute(), pycrust.sum(x, axis, dtype=object))
+            assert_same(lazy.average(a, axis, a).compute(), pycrust.average(x, axis, x))
+        assert_same(lazy.vecdot(a[1:], a[1:]).compute(), pycrust.vecdot(x[1:], x[1:]))
+        assert lazy.dot(a[:, 1], a[:, 0]).compute() == pycrust.dot(x[:, 1], x[:, 0])
+        assert_same(lazy.cov(a).compute(), pycrust.cov(x))
+    some = da.from_array(x.ravel(), chunks=2)
+    assert lazy.sum(some[some > 3]).compute() == 2**70
+    assert int(lazy.sum(some[some < 0])) == 0
