@@ -750,8 +750,9 @@ def _mask_of(where: Any, a: da.Array) -> da.Array:
     if missing is not None:
         raise missing.error("where")
     pycrust.sumsq(np.empty(0), where=mask._meta.reshape(-1))  # refuses what is not bool
+    mask = _whole_if_one(mask)
     if not np.isnan([*a.shape, *mask.shape]).any():
-        mask = da.broadcast_to(_whole_if_one(mask), a.shape).rechunk(a.chunks)
+        mask = da.broadcast_to(mask, a.shape).rechunk(a.chunks)
         return mask
     mask = mask[(None,) * (a.ndim - mask.ndim)]
     for size, blocks, wanted in zip(mask.shape, mask.numblocks, a.numblocks, strict=True):
@@ -760,6 +761,30 @@ def _mask_of(where: Any, a: da.Array) -> da.Array:
                 f"where has {mask.numblocks} chunks and a {a.numblocks}, which cannot be brought together while "
                 "their sizes are unknown: call compute_chunk_sizes() on them first"
             )
+    every = tuple(range(a.ndim))
+    mask = da.blockwise(
+        partial(_fitting, along=tuple(k for k in every if mask.shape[k] != 1), like=_Like(a.ndim, a.dtype)),
+        every,
+        mask,
+        every,
+        a,
+        every,
+        align_arrays=False,
+        dtype=bool,
+        meta=np.empty((0,) * a.ndim, bool),
+    )
+    return mask
+
+
+def _fitting(mask: "_Block", block: "_Block", *, along: tuple[int, ...], like: "_Like") -> "_Block":
+    """A block of where=, which must be as long as that of a along these axes: NumPy would repeat a single row."""
+    like.check(block)
+    given, wanted = np.shape(mask), np.shape(block)
+    if any(given[k] != wanted[k] for k in along):
+        raise ValueError(
+            f"where has shape {given} in a chunk of shape {wanted}: "
+            "give it the chunks of a, or call compute_chunk_sizes() on both first"
+        )
     return mask
 
 

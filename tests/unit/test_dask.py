@@ -796,3 +796,16 @@ def test_empty_chunks_of_python_ints():
     some = da.from_array(x.ravel(), chunks=2)
     assert lazy.sum(some[some > 3]).compute() == 2**70
     assert int(lazy.sum(some[some < 0])) == 0
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1])
+def test_where_that_does_not_fit_unknown_chunk_sizes(axis):
+    a = da.from_array(np.arange(12.0).reshape(6, 2), chunks=(3, 2))
+    a = a[a[:, 0] > -1]
+    one_each = da.from_array(np.array([[True], [False]]), chunks=1)
+    for where in (one_each, one_each[one_each[:, 0] | True]):
+        with pytest.raises(ValueError, match=r"where has shape \(1, 1\) in a chunk of shape \(3, 2\)"):
+            lazy.sum(a, axis, where=where).compute()
+    for where in (da.from_array(np.array([[True]]), chunks=((0, 1), (1,))), np.array([True, False])):
+        expected = pycrust.sum(np.arange(12.0).reshape(6, 2), axis, where=np.asarray(where))
+        assert_same(np.asarray(lazy.sum(a, axis, where=where).compute()), np.asarray(expected))
