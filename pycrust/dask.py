@@ -1056,8 +1056,6 @@ def cumsum(a: Any, axis: SupportsIndex | None = None, dtype: npt.DTypeLike | Non
         pycrust.cumsum(np.zeros(()), axis)  # refuses it
     along: int = validate_axis(operator.index(axis), a.ndim)
     made = pycrust.cumsum(np.empty((0,) * a.ndim, np.int64 if a.dtype == object else a.dtype), along, dtype).dtype
-    if a.dtype == object and dtype is None:
-        made = np.dtype(object)
     like, name = _Like(a.ndim, a.dtype), f"cumsum-{tokenize(a, along, made)}"
     graph: dict[Any, Any] = {}
     for at in np.ndindex(*a.numblocks):

@@ -713,7 +713,11 @@ def test_cumsum_of_integers_beyond_64_bits():
     assert_same(lazy.cumsum(a, dtype=float).compute(scheduler="sync"), pycrust.cumsum(x, dtype=float))
     assert_same(lazy.cumsum(a[1:]).compute(scheduler="sync"), np.cumsum(x[1:]))
     objects = da.from_array(np.array([10**30, 1, 2], dtype=object), chunks=2)
-    assert lazy.cumsum(objects).compute(scheduler="sync").tolist() == [10**30, 10**30 + 1, 10**30 + 3]
+    exact = lazy.cumsum(objects, dtype=object).compute(scheduler="sync")
+    assert exact.tolist() == [10**30, 10**30 + 1, 10**30 + 3]
+    with pytest.raises(OverflowError):
+        lazy.cumsum(objects).compute(scheduler="sync")
+    assert_same(lazy.cumsum(a[1:].astype(object)).compute(scheduler="sync"), np.cumsum(x[1:]))
     with pytest.raises(np.exceptions.AxisError):
         lazy.cumsum(a, 1)
     with pytest.raises(TypeError):
