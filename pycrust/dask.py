@@ -355,7 +355,7 @@ def vecdot(x1: Any, x2: Any, axis: SupportsIndex = -1) -> da.Array:
     x, y = (da.moveaxis(each, axis, -1) for each in (x1, x2))
     if x.shape[-1] != y.shape[-1]:
         raise ValueError(f"x1 has shape {x1.shape} and x2 {x2.shape}: they differ along axis {axis}")
-    x, y = da.broadcast_arrays(x, y)
+    x, y = da.broadcast_arrays(_whole_if_one(x), _whole_if_one(y))
     return _of_pairs("dot", x, y, (x.ndim - 1,), made, False, conjugate=True)
 
 
@@ -493,8 +493,8 @@ def _check_sizes(*arrays: da.Array) -> None:
 
 
 def _whole_if_one(a: da.Array) -> da.Array:
-    """With one chunk along axes of length one: empty ones beside it would be broadcast."""
-    whole: da.Array = a.rechunk({k: -1 for k, length in enumerate(a.shape) if length == 1})
+    """With one chunk along axes of length one, or none: empty ones beside it would be broadcast."""
+    whole: da.Array = a.rechunk({k: -1 for k, length in enumerate(a.shape) if length <= 1})
     return whole
 
 
@@ -1051,7 +1051,9 @@ def cumsum(a: Any, axis: SupportsIndex | None = None, dtype: npt.DTypeLike | Non
         raise missing.error("cumsum")
     if axis is None:
         _check_sizes(a)
-        a, axis = _without_empty_chunks(a).flatten(), 0
+        # dask flattens no array without elements that is in several chunks
+        a = _without_empty_chunks(a).flatten() if a.size else da.from_array(np.empty(0, a.dtype))
+        axis = 0
     elif a.ndim == 0:
         pycrust.cumsum(np.zeros(()), axis)  # refuses it
     along: int = validate_axis(operator.index(axis), a.ndim)

@@ -813,3 +813,26 @@ def test_where_that_does_not_fit_unknown_chunk_sizes(axis):
     for where in (da.from_array(np.array([[True]]), chunks=((0, 1), (1,))), np.array([True, False])):
         expected = pycrust.sum(np.arange(12.0).reshape(6, 2), axis, where=np.asarray(where))
         assert_same(np.asarray(lazy.sum(a, axis, where=where).compute()), np.asarray(expected))
+
+
+def test_no_elements_in_several_chunks():
+    a, w = da.zeros((2, 0), chunks=((2,), (0, 0))), da.zeros((2, 0), chunks=((2,), (0,)))
+    for one, other in ((a, w), (w, a), (a, a)):
+        with pytest.raises(ZeroDivisionError):
+            lazy.average(one, weights=other).compute()
+        assert_same(lazy.vecdot(one, other).compute(), np.zeros(2))
+        assert lazy.dot(one[0], other[0]).compute() == 0
+
+
+def test_vecdot_broadcasts_a_row_beside_an_empty_chunk():
+    row, rows = np.ones((1, 3)), np.arange(12.0).reshape(4, 3)
+    x, y = da.from_array(row, chunks=((0, 1), (3,))), da.from_array(rows, chunks=(2, 3))
+    assert_same(lazy.vecdot(x, y).compute(), pycrust.vecdot(row, rows))
+    assert_same(lazy.vecdot(y, x).compute(), pycrust.vecdot(rows, row))
+
+
+def test_cumsum_of_no_elements():
+    for shape, chunks in (((15, 3, 0), ((15,), (1, 2), (0,))), ((0, 6), ((0,), (3, 3))), ((2, 0), ((1, 1), (0, 0)))):
+        for dtype in (float, int, complex):
+            a = da.zeros(shape, dtype=dtype, chunks=chunks)
+            assert_same(lazy.cumsum(a).compute(), pycrust.cumsum(np.zeros(shape, dtype)))
