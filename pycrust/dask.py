@@ -800,15 +800,20 @@ class _Like(NamedTuple):
     ndim: int
     dtype: np.dtype[Any]
 
-    def check(self, block: "_Block") -> "_Block":
-        """The block; any other is refused: the axes would be wrong, or digits be lost."""
+    def check(self, block: "_Block", sums_alike: bool = False) -> "_Block":
+        """
+        The block; any other is refused: the axes would be wrong, or digits be lost.
+
+        With `sums_alike`, so are integers among floats, and real numbers among complex ones.
+        """
         ndim, dtype = np.ndim(block), getattr(block, "dtype", self.dtype)
         if ndim != self.ndim:
             raise ValueError(
                 f"a block has {ndim} axes where dask expects {self.ndim}: "
                 "give map_blocks (or whatever made the array) the right drop_axis=, new_axis= or chunks="
             )
-        if not np.can_cast(dtype, self.dtype, "same_kind"):
+        alike = not sums_alike or dtype.kind.strip("biuO") == self.dtype.kind.strip("biuO")
+        if not (alike and np.can_cast(dtype, self.dtype, "same_kind")):
             raise TypeError(
                 f"a block is of {dtype} where dask expects {self.dtype}: "
                 f"give map_blocks (or whatever made the array) dtype={dtype}, or convert with .astype"
@@ -1085,7 +1090,7 @@ def _whole(block: "_Block", *, like: _Like, axis: int) -> Any:
 
 
 def _unmasked(block: "_Block", like: _Like) -> "_Block":
-    like.check(block)
+    like.check(block, sums_alike=True)  # the sums of chunks before it are added to its own
     array, missing = _array(block, "a")
     if missing is not None:
         raise missing.error("cumsum")

@@ -836,3 +836,15 @@ def test_cumsum_of_no_elements():
         for dtype in (float, int, complex):
             a = da.zeros(shape, dtype=dtype, chunks=chunks)
             assert_same(lazy.cumsum(a).compute(), pycrust.cumsum(np.zeros(shape, dtype)))
+
+
+@pytest.mark.parametrize("axis", [None, 0])
+def test_cumsum_refuses_integers_among_floats(axis):
+    a = da.arange(6, chunks=3).map_blocks(lambda b: b * 0.5 if b[0] < 3 else b, dtype=float, meta=np.empty(0))
+    with pytest.raises(TypeError, match="of int64 where dask expects float64"):
+        lazy.cumsum(a, axis).compute()
+    narrow = da.arange(6, chunks=3).map_blocks(lambda b: b.astype(np.int8) if b[0] < 3 else b, dtype=np.int64)
+    assert lazy.cumsum(narrow, axis).compute().tolist() == [0, 1, 3, 6, 10, 15]
+    objects = da.from_array(np.arange(6).astype(object), chunks=3)
+    objects = objects.map_blocks(lambda b: b.astype(int) if b[0] < 3 else b, dtype=object)
+    assert lazy.cumsum(objects, axis).compute().tolist() == [0, 1, 3, 6, 10, 15]
