@@ -104,7 +104,8 @@ cdef class Accumulator:
     whole. It takes some 1300 bytes whatever it holds, and its pickle is smaller, so it
     serves files larger than memory, processes and clusters. With `shape` it holds
     the sums of each position (feature, grid point, group) in some 72 bytes, and
-    all results are arrays of that shape.
+    all results are arrays of that shape: float64, complex128, or for `sum` and `sumsq` of
+    integers Python ints of any size, in an array of dtype object.
 
     Parameters
     ----------
@@ -115,7 +116,7 @@ cdef class Accumulator:
     where : array_like of bool, optional
         The elements to include; must broadcast to the shape of `a`.
     workers : int, optional
-        Number of threads, 1 by default; -1 for all usable cores.
+        Number of threads, 1 by default; -1 for all usable cores, -2 for all but one, and so on.
 
     Attributes
     ----------
@@ -194,7 +195,7 @@ cdef class Accumulator:
         where : array_like of bool, optional
             The elements to include; must broadcast to the shape of `a`.
         workers : int, optional
-            Number of threads, 1 by default; -1 for all usable cores.
+            Number of threads, 1 by default; -1 for all usable cores, -2 for all but one, and so on.
         skipna : bool, optional
             Leave out what is missing: NaN, nulls and masked elements, as `nansum` does. False by default: NaN is
             a value, and nulls and masked elements are a TypeError.
@@ -206,7 +207,8 @@ cdef class Accumulator:
         IndexError
             For a label that is too large, with its position.
         OverflowError
-            For more than 2**64 - 1 elements in all, in one state; the accumulator is unchanged.
+            For more than 2**64 - 1 elements in all, in one state, and with a shape for integers from 2**1024 on; the
+            accumulator is unchanged.
         """
         cdef pc_accumulator acc
         cdef Accumulators sums
@@ -254,6 +256,8 @@ cdef class Accumulator:
         ------
         TypeError
             For anything else: arrays are added by `update`.
+        ValueError
+            For an accumulator of another shape.
         OverflowError
             For more than 2**64 - 1 elements in all, in one state; this accumulator is unchanged.
         """

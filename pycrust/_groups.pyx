@@ -427,7 +427,7 @@ def group_mean(values, labels, *, axis=-1, num_labels=None, where=True, dtype=No
     where : array_like of bool, optional
         %(where)s
     dtype : {float64, float32, float16, complex128, complex64}, optional
-        %(dtype)s
+        %(mean_dtype)s
     workers : int, optional
         %(workers)s
     skipna : bool, optional
@@ -568,7 +568,8 @@ def group_sumsq(values, labels, *, axis=-1, num_labels=None, where=True, dtype=N
     where : array_like of bool, optional
         %(where)s
     dtype : {int64, uint64, float64, float32, float16, object}, optional
-        %(sum_dtype)s
+        The type of the results. Integers give int64 by default, and uint64 if they are unsigned; object
+        holds Python ints. Other input gives float64, or on request a smaller type.
     workers : int, optional
         %(workers)s
     skipna : bool, optional
@@ -650,10 +651,12 @@ _SHARED = {
     "where": "The elements to include; must broadcast to the shape of `values`.",
     "sum_dtype": "The type of the results. Integers give int64 by default, and uint64 if they are unsigned; object\n"
                  "        holds Python ints. Other input gives float64, or complex128, or on request a smaller type.",
-    "dtype": "The type of the results: float64 by default, complex128 for complex means.",
+    "dtype": "The type of the results: float64 by default.",
+    "mean_dtype": "The type of the results: float64 by default, complex128 for complex means.",
     "ddof": "The sum of the squared distances from the mean is divided by the number of elements of the group minus\n"
             "        this: 0 by default, as in NumPy; pandas has 1.",
-    "workers": "Number of threads, 1 by default; -1 for all usable cores. It does not change a bit of the result.",
+    "workers": "Number of threads, 1 by default; -1 for all usable cores, -2 for all but one, and so on. It does not change a\n"
+               "        bit of the result.",
     "skipna": "Leave out what is missing: NaN, nulls and masked elements. False by default: NaN makes the result of\n"
               "        its group NaN, and nulls and masked elements are a TypeError.",
 }

@@ -741,8 +741,8 @@ def cumsum(a, axis=None, dtype=None, out=None, *, workers=1):
         Where to write the results, of their shape; its dtype takes the place of `dtype`.
     workers : int, optional
         Number of threads among which the rows along `axis`, and parts of long rows, are
-        divided, 1 by default; -1 for all usable cores. It does not change a bit of the
-        result.
+        divided, 1 by default; -1 for all usable cores, -2 for all but one, and so on. It does
+        not change a bit of the result.
 
     Returns
     -------
@@ -812,8 +812,8 @@ _SHARED = {
     "axis": "The axis along which the window moves, by default the last.",
     "ddof": "What is subtracted from the number of elements to give the divisor: 0 by default. One\n"
             "        with more than 16 binary digits after the point makes each window be summed anew.",
-    "workers": "Number of threads, 1 by default; -1 for all usable cores. It does not change a\n"
-               "        bit of the result.",
+    "workers": "Number of threads, 1 by default; -1 for all usable cores, -2 for all but one,\n"
+               "        and so on. It does not change a bit of the result.",
     "spoiled": "NaN where fewer than `min_count` are left. An infinity makes infinite or NaN the\n"
                "        results of those windows that hold it, and no others.",
     "value_error": "For a `window` below 1 or above the length of the axis, bounds beyond the axis or\n"

@@ -245,8 +245,8 @@ def dot(a, b, *, dtype=None, out=None, where=True, workers=1):
     where : array_like of bool, optional
         The pairs to include.
     workers : int, optional
-        Number of threads, 1 by default; -1 for all usable cores. It does not change a
-        bit of the result.
+        Number of threads, 1 by default; -1 for all usable cores, -2 for all but one, and so
+        on. It does not change a bit of the result.
 
     Returns
     -------
@@ -348,8 +348,8 @@ def vecdot(x1, x2, axis=-1, *, dtype=None, out=None, where=True, workers=1):
         The pairs to include; must broadcast to the shape that `x1` and `x2` have in
         common, with `axis` where it is in them.
     workers : int, optional
-        Number of threads, 1 by default; -1 for all usable cores. It does not change a
-        bit of the result.
+        Number of threads, 1 by default; -1 for all usable cores, -2 for all but one, and so
+        on. It does not change a bit of the result.
 
     Returns
     -------
@@ -455,8 +455,8 @@ def average(a, axis=None, weights=None, *, returned=False, keepdims=False, where
     where : array_like of bool, optional
         The elements to include; must broadcast to the shape of `a`.
     workers : int, optional
-        Number of threads, 1 by default; -1 for all usable cores. It does not change a bit
-        of the result.
+        Number of threads, 1 by default; -1 for all usable cores, -2 for all but one, and so
+        on. It does not change a bit of the result.
 
     Returns
     -------
@@ -857,8 +857,8 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, *, dtype=None, workers=1)
     dtype : {float64, float32, float16, complex128, complex64}, optional
         The type of the result.
     workers : int, optional
-        Number of threads, 1 by default; -1 for all usable cores. It does not change a bit of
-        the result.
+        Number of threads, 1 by default; -1 for all usable cores, -2 for all but one, and so
+        on. It does not change a bit of the result.
 
     Returns
     -------
@@ -922,8 +922,8 @@ def corrcoef(x, y=None, rowvar=True, *, dtype=None, workers=1):
     dtype : {float64, float32, float16, complex128, complex64}, optional
         The type of the result.
     workers : int, optional
-        Number of threads, 1 by default; -1 for all usable cores. It does not change a bit of
-        the result.
+        Number of threads, 1 by default; -1 for all usable cores, -2 for all but one, and so
+        on. It does not change a bit of the result.
 
     Returns
     -------
@@ -941,7 +941,7 @@ def corrcoef(x, y=None, rowvar=True, *, dtype=None, workers=1):
     Warns
     -----
     RuntimeWarning
-        If a variance is zero, as it is for one observation.
+        If a variance is zero, as it is for one observation, or not finite.
 
     Notes
     -----
@@ -1059,8 +1059,8 @@ def sse(a, b, *, where=True, workers=1):
     where : array_like of bool, optional
         The elements to include; must broadcast to the shape that they have in common.
     workers : int, optional
-        Number of threads, 1 by default; -1 for all usable cores. It does not change a bit of
-        the result.
+        Number of threads, 1 by default; -1 for all usable cores, -2 for all but one, and so
+        on. It does not change a bit of the result.
 
     Returns
     -------
@@ -1098,8 +1098,8 @@ def mse(a, b, *, where=True, workers=1):
     where : array_like of bool, optional
         The elements to include; must broadcast to the shape that they have in common.
     workers : int, optional
-        Number of threads, 1 by default; -1 for all usable cores. It does not change a bit of
-        the result.
+        Number of threads, 1 by default; -1 for all usable cores, -2 for all but one, and so
+        on. It does not change a bit of the result.
 
     Returns
     -------
@@ -1139,7 +1139,7 @@ cdef class PairAccumulator:
     where : array_like of bool, optional
         The pairs to include; must broadcast to the shape of `x` and `y`.
     workers : int, optional
-        Number of threads, 1 by default; -1 for all usable cores.
+        Number of threads, 1 by default; -1 for all usable cores, -2 for all but one, and so on.
 
     Attributes
     ----------
@@ -1185,7 +1185,7 @@ cdef class PairAccumulator:
         where : array_like of bool, optional
             The pairs to include; must broadcast to that shape.
         workers : int, optional
-            Number of threads, 1 by default; -1 for all usable cores.
+            Number of threads, 1 by default; -1 for all usable cores, -2 for all but one, and so on.
 
         Raises
         ------

@@ -32,8 +32,8 @@ def sumsq(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, wor
         The elements to include; must broadcast to the shape of `a`. It must leave
         out whatever is masked or null in `a`.
     workers : int, optional
-        Number of threads, 1 by default; -1 for all usable cores. It does not
-        change a bit of the result.
+        Number of threads, 1 by default; -1 for all usable cores, -2 for all but one, and so
+        on. It does not change a bit of the result.
 
     Returns
     -------
@@ -258,7 +258,7 @@ def mean(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, work
     axis : int or tuple of int, optional
         %(axis)s
     dtype : {float64, float32, float16}, or {complex128, complex64} for complex `a`, optional
-        %(dtype)s
+        %(mean_dtype)s
     out : ndarray, optional
         %(out)s
     keepdims : bool, optional
@@ -490,7 +490,7 @@ def nanmean(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, w
     axis : int or tuple of int, optional
         %(axis)s
     dtype : {float64, float32, float16}, or {complex128, complex64} for complex `a`, optional
-        %(dtype)s
+        %(mean_dtype)s
     out : ndarray, optional
         %(out)s
     keepdims : bool, optional
@@ -632,7 +632,8 @@ _SHARED = {
     "missing": "These count as missing: NaN, complex numbers with a NaN in either part, masked\n"
                "        elements, and the nulls of pandas, Arrow and polars.",
     "axis": "The axes to reduce; all of them by default.",
-    "dtype": "The type of the results: float64 by default, complex128 for complex results.",
+    "dtype": "The type of the results: float64 by default.",
+    "mean_dtype": "The type of the results: float64 by default, complex128 for complex means.",
     "sum_dtype": "The type of the results. Integers give int64 by default, and uint64 if they are\n"
                  "        unsigned, or on request any of these but complex ones; object holds Python\n"
                  "        ints. Complex numbers give complex128, or complex64; other input gives\n"
@@ -653,8 +654,8 @@ _SHARED = {
     "value_error": "For an `axis`, `out`, `where` or `workers` that does not fit `a`.",
     "keepdims": "Keep the reduced axes in the result, with length one.",
     "where": "The elements to include; must broadcast to the shape of `a`. The others do not count.",
-    "workers": "Number of threads, 1 by default; -1 for all usable cores. It does not change a\n"
-               "        bit of the result.",
+    "workers": "Number of threads, 1 by default; -1 for all usable cores, -2 for all but one,\n"
+               "        and so on. It does not change a bit of the result.",
 }
 
 for _function in (sumsq, norm, rms, sum, mean, var, std, nansum, nanmean, nanvar, nanstd):

@@ -94,7 +94,7 @@ cdef size_t count_workers(workers) except 0:
     try:
         count = index(workers)
     except TypeError:
-        raise TypeError("workers must be an integer, the number of threads or -1 for all cores, "
+        raise TypeError("workers must be an integer, the number of threads, or -1 for all cores, -2 for all but one, "
                         f"not {shown(workers)}") from None
     if count < 0:
         cores = usable_cores()

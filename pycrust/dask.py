@@ -894,7 +894,9 @@ Parameters
 ----------
 a : dask array
     Of bool, any integer dtype or float16/32/64, in any chunks. Other arrays are taken as one chunk.
-window, min_count, axis{ddof}
+window : int
+    How many elements a window has; bounds are refused.
+min_count, axis{ddof}
     As for `pycrust.{name}`.
 
 Returns
