@@ -452,7 +452,8 @@ def move_sum(a, window, min_count=None, axis=-1, *, workers=1):
     Returns
     -------
     ndarray
-        Float64, of the shape of `a`: at each position the float nearest to the exact
+        Float64, of the shape of `a`; with bounds, one result for each window along `axis`.
+        At each position the float nearest to the exact
         sum of the numbers in the window that ends there, less those that are missing.
         %(spoiled)s
 
@@ -504,7 +505,8 @@ def move_mean(a, window, min_count=None, axis=-1, *, workers=1):
     Returns
     -------
     ndarray
-        Float64, of the shape of `a`: at each position what `mean` gives for the numbers
+        Float64, of the shape of `a`; with bounds, one result for each window along `axis`.
+        At each position what `mean` gives for the numbers
         in the window that ends there, less those that are missing. So it lies between
         the least and the largest of them.
         %(spoiled)s
@@ -551,7 +553,8 @@ def move_var(a, window, min_count=None, axis=-1, ddof=0, *, workers=1):
     Returns
     -------
     ndarray
-        Float64, of the shape of `a`: at each position what `var` gives for the numbers
+        Float64, of the shape of `a`; with bounds, one result for each window along `axis`.
+        At each position what `var` gives for the numbers
         in the window that ends there, less those that are missing. Never negative, and
         0.0 if all are equal; NaN or Inf if there are no more than `ddof`, and NaN if
         one is infinite. NaN where fewer than `min_count` are left.
@@ -560,6 +563,7 @@ def move_var(a, window, min_count=None, axis=-1, ddof=0, *, workers=1):
     ------
     ValueError
         %(value_error)s
+        Also for a `ddof` that is negative or NaN.
     TypeError, numpy.exceptions.AxisError
         %(type_error)s
 
@@ -599,7 +603,8 @@ def move_std(a, window, min_count=None, axis=-1, ddof=0, *, workers=1):
     Returns
     -------
     ndarray
-        Float64, of the shape of `a`: at each position what `std` gives for the numbers
+        Float64, of the shape of `a`; with bounds, one result for each window along `axis`.
+        At each position what `std` gives for the numbers
         in the window that ends there, less those that are missing: the float nearest
         to the root of the exact variance. Else as `move_var`.
 
@@ -607,6 +612,7 @@ def move_std(a, window, min_count=None, axis=-1, ddof=0, *, workers=1):
     ------
     ValueError
         %(value_error)s
+        Also for a `ddof` that is negative or NaN.
     TypeError, numpy.exceptions.AxisError
         %(type_error)s
 
@@ -806,7 +812,7 @@ _SHARED = {
               "        from 1 to the length of the axis. Or ``(start, end)``, two arrays of integers,\n"
               "        neither of which decreases: result k is of elements ``start[k]`` to ``end[k] - 1``,\n"
               "        and there are as many results along `axis` as windows.",
-    "min_count": "The fewest numbers for a result, from 1 to `window`, the default; by default 1 for\n"
+    "min_count": "The fewest numbers that a window needs for a result, from 1 to `window`, the default; by default 1 for\n"
                  "        windows with bounds. Where there are fewer that are not missing, at the start\n"
                  "        too, the result is NaN.",
     "axis": "The axis along which the window moves, by default the last.",
@@ -817,7 +823,8 @@ _SHARED = {
     "spoiled": "NaN where fewer than `min_count` are left. An infinity makes infinite or NaN the\n"
                "        results of those windows that hold it, and no others.",
     "value_error": "For a `window` below 1 or above the length of the axis, bounds beyond the axis or\n"
-                   "        that decrease, a `min_count` below 1 or above `window`, an array without axes, a negative `ddof`, or bad `workers`.",
+                   "        that decrease, a `min_count` below 1 or above an integer `window`, an array without\n"
+                   "        axes, or bad `workers`.",
     "type_error": "As `sum` does, for complex numbers, and for arguments that are not integers.",
 }
 

@@ -881,8 +881,8 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, *, dtype=None, workers=1)
 
     Notes
     -----
-    (n Sxy - Sx Sy) / (n (n - ddof)), from sums that are exact, or whose error bounds do not
-    matter. Every pair of variables costs one pass over both; NumPy's BLAS is faster from
+    (n Sxy - Sx Sy) / (n (n - ddof)), from sums that are exact, or whose error bounds leave no
+    doubt about the rounding. Every pair of variables costs one pass over both; NumPy's BLAS is faster from
     some variables on.
 
     Examples

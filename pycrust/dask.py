@@ -1,7 +1,7 @@
 """
 The functions of data over dask arrays: lazy, along any axes, the same bits for any chunks.
 
-Each chunk gives an `~pycrust.Accumulator` with a state for every position that is kept;
+For reductions, each chunk gives an `~pycrust.Accumulator` with a state for every position that is kept;
 these are merged in a tree, exactly, and rounded once at its end. So the result is that
 of `pycrust.sum`, `mean`, `var` and the others on the whole array on one machine, to the
 last bit. Nothing is computed until it is asked for.

@@ -191,7 +191,7 @@ def break_even(
     Find the size from which on releasing the GIL pays off.
 
     Short calls are repeated in one thread and in k threads, holding the GIL and
-    releasing it. Releasing it costs some ten nanoseconds if no other thread wants it, and
+    releasing it. Releasing it costs some tens of nanoseconds if no other thread wants it, and
     some microseconds if one does: so it pays off only for calls that take longer.
 
     Parameters

@@ -107,7 +107,8 @@ def make_parser() -> argparse.ArgumentParser:
     what = bench.add_mutually_exclusive_group()
     what.add_argument(
         "--peers", nargs="*", choices=peers.OPERATIONS, metavar="FUNCTION",
-        help="instead: compare these functions of pycrust (all by default) with those of NumPy, the standard library, "
+        help="instead: compare these of sumsq, norm, sum, mean, var, std (all by default), and the functions of groups, windows and two arrays "
+        "that compute the same, with those of NumPy, the standard library, "
         "and bottleneck, numbagg, numpy_groupies, pandas, polars, SciPy, scikit-learn, numba, bitrep and xsum as far as they are installed: whole arrays, and short axes",
     )  # fmt: skip
     what.add_argument(
@@ -168,7 +169,7 @@ def make_parser() -> argparse.ArgumentParser:
         type=milliseconds,
         default=OVER,
         metavar="MS",
-        help="the shortest stall to report, in milliseconds (default 20)",
+        help="the shortest stall to report, in milliseconds (default 20; at least 10, twice the switch interval)",
     )
     stalled.add_argument(
         "--fail-over", type=milliseconds, metavar="MS",
@@ -183,7 +184,7 @@ def make_parser() -> argparse.ArgumentParser:
         help="write that, and abort the program, when a hold has lasted for S seconds",
     )  # fmt: skip
     stalled.add_argument(
-        "--follow", action="store_true", help="watch the Python processes that the program starts, too"
+        "--follow", action="store_true", help="watch the Python processes that the program starts, too; not with --pid"
     )
     stalled.add_argument(
         "--trace", type=Path, metavar="FILE.json",

@@ -86,7 +86,9 @@ def to_prometheus(registry: Any = None) -> Callable[[Stall], None]:
 
 def to_opentelemetry(tracer: Any = None) -> Callable[[Stall], None]:
     """
-    Make a span of each stall, ``gil stall``, that ends when it is told: some milliseconds after the stall.
+    Make a span of each stall, ``gil stall``: as long as the stall, but some milliseconds late, since it ends when the stall is told.
+
+    Its attributes are ``gil.cause``, ``thread.name``, and for a known line ``code.filepath``, ``code.lineno`` and ``code.function``.
 
     Parameters
     ----------

@@ -597,7 +597,9 @@ def compare_peers(
     dtypes : sequence of str, optional
         Of the arrays: any of float64, float32 and the integer dtypes.
     operations : sequence of {'sumsq', 'norm', 'sum', 'mean', 'var', 'std'}, optional
-        The functions of pycrust, in the order of the tables; the first is what `plot` draws. All by default.
+        The functions of pycrust, in the order of the tables; the first is what `plot` draws. All by default. Functions of groups,
+        windows and two arrays come with what they compute: `group_sum` and `move_sum` with 'sum', `dot` and `vecdot` with 'sumsq',
+        `average` with 'mean', `cov` and `corrcoef` with 'var'.
     rounds, seconds : optional
         As for `gil_table`.
     progress : callable, optional
