@@ -453,8 +453,8 @@ def move_sum(a, window, min_count=None, axis=-1, *, workers=1):
     -------
     ndarray
         Float64, of the shape of `a`; with bounds, one result for each window along `axis`.
-        At each position the float nearest to the exact
-        sum of the numbers in the window that ends there, less those that are missing.
+        At each position the float nearest to the exact sum of the numbers in its window,
+        less those that are missing.
         %(spoiled)s
 
     Raises
@@ -506,9 +506,8 @@ def move_mean(a, window, min_count=None, axis=-1, *, workers=1):
     -------
     ndarray
         Float64, of the shape of `a`; with bounds, one result for each window along `axis`.
-        At each position what `mean` gives for the numbers
-        in the window that ends there, less those that are missing. So it lies between
-        the least and the largest of them.
+        At each position what `mean` gives for the numbers in its window, less those that are
+        missing. So it lies between the least and the largest of them.
         %(spoiled)s
 
     Raises
@@ -554,10 +553,9 @@ def move_var(a, window, min_count=None, axis=-1, ddof=0, *, workers=1):
     -------
     ndarray
         Float64, of the shape of `a`; with bounds, one result for each window along `axis`.
-        At each position what `var` gives for the numbers
-        in the window that ends there, less those that are missing. Never negative, and
-        0.0 if all are equal; NaN or Inf if there are no more than `ddof`, and NaN if
-        one is infinite. NaN where fewer than `min_count` are left.
+        At each position what `var` gives for the numbers in its window, less those that are
+        missing. Never negative, and 0.0 if all are equal; NaN or Inf if there are no more than
+        `ddof`, and NaN if one is infinite. NaN where fewer than `min_count` are left.
 
     Raises
     ------
@@ -604,9 +602,8 @@ def move_std(a, window, min_count=None, axis=-1, ddof=0, *, workers=1):
     -------
     ndarray
         Float64, of the shape of `a`; with bounds, one result for each window along `axis`.
-        At each position what `std` gives for the numbers
-        in the window that ends there, less those that are missing: the float nearest
-        to the root of the exact variance. Else as `move_var`.
+        At each position what `std` gives for the numbers in its window, less those that are
+        missing: the float nearest to the root of the exact variance. Else as `move_var`.
 
     Raises
     ------
@@ -812,9 +809,9 @@ _SHARED = {
               "        from 1 to the length of the axis. Or ``(start, end)``, two arrays of integers,\n"
               "        neither of which decreases: result k is of elements ``start[k]`` to ``end[k] - 1``,\n"
               "        and there are as many results along `axis` as windows.",
-    "min_count": "The fewest numbers that a window needs for a result, from 1 to `window`, the default; by default 1 for\n"
-                 "        windows with bounds. Where there are fewer that are not missing, at the start\n"
-                 "        too, the result is NaN.",
+    "min_count": "The fewest numbers that a window needs for a result, from 1 to `window`, the default;\n"
+                 "        by default 1 for windows with bounds. Where there are fewer that are not missing,\n"
+                 "        at the start too, the result is NaN.",
     "axis": "The axis along which the window moves, by default the last.",
     "ddof": "What is subtracted from the number of elements to give the divisor: 0 by default. One\n"
             "        with more than 16 binary digits after the point makes each window be summed anew.",
