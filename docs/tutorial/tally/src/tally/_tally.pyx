@@ -15,7 +15,7 @@ cdef enum:
 def _checked(edges):
     """The edges as a new array."""
     edges = np.array(edges, dtype=np.float64)   # a copy, which nobody else can change
-    if edges.ndim != 1 or edges.size < 2 or not (np.diff(edges) > 0).all():
+    if edges.ndim != 1 or edges.size < 2 or not (edges[: edges.size - 1] < edges[1:]).all():
         raise ValueError("edges must be two or more numbers, each above the one before")
     return edges
 
