@@ -9,6 +9,7 @@ import operator
 import warnings
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import accumulate
 from typing import Any, Self, SupportsIndex
 
 import numpy as np
@@ -76,23 +77,32 @@ def nearest(x: int | Fraction, dtype: Any = np.float64) -> float:
     kind = np.finfo(dtype)
     bits = kind.nmant + 1
     exponent = max(x.numerator.bit_length() - x.denominator.bit_length() - bits, kind.minexp - kind.nmant)
-    if x >= Fraction(2) ** (exponent + bits):
-        exponent += 1
-    multiple = round(Fraction(x) / Fraction(2) ** exponent)  # half to even
-    return math.ldexp(multiple, exponent) if multiple * Fraction(2) ** exponent < 2**kind.maxexp else math.inf
+    above, below = _over(x, exponent)
+    if above >= below << bits:
+        exponent, below = exponent + 1, below << 1
+    multiple, rest = divmod(above, below)
+    multiple += 2 * rest + multiple % 2 > below  # half to even
+    return math.ldexp(multiple, exponent) if multiple.bit_length() + exponent <= kind.maxexp else math.inf
 
 
 def nearest_root(x: int | Fraction, dtype: Any = np.float64) -> float:
     """The float64, or other float, nearest to the square root of the rational number x >= 0.
 
-    Every float, and every point halfway between two of them, is an integer
-    multiple of 2**-1075. So it is enough to know which multiple the root is, or
-    which two it lies between.
+    Every float of the size of the root, and every point halfway between two of
+    them, is a multiple of a power of two, which is 2**-54 of the root or more. So
+    it is enough to know which multiple of a lesser one the root is, or which two
+    it lies between.
     """
-    square = x * 4**1075
-    root = math.isqrt(math.floor(square))
-    between = root * root != square
-    return nearest(Fraction(2 * root + between, 2**1076), dtype)
+    exponent = (x.numerator.bit_length() - x.denominator.bit_length()) // 2 - 60
+    above, below = _over(x, 2 * exponent)
+    root = math.isqrt(above // below)
+    between = root * root * below != above
+    return nearest(Fraction(*_over(2 * root + between, 1 - exponent)), dtype)
+
+
+def _over(x: int | Fraction, exponent: int) -> tuple[int, int]:
+    """Numerator and denominator of x / 2**exponent."""
+    return x.numerator << max(-exponent, 0), x.denominator << max(exponent, 0)
 
 
 # ---- the exact sums -----------------------------------------------------------
@@ -125,14 +135,9 @@ class Accumulator:
             finite = part if _integers(part) else part[np.isfinite(part)]
             if finite.size < part.size:
                 self._specials[k] |= {repr(x) for x in part.tolist() if not math.isfinite(x)}
-            total = squares = 0  # in multiples of 2**-1074, and of its square, as all floats are
-            for x in finite.tolist():
-                numerator, denominator = x.as_integer_ratio()
-                shift = 1075 - denominator.bit_length()
-                total += numerator << shift
-                squares += numerator * numerator << 2 * shift
-            self._sums[k] += Fraction(total, 2**1074)
-            self._sumsq += Fraction(squares, 4**1074)
+            integers, unit = _multiples(finite)
+            self._sums[k] += Fraction(builtins.sum(integers), unit)
+            self._sumsq += Fraction(builtins.sum([x * x for x in integers]), unit * unit)
 
     def merge(self, other: Any) -> None:
         """Add what `other` has seen."""
@@ -231,6 +236,15 @@ class Accumulator:
 
     def __repr__(self) -> str:
         return f"Accumulator(count={self.count}, sumsq={self.sumsq()!r})"
+
+
+def _multiples(numbers: Any) -> tuple[list[int], int]:
+    """Integers, and by what to divide each of them for the numbers."""
+    if _integers(numbers):
+        return numbers.tolist(), 1
+    ratios = [x.as_integer_ratio() for x in numbers.tolist()]
+    unit = max([denominator for _, denominator in ratios], default=1)  # all are powers of two
+    return [numerator * (unit // denominator) for numerator, denominator in ratios], unit
 
 
 def _state(total: Accumulator) -> tuple[object, ...]:
@@ -750,7 +764,7 @@ def _move(figure: Callable[[Accumulator], Any], a: Any, window: Any, min_count: 
     a = _array(a)
     length = a.shape[axis]
     if isinstance(window, tuple):
-        windows = [slice(int(first), int(last)) for first, last in zip(*window, strict=True)]
+        windows = [(int(first), int(last)) for first, last in zip(*window, strict=True)]
         least = 1 if min_count is None else operator.index(min_count)
     else:
         window = operator.index(window)
@@ -759,7 +773,7 @@ def _move(figure: Callable[[Accumulator], Any], a: Any, window: Any, min_count: 
             raise ValueError(f"window is {window}, but must be from 1 to {length}")
         if not 1 <= least <= window:
             raise ValueError(f"min_count is {least}, but must be from 1 to {window}, the window")
-        windows = [slice(max(k + 1 - window, 0), k + 1) for k in range(length)]
+        windows = [(max(k + 1 - window, 0), k + 1) for k in range(length)]
     shape = list(a.shape)
     shape[axis] = len(windows)
     result = np.full(shape, math.nan)
@@ -768,20 +782,19 @@ def _move(figure: Callable[[Accumulator], Any], a: Any, window: Any, min_count: 
         row = moved[position]
         there = (~_nan(row)).tolist()
         infinite = ["" if math.isfinite(x) or x != x else repr(x) for x in row.tolist()]
-        ratios = [x.as_integer_ratio() if math.isfinite(x) else (0, 1) for x in row.tolist()]
-        unit = max((denominator for _, denominator in ratios), default=1)  # all are powers of two
-        integers = [numerator * (unit // denominator) for numerator, denominator in ratios]
+        integers, unit = _multiples(row if _integers(row) else np.where(np.isfinite(row), row, 0))
         squares = [integer * integer for integer in integers]
-        for k, within in enumerate(windows):
-            total = Accumulator()
-            total.count = builtins.sum(there[within])
-            total._kind = 0 if _integers(row) else 1
-            total._sums[0] = Fraction(builtins.sum(integers[within]), unit)
-            total._sumsq = Fraction(builtins.sum(squares[within]), unit * unit)
-            total._specials[0] = set(infinite[within]) - {""}
-            if total.count >= least:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore", RuntimeWarning)
+        counts, sums, sums_of_squares = (list(accumulate(each, initial=0)) for each in (there, integers, squares))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            for k, (first, last) in enumerate(windows):
+                total = Accumulator()
+                total.count = counts[last] - counts[first]
+                if total.count >= least:
+                    total._kind = 0 if _integers(row) else 1
+                    total._sums[0] = Fraction(sums[last] - sums[first], unit)
+                    total._sumsq = Fraction(sums_of_squares[last] - sums_of_squares[first], unit * unit)
+                    total._specials[0] = set(infinite[first:last]) - {""}
                     results[(*position, k)] = figure(total)
     return result
 
@@ -854,12 +867,14 @@ def _group(
     dtype = (
         object if given.get("dtype") in (object, np.dtype(object)) else None
     )  # which NumPy would forget where no axis is kept
+    none = np.asarray(function(values, axis=axes, where=False, **given), dtype)
+    if not num_labels:
+        return np.empty((*none.shape[: axes[0]], 0, *none.shape[axes[0] :]), none.dtype)
+    there = set(labels.flat)
     each = [
-        np.asarray(function(values, axis=axes, where=mask & (labels == k), **given), dtype) for k in range(num_labels)
+        np.asarray(function(values, axis=axes, where=mask & (labels == k), **given), dtype) if k in there else none
+        for k in range(num_labels)
     ]
-    if not each:
-        one = np.asarray(function(values, axis=axes, where=False, **given), dtype)
-        return np.empty((*one.shape[: axes[0]], 0, *one.shape[axes[0] :]), one.dtype)
     return np.stack(each, axis=axes[0])
 
 
