@@ -87,11 +87,13 @@ def test_the_exact_answers_are_those_of_the_array(case, largest):
     assert x.dtype == case.dtype and (largest == 1 or (case.nan > 0) == bool(np.isnan(x).any()))
     exacts = [exact_results(column, case.depth) for column in block.T]
     for k, row in enumerate(np.moveaxis(x, case.axis, -1).reshape(-1, case.depth)):
-        values = [Fraction(value) for value in row.tolist() if value == value]
-        mean = sum(values) / len(values)
+        ratios = [value.as_integer_ratio() for value in row.tolist() if value == value]
+        unit = max(below for _, below in ratios)  # a power of two, as all are
+        values = [above * (unit // below) for above, below in ratios]
+        total, count = sum(values), len(values)
         exact = exacts[k % len(exacts)]
-        assert (exact["sum"], exact["mean"]) == (sum(values), mean)
-        assert exact["std"] == sum((value - mean) ** 2 for value in values) / len(values)
+        assert (exact["sum"], exact["mean"]) == (Fraction(total, unit), Fraction(total, unit * count))
+        assert exact["std"] == Fraction(sum((count * x - total) ** 2 for x in values), unit**2 * count**3)
 
 
 @pytest.mark.parametrize("case", PAIRS, ids=str)

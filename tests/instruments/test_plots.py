@@ -25,7 +25,7 @@ def result(kind):
     if kind == "gil_table":
         return gil_table(1000, (1, 2, 4), rounds=1)
     if kind == "peers":
-        return compare_peers([10, 100], rounds=1, seconds=0.001)
+        return compare_peers([10, 100], ["float64"], rounds=1, seconds=0.001)
     if kind == "break_even":
         return break_even([10, 100, 1000], k=2, rounds=1)
     if kind == "comparison":

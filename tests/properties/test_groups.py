@@ -284,8 +284,7 @@ def test_long_groups_side_by_side(level, dtype, kind):
             assert_same(got, np.array(each, np.uint64 if got.dtype == np.uint64 else None))
 
 
-@pytest.mark.parametrize("labels", LABEL_DTYPES)
-@pytest.mark.parametrize("workers", [1, 2, 3])
+@all_pairs(labels=LABEL_DTYPES, workers=[1, 2, 3])
 def test_rows_of_groups_side_by_side(labels, workers):
     """In pieces of several threads; each row, and each column, like an array of its own."""
     of = np.sort(RNG.integers(-1 if np.dtype(labels).kind == "i" else 0, 100, size=300_000)).astype(labels)

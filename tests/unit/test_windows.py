@@ -820,7 +820,7 @@ import os
 import time
 import numpy as np
 import pycrust
-a = np.random.default_rng(0).normal(size=2**23)
+a = np.tile(np.random.default_rng(0).normal(size=2**16), 2**7)
 ints, windows = a.astype(int), (np.maximum(np.arange(a.size) - 99, 0), np.arange(1, a.size + 1))
 
 def threads():
