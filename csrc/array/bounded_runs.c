@@ -122,6 +122,10 @@ size_t add_bounded(pc_accumulator *acc, pc_type type, int components, const char
                           *kernel = skip_nan ? skipping : plain;
     bounded_sums partial;
     size_t missing = 0;
+    if (!(acc->flags & PC_WITH_SQUARES) && components == 1 && !skip_nan) {
+        add_bounded_products(acc, PC_NUMBERS, type, x, stride, NULL, 0, count); /* x times 1 */
+        return 0;
+    }
     if (!kernel) /* another thread has just switched to a level without it */
         mark_inconclusive(acc);
     if (is_inconclusive(acc) || !count)

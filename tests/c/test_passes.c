@@ -6,8 +6,8 @@
 /* ---- what is counted --------------------------------------------------------- */
 
 static struct {
-    size_t squares, integers, float32, float64, columns, single, bounded[2], skipping, lanes[2],
-        blocks[2], gridded[2], results;
+    size_t squares, integers, float32, float64, columns, single, bounded[2], skipping, products,
+        lanes[2], blocks[2], gridded[2], results;
 } passed;
 
 const pc_kernels *__real_pc_kernels_in_use(void);
@@ -87,6 +87,13 @@ static void count_columns(const char *x, ptrdiff_t stride, size_t rows, size_t c
         real->name##_columns of[which](x, stride, rows, columns, k, sums);                         \
     }
 #define COUNT_BOUNDED(which)                                                                       \
+    static size_t products_##which(const char *x, ptrdiff_t x_stride, const char *y,               \
+                                   ptrdiff_t y_stride, size_t n, int k, bounded_sums *found)       \
+    {                                                                                              \
+        CHECK(n <= BOUNDED_RUN && k >= -900 && k <= 1000);                                         \
+        passed.products += n;                                                                      \
+        return real->bounded_products[which](x, x_stride, y, y_stride, n, k, found);               \
+    }                                                                                              \
     COUNT_BOUNDED_OF(bounded, [0], bounded[0], 0, which)                                           \
     COUNT_BOUNDED_OF(bounded, [1], bounded[1], 1, which)                                           \
     COUNT_BOUNDED_OF(nanbounded, , skipping, 1, which)
@@ -162,6 +169,7 @@ const pc_kernels *__wrap_pc_kernels_in_use(void)
         .sum_of_integers = OF_INTEGERS(sum_of_),
         .bounded = {OF_BOUNDED(bounded, 0), OF_BOUNDED(bounded, 1)},
         .nanbounded = OF_BOUNDED(nanbounded, 1),
+        .bounded_products = {products_0, products_1, products_2},
         .bounded_columns = {OF_BOUNDED(bounded_columns, 0), OF_BOUNDED(bounded_columns, 1)},
         .nanbounded_columns = OF_BOUNDED(nanbounded_columns, 1),
         .lane_sums = {{[PC_INT16] = OF_LANES(0, PC_INT16),
@@ -180,6 +188,7 @@ const pc_kernels *__wrap_pc_kernels_in_use(void)
                 counting.bounded[both][type] = all.bounded[both][type];
                 counting.bounded_columns[both][type] = all.bounded_columns[both][type];
                 counting.nanbounded[type] = all.nanbounded[type];
+                counting.bounded_products[type] = all.bounded_products[type];
                 counting.nanbounded_columns[type] = all.nanbounded_columns[type];
             }
     for (int skip_nan = 0; skip_nan < 2 && real->gridded_rows[0][1]; skip_nan++) {
@@ -547,7 +556,7 @@ static size_t passed_exactly(void)
 
 /* A few numbers are looked at (twice, if a variance depends on it), then all pass once, and none
  * the exact way; but for fewer than pay. With an outlier the block that it is in passes once more.
- */
+ * To sum numbers alone they are products by ones. */
 static void test_bounded(const pc_kernels *kernels)
 {
     enum { LOOKED = 64 };
@@ -557,7 +566,7 @@ static void test_bounded(const pc_kernels *kernels)
             for (int outlier = 0; outlier < 2; outlier++)
                 for (size_t n = from - 1; n <= N; n += n < from ? 1 : N - from) {
                     const pc_output_spec spec = spec_of((pc_statistic)result, PC_FLOAT64);
-                    const int both = result >= PC_SUM;
+                    const int linear = is_linear((pc_statistic)result), both = result > PC_MEAN;
                     pc_tile_sum sum;
                     double out;
                     for (int k = 0; k < N; k++)
@@ -567,13 +576,13 @@ static void test_bounded(const pc_kernels *kernels)
                     CHECK(pc_reduce_contiguous(type, 1, (const char *)numbers, n, 0, &spec, &sum,
                                                (char *)&out) == PC_OK);
                     CHECK(sum.total.count == n && pc_rounding_test_failures() == inconclusive);
-                    CHECK(passed.bounded[!both] == 0);
-                    if (n < from) {
-                        CHECK(passed.bounded[both] == 0);
+                    const size_t found = linear ? passed.products : passed.bounded[both],
+                                 all =
+                                     (size_t)(1 + both) * LOOKED + (outlier && n > 70 ? 2 : 1) * n;
+                    CHECK(passed.products + passed.bounded[0] + passed.bounded[1] == found);
+                    CHECK(found == (n < from ? 0 : all));
+                    if (n < from)
                         continue;
-                    }
-                    CHECK(passed.bounded[both] ==
-                          (size_t)(1 + both) * LOOKED + (outlier && n > 70 ? 2 : 1) * n);
                     CHECK(passed_exactly() == 0);
                 }
 }
@@ -602,9 +611,10 @@ static void test_bounded_columns(void)
         memset(&passed, 0, sizeof passed);
         CHECK(pc_reduce(&a, 0, COLUMNS, &spec, (char *)out, sums) == PC_OK);
         CHECK(passed_exactly() == 0 && passed.bounded[!both] == 0);
+        const int linear = is_linear((pc_statistic)result);
         CHECK(passed.bounded[both] ==
-              EIGHTS * (size_t)((1 + both) * LOOKED + ROWS) +
-                  (COLUMNS - EIGHTS) * (size_t)((1 + both) * LOOKED + ROWS));
+              (linear ? EIGHTS : COLUMNS) * (size_t)((1 + both) * LOOKED + ROWS));
+        CHECK(passed.products == (linear ? (COLUMNS - EIGHTS) * (size_t)(LOOKED + ROWS) : 0));
     }
 }
 
@@ -804,7 +814,8 @@ static void test_tie(const pc_square_kernels *squares)
         CHECK(pc_reduce_contiguous(PC_FLOAT64, 1, (const char *)numbers, B, 0, &specs[k], &sum,
                                    (char *)&out) == PC_OK);
         CHECK(out == 0x1p54);
-        CHECK(pc_rounding_test_failures() == inconclusive + 1 && passed.bounded[k] > B);
+        CHECK(pc_rounding_test_failures() == inconclusive + 1 &&
+              (k ? passed.products : passed.bounded[0]) > B);
         CHECK(passed.float64 + passed.single >= (squares->sums_of_float64 ? B : 3));
     }
 }
