@@ -823,13 +823,34 @@ def stalled(hand, waits=(0.25,), then=()):
     return told
 
 
+def turns_told(hand, over, naps, nap):
+    """What a watch tells of the loop of another thread, at which it looks after each of so many naps but the last."""
+    told, left = [], iter(range(naps))
+    hand.put(
+        pc_watch_over=lambda watch: over,
+        pc_watch_nap=lambda watch, mean: time.sleep(nap) or next(left) < naps - 1,
+        pc_watch_ask=lambda watch, always: 1,
+        pc_watch_got=lambda watch: 0.0,
+        pc_watch_judge=lambda watch, stall: None,
+        pc_watch_loop=lambda watch, *values: told.append(values),
+    )
+    watch = hand.module.Watch(over, SIGNAL)
+    watch.start()
+    try:
+        hand.beat()
+    finally:
+        watch.stop()
+    hand.check()
+    return told
+
+
 @needs_the_gil_by_hand
 @pytest.mark.parametrize("how", ["asleep", "computing", "waiting for the GIL", "with a clock of its own"])
 def test_turns_of_a_loop(hand, how):
     """Four looks at a loop whose callback goes on; of the time between them counts what its thread slept or ran for."""
     import asyncio
 
-    told, entered, go_on = [], threading.Event(), threading.Event()
+    entered, go_on = threading.Event(), threading.Event()
 
     def block():
         entered.set()
@@ -845,27 +866,16 @@ def test_turns_of_a_loop(hand, how):
     entered.wait()
     cpu = iter(range(1000))
     hand.put(
-        pc_watch_over=lambda watch: 0.02,
-        pc_watch_nap=lambda watch, mean: time.sleep(0.011) or next(left) < 4,
-        pc_watch_ask=lambda watch, always: 1,
-        pc_watch_got=lambda watch: 0.0,
-        pc_watch_judge=lambda watch, stall: None,
-        pc_watch_loop=lambda watch, *values: told.append(values),
         pc_sleeps_elsewhere=lambda gil, tid: how not in ("computing", "waiting for the GIL"),
         pc_cpu_of=lambda tid: 0.01 * next(cpu) if how == "computing" else 0.0,
         pc_delay_of=lambda tid: 0.0,
     )
-    left = iter(range(5))
-    watch = hand.module.Watch(0.02, SIGNAL)
-    watch.start()
     try:
-        hand.beat()
+        told = turns_told(hand, 0.02, naps=5, nap=0.011)
     finally:
-        watch.stop()
         go_on.set()
         thread.join()
         loop.close()
-    hand.check()
     if how not in ("asleep", "computing"):
         assert told == []
         return
@@ -906,28 +916,15 @@ def test_the_variables_of_a_loop_that_is_traced_stay(hand):
     thread = threading.Thread(target=lambda: loop.run_until_complete(main()) or seen.append("ended"))
     thread.start()
     entered.wait()
-    left = iter(range(3))
-    hand.put(
-        pc_watch_over=lambda watch: 0.001,
-        pc_watch_nap=lambda watch, mean: time.sleep(0.006) or next(left) < 2,
-        pc_watch_ask=lambda watch, always: 1,
-        pc_watch_got=lambda watch: 0.0,
-        pc_watch_judge=lambda watch, stall: None,
-        pc_watch_loop=lambda watch, *values: hand.calls.append("told"),
-    )
-    watch = hand.module.Watch(0.001, SIGNAL)
-    watch.start()
     try:
-        hand.beat()
+        told = turns_told(hand, 0.001, naps=3, nap=0.006)
     finally:
-        watch.stop()
         go_on.set()
         thread.join()
         loop.close()
-    hand.check()
     (before, after), ended = seen
     assert before == after and before["timeout"] == "changed" and ended == "ended"
-    assert "told" in hand.calls  # it was looked at
+    assert told  # it was looked at
 
 
 @needs_the_gil_by_hand
