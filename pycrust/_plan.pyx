@@ -255,14 +255,14 @@ cdef class Plan:
     def __init__(self, array, mask, tuple axes, out, Statistic spec not None, size_t workers, other=None,
                  bint conjugate=False):
         """Sum over `axes`; `out` is contiguous, with the shape of the other axes; `other` has the shape of `array`."""
-        cdef int k, ndim = cnp.PyArray_NDIM(array), next = 0
+        cdef int k, ndim = cnp.PyArray_NDIM(array), least = 0, at
         cdef uint64_t reduced = 0               # bit k: axis k is
         cdef int[2] position = [0, ndim - <int>len(axes)]       # of the next axis that is not, and that is
         cdef PlanJob *s = &self.job
         for k in axes:
-            if not next <= k < ndim:
+            if not least <= k < ndim:
                 raise ValueError(f"axes {axes} are not ascending ones of {ndim}")
-            next = k + 1
+            least = k + 1
             reduced |= <uint64_t>1 << k
         self.keepalive = (array, mask, out, other)
         self.spec = spec
@@ -281,10 +281,10 @@ cdef class Plan:
         s.array.reduced = ndim - s.array.kept
         s.array.repeat = 1
         for k in range(ndim):
-            next = position[reduced >> k & 1]
-            s.array.axis[next] = axis_of(array, mask, other, k)
-            if next < s.array.kept:
-                s.array.axis[next].out_stride = cnp.PyArray_STRIDE(out, next)
+            at = position[reduced >> k & 1]
+            s.array.axis[at] = axis_of(array, mask, other, k)
+            if at < s.array.kept:
+                s.array.axis[at].out_stride = cnp.PyArray_STRIDE(out, at)
             position[reduced >> k & 1] += 1
         pc_array_arrange(&s.array)
         s.outputs = pc_array_outputs(&s.array)

@@ -111,7 +111,8 @@ static size_t longest_after(int stopped)
     return stopped ? STREAMED_FROM / 2 : BOUNDED_RUN;
 }
 
-/* The kernel that does not look for NaN is faster: it runs until there is one to skip. */
+/* The kernel that does not look for NaN is faster: it runs until there is one to skip. Numbers
+ * alone are products by one, whose kernel needs no squares. */
 size_t add_bounded(pc_accumulator *acc, pc_type type, int components, const char *x,
                    ptrdiff_t stride, size_t count, int skip_nan)
 {
@@ -123,7 +124,7 @@ size_t add_bounded(pc_accumulator *acc, pc_type type, int components, const char
     bounded_sums partial;
     size_t missing = 0;
     if (!(acc->flags & PC_WITH_SQUARES) && components == 1 && !skip_nan) {
-        add_bounded_products(acc, PC_NUMBERS, type, x, stride, NULL, 0, count); /* x times 1 */
+        add_bounded_products(acc, PC_NUMBERS, type, x, stride, NULL, 0, count);
         return 0;
     }
     if (!kernel) /* another thread has just switched to a level without it */

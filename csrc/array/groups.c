@@ -221,7 +221,7 @@ static void copy_labels(int64_t *label, const pc_sorted *a, size_t start, size_t
         label[k + 1] = label[n];
 }
 
-/* LABELS_STEP labels of int32 or int64, as their size says. */
+/* LABELS_STEP labels of int32 or int64, as their size says: widen_labels would take longer. */
 static void copy_step(int64_t *label, const char *from, size_t size)
 {
     if (size == sizeof *label)

@@ -188,7 +188,7 @@ sum_columns_in_lanes(const lane_block *from, const int k[2], lane_sums *sums, si
     vec out_of_binade = splat(0);
     for (size_t c = 0; c < from->outputs; c += LANE_STEP)
         out_of_binade |= sum_step_of_columns(from, k, sums, c, size, digits, what, skip_nan, load);
-    return sum_of_lanes((vec)(out_of_binade >> 52 != 0)) == 0;
+    return !any_bits(out_of_binade >> 52);
 }
 
 /* The sum of LANES rows, whose units and t, times 2^k if `scaled`, are in the vectors of a row
@@ -373,7 +373,7 @@ sum_rows_in_lanes(const lane_block *from, const int k[2], lane_sums *sums, size_
             store_doubles(sums->common_magnitude + first, (vecd)common_magnitude);
         }
     }
-    return sum_of_lanes((vec)(any_out_of_binade >> 52 != 0)) == 0;
+    return !any_bits(any_out_of_binade >> 52);
 }
 
 static inline __attribute__((always_inline)) double

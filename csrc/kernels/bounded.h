@@ -157,24 +157,24 @@ typedef struct {
     vec units, number_units, missing;
 } running;
 
-/* Where the vectors of rows are, in bytes: from one to the next of a row, and from row to row. */
+/* How far apart are, in bytes: numbers, the vectors of a row, and rows. */
 typedef struct {
-    ptrdiff_t way, row;
+    ptrdiff_t number, way, row;
 } steps;
 
 /* So that each way has a stream of its own: a part of these rows of n numbers in all. */
 static inline steps steps_of(ptrdiff_t stride, size_t ways, size_t n, int streamed)
 {
     const ptrdiff_t vector = LANES * stride, rows = (ptrdiff_t)(n / (ways * LANES));
-    return streamed ? (steps){rows * vector, vector} : (steps){vector, (ptrdiff_t)ways * vector};
+    return streamed ? (steps){stride, rows * vector, vector}
+                    : (steps){stride, vector, (ptrdiff_t)ways * vector};
 }
 
 /* Sum some rows, starting from s = C and a = D. If no lane overflowed, add them to the running sums
  * and return 1; else set *max to the largest s, and return 0. NaN counts as 0 if skip_nan. */
-static inline __attribute__((always_inline)) int add_rows(const char *x, ptrdiff_t stride,
-                                                          steps step, size_t rows, running *sums,
-                                                          double *max, size_t size, int both,
-                                                          int skip_nan, loader *load)
+static inline __attribute__((always_inline)) int add_rows(const char *x, steps step, size_t rows,
+                                                          running *sums, double *max, size_t size,
+                                                          int both, int skip_nan, loader *load)
 {
     const int ways = both ? WAYS / 2 : WAYS;
     lane to[WAYS];
@@ -189,7 +189,7 @@ static inline __attribute__((always_inline)) int add_rows(const char *x, ptrdiff
     }
     for (; rows; rows--, x += step.row)
         for (int w = 0; w < ways; w++) {
-            vecd v = load(x + w * step.way, stride);
+            vecd v = load(x + w * step.way, step.number);
             if (skip_nan)
                 v = without_nan(v, &missing);
             add_to_lane(&to[w], v, size < sizeof(double), both);
@@ -201,7 +201,7 @@ static inline __attribute__((always_inline)) int add_rows(const char *x, ptrdiff
         if (both)
             number_units += (vec)to[w].a - (vec)sums->D;
     }
-    if (sum_of_lanes(out_of_range)) {
+    if (any_bits(out_of_range)) {
         for (int w = 0; w < ways; w++)
             for (int k = 0; k < LANES; k++)
                 *max = larger_double(*max, to[w].s[k]);
@@ -255,8 +255,8 @@ static inline __attribute__((always_inline)) size_t sum_bounded(const char *x, p
             from = tail;
             rows = 1;
         }
-        if (!add_rows(from, contiguous || whole ? stride : (ptrdiff_t)size, whole ? usual : of_tail,
-                      rows, &sums, &partial->overflow_at, size, both, skip_nan, load)) {
+        if (!add_rows(from, whole ? usual : of_tail, rows, &sums, &partial->overflow_at, size, both,
+                      skip_nan, load)) {
             done = streamed ? 0 : done;
             break;
         }

@@ -52,9 +52,8 @@ static inline vecd load_ones(const char *y, ptrdiff_t stride)
 
 /* The rows of some vectors, from s = D on. 1 if every h stayed in the binade of D. */
 static inline __attribute__((always_inline)) int
-add_rows_of_products(const char *x, ptrdiff_t x_stride, steps x_step, const char *y,
-                     ptrdiff_t y_stride, steps y_step, size_t rows, vecd D, vecd t[WAYS],
-                     vec *units, int narrow, loader *load_x, loader *load_y)
+add_rows_of_products(const char *x, steps x_step, const char *y, steps y_step, size_t rows, vecd D,
+                     vecd t[WAYS], vec *units, int narrow, loader *load_x, loader *load_y)
 {
     vecd s[WAYS], residual[WAYS];
     vec left[WAYS], all = splat(0), grown = splat(0);
@@ -65,15 +64,15 @@ add_rows_of_products(const char *x, ptrdiff_t x_stride, steps x_step, const char
     }
     for (; rows; rows--, x += x_step.row, y += y_step.row)
         for (int w = 0; w < WAYS; w++) {
-            add_product(&s[w], &residual[w], load_x(x + w * x_step.way, x_stride),
-                        load_y(y + w * y_step.way, y_stride), narrow);
+            add_product(&s[w], &residual[w], load_x(x + w * x_step.way, x_step.number),
+                        load_y(y + w * y_step.way, y_step.number), narrow);
             left[w / 2] |= (vec)s[w] ^ (vec)D;
         }
     for (int w = 0; w < WAYS; w++) {
         grown += (vec)s[w] - (vec)D;
         all |= left[w];
     }
-    if (sum_of_lanes(all >> 52))
+    if (any_bits(all >> 52))
         return 0;
     for (int w = 0; w < WAYS; w++)
         t[w] = residual[w];
@@ -82,15 +81,17 @@ add_rows_of_products(const char *x, ptrdiff_t x_stride, steps x_step, const char
 }
 
 /* The sum of |x y|, rounded: what D must leave room for. */
-static inline __attribute__((always_inline)) double
-sum_of_magnitudes(const char *x, ptrdiff_t x_stride, steps x_step, const char *y,
-                  ptrdiff_t y_stride, steps y_step, size_t rows, loader *load_x, loader *load_y)
+static inline __attribute__((always_inline)) double sum_of_magnitudes(const char *x, steps x_step,
+                                                                      const char *y, steps y_step,
+                                                                      size_t rows, loader *load_x,
+                                                                      loader *load_y)
 {
     vecd total = splatd(0.0);
     for (; rows; rows--, x += x_step.row, y += y_step.row)
         for (int w = 0; w < WAYS; w++)
-            total += select_bits(splat(UINT64_MAX >> 1), load_x(x + w * x_step.way, x_stride) *
-                                                             load_y(y + w * y_step.way, y_stride));
+            total +=
+                select_bits(splat(UINT64_MAX >> 1), load_x(x + w * x_step.way, x_step.number) *
+                                                        load_y(y + w * y_step.way, y_step.number));
     double sum = 0.0;
     for (int j = 0; j < LANES; j++)
         sum += total[j];
@@ -118,7 +119,6 @@ sum_bounded_products(const char *x, ptrdiff_t x_stride, const char *y, ptrdiff_t
     for (; done < n; done += step) {
         const char *from_x = x + (ptrdiff_t)(done / ROW) * usual_x.row,
                    *from_y = y + (ptrdiff_t)(done / ROW) * usual_y.row;
-        ptrdiff_t here_x = x_stride, here_y = y_stride;
         steps x_step = usual_x, y_step = usual_y;
         size_t rows = (n - done) / ROW;
         rows = rows < FLOAT_BLOCK / ROW ? rows : FLOAT_BLOCK / ROW;
@@ -131,15 +131,13 @@ sum_bounded_products(const char *x, ptrdiff_t x_stride, const char *y, ptrdiff_t
             }
             from_x = tail_x;
             from_y = tail_y;
-            if (!contiguous)
-                here_x = here_y = (ptrdiff_t)size;
             x_step = y_step = of_tail;
             rows = 1;
         }
-        if (!add_rows_of_products(from_x, here_x, x_step, from_y, here_y, y_step, rows, D, t,
-                                  &units, size < sizeof(double), load_x, load_y)) {
-            partial->overflow_at = sum_of_magnitudes(from_x, here_x, x_step, from_y, here_y, y_step,
-                                                     rows, load_x, load_y);
+        if (!add_rows_of_products(from_x, x_step, from_y, y_step, rows, D, t, &units,
+                                  size < sizeof(double), load_x, load_y)) {
+            partial->overflow_at =
+                sum_of_magnitudes(from_x, x_step, from_y, y_step, rows, load_x, load_y);
             done = streamed ? 0 : done;
             break;
         }
