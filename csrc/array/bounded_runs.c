@@ -33,10 +33,13 @@ static void add_partial_moment(pc_accumulator *acc, pc_moment moment, uint64_t u
                                double residual, int lane_exponent, uint64_t error_bound)
 {
     int64_t fine = (int64_t)(residual * power(52 + GUARD_BITS - lane_exponent));
-    uint64_t words[4] = {(uint64_t)fine, 0 - (uint64_t)(fine < 0), 0 - (uint64_t)(fine < 0),
-                         0 - (uint64_t)(fine < 0)};
-    add_at(words, 4, GUARD_BITS, (pc_u128){units, sign}, sign);
-    bounded_add(acc, moment, words, error_bound << PC_WIDER_BOUND);
+    const uint64_t minus = 0 - (uint64_t)(fine < 0);
+    pc_window sum = {{(uint64_t)fine, minus, minus, minus},
+                     error_bound << PC_WIDER_BOUND,
+                     PC_WINDOW_USED,
+                     exponent_of(lane_exponent)};
+    add_at(sum.words, 4, GUARD_BITS, (pc_u128){units, sign}, sign);
+    bounded_add(acc, moment, sum);
 }
 
 /* acc += a kernel's sums of n numbers, for that lane exponent. */

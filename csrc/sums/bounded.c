@@ -31,27 +31,23 @@ void bounded_coarsen(pc_window *window, int exponent)
     }
 }
 
-void bounded_add(pc_accumulator *acc, pc_moment moment, const uint64_t words[4],
-                 uint64_t error_bound)
+void bounded_add(pc_accumulator *acc, pc_moment moment, pc_window from)
 {
     pc_window *window = &acc->windows[moment];
-    add_words(window->words, words);
-    window->error_bound += error_bound;
-    if (window->error_bound < error_bound)
+    bounded_coarsen(window, from.exponent);
+    bounded_coarsen(&from, window->exponent);
+    add_words(window->words, from.words);
+    window->error_bound += from.error_bound;
+    if (window->error_bound < from.error_bound)
         mark_inconclusive(acc);
 }
 
 void bounded_merge(pc_accumulator *acc, const pc_accumulator *other)
 {
     acc->flags |= other->flags & PC_BOUND_TOO_WIDE;
-    for (pc_moment moment = PC_SQUARES; moment <= PC_IMAGINARY; moment++) {
-        pc_window from = other->windows[moment];
-        if (!(from.flags & PC_WINDOW_USED))
-            continue;
-        bounded_coarsen(&acc->windows[moment], from.exponent);
-        bounded_coarsen(&from, acc->windows[moment].exponent);
-        bounded_add(acc, moment, from.words, from.error_bound);
-    }
+    for (pc_moment moment = PC_SQUARES; moment <= PC_IMAGINARY; moment++)
+        if (other->windows[moment].flags & PC_WINDOW_USED)
+            bounded_add(acc, moment, other->windows[moment]);
 }
 
 void bounded_scale(pc_accumulator *acc, uint64_t factor)

@@ -22,9 +22,8 @@ static inline void mark_inconclusive(pc_accumulator *acc)
 /* Raise the window's exponent to this one, if it is lower. */
 void bounded_coarsen(pc_window *window, int exponent);
 
-/* The sum of a moment += words, with an error of at most `error_bound` of its units. */
-void bounded_add(pc_accumulator *acc, pc_moment moment, const uint64_t words[4],
-                 uint64_t error_bound);
+/* The sum of a moment += that of another window, in units of the larger exponent of both. */
+void bounded_add(pc_accumulator *acc, pc_moment moment, pc_window from);
 
 void bounded_merge(pc_accumulator *acc, const pc_accumulator *other);
 void bounded_scale(pc_accumulator *acc, uint64_t factor);

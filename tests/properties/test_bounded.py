@@ -188,3 +188,14 @@ def test_accumulators_stay_exact(level):
         assert parts == whole
         assert parts.sumsq() == reference.sumsq(a)
     assert _rounding_test_failures() == before
+
+
+def test_a_jump_in_the_last_rows_of_a_chunk():
+    """They are summed number by number, those of the next chunk by columns, in one sum."""
+    for last in (1, 3, 5):
+        a = np.ones((80, 924, 8))[:, :923]  # the first 65536 rows end with three of a[71]
+        a[71, :last] = 2.0**40
+        exact = last * 2**40 + 80 * 923 - last
+        assert (pycrust.sum(a, axis=(0, 1)) == exact).all()
+        assert (pycrust.nansum(a, axis=(0, 1)) == exact).all()
+        assert (pycrust.mean(a, axis=(0, 1)) == exact / (80 * 923)).all()
