@@ -16,7 +16,8 @@
 #define larger(x, y) ((vecw)_mm512_max_epu32((__m512i)(x), (__m512i)(y)))
 #define vector_min(x, y) ((vecd)_mm512_min_pd((__m512d)(x), (__m512d)(y)))
 #define vector_max(x, y) ((vecd)_mm512_max_pd((__m512d)(x), (__m512d)(y)))
-#define vector_sqrt(x) ((vecd)_mm512_sqrt_pd((__m512d)(x)))
+#define reciprocal_sqrt(x) ((vecd)_mm512_rsqrt14_pd((__m512d)(x)))
+#define any_bits(x) (_mm512_test_epi64_mask((__m512i)(x), (__m512i)(x)) != 0)
 
 #define load_8_bytes(x) _mm_loadl_epi64((const __m128i *)(x))
 #define load_16_bytes(x) _mm_loadu_si128((const __m128i *)(x))

@@ -123,39 +123,41 @@ static inline void store_block_sums(lane_sums *sums, size_t c, summands what, es
     }
 }
 
-/* LANE_STEP columns, from one on. Returns, from bit 52 on, which of them left theirs. (From memory
+/* Some columns, from one on. Returns, from bit 52 on, which of them left their binade. (From memory
  * twice as many take longer: measured on Zen 3.) */
 static inline __attribute__((always_inline)) vec
-sum_step_of_columns(const lane_block *from, const int k[2], lane_sums *sums, size_t first,
+sum_step_of_columns(const lane_block *from, const int exponent[2], lane_sums *sums, size_t first,
                     size_t size, unsigned digits, summands what, int skip_nan, loader *load)
 {
     const int two = of_two_arrays(what), numbers = what == SUM_NUMBERS;
-    const vecd D[2] = {block_start(what, k[0]), splatd(1.5 * power(k[1]))},
-               unit = splatd(numbers ? power(k[0]) : 1.0), scale = splatd(power(-k[0]));
+    const vecd D[2] = {block_start(what, exponent[0]), splatd(1.5 * power(exponent[1]))},
+               unit = splatd(numbers ? power(exponent[0]) : 1.0),
+               scale = splatd(power(-exponent[0]));
     const size_t n = from->length;
     const ptrdiff_t ahead = first * size % 64 ? 0 : from->ahead;
-    const char *x = from->x + first * size, *y = two ? from->y + first * size : x;
+    const char *x = from->x, *y = two ? from->y : x;
     block_lane lane[VECTORS_PER_STEP];
     vec missing[VECTORS_PER_STEP], out_of_binade = splat(0);
-    UNROLLED
-    for (int j = 0; j < VECTORS_PER_STEP; j++) {
-        lane[j] = new_block_lane(D, what);
-        missing[j] = splat(0);
+    size_t c[VECTORS_PER_STEP];
+    find_columns(c, first, from->outputs);
+    EACH
+    {
+        lane[k] = new_block_lane(D, what);
+        missing[k] = splat(0);
     }
     for (size_t r = 0; r < n; r++, x += from->x_step) {
-        if (ahead) {
-            prefetch(x, ahead);
+        for (size_t line = 0; ahead && line < VECTORS_PER_STEP * LANES * size; line += 64) {
+            prefetch(x + first * size + line, ahead);
             if (two)
-                prefetch(y, ahead);
+                prefetch(y + first * size + line, ahead);
         }
-        UNROLLED
-        for (int j = 0; j < VECTORS_PER_STEP; j++) {
-            const size_t at = (size_t)j * LANES * size;
-            vecd v = load(x + at, 0);
+        EACH
+        {
+            vecd v = load(x + c[k] * size, 0);
             if (skip_nan)
-                v = without_nan(v, &missing[j]);
-            add_to_block_lane(&lane[j], v,
-                              two       ? load(y + at, 0)
+                v = without_nan(v, &missing[k]);
+            add_to_block_lane(&lane[k], v,
+                              two       ? load(y + c[k] * size, 0)
                               : numbers ? scale
                                         : v,
                               D, digits, what);
@@ -163,31 +165,31 @@ sum_step_of_columns(const lane_block *from, const int k[2], lane_sums *sums, siz
         if (two)
             y += from->y_step;
     }
-    UNROLLED
-    for (int j = 0; j < VECTORS_PER_STEP; j++) {
-        const size_t c = first + (size_t)j * LANES;
-        const vec gone = has_left_binade(&lane[j], D[0], what);
-        const estimate sum = {(lane[j].first.s - D[0]) * unit,
-                              unless_left_binade(lane[j].first.t, gone) * unit,
-                              unless_exact(block_bound(1, n, 0, k[0]), digits, lane[j].min, n,
-                                           k[0])},
-                       second = {lane[j].second.s - D[1], lane[j].second.t,
-                                 splatd(block_bound(1, n, 0, k[1]))};
-        store_block_sums(sums, c, what, sum, second);
+    EACH
+    {
+        const vec gone = has_left_binade(&lane[k], D[0], what);
+        const estimate sum = {(lane[k].first.s - D[0]) * unit,
+                              unless_left_binade(lane[k].first.t, gone) * unit,
+                              unless_exact(block_bound(1, n, 0, exponent[0]), digits, lane[k].min,
+                                           n, exponent[0])},
+                       second = {lane[k].second.s - D[1], lane[k].second.t,
+                                 splatd(block_bound(1, n, 0, exponent[1]))};
+        store_block_sums(sums, c[k], what, sum, second);
         if (skip_nan)
-            store_doubles(sums->count + c, double_of_small(n - missing[j]));
+            store_doubles(sums->count + c[k], double_of_small(n - missing[k]));
         out_of_binade |= gone;
     }
     return out_of_binade;
 }
 
 static inline __attribute__((always_inline)) int
-sum_columns_in_lanes(const lane_block *from, const int k[2], lane_sums *sums, size_t size,
+sum_columns_in_lanes(const lane_block *from, const int exponent[2], lane_sums *sums, size_t size,
                      unsigned digits, summands what, int skip_nan, loader *load)
 {
     vec out_of_binade = splat(0);
-    for (size_t c = 0; c < from->outputs; c += LANE_STEP)
-        out_of_binade |= sum_step_of_columns(from, k, sums, c, size, digits, what, skip_nan, load);
+    for (size_t c = 0; c < from->outputs; c += VECTORS_PER_STEP * LANES)
+        out_of_binade |=
+            sum_step_of_columns(from, exponent, sums, c, size, digits, what, skip_nan, load);
     return !any_bits(out_of_binade >> 52);
 }
 

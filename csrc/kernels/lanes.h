@@ -3,6 +3,13 @@
 
 #if defined(FLOATS) && defined(fused)
 
+/* So that an array of vectors stays in registers. */
+#ifdef __clang__
+#define UNROLLED _Pragma("unroll")
+#else
+#define UNROLLED _Pragma("GCC unroll 8")
+#endif
+
 /* For each lane a real number: high + low, up to an error of at most `lost`. */
 typedef struct {
     vecd high, low, lost;
@@ -234,8 +241,19 @@ static inline vecd lost_of(vecd last_bits, vecd grid, vecd lost)
     return select_bits((vec) ~(last_bits < grid), lost + 0x1p-1000);
 }
 
-/* One lane per column; as many vectors side by side as fit a cache line. */
-enum { VECTORS_PER_STEP = LANE_STEP / LANES };
+/* One lane per column; vectors side by side that go through each stage together. */
+enum { VECTORS_PER_STEP = LANES < LANE_STEP ? LANE_STEP / LANES : 2 };
+#define EACH UNROLLED for (size_t k = 0; k < VECTORS_PER_STEP; k++)
+
+/* The columns of these vectors, from `first` on; where there are no more, the last ones again. */
+static inline void find_columns(size_t *c, size_t first, size_t columns)
+{
+    EACH
+    {
+        c[k] = first + k * LANES;
+        c[k] = c[k] < columns ? c[k] : columns - LANES;
+    }
+}
 
 /* Add one vector of row r; row 0 starts the sums. */
 static inline __attribute__((always_inline)) void
@@ -307,20 +325,22 @@ static inline __attribute__((always_inline)) void sum_lanes(const lane_rows *fro
     const int one_part = exact != TWO_PARTS || squares,
               of_integers = exact == EXACT_SUM || exact == EXACT_SUM_OF_SQUARES || !one_part;
     const unsigned digits = exact == EXACT_SQUARE ? size == 2 ? 11 : 24 : 53;
-    for (size_t first = 0; first < from->columns; first += LANE_STEP) {
+    for (size_t first = 0; first < from->columns; first += VECTORS_PER_STEP * LANES) {
         estimate number[VECTORS_PER_STEP], square[VECTORS_PER_STEP];
         extent all[VECTORS_PER_STEP];
         vec missing[VECTORS_PER_STEP];
-        for (int k = 0; k < VECTORS_PER_STEP; k++) {
+        size_t c[VECTORS_PER_STEP];
+        find_columns(c, first, from->columns);
+        EACH
+        {
             number[k] = square[k] = (estimate){splatd(0.0), splatd(0.0), splatd(0.0)};
             all[k] = empty_extent();
             missing[k] = splat(0);
         }
         size_t r = 0;
 #define ADD_ROW(r)                                                                                 \
-    for (size_t k = 0; k < VECTORS_PER_STEP; k++)                                                  \
-    add_row(from, r, first + k * LANES, size, numbers, squares, skip_nan, few, exact, load,        \
-            &number[k], &square[k], &all[k], &missing[k])
+    EACH add_row(from, r, c[k], size, numbers, squares, skip_nan, few, exact, load, &number[k],    \
+                 &square[k], &all[k], &missing[k])
         ADD_ROW(0);
         if (few && from->rows > 1) {
             ADD_ROW(1);
@@ -328,18 +348,20 @@ static inline __attribute__((always_inline)) void sum_lanes(const lane_rows *fro
         }
         if (from->ahead && first * size % 64 == 0) /* once a cache line */
             for (r++; r < from->rows; r++) {
-                prefetch(from->x + from->row[r] + first * size, from->ahead);
+                const char *at = from->x + from->row[r] + first * size;
+                for (size_t line = 0; line < VECTORS_PER_STEP * LANES * size; line += 64)
+                    prefetch(at + line, from->ahead);
                 ADD_ROW(r);
             }
         else
             for (r++; r < from->rows; r++)
                 ADD_ROW(r);
-        for (size_t k = 0; k < VECTORS_PER_STEP; k++) {
-            const size_t c = first + k * LANES;
-            store_sums(sums, c, number[k], square[k], &all[k], (double)from->rows, numbers, squares,
-                       few, of_integers, digits);
+        EACH
+        {
+            store_sums(sums, c[k], number[k], square[k], &all[k], (double)from->rows, numbers,
+                       squares, few, of_integers, digits);
             if (skip_nan)
-                store_doubles(sums->count + c, double_of_small(from->rows - missing[k]));
+                store_doubles(sums->count + c[k], double_of_small(from->rows - missing[k]));
         }
     }
 }
@@ -388,13 +410,6 @@ SUM_LANES_OF_FLOATS(float16, 2, EXACT_SQUARE)
 #endif
 SUM_LANES_OF_FLOATS(float32, 4, EXACT_SQUARE)
 SUM_LANES_OF_FLOATS(float64, 8, EXACT_NOTHING)
-
-/* So that an array of vectors stays in registers. */
-#ifdef __clang__
-#define UNROLLED _Pragma("unroll")
-#else
-#define UNROLLED _Pragma("GCC unroll 8")
-#endif
 
 /* `count` columns of `rows` numbers of 8 bytes, each column contiguous, `stride` bytes apart, into
  * rows that are `pitch` columns long. */
@@ -537,17 +552,39 @@ static inline estimate ratio(estimate x, estimate w, vec *is_certain)
     return q;
 }
 
-/* The square root of x >= 0. */
+/* The square root of x within 1.5 * 2^-53 of it, and half its inverse within 1.2 * 2^-53; NaN if
+ * x < 2^-1000 or infinite. */
+static inline vecd square_root(vecd x, vecd *half_inverse)
+{
+#ifdef reciprocal_sqrt
+    /* Two steps of Newton's for both, from 14 bits on. */
+    const vecd inverse = reciprocal_sqrt(x);
+    vecd root = x * inverse, half = 0.5 * inverse;
+    const vecd lacking = fused(-root, half, splatd(0.5));
+    root = fused(root, lacking, root);
+    half = fused(half, lacking, half);
+    root = fused(fused(-root, root, x), half, root);
+    *half_inverse = fused(half, fused(-root, half + half, splatd(1.0)), half);
+#else
+    const vecd root = vector_sqrt(x);
+    *half_inverse = 0.5 / root;
+#endif
+    return root;
+}
+
+/* The square root of x, which is 0, or in the range above. */
 static inline estimate root(estimate x)
 {
     estimate q;
-    q.high = vector_sqrt(x.high);
-    /* x - q.high^2, and half of that by q.high: with what this leaves of the root, and three
-     * roundings, wrong by less than 14 * 2^-106 q.high. */
-    const vecd more = fused(-q.high, q.high, x.high) + x.low, inverse = 1.0 / q.high;
+    vecd half_inverse;
+    q.high = square_root(vector_max(x.high, splatd(0x1p-1000)), &half_inverse);
+    q.high = select_bits((vec)(x.high > 0.0), q.high);
+    /* x - q.high^2, and half of that by q.high: with what this leaves of the root, and four
+     * roundings, wrong by less than 20 * 2^-106 q.high. */
+    const vecd more = fused(-q.high, q.high, x.high) + x.low;
     const vec inexact = (vec)(more != 0.0) | (vec)(x.lost != 0.0);
-    q.low = select_bits(inexact, more * 0.5 * inverse);
-    q.lost = select_bits(inexact, fused(x.lost, inverse, q.high * 0x1p-101));
+    q.low = select_bits(inexact, more * half_inverse);
+    q.lost = select_bits(inexact, fused(x.lost, half_inverse + half_inverse, q.high * 0x1p-101));
     return q;
 }
 
@@ -635,14 +672,15 @@ static inline __attribute__((always_inline)) int finish(const lane_spec *spec,
               weighted = (int)statistic == PC_AVERAGE,
               divided = is_variance || statistic == PC_MEAN || statistic == PC_RMS;
     vec all = splat(UINT64_MAX);
-    for (size_t first = 0; first < columns; first += LANE_STEP) {
+    for (size_t first = 0; first < columns; first += VECTORS_PER_STEP * LANES) {
         estimate x[VECTORS_PER_STEP];
         vecd n[VECTORS_PER_STEP], divisor[VECTORS_PER_STEP], inverse[VECTORS_PER_STEP];
         vec is_certain[VECTORS_PER_STEP];
-#define EACH UNROLLED for (size_t k = 0, c = first; k < VECTORS_PER_STEP; k++, c += LANES)
+        size_t c[VECTORS_PER_STEP];
+        find_columns(c, first, columns);
         EACH
         {
-            n[k] = spec->counted ? load_doubles(sums->count + c) : splatd(spec->count);
+            n[k] = spec->counted ? load_doubles(sums->count + c[k]) : splatd(spec->count);
             divisor[k] = splatd(spec->divisor);
             inverse[k] = splatd(spec->inverse);
             if (spec->counted && divided) {
@@ -650,12 +688,12 @@ static inline __attribute__((always_inline)) int finish(const lane_spec *spec,
                 inverse[k] = 1.0 / divisor[k];
             }
         }
-        EACH x[k] =
-            is_variance
-                ? centered_square_sum(n[k], load_estimate(sums->square, c),
-                                      load_estimate(sums->number, c), load_doubles(sums->grid + c),
-                                      load_doubles(sums->common_magnitude + c), splatd(spec->scale))
-                : load_estimate(is_linear ? sums->number : sums->square, c);
+        EACH x[k] = is_variance ? centered_square_sum(n[k], load_estimate(sums->square, c[k]),
+                                                      load_estimate(sums->number, c[k]),
+                                                      load_doubles(sums->grid + c[k]),
+                                                      load_doubles(sums->common_magnitude + c[k]),
+                                                      splatd(spec->scale))
+                                : load_estimate(is_linear ? sums->number : sums->square, c[k]);
         EACH
         {
             is_certain[k] = in_range(x[k]) & (vec)(divisor[k] > 0.0);
@@ -663,16 +701,16 @@ static inline __attribute__((always_inline)) int finish(const lane_spec *spec,
                 is_certain[k] &= (vec)(x[k].high >= 0.0) & (vec)(divisor[k] < 0x1p52);
         }
         if (weighted)
-            EACH x[k] = ratio(x[k], load_estimate(sums->number, c), &is_certain[k]);
+            EACH x[k] = ratio(x[k], load_estimate(sums->number, c[k]), &is_certain[k]);
         if (divided)
             EACH x[k] = quotient(x[k], divisor[k], inverse[k]);
         if (statistic == PC_NORM || statistic == PC_RMS || statistic == PC_STD)
             EACH x[k] = root(x[k]);
         EACH
         {
-            vecd low = rounded(spec, &x[k], &is_certain[k], residual + c);
-            store_doubles(value + c, spec->absolute ? magnitude(low) : low);
-            memcpy(certain + c, &is_certain[k], sizeof is_certain[k]);
+            vecd low = rounded(spec, &x[k], &is_certain[k], residual + c[k]);
+            store_doubles(value + c[k], spec->absolute ? magnitude(low) : low);
+            memcpy(certain + c[k], &is_certain[k], sizeof is_certain[k]);
             all &= is_certain[k];
         }
     }

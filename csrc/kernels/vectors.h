@@ -13,8 +13,10 @@
  *   widen(x)                    half a vector of float to double
  *   widen16(x)                  LANES float16 at x to double, or not defined
  *   smaller(x, y), larger(x, y) per unsigned 32-bit lane
- *   vector_min(x, y), vector_max(x, y), vector_sqrt(x)  per lane of doubles, where
- *                 `fused` is defined; of NaN and y they give y
+ *   vector_min(x, y), vector_max(x, y)  per lane of doubles, where `fused` is defined; of NaN
+ *                 and y they give y
+ *   vector_sqrt(x)  likewise; or, where division and roots take longer than a dozen operations,
+ *                 reciprocal_sqrt(x), which is 1 / sqrt(x) within 2^-14 of that
  *   transpose(v)  LANES vectors of doubles, likewise
  *   any_bits(v)   whether any is not 0; or not defined
  *   prefix_sums(v), prefix_words(v), last_lane(v)  the sum of each lane and those before it, of
