@@ -210,16 +210,21 @@ static int start_blocks(lane_job *job, size_t length, int side_by_side)
 int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec, size_t first,
                 size_t outputs)
 {
+    const pc_kernels *kernels = pc_kernels_in_use();
     const size_t length = pc_array_reduction_length(array);
     const int side_by_side =
         array->kept && !array->swapped && array->components == 1 &&
         array->axis[array->kept - 1].stride == (ptrdiff_t)size_of_type[array->type];
     const int partial = is_partial(array),
-              difference = spec->statistic == PC_STD && length == 2 && !spec->ddof && !partial;
+              difference = spec->statistic == PC_STD && length == 2 && !spec->ddof && !partial,
+              centered = is_variance(spec->statistic) && !difference && !partial && length > 1 &&
+                         length <= MAX_CENTERED &&
+                         kernels->few_centered_squares[array->type] != NULL;
     const summands summed = difference ? SUM_NUMBERS : summands_of(spec);
     job->array = array;
-    job->kernels = pc_kernels_in_use();
-    job->sum = job->kernels->lane_sums[skips_nan(array)][array->type][summed];
+    job->kernels = kernels;
+    job->sum = centered ? kernels->few_centered_squares[array->type]
+                        : kernels->lane_sums[skips_nan(array)][array->type][summed];
     job->summed = summed;
     job->blocks = NULL;
     job->integers = 0;
@@ -229,10 +234,12 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
         !fits_lanes(spec))
         return 0;
     job->of_products = array->other.data != NULL;
-    if (job->of_products ? !is_of_products(spec->statistic) || !start_products(job, spec, length)
-                         : !job->sum || ((difference || (!start_blocks(job, length, side_by_side) &&
-                                                         !start_integers(job, length))) &&
-                                         length > max_rows(array, side_by_side)))
+    if (job->of_products
+            ? !is_of_products(spec->statistic) || !start_products(job, spec, length)
+            : !job->sum ||
+                  ((difference || centered ||
+                    (!start_blocks(job, length, side_by_side) && !start_integers(job, length))) &&
+                   length > max_rows(array, side_by_side)))
         return 0;
     job->spec = lane_spec_of(spec, length, partial);
     if (difference) { /* the standard deviation of two numbers is half their distance, and often a
@@ -243,6 +250,7 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
         job->spec.absolute = 1;
     }
     job->from.difference = difference;
+    job->spec.centered = centered;
     if (!(job->spec.divisor > 0.0))
         return 0;
     job->type = spec->type;

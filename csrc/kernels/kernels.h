@@ -106,6 +106,9 @@ typedef void columns_kernel(const char *x, ptrdiff_t stride, size_t rows, size_t
  */
 enum { LANE_COLUMNS = 64, LANE_STEP = 8, LANE_ROWS = 256 };
 
+/* So few floats or fewer have a kernel of their own for variances. */
+enum { MAX_CENTERED = 4 };
+
 /* The most elements of one output in a lane_block. */
 enum { BLOCK_LENGTH = 4096 };
 
@@ -170,6 +173,7 @@ typedef struct {
     pc_statistic statistic;
     int integer;   /* an integer result */
     int counted;   /* use lane_sums.count, not `count` */
+    int centered;  /* the squares are n squares - number^2 */
     int absolute;  /* the absolute value */
     unsigned drop; /* significant bits of a double that the result type lacks */
     double min;    /* the least result of full precision; of integers, the least result */
@@ -280,6 +284,9 @@ typedef struct {
     /* Many short sums at once, each in a vector lane; [1] of floats, leaves out NaN, and has none
      * of the squares alone; by type, and by summands. NULL if the level has no such kernel. */
     void (*lane_sums[2][PC_FLOAT64 + 1][3])(const lane_rows *from, lane_sums *sums);
+
+    /* n squares - number^2 of n = 2 to MAX_CENTERED floats, in the place of the squares. */
+    void (*few_centered_squares[PC_FLOAT64 + 1])(const lane_rows *from, lane_sums *sums);
 
     /* Whether none of n labels of int32, or [1] of int64, is below 0, or below the one before it;
      * there is one before the first. n <= 64 * LABELS_STEP, and as many may be read as make it a

@@ -251,7 +251,8 @@ static inline void find_columns(size_t *c, size_t first, size_t columns)
     EACH
     {
         c[k] = first + k * LANES;
-        c[k] = c[k] < columns ? c[k] : columns - LANES;
+        if (VECTORS_PER_STEP * LANES > LANE_STEP && c[k] >= columns)
+            c[k] = columns - LANES;
     }
 }
 
@@ -411,6 +412,91 @@ SUM_LANES_OF_FLOATS(float16, 2, EXACT_SQUARE)
 SUM_LANES_OF_FLOATS(float32, 4, EXACT_SQUARE)
 SUM_LANES_OF_FLOATS(float64, 8, EXACT_NOTHING)
 
+/* ---- few numbers ------------------------------------------------------------------ */
+
+/* to += (high + low)^2, without low^2 */
+static inline void add_square_of_sum(estimate *to, vecd high, vecd low)
+{
+    const vecd square = high * high;
+    vecd error;
+    to->high = two_sum(to->high, square, &error);
+    to->low += fused(high + high, low, fused(high, high, -square)) + error;
+}
+
+/* n squares - number^2 of n = 2, 3 or 4 numbers is a sum of squares: of the difference, of the
+ * three differences, or of a + b - c - d, a - b + c - d and a - b - c + d. Nothing cancels in it.
+ */
+static inline __attribute__((always_inline)) estimate centered_squares_of_few(const vecd *x, int n,
+                                                                              vecd grid)
+{
+    estimate v = {splatd(0.0), splatd(0.0), splatd(0.0)};
+    vecd high[4], low[4], error;
+    high[0] = two_sum(x[0], -x[1], &low[0]);
+    if (n == 3) {
+        high[1] = two_sum(x[0], -x[2], &low[1]);
+        high[2] = two_sum(x[1], -x[2], &low[2]);
+    } else if (n == 4) {
+        high[1] = two_sum(x[2], -x[3], &low[1]);
+        high[2] = two_sum(x[0], -x[2], &low[2]);
+        high[3] = two_sum(x[1], -x[3], &low[3]);
+        const vecd first = low[2] + low[3], second = low[2] - low[3];
+        const vecd high2 = high[2], high3 = high[3];
+        high[0] = two_sum(high[0], high[1], &error);
+        low[0] = (low[0] + low[1]) + error;
+        high[1] = two_sum(high2, high3, &error);
+        low[1] = first + error;
+        high[2] = two_sum(high2, -high3, &error);
+        low[2] = second + error;
+    }
+    v.high = high[0] * high[0];
+    v.low = fused(high[0] + high[0], low[0], fused(high[0], high[0], -v.high));
+    for (int k = 1; k < (n == 2 ? 1 : 3); k++)
+        add_square_of_sum(&v, high[k], low[k]);
+    v.lost = lost_of(v.high * 0x1p-103, grid, v.high * 0x1p-98);
+    return v;
+}
+
+static inline __attribute__((always_inline)) void center_few(const lane_rows *from, lane_sums *sums,
+                                                             size_t size, int n, unsigned digits,
+                                                             lane_loader *load)
+{
+    for (size_t first = 0; first < from->columns; first += VECTORS_PER_STEP * LANES) {
+        size_t c[VECTORS_PER_STEP];
+        find_columns(c, first, from->columns);
+        EACH
+        {
+            extent all = empty_extent();
+            vecd x[4], none;
+            for (int r = 0; r < n; r++) {
+                x[r] = load(from->x + from->row[r] + c[k] * size, 1, &none);
+                extend(&all, x[r]);
+            }
+            const vecd grid = grid_of(&all, digits);
+            store_estimate(
+                sums->square, c[k],
+                centered_squares_of_few(x, n, select_bits((vec)(all.min > 0x1p-480), grid * grid)));
+        }
+    }
+}
+
+#define CENTER_FEW(type, size, digits)                                                             \
+    static void few_centered_squares_of_##type(const lane_rows *from, lane_sums *sums)             \
+    {                                                                                              \
+        if (from->rows == 2)                                                                       \
+            center_few(from, sums, size, 2, digits, load_lanes_of_##type);                         \
+        else if (from->rows == 3)                                                                  \
+            center_few(from, sums, size, 3, digits, load_lanes_of_##type);                         \
+        else                                                                                       \
+            center_few(from, sums, size, 4, digits, load_lanes_of_##type);                         \
+    }
+#ifdef widen16
+CENTER_FEW(float16, 2, 11)
+#endif
+CENTER_FEW(float32, 4, 24)
+CENTER_FEW(float64, 8, 53)
+
+/* ---- transposing ------------------------------------------------------------------ */
+
 /* `count` columns of `rows` numbers of 8 bytes, each column contiguous, `stride` bytes apart, into
  * rows that are `pitch` columns long. */
 static void transpose_columns(char *to, size_t pitch, const char *from, ptrdiff_t stride,
@@ -552,13 +638,14 @@ static inline estimate ratio(estimate x, estimate w, vec *is_certain)
     return q;
 }
 
-/* The square root of x within 1.5 * 2^-53 of it, and half its inverse within 1.2 * 2^-53; NaN if
- * x < 2^-1000 or infinite. */
-static inline vecd square_root(vecd x, vecd *half_inverse)
+/* The square root of x within 1.5 * 2^-53 of it, and half its inverse within 1.2 * 2^-53; NaN if x
+ * is negative, below 2^-1000, or infinite. `positive` is x; where x may be 0, any positive number.
+ */
+static inline vecd square_root(vecd x, vecd positive, vecd *half_inverse)
 {
 #ifdef reciprocal_sqrt
-    /* Two steps of Newton's for both, from 14 bits on. */
-    const vecd inverse = reciprocal_sqrt(x);
+    /* Two of Newton's steps for both, from 14 bits on. */
+    const vecd inverse = reciprocal_sqrt(positive);
     vecd root = x * inverse, half = 0.5 * inverse;
     const vecd lacking = fused(-root, half, splatd(0.5));
     root = fused(root, lacking, root);
@@ -567,6 +654,7 @@ static inline vecd square_root(vecd x, vecd *half_inverse)
     *half_inverse = fused(half, fused(-root, half + half, splatd(1.0)), half);
 #else
     const vecd root = vector_sqrt(x);
+    (void)positive;
     *half_inverse = 0.5 / root;
 #endif
     return root;
@@ -577,8 +665,7 @@ static inline estimate root(estimate x)
 {
     estimate q;
     vecd half_inverse;
-    q.high = square_root(vector_max(x.high, splatd(0x1p-1000)), &half_inverse);
-    q.high = select_bits((vec)(x.high > 0.0), q.high);
+    q.high = square_root(x.high, vector_max(x.high, splatd(0x1p-1000)), &half_inverse);
     /* x - q.high^2, and half of that by q.high: with what this leaves of the root, and four
      * roundings, wrong by less than 20 * 2^-106 q.high. */
     const vecd more = fused(-q.high, q.high, x.high) + x.low;
@@ -588,9 +675,15 @@ static inline estimate root(estimate x)
     return q;
 }
 
-/* n squares - number^2, times scale, a power of two. */
+/* x times a power of two. */
+static inline estimate times(estimate x, vecd scale)
+{
+    return (estimate){x.high * scale, x.low * scale, x.lost * scale};
+}
+
+/* n squares - number^2 */
 static inline estimate centered_square_sum(vecd n, estimate squares, estimate number, vecd grid,
-                                           vecd common_magnitude, vecd scale)
+                                           vecd common_magnitude)
 {
     estimate v;
     vecd low;
@@ -609,9 +702,8 @@ static inline estimate centered_square_sum(vecd n, estimate squares, estimate nu
         (vec)(max * 0x1p-103 < grid * grid) & (vec)(squares.lost + number.lost == 0.0);
     vecd lost = fused(n, squares.lost, max * 0x1p-100);
     lost = fused(2.0 * high + 2.0 * abs_low + number.lost, number.lost, lost);
-    v.high = two_sum(v.high, low, &v.low) * scale;
-    v.low *= scale;
-    v.lost = fused(lost, splatd(GROWTH), splatd(0x1p-1000)) * scale;
+    v.high = two_sum(v.high, low, &v.low);
+    v.lost = fused(lost, splatd(GROWTH), splatd(0x1p-1000));
     /* All the numbers are one: there is no spread. (Of both signs, their sum would be far less.) */
     const vec differ = ~(vec)(n * common_magnitude == high);
     v.high = select_bits(differ, v.high);
@@ -688,12 +780,14 @@ static inline __attribute__((always_inline)) int finish(const lane_spec *spec,
                 inverse[k] = 1.0 / divisor[k];
             }
         }
-        EACH x[k] = is_variance ? centered_square_sum(n[k], load_estimate(sums->square, c[k]),
-                                                      load_estimate(sums->number, c[k]),
-                                                      load_doubles(sums->grid + c[k]),
-                                                      load_doubles(sums->common_magnitude + c[k]),
-                                                      splatd(spec->scale))
-                                : load_estimate(is_linear ? sums->number : sums->square, c[k]);
+        if (is_variance && !spec->centered)
+            EACH x[k] = centered_square_sum(
+                n[k], load_estimate(sums->square, c[k]), load_estimate(sums->number, c[k]),
+                load_doubles(sums->grid + c[k]), load_doubles(sums->common_magnitude + c[k]));
+        else
+            EACH x[k] = load_estimate(is_linear ? sums->number : sums->square, c[k]);
+        if (is_variance)
+            EACH x[k] = times(x[k], splatd(spec->scale));
         EACH
         {
             is_certain[k] = in_range(x[k]) & (vec)(divisor[k] > 0.0);

@@ -352,7 +352,7 @@ static inline __attribute__((always_inline)) void spread_results(int root, int p
     EACH_INTERLEAVED lower[k] = fused(remainder[k], by[k].inverse, -by[k].bound);
     if (root) {
         vecd half[INTERLEAVED];
-        EACH_INTERLEAVED high[k] = square_root(q[k], &half[k]);
+        EACH_INTERLEAVED high[k] = square_root(q[k], q[k], &half[k]);
         EACH_INTERLEAVED remainder[k] = fused(-high[k], high[k], q[k]);
         EACH_INTERLEAVED upper[k] = fused(remainder[k] + upper[k], half[k], high[k]);
         EACH_INTERLEAVED lower[k] = fused(remainder[k] + lower[k], half[k], high[k]);

@@ -53,6 +53,14 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
      OF_LANES(name, uint16), OF_LANES(name, int32),   OF_LANES(name, uint32),                      \
      OF_LANES(name, int64),  OF_LANES(name, uint64),  OF_LANES(name, bool),                        \
      OF_FLOAT16(name),       OF_LANES(name, float32), OF_LANES(name, float64)}
+    .few_centered_squares =
+        {
+#ifdef widen16
+            [PC_FLOAT16] = few_centered_squares_of_float16,
+#endif
+            [PC_FLOAT32] = few_centered_squares_of_float32,
+            [PC_FLOAT64] = few_centered_squares_of_float64,
+        },
     .lane_sums = {OF_TYPES(lanes_of_),
                   {
 #ifdef widen16
