@@ -567,7 +567,8 @@ static size_t slide_blocks(const row *r, pc_move_state *s, const double *in, con
         end.error_bound = s->error_bound[0] +
                           0x1p-51 * (pieces == 2 ? unit : unit_of(number, 1) + 0x1p-50 * s->limit);
         end.exact = pieces == 2 && !may_be_inexact(r, s, 0, max, s->next);
-        end.tie_threshold = max <= MAX_TIES_WINDOW ? 0x1p54 * unit_of(number, 1) : (double)INFINITY;
+        const double tie = 0x1p54 * unit_of(number, 1);
+        end.tie_square = max <= MAX_TIES_WINDOW && tie > 0x1p-500 ? tie * tie : (double)INFINITY;
     }
     end.error_bound *= size * grow;
     end.bound = end.error_bound * end.inverse * grow;

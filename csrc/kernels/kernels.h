@@ -201,11 +201,11 @@ typedef struct {
 /* How results are made: the numbers of a window, what to divide by, and the inverses of both;
  * `error_bound`: the error bound of a sum, or of squares - number^2 / count, and `bound`, of a
  * result. No |x - pivot| is above `max_units`, a power of two. `exact`: for sums and means, all
- * in the window adds up: there is no error, and means from tie_threshold on may be ties. Where NaN
- * are left out, the count and the divisor are those of each window, and NaN the results of fewer
- * than min_count. */
+ * in the window adds up: there is no error, and means whose square is tie_square or more may be
+ * ties. Where NaN are left out, the count and the divisor are those of each window, and NaN the
+ * results of fewer than min_count. */
 typedef struct {
-    double count, per_count, divisor, inverse, error_bound, bound, tie_threshold, min_count, ddof;
+    double count, per_count, divisor, inverse, error_bound, bound, tie_square, min_count, ddof;
     uint64_t max_units;
     int exact, root; /* root: of the variances */
 } moving_end;

@@ -229,13 +229,13 @@ static inline __attribute__((always_inline)) void number_words(vecd x, const vec
                                                                int pieces, vec *word, vec *residual)
 {
     for (int k = 0; k < pieces; k++) {
-        const vecd sum = x + magic[k];
+        const vecd sum = x + magic[k], piece = sum - magic[k];
         word[k] = (vec)sum;
-        if (residual || k + 1 < pieces)
-            x -= sum - magic[k]; /* exact */
+        if (k + 1 < pieces)
+            x -= piece; /* exact */
+        else if (residual)
+            *residual |= (vec)x ^ (vec)piece;
     }
-    if (residual)
-        *residual |= (vec)x;
 }
 
 /* The same for x^2. */
@@ -278,10 +278,12 @@ static inline vecd join(const vecd *piece, vecd *low)
     return high;
 }
 
-/* Sums, which are rounded once if they are exact, and means. */
+/* Sums, which are rounded once if they are exact, and means; of *is_certain only the sign bits
+ * count.
+ */
 static inline __attribute__((always_inline)) void
 linear_results(pc_statistic statistic, int pieces, int exact, vecd sum[INTERLEAVED][2][3],
-               vecd tie_threshold, const moving_count *by, vecd *result, vec *is_certain)
+               vecd quarter_of_tie_square, const moving_count *by, vecd *result, vec *is_certain)
 {
     vecd high[INTERLEAVED], low[INTERLEAVED], remainder[INTERLEAVED], upper[INTERLEAVED],
         lower[INTERLEAVED];
@@ -301,18 +303,20 @@ linear_results(pc_statistic statistic, int pieces, int exact, vecd sum[INTERLEAV
         EACH_INTERLEAVED upper[k] = high[k] + (remainder[k] + by[k].bound);
         EACH_INTERLEAVED lower[k] = high[k] + (remainder[k] - by[k].bound);
     } else {
+        /* Halves of results if exact: the sum of two is rounded to the even one of neighbours. */
+        const double part = exact ? 0.5 : 1.0; /* no result is subnormal */
         vecd q[INTERLEAVED];
-        EACH_INTERLEAVED q[k] = high[k] * by[k].inverse;
-        EACH_INTERLEAVED remainder[k] = fused(-q[k], by[k].divisor, high[k]) + low[k];
+        EACH_INTERLEAVED q[k] = high[k] * (by[k].inverse * part);
+        EACH_INTERLEAVED remainder[k] = fused(-q[k], by[k].divisor * (1 / part), high[k]) + low[k];
         if (pieces == 3)
             EACH_INTERLEAVED remainder[k] += sum[k][0][2];
         if (exact) {
-            EACH_INTERLEAVED upper[k] = fused(remainder[k], by[k].inverse * (1 + 0x1p-50), q[k]);
-            EACH_INTERLEAVED lower[k] = fused(remainder[k], by[k].inverse * (1 - 0x1p-50), q[k]);
-            /* From tie_threshold on what is not certain is a tie. */
+            EACH_INTERLEAVED upper[k] = fused(remainder[k], by[k].inverse * (0.5 + 0x1p-51), q[k]);
+            EACH_INTERLEAVED lower[k] = fused(remainder[k], by[k].inverse * (0.5 - 0x1p-51), q[k]);
+            /* From the threshold on what is not certain is a tie. */
             EACH_INTERLEAVED is_certain[k] &=
-                (vec)(upper[k] == lower[k]) | (vec)(magnitude(q[k]) >= tie_threshold);
-            EACH_INTERLEAVED result[k] = choose_by_sign((vec)upper[k] << 63, lower[k], upper[k]);
+                (vec)(upper[k] == lower[k]) | (vec)fused(-q[k], q[k], quarter_of_tie_square);
+            EACH_INTERLEAVED result[k] = upper[k] + lower[k];
             return;
         }
         EACH_INTERLEAVED upper[k] = q[k] + fused(remainder[k], by[k].inverse, by[k].bound);
@@ -385,7 +389,7 @@ static inline __attribute__((always_inline)) size_t slide(const double *in, cons
             base[s][k] = (vec)(splatd(of[s]->sum[k]) + magic[s][k]);
         }
     const vec range_offset = splat(end->max_units) - (vec)magic[0][0];
-    const vecd tie_threshold = splatd(end->tie_threshold);
+    const vecd quarter_of_tie_square = splatd(0.25 * end->tie_square);
     moving_count by[INTERLEAVED];
     EACH_INTERLEAVED by[k] =
         (moving_count){splatd(end->count), splatd(-end->per_count), splatd(end->divisor),
@@ -469,8 +473,8 @@ static inline __attribute__((always_inline)) size_t slide(const double *in, cons
                 if (squares)
                     spread_results(end->root, pieces, here, by, result + i, one);
                 else
-                    linear_results(statistic, pieces, exact, here, tie_threshold, by, result + i,
-                                   one);
+                    linear_results(statistic, pieces, exact, here, quarter_of_tie_square, by,
+                                   result + i, one);
                 EACH_INTERLEAVED
                 {
                     if (skip_nan) {
@@ -490,7 +494,7 @@ static inline __attribute__((always_inline)) size_t slide(const double *in, cons
                 store_doubles(value + lane * STEPS + first, result[lane]);
         }
         const vec inexact = residual << 1;
-        if (any_bits(~is_certain | (range & out_of_range) | (exact ? inexact : splat(0))))
+        if (any_bits(~is_certain >> 63 | (range & out_of_range) | (exact ? inexact : splat(0))))
             break;
         if (!exact && !squares && any_bits(inexact))
             state->number.inexact = (int)done + 1;

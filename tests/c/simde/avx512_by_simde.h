@@ -11,6 +11,7 @@
 #include <simde/x86/avx512/mul.h>
 #include <simde/x86/avx512/shuffle.h>
 #include <simde/x86/avx512/sqrt.h>
+#include <simde/x86/avx512/test.h>
 #include <simde/x86/avx512/unpackhi.h>
 #include <simde/x86/avx512/unpacklo.h>
 
@@ -25,7 +26,7 @@
 #define _mm512_max_epu32 simde_mm512_max_epu32
 #define _mm512_min_pd simde_mm512_min_pd
 #define _mm512_max_pd simde_mm512_max_pd
-#define _mm512_sqrt_pd simde_mm512_sqrt_pd
+#define _mm512_test_epi64_mask simde_mm512_test_epi64_mask
 #define _mm512_unpacklo_pd simde_mm512_unpacklo_pd
 #define _mm512_unpackhi_pd simde_mm512_unpackhi_pd
 #undef _mm512_shuffle_f64x2
@@ -43,3 +44,13 @@ typedef unsigned long long emulated_words __attribute__((vector_size(64)));
     ((simde__m512d) __builtin_convertvector((emulated_floats)(x), emulated_doubles))
 #define _mm512_cvtepu8_epi64(x)                                                                    \
     ((simde__m512i) __builtin_convertvector((emulated_bytes)(x)[0], emulated_words))
+
+/* As inexact as may be: each other lane 2^-14 too large, and too small. */
+static inline simde__m512d emulated_rsqrt14(simde__m512d x)
+{
+    const emulated_doubles error = {0x1p-14, -0x1p-14, 0x1p-14, -0x1p-14,
+                                    0x1p-14, -0x1p-14, 0x1p-14, -0x1p-14};
+    return (simde__m512d)(1.0 / (emulated_doubles)simde_mm512_sqrt_pd(x) * (1.0 + error));
+}
+
+#define _mm512_rsqrt14_pd emulated_rsqrt14
