@@ -513,6 +513,65 @@ static void test_bounds(const pc_kernels *kernels)
         }
 }
 
+/* The estimates of n squares - number^2 of few numbers, and their bounds; none if all is exact. */
+static void test_few_centered(const pc_kernels *kernels)
+{
+    static lane_sums sums;
+    for (pc_type type = PC_FLOAT16; type <= PC_FLOAT64; type++) {
+        const size_t size = sizes[type];
+        double most = 0.0;
+        int exact = 0;
+        for (int again = 0; kernels->few_centered_squares[type] && again < 2000; again++) {
+            const size_t n = 2 + (size_t)below(MAX_CENTERED - 1);
+            const int kind = (int)below(11), few_digits = (int)below(2); /* not any_double */
+            char *x = cells_at[1].data + CELLS * 8 - n * LANE_STEP * size;
+            double number[MAX_CENTERED][LANE_STEP];
+            ptrdiff_t row[MAX_CENTERED];
+            lane_rows from = {x, row, n, LANE_STEP, 0, 0};
+            for (size_t r = 0; r < n; r++) {
+                row[r] = (ptrdiff_t)(r * LANE_STEP * size);
+                for (size_t c = 0; c < LANE_STEP; c++) {
+                    double before[MAX_CENTERED];
+                    for (size_t k = 0; k < r; k++)
+                        before[k] = number[k][c];
+                    put_number(x + (r * LANE_STEP + c) * size, type,
+                               few_digits ? number_of(9, -5) : number_of_kind(kind, 2, r, before));
+                    /* As it is in that type: the sum of one number. */
+                    pc_accumulator one;
+                    const pc_output_spec sum = spec_of(PC_SUM, PC_FLOAT64);
+                    pc_accumulator_clear(&one, PC_SUM);
+                    pc_add_numbers(&one, type, 1, x + (r * LANE_STEP + c) * size, 1);
+                    CHECK(pc_accumulator_round(&one, &sum, (char *)&number[r][c]) == PC_OK);
+                }
+            }
+            memset(&sums, 0x55, sizeof sums);
+            kernels->few_centered_squares[type](&from, &sums);
+            for (size_t c = 0; c < LANE_STEP; c++) {
+                pc_accumulator error;
+                double terms[2] = {-sums.square[0][c], -sums.square[1][c]}, left;
+                pc_accumulator_clear(&error, PC_SUM);
+                pc_add_numbers(&error, PC_FLOAT64, 1, (const char *)terms, 2);
+                for (size_t i = 0; i < n; i++)
+                    for (size_t j = 0; j < n; j++) { /* n x_i^2 - x_i x_j of all i and j */
+                        const double y = number[i][c], z = number[j][c], square = y * y,
+                                     product = -y * z;
+                        const double of[4] = {square, fma(y, y, -square), product,
+                                              fma(-y, z, -product)};
+                        pc_add_numbers(&error, PC_FLOAT64, 1, (const char *)of, 4);
+                    }
+                const pc_output_spec sum = spec_of(PC_SUM, PC_FLOAT64);
+                CHECK(pc_accumulator_round(&error, &sum, (char *)&left) == PC_OK);
+                CHECK(fabs(left) <= sums.square[2][c]);
+                exact += sums.square[2][c] == 0.0;
+                if (sums.square[2][c] > 0.0 && fabs(left) / sums.square[2][c] > most)
+                    most = fabs(left) / sums.square[2][c];
+            }
+        }
+        if (kernels->few_centered_squares[type])
+            CHECK(exact > 10000 && (type < PC_FLOAT64 || most > 0x1p-9));
+    }
+}
+
 /* Labels that rise, but perhaps for one, which may be below 0. */
 static void test_labels(const pc_kernels *kernels)
 {
@@ -627,6 +686,7 @@ int main(int argc, char **argv)
             }
         test_counts();
         test_bounds(kernels);
+        test_few_centered(kernels);
         for (int again = 0; again < 200; again++)
             test_labels(kernels);
         printf("%s ", pc_simd());
