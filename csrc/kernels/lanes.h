@@ -562,7 +562,11 @@ static void transpose_columns(char *to, size_t pitch, const char *from, ptrdiff_
                         w[2 * k] = SHUFFLE(block, v[k], v[k + SIDE / 2], UPPER);                   \
                         w[2 * k + 1] = SHUFFLE(block, v[k], v[k + SIDE / 2], LOWER);               \
                     }                                                                              \
-                    memcpy(v, w, sizeof v);                                                        \
+                    UNROLLED                                                                       \
+                    for (int k = 0; k < SIDE / 2; k++) {                                           \
+                        v[2 * k] = w[2 * k];                                                       \
+                        v[2 * k + 1] = w[2 * k + 1];                                               \
+                    }                                                                              \
                 }                                                                                  \
                 for (size_t k = 0; k < SIDE && r + k < rows; k++)                                  \
                     memcpy(to + ((r + k) * pitch + c) * SIZE, &v[k], sizeof *v);                   \
