@@ -165,8 +165,9 @@ static int start_products(lane_job *job, const pc_output_spec *spec, size_t leng
 }
 
 /* From how many numbers on the rows of one array are faster as they lie than in a tile, and columns
- * in blocks than as double-doubles: by what is summed, and by type; measured on Zen 3 (AVX2). */
-static const size_t min_in_rows[SUM_BOTH + 1][2] = {{28, 36}, {24, 20}, {17, 16}};
+ * in blocks than as double-doubles: by what is summed, and by type; measured on Zen 3 (AVX2) and
+ * Sapphire Rapids. */
+static const size_t min_in_rows[SUM_BOTH + 1][2] = {{28, 36}, {24, 16}, {17, 16}};
 static const size_t min_in_columns[SUM_BOTH + 1][2] = {{16, 16}, {12, 3}, {12, 4}};
 
 /* The same of integers, whose rows are summed one by one: of up to 16 bits, and of more. */
