@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import replace
@@ -15,7 +16,7 @@ from functools import partial
 from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import pycrust
 from pycrust._probe import last_words
@@ -70,15 +71,40 @@ class UserError(Exception):
     """An error that the user can correct: reported without a traceback."""
 
 
-class HelpOfStalls(argparse.HelpFormatter):
+class Help(argparse.HelpFormatter):
+    """Breaks no option at its hyphens, and fits a usage that is given, too, to the width of the terminal."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n".join(indent + line for line in self._split_lines(text, width - len(indent)))
+
+    def _format_usage(self, usage: str | None, *others: Any) -> str:
+        if usage:  # its lines, in which no-break spaces hold an option and its value together
+            width = self._width - len("usage: ")
+            usage = "\n".join(
+                textwrap.fill(line, width, subsequent_indent=" " * len("pycrust stalls "), break_on_hyphens=False)
+                for line in usage.splitlines()
+            )
+            usage = usage.replace("\n", "\n" + " " * len("usage: ")).replace("\xa0", " ")
+        return super()._format_usage(usage, *others)
+
     def _format_args(self, action: argparse.Action, default_metavar: str) -> str:
         """Where all that follows is taken, argparse would leave out what it is."""
         usual = super()._format_args(action, default_metavar)
         return f"{action.metavar} ..." if usual == "..." else usual
 
 
+class Parser(argparse.ArgumentParser):
+    """With our help, as its commands have it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(formatter_class=Help, **options)
+
+
 def make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="pycrust", description="Sums you can thread, and trust: measure what the GIL costs on your machine."
     )
     parser.add_argument("--version", action="version", version=f"pycrust {pycrust.__version__}")
@@ -154,13 +180,10 @@ def make_parser() -> argparse.ArgumentParser:
     stalled = commands.add_parser(
         "stalls",
         help="run a program and report which of its lines hold the GIL, for how long and how often",
-        formatter_class=HelpOfStalls,
-        usage="pycrust stalls [-h] [--over MS] [--fail-over MS]\n"
-        "                      [--dump-over S] [--abort-over S] [--follow]\n"
-        "                      [--signal NAME] [--plot FILE.png]\n"
-        "                      [--json FILE] [--trace FILE.json]\n"
-        "                      (SCRIPT | COMMAND | -m MODULE | -c CODE) ...\n"
-        "       pycrust stalls --pid PID [--for TIME] [--over MS] ...",
+        usage="pycrust\xa0stalls [-h] [--over\xa0MS] [--fail-over\xa0MS] [--dump-over\xa0S] [--abort-over\xa0S] [--follow] "
+        "[--signal\xa0NAME] [--plot\xa0FILE.png] [--json\xa0FILE] [--trace\xa0FILE.json] "
+        "(SCRIPT | COMMAND | -m\xa0MODULE | -c\xa0CODE)\xa0...\n"
+        "pycrust\xa0stalls --pid\xa0PID [--for\xa0TIME] [--over\xa0MS] ...",
         description="Run a program and report which of its lines hold the GIL, so that no other Python thread can run: "
         "for how long and how often. The report goes to stderr; the exit status is the program's.",
     )
@@ -177,7 +200,7 @@ def make_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     stalled.add_argument(
         "--dump-over", type=seconds_or_never, metavar="S",
-        help="write who holds the GIL, and where, while a hold lasts: after S seconds, 2 S, 4 S, … (default 5, with --pid 0: never)",
+        help="write who holds the GIL, and where, while a hold lasts: after S seconds, 2 S, 4 S, … (default 5; with --pid: 0, which is never)",
     )  # fmt: skip
     stalled.add_argument(
         "--abort-over", type=seconds_or_never, default=0.0, metavar="S",

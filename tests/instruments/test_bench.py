@@ -793,6 +793,25 @@ def test_a_file_that_may_not_be_written_is_refused_at_once(capsys, tmp_path, mon
     assert "no permission to write" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("command", ["", "bench", "threadable", "stalls", "compare"])
+def test_help_fits_every_terminal(command, width, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", str(width))
+    with pytest.raises(SystemExit) as stop:
+        main([*command.split(), "--help"])
+    lines = uncoloured(capsys.readouterr().out).splitlines()
+    assert stop.value.code == 0 and max(map(len, lines)) < width
+    assert not [line for line in lines if re.search(r"-\w+-$", line)]  # an option, broken at its hyphen
+    if command == "stalls":
+        usage = " ".join(" ".join(lines).partition(" Run a program")[0].split())
+        assert usage.endswith(
+            "(SCRIPT | COMMAND | -m MODULE | -c CODE) ... pycrust stalls --pid PID [--for TIME] [--over MS] ..."
+        )
+        assert re.search(r"usage: pycrust stalls \[-h\].*\[--over MS\]", usage) and "[--json FILE]" in usage
+        assert max(map(len, lines[:8])) > width - 25  # it is filled
+        assert "(default 5; with --pid: 0, which is never)" in " ".join(" ".join(lines).split())
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk here")
 def test_a_file_that_cannot_be_written_loses_nothing_else(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr("pycrust.bench.cli.gil_table", lambda *args, **kwargs: disturbed())
