@@ -5,11 +5,11 @@ cdef int type_of(int number, int *components) noexcept
 cdef bint describe_data(array, pc_type *type, int *components, int *swapped, const char **data) noexcept
 cdef object array_of(a, str name)
 cdef tuple array_and_missing(a, str name)
-cdef object numbers_of(array)
+cdef object numbers_of(array, str name=*)
 cdef tuple data_of(a, where, bint skip_missing, str name=*)
 cdef bint is_integer(array)
 cdef bint is_exact(array, pc_statistic statistic)
-cdef object integer_of(number, str name)
+cdef object integer_of(number, str name, str kind=*)
 cdef tuple axes_of(axis, int ndim)
 cdef int one_axis(axis, int ndim) except -1
 cdef object in_order(array, axis, int ndim)

@@ -242,26 +242,38 @@ cdef tuple data_of(a, where, bint skip_missing, str name="a"):
     array, missing = array_and_missing(a, name)
     if where is not True and not cnp.PyArray_CheckExact(a):
         refuse_other_dims(a, where)
+    argument = None if name == "a" else name
     if missing is None:
-        array = numbers_of(array)
+        array = numbers_of(array, argument)
         return array, mask_of(where, array)
     mask = mask_of(where, array)
     if skip_missing:
         mask = np.asarray(~missing.at if mask is None else mask & ~missing.at)  # without axes, NumPy makes a scalar
     elif mask is None or np.any(missing.at & mask):
         raise missing.error(name)
-    return numbers_of(array), mask
+    return numbers_of(array, argument), mask
 
 
-cdef object numbers_of(array):
+cdef object numbers_of(array, str name=None):
     """
     The array itself if its dtype is one that we take.
 
     Arrays of dtype object may hold integers alone. The small floats and integers of other packages are widened.
+    Errors speak of `a`, and say first that this is the argument `name`, if it is given.
     """
     cdef int components
     if type_of(cnp.PyArray_TYPE(array), &components) >= 0:
         return array
+    try:
+        return converted(array)
+    except TypeError as error:
+        if name is None:
+            raise
+        raise TypeError(f"{name}{'' if name == 'a' else ' (a here)'}: {error}") from None
+
+
+cdef object converted(array):
+    """An array whose dtype is none that we take."""
     if cnp.PyArray_ISOBJECT(array):
         if cnp.PyArray_SIZE(array) == 0:
             raise TypeError("an empty array of dtype object does not say what it holds: pass a.astype(np.int64)")
@@ -316,7 +328,8 @@ cdef str what_helps(other):
         return f"convert to a numeric dtype, np.asarray(a, dtype=np.{dtype}), which rounds integers beyond 2**53"
     if isinstance(other, (Decimal, Fraction)):
         return ("their binary floats would be rounded: pass integers of a unit that makes them whole, e.g. "
-                "[int(x * 100) for x in a] for two decimals, or use Python's statistics")
+                "[int(x * 100) for x in np.ravel(a)] for two decimals, or use Python's statistics, e.g. "
+                "statistics.mean(np.ravel(a))")
     if isinstance(other, str):
         return "convert the text to numbers first: [float(x) for x in a], or [int(x) for x in a] for integers"
     if isinstance(other, (datetime, date, timedelta)):
@@ -326,7 +339,8 @@ cdef str what_helps(other):
     if hasattr(other, "as_py"):
         return "pass [x.as_py() for x in a]"
     if isinstance(other, (list, tuple, np.ndarray)):
-        return "pass np.stack(a) if they are of one shape; else add them to a pycrust.Accumulator one by one"
+        return ("if they are of one shape, pass a.tolist(), of polars a.to_list(), of pyarrow a.to_pylist(); else add "
+                "them to a pycrust.Accumulator one by one")
     return "pass an array of numbers"
 
 
@@ -376,14 +390,14 @@ cdef bint is_integer(array):
 
 # ---- integers, axis=, where=, dtype=, out= ----------------------------------
 
-cdef object integer_of(number, str name):
-    """What must be an integer, as Python's int."""
+cdef object integer_of(number, str name, str kind="an integer"):
+    """What must be an integer, as Python's int; `kind` is all that `name` may be."""
     if not isinstance(number, (bool, np.bool_)):
         try:
             return index(number)
         except TypeError:
             pass
-    raise TypeError(f"{name} must be an integer, not {shown(number)}")
+    raise TypeError(f"{name} must be {kind}, not {shown(number)}")
 
 
 cdef tuple axes_of(axis, int ndim):
@@ -394,9 +408,7 @@ cdef tuple axes_of(axis, int ndim):
         return (axis % ndim,)
     axes = []
     for given in (axis if isinstance(axis, tuple) else (axis,)):
-        if isinstance(given, (bool, np.bool_)) or not hasattr(given, "__index__"):
-            raise TypeError(f"axis must be None, an integer or a tuple of integers, not {shown(given)}")
-        k = index(given)
+        k = integer_of(given, "axis", "None, an integer or a tuple of integers")
         if not -ndim <= k < ndim:
             if abs(k) >= 2**63:
                 raise AxisError(f"axis {shown_int(k)} is out of bounds for array of dimension {ndim}")
@@ -436,7 +448,7 @@ cdef object mask_of(where, array):
         hint = ""
         if mask.ndim < array.ndim and mask.shape == array.shape[:mask.ndim]:
             new = ", None" * (array.ndim - mask.ndim)
-            hint = f"; if it is one for each row, pass where[{':, ' * (mask.ndim - 1)}:{new}]"
+            hint = f"; if it is one for each row, pass np.asarray(where)[{':, ' * (mask.ndim - 1)}:{new}]"
         raise ValueError(
             f"where has shape {mask.shape}, which does not broadcast to {array.shape}, the shape of a{hint}"
         ) from None

@@ -92,9 +92,13 @@ def contents(a: Any, name: str) -> Contents:
     """
     graph = getattr(type(a), "__dask_graph__", None)
     if graph is not None and graph(a) is not None:
-        raise TypeError(
-            f"{name} is a lazy {type(a).__name__} of dask: use the functions of pycrust.dask, or pass {name}.compute()"
-        )
+        instead = f"pass {name}.compute()"
+        if hasattr(type(a), "__array__"):  # arrays, series, frames
+            instead += (
+                ", or call the function of pycrust.dask if there is one of that name; else add the blocks one by one to "
+                "an Accumulator or PairAccumulator"
+            )
+        raise TypeError(f"{name} is a lazy {type(a).__name__} of dask: {instead}")
     for base in type(a).__mro__:
         read = READERS.get(package(base))
         if read is not None:
@@ -170,7 +174,10 @@ def refuse_unit(a: Any, name: str) -> None:
 
 def of_pandas(a: Any, name: str) -> Contents:
     if hasattr(type(a), "agg") and not hasattr(type(a), "__array__"):  # as made by groupby, resample
-        raise TypeError(f"{name} is a {type(a).__name__}: use {name}.agg with a function of pycrust for each group")
+        instead = f"use {name}.agg with a function of pycrust for each group"
+        if not hasattr(type(a), "apply"):  # nor takes its agg any function: ewm, rolling with a win_type
+            instead = "use pycrust.average, with weights, of each window"
+        raise TypeError(f"{name} is a {type(a).__name__}: {instead}")
     if hasattr(type(a), "columns"):  # a Series has attributes by its labels
         return of_frame(a, name)
     dtype = getattr(a, "dtype", None)
@@ -203,23 +210,26 @@ def is_numpys(dtype: Any) -> bool:
 
 def of_arrow(a: Any, name: str) -> Contents:
     if hasattr(type(a), "columns"):
-        return of_columns(a, a.columns, a.column_names, name, "{}['x']", "{}.select(['x', 'y'])")
+        columns = {f"{name}.column({k})": column for k, column in enumerate(a.columns)}
+        return of_columns(a, columns, a.column_names, name, f"{name}.select(['x', 'y'])")
     if not hasattr(a, "null_count"):  # scalars, buffers, tensors
         return np.asarray(a), None
     a, name = decoded(a, name)
     kind = str(a.type)
-    if not a.null_count or not kind.startswith(("null", "bool", "int", "uint", "half", "float", "double")):
+    if not a.null_count or not kind.startswith(("bool", "int", "uint", "half", "float", "double")):
         return np.asarray(a), None  # what holds no numbers is refused, with nulls or without
     missing = Missing(~np.asarray(a.is_valid()), ARROW, name)
-    return np.asarray(a if kind == "null" else a.fill_null(False if kind == "bool" else 0)), missing
+    return np.asarray(a.fill_null(False if kind == "bool" else 0)), missing
 
 
 def decoded(a: Any, name: str) -> tuple[Any, str]:
     """
-    An array without dictionary, runs or extension type, and the expression for it.
+    An array without dictionary, runs or extension type, of the null type as floats, and the expression for it.
 
     Theirs may have nulls among the values that null_count does not count, nor is_valid of a dictionary know of.
     """
+    if str(a.type) == "null":
+        return a.cast("float64"), name
     if hasattr(a.type, "index_type"):
         return decoded(a.cast(a.type.value_type), f"{name}.cast({name}.type.value_type)")
     if hasattr(a.type, "run_end_type"):
@@ -235,7 +245,18 @@ def of_polars(a: Any, name: str) -> Contents:
     if hasattr(type(a), "collect"):
         raise TypeError(f"{name} is a lazy {type(a).__name__} of polars: pass {name}.collect()")
     if hasattr(type(a), "columns"):
-        return of_columns(a, a.get_columns(), a.columns, name, "{}['x']", "{}.select(polars.selectors.numeric())")
+        columns = {f"{name}[{column.name!r}]": column for column in a.get_columns()}
+        return of_columns(a, columns, a.columns, name, f"{name}.select(polars.selectors.numeric())")
+    if not hasattr(type(a), "dtype"):  # expressions, what group_by makes
+        raise TypeError(
+            f"{name} is a {type(a).__name__} of polars, which holds no numbers: pass a Series or a DataFrame, of an "
+            f"expression e.g. df.select({name}).to_series()"
+        )
+    if hasattr(a.dtype, "fields"):  # NumPy would make floats, or objects, of all of them
+        field = next(iter(a.struct.fields), "x")
+        raise TypeError(f"{name} holds structs: pass one field at a time, e.g. {name}.struct.field({field!r})")
+    if hasattr(a.dtype, "shape"):
+        return of_polars_arrays(a, name)
     kind = str(a.dtype)
     missing = None
     if a.null_count():
@@ -247,9 +268,24 @@ def of_polars(a: Any, name: str) -> Contents:
     return np.asarray(a), missing
 
 
+def of_polars_arrays(a: Any, name: str) -> Contents:
+    """A Series of arrays: null_count does not count the nulls within, and NumPy would make floats of all for them."""
+    flat = "{}.reshape((-1,))"
+    values, missing = of_polars(a.reshape((-1,)), flat.format(name))
+    shape = (len(a), *a.dtype.shape)
+    if missing is not None:
+        kind, *ways = missing.words
+        present, filled, dropped = (each.format(flat) for each in ways)
+        back = f".reshape({(-1, *a.dtype.shape)})"
+        missing = Missing(missing.at.reshape(shape), Words(kind, present + back, filled + back, dropped), name)
+    return values.reshape(shape), missing
+
+
 def of_xarray(a: Any, name: str) -> Contents:
     if not hasattr(type(a), "data"):  # a Dataset has attributes by its variables
-        raise TypeError(f"{name} is a {type(a).__name__}: pass one of its arrays, or use {name}.map or {name}.reduce")
+        raise TypeError(
+            f"{name} is a {type(a).__name__}: pass one of its arrays, or use {name}.reduce with a function of pycrust"
+        )
     return contents(a.data, f"{name}.data")
 
 
@@ -292,35 +328,44 @@ def of_frame(a: Any, name: str) -> Contents:
     dtypes = set(a.dtypes)
     if len(dtypes) == 1 and isinstance(dtypes.pop(), np.dtype):
         return np.asarray(a), None
-    columns = [a.iloc[:, k] for k in range(a.shape[1])]
-    return of_columns(a, columns, list(a.columns), name, "{}.agg(pycrust.mean)", "{}.select_dtypes('number')")
+    columns = {f"{name}.iloc[:, {k}]": a.iloc[:, k] for k in range(a.shape[1])}
+    return of_columns(a, columns, list(a.columns), name, f"{name}.select_dtypes('number')")
 
 
-def of_columns(a: Any, columns: list[Any], labels: list[Any], name: str, one_by_one: str, numeric: str) -> Contents:
-    """Columns of any dtypes side by side, as an array that holds each of them exactly."""
-    parts = [contents(column, name) for column in columns]
+def of_columns(a: Any, columns: dict[str, Any], labels: list[Any], name: str, numeric: str) -> Contents:
+    """
+    Columns of any dtypes side by side, as an array that holds each of them exactly.
+
+    `columns` has them by expressions in the caller's code; `numeric` is one for those that hold numbers.
+    """
+    parts = [contents(column, each) for each, column in columns.items()]
     if not parts:
         return np.empty(a.shape), None
+    one_by_one = f"take them one by one, e.g. {next(iter(columns))}"
     dtypes = [values.dtype for values, _ in parts]
     if len(set(dtypes)) > 1:
         for label, dtype in zip(labels, dtypes, strict=True):
             if dtype.kind in "OSTUMm":
                 raise TypeError(
-                    f"cannot sum the column {label!r} of {name}, of dtype {dtype}: pass the numeric columns, "
-                    f"{numeric.format(name)}"
+                    f"cannot sum the column {label!r} of {name}, of dtype {dtype}: pass the numeric columns, {numeric}"
                 )
+    shapes = dict.fromkeys(values.shape for values, _ in parts)
+    if len(shapes) > 1:
+        raise TypeError(
+            f"cannot sum columns of different shapes ({', '.join(map(str, shapes))}) together: {one_by_one}"
+        )
     array = np.stack([values for values, _ in parts], axis=1)
     if not all(holds(array.dtype, each) for each in set(dtypes)):
         raise TypeError(
             f"cannot sum columns of different dtypes ({', '.join(dict.fromkeys(map(str, dtypes)))}) together: no dtype "
-            f"holds them all exactly; take them one by one, e.g. {one_by_one.format(name)}"
+            f"holds them all exactly; {one_by_one}"
         )
     words = next((missing.words for _, missing in parts if missing), None)
     if words is None:
         return array, None
-    at = np.stack([missing.at if missing else np.zeros(len(values), bool) for values, missing in parts], axis=1)
+    at = np.stack([missing.at if missing else np.zeros(values.shape, bool) for values, missing in parts], axis=1)
     # Frames of pandas have isna.
-    return array, Missing(at, words, name, "" if words is PANDAS else one_by_one.format(name))
+    return array, Missing(at, words, name, "" if words is PANDAS else next(iter(columns)))
 
 
 def holds(common: np.dtype[Any], dtype: np.dtype[Any]) -> bool:

@@ -299,10 +299,11 @@ cdef object moving(a, window, min_count, axis, workers, pc_statistic statistic, 
         least = min(least, length + 1)
         shape = (*shape[:along], bounds[0].size, *shape[along + 1:])
     else:
-        window = integer_of(window, "window")
+        window = integer_of(window, "window", "an integer, or a tuple (start, end) of two arrays of integers")
         least = window if min_count is None else integer_of(min_count, "min_count")
         if not 1 <= window <= length:
-            raise ValueError(f"window is {shown_int(window)}, but must be from 1 to {length}, the length of the axis")
+            raise ValueError(f"window is {shown_int(window)}, but must be 1 or more, and no longer than the axis, which "
+                             f"has {length} elements")
         if not 1 <= least <= window:
             raise ValueError(f"min_count is {shown_int(least)}, but must be from 1 to {window}, the window")
     values = np.empty(shape)

@@ -243,7 +243,7 @@ def _integers(ns):
         return exact
     raise TypeError(
         f"ns must hold integers, not {array.dtype}; "
-        "convert it first, e.g. ns.astype(np.int64)"
+        "convert it first, e.g. np.asarray(ns).astype(np.int64)"
     )
 
 

@@ -482,8 +482,8 @@ cdef object labels_of(labels):
         array = array.astype(np.int64)
     if array.dtype.kind not in "iu" or type_of(array.dtype.num, &components) < 0:
         ways = {
-            "b": "pass labels.astype(np.int8) for the groups 0 and 1",
-            "f": "pass labels.astype(np.int64), with -1 in the place of NaN",
+            "b": "pass np.asarray(labels).astype(np.int8) for the groups 0 and 1",
+            "f": "pass np.asarray(labels).astype(np.int64), with -1 in the place of NaN",
             "O": "pass labels, names = pandas.factorize(labels)" if array.ndim else "pass one for each element",
         }
         raise TypeError(f"labels must be integers from 0 on, not {array.dtype}: "
@@ -571,5 +571,5 @@ cdef object no_label(array, mask, bint skip_nan, labels, tuple axes, size_t labe
         return RuntimeError("labels were written to by another thread meanwhile")
     position = np.unravel_index(int(np.argmax(at)), at.shape)
     shown = ", ".join([str(int(k)) for k in position])
-    return IndexError(f"labels[{shown}] is {int(labels[position])}, but {limit}: labels are from 0 to "
-                      f"{<object>label_count - 1}, or negative to leave out an element")
+    return IndexError(f"labels[{shown}] is {int(labels[position])}, but {limit}: labels must be less, or "
+                      "negative to leave out an element")

@@ -340,6 +340,15 @@ def test_not_integers(ns, message, method):
     assert out.tolist() == [9, 9]
 
 
+def test_what_is_no_integer_can_be_made_one():
+    """As it is advised, of lists too."""
+    for ns in (np.array([1.0, 2.0]), ["1", "2"]):
+        with pytest.raises(TypeError, match=r"e\.g\. (.*)") as error:
+            sum_of_squares_batch(ns)
+        made = eval(str(error.value).partition("e.g. ")[2], {"np": np, "ns": ns})
+        assert sum_of_squares_batch(made).tolist() == [1, 5]
+
+
 @pytest.mark.parametrize("dtype", [np.int32, np.float32, np.longdouble, complex, bool, "U5", ">i8", "M8[s]", None])
 def test_dtypes_that_are_not_offered(dtype):
     with pytest.raises(TypeError, match=r"dtype must be|int64, uint64, float64 or object"):

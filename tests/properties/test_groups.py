@@ -387,13 +387,19 @@ def test_sums_side_by_side_that_do_not_fit():
 def test_labels_that_are_none():
     x = np.ones(3)
     for labels, text in [
-        ([0.0, 1.0, 2.0], r"not float64: pass labels.astype\(np.int64\)"),
+        ([0.0, 1.0, 2.0], r"not float64: pass np.asarray\(labels\).astype\(np.int64\)"),
+        ([True, False], r"not bool: pass np.asarray\(labels\).astype\(np.int8\)"),
         (np.array([True, False, True]), "not bool"),
         (["a", "b", "a"], "np.unique"),
         (np.array(["a", "b", None], object), "factorize"),
     ]:
         with pytest.raises(TypeError, match=f"labels must be integers.*{text}"):
             pycrust.group_sum(x, labels)
+
+
+def test_no_label_is_allowed():
+    with pytest.raises(IndexError, match=r"labels\[0\] is 0, but num_labels is 0: labels must be less, or negative to"):
+        pycrust.group_mean([1.0], [0], num_labels=0)
 
 
 @pytest.mark.parametrize("dtype", LABEL_DTYPES)

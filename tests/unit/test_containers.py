@@ -7,8 +7,10 @@ import math
 import mmap
 import operator
 import re
+import statistics
 import warnings
 from collections import UserList, deque
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
@@ -258,11 +260,11 @@ def test_ints_of_any_kind_beside_ints():
 @pytest.mark.parametrize(
     "a, named, way",
     [
-        ([Decimal("1.25"), Decimal("2.50")], "Decimal", lambda a: [int(x * 100) for x in a]),
+        ([Decimal("1.25"), Decimal("2.50")], "Decimal", lambda a: [int(x * 100) for x in np.ravel(a)]),
         ([Fraction(1, 3)], "Fraction", None),
         ([1, None, 2], "NoneType.*leave out what is missing", None),
         ([1.5, None], "NoneType.*leave out what is missing", None),
-        ([1.5, Decimal(3)], "Decimal", lambda a: [int(x * 100) for x in a]),
+        ([1.5, Decimal(3)], "Decimal", lambda a: [int(x * 100) for x in np.ravel(a)]),
         (np.array([np.nan, Fraction(1, 3)], object), "Fraction", None),
         (np.array([np.ma.masked, 1], object), "MaskedConstant.*leave out what is missing", None),
         ([1.5, np.longdouble(1), 2**64], "float", None),
@@ -388,8 +390,12 @@ def test_frames_of_several_dtypes(pd):
     takes(pd.DataFrame({"a": np.array([1, 2], "f4"), "b": np.array([3, 4], "i4")}), [[1.0, 3.0], [2.0, 4.0]])
     ids = pd.DataFrame({"id": [A, B], "v": [0.5, 0.25]})
     for frame in (ids, ids.astype({"id": "Int64"}), ids.astype({"v": "Float64"})):
-        with pytest.raises(TypeError, match=r"of different dtypes \(int64, float64\).* a\.agg\(pycrust\.mean\)"):
-            pycrust.var(frame, axis=0)
+        for call in (pycrust.var, pycrust.cov, pycrust.cumsum, lambda a: pycrust.move_sum(a, 1)):
+            with pytest.raises(
+                TypeError, match=r"of different dtypes \(int64, float64\).*, e\.g\. a\.iloc\[:, 0\]$|m.iloc"
+            ):
+                call(frame)
+        assert pycrust.var(frame.iloc[:, 0]) == 1.0
         assert frame.agg(pycrust.var).to_dict() == {"id": 1.0, "v": 0.015625}
     both = pd.DataFrame({"a": np.array([2**64 - 1], "u8"), "b": [-1]})
     with pytest.raises(TypeError, match=r"\(uint64, int64\)"):
@@ -428,10 +434,48 @@ def test_groups_and_columns_of_arrays(pd):
             with pytest.raises(TypeError, match=r"a(\[0\])? is a \w+: use a(\[0\])?\.agg|type Rolling"):
                 pycrust.mean(a)
     assert s.groupby([0, 0, 1]).agg(pycrust.mean).tolist() == [1.5, 3.0]
-    arrays = pd.Series([np.array([1, 2]), np.array([3, 4])])
-    with pytest.raises(TypeError, match=r"type ndarray.* np\.stack\(a\) if they are of one shape"):
-        pycrust.sum(arrays)
-    assert pycrust.sum(np.stack(arrays), axis=0).tolist() == [4, 6]
+    with pytest.raises(TypeError, match=r"a is a ExponentialMovingWindow.*: use pycrust\.average"):
+        pycrust.mean(s.ewm(1))
+
+
+def test_columns_of_arrays(pd):
+    """As it is advised, in the dtype that they hold."""
+    pa, pl = pytest.importorskip("pyarrow"), pytest.importorskip("polars")
+    rows = [[2**53 + 1, 2], [3, 4]]
+    for a, way in (
+        (pd.Series(rows), "a.tolist()"),
+        (pd.Series(map(np.array, rows)), "a.tolist()"),
+        (pa.array(rows), "a.to_pylist()"),
+        (pa.array(rows, pa.list_(pa.int64(), 2)), "a.to_pylist()"),
+        (pa.chunked_array([rows]), "a.to_pylist()"),
+        (pl.Series(rows), "a.to_list()"),
+    ):
+        with pytest.raises(TypeError, match=rf"type (list|ndarray).* of one shape, pass .*{re.escape(way)}"):
+            pycrust.sum(a)
+        takes(eval(way), rows)
+    a = pa.array([[2**53 + 1, None]])
+    with pytest.raises(TypeError, match="NoneType"):
+        pycrust.nansum(a.to_pylist())
+
+
+def test_decimals_of_every_container(pd):
+    pa, pl = pytest.importorskip("pyarrow"), pytest.importorskip("polars")
+    numbers = [Decimal("1.25"), Decimal("2.50")]
+    for a in (
+        numbers,
+        [numbers],
+        np.array(numbers),
+        pd.Series(numbers),
+        pa.array(numbers),
+        pl.Series(numbers),
+        numbers[0],
+    ):
+        with pytest.raises(TypeError, match=r"Decimal.* e\.g\. (.*) for two decimals, or .*, e\.g\. (.*)") as error:
+            pycrust.sum(a)
+        way = re.search(r"e\.g\. (.*) for two decimals, or .*, e\.g\. (.*)", str(error.value))
+        names = {"a": a, "np": np, "statistics": statistics}
+        assert pycrust.sum(eval(way[1], names)) == (125 if a is numbers[0] else 375)
+        assert eval(way[2], names) == (numbers[0] if a is numbers[0] else Decimal("1.875"))
 
 
 def test_columns_in_a_list(pd):
@@ -466,14 +510,28 @@ def test_arrow():
     takes_as_where(pa.array([True, None, False]), pa.array([True, False, True]))
     takes(pa.table({"a": [A, B], "b": [1, 2]}), [[A, 1], [B, 2]])
     mixed = pa.table({"a": [A, B], "b": [0.5, 1.0]})
-    with pytest.raises(TypeError, match=r"\(int64, float64\).*a\['x'\]"):
+    with pytest.raises(TypeError, match=r"\(int64, float64\).*a\.column\(0\)"):
         pycrust.var(mixed, axis=0)
-    assert pycrust.var(mixed["a"]) == 1.0
-    with pytest.raises(TypeError, match=r"a\['x'\] with where=x\.is_valid\(\)"):
+    assert pycrust.var(mixed.column(0)) == 1.0
+    with pytest.raises(TypeError, match=r"a\.column\(0\) with where=x\.is_valid\(\)"):
         pycrust.var(pa.table({"a": [A, None]}))
     for refused in (pa.array([1, 2], pa.decimal128(10, 2)), pa.array([1], pa.duration("s")), pa.scalar(1), pa.nulls(2)):
         with pytest.raises(TypeError, match=r"Decimal|timedelta64|as_py\(\)|missing values"):
             pycrust.sum(refused)
+
+
+def test_the_null_type_of_arrow(pd):
+    """Which holds no value: what is missing is of no other type."""
+    pa = pytest.importorskip("pyarrow")
+    a = pa.array([None, None])
+    for held in (a, pa.chunked_array([a]), pd.Series(a, dtype=pd.ArrowDtype(pa.null())), wrapped(pa, a)):
+        assert pycrust.nansum(held) == 0.0
+        assert np.isnan(pycrust.move_sum(held, 1)).all()
+        with pytest.raises(TypeError, match="has missing values") as error:
+            pycrust.mean(held)
+        with pytest.warns(RuntimeWarning, match="no elements"):
+            assert math.isnan(pycrust.mean(held, where=advice(error, a=held)))
+    assert pycrust.sum(pa.array([])) == 0.0
 
 
 def wrapped(pa, storage):
@@ -574,12 +632,86 @@ def test_polars():
     assert pycrust.sum([pl.Series([2**64 - 1], dtype=pl.UInt64), pl.Series([-1])]) == 2**64 - 2
     takes(pl.DataFrame({"a": [A, B], "b": [1, 2]}), [[A, 1], [B, 2]])
     mixed = pl.DataFrame({"a": [A, B], "b": [0.5, 1.0]})
-    with pytest.raises(TypeError, match=r"\(int64, float64\).*a\['x'\]"):
+    with pytest.raises(TypeError, match=r"\(int64, float64\).*a\['a'\]"):
         pycrust.var(mixed, axis=0)
+    with pytest.raises(TypeError, match=r"a\['a'\] with where=x\.is_not_null\(\)"):
+        pycrust.var(pl.DataFrame({"a": [A, None]}))
     with pytest.raises(TypeError, match=r"a\.collect\(\)"):
         pycrust.var(mixed.lazy())
     with pytest.raises(TypeError, match="Decimal"):
         pycrust.sum(pl.Series([Decimal("1.5")]))
+
+
+def test_what_polars_has_besides():
+    pl = pytest.importorskip("polars")
+    frame = pl.DataFrame({"a": [A, B], "b": [1, 2]})
+    for a in (pl.col("a"), pl.lit(A), pl.col("a") + 1):
+        with pytest.raises(TypeError, match=r"a is a Expr of polars.* e\.g\. (.*)") as error:
+            pycrust.sum(a)
+        selected = eval(re.search(r"e\.g\. (.*)", str(error.value))[1], {"df": frame, "a": a})
+        assert pycrust.sum(selected) == frame.select(a.sum()).item()
+    for a in (frame.group_by("b"), frame.lazy().group_by("b")):
+        with pytest.raises(TypeError, match=r"a is a (Lazy)?GroupBy of polars.*pass a Series or a DataFrame"):
+            pycrust.sum(a)
+    with pytest.raises(TypeError, match="a is a Expr of polars"):
+        pycrust.sum(pl.element())
+
+
+@pytest.mark.parametrize(
+    "fields", [{"a": 2**53 + 1, "b": 0.5}, {"a": Decimal("1.1"), "b": 1.0}, {"a": 1, "b": 2}, {"a": None, "b": 1.5}]
+)
+def test_structs_of_polars(fields):
+    pl = pytest.importorskip("polars")
+    a = pl.Series([fields])
+    for held, name in ((a, "a"), (a.to_frame("s"), "a['s']"), ([a], "a[0]")):
+        for function in (pycrust.sum, pycrust.nansum, pycrust.Accumulator):
+            with pytest.raises(TypeError, match=re.escape(f"{name} holds structs: ")) as error:
+                function(held)
+            field = eval(re.search(r"e\.g\. (.*)", str(error.value))[1], {"a": held})
+            assert field.to_list() == [fields["a"]]
+
+
+def test_arrays_of_polars():
+    """Nulls within are as missing as those of whole rows."""
+    pl = pytest.importorskip("polars")
+    for rows, shape in (
+        ([[A, None], [B, 2]], (2,)),
+        ([[A, 2], None, [B, 5]], (2,)),
+        ([[[A, None], [1, 2]], [[B, 6], None]], (2, 2)),
+    ):
+        a = pl.Series(rows, dtype=pl.Array(pl.Int64, shape))
+        flat = a.reshape((-1,)).drop_nulls().to_list()
+        with pytest.raises(TypeError, match="a has missing values") as error:
+            pycrust.sum(a)
+        with pytest.raises(TypeError, match="a has missing values"):
+            pycrust.sum(a, where=np.ones((len(a), *shape), bool))
+        where = advice(error, a=a)
+        for held in (a, a.to_frame("x")):
+            assert pycrust.nansum(held) == sum(flat)
+        assert pycrust.sum(a, where=where) == sum(flat)
+        assert pycrust.Accumulator(a, where=where) == pycrust.Accumulator(flat)
+        grouped = pycrust.group_sum(a, np.zeros(len(a), int), axis=0, skipna=True)
+        assert grouped.dtype == np.int64 and grouped.sum() == sum(flat)
+        with pytest.raises(TypeError, match=r"pass (a\..*)$") as error:
+            pycrust.cumsum(a)
+        assert pycrust.cumsum(eval(str(error.value).partition("pass ")[2], {"a": a}))[-1] == sum(flat)
+        with pytest.raises(TypeError, match=r"a\['x'\] with where=(x\..*)$") as error:
+            pycrust.sum(a.to_frame("x"))
+        assert pycrust.sum(a, where=eval(str(error.value).partition("where=")[2], {"x": a})) == sum(flat)
+        with pytest.raises(TypeError, match=r"a\[0\] has missing values"):
+            pycrust.sum([a])
+    takes(pl.Series([[A, B], [1, 2]], dtype=pl.Array(pl.Int64, 2)), [[A, B], [1, 2]])
+    assert pycrust.sum(pl.Series([], dtype=pl.Array(pl.Int64, 2)), axis=0).tolist() == [0, 0]
+    mask = pl.Series([[True, None]], dtype=pl.Array(pl.Boolean, 2))
+    with pytest.raises(TypeError, match="where has missing values") as error:
+        pycrust.sum([[1, 2]], where=mask)
+    assert pycrust.sum([[1, 2]], where=advice(error, where=mask)) == 1
+    for inner, named in ((Decimal("1.1"), "Decimal"), (date(2026, 1, 1), "datetime64"), ({"x": 1}, "holds structs")):
+        with pytest.raises(TypeError, match=named):
+            pycrust.sum(pl.Series([[inner]], dtype=pl.Array(pl.Series([inner]).dtype, 1)))
+    uneven = pl.DataFrame({"x": [[1, 2]], "y": [3]}, schema={"x": pl.Array(pl.Int64, 2), "y": pl.Int64})
+    with pytest.raises(TypeError, match=r"columns of different shapes.*, e\.g\. a\['x'\]"):
+        pycrust.sum(uneven)
 
 
 # ---- xarray, astropy, units -----------------------------------------------------------
@@ -589,12 +721,19 @@ def test_xarray():
     xr = pytest.importorskip("xarray")
     takes(xr.DataArray([A, B], attrs={"units": "m"}), [A, B])
     takes(xr.Variable("x", [A, B]), [A, B])
-    with pytest.raises(TypeError, match=r"a is a Dataset: .*a\.map"):
-        pycrust.var(xr.Dataset({"a": ("x", [A, B])}))
-    for held in (xr.Dataset({"data": ("x", [A, B])}), xr.Dataset({"data": ("x", [A, B]), "b": ("y", [1.0])})):
-        for each in (held, xr.DataTree(held)) if hasattr(xr, "DataTree") else (held,):
-            with pytest.raises(TypeError, match=r"a is a Data(set|Tree): .*a\.map"):
-                pycrust.sum(each)
+    held = xr.Dataset({"data": ("x", [A, B]), "b": ("y", [1.0])})
+    assert held.reduce(pycrust.var)["data"] == held.map(pycrust.var)["data"] == 1.0
+    array = held["data"].assign_coords(x=[0, 0])
+    for each in (
+        held,
+        *([xr.DataTree(held)] if hasattr(xr, "DataTree") else ()),
+        array.groupby("x"),
+        array.rolling(x=2),
+        array.coarsen(x=2),
+    ):
+        with pytest.raises(TypeError, match=r"a is a \w+: .* use a\.reduce with a function of pycrust$"):
+            pycrust.sum(each)
+        assert type(each.reduce(pycrust.var)) in (xr.Dataset, xr.DataArray, getattr(xr, "DataTree", None))
     pd = pytest.importorskip("pandas")
     held = xr.DataArray(pd.Series([A, None, B], dtype="Int64"))
     if not isinstance(held.data, np.ndarray):  # older ones make objects of it
@@ -724,6 +863,29 @@ def test_masked_arrays_of_dask():
     takes_with_advice(a.compute(), [A, B], "masked arrays are not taken")
 
 
+def test_what_is_lazy_in_dask():
+    """No function is named that pycrust.dask does not have."""
+    da = pytest.importorskip("dask.array")
+    import dask
+
+    a = da.arange(4, chunks=2)
+    for held, name, call in (
+        (a, "a", lambda a: pycrust.sse(a, a)),
+        (a, "values", lambda a: pycrust.group_sum(a, [0, 1, 0, 1])),
+        (a, "labels", lambda a: pycrust.group_sum([1, 2, 3, 4], a)),
+        (a, "ns", pycrust.sum_of_squares_batch),
+        (dask.delayed([1, 2]), "a", pycrust.sum),
+    ):
+        with pytest.raises(TypeError, match=rf"{name} is a lazy \w+ of dask: pass {name}\.compute\(\)") as error:
+            call(held)
+        assert ("pycrust.dask" in str(error.value)) == (held is a)
+        assert "use the functions of" not in str(error.value)
+    total = pycrust.Accumulator()
+    for block in a.blocks:  # as it is advised
+        total.update(block.compute())
+    assert total.sum() == 6
+
+
 def test_sparse_arrays_of_scipy():
     sparse = pytest.importorskip("scipy.sparse")
     a = sparse.csr_array([[A, 0], [0, B]])
@@ -831,13 +993,34 @@ def test_h5py_and_zarr(tmp_path):
 
 def test_a_mask_for_rows_says_how():
     a = np.arange(12.0).reshape(2, 2, 3)
-    for rows, way in ((np.array([True, False]), "where[:, None, None]"), (np.eye(2, dtype=bool), "where[:, :, None]")):
+    for rows, way in (
+        (np.array([True, False]), "np.asarray(where)[:, None, None]"),
+        (np.eye(2, dtype=bool), "np.asarray(where)[:, :, None]"),
+    ):
         with pytest.raises(ValueError, match=f"pass {re.escape(way)}$"):
             pycrust.sum(a, where=rows)
-        pycrust.sum(a, where=eval(way, {"where": rows}))
+        pycrust.sum(a, where=eval(way, {"where": rows, "np": np}))
 
 
-@pytest.mark.parametrize("axis", [True, np.True_, (0, True), "columns", [0, 1], 0.5])
+@pytest.mark.parametrize("package", ["list", "pandas", "polars", "pyarrow"])
+def test_a_mask_for_rows_of_any_container(package):
+    a, rows = np.arange(6).reshape(2, 3), [False, True]
+    if package == "list":
+        held = [rows]
+    else:
+        made = pytest.importorskip(package)
+        held = [made.array(rows)] if package != "polars" else [made.Series(rows)]
+        held += [made.Series(rows, dtype="boolean")] if package == "pandas" else []
+    for where in held:
+        with pytest.raises(ValueError, match="pass np") as error:
+            pycrust.sum(a, where=where)
+        way = str(error.value).partition("pass ")[2]
+        assert pycrust.sum(a, where=eval(way, {"where": where, "np": np})) == 3 + 4 + 5
+
+
+@pytest.mark.parametrize(
+    "axis", [True, np.True_, (0, True), "columns", [0, 1], 0.5, np.array([0, 1]), (0, np.array([1, 2]))]
+)
 def test_what_is_no_axis(axis):
     with pytest.raises(TypeError, match="axis must be None, an integer or a tuple of integers, not "):
         pycrust.sum(np.ones((2, 3)), axis=axis)
@@ -884,6 +1067,19 @@ def test_integers_that_python_does_not_print():
     ):
         with pytest.raises(TypeError, match=r"must be .*integer.*, not (a Fraction|.an integer of)"):
             call(Fraction(large, 3))
+
+
+def test_what_is_refused_is_named_as_the_argument_is():
+    for call, name in (
+        (lambda a: pycrust.group_sum(a, [0]), "values"),
+        (lambda a: pycrust.group_mean(a, [0], skipna=True), "values"),
+        (lambda a: pycrust.dot([1], a), "b"),
+    ):
+        for a in (["x"], [Decimal(1)], np.array([None], object)):
+            with pytest.raises(TypeError, match=rf"^{name} \(a here\): cannot sum"):
+                call(a)
+    with pytest.raises(TypeError, match=r"^cannot sum"):
+        pycrust.sum(["x"])
 
 
 # ---- Accumulator ------------------------------------------------------------------------------
