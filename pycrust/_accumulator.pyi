@@ -50,6 +50,7 @@ class Accumulator:
     __array_ufunc__: None
     __hash__: None  # type: ignore[assignment]
 
+def _mask(where: Any, array: npt.NDArray[Any]) -> npt.NDArray[Any] | None: ...
 def _array(a: Any, name: str) -> tuple[npt.NDArray[Any], Missing | None]: ...
 def _accumulators(
     array: npt.NDArray[Any], axes: tuple[int, ...], where: _Bools, skipna: bool = False

@@ -5,7 +5,7 @@ cimport numpy as cnp
 from cpython.object cimport PyTypeObject
 from libc.stddef cimport ptrdiff_t
 
-from pycrust._args cimport array_and_missing, axes_of, data_of, in_order, is_integer
+from pycrust._args cimport array_and_missing, axes_of, data_of, in_order, is_integer, mask_of
 from pycrust._bigint cimport (
     centered_square_sum,
     exact_int,
@@ -767,6 +767,11 @@ cdef Accumulator accumulator_of(state):
 def _array(a, str name):
     """What `a` holds, as an ndarray, and what of it is missing, for pycrust.dask."""
     return array_and_missing(a, name)
+
+
+def _mask(where, array):
+    """where= as an array of bool in the shape of `array`, for pycrust.dask."""
+    return mask_of(where, array)
 
 
 def _accumulators(array, tuple axes, where, bint skipna=False):

@@ -14,4 +14,4 @@ cpdef double quotient(integer, int exponent, divisor, bint root=*, int type=*) e
 cdef tuple centered_square_sum(count, tuple sums)
 cpdef tuple lowest_terms(tuple number)
 cdef str shown_int(integer)
-cdef str shown(argument)
+cpdef str shown(argument)

@@ -131,7 +131,7 @@ cdef str shown_int(integer):
         return f"{'-' if integer < 0 else ''}an integer of {integer.bit_length()} bits"
 
 
-cdef str shown(argument):
+cpdef str shown(argument):
     """repr of what a caller passed, for messages; where that fails for the digits, what it is."""
     if isinstance(argument, tuple):
         return f"({', '.join([shown(each) for each in argument])}{',' if len(argument) == 1 else ''})"

@@ -57,6 +57,7 @@ def vecdot(
     *,
     dtype: npt.DTypeLike | None = None,
     out: _Out,
+    keepdims: bool = False,
     where: _Bools = True,
     workers: SupportsIndex = 1,
 ) -> _Out: ...
@@ -68,6 +69,7 @@ def vecdot(
     *,
     dtype: npt.DTypeLike | None = None,
     out: None = None,
+    keepdims: bool = False,
     where: _Bools = True,
     workers: SupportsIndex = 1,
 ) -> Any: ...
@@ -76,8 +78,8 @@ def average(
     a: _Integers | _Reals,
     axis: None = None,
     weights: _Integers | _Reals | None = None,
-    *,
     returned: Literal[False] = False,
+    *,
     keepdims: Literal[False] = False,
     where: _Bools = True,
     workers: SupportsIndex = 1,
@@ -87,8 +89,8 @@ def average(
     a: _Complexes,
     axis: None = None,
     weights: _Integers | _Reals | None = None,
-    *,
     returned: Literal[False] = False,
+    *,
     keepdims: Literal[False] = False,
     where: _Bools = True,
     workers: SupportsIndex = 1,
@@ -107,10 +109,21 @@ def average(
 @overload
 def average(
     a: _Numbers,
+    axis: _Axis,
+    weights: _Integers | _Reals | None,
+    returned: Literal[True],
+    *,
+    keepdims: bool = False,
+    where: _Bools = True,
+    workers: SupportsIndex = 1,
+) -> tuple[Any, Any]: ...
+@overload
+def average(
+    a: _Numbers,
     axis: _Axis = None,
     weights: _Integers | _Reals | None = None,
-    *,
     returned: bool = False,
+    *,
     keepdims: bool = False,
     where: _Bools = True,
     workers: SupportsIndex = 1,

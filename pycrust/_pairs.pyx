@@ -105,10 +105,7 @@ _COMPLEXES = tuple(map(np.dtype, (np.complex128, np.complex64)))
 cdef tuple operand(a, str name):
     """An array of numbers, and a _containers.Missing if there is a mask or a null in it."""
     array, missing = array_and_missing(a, name)
-    try:
-        return numbers_of(array), missing
-    except TypeError as error:
-        raise TypeError(f"{name}{'' if name == 'a' else ' (a here)'}: {error}") from None
+    return numbers_of(array, name), missing
 
 
 cdef int refuse_missing(missing, str name, mask) except -1:
@@ -204,17 +201,25 @@ cdef object dot_of_integers(const pc_array *pair):
 
 # ---- dot, vecdot ----------------------------------------------------------------
 
-cdef object contracted(x, y, tuple missing, int axis, dtype, out, where, size_t workers, bint conjugate, bint exact):
-    """The sums of the products along the last axis of both, which have one shape; `where` has it at `axis`."""
+cdef object contracted(x, y, tuple missing, int axis, dtype, out, where, size_t workers, bint conjugate, bint exact,
+                       keepdims=False):
+    """
+    The sums of the products along the last axis of both, which have one shape.
+
+    `where` has it at `axis`, and so has the result, with length one, if `keepdims`.
+    """
     like = products_like(x, y)
     mask = mask_of(where, np.moveaxis(x, -1, axis)) if where is not True else None
     if mask is not None:
         mask = np.moveaxis(mask, axis, -1)
     for each, name in missing:
         refuse_missing(each, name, mask)
-    kept = x.shape[:x.ndim - 1]
+    kept = shape = x.shape[:x.ndim - 1]
+    if keepdims:
+        axis %= x.ndim
+        shape = (*kept[:axis], 1, *kept[axis:])
     if out is not None:
-        check_out(out, kept)
+        check_out(out, shape)
     if exact and dtype is None and out is None and is_integer(like):
         dtype = object
     values = np.empty(kept, dtype_of(dtype, out, like, PC_SUM))
@@ -222,6 +227,8 @@ cdef object contracted(x, y, tuple missing, int axis, dtype, out, where, size_t 
         reduce_into(values, x * y, mask, (x.ndim - 1,), workers, Statistic(PC_DOT))
     else:
         reduce_into(values, x, mask, (x.ndim - 1,), workers, Statistic(PC_DOT), y, conjugate)
+    if keepdims:
+        values = values.reshape(shape)
     if out is not None:
         np.copyto(out, values)
         return out
@@ -326,7 +333,7 @@ cdef object with_axis_last(array, str name, int number, axis):
     return array.transpose(*range(k), *range(k + 1, array.ndim), k)     # numpy.moveaxis takes longer
 
 
-def vecdot(x1, x2, axis=-1, *, dtype=None, out=None, where=True, workers=1):
+def vecdot(x1, x2, axis=-1, *, dtype=None, out=None, keepdims=False, where=True, workers=1):
     """
     Sums of the products of two arrays along an axis, exact or correctly rounded.
 
@@ -344,6 +351,8 @@ def vecdot(x1, x2, axis=-1, *, dtype=None, out=None, where=True, workers=1):
         float32 or float16.
     out : ndarray, optional
         Where to write the results, of their shape; its dtype takes the place of `dtype`.
+    keepdims : bool, optional
+        Keep the axis in the result, with length one.
     where : array_like of bool, optional
         The pairs to include; must broadcast to the shape that `x1` and `x2` have in
         common, with `axis` where it is in them.
@@ -400,7 +409,7 @@ def vecdot(x1, x2, axis=-1, *, dtype=None, out=None, where=True, workers=1):
     shape = (*loops, length)
     x = x if x.shape == shape else np.broadcast_to(x, shape)
     y = y if y.shape == shape else np.broadcast_to(y, shape)
-    return contracted(x, y, missing, operator.index(axis), dtype, out, where, threads, True, False)
+    return contracted(x, y, missing, operator.index(axis), dtype, out, where, threads, True, False, keepdims)
 
 
 # ---- average ------------------------------------------------------------------
@@ -434,7 +443,7 @@ cdef object averages_of_ints(array, weights, mask, tuple axes):
     return values
 
 
-def average(a, axis=None, weights=None, *, returned=False, keepdims=False, where=True, workers=1):
+def average(a, axis=None, weights=None, returned=False, *, keepdims=False, where=True, workers=1):
     """
     Weighted mean, correctly rounded.
 
@@ -717,10 +726,10 @@ cdef class CrossSums:
                 scaled_difference(self.count, imaginary, [(1, ix, y), (-1, x, iy)]) if i != j else Ends(0, 0, 0)]
 
 
-cdef tuple observations(m, y, rowvar):
-    """The variables, as a list of vectors; and whether they are complex."""
+cdef tuple observations(m, y, rowvar, str first):
+    """The variables, as a list of vectors; and whether they are complex. `first` is the name of the argument `m`."""
     arrays = []
-    for each, name in ((m, "m"), (y, "y")):
+    for each, name in ((m, first), (y, "y")):
         if each is None and name == "y":
             continue
         array, missing = operand(each, name)
@@ -733,11 +742,11 @@ cdef tuple observations(m, y, rowvar):
         one_row = name == "y" and array.shape[0] == 1       # which numpy.cov takes for a variable, rowvar or not
         arrays.append(array if rowvar or flat or one_row else array.T)
     if len(arrays) == 2 and arrays[0].shape[1] != arrays[1].shape[1]:
-        raise ValueError(f"m has {arrays[0].shape[1]} observations of each variable, and y {arrays[1].shape[1]}; "
+        raise ValueError(f"{first} has {arrays[0].shape[1]} observations of each variable, and y {arrays[1].shape[1]}; "
                          f"rowvar={bool(rowvar)} takes each {'row' if rowvar else 'column'} for a variable")
     kinds = {array.dtype for array in arrays}
     if len(arrays) == 2 and np.dtype(object) in kinds:
-        arrays = list(of_one_kind(arrays[0], "m", arrays[1], "y"))
+        arrays = list(of_one_kind(arrays[0], first, arrays[1], "y"))
     return [row for array in arrays for row in array], any([array.dtype.kind == "c" for array in arrays])
 
 
@@ -870,9 +879,9 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, *, dtype=None, workers=1)
     Raises
     ------
     ValueError
-        For more than two axes, different numbers of observations, a `ddof` that is no integer.
+        For more than two axes, different numbers of observations, a `ddof` that is not whole.
     TypeError
-        As `var` does.
+        As `var` does; for a `ddof` that is no number.
 
     Warns
     -----
@@ -898,7 +907,7 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, *, dtype=None, workers=1)
         made = matrix_of_two(m, y, ddof)
         if made is not None:
             return made
-    vectors, complexes = observations(m, y, rowvar)
+    vectors, complexes = observations(m, y, rowvar, "m")
     if not vectors:
         return square_matrix(vectors, complexes, dtype, threads, 0, False)
     freedom = len(vectors[0]) - ddof
@@ -963,7 +972,7 @@ def corrcoef(x, y=None, rowvar=True, *, dtype=None, workers=1):
         made = matrix_of_two(x, y, None)
         if made is not None:
             return made
-    vectors, complexes = observations(x, y, rowvar)
+    vectors, complexes = observations(x, y, rowvar, "x")
     if not vectors:
         return square_matrix(vectors, complexes, dtype, threads, 0, True)
     made = square_matrix(vectors, complexes, dtype, threads, 1, True)
@@ -1357,7 +1366,7 @@ cdef class PairAccumulator:
         Returns
         -------
         float
-            Correctly rounded.
+            Correctly rounded; NaN or an infinity with a RuntimeWarning if there are no more than `ddof` pairs.
         """
         return self.state().covariance(0, 0, integer_of(ddof, "ddof"))
 
@@ -1373,7 +1382,7 @@ cdef class PairAccumulator:
         Returns
         -------
         float
-            Correctly rounded.
+            Correctly rounded; NaN or an infinity with a RuntimeWarning if there are no more than `ddof` pairs.
         """
         return self.state().covariance(1, 1, integer_of(ddof, "ddof"))
 

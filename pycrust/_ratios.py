@@ -9,7 +9,7 @@ import warnings
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from pycrust._bigint import FLOAT64, lowest_terms, quotient
+from pycrust._bigint import FLOAT64, lowest_terms, quotient, shown
 
 Number: TypeAlias = tuple[int, int]
 
@@ -89,9 +89,15 @@ def covariance_ddof(ddof: float | None, bias: bool) -> int:
     """The ddof of cov, from NumPy's two arguments for it."""
     if ddof is None:
         return 0 if bias else 1
-    if ddof % 1 != 0:  # NaN and Inf, too
+    try:
+        whole = math.floor(ddof)
+    except TypeError:
+        raise TypeError(f"ddof must be an integer, not {shown(ddof)}") from None
+    except (ValueError, OverflowError):  # NaN, Inf
+        whole = None
+    if whole != ddof:
         raise ValueError("ddof must be integer")
-    return int(ddof)
+    return whole
 
 
 def covariance(difference: Difference, own: bool, count: int, freedom: int, type: int = FLOAT64) -> complex | None:

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 import pycrust
-from pycrust._accumulator import _accumulators, _array, _merged, _results
+from pycrust._accumulator import _accumulators, _array, _mask, _merged, _results
 from pycrust._containers import READERS, Missing, package, refuse_other_dims
 from pycrust._ratios import covariance_ddof
 
@@ -156,16 +156,29 @@ class _Spread(Protocol):
     ) -> da.Array: ...
 
 
-def _function(kind: type, name: "_Statistic", summary: str, dtypes: str, example: str) -> Any:
-    """The function of that name, with the signature that `kind` declares, and its docstring."""
+def _declared(kind: type, name: str, call: Any, doc: str) -> Any:
+    """A function with the signature that `kind` declares, and what it calls with its arguments by name."""
     signature = inspect.signature(kind.__call__)
     signature = signature.replace(parameters=list(signature.parameters.values())[1:])
 
     def function(*args: Any, **kwargs: Any) -> da.Array:
-        given = signature.bind(*args, **kwargs)
+        try:
+            given = signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{name}(): {error}") from None
         given.apply_defaults()
-        return _reduce(name, **given.arguments)
+        made: da.Array = call(**given.arguments)
+        return made
 
+    function.__doc__ = doc
+    function.__name__ = function.__qualname__ = name
+    function.__annotations__ = {}
+    function.__signature__ = signature  # type: ignore[attr-defined]
+    return function
+
+
+def _function(kind: type, name: "_Statistic", summary: str, dtypes: str, example: str) -> Any:
+    """A reduction, with its docstring."""
     skips, spread, integers = name.startswith("nan"), kind is _Spread, dtypes.startswith(_SUMS)
     texts = {
         "missing": "\n    NaN, nulls and masked elements are left out, as by `pycrust.nansum`." if skips else "",
@@ -181,11 +194,8 @@ def _function(kind: type, name: "_Statistic", summary: str, dtypes: str, example
         if integers
         else "",
     }
-    function.__doc__ = _DOC.format(name=name, summary=summary, dtypes=dtypes, example=example, **texts)
-    function.__name__ = function.__qualname__ = name
-    function.__annotations__ = {}
-    function.__signature__ = signature  # type: ignore[attr-defined]
-    return function
+    doc = _DOC.format(name=name, summary=summary, dtypes=dtypes, example=example, **texts)
+    return _declared(kind, name, lambda **given: _reduce(name, **given), doc)
 
 
 sumsq: _Function = _function(
@@ -318,7 +328,7 @@ def dot(a: Any, b: Any) -> da.Array:
     return _of_pairs("dot", a, b, (0,), made, False)
 
 
-def vecdot(x1: Any, x2: Any, axis: SupportsIndex = -1) -> da.Array:
+def vecdot(x1: Any, x2: Any, axis: SupportsIndex = -1, *, keepdims: bool = False) -> da.Array:
     """
     Sums of the products of two arrays along an axis, lazily: exact or correctly rounded.
 
@@ -329,6 +339,8 @@ def vecdot(x1: Any, x2: Any, axis: SupportsIndex = -1) -> da.Array:
         are taken as one chunk.
     axis : int, optional
         The axis of both to sum over, the last by default.
+    keepdims : bool, optional
+        Keep the axis in the result, with length one.
 
     Returns
     -------
@@ -356,7 +368,8 @@ def vecdot(x1: Any, x2: Any, axis: SupportsIndex = -1) -> da.Array:
     if x.shape[-1] != y.shape[-1]:
         raise ValueError(f"x1 has shape {x1.shape} and x2 {x2.shape}: they differ along axis {axis}")
     x, y = da.broadcast_arrays(_whole_if_one(x), _whole_if_one(y))
-    return _of_pairs("dot", x, y, (x.ndim - 1,), made, False, conjugate=True)
+    result = _of_pairs("dot", x, y, (x.ndim - 1,), made, False, conjugate=True)
+    return da.expand_dims(result, axis) if keepdims else result
 
 
 def average(a: Any, axis: "_Axis" = None, weights: Any = None, *, keepdims: bool = False) -> da.Array:
@@ -442,7 +455,7 @@ def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: in
     >>> float(pycrust.dask.cov(da.arange(10, chunks=3)).compute())
     9.166666666666666
     """
-    return _square(m, y, rowvar, partial(_covariance, ddof=covariance_ddof(ddof, bias)))
+    return _square(m, "m", y, rowvar, partial(_covariance, ddof=covariance_ddof(ddof, bias)))
 
 
 def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> da.Array:
@@ -476,7 +489,7 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> da.Array:
     array([[ 1., -1.],
            [-1.,  1.]])
     """
-    return _square(x, y, rowvar, pycrust.PairAccumulator.corr)
+    return _square(x, "x", y, rowvar, pycrust.PairAccumulator.corr)
 
 
 def _numbers(a: Any, name: str) -> da.Array:
@@ -581,9 +594,9 @@ def _round_pairs(
     return _block(values, made)
 
 
-def _square(m: Any, y: Any, rowvar: bool, statistic: Any) -> da.Array:
-    """The matrix of a statistic of all pairs of variables."""
-    arrays = [_numbers(each, name) for each, name in ((m, "m"), (y, "y")) if each is not None]
+def _square(m: Any, first: str, y: Any, rowvar: bool, statistic: Any) -> da.Array:
+    """The matrix of a statistic of all pairs of variables; `first` is the name of the argument `m`."""
+    arrays = [_numbers(each, name) for each, name in ((m, first), (y, "y")) if each is not None]
     _check_sizes(*arrays)
     for k, array in enumerate(arrays):
         if array.ndim > 2:
@@ -592,7 +605,7 @@ def _square(m: Any, y: Any, rowvar: bool, statistic: Any) -> da.Array:
         one_row = k == 1 and not flat and array.shape[0] == 1  # of y, which numpy.cov takes for a variable
         arrays[k] = array.reshape(1, -1) if flat else array if rowvar or one_row else array.T
     if len({array.shape[1] for array in arrays}) > 1:
-        raise ValueError(f"there are {arrays[0].shape[1]} observations of m, but {arrays[1].shape[1]} of y")
+        raise ValueError(f"there are {arrays[0].shape[1]} observations of {first}, but {arrays[1].shape[1]} of y")
     arrays = [array.rechunk({0: -1, 1: arrays[0].chunks[1]}) for array in arrays]
     size = int(np.sum([array.shape[0] for array in arrays]))
     like = [_Like(2, array.dtype) for array in arrays]
@@ -752,6 +765,7 @@ def _mask_of(where: Any, a: da.Array) -> da.Array:
     pycrust.sumsq(np.empty(0), where=mask._meta.reshape(-1))  # refuses what is not bool
     mask = _whole_if_one(mask)
     if not np.isnan([*a.shape, *mask.shape]).any():
+        _mask(np.broadcast_to(True, mask.shape), np.broadcast_to(0, a.shape))  # refuses what does not fit
         mask = da.broadcast_to(mask, a.shape).rechunk(a.chunks)
         return mask
     mask = mask[(None,) * (a.ndim - mask.ndim)]
@@ -936,20 +950,9 @@ class _MovingSpread(Protocol):
 
 def _moving(kind: type, name: str, summary: str, example: str) -> Any:
     """As _function."""
-    signature = inspect.signature(kind.__call__)
-    signature = signature.replace(parameters=list(signature.parameters.values())[1:])
-
-    def function(*args: Any, **kwargs: Any) -> da.Array:
-        given = signature.bind(*args, **kwargs)
-        given.apply_defaults()
-        return _move(name, **given.arguments)
-
     ddof = ", ddof" if kind is _MovingSpread else ""
-    function.__doc__ = _MOVE_DOC.format(name=name, summary=summary, example=example, ddof=ddof)
-    function.__name__ = function.__qualname__ = name
-    function.__annotations__ = {}
-    function.__signature__ = signature  # type: ignore[attr-defined]
-    return function
+    doc = _MOVE_DOC.format(name=name, summary=summary, example=example, ddof=ddof)
+    return _declared(kind, name, lambda **given: _move(name, **given), doc)
 
 
 def _move(name: str, a: Any, window: Any, min_count: Any, axis: Any, **ddof: Any) -> da.Array:

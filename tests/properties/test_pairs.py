@@ -3,6 +3,7 @@
 import copy
 import math
 import pickle
+import re
 import warnings
 from fractions import Fraction
 
@@ -779,11 +780,20 @@ def test_bad_input():
     )
     with pytest.raises(ValueError, match="more than 2"):
         pycrust.cov(np.ones((2, 2, 2)))
-    with pytest.raises(ValueError, match="3 observations of each variable, and y 4"):
+    with pytest.raises(ValueError, match=r"^m has 3 observations of each variable, and y 4"):
         pycrust.cov(vector, np.ones(4))
+    with pytest.raises(ValueError, match=r"^x has 3 observations of each variable, and y 4"):
+        pycrust.corrcoef(vector, np.ones(4))
     for ddof in (0.5, np.inf, np.nan):
         with pytest.raises(ValueError, match="ddof must be integer"):
             pycrust.cov(vector, ddof=ddof)
+    for ddof in ("1", "%d", b"1", [1], {}, 1j, np.array([1, 2])):
+        with pytest.raises(TypeError, match=re.escape(f"ddof must be an integer, not {ddof!r}")):
+            pycrust.cov(vector, ddof=ddof)
+    with pytest.raises(TypeError, match="ddof must be an integer, not a list"):
+        pycrust.cov(vector, ddof=[10**5000])
+    for ddof in (1.0, np.float32(1), np.array(1), Fraction(1)):
+        assert pycrust.cov(vector, ddof=ddof) == pycrust.var(vector, ddof=1)
     with pytest.raises(TypeError, match="does not hold covariances"):
         pycrust.cov(vector, dtype=np.int64)
     for function in (pycrust.dot, pycrust.vecdot, pycrust.cov, pycrust.corrcoef, pycrust.sse):
@@ -791,12 +801,28 @@ def test_bad_input():
             function(np.ma.masked_array(vector, [0, 1, 0]), vector)
         with pytest.raises(ValueError, match="workers = 0"):
             function(vector, vector, workers=0)
-        with pytest.raises(TypeError, match=r"^(a|x1 \(a here\)|[mx] \(a here\)): .*dtype <U1"):
+        name = {"vecdot": "x1", "cov": "m", "corrcoef": "x"}.get(function.__name__, "a")
+        with pytest.raises(TypeError, match=rf"^{name}( \(a here\))?: .*dtype <U1"):
             function(["a", "b"], [1, 2])
         with pytest.raises(TypeError, match=r"^(b|x2|y) \(a here\): .*dtype <U1"):
             function([1, 2], ["c", "d"])
     with pytest.raises(TypeError, match="masked"):
         pycrust.average(vector, weights=np.ma.masked_array(vector, [0, 1, 0]))
+
+
+def test_keepdims_of_vecdot():
+    x, y = numbers("f8", (2, 3, 4), 1), numbers("f8", (2, 3, 4), 2)
+    for axis in (0, 1, 2, -1, -3):
+        for one, other in ((x, y), (x, y[0] if axis == -1 else y)):
+            made = pycrust.vecdot(one, other, axis, keepdims=True)
+            assert made.shape == np.vecdot(one, other, axis=axis, keepdims=True).shape
+            assert_same(made, np.expand_dims(pycrust.vecdot(one, other, axis), axis))
+    out = np.zeros((2, 1, 4))
+    assert pycrust.vecdot(x, y, 1, keepdims=True, out=out) is out
+    assert_same(out[:, 0], pycrust.vecdot(x, y, 1))
+    with pytest.raises(ValueError, match=r"out has shape \(2, 4\), but the result has shape \(2, 1, 4\)"):
+        pycrust.vecdot(x, y, 1, keepdims=True, out=np.zeros((2, 4)))
+    assert pycrust.average([1.0, 3.0], None, [1, 3], True) == (2.5, 4.0)  # in the place where NumPy has it
 
 
 def test_masked_arrays_with_the_mask_left_out():

@@ -1,6 +1,7 @@
 """pycrust.dask: lazy, exact, the same bits as on one machine for every chunking; on a cluster, too."""
 
 import os
+import re
 import signal
 import time
 import warnings
@@ -358,7 +359,9 @@ def test_lazy_arrays_are_not_computed_behind_the_callers_back(name):
 
     x = da.from_delayed(dask.delayed(never)(), shape=(3,), dtype=int)
     for a in (x, [x], [[x]]):
-        with pytest.raises(TypeError, match=r"dask: pass [\w\[\]]+\.compute\(\), or call the function of pycrust\.dask"):
+        with pytest.raises(
+            TypeError, match=r"dask: pass [\w\[\]]+\.compute\(\), or call the function of pycrust\.dask"
+        ):
             getattr(pycrust, name)(a)
     if name != "sum_of_squares_batch":
         with pytest.raises(TypeError, match="where is a lazy Array"):
@@ -449,6 +452,8 @@ def test_two_arrays(chunks):
     assert lazy.dot(a[0], b[0]).compute() == pycrust.dot(x[0], y[0])
     assert int(lazy.dot(b[0], b[1]).compute()) == pycrust.dot(y[0], y[1])
     assert (lazy.vecdot(a, b[1]).compute() == pycrust.vecdot(x, y[1])).all()
+    made = lazy.vecdot(b, b, axis=0, keepdims=True)
+    assert_same(made.compute(), pycrust.vecdot(y, y, axis=0, keepdims=True))
     made = lazy.vecdot(b, b, axis=0)
     assert made.dtype == np.int64 and (made.compute() == pycrust.vecdot(y, y, axis=0)).all()
     assert lazy.average(a, weights=abs(b)).compute() == pycrust.average(x, weights=abs(y))
@@ -607,6 +612,28 @@ def _filled(a):
     return a
 
 
+def test_calls_that_do_not_fit_name_the_function():
+    x = da.ones((3, 4), chunks=2)
+    for call, message in (
+        (lambda: lazy.sum(x, workers=2), r"^sum\(\): .*'workers'"),
+        (lambda: lazy.norm(x, 1), r"^norm\(\): too many positional"),
+        (lambda: lazy.sum(), r"^sum\(\): missing a required argument: 'a'"),
+        (lambda: lazy.move_mean(x, 2, workers=2), r"^move_mean\(\): .*'workers'"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            call()
+
+
+def test_where_that_does_not_fit():
+    x = da.ones((3, 4), chunks=2)
+    for where in (np.array([True, False]), da.ones(3, chunks=2, dtype=bool), np.ones((2, 3, 4), bool)):
+        with pytest.raises(ValueError) as error:
+            pycrust.mean(np.ones((3, 4)), where=np.asarray(where))
+        assert "where has shape" in str(error.value)
+        with pytest.raises(ValueError, match=f"^{re.escape(str(error.value))}$"):
+            lazy.mean(x, where=where)
+
+
 def test_two_arrays_that_do_not_fit():
     a = da.ones((2, 3), chunks=1)
     with pytest.raises(TypeError, match="vecdot"):
@@ -623,8 +650,10 @@ def test_two_arrays_that_do_not_fit():
         lazy.average(a[0], weights=a[0] * 1j)
     with pytest.raises(ZeroDivisionError):
         lazy.average(a[0], weights=[1, 0, -1]).compute()
-    with pytest.raises(ValueError, match="2 of y"):
+    with pytest.raises(ValueError, match="observations of m, but 2 of y"):
         lazy.cov(a[0], a[:, 0])
+    with pytest.raises(ValueError, match="observations of x, but 2 of y"):
+        lazy.corrcoef(a[0], a[:, 0])
     with pytest.raises(OverflowError, match="does not fit"):
         lazy.vecdot(da.from_array(np.array([2**62, 2**62])), da.from_array(np.array([2, 2]))).compute()
 
@@ -749,6 +778,8 @@ def test_empty_chunks_and_unknown_sizes():
     for ddof in (np.inf, 0.5):
         with pytest.raises(ValueError, match="ddof must be integer"):
             lazy.cov(a, ddof=ddof)
+    with pytest.raises(TypeError, match="ddof must be an integer, not '1'"):
+        lazy.cov(a, ddof="1")
 
 
 @pytest.mark.parametrize("axis", [None, 0])

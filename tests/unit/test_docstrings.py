@@ -36,6 +36,14 @@ def test_examples(name):
     assert results.failed == 0, "".join(report)
 
 
+@pytest.mark.parametrize("name", ["cov", "var_x", "var_y"])
+def test_the_warning_of_too_few_pairs_is_said(name):
+    total = pycrust.PairAccumulator([1.0], [2.0])
+    with pytest.warns(RuntimeWarning, match="Degrees of freedom"):
+        getattr(total, name)(1)
+    assert "NaN or an infinity with a RuntimeWarning" in " ".join(getattr(total, name).__doc__.split())
+
+
 @pytest.mark.parametrize(
     "name", ["sumsq", "norm", "rms", "sum", "mean", "var", "std", "nansum", "nanmean", "nanvar", "nanstd"]
 )
