@@ -114,6 +114,65 @@ static size_t longest_after(int stopped)
     return stopped ? STREAMED_FROM / 2 : BOUNDED_RUN;
 }
 
+/* Each moment has its own lane exponent here, that of its window. Leaves out NaN, and returns how
+ * many, if there is a kernel for that. */
+static size_t add_products(pc_accumulator *acc, pc_moment moment, products_kernel *plain,
+                           products_kernel *skipping, const char *x, ptrdiff_t x_stride,
+                           const char *y, ptrdiff_t y_stride, size_t n)
+{
+    const size_t lanes = pc_kernels_in_use()->lanes[0];
+    const pc_window *window = &acc->windows[moment];
+    products_kernel *kernel = skipping ? skipping : plain;
+    bounded_sums partial;
+    size_t missing = 0;
+    if (!kernel) /* another thread has just switched to a level without it */
+        mark_inconclusive(acc);
+    if (is_inconclusive(acc) || !n)
+        return 0;
+    if (!(window->flags & PC_WINDOW_USED)) {
+        kernel(x, x_stride, y, y_stride, n < SAMPLE ? n : SAMPLE, LANE_EXPONENT_MIN, &partial);
+        if (!widen_window(acc, moment, lane_exponent_above(partial.overflow_at, HEADROOM_BITS)))
+            return 0;
+    }
+    kernel = plain;
+    for (size_t some, done, longest = BOUNDED_RUN; n; n -= done, x += (ptrdiff_t)done * x_stride) {
+        const int lane_exponent = window->exponent + 52 + GUARD_BITS;
+        some = n < longest ? n : longest;
+        done = kernel(x, x_stride, y, y_stride, some, lane_exponent, &partial);
+        if (partial.residual != partial.residual) { /* Dekker's product overflowed */
+            mark_inconclusive(acc);
+            break;
+        }
+        if (done)
+            add_partial_moment(acc, moment, partial.units, sign_of_word(partial.units),
+                               partial.residual, lane_exponent, error_bound_of(done, lanes));
+        missing += (size_t)partial.missing;
+        if (y)
+            y += (ptrdiff_t)done * y_stride;
+        const int met_nan =
+            skipping && kernel == plain && partial.overflow_at != partial.overflow_at;
+        kernel = met_nan || partial.missing ? skipping : plain;
+        longest = longest_after(done < some && !met_nan);
+        if (done == some || met_nan)
+            continue;
+        const int higher = lane_exponent_above(partial.overflow_at, 2);
+        if (higher <= lane_exponent) {
+            mark_inconclusive(acc);
+            break;
+        }
+        if (!widen_window(acc, moment, higher))
+            break;
+    }
+    return missing;
+}
+
+void add_bounded_products(pc_accumulator *acc, pc_moment moment, pc_type type, const char *x,
+                          ptrdiff_t x_stride, const char *y, ptrdiff_t y_stride, size_t n)
+{
+    add_products(acc, moment, pc_kernels_in_use()->bounded_products[type - PC_FLOAT16], NULL, x,
+                 x_stride, y, y_stride, n);
+}
+
 /* The kernel that does not look for NaN is faster: it runs until there is one to skip. Numbers
  * alone are products by one, whose kernel needs no squares. */
 size_t add_bounded(pc_accumulator *acc, pc_type type, int components, const char *x,
@@ -126,10 +185,10 @@ size_t add_bounded(pc_accumulator *acc, pc_type type, int components, const char
                           *kernel = skip_nan ? skipping : plain;
     bounded_sums partial;
     size_t missing = 0;
-    if (!(acc->flags & PC_WITH_SQUARES) && components == 1 && !skip_nan) {
-        add_bounded_products(acc, PC_NUMBERS, type, x, stride, NULL, 0, count);
-        return 0;
-    }
+    if (!(acc->flags & PC_WITH_SQUARES) && components == 1)
+        return add_products(acc, PC_NUMBERS, kernels->bounded_products[type - PC_FLOAT16],
+                            skip_nan ? kernels->nanbounded_sums[type - PC_FLOAT16] : NULL, x,
+                            stride, NULL, 0, count);
     if (!kernel) /* another thread has just switched to a level without it */
         mark_inconclusive(acc);
     if (is_inconclusive(acc) || !count)
@@ -167,50 +226,6 @@ size_t add_bounded(pc_accumulator *acc, pc_type type, int components, const char
             break;
     }
     return missing;
-}
-
-/* Each moment has its own lane exponent here, that of its window. */
-void add_bounded_products(pc_accumulator *acc, pc_moment moment, pc_type type, const char *x,
-                          ptrdiff_t x_stride, const char *y, ptrdiff_t y_stride, size_t n)
-{
-    const pc_kernels *kernels = pc_kernels_in_use();
-    products_kernel *const kernel = kernels->bounded_products[type - PC_FLOAT16];
-    const pc_window *window = &acc->windows[moment];
-    bounded_sums partial;
-    if (!kernel) /* another thread has just switched to a level without it */
-        mark_inconclusive(acc);
-    if (is_inconclusive(acc) || !n)
-        return;
-    if (!(window->flags & PC_WINDOW_USED)) {
-        kernel(x, x_stride, y, y_stride, n < SAMPLE ? n : SAMPLE, LANE_EXPONENT_MIN, &partial);
-        if (!widen_window(acc, moment, lane_exponent_above(partial.overflow_at, HEADROOM_BITS)))
-            return;
-    }
-    for (size_t some, done, longest = BOUNDED_RUN; n; n -= done, x += (ptrdiff_t)done * x_stride) {
-        const int lane_exponent = window->exponent + 52 + GUARD_BITS;
-        some = n < longest ? n : longest;
-        done = kernel(x, x_stride, y, y_stride, some, lane_exponent, &partial);
-        if (partial.residual != partial.residual) { /* Dekker's product overflowed */
-            mark_inconclusive(acc);
-            return;
-        }
-        if (done)
-            add_partial_moment(acc, moment, partial.units, sign_of_word(partial.units),
-                               partial.residual, lane_exponent,
-                               error_bound_of(done, kernels->lanes[0]));
-        if (y)
-            y += (ptrdiff_t)done * y_stride;
-        longest = longest_after(done < some);
-        if (done == some)
-            continue;
-        const int higher = lane_exponent_above(partial.overflow_at, 2);
-        if (higher <= lane_exponent) {
-            mark_inconclusive(acc);
-            return;
-        }
-        if (!widen_window(acc, moment, higher))
-            return;
-    }
 }
 
 /* The sum of a moment += what a block kernel made of it, for that lane exponent. */

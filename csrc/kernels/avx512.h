@@ -50,6 +50,16 @@
         }                                                                                          \
     } while (0)
 
+/* Half the time of what compilers make of comparisons as vectors. */
+static inline __m512d without_nan_of(__m512d x, __m512i *missing)
+{
+    const __mmask8 is_nan = _mm512_cmp_pd_mask(x, x, _CMP_UNORD_Q);
+    *missing = _mm512_mask_sub_epi64(*missing, is_nan, *missing, _mm512_set1_epi64(-1));
+    return _mm512_mask_mov_pd(x, is_nan, _mm512_set1_pd(0.0));
+}
+
+#define without_nan(x, missing) ((vecd)without_nan_of((__m512d)(x), (__m512i *)(missing)))
+
 static inline __m512d prefix_sums_of(__m512d v)
 {
     typedef uint64_t words __attribute__((vector_size(64)));

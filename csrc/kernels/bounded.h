@@ -26,13 +26,15 @@ static inline vecd select_bits(vec mask, vecd x)
     return (vecd)(mask & (vec)x);
 }
 
+#ifndef without_nan
 /* x, or 0 where it is NaN, which *missing counts in each lane. */
 static inline vecd without_nan(vecd x, vec *missing)
 {
-    const vec present = (vec)(x == x);
-    *missing += present + 1;
-    return select_bits(present, x);
+    const vec is_nan = (vec)(x != x);
+    *missing -= is_nan;
+    return select_bits(~is_nan, x);
 }
+#endif
 
 /* x + y, as x * 1 + y where that balances the execution ports: 0.17 instead of 0.21 ns per element
  * on Zen 4. */

@@ -271,9 +271,10 @@ typedef struct {
     size_t bounded_from; /* from how many numbers on they are faster than the exact kernels */
     bounded_kernel *bounded[2][3], *nanbounded[3];
 
-    /* The same of products, in lanes[0] partial sums; exactly (product_sums is what E must fit, and
+    /* The same of products, or of numbers if y is NULL, in lanes[0] partial sums; of numbers, of
+     * which NaN are left out; of products exactly (product_sums is what E must fit, and
      * n <= FLOAT_BLOCK; NULL if the level has no such kernel); of integers, up to 32 bits. */
-    products_kernel *bounded_products[3];
+    products_kernel *bounded_products[3], *nanbounded_sums[3];
     int product_exponent_range;
     void (*sums_of_products)(const char *x, const char *y, size_t n, int E, product_sums *sums);
     void (*products_of_integers[6])(const char *x, const char *y, size_t n, uint64_t sum[4]);

@@ -50,13 +50,15 @@ static inline vecd load_ones(const char *y, ptrdiff_t stride)
     return splatd(1.0);
 }
 
-/* The rows of some vectors, from s = D on. 1 if every h stayed in the binade of D. */
+/* The rows of some vectors, from s = D on. 1 if every h stayed in the binade of D. NaN of x counts
+ * as 0 if skip_nan. */
 static inline __attribute__((always_inline)) int
 add_rows_of_products(const char *x, steps x_step, const char *y, steps y_step, size_t rows, vecd D,
-                     vecd t[WAYS], vec *units, int narrow, loader *load_x, loader *load_y)
+                     vecd t[WAYS], vec *units, vec *missing, int narrow, int skip_nan,
+                     loader *load_x, loader *load_y)
 {
     vecd s[WAYS], residual[WAYS];
-    vec left[WAYS], all = splat(0), grown = splat(0);
+    vec left[WAYS], all = splat(0), grown = splat(0), absent = splat(0);
     for (int w = 0; w < WAYS; w++) {
         s[w] = D;
         residual[w] = t[w];
@@ -64,8 +66,10 @@ add_rows_of_products(const char *x, steps x_step, const char *y, steps y_step, s
     }
     for (; rows; rows--, x += x_step.row, y += y_step.row)
         for (int w = 0; w < WAYS; w++) {
-            add_product(&s[w], &residual[w], load_x(x + w * x_step.way, x_step.number),
-                        load_y(y + w * y_step.way, y_step.number), narrow);
+            vecd v = load_x(x + w * x_step.way, x_step.number);
+            if (skip_nan)
+                v = without_nan(v, &absent);
+            add_product(&s[w], &residual[w], v, load_y(y + w * y_step.way, y_step.number), narrow);
             left[w / 2] |= (vec)s[w] ^ (vec)D;
         }
     for (int w = 0; w < WAYS; w++) {
@@ -77,30 +81,34 @@ add_rows_of_products(const char *x, steps x_step, const char *y, steps y_step, s
     for (int w = 0; w < WAYS; w++)
         t[w] = residual[w];
     *units += grown;
+    *missing += absent;
     return 1;
 }
 
 /* The sum of |x y|, rounded: what D must leave room for. */
-static inline __attribute__((always_inline)) double sum_of_magnitudes(const char *x, steps x_step,
-                                                                      const char *y, steps y_step,
-                                                                      size_t rows, loader *load_x,
-                                                                      loader *load_y)
+static inline __attribute__((always_inline)) double
+sum_of_magnitudes(const char *x, steps x_step, const char *y, steps y_step, size_t rows,
+                  int skip_nan, loader *load_x, loader *load_y)
 {
     vecd total = splatd(0.0);
+    vec missing = splat(0);
     for (; rows; rows--, x += x_step.row, y += y_step.row)
-        for (int w = 0; w < WAYS; w++)
+        for (int w = 0; w < WAYS; w++) {
+            vecd v = load_x(x + w * x_step.way, x_step.number);
+            if (skip_nan)
+                v = without_nan(v, &missing);
             total +=
-                select_bits(splat(UINT64_MAX >> 1), load_x(x + w * x_step.way, x_step.number) *
-                                                        load_y(y + w * y_step.way, y_step.number));
+                select_bits(splat(UINT64_MAX >> 1), v * load_y(y + w * y_step.way, y_step.number));
+        }
     double sum = 0.0;
     for (int j = 0; j < LANES; j++)
         sum += total[j];
     return sum;
 }
 
-static inline __attribute__((always_inline)) size_t
-sum_bounded_products(const char *x, ptrdiff_t x_stride, const char *y, ptrdiff_t y_stride, size_t n,
-                     int k, bounded_sums *partial, size_t size, loader *load_x, loader *load_y)
+static inline __attribute__((always_inline)) size_t sum_bounded_products(
+    const char *x, ptrdiff_t x_stride, const char *y, ptrdiff_t y_stride, size_t n, int k,
+    bounded_sums *partial, size_t size, int skip_nan, loader *load_x, loader *load_y)
 {
     const int contiguous = x_stride == (ptrdiff_t)size && y_stride == (ptrdiff_t)size,
               streamed = contiguous && n >= STREAMED_FROM;
@@ -110,7 +118,7 @@ sum_bounded_products(const char *x, ptrdiff_t x_stride, const char *y, ptrdiff_t
     const vecd D = splatd(1.5 * power(k));
     char tail_x[ROW * sizeof(double)] = {0}, tail_y[ROW * sizeof(double)] = {0};
     vecd t[WAYS];
-    vec units = splat(0);
+    vec units = splat(0), missing = splat(0);
     size_t done = 0, step;
 
     for (int w = 0; w < WAYS; w++)
@@ -134,10 +142,10 @@ sum_bounded_products(const char *x, ptrdiff_t x_stride, const char *y, ptrdiff_t
             x_step = y_step = of_tail;
             rows = 1;
         }
-        if (!add_rows_of_products(from_x, x_step, from_y, y_step, rows, D, t, &units,
-                                  size < sizeof(double), load_x, load_y)) {
+        if (!add_rows_of_products(from_x, x_step, from_y, y_step, rows, D, t, &units, &missing,
+                                  size < sizeof(double), skip_nan, load_x, load_y)) {
             partial->overflow_at =
-                sum_of_magnitudes(from_x, x_step, from_y, y_step, rows, load_x, load_y);
+                sum_of_magnitudes(from_x, x_step, from_y, y_step, rows, skip_nan, load_x, load_y);
             done = streamed ? 0 : done;
             break;
         }
@@ -145,28 +153,32 @@ sum_bounded_products(const char *x, ptrdiff_t x_stride, const char *y, ptrdiff_t
     for (int w = 1; w < WAYS; w++)
         t[0] += t[w];
     partial->units = sum_of_lanes(units);
+    partial->missing = skip_nan && done ? sum_of_lanes(missing) : 0;
     partial->residual = 0.0;
     for (int j = 0; j < LANES; j++)
         partial->residual += t[0][j];
     return done;
 }
 
-#define BOUNDED_PRODUCTS(type, size)                                                               \
-    static size_t products_of_##type(const char *x, ptrdiff_t x_stride, const char *y,             \
-                                     ptrdiff_t y_stride, size_t n, int k, bounded_sums *partial)   \
+#define BOUNDED_SUMS(name, type, size, skip_nan)                                                   \
+    static size_t name##type(const char *x, ptrdiff_t x_stride, const char *y, ptrdiff_t y_stride, \
+                             size_t n, int k, bounded_sums *partial)                               \
     {                                                                                              \
         if (!y && x_stride == (ptrdiff_t)(size))                                                   \
-            return sum_bounded_products(x, size, x, size, n, k, partial, size, load_row_of_##type, \
-                                        load_ones);                                                \
-        if (!y)                                                                                    \
-            return sum_bounded_products(x, x_stride, x, x_stride, n, k, partial, size,             \
+            return sum_bounded_products(x, size, x, size, n, k, partial, size, skip_nan,           \
+                                        load_row_of_##type, load_ones);                            \
+        if (!y || skip_nan)                                                                        \
+            return sum_bounded_products(x, x_stride, x, x_stride, n, k, partial, size, skip_nan,   \
                                         load_##type, load_ones);                                   \
         if (x_stride == (ptrdiff_t)(size) && y_stride == (ptrdiff_t)(size))                        \
-            return sum_bounded_products(x, size, y, size, n, k, partial, size, load_row_of_##type, \
-                                        load_row_of_##type);                                       \
-        return sum_bounded_products(x, x_stride, y, y_stride, n, k, partial, size, load_##type,    \
+            return sum_bounded_products(x, size, y, size, n, k, partial, size, 0,                  \
+                                        load_row_of_##type, load_row_of_##type);                   \
+        return sum_bounded_products(x, x_stride, y, y_stride, n, k, partial, size, 0, load_##type, \
                                     load_##type);                                                  \
     }
+#define BOUNDED_PRODUCTS(type, size)                                                               \
+    BOUNDED_SUMS(products_of_, type, size, 0)                                                      \
+    BOUNDED_SUMS(nansums_of_, type, size, 1)
 #ifdef widen16
 BOUNDED_PRODUCTS(float16, sizeof(uint16_t))
 #endif

@@ -36,6 +36,7 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
     .bounded = {FOR_FLOATS(squares_), FOR_FLOATS(moments_)},
     .bounded_products = FOR_FLOATS(products_of_),
     .nanbounded = FOR_FLOATS(nanmoments_),
+    .nanbounded_sums = FOR_FLOATS(nansums_of_),
     .nanbounded_columns = FOR_FLOATS(nanmoments_columns_of_),
     .bounded_columns = {FOR_FLOATS(squares_columns_of_), FOR_FLOATS(moments_columns_of_)},
 #ifdef fused

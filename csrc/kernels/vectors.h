@@ -19,6 +19,7 @@
  *                 reciprocal_sqrt(x), which is 1 / sqrt(x) within 2^-14 of that
  *   transpose(v)  LANES vectors of doubles, likewise
  *   any_bits(v)   whether any is not 0; or not defined
+ *   without_nan(x, missing)  as in bounded.h, or not defined
  *   prefix_sums(v), prefix_words(v), last_lane(v)  the sum of each lane and those before it, of
  *                 doubles and of 64-bit integers; the last, in all lanes
  *   doubles_of_int8(x) and of uint8, int16, uint16, int32: LANES of them, at x; or not defined

@@ -718,6 +718,18 @@ static void test_skipping(const pc_kernels *kernels, long count)
         for (int p = 0; p < 2; p++)
             CHECK(found.number_units[p] == expected.number_units[p] &&
                   found.number_residual[p] == expected.number_residual[p]);
+
+        const size_t added =
+            kernels->nanbounded_sums[which](x, (ptrdiff_t)stride, NULL, 0, n, k, &found);
+        CHECK(added == kernels->bounded_products[which](zeroed, (ptrdiff_t)stride, NULL, 0, n, k,
+                                                        &expected));
+        for (size_t j = done; j < added; j++)
+            missing += memcmp(x + j * stride, zeroed + j * stride, size) != 0;
+        for (size_t j = added; j < done; j++)
+            missing -= memcmp(x + j * stride, zeroed + j * stride, size) != 0;
+        CHECK(found.missing == missing && expected.missing == 0);
+        CHECK(found.units == expected.units && found.residual == expected.residual);
+        CHECK(found.overflow_at == expected.overflow_at);
     }
 }
 

@@ -3,14 +3,18 @@
 #include <immintrin.h>
 
 #include <simde/x86/avx512/add.h>
+#include <simde/x86/avx512/cmp.h>
 #include <simde/x86/avx512/cvt.h>
 #include <simde/x86/avx512/fmadd.h>
 #include <simde/x86/avx512/madd.h>
 #include <simde/x86/avx512/max.h>
 #include <simde/x86/avx512/min.h>
+#include <simde/x86/avx512/mov.h>
 #include <simde/x86/avx512/mul.h>
+#include <simde/x86/avx512/set1.h>
 #include <simde/x86/avx512/shuffle.h>
 #include <simde/x86/avx512/sqrt.h>
+#include <simde/x86/avx512/sub.h>
 #include <simde/x86/avx512/test.h>
 #include <simde/x86/avx512/unpackhi.h>
 #include <simde/x86/avx512/unpacklo.h>
@@ -27,6 +31,12 @@
 #define _mm512_min_pd simde_mm512_min_pd
 #define _mm512_max_pd simde_mm512_max_pd
 #define _mm512_test_epi64_mask simde_mm512_test_epi64_mask
+#undef _mm512_cmp_pd_mask
+#define _mm512_cmp_pd_mask simde_mm512_cmp_pd_mask
+#define _mm512_mask_sub_epi64 simde_mm512_mask_sub_epi64
+#define _mm512_mask_mov_pd simde_mm512_mask_mov_pd
+#define _mm512_set1_epi64 simde_mm512_set1_epi64
+#define _mm512_set1_pd simde_mm512_set1_pd
 #define _mm512_unpacklo_pd simde_mm512_unpacklo_pd
 #define _mm512_unpackhi_pd simde_mm512_unpackhi_pd
 #undef _mm512_shuffle_f64x2
