@@ -188,6 +188,9 @@ static int start_integers(lane_job *job, size_t length)
     return job->integers;
 }
 
+/* The most numbers of a column, which one lane sums: docs/design/lanes.md. */
+enum { MAX_COLUMN = 1024 };
+
 /* The kernel for sums of `length` numbers where they lie; 0 if there is none. */
 static int start_blocks(lane_job *job, size_t length, int side_by_side)
 {
@@ -199,7 +202,7 @@ static int start_blocks(lane_job *job, size_t length, int side_by_side)
     if (length >= min_in_rows[job->summed][type] && length <= BLOCK_LENGTH &&
         (!few || length > LANE_ROWS) && a->axis[a->kept].stride == (ptrdiff_t)size_of_type[a->type])
         job->where = IN_ROWS;
-    else if (length >= min_in_columns[job->summed][type] && length <= LANE_ROWS && side_by_side &&
+    else if (length >= min_in_columns[job->summed][type] && length <= MAX_COLUMN && side_by_side &&
              !few)
         job->where = IN_COLUMNS;
     else
@@ -328,7 +331,7 @@ typedef struct {
 } tile;
 
 /* resum_uncertain_numbers needs this. */
-typedef char column_fits[TILE >= sizeof(lane_sums) + LANE_ROWS * sizeof(double) ? 1 : -1];
+typedef char column_fits[TILE >= sizeof(lane_sums) + MAX_COLUMN * sizeof(double) ? 1 : -1];
 
 typedef char tile_fits[PC_MIN_SUMS * sizeof(pc_tile_sum) >= TILE + sizeof(tile) ? 1 : -1];
 

@@ -289,6 +289,24 @@ def test_rows_of_all_kinds(dtype, length):
     check_rows(rows[18:24], FUNCTIONS)
 
 
+@pytest.mark.parametrize("length", [257, 300, 1023, 1024, 1025])
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+def test_long_columns(dtype, length):
+    """As many as one lane may sum, and one more."""
+    rows = rows_of_all_kinds(dtype, length)[[*range(18), 0]]
+    check(np.ascontiguousarray(rows.T), 0, ["sum", "norm", "var"])
+    check(np.ascontiguousarray(rows[:, ::-1].T)[:, 3:], 0, ["mean", "std"])
+    rows[:, 2::9] = np.nan
+    for name in ("nansum", "nanvar"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            values = getattr(pycrust, name)(np.ascontiguousarray(rows.T), axis=0)
+        for row, got in zip(rows, values.tolist(), strict=True):
+            row = row[row == row]
+            expected = expected_of(name.removeprefix("nan"), row.tobytes(), row.dtype, ())
+            assert got == expected or (got != got and expected != expected), (name, row)
+
+
 @pytest.mark.parametrize("length", [1000, 4095, 4096, 4097])
 @pytest.mark.parametrize("dtype", ["f8", "f4"])
 def test_long_rows(dtype, length):
