@@ -32,7 +32,6 @@ from libc.string cimport memcpy, memset
 
 from pycrust._bigint cimport shown
 
-import os
 import time
 from operator import index
 from threading import main_thread
@@ -47,9 +46,14 @@ cdef extern from *:
         struct timespec now;
         return timespec_get(&now, TIME_UTC) ? now.tv_sec + 1e-9 * now.tv_nsec : 0.0;
     }
+    #if defined(_WIN32)
+    #define pc_process() 0
+    #else
+    #include <unistd.h>
+    #define pc_process() ((long)getpid())
+    #endif
     #if defined(__linux__)
     #include <sys/syscall.h>
-    #include <unistd.h>
     #define pc_is_initial_thread() (syscall(SYS_gettid) == getpid())
     #elif defined(__APPLE__)
     #include <pthread.h>
@@ -61,6 +65,7 @@ cdef extern from *:
         (PyThread_start_new_thread((function), (argument)) != PYTHREAD_INVALID_THREAD_ID)
     """
     double pc_seconds() noexcept nogil
+    long pc_process() noexcept nogil             # where there is no fork, any number
     bint pc_is_initial_thread() noexcept nogil
     bint pc_start_thread(void (*function)(void *) noexcept nogil, void *argument) noexcept
 
@@ -212,6 +217,7 @@ cdef int run_chunks(Task task, const void *job, size_t size, size_t chunks, size
     cdef size_t chunk, helping = 0, wanted = min(workers, chunks)
     cdef uint64_t unfinished = 0
     cdef int said = 0
+    cdef long process = 0
     if quick:
         for chunk in range(chunks):
             said = MORE
@@ -228,7 +234,7 @@ cdef int run_chunks(Task task, const void *job, size_t size, size_t chunks, size
     alone.job = job
     alone.chunks = chunks
     if wanted > 1:
-        process = os.getpid()
+        process = pc_process()
         team = new_team(task, job, size, chunks)
         if team == NULL:
             raise MemoryError
@@ -248,12 +254,12 @@ cdef int run_chunks(Task task, const void *job, size_t size, size_t chunks, size
                 PyErr_CheckSignals()
                 if (more or waits) and not is_main_thread():    # asked only where a call takes long: it takes 1 us
                     max_seconds = 0
-            if max_seconds and helping and os.getpid() != process:
+            if max_seconds and helping and pc_process() != process:
                 raise RuntimeError("a signal handler forked amid a call with several workers: "
                                    "it ends in the parent process alone")
     finally:
         # Not in the child, if a handler forked, whatever it raised there: it has no helpers to wait for.
-        if team != &alone and not (helping and os.getpid() != process):
+        if team != &alone and not (helping and pc_process() != process):
             with nogil:
                 if more or waits:       # an exception
                     stop(team)

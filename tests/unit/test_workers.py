@@ -551,6 +551,13 @@ def test_signal_handlers_are_left_alone():
 
 
 @alone
+def test_a_replaced_getpid_is_not_called(monkeypatch):
+    """If it failed at the end of a call, the helpers would go on in memory that the caller frees."""
+    monkeypatch.setattr(os, "getpid", None)
+    assert pycrust.sum(np.ones(1 << 21), workers=2) == 1 << 21
+
+
+@alone
 @unix
 @pytest.mark.parametrize("workers", [1, 2, 4])
 def test_an_error_in_a_handler_ends_the_call(workers):
