@@ -168,7 +168,7 @@ cdef tuple exact_ddof(ddof):
         raise ValueError(f"ddof must not be negative or NaN, but is {shown(number if whole else ddof)}")
     if number == np.inf:
         return 2**64, 0                     # more than there can be elements
-    if number != ddof:
+    if not whole and number != ddof:
         raise TypeError(f"ddof is a {type(ddof).__name__} that no float is equal to: pass float(ddof) if it may be rounded")
     integer, divisor = number.as_integer_ratio()
     return integer, divisor.bit_length() - 1

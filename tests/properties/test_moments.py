@@ -405,6 +405,17 @@ def test_ddof_is_taken_exactly(dtype, ddof):
         assert_same(getattr(Accumulator(a), name)(ddof=ddof), oracle(a, ddof=ddof))
 
 
+def test_ddof_needs_no_more_than_an_index():
+    class One:
+        def __index__(self):
+            return 1
+
+    a = [1.0, 2.0, 4.0]
+    assert_same(pycrust.var(a, ddof=One()), pycrust.var(a, ddof=1))
+    assert_same(pycrust.std(np.array(a), correction=One()), pycrust.std(a, ddof=1))
+    assert_same(Accumulator(a).var(One()), pycrust.var(a, ddof=1))
+
+
 @pytest.mark.parametrize("ddof", [0, 0.1])
 def test_long_spreads_that_need_exact_sums(level, ddof):
     """Of many numbers around a large one no other sums will do, nor of any with a ddof that C does not take."""
