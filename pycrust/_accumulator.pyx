@@ -5,7 +5,7 @@ cimport numpy as cnp
 from cpython.object cimport PyTypeObject
 from libc.stddef cimport ptrdiff_t
 
-from pycrust._args cimport array_and_missing, axes_of, data_of, in_order, is_integer, mask_of
+from pycrust._args cimport array_and_missing, axes_of, axis_of_ints, data_of, in_order, is_integer, mask_of
 from pycrust._bigint cimport (
     centered_square_sum,
     exact_int,
@@ -292,6 +292,7 @@ cdef class Accumulator:
     cdef int update_many(self, a, axis, labels, where, workers, bint skipna) except -1:
         cdef States before = self.states(), total
         cdef size_t threads = count_workers(workers), count
+        axis = axis_of_ints(axis)
         array, mask = data_of(a, where, skipna)
         cdef Kind kind = INTEGERS if array.size == 0 and isinstance(a, (list, tuple)) else kind_of(array)
         if labels is not None:
@@ -625,7 +626,7 @@ def _results(accumulators, str name, dtype, ddof):
     cdef bint floats = values.dtype.kind in "fc"
     if floats:
         spec.set_dtype(values.dtype)
-    for k, position in enumerate(np.ndindex(accumulators.shape)):
+    for k, position in enumerate(np.ndindex(values.shape)):
         state = accumulators[position]
         if not isinstance(state, Accumulator):       # a worker may return anything
             raise TypeError(f"the sums of a chunk came back as {type(state).__name__}, not as an Accumulator: "

@@ -79,15 +79,37 @@ cdef int type_of(int number, int *components) noexcept:
     return types[number].type
 
 
-cdef bint describe_data(array, pc_type *type, int *components, int *swapped, const char **data) noexcept:
-    """What C must know of the elements of an array; False if it takes none of their type."""
+cdef bint is_taken(array) noexcept:
+    """Whether C takes elements of this dtype."""
+    cdef int components
+    return type_of(cnp.PyArray_TYPE(array), &components) >= 0
+
+
+# ---- what C must know of an array -------------------------------------------
+
+# Conversions call code of the caller's, which may change an array that was looked at; so may other threads. Therefore
+# scalars are converted first, and what C relies on is checked where arrays are described to it, with nothing in between.
+
+cdef object changed(str what):
+    return RuntimeError(f"an array was changed by other code during the call: {what}; pass a copy of it")
+
+
+cdef int check_shape(other, array) except -1:
+    """Refuse an array that has not, or no longer, the shape of `array`; None goes with any."""
+    if other is not None and not cnp.PyArray_SAMESHAPE(other, array):
+        raise changed(f"{other.shape} and {array.shape} should be one shape")
+    return 0
+
+
+cdef int describe_data(array, pc_type *type, int *components, int *swapped, const char **data) except -1:
+    """What C must know of the elements of an array."""
     cdef int its_type = type_of(cnp.PyArray_TYPE(array), components)
     if its_type < 0:
-        return False
+        raise changed(f"its dtype is now {array.dtype}")
     type[0] = <pc_type>its_type
     swapped[0] = cnp.PyArray_ISBYTESWAPPED(array)
     data[0] = <const char *>cnp.PyArray_DATA(array)
-    return True
+    return 0
 
 
 # ---- what converts to an array ----------------------------------------------
@@ -261,8 +283,7 @@ cdef object numbers_of(array, str name=None):
     Arrays of dtype object may hold integers alone. The small floats and integers of other packages are widened.
     Errors speak of `a`, and say first that this is the argument `name`, if it is given.
     """
-    cdef int components
-    if type_of(cnp.PyArray_TYPE(array), &components) >= 0:
+    if is_taken(array):
         return array
     try:
         return converted(array)
@@ -400,15 +421,25 @@ cdef object integer_of(number, str name, str kind="an integer"):
     raise TypeError(f"{name} must be {kind}, not {shown(number)}")
 
 
+cdef object axis_of_ints(axis):
+    """axis= with Python's ints."""
+    cdef bint many = isinstance(axis, tuple)
+    if axis is None or type(axis) is int:
+        return axis
+    axes = []
+    for given in (axis if many else (axis,)):
+        axes.append(integer_of(given, "axis", "None, an integer or a tuple of integers"))
+    return tuple(axes) if many else axes[0]
+
+
 cdef tuple axes_of(axis, int ndim):
-    """axis= as a tuple of ascending axis numbers."""
+    """What axis_of_ints gave, as a tuple of ascending axis numbers."""
     if axis is None:
         return tuple(range(ndim))
     if type(axis) is int and -ndim <= axis < ndim:
         return (axis % ndim,)
     axes = []
-    for given in (axis if isinstance(axis, tuple) else (axis,)):
-        k = integer_of(given, "axis", "None, an integer or a tuple of integers")
+    for k in (axis if type(axis) is tuple else (axis,)):
         if not -ndim <= k < ndim:
             if abs(k) >= 2**63:
                 raise AxisError(f"axis {shown_int(k)} is out of bounds for array of dimension {ndim}")
@@ -419,17 +450,11 @@ cdef tuple axes_of(axis, int ndim):
     return tuple(sorted(axes))
 
 
-cdef int one_axis(axis, int ndim) except -1:
-    """axis= of which there is one."""
-    integer_of(axis, "axis")
-    return axes_of(axis, ndim)[0]
-
-
 cdef object in_order(array, axis, int ndim):
     """An array that lies along the axes of `axis`, with its own in ascending order, too."""
-    if not isinstance(axis, tuple) or array.ndim != len(axis):
+    if type(axis) is not tuple or array.ndim != len(axis):
         return array
-    along = [index(k) % ndim for k in axis]
+    along = [k % ndim for k in axis]
     return array.transpose(sorted(range(len(along)), key=along.__getitem__))
 
 
@@ -475,8 +500,13 @@ cdef bint is_exact(array, pc_statistic statistic):
     return is_integer(array) and (statistic == PC_SUMSQ or statistic == PC_SUM)
 
 
+cdef object native_dtype(dtype):
+    """dtype= as a dtype in native byte order, or None."""
+    return None if dtype is None else np.dtype(dtype).newbyteorder("=")
+
+
 cdef object dtype_of(dtype, out, array, pc_statistic statistic):
-    """The dtype of the results: `dtype`, or else that of `out`; each, if given, must be able to hold them."""
+    """The dtype of the results: a native `dtype`, or else that of `out`; each, if given, must be able to hold them."""
     cdef bint integers = is_exact(array, statistic)
     cdef bint complexes = cnp.PyArray_ISCOMPLEX(array) and (statistic == PC_SUM or statistic == PC_MEAN)
     if dtype is None and out is None:
@@ -486,7 +516,6 @@ cdef object dtype_of(dtype, out, array, pc_statistic statistic):
     allowed = _FOR_INTEGERS if integers else _FOR_COMPLEX if complexes else _FOR_FLOATS
     of_out = None if out is None else out.dtype.newbyteorder("=")
     if dtype is not None:
-        dtype = np.dtype(dtype).newbyteorder("=")
         if of_out is not None and dtype != of_out:
             raise TypeError(f"out is of {of_out}, which is not dtype={dtype}; the results are made in one of them")
     else:

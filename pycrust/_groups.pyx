@@ -8,7 +8,17 @@ else by exact states, in _states.pyx.
 cimport numpy as cnp
 from cpython.bytearray cimport PyByteArray_AS_STRING
 
-from pycrust._args cimport axes_of, data_of, describe_data, dtype_of, in_order, integer_of, is_integer
+from pycrust._args cimport (
+    axes_of,
+    axis_of_ints,
+    data_of,
+    describe_data,
+    dtype_of,
+    in_order,
+    integer_of,
+    is_integer,
+    native_dtype,
+)
 from pycrust._bigint cimport shown, shown_int, write_exact
 from pycrust._plan cimport (
     MIN_RELEASE_GIL,
@@ -61,10 +71,9 @@ import_core()
 
 
 cdef object label_count_of(num_labels, labels):
-    if num_labels is None:
+    count = num_labels
+    if count is None:
         count = max(int(labels.max()), -1) + 1 if labels.size else 0
-    else:
-        count = integer_of(num_labels, "num_labels")
     if count < 0:
         raise ValueError(f"num_labels must not be negative, but is {shown(count)}")
     if count > sys.maxsize:
@@ -79,6 +88,8 @@ cdef object group(values, labels, axis, num_labels, where, dtype, workers, bint 
     cdef Statistic spec = Statistic(wanted, one_ddof(ddof, correction), skipna)
     cdef States states
     cdef size_t threads = count_workers(workers)
+    axis, dtype = axis_of_ints(axis), native_dtype(dtype)
+    num_labels = None if num_labels is None else integer_of(num_labels, "num_labels")
     array, mask = data_of(values, where, skipna, "values")
     labels = labels_of(labels)
     axes = axes_of(axis, array.ndim)
@@ -119,7 +130,7 @@ cdef object reduce_sorted(array, mask, labels, tuple axes, num_labels, made, Sta
     if (len(axes) != labels.ndim or axes[len(axes) - 1] - axes[0] >= labels.ndim
             or array.shape != (*outer, *labels.shape, *inner)):
         return None
-    count = last + 1 if num_labels is None else integer_of(num_labels, "num_labels")
+    count = last + 1 if num_labels is None else num_labels
     width = math.prod(inner)
     spec.set_dtype(made)
     if not (0 <= last < count < 2**48 // width and first <= last and spec.is_for_c(length)):

@@ -12,13 +12,16 @@ from libc.string cimport memset
 
 from pycrust._args cimport (
     array_and_missing,
+    axes_of,
+    changed,
     check_out,
+    check_shape,
     data_of,
     describe_data,
     dtype_of,
     integer_of,
+    native_dtype,
     numbers_of,
-    one_axis,
     type_of,
 )
 from pycrust._bigint cimport int_from_u128, shown_int, write_exact
@@ -168,10 +171,26 @@ cdef int lay_in_order(pc_moving *c, array) noexcept:
     return 0
 
 
-cdef int describe(pc_moving *c, array, mask, int axis, values, Statistic spec) except -1:
-    """Fill all of *c but the window."""
+cdef bint fit(values, array, int axis, bounds) except -1:
+    """Whether there is a result for each element, or one along `axis` for each window within bounds."""
+    cdef int k, ndim = cnp.PyArray_NDIM(array)
+    if axis == ALL_AXES:
+        return cnp.PyArray_SIZE(values) == cnp.PyArray_SIZE(array)
+    if cnp.PyArray_NDIM(values) != ndim:
+        return False
+    for k in range(ndim):
+        if (k != axis or bounds is None) and cnp.PyArray_DIM(values, k) != cnp.PyArray_DIM(array, k):
+            return False
+    return bounds is None or bounds[1][-1] <= cnp.PyArray_DIM(array, axis)
+
+
+cdef int describe(pc_moving *c, array, mask, int axis, values, bounds, Statistic spec) except -1:
+    """Fill all of *c but the length of the window."""
     cdef int position = 0, k
     memset(c, 0, sizeof(c[0]))
+    check_shape(mask, array)
+    if not fit(values, array, axis, bounds):
+        raise changed(f"results of shape {values.shape} are not those of shape {array.shape}")
     describe_data(array, &c.array.type, &c.array.components, &c.array.swapped, &c.array.data)
     if mask is not None:
         c.array.mask = <const char *>cnp.PyArray_DATA(mask)
@@ -186,6 +205,8 @@ cdef int describe(pc_moving *c, array, mask, int axis, values, Statistic spec) e
             c.array.axis[position] = axis_of(array, mask, None, k)
             c.array.axis[position].out_stride = cnp.PyArray_STRIDE(values, k)
             position += 1
+    if bounds is not None:
+        c.start, c.end = <const size_t *>cnp.PyArray_DATA(bounds[0]), <const size_t *>cnp.PyArray_DATA(bounds[1])
     spec.set_dtype(values.dtype)
     c.spec = spec.c
     c.out = <char *>cnp.PyArray_DATA(values)
@@ -226,11 +247,9 @@ cdef int move(array, mask, int axis, values, Statistic spec, size_t window, size
     cdef size_t total = values.size, chunks
     if total == 0:
         return 0
-    describe(&s.c, array, mask, axis, values, spec)
+    describe(&s.c, array, mask, axis, values, bounds, spec)
     s.c.window = window
     s.c.min_count = min_count
-    if bounds is not None:
-        s.c.start, s.c.end = <const size_t *>cnp.PyArray_DATA(bounds[0]), <const size_t *>cnp.PyArray_DATA(bounds[1])
     s.length = total if axis == ALL_AXES else <size_t>cnp.PyArray_DIM(values, axis)
     s.rows = total // s.length
     s.together = 1
@@ -283,24 +302,27 @@ cdef bint move_carried_chunks(MoveJob *s, size_t chunks, size_t workers) except 
 cdef object moving(a, window, min_count, axis, workers, pc_statistic statistic, ddof):
     cdef size_t threads = count_workers(workers)
     cdef Statistic spec = Statistic(statistic, ddof)
+    axis = integer_of(axis, "axis")
+    bounds = bounds_of(window) if isinstance(window, tuple) else None
+    if bounds is None:
+        window = integer_of(window, "window", "an integer, or a tuple (start, end) of two arrays of integers")
+    min_count = None if min_count is None else integer_of(min_count, "min_count")
     array, mask = data_of(a, True, True)
     if array.ndim == 0:
         raise ValueError("a has no axis along which a window could move: pass an array of one dimension or more")
     if array.dtype.kind == "c":
         raise TypeError(f"moving windows of {array.dtype} are not taken: pass a.real and a.imag")
-    along = one_axis(axis, array.ndim)
-    length, shape, bounds = array.shape[along], array.shape, None
-    if isinstance(window, tuple):
-        bounds = bounds_of(window)
+    (along,), shape = axes_of(axis, array.ndim), array.shape
+    length = shape[along]
+    if bounds is not None:
         window = longest_window(bounds[0], bounds[1], length)
-        least = 1 if min_count is None else integer_of(min_count, "min_count")
+        least = 1 if min_count is None else min_count
         if least < 1:
             raise ValueError(f"min_count is {shown_int(least)}, but must be 1 or more")
         least = min(least, length + 1)
         shape = (*shape[:along], bounds[0].size, *shape[along + 1:])
     else:
-        window = integer_of(window, "window", "an integer, or a tuple (start, end) of two arrays of integers")
-        least = window if min_count is None else integer_of(min_count, "min_count")
+        least = window if min_count is None else min_count
         if not 1 <= window <= length:
             raise ValueError(f"window is {shown_int(window)}, but must be 1 or more, and no longer than the axis, which "
                              f"has {length} elements")
@@ -415,6 +437,7 @@ cdef int move_alone(array, mask, int axis, values, Statistic spec, window, least
     cdef double made
     cdef int components
     cdef pc_type kind = <pc_type>type_of(cnp.PyArray_TYPE(array), &components)
+    native = array.dtype.newbyteorder("=")
     rows, results = np.moveaxis(array, axis, -1), np.moveaxis(values, axis, -1)
     there = ~np.isnan(rows) if array.dtype.kind == "f" else np.ones(rows.shape, bool)
     if mask is not None:
@@ -423,7 +446,7 @@ cdef int move_alone(array, mask, int axis, values, Statistic spec, window, least
         row, present = rows[position], there[position]
         for k, (start, end) in enumerate(_every_window(window, bounds, results.shape[array.ndim - 1])):
             PyErr_CheckSignals()
-            numbers = np.ascontiguousarray(row[start:end][present[start:end]], array.dtype.newbyteorder("="))
+            numbers = np.ascontiguousarray(row[start:end][present[start:end]], native)
             made = np.nan
             if numbers.size >= least:
                 pc_accumulator_clear(&acc, spec.c.statistic)
@@ -656,7 +679,7 @@ cdef int cumulate(array, int axis, values, size_t workers) except -1:
     if total == 0:
         return 0
     memset(&s, 0, sizeof(s))
-    describe(&s.c, array, None, axis, values, Statistic(PC_SUM))
+    describe(&s.c, array, None, axis, values, None, Statistic(PC_SUM))
     s.length = total if axis == ALL_AXES else <size_t>cnp.PyArray_DIM(values, axis)
     s.rows = total // s.length
     s.together = 1
@@ -775,13 +798,14 @@ def cumsum(a, axis=None, dtype=None, out=None, *, workers=1):
     array([100, 200, 300])
     """
     cdef size_t threads = count_workers(workers)
+    axis, dtype = None if axis is None else integer_of(axis, "axis"), native_dtype(dtype)
     array, missing = array_and_missing(a, "a")
     if missing is not None:
         raise missing.error("cumsum")
     array = numbers_of(array)
     along, shape = ALL_AXES, (array.size,)
     if axis is not None:
-        along, shape = one_axis(axis, array.ndim), array.shape
+        (along,), shape = axes_of(axis, array.ndim), array.shape
     if out is not None:
         check_out(out, shape)
     values = np.empty(shape, dtype_of(dtype, out, array, PC_SUM))

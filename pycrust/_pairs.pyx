@@ -9,13 +9,16 @@ from libc.string cimport memcpy
 from pycrust._args cimport (
     array_and_missing,
     axes_of,
+    axis_of_ints,
     check_out,
     describe_data,
     dtype_of,
     in_order,
     integer_of,
     is_integer,
+    is_taken,
     mask_of,
+    native_dtype,
     numbers_of,
     type_of,
 )
@@ -160,15 +163,16 @@ cdef bint pays_bounded(size_t length) noexcept:
 
 # ---- two short vectors --------------------------------------------------------
 
-cdef bint is_vector_pair(a, b, pc_array *pair) noexcept:
+cdef bint is_vector_pair(a, b, pc_array *pair) except -1:
     """Whether both are plain arrays of one axis and one length, too short to be cut: then what C needs."""
     if not (cnp.PyArray_CheckExact(a) and cnp.PyArray_CheckExact(b)):
         return False
     if not (cnp.PyArray_NDIM(a) == 1 == cnp.PyArray_NDIM(b) and cnp.PyArray_DIM(a, 0) == cnp.PyArray_DIM(b, 0) < CHUNK):
         return False
-    if not (describe_data(a, &pair.type, &pair.components, &pair.swapped, &pair.data)
-            and describe_data(b, &pair.other.type, &pair.other.components, &pair.other.swapped, &pair.other.data)):
+    if not (is_taken(a) and is_taken(b)):
         return False
+    describe_data(a, &pair.type, &pair.components, &pair.swapped, &pair.data)
+    describe_data(b, &pair.other.type, &pair.other.components, &pair.other.swapped, &pair.other.data)
     pair.mask = NULL
     pair.skip_nan = pair.kept = 0
     pair.reduced = 1
@@ -221,7 +225,7 @@ cdef object contracted(x, y, tuple missing, int axis, dtype, out, where, size_t 
     if out is not None:
         check_out(out, shape)
     if exact and dtype is None and out is None and is_integer(like):
-        dtype = object
+        dtype = native_dtype(object)
     values = np.empty(kept, dtype_of(dtype, out, like, PC_SUM))
     if cnp.PyArray_ISOBJECT(like):
         reduce_into(values, x * y, mask, (x.ndim - 1,), workers, Statistic(PC_DOT))
@@ -306,6 +310,7 @@ def dot(a, b, *, dtype=None, out=None, where=True, workers=1):
         reduce_vectors(&pair, PC_DOT, components, made)
         return made[0] if components == 1 else complex(made[0], made[1])
     cdef size_t threads = count_workers(workers)
+    dtype = native_dtype(dtype)
     x, missing_x = operand(a, "a")
     y, missing_y = operand(b, "b")
     if x.ndim != 1 or y.ndim != 1:
@@ -319,12 +324,11 @@ def dot(a, b, *, dtype=None, out=None, where=True, workers=1):
     return contracted(x, y, missing, -1, dtype, out, where, threads, False, True)
 
 
-cdef object with_axis_last(array, str name, int number, axis):
-    """A view with the axis of the products at its end."""
+cdef object with_axis_last(array, str name, int number, k):
+    """A view with axis k, that of the products, at its end."""
     if array.ndim == 0:
         raise ValueError(f"vecdot: Input operand {number} does not have enough dimensions (has 0, "
                          f"gufunc core with signature (n),(n)->() requires 1): {name} is a number")
-    k = integer_of(axis, "axis")
     if not -array.ndim <= k < array.ndim:
         raise AxisError(f"axis {shown_int(k)} is out of bounds for {name}, which has {array.ndim} dimensions")
     k %= array.ndim
@@ -387,6 +391,7 @@ def vecdot(x1, x2, axis=-1, *, dtype=None, out=None, keepdims=False, where=True,
     np.complex128(7+0j)
     """
     cdef size_t threads = count_workers(workers)
+    axis, dtype = integer_of(axis, "axis"), native_dtype(dtype)
     x, missing_x = operand(x1, "x1")
     y, missing_y = operand(x2, "x2")
     shapes = x.shape, y.shape
@@ -409,7 +414,7 @@ def vecdot(x1, x2, axis=-1, *, dtype=None, out=None, keepdims=False, where=True,
     shape = (*loops, length)
     x = x if x.shape == shape else np.broadcast_to(x, shape)
     y = y if y.shape == shape else np.broadcast_to(y, shape)
-    return contracted(x, y, missing, operator.index(axis), dtype, out, where, threads, True, False, keepdims)
+    return contracted(x, y, missing, axis, dtype, out, where, threads, True, False, keepdims)
 
 
 # ---- average ------------------------------------------------------------------
@@ -422,7 +427,7 @@ cdef object weights_like(array, weights, axis):
         raise TypeError(f"weights have shape {weights.shape} and a {array.shape}: "
                         "axis must say along which axis they lie")
     axes_of(axis, array.ndim)           # refuses what is not one
-    given = tuple([operator.index(k) % array.ndim for k in (axis if isinstance(axis, tuple) else (axis,))])
+    given = tuple([k % array.ndim for k in (axis if type(axis) is tuple else (axis,))])
     wanted = tuple([array.shape[k] for k in given])
     if weights.shape != wanted:
         raise ValueError(f"weights have shape {weights.shape}, but a has {wanted} along axis {axis}")
@@ -497,6 +502,7 @@ def average(a, axis=None, weights=None, returned=False, *, keepdims=False, where
     cdef pc_array pair
     cdef double made
     cdef pc_status status
+    axis = axis_of_ints(axis)
     if weights is None:
         mean = reduction(a, axis, None, None, keepdims, where, workers, PC_MEAN)
         if not returned:
@@ -729,10 +735,8 @@ cdef class CrossSums:
 cdef tuple observations(m, y, rowvar, str first):
     """The variables, as a list of vectors; and whether they are complex. `first` is the name of the argument `m`."""
     arrays = []
-    for each, name in ((m, first), (y, "y")):
-        if each is None and name == "y":
-            continue
-        array, missing = operand(each, name)
+    operands = [(*operand(each, name), name) for each, name in ((m, first), (y, "y")) if each is not None or name == first]
+    for array, missing, name in operands:
         if missing is not None:
             raise missing.error("cov")
         if array.ndim > 2:
@@ -743,7 +747,7 @@ cdef tuple observations(m, y, rowvar, str first):
         arrays.append(array if rowvar or flat or one_row else array.T)
     if len(arrays) == 2 and arrays[0].shape[1] != arrays[1].shape[1]:
         raise ValueError(f"{first} has {arrays[0].shape[1]} observations of each variable, and y {arrays[1].shape[1]}; "
-                         f"rowvar={bool(rowvar)} takes each {'row' if rowvar else 'column'} for a variable")
+                         f"rowvar={rowvar} takes each {'row' if rowvar else 'column'} for a variable")
     kinds = {array.dtype for array in arrays}
     if len(arrays) == 2 and np.dtype(object) in kinds:
         arrays = list(of_one_kind(arrays[0], first, arrays[1], "y"))
@@ -763,7 +767,7 @@ cdef object square_matrix(list vectors, bint complexes, dtype, size_t workers, f
     cdef size_t size = len(vectors)
     cdef bint bounded, in_c
     allowed = _COMPLEXES if complexes else _FLOATS
-    dtype = allowed[0] if dtype is None else np.dtype(dtype).newbyteorder("=")
+    dtype = allowed[0] if dtype is None else dtype
     if dtype not in allowed:
         what = "correlations" if correlations else "covariances"
         raise TypeError(f"dtype {dtype} does not hold {what} of these numbers: "
@@ -902,7 +906,7 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, *, dtype=None, workers=1)
            [0.5       , 1.        ]])
     """
     cdef size_t threads = count_workers(workers)
-    ddof = covariance_ddof(ddof, bias)
+    ddof, rowvar, dtype = covariance_ddof(ddof, bias), bool(rowvar), native_dtype(dtype)
     if workers is 1 and dtype is None:
         made = matrix_of_two(m, y, ddof)
         if made is not None:
@@ -968,6 +972,7 @@ def corrcoef(x, y=None, rowvar=True, *, dtype=None, workers=1):
            [-1.,  1.]])
     """
     cdef size_t threads = count_workers(workers)
+    rowvar, dtype = bool(rowvar), native_dtype(dtype)
     if workers is 1 and dtype is None:
         made = matrix_of_two(x, y, None)
         if made is not None:

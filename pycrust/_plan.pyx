@@ -12,7 +12,20 @@ from libc.math cimport NAN
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport UINT64_MAX, uint64_t
 
-from pycrust._args cimport axes_of, check_out, data_of, describe_data, dtype_of, is_exact, is_integer, type_of
+from pycrust._args cimport (
+    axes_of,
+    axis_of_ints,
+    changed,
+    check_out,
+    check_shape,
+    data_of,
+    describe_data,
+    dtype_of,
+    is_exact,
+    is_integer,
+    native_dtype,
+    type_of,
+)
 from pycrust._bigint cimport exact_int, exact_moment, shown, shown_int, write_exact
 from pycrust._threads cimport count_workers, run_chunks
 from pycrust.csrc cimport (
@@ -254,10 +267,11 @@ cdef class Plan:
 
     def __init__(self, array, mask, tuple axes, out, Statistic spec not None, size_t workers, other=None,
                  bint conjugate=False):
-        """Sum over `axes`; `out` is contiguous, with the shape of the other axes; `other` has the shape of `array`."""
+        """Sum over `axes`; `out` is contiguous, with the shape of the others; `mask` and `other` have that of `array`."""
         cdef int k, ndim = cnp.PyArray_NDIM(array), least = 0, at
         cdef uint64_t reduced = 0               # bit k: axis k is
         cdef int[2] position = [0, ndim - <int>len(axes)]       # of the next axis that is not, and that is
+        cdef bint fits          # the shape of `out`
         cdef PlanJob *s = &self.job
         for k in axes:
             if not least <= k < ndim:
@@ -269,23 +283,27 @@ cdef class Plan:
         self.workers = workers
         describe_data(array, &s.array.type, &s.array.components, &s.array.swapped, &s.array.data)
         s.array.skip_nan = spec.skip_nan
+        check_shape(mask, array)
+        check_shape(other, array)
         if mask is not None:
             s.array.mask = <const char *>cnp.PyArray_DATA(mask)
         if other is not None:
-            if other.shape != array.shape:
-                raise ValueError(f"shapes {array.shape} and {other.shape} are not one")
             describe_data(other, &s.array.other.type, &s.array.other.components, &s.array.other.swapped,
                           &s.array.other.data)
             s.array.other.conjugate = conjugate
         s.array.kept = position[1]
         s.array.reduced = ndim - s.array.kept
         s.array.repeat = 1
+        fits = s.array.kept == (0 if out is None else cnp.PyArray_NDIM(out))
         for k in range(ndim):
             at = position[reduced >> k & 1]
             s.array.axis[at] = axis_of(array, mask, other, k)
-            if at < s.array.kept:
+            if at < s.array.kept and fits:
+                fits = <size_t>cnp.PyArray_DIM(out, at) == s.array.axis[at].length
                 s.array.axis[at].out_stride = cnp.PyArray_STRIDE(out, at)
             position[reduced >> k & 1] += 1
+        if not fits:
+            raise changed(f"results of shape {out.shape} are not those of shape {array.shape} without the axes {axes}")
         pc_array_arrange(&s.array)
         s.outputs = pc_array_outputs(&s.array)
         s.length = pc_array_reduction_length(&s.array)
@@ -572,20 +590,22 @@ cdef int raise_too_large(position, total, dtype, pc_statistic statistic) except 
 cdef object reduction(a, axis, dtype, out, bint keepdims, where, workers, pc_statistic statistic,
                       ddof=None, correction=None, bint skip_nan=False):
     cdef Contiguous plain
-    cdef Statistic spec
+    cdef Statistic spec = None
     cdef bint whole = axis is None and dtype is None and out is None and not keepdims
-    cdef bint quick = whole and where is True and workers is 1 and is_contiguous(a, &plain)
 
-    if quick and ddof is None and correction is None:
-        return reduce_contiguous(&plain, is_integer(a), default_spec(statistic), skip_nan)
-    spec = Statistic(statistic, one_ddof(ddof, correction), skip_nan)
-    if quick and spec.is_for_c(plain.count):
-        return reduce_contiguous(&plain, is_integer(a), spec.c, skip_nan)
+    if ddof is not None or correction is not None:
+        spec = Statistic(statistic, one_ddof(ddof, correction), skip_nan)
+    if (whole and where is True and workers is 1 and is_contiguous(a, &plain)
+            and (spec is None or spec.is_for_c(plain.count))):
+        return reduce_contiguous(&plain, is_integer(a), default_spec(statistic) if spec is None else spec.c, skip_nan)
 
+    if spec is None:
+        spec = Statistic(statistic, None, skip_nan)
     cdef size_t threads = count_workers(workers)
+    axis, dtype = axis_of_ints(axis), native_dtype(dtype)
     array, mask = data_of(a, where, skip_nan)
     if whole and is_exact(array, statistic):
-        dtype = object
+        dtype = native_dtype(object)
     axes = axes_of(axis, array.ndim)
     kept = tuple([length for k, length in enumerate(array.shape) if k not in axes])
     shape = tuple([1 if k in axes else length for k, length in enumerate(array.shape)]) if keepdims else kept

@@ -13,7 +13,7 @@ from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport UINT32_MAX, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from pycrust._args cimport array_and_missing, describe_data, type_of
+from pycrust._args cimport array_and_missing, changed, check_shape, describe_data, is_taken
 from pycrust._bigint cimport centered_square_sum, exact_int, exact_moment, import_int, lowest_terms, shown_int
 from pycrust._plan cimport (
     MIN_RELEASE_GIL,
@@ -476,11 +476,10 @@ cdef object shown_position(position, tuple labels):
 
 cdef object labels_of(labels):
     """labels= as an array of integers, with -1 for missing ones."""
-    cdef int components
     array, missing = array_and_missing(labels, "labels")
     if array.size == 0 and array.dtype == np.float64 and isinstance(labels, (list, tuple)):
         array = array.astype(np.int64)
-    if array.dtype.kind not in "iu" or type_of(array.dtype.num, &components) < 0:
+    if array.dtype.kind not in "iu" or not is_taken(array):
         ways = {
             "b": "pass np.asarray(labels).astype(np.int8) for the groups 0 and 1",
             "f": "pass np.asarray(labels).astype(np.int64), with -1 in the place of NaN",
@@ -516,16 +515,22 @@ cdef int describe_axes(pc_labelled *a, array, mask, labels, tuple axes, tuple re
         step *= <size_t>length
     described = []
     a.label_step = 0
-    for k in range(array.ndim):
+    check_shape(mask, array)
+    for k, length in enumerate(array.shape):
         stride, mask_stride = array.strides[k], 0 if mask is None else mask.strides[k]
         if k in axes:
+            along = axes.index(k)
+            expected = labels.shape[along]
+            described.append((length, stride, mask_stride, labels.strides[along], 0))
             if labelled and k == axes[0]:
                 a.label_step = steps[position]
                 position += 1
-            described.append((array.shape[k], stride, mask_stride, labels.strides[axes.index(k)], 0))
         else:
-            described.append((array.shape[k], stride, mask_stride, 0, steps[position]))
+            expected = results[position]
+            described.append((length, stride, mask_stride, 0, steps[position]))
             position += 1
+        if length != expected:
+            raise changed(f"axis {k} of shape {array.shape} should have the length {expected}")
     described.sort(key=stride_size, reverse=True)
     for k, (axis.length, axis.stride, axis.mask_stride, axis.other_stride, axis.out_stride) in enumerate(described):
         a.axis[k] = axis

@@ -1,6 +1,7 @@
 """Memory: nothing leaks, and where there is none to be had a call ends in MemoryError."""
 
 import gc
+import os
 import sys
 import tracemalloc
 from pathlib import Path
@@ -360,3 +361,134 @@ assert 5 <= failures <= 30, failures
 """
     process = python(script)
     assert process.returncode == 0, process.stderr
+
+
+# Calls with an argument whose conversion changes the arrays of the call. These hold ones alone, or as many 0 as 2: so all
+# means are 1, and so is what is made of the other results here.
+CHANGED_AMID_A_CALL = """
+mean(a, axis=1, dtype=Striking('f8'))
+mean(a, axis=Striking(1))
+mean(a, axis=(Striking(0), Striking(1)))
+mean(a, axis=1, where=Striking(mask))
+mean(a, axis=Striking(1), where=mask)
+mean(a, axis=1, out=out_of_means)
+mean(a, axis=1, keepdims=Striking(True))
+mean(a, axis=1, workers=Striking(2))
+var(row, ddof=Striking(0))
+var(row, correction=Striking(0))
+var(a, axis=1, ddof=Striking(0)) + 1
+group_mean(a, labels, num_labels=Striking(2))
+group_mean(a, labels[::-1], num_labels=Striking(2))
+group_mean(a, labels, axis=Striking(-1))
+group_mean(a, labels, dtype=Striking('f8'))
+group_mean(a, Striking(labels))
+group_mean(a, Striking(labels[::-1]), where=mask)
+group_var(a, labels, ddof=Striking(0)) + 1
+total.update(a, where=Striking(mask)) or total.mean()
+total.update(a, axis=Striking(1), where=mask) or total.mean()
+total.update(a, axis=Striking(1)) or total.mean()
+total.update(a) or total.mean()
+total.update(a, labels=Striking(rows), axis=0, where=mask) or total.mean()
+total.update(a, labels=rows, axis=Striking(0), where=mask) or total.mean()
+average(a, 1, weights=Striking(weights))
+average(a, Striking(1), weights=weights, where=mask)
+vecdot(a, Striking(weights)) * 0 + 1
+vecdot(a, weights, Striking(1), where=mask) * 0 + 1
+vecdot(a, weights, dtype=Striking('f8')) * 0 + 1
+vecdot(a, weights, out=out_of_means) * 0 + 1
+sse(a, Striking(weights), where=mask) + 1
+cov(few, Striking(few.copy())) + 1
+cov(few, rowvar=Striking(False)) + 1
+cov(few, dtype=Striking('f8')) + 1
+move_mean(a, Striking(1))
+move_mean(a, (labels[:9], Striking(labels[:9] + 1)))
+move_mean(a, (starts, starts + 1))
+move_mean(a, 1, Striking(1))
+move_mean(a, 1, axis=Striking(1))
+move_var(a, 1, ddof=Striking(0)) * 0 + 1
+cumsum(a, Striking(1))[:, 0]
+cumsum(a, 1, Striking('f8'))[:, 0]
+cumsum(a, 1, out=out)[:, 0]
+"""
+
+
+@pytest.mark.parametrize("anywhere", [False, True], ids=["arguments", "anywhere"])
+@pytest.mark.parametrize(
+    "strike",
+    [
+        "each.shape = each.shape[::-1]",
+        "each.dtype = np.longdouble",
+        "each.__setstate__(each[..., :8].copy().__reduce__()[2])",
+        "mask.shape = -1",
+        "mask.__setstate__(np.ones((2, 8), bool).__reduce__()[2])",
+    ],
+)
+def test_arrays_that_are_changed_amid_a_call(strike, anywhere, python):
+    """
+    The result for the numbers that there are then, or an error: memory that is not the arrays' is never touched.
+
+    By arguments, and by a function of NumPy's, as another thread may when Python switches to it there.
+    """
+    script = f"""
+import numpy as np
+from pycrust import *
+
+def strike():
+    for each in (a, row, few):
+        {strike}
+
+class Striking:
+    def __init__(self, value):
+        self.value = value
+
+    def __index__(self):
+        strike()
+        return self.value
+
+    __bool__ = __index__
+
+    def __eq__(self, other):
+        strike()
+        return self.value == other
+
+    @property
+    def dtype(self):
+        strike()
+        return np.dtype(self.value)
+
+    def __array__(self, dtype=None, copy=None):
+        strike()
+        return self.value
+
+class Out(np.ndarray):
+    @property
+    def shape(self):
+        strike()
+        return np.ndarray.shape.__get__(self)
+
+def striking(function):
+    return lambda *args, **kwargs: strike() or function(*args, **kwargs)
+
+n = 100_000
+weights, starts, labels, rows = np.ones((4, n)), np.arange(n), np.arange(n), np.zeros(4, int)
+labels[2:] = 1
+empty, broadcast_to = np.empty, np.broadcast_to
+for call in {CHANGED_AMID_A_CALL!r}.splitlines()[1:]:
+    print(call, flush=True)
+    a, few, mask = np.ones((4, n)), np.ones((4, 40)), np.ones((4, n), bool)
+    row = np.arange(n) % 2 * 2.0
+    total = Accumulator(shape=n if "rows" not in call else (1, n))
+    out, out_of_means = np.zeros((4, n)).view(Out), np.zeros(4).view(Out)
+    if {anywhere}:
+        np.empty, np.broadcast_to = striking(empty), striking(broadcast_to)
+    try:
+        made = eval(call)
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        print("   ", repr(error)[:160])
+        continue
+    finally:
+        np.empty, np.broadcast_to = empty, broadcast_to
+    assert np.all(np.asarray(made) == 1), made
+"""
+    process = python(script, env={**os.environ, "MALLOC_PERTURB_": "165"})  # glibc: what is freed is no longer ones
+    assert process.returncode == 0, process.stdout[-1000:] + process.stderr[-3000:]
