@@ -93,6 +93,12 @@ cdef tuple sum_of(tuple x, tuple y):
     return x[0] + y[0], x[1] + y[1], x[2] + y[2]
 
 
+cdef object reshaped(tuple before, States now):
+    """The error where an Accumulator has no longer the shape that something was summed for."""
+    return RuntimeError(f"other code gave this Accumulator, of shape {before}, the shape "
+                        f"{() if now is None else now.shape} during the call: nothing was added to it")
+
+
 @cython.final
 cdef class Accumulator:
     """Accumulator(a=None, /, *, shape=(), where=True, workers=1)\n--\n
@@ -169,7 +175,9 @@ cdef class Accumulator:
     def __init__(self, a=None, /, *, shape=(), where=True, workers=1):
         shape = shape_of(shape)
         if shape:
-            self.many = States(shape, state_size(True, False))
+            many = States(shape, state_size(True, False))
+            with cython.critical_section(self):
+                self.many = many
         if a is not None:
             self.update(a, where=where, workers=workers)
 
@@ -209,13 +217,16 @@ cdef class Accumulator:
         OverflowError
             For more than 2**64 - 1 elements in all, in one state, and with a shape for integers from 2**1024 on; the
             accumulator is unchanged.
+        RuntimeError
+            If other code gives the accumulator another shape during the call; nothing is added.
         """
+        cdef States many = self.states()
         cdef pc_accumulator acc
         cdef Accumulators sums
         cdef Kind kind
         cdef Contiguous plain
-        if self.many is not None:
-            self.update_many(a, axis, labels, where, workers, skipna)
+        if many is not None:
+            self.update_many(many, a, axis, labels, where, workers, skipna)
             return
         if axis is not None or labels is not None:
             raise TypeError("axis and labels are for Accumulators with a shape: pycrust.Accumulator(shape=...)")
@@ -260,6 +271,8 @@ cdef class Accumulator:
             For an accumulator of another shape.
         OverflowError
             For more than 2**64 - 1 elements in all, in one state; this accumulator is unchanged.
+        RuntimeError
+            If another thread gives it another shape during the call; nothing is added.
         """
         cdef Accumulator copy
         if not isinstance(other, Accumulator):
@@ -289,8 +302,8 @@ cdef class Accumulator:
             raise ValueError(f"an Accumulator of shape {other.shape_of_all()} cannot be merged into one of shape "
                              f"{self.shape_of_all()}")
 
-    cdef int update_many(self, a, axis, labels, where, workers, bint skipna) except -1:
-        cdef States before = self.states(), total
+    cdef int update_many(self, States before, a, axis, labels, where, workers, bint skipna) except -1:
+        cdef States total
         cdef size_t threads = count_workers(workers), count
         axis = axis_of_ints(axis)
         array, mask = data_of(a, where, skipna)
@@ -330,6 +343,8 @@ cdef class Accumulator:
         cdef bint done = False
         while not done:
             before = self.states()
+            if before is None or before.shape != other.shape:
+                raise reshaped(other.shape, before)
             total = before.copy(other.c.size)
             total.merge(other)
             with cython.critical_section(self):
@@ -339,13 +354,18 @@ cdef class Accumulator:
                     done = True
 
     cdef int add(self, const pc_accumulator *acc, Kind kind, tuple excess) except -1:
-        cdef pc_status status
+        cdef pc_status status = PC_OK
+        cdef States many
         with cython.critical_section(self):
-            total = sum_of(self.excess, excess)
-            status = pc_accumulator_merge(&self.acc, acc)
-            if status == PC_OK:
-                self.kind = max(self.kind, kind)
-                self.excess = total
+            many = self.many
+            if many is None:
+                total = sum_of(self.excess, excess)
+                status = pc_accumulator_merge(&self.acc, acc)
+                if status == PC_OK:
+                    self.kind = max(self.kind, kind)
+                    self.excess = total
+        if many is not None:
+            raise reshaped((), many)
         if status == PC_TOO_LARGE:
             raise OverflowError("an Accumulator counts at most 2**64 - 1 elements; this one is left as it was")
 

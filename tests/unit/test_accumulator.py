@@ -267,6 +267,78 @@ def test_errors_leave_it_as_it_was(arguments):
     assert_same(total.sumsq(), 5)
 
 
+@pytest.mark.parametrize("name", ["shape less", "longer", "shorter", "turned", "shaped"])
+def test_another_shape_in_the_middle_of_an_update(name, python):
+    """It is an error: numbers are neither lost nor written beside the states."""
+    shape, change = {
+        "shape less": (3, "acc.__setstate__(Accumulator([1.0]).__reduce__()[2])"),
+        "longer": (3, "acc.__init__(shape=300_000)"),
+        "shorter": (300_000, "acc.__setstate__(Accumulator(shape=1).__reduce__()[2])"),
+        "turned": ((3, 1), "acc.__init__(shape=(1, 3))"),
+        "shaped": ((), "acc.__init__(shape=3)"),
+    }[name]
+    script = f"""
+import numpy as np
+from pycrust import Accumulator
+
+def change(acc):
+    {change}
+
+class Changing:
+    def __array__(self, dtype=None, copy=None):
+        change(acc)
+        return numbers
+
+numbers = np.ones({shape} or 3)
+for empty in True, False:
+    acc, expected = Accumulator(shape={shape}), Accumulator(shape={shape})
+    before = acc.shape
+    if not empty:
+        acc.update(numbers)
+        expected.update(numbers)
+    change(expected)
+    try:
+        acc.update(Changing())
+    except RuntimeError as error:
+        assert f"of shape {{before}}, the shape {{acc.shape}} during" in str(error)
+        assert acc == expected
+        print("refused")
+"""
+    process = python(script)
+    assert process.stdout == "refused\n" * 2, (process.returncode, process.stderr)
+
+
+def test_another_shape_by_another_thread(python):
+    script = """
+import threading, time
+import numpy as np
+from pycrust import Accumulator
+
+acc, a = Accumulator(shape=3), np.ones((300_000, 3))
+states = [Accumulator(shape=shape).__reduce__()[2] for shape in ((), 3, 1)]
+done = False
+
+def change():
+    while not done:
+        for state in states:
+            acc.__setstate__(state)
+            time.sleep(0.001)
+
+thread = threading.Thread(target=change)
+thread.start()
+for _ in range(100):
+    try:
+        acc.update(a)
+    except (RuntimeError, ValueError):
+        pass
+done = True
+thread.join()
+assert acc.shape in ((), (3,), (1,))
+"""
+    process = python(script)
+    assert process.returncode == 0, process.stderr
+
+
 # ---- adding -------------------------------------------------------------------
 
 
