@@ -496,8 +496,8 @@ def group_var(values, labels, *, axis=-1, num_labels=None, ddof=None, where=True
     -------
     ndarray
         In the shape of `values`, with `num_labels` in the place of `axis`. What `var`
-        gives for the values of each group alone. NaN (or Inf, as `var`) where there are no more than `ddof`,
-        with one RuntimeWarning.
+        gives for the values of each group alone. NaN (or Inf, as `var`, but not `nanvar`) where there are no
+        more than `ddof`, with one RuntimeWarning.
 
     Raises
     ------

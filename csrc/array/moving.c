@@ -222,12 +222,13 @@ static int ceil_log2(size_t n)
 enum { MAX_TIES_WINDOW = 256 };
 
 /* Of pieces up to 2^width units, `window` and some more sum up to less than 2^53, and `window` to
- * 2^51; or 2^48, for ties. */
+ * 2^51; or 2^48, for ties. Those of squares may be larger, by less than a 64th. */
 static int piece_width(const row *r)
 {
+    const size_t window = r->squares ? r->window + r->window / 64 + 1 : r->window;
     const int ties = r->m->spec.statistic == PC_MEAN && r->window <= MAX_TIES_WINDOW,
-              width = (ties ? 48 : 51) - ceil_log2(r->window),
-              more = 53 - ceil_log2(r->window + 2 * BLOCK);
+              width = (ties ? 48 : 51) - ceil_log2(window),
+              more = 53 - ceil_log2(window + 2 * BLOCK);
     return width < more ? width : more;
 }
 
@@ -266,10 +267,10 @@ static int choose_units(const row *r, pc_move_state *s, double min, double max)
     int exponent = exponent_for(min <= max ? size : 0.0);
     s->sums.pivot = 0.0;
     if (r->squares && min <= max && middle != 0.0) {
-        /* What is within 2^exponent <= |middle| / 2 of it differs from it by a double. */
+        /* What is within 2^exponent <= |middle| / 4 of it differs from it by a double. */
         const double tiny = fabs(middle) * 0x1p-40;
         const int nearer = exponent_for(half > tiny ? half * 1.5 : tiny);
-        if (nearer < exponent_for(fabs(middle)) - HEADROOM_BITS - 1) {
+        if (nearer < exponent_for(fabs(middle)) - HEADROOM_BITS - 2) {
             s->sums.pivot = middle;
             exponent = nearer;
         }
@@ -277,7 +278,7 @@ static int choose_units(const row *r, pc_move_state *s, double min, double max)
     const int lowest = r->squares ? -480 + 3 * width + 2 : -850;
     exponent = exponent < lowest ? lowest : exponent;
     if (exponent > (r->squares ? 440 : 980) ||
-        (s->sums.pivot != 0.0 && power(exponent) > fabs(s->sums.pivot) / 2) ||
+        (s->sums.pivot != 0.0 && power(exponent) > fabs(s->sums.pivot) / 4) ||
         (r->squares && r->window >> 26))
         return 0;
     s->limit = power(exponent);

@@ -425,6 +425,30 @@ def test_divisors_that_are_no_doubles(level):
     assert_same(pycrust.move_var(x, window, ddof=float(ddof))[window:], np.array(expected))
 
 
+@pytest.mark.parametrize("window", [64, 127, 128, 256, 1024])
+def test_squares_at_the_end_of_their_range(level, window):
+    """Numbers as near to -2 as the units of the window tell from it: the first pieces of their squares add up to 2**51."""
+    unit = 2.0 ** ((window - 1).bit_length() - 50)
+    random = np.random.default_rng(window)
+    mild, numbers = random.uniform(-0.74, 0.74, window + 63), 3 * window + 300
+    wild = np.where(random.random(numbers) < 0.25, 2 - 0.51 * unit, -2 - 0.48 * unit * random.uniform(0.96, 1, numbers))
+    a = np.concatenate([mild, wild])
+    for name in ("var", "std"):
+        moved = getattr(pycrust, f"move_{name}")(a, window)
+        for end in range(len(a) - 100, len(a), 7):
+            assert moved[end] == getattr(reference, name)(a[end - window + 1 : end + 1])
+
+
+@pytest.mark.parametrize("window", [2, 3, 5])
+def test_numbers_half_as_large_as_what_is_subtracted(level, window):
+    """Less a number in the middle of the window, they would be rounded."""
+    below_half = 0.5 - 2.0**-54 * np.arange(8)
+    for k, low in enumerate(below_half):
+        a = np.concatenate([[0.875, 1.125] * 64, [1.125] * k, [low, 1.125, *below_half, 1.125]])
+        for name in ("move_var", "move_std"):
+            check(name, a, window)
+
+
 def test_nothing_is_left_of_a_spike():
     quiet = np.random.default_rng(0).random(500)
     for spike in (1e17, 1e300, -1e300, INF, NAN):
