@@ -658,8 +658,8 @@ static inline vecd square_root(vecd x, vecd positive, vecd *half_inverse)
     *half_inverse = fused(half, fused(-root, half + half, splatd(1.0)), half);
 #else
     const vecd root = vector_sqrt(x);
+    *half_inverse = vector_min(0.5 / root, splatd(0x1p500));
     (void)positive;
-    *half_inverse = 0.5 / root;
 #endif
     return root;
 }
@@ -669,13 +669,13 @@ static inline estimate root(estimate x)
 {
     estimate q;
     vecd half_inverse;
-    q.high = square_root(x.high, vector_max(x.high, splatd(0x1p-1000)), &half_inverse);
+    const vecd positive = vector_max(x.high, splatd(0x1p-1000));
+    q.high = square_root(x.high, positive, &half_inverse);
     /* x - q.high^2, and half of that by q.high: with what this leaves of the root, and four
      * roundings, wrong by less than 20 * 2^-106 q.high. */
     const vecd more = fused(-q.high, q.high, x.high) + x.low;
-    const vec inexact = (vec)(more != 0.0) | (vec)(x.lost != 0.0);
-    q.low = select_bits(inexact, more * half_inverse);
-    q.lost = select_bits(inexact, fused(x.lost, half_inverse + half_inverse, q.high * 0x1p-101));
+    q.low = more * half_inverse;
+    q.lost = fused(x.lost, half_inverse + half_inverse, q.high * 0x1p-101);
     return q;
 }
 
@@ -730,9 +730,11 @@ static inline vec shortens_alike(vecd x, vecd high, vecd end, unsigned drop)
     return (vec)(((vec)x & ones) != half) | (vec)(end - (x - high) == 0.0);
 }
 
-/* The result in its type, and whether it is certain; an integer as two doubles that add up. */
+/* The result in its type, and whether it is certain; an integer as two doubles that add up.
+ * `maybe_exact`: where x->lost is 0, x is known though x->low is not 0. */
 static inline __attribute__((always_inline)) vecd rounded(const lane_spec *spec, const estimate *x,
-                                                          vec *is_certain, double *residual)
+                                                          int maybe_exact, vec *is_certain,
+                                                          double *residual)
 {
     if (spec->integer) {
         *is_certain &=
@@ -740,8 +742,9 @@ static inline __attribute__((always_inline)) vecd rounded(const lane_spec *spec,
         store_doubles(residual, x->low);
         return x->high;
     }
-    const vecd wide = fused(magnitude(x->low), select_bits((vec)(x->lost > 0.0), splatd(0x1p-51)),
-                            x->lost),
+    const vecd part = splatd(0x1p-51),
+               wide = fused(magnitude(x->low),
+                            maybe_exact ? select_bits((vec)(x->lost > 0.0), part) : part, x->lost),
                lower = x->low - wide, upper = x->low + wide;
     vecd high = x->high + upper, low = x->high + lower;
     if (spec->drop) {
@@ -766,7 +769,12 @@ static inline __attribute__((always_inline)) int finish(const lane_spec *spec,
     const int is_variance = statistic == PC_VAR || statistic == PC_STD,
               is_linear = statistic == PC_SUM || statistic == PC_MEAN,
               weighted = (int)statistic == PC_AVERAGE,
-              divided = is_variance || statistic == PC_MEAN || statistic == PC_RMS;
+              divided = is_variance || statistic == PC_MEAN || statistic == PC_RMS,
+              rooted = statistic == PC_NORM || statistic == PC_RMS || statistic == PC_STD,
+              counted = spec->counted && divided;
+    /* A divisor above 0, and where it may be larger, as `quotient` needs it. */
+#define FITS(divisor) ((vec)((divisor) > 0.0) & (vec)((divisor) < 0x1p52))
+    const vec divisor_fits = FITS(splatd(spec->divisor));
     vec all = splat(UINT64_MAX);
     for (size_t first = 0; first < columns; first += VECTORS_PER_STEP * LANES) {
         estimate x[VECTORS_PER_STEP];
@@ -779,7 +787,7 @@ static inline __attribute__((always_inline)) int finish(const lane_spec *spec,
             n[k] = spec->counted ? load_doubles(sums->count + c[k]) : splatd(spec->count);
             divisor[k] = splatd(spec->divisor);
             inverse[k] = splatd(spec->inverse);
-            if (spec->counted && divided) {
+            if (counted) {
                 divisor[k] = is_variance ? n[k] * (n[k] * spec->scale - spec->ddof) : n[k];
                 inverse[k] = 1.0 / divisor[k];
             }
@@ -794,19 +802,21 @@ static inline __attribute__((always_inline)) int finish(const lane_spec *spec,
             EACH x[k] = times(x[k], splatd(spec->scale));
         EACH
         {
-            is_certain[k] = in_range(x[k]) & (vec)(divisor[k] > 0.0);
-            if (is_variance) /* and for `quotient` */
-                is_certain[k] &= (vec)(x[k].high >= 0.0) & (vec)(divisor[k] < 0x1p52);
+            is_certain[k] = in_range(x[k]);
+            if (divided)
+                is_certain[k] &= counted ? FITS(divisor[k]) : divisor_fits;
+            if (is_variance)
+                is_certain[k] &= (vec)(x[k].high >= 0.0);
         }
         if (weighted)
             EACH x[k] = ratio(x[k], load_estimate(sums->number, c[k]), &is_certain[k]);
         if (divided)
             EACH x[k] = quotient(x[k], divisor[k], inverse[k]);
-        if (statistic == PC_NORM || statistic == PC_RMS || statistic == PC_STD)
+        if (rooted)
             EACH x[k] = root(x[k]);
         EACH
         {
-            vecd low = rounded(spec, &x[k], &is_certain[k], residual + c[k]);
+            vecd low = rounded(spec, &x[k], !rooted, &is_certain[k], residual + c[k]);
             store_doubles(value + c[k], spec->absolute ? magnitude(low) : low);
             memcpy(certain + c[k], &is_certain[k], sizeof is_certain[k]);
             all &= is_certain[k];
