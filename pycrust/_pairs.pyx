@@ -136,7 +136,7 @@ cdef object machine_integers(array, str name):
             return array.astype(wide)
         except OverflowError:
             continue
-    raise TypeError(f"{name} has integers beyond 64 bits, which are multiplied by integers alone: "
+    raise TypeError(f"{name} has integers that no dtype of 64 bits holds, which are multiplied by integers alone: "
                     f"pass np.asarray({name}, dtype=np.float64) if they may be rounded")
 
 

@@ -413,6 +413,7 @@ def average(a: Any, axis: "_Axis" = None, weights: Any = None, *, keepdims: bool
     axes: Any = validate_axis(tuple(range(a.ndim)) if axis is None else axis, a.ndim)
     axes = axes if isinstance(axes, tuple) else (axes,)
     if weights.shape != a.shape:
+        _check_sizes(a, weights)
         if axis is None:
             raise TypeError(f"weights have shape {weights.shape} and a {a.shape}: axis must say where they lie")
         if weights.shape != tuple(a.shape[k] for k in axes):
@@ -603,7 +604,7 @@ def _square(m: Any, first: str, y: Any, rowvar: bool, statistic: Any) -> da.Arra
             raise ValueError(f"an array has {array.ndim} dimensions, more than 2")
         flat = array.ndim < 2
         one_row = k == 1 and not flat and array.shape[0] == 1  # of y, which numpy.cov takes for a variable
-        arrays[k] = array.reshape(1, -1) if flat else array if rowvar or one_row else array.T
+        arrays[k] = da.atleast_2d(array) if flat else array if rowvar or one_row else array.T
     if len({array.shape[1] for array in arrays}) > 1:
         raise ValueError(f"there are {arrays[0].shape[1]} observations of {first}, but {arrays[1].shape[1]} of y")
     arrays = [array.rechunk({0: -1, 1: arrays[0].chunks[1]}) for array in arrays]
@@ -1062,7 +1063,7 @@ def cumsum(a: Any, axis: SupportsIndex | None = None, dtype: npt.DTypeLike | Non
     if axis is None:
         _check_sizes(a)
         # dask flattens no array without elements that is in several chunks
-        a = _without_empty_chunks(a).flatten() if a.size else da.from_array(np.empty(0, a.dtype))
+        a = _without_empty_chunks(a).flatten() if a.size else da.from_array(np.empty(0, a.dtype), chunks=-1)
         axis = 0
     elif a.ndim == 0:
         pycrust.cumsum(np.zeros(()), axis)  # refuses it

@@ -771,8 +771,17 @@ def test_empty_chunks_and_unknown_sizes():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         assert_same(lazy.cov(da.from_array(np.array(3.0))).compute(), pycrust.cov(3.0)[()])
-    unknown = a[a > 1]
-    for call in (lambda: lazy.dot(unknown, unknown), lambda: lazy.vecdot(unknown, unknown), lambda: lazy.cov(unknown)):
+        one_number = da.from_array(np.ones(1), chunks=((0, 1),))
+        assert_same(lazy.corrcoef(one_number, da.ones(1)).compute(), pycrust.corrcoef([1.0], [1.0]))
+    assert_same(lazy.cov(one_number, ddof=0).compute()[()], pycrust.cov([1.0], ddof=0)[()])
+    assert_same(lazy.cumsum(da.from_array(np.empty((0, 5), object), chunks=-1)).compute(), np.empty(0, np.int64))
+    unknown = da.from_array(np.arange(5.0), chunks=2)
+    unknown = unknown[unknown > 1]
+    assert_same(lazy.average(unknown, weights=unknown).compute()[()], pycrust.average([2.0, 3, 4], weights=[2, 3, 4]))
+    for call in (
+        *(lambda: lazy.dot(unknown, unknown), lambda: lazy.vecdot(unknown, unknown), lambda: lazy.cov(unknown)),
+        *(lambda: lazy.average(unknown, 0, 2 * unknown), lambda: lazy.average(unknown, weights=2 * unknown)),
+    ):
         with pytest.raises(ValueError, match=r"compute_chunk_sizes\(\)"):
             call()
     for ddof in (np.inf, 0.5):
