@@ -513,6 +513,24 @@ static void test_bounds(const pc_kernels *kernels)
         }
 }
 
+/* Squares of floats of 24 bits of which the last is lost on the way, and tells on which side of a
+ * tie the sum is: their grid says so. */
+static void test_last_square(void)
+{
+    static const double after[] = {8740, 8974, 10887, 10561, 8881, 9766, 4236, 9366};
+    enum { N = 2 + sizeof after / sizeof *after };
+    const pc_output_spec spec = spec_of(PC_SUMSQ, PC_FLOAT64);
+    static const int32_t labels[N];
+    float x[N] = {0x1p52f}; /* the squares: 2^104, then 5/2 of its last bits in all, and 1 */
+    double result;
+    for (int k = 1; k + 1 < N; k++)
+        x[k] = (float)after[k - 1] * 0x1p12f;
+    x[N - 1] = 0x1p23f + 1.0f;
+    const pc_sorted sorted = {PC_FLOAT32, 0, (const char *)x, N, PC_INT32, 0, (const char *)labels};
+    CHECK(pc_reduce_sorted(&sorted, 0, N, 0, 1, &spec, (char *)&result, sums) == PC_OK);
+    CHECK(result == 0x1p104 + 3 * 0x1p52);
+}
+
 /* The estimates of n squares - number^2 of few numbers, and their bounds; none if all is exact. */
 static void test_few_centered(const pc_kernels *kernels)
 {
@@ -686,6 +704,7 @@ int main(int argc, char **argv)
             }
         test_counts();
         test_bounds(kernels);
+        test_last_square();
         test_few_centered(kernels);
         for (int again = 0; again < 200; again++)
             test_labels(kernels);

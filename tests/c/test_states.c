@@ -345,6 +345,8 @@ static void set_window(pc_window *window, int exponent, int negative)
     for (size_t k = 0; k <= top; k++)
         window->words[k] = random64();
     window->words[top] &= (UINT64_C(1) << bits % 64) - 1;
+    if (below(4) == 0) /* of which the last of three words tells nothing */
+        window->words[2] = 0;
     if (negative)
         negate_words(window->words, 4);
     window->exponent = exponent;
@@ -450,6 +452,59 @@ static void test_large_sums(void)
     pc_add_numbers(&plain, PC_FLOAT64, 1, (const char *)&small, 1);
     merge(&s[into], &s[1 - into]);
     pc_states_get(&s[into].c, 0, &got);
+    check_same(&got, &plain, size);
+}
+
+/* A state is merged with an equal one again and again, whose sums are nearly as large as any that
+ * are not moved to the pool: its own become too large, and the other's do not. */
+static void test_large_merges(void)
+{
+    static some_states s[2];
+    static const int8_t label[2] = {0, 0};
+    const size_t size = below(2) ? PC_STATE_BOTH : PC_STATE_NUMBERS;
+    const int e = size == PC_STATE_BOTH ? 126 - (int)below(3) : 183 - (int)below(3);
+    const double two[2] = {1.0, ldexp(below(2) ? 1.375 : -1.375, e)};
+    pc_accumulator some, plain, got;
+    pc_accumulator_clear(&some, PC_VAR);
+    pc_add_numbers(&some, PC_FLOAT64, 1, (const char *)two, 2);
+    pc_accumulator_clear(&plain, PC_VAR);
+    start(&s[0], size);
+    start(&s[1], size);
+    const pc_labelled array = labelled(PC_FLOAT64, 1, two, PC_INT8, label, STATES, 2);
+    add(&s[1], &array, 2);
+    for (int again = 0; again < (size == PC_STATE_BOTH ? 20 : 1200); again++) {
+        merge(&s[0], &s[1]);
+        CHECK(pc_accumulator_merge(&plain, &some) == PC_OK);
+    }
+    pc_states_get(&s[0].c, 0, &got);
+    check_same(&got, &plain, size);
+}
+
+/* A run of numbers at either end of the range of doubles, whose block has an exponent that a state
+ * must not have: then some that have none of their own. */
+static void test_ends(void)
+{
+    enum { RUN = 64, MOST = 600 };
+    static some_states s;
+    static const int8_t label[MOST] = {0};
+    const size_t size = below(2) ? PC_STATE_BOTH : PC_STATE_NUMBERS, n = RUN + below(MOST - RUN),
+                 few = 1 + below(8);
+    const int high = (int)below(2), e = high ? 1023 - (int)below(30) : -1074 + (int)below(100);
+    double x[MOST];
+    pc_accumulator plain, got;
+    pc_accumulator_clear(&plain, PC_VAR);
+    start(&s, size);
+    for (int last = 0; last < 2; last++) {
+        const size_t count = last ? few : n;
+        for (size_t k = 0; k < count; k++)
+            x[k] = !last  ? ldexp(1.0 + (double)below(1 << 20) * 0x1p-20, e - (int)below(3))
+                   : high ? (below(2) ? INFINITY : -INFINITY)
+                          : (double)below(3) * 0x1p-1074;
+        const pc_labelled array = labelled(PC_FLOAT64, 1, x, PC_INT8, label, STATES, count);
+        add(&s, &array, count);
+        pc_add_numbers(&plain, PC_FLOAT64, 1, (const char *)x, count);
+    }
+    pc_states_get(&s.c, 0, &got);
     check_same(&got, &plain, size);
 }
 
@@ -666,6 +721,9 @@ int main(int argc, char **argv)
         test_counts();
         test_last_bits();
         test_large_sums();
+        if (k % 4 == 0)
+            test_large_merges();
+        test_ends();
         test_merged_counts();
         test_windows();
         test_tile();
