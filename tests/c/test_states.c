@@ -197,17 +197,20 @@ static void test_tables(void)
     static size_t other[ALL]; /* along the axis that has no labels */
     static pc_accumulator plain[MOST], pool[MOST], got;
     const pc_type type = (pc_type)below(PC_FLOAT64 + 1), label_type = (pc_type)below(8);
+    /* Contiguous, native and whole, but for one thing, or for several. */
+    const size_t alone = below(8), odd = alone > 3 && below(2);
     const size_t components = type > PC_FLOAT16 && below(3) == 0 ? 2 : 1, width = sizes[type],
-                 label_width = sizes[label_type], odd = below(2), /* or contiguous, native, whole */
-        gap = width * components * (1 + odd * below(2)),
+                 label_width = sizes[label_type], gap = width * components * (1 + odd * below(2)),
                  label_gap = label_width * (1 + odd * below(2)), mask_gap = 1 + below(2),
                  rows = 1 + below(ROWS), columns = 1 + below(COLUMNS), all = rows * columns,
                  run = below(2) ? 1 : 1 + below(2 * columns),
                  bad = below(6) ? all : below(2) * below(all);
     const size_t by_column = below(3) > 0, by_row = !by_column || below(2); /* the labels lie */
     const int labels_first = (int)below(2), scale = (int)below(60), back = odd && below(3) == 0,
-              swapped = odd && below(3) == 0, labels_swapped = odd && below(3) == 0,
-              masked = odd && below(3) == 0, skip_nan = odd && below(3) == 0;
+              swapped = alone == 0 || (odd && below(3) == 0),
+              labels_swapped = alone == 1 || (odd && below(3) == 0),
+              masked = alone == 2 || (odd && below(3) == 0),
+              skip_nan = alone == 3 || (odd && below(3) == 0);
     const size_t kept = !by_row ? rows : !by_column ? columns : 1;
     pc_states s = {at, PC_STATE_BOTH, kept * LABELS, pool, 0, 0};
     size_t done = 0;
