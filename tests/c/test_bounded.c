@@ -594,11 +594,19 @@ static void test_without_kernels(const char *level)
     enum { ROWS = 4, COLUMNS = 8 };
     static const uint16_t x[ROWS * COLUMNS];
     CHECK(pc_simd_use("portable") == PC_OK && !has_bounded(PC_FLOAT16));
+    pc_accumulator *const acc = &bounded_columns[0].total;
+    for (int result = PC_SUMSQ; result < RESULTS; result++)
+        for (int skip_nan = 0; skip_nan < 2; skip_nan++) {
+            pc_accumulator_clear_bounded(acc, (pc_statistic)result);
+            CHECK(add_bounded(acc, PC_FLOAT16, 1, (const char *)x, sizeof *x, ROWS, skip_nan) == 0);
+            CHECK(is_inconclusive(acc));
+        }
+    pc_accumulator_clear_bounded(acc, (pc_statistic)PC_DOT);
+    add_bounded_products(acc, PC_SQUARES, PC_FLOAT16, (const char *)x, sizeof *x, (const char *)x,
+                         sizeof *x, ROWS);
+    CHECK(is_inconclusive(acc));
     for (size_t c = 0; c < COLUMNS; c++)
         pc_accumulator_clear_bounded(&bounded_columns[c].total, PC_VAR);
-    add_bounded(&bounded_columns[0].total, PC_FLOAT16, 1, (const char *)x, sizeof *x, ROWS, 0);
-    CHECK(is_inconclusive(&bounded_columns[0].total));
-    pc_accumulator_clear_bounded(&bounded_columns[0].total, PC_VAR);
     add_bounded_columns(bounded_columns, PC_FLOAT16, (const char *)x, sizeof *x * COLUMNS, ROWS,
                         COLUMNS, 0);
     for (size_t c = 0; c < COLUMNS; c++)
