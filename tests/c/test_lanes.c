@@ -450,6 +450,45 @@ static void test_sorted(pc_type type, size_t most)
         }
 }
 
+/* One long group, or one of integers whose sum a double does not hold, among some of few numbers.
+ */
+static void test_long_group(pc_type type)
+{
+    enum { GROUPS = 24, MOST_NUMBERS = 3 * BLOCK_LENGTH, ALL = MOST_NUMBERS + 3 * GROUPS };
+    static char x[ALL * 8];
+    static int32_t label[ALL];
+    size_t at[GROUPS + 1] = {0};
+    const size_t size = sizes[type], which = below(GROUPS),
+                 length = below(3)   ? 1 + below(MAX_SHORT_GROUP + 2)
+                          : below(2) ? BLOCK_LENGTH - 1 + below(3)
+                                     : below(MOST_NUMBERS + 1);
+    const double offset = below(2) ? 0.0 : 0x1p23;
+    for (size_t g = 0; g < GROUPS; g++) {
+        at[g + 1] = at[g] + (g == which ? length : below(4));
+        for (size_t k = at[g]; k < at[g + 1]; k++) {
+            const int64_t wide = (int64_t)(random64() >> 14) + (INT64_C(1) << 50);
+            label[k] = (int32_t)g;
+            if (type == PC_INT64)
+                memcpy(x + k * size, &wide, size);
+            else
+                put_number(x + k * size, type, (double)(int64_t)(random64() >> 40) - offset);
+        }
+    }
+    const pc_sorted sorted = {type, 0, x, at[GROUPS], PC_INT32, 0, (const char *)label};
+    for (int result = 0; result < RESULTS; result++) {
+        const pc_output_spec spec = spec_of((pc_statistic)result, PC_FLOAT64);
+        double all[GROUPS], one;
+        if (!pc_sorted_suited(type, &spec))
+            continue;
+        pc_reduce_sorted(&sorted, 0, at[GROUPS], 0, GROUPS, &spec, (char *)all, sums);
+        for (size_t g = 0; g < GROUPS; g++) {
+            pc_reduce_contiguous(type, 1, x + at[g] * size, at[g + 1] - at[g], 0, &spec, sums,
+                                 (char *)&one);
+            CHECK(memcmp(&one, &all[g], sizeof one) == 0);
+        }
+    }
+}
+
 /* The exact sum, or that of the squares, less an estimate: within its bound. Returns the part of
  * the bound that it takes. */
 static double check_estimate(const char *x, pc_type type, size_t n, int squares,
@@ -531,6 +570,38 @@ static void test_last_square(void)
     CHECK(result == 0x1p104 + 3 * 0x1p52);
 }
 
+/* Three numbers, of which the least tells on which side of a tie the sum is, though nothing is left
+ * of it on the way. */
+static void test_least_number(void)
+{
+    static const double x[][3] = {
+        {0x1p-53, 1.0, 0x1p-160}, {1.0, 0x1p-53, 0x1p-160}, {1.0, 0x1p-160, 0x1p-53}};
+    static const int32_t labels[3];
+    for (size_t k = 0; k < sizeof x / sizeof *x; k++) {
+        const pc_output_spec spec = spec_of(PC_SUM, PC_FLOAT64);
+        const pc_sorted sorted = {PC_FLOAT64, 0, (const char *)x[k],  3,
+                                  PC_INT32,   0, (const char *)labels};
+        double result;
+        CHECK(pc_reduce_sorted(&sorted, 0, 3, 0, 1, &spec, (char *)&result, sums) == PC_OK);
+        CHECK(result == 1.0 + 0x1p-52);
+    }
+}
+
+/* Three squares of so many bits that the last of them may be lost. */
+static void test_last_bits(const pc_kernels *kernels)
+{
+    static lane_sums few;
+    static const size_t at[2] = {0, 3};
+    double x[3];
+    const group_block block = {(const char *)x, at, 1, 3};
+    for (int again = 0; again < 1000; again++) {
+        for (int k = 0; k < 3; k++)
+            x[k] = 1.0 + (double)(random64() >> 15) * 0x1p-52;
+        kernels->group_sums[PC_FLOAT64][2](&block, &few);
+        check_estimate((const char *)x, PC_FLOAT64, 3, 1, few.square);
+    }
+}
+
 /* The estimates of n squares - number^2 of few numbers, and their bounds; none if all is exact. */
 static void test_few_centered(const pc_kernels *kernels)
 {
@@ -608,6 +679,9 @@ static void test_labels(const pc_kernels *kernels)
         label[k] = INT32_MIN + (int64_t)below(99);
         label[k + 1] = 0;
     }
+    if (below(2)) /* up to the largest */
+        for (size_t k = 0; k <= n; k++)
+            label[k] += label[k] < 0 ? 0 : INT32_MAX - (int64_t)(2 * n + 4);
     for (size_t k = 0; k <= n; k++)
         narrow[k] = (int32_t)label[k];
     for (size_t k = 1; k <= n; k++) {
@@ -616,6 +690,9 @@ static void test_labels(const pc_kernels *kernels)
     }
     CHECK(kernels->compare_labels[0]((const char *)&narrow[1], n, &changes) == rise);
     CHECK(changes == differ);
+    if (below(2))
+        for (size_t k = 0; k <= n; k++)
+            label[k] += label[k] < 0 ? 0 : INT64_MAX - INT32_MAX;
     CHECK(kernels->compare_labels[1]((const char *)&label[1], n, &changes) == rise);
     CHECK(changes == differ);
 }
@@ -701,10 +778,13 @@ int main(int argc, char **argv)
                     test_random(type, 2 + below(below(8) ? 20 : POSITIONS - 2), random_depth());
                 test_products(type, 2 + below(below(8) ? 20 : POSITIONS / 2 - 2), random_depth());
                 test_sorted(type, below(4) ? random_depth() : 1 + below(500));
+                test_long_group(type);
             }
         test_counts();
         test_bounds(kernels);
         test_last_square();
+        test_least_number();
+        test_last_bits(kernels);
         test_few_centered(kernels);
         for (int again = 0; again < 200; again++)
             test_labels(kernels);

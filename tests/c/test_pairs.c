@@ -186,6 +186,42 @@ static void any_arrays(long count)
     printf("pairs: %ld of %ld rounding tests failed\n", unsure, count);
 }
 
+/* Factors so large that their parts overflow, where there is no fused multiply-add; and sums of
+ * such numbers. */
+static void large_factors(long count)
+{
+    enum { N = 3000 };
+    static double x[N], y[N];
+    for (long trial = 0; trial < count; trial++) {
+        const size_t n = 1 + below(N), from = below(2) * below(n);
+        const int sum = (int)below(2), e = 985 + (int)below(below(4) ? 14 : 39);
+        const double one = 1.0;
+        slow_sum truth = {{0}};
+        for (size_t k = 0; k < n; k++) {
+            const int large = k >= from && below(3) == 0;
+            x[k] = ldexp((double)(int64_t)random64(), large ? e - 63 : -63);
+            y[k] = ldexp((double)(int64_t)random64(), large ? -e - 63 : -63);
+            slow_add_product(&truth, number_at(PC_FLOAT64, (const char *)&x[k]),
+                             number_at(PC_FLOAT64, (const char *)(sum ? &one : &y[k])));
+        }
+        FOR_EACH_LEVEL
+        {
+            pc_accumulator acc;
+            const pc_moment moment = sum ? PC_NUMBERS : PC_SQUARES;
+            const ptrdiff_t step = sizeof(double);
+            if (!has_bounded(PC_FLOAT64))
+                continue;
+            pc_accumulator_clear_bounded(&acc, sum ? PC_SUM : (pc_statistic)PC_DOT);
+            if (sum)
+                add_bounded(&acc, PC_FLOAT64, 1, (const char *)x, step, n, 0);
+            else
+                add_bounded_products(&acc, moment, PC_FLOAT64, (const char *)x, step,
+                                     (const char *)y, step, n);
+            CHECK(is_inconclusive(&acc) || holds(&acc.windows[moment], &truth, 1));
+        }
+    }
+}
+
 /* ---- how close data come to the bound ------------------------------------------------ */
 
 typedef struct {
@@ -748,6 +784,7 @@ int main(int argc, char **argv)
 {
     const long count = trials(argc, argv);
     any_arrays(count);
+    large_factors(count);
     search(0);
     search(1);
     overflows(count);
