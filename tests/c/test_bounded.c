@@ -741,6 +741,19 @@ static void test_skipping(const pc_kernels *kernels, long count)
     }
 }
 
+/* Streams of which the last block stops have added nothing, nor counted what is left out. */
+static void test_skipping_streams(const pc_kernels *kernels)
+{
+    static double x[STREAMED_FROM];
+    bounded_sums found;
+    for (size_t j = 0; j < STREAMED_FROM; j++)
+        x[j] = j % 7 ? 1.0 : (double)NAN;
+    x[STREAMED_FROM - 1] = 0x1p100;
+    CHECK(kernels->nanbounded_sums[2]((const char *)x, sizeof *x, NULL, 0, STREAMED_FROM, 60,
+                                      &found) == 0);
+    CHECK(found.missing == 0 && found.overflow_at >= 0x1p100);
+}
+
 /* Columns likewise: column c from where a page ends, and each NaN counted in its own. */
 static void test_skipping_columns(const pc_kernels *kernels, long count)
 {
@@ -870,6 +883,7 @@ int main(int argc, char **argv)
         test_longest_lane(kernels);
         test_nan_is_farthest(kernels);
         test_skipping(kernels, count);
+        test_skipping_streams(kernels);
         test_skipping_columns(kernels, count / 4);
         test_cancels(kernels);
         test_overflow();

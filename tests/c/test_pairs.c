@@ -222,6 +222,31 @@ static void large_factors(long count)
     }
 }
 
+/* NaN is a factor like others: the sum is not known from finite ones. */
+static void nan_factors(long count)
+{
+    enum { N = 300 };
+    static char x[2 * N * 8], y[2 * N * 8];
+    for (long trial = 0; trial < count; trial++) {
+        const pc_type type = PC_FLOAT32 + (pc_type)below(2);
+        const size_t n = 1 + below(N), size = sizes[type], x_step = size * (1 + below(2)),
+                     y_step = size * (1 + below(2)), at = below(n);
+        const int in_y = (int)below(2);
+        fill(x, type, 2 * N, 8, 1000);
+        fill(y, type, 2 * N, 8, 1000);
+        store_bits(in_y ? y + at * y_step : x + at * x_step, size, UINT64_MAX);
+        FOR_EACH_LEVEL
+        {
+            pc_accumulator acc;
+            pc_accumulator_clear_bounded(&acc, (pc_statistic)PC_DOT);
+            if (has_bounded(type))
+                add_bounded_products(&acc, PC_SQUARES, type, x, (ptrdiff_t)x_step, y,
+                                     (ptrdiff_t)y_step, n);
+            CHECK(!has_bounded(type) || is_inconclusive(&acc));
+        }
+    }
+}
+
 /* ---- how close data come to the bound ------------------------------------------------ */
 
 typedef struct {
@@ -785,6 +810,7 @@ int main(int argc, char **argv)
     const long count = trials(argc, argv);
     any_arrays(count);
     large_factors(count);
+    nan_factors(count);
     search(0);
     search(1);
     overflows(count);

@@ -290,13 +290,15 @@ static void test_tables(void)
                   by_row ? (ptrdiff_t)(label_gap * (by_column ? columns : 1)) : 0},
                  {columns, along, (ptrdiff_t)mask_gap, by_column ? 0 : step,
                   by_column ? (ptrdiff_t)label_gap : 0}}};
-    const size_t stops[] = {below(all + 1), all};
+    const size_t stop = below(all + 1), stops[] = {below(stop + 1), stop, all};
     const int mode = below(2) ? FE_UPWARD : FE_TONEAREST;
     pc_status status = PC_OK;
     fesetround(mode);
-    for (size_t k = 0; k < 2 && status == PC_OK; k++)
+    for (size_t k = 0; k < 3 && status == PC_OK; k++) {
         while ((status = pc_states_add_labelled(&s, &array, &done, stops[k])) == PC_NO_ROOM)
             CHECK(++s.pool_size <= s.count);
+        CHECK(status != PC_OK || done == stops[k]);
+    }
     CHECK(rounds(mode));
     fesetround(FE_TONEAREST);
     CHECK(status == (refused ? PC_NO_LABEL : PC_OK));
@@ -428,6 +430,11 @@ static void test_last_bits(void)
     add(&s, &array, SOME + 1);
     pc_states_get(&s.c, 0, &got);
     check_same(&got, &plain, PC_STATE_COMPLEX);
+    start(&s, PC_STATE_COMPLEX); /* the sums at once */
+    s.c.pool_size = POOL;
+    CHECK(pc_states_add(&s.c, 0, &plain) == PC_OK);
+    pc_states_get(&s.c, 0, &got);
+    check_same(&got, &plain, PC_STATE_COMPLEX);
 }
 
 /* Of two states the one whose exponent is higher may have so large a sum that it cannot be shifted
@@ -458,8 +465,8 @@ static void test_large_sums(void)
     check_same(&got, &plain, size);
 }
 
-/* A state is merged with an equal one again and again, whose sums are nearly as large as any that
- * are not moved to the pool: its own become too large, and the other's do not. */
+/* A state is merged with another, or itself, again and again, whose sums are nearly as large as any
+ * that are not moved to the pool: its own become too large, and the other's do not. */
 static void test_large_merges(void)
 {
     static some_states s[2];
@@ -476,8 +483,9 @@ static void test_large_merges(void)
     const pc_labelled array = labelled(PC_FLOAT64, 1, two, PC_INT8, label, STATES, 2);
     add(&s[1], &array, 2);
     for (int again = 0; again < (size == PC_STATE_BOTH ? 20 : 1200); again++) {
-        merge(&s[0], &s[1]);
-        CHECK(pc_accumulator_merge(&plain, &some) == PC_OK);
+        const int itself = again && again < 20 && below(2);
+        merge(&s[0], &s[1 - itself]);
+        CHECK(pc_accumulator_merge(&plain, itself ? &plain : &some) == PC_OK);
     }
     pc_states_get(&s[0].c, 0, &got);
     check_same(&got, &plain, size);
