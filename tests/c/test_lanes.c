@@ -566,6 +566,9 @@ static void test_last_square(void)
         x[k] = (float)after[k - 1] * 0x1p12f;
     x[N - 1] = 0x1p23f + 1.0f;
     const pc_sorted sorted = {PC_FLOAT32, 0, (const char *)x, N, PC_INT32, 0, (const char *)labels};
+    pc_output_spec complex_spec = spec;
+    complex_spec.components = 2;
+    CHECK(pc_sorted_suited(PC_FLOAT32, &spec) && !pc_sorted_suited(PC_FLOAT32, &complex_spec));
     CHECK(pc_reduce_sorted(&sorted, 0, N, 0, 1, &spec, (char *)&result, sums) == PC_OK);
     CHECK(result == 0x1p104 + 3 * 0x1p52);
 }
