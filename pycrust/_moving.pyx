@@ -174,6 +174,7 @@ cdef int lay_in_order(pc_moving *c, array) noexcept:
 cdef bint fit(values, array, int axis, bounds) except -1:
     """Whether there is a result for each element, or one along `axis` for each window within bounds."""
     cdef int k, ndim = cnp.PyArray_NDIM(array)
+    cdef size_t windows
     if axis == ALL_AXES:
         return cnp.PyArray_SIZE(values) == cnp.PyArray_SIZE(array)
     if cnp.PyArray_NDIM(values) != ndim:
@@ -181,7 +182,8 @@ cdef bint fit(values, array, int axis, bounds) except -1:
     for k in range(ndim):
         if (k != axis or bounds is None) and cnp.PyArray_DIM(values, k) != cnp.PyArray_DIM(array, k):
             return False
-    return bounds is None or bounds[1][-1] <= cnp.PyArray_DIM(array, axis)
+    windows = 0 if bounds is None else bounds[1].size
+    return windows == 0 or bounds[1][windows - 1] <= cnp.PyArray_DIM(array, axis)
 
 
 cdef int describe(pc_moving *c, array, mask, int axis, values, bounds, Statistic spec) except -1:
@@ -294,7 +296,6 @@ cdef bint move_carried_chunks(MoveJob *s, size_t chunks, size_t workers) except 
         PyMem_Free(s.carried)
         PyMem_Free(s.carried_count)
         PyMem_Free(s.states)
-    return 0
 
 
 # ---- moving windows ---------------------------------------------------------
