@@ -114,15 +114,16 @@ static size_t longest_after(int stopped)
     return stopped ? STREAMED_FROM / 2 : BOUNDED_RUN;
 }
 
-/* Each moment has its own lane exponent here, that of its window. Leaves out NaN, and returns how
- * many, if there is a kernel for that. */
-static size_t add_products(pc_accumulator *acc, pc_moment moment, products_kernel *plain,
-                           products_kernel *skipping, const char *x, ptrdiff_t x_stride,
-                           const char *y, ptrdiff_t y_stride, size_t n)
+/* Each moment has its own lane exponent here, that of its window. Leaves out NaN if skip_nan (of
+ * numbers alone), and returns how many. */
+static size_t add_products(const pc_kernels *kernels, pc_accumulator *acc, pc_moment moment,
+                           pc_type type, const char *x, ptrdiff_t x_stride, const char *y,
+                           ptrdiff_t y_stride, size_t n, int skip_nan)
 {
-    const size_t lanes = pc_kernels_in_use()->lanes[0];
+    products_kernel *const plain = kernels->bounded_products[type - PC_FLOAT16],
+                           *const skipping = kernels->nanbounded_sums[type - PC_FLOAT16],
+                           *kernel = skip_nan ? skipping : plain;
     const pc_window *window = &acc->windows[moment];
-    products_kernel *kernel = skipping ? skipping : plain;
     bounded_sums partial;
     size_t missing = 0;
     if (!kernel) /* another thread has just switched to a level without it */
@@ -145,12 +146,13 @@ static size_t add_products(pc_accumulator *acc, pc_moment moment, products_kerne
         }
         if (done)
             add_partial_moment(acc, moment, partial.units, sign_of_word(partial.units),
-                               partial.residual, lane_exponent, error_bound_of(done, lanes));
+                               partial.residual, lane_exponent,
+                               error_bound_of(done, kernels->lanes[0]));
         missing += (size_t)partial.missing;
         if (y)
             y += (ptrdiff_t)done * y_stride;
         const int met_nan =
-            skipping && kernel == plain && partial.overflow_at != partial.overflow_at;
+            skip_nan && kernel == plain && partial.overflow_at != partial.overflow_at;
         kernel = met_nan || partial.missing ? skipping : plain;
         longest = longest_after(done < some && !met_nan);
         if (done == some || met_nan)
@@ -169,8 +171,7 @@ static size_t add_products(pc_accumulator *acc, pc_moment moment, products_kerne
 void add_bounded_products(pc_accumulator *acc, pc_moment moment, pc_type type, const char *x,
                           ptrdiff_t x_stride, const char *y, ptrdiff_t y_stride, size_t n)
 {
-    add_products(acc, moment, pc_kernels_in_use()->bounded_products[type - PC_FLOAT16], NULL, x,
-                 x_stride, y, y_stride, n);
+    add_products(pc_kernels_in_use(), acc, moment, type, x, x_stride, y, y_stride, n, 0);
 }
 
 /* The kernel that does not look for NaN is faster: it runs until there is one to skip. Numbers
@@ -186,9 +187,7 @@ size_t add_bounded(pc_accumulator *acc, pc_type type, int components, const char
     bounded_sums partial;
     size_t missing = 0;
     if (!(acc->flags & PC_WITH_SQUARES) && components == 1)
-        return add_products(acc, PC_NUMBERS, kernels->bounded_products[type - PC_FLOAT16],
-                            skip_nan ? kernels->nanbounded_sums[type - PC_FLOAT16] : NULL, x,
-                            stride, NULL, 0, count);
+        return add_products(kernels, acc, PC_NUMBERS, type, x, stride, NULL, 0, count, skip_nan);
     if (!kernel) /* another thread has just switched to a level without it */
         mark_inconclusive(acc);
     if (is_inconclusive(acc) || !count)

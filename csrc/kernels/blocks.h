@@ -360,9 +360,8 @@ sum_rows_in_lanes(const lane_block *from, const int k[2], lane_sums *sums, size_
             const extent all = extent_of_rows(&extents);
             grid = grid_of(&all, size == 8 ? 53 : 24);
             common_magnitude = (vec)all.max | (vec)((vec)all.max - (vec)all.min != 1);
-            bound[0] = select_bits((vec) ~(select_bits((vec)(all.min > 0x1p-480), grid * grid) >=
-                                           exact_grid(row * m, k[0])),
-                                   bound[0]);
+            bound[0] = select_bits(
+                (vec) ~(grid_of_squares(&all, grid) >= exact_grid(row * m, k[0])), bound[0]);
             bound[1] = select_bits((vec) ~(grid >= exact_grid(row * m, k[1])), bound[1]);
         }
         const estimate sum = sum_of_rows(units[0], t[0], k[0], numbers, bound[0]);

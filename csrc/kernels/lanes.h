@@ -84,6 +84,12 @@ static inline vecd grid_of(const extent *x, unsigned digits)
     return floor * (double_of_small(ones & (0 - ones)) * 0x1p-52);
 }
 
+/* The same of their squares, from theirs: 0 where what a square loses may underflow. */
+static inline vecd grid_of_squares(const extent *x, vecd grid)
+{
+    return select_bits((vec)(x->min > 0x1p-480), grid * grid);
+}
+
 /* to += x, with an unknown rounding error in `low`. */
 static inline void add_double(estimate *to, vecd x)
 {
@@ -310,8 +316,7 @@ store_sums(lane_sums *sums, size_t c, estimate number, estimate square, const ex
     }
     if (squares) {
         if (!of_integers)
-            square.lost = lost_of(squared * ((n + 1) * unit),
-                                  select_bits((vec)(all->min > 0x1p-480), grid * grid),
+            square.lost = lost_of(squared * ((n + 1) * unit), grid_of_squares(all, grid),
                                   squared * (n * (n + 3) * unit));
         store_estimate(sums->square, c, square);
     }
@@ -430,23 +435,21 @@ static inline __attribute__((always_inline)) estimate centered_squares_of_few(co
                                                                               vecd grid)
 {
     estimate v = {splatd(0.0), splatd(0.0), splatd(0.0)};
-    vecd high[4], low[4], error;
+    vecd high[3], low[3], error;
     high[0] = two_sum(x[0], -x[1], &low[0]);
     if (n == 3) {
         high[1] = two_sum(x[0], -x[2], &low[1]);
         high[2] = two_sum(x[1], -x[2], &low[2]);
     } else if (n == 4) {
-        high[1] = two_sum(x[2], -x[3], &low[1]);
-        high[2] = two_sum(x[0], -x[2], &low[2]);
-        high[3] = two_sum(x[1], -x[3], &low[3]);
-        const vecd first = low[2] + low[3], second = low[2] - low[3];
-        const vecd high2 = high[2], high3 = high[3];
-        high[0] = two_sum(high[0], high[1], &error);
-        low[0] = (low[0] + low[1]) + error;
-        high[1] = two_sum(high2, high3, &error);
-        low[1] = first + error;
-        high[2] = two_sum(high2, -high3, &error);
-        low[2] = second + error;
+        vecd low_cd, low_ac, low_bd;
+        const vecd cd = two_sum(x[2], -x[3], &low_cd), ac = two_sum(x[0], -x[2], &low_ac),
+                   bd = two_sum(x[1], -x[3], &low_bd);
+        high[0] = two_sum(high[0], cd, &error);
+        low[0] = (low[0] + low_cd) + error;
+        high[1] = two_sum(ac, bd, &error);
+        low[1] = (low_ac + low_bd) + error;
+        high[2] = two_sum(ac, -bd, &error);
+        low[2] = (low_ac - low_bd) + error;
     }
     v.high = high[0] * high[0];
     v.low = fused(high[0] + high[0], low[0], fused(high[0], high[0], -v.high));
@@ -471,10 +474,8 @@ static inline __attribute__((always_inline)) void center_few(const lane_rows *fr
                 x[r] = load(from->x + from->row[r] + c[k] * size, 1, &none);
                 extend(&all, x[r]);
             }
-            const vecd grid = grid_of(&all, digits);
-            store_estimate(
-                sums->square, c[k],
-                centered_squares_of_few(x, n, select_bits((vec)(all.min > 0x1p-480), grid * grid)));
+            const vecd grid = grid_of_squares(&all, grid_of(&all, digits));
+            store_estimate(sums->square, c[k], centered_squares_of_few(x, n, grid));
         }
     }
 }

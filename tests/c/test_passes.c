@@ -86,21 +86,17 @@ static void count_columns(const char *x, ptrdiff_t stride, size_t rows, size_t c
         passed.counter += rows * columns;                                                          \
         real->name##_columns of[which](x, stride, rows, columns, k, sums);                         \
     }
+#define COUNT_PRODUCTS_OF(name, counter, which)                                                    \
+    static size_t name##_##which(const char *x, ptrdiff_t x_stride, const char *y,                 \
+                                 ptrdiff_t y_stride, size_t n, int k, bounded_sums *found)         \
+    {                                                                                              \
+        CHECK(n <= BOUNDED_RUN && k >= -900 && k <= 1000);                                         \
+        passed.counter += n;                                                                       \
+        return real->name[which](x, x_stride, y, y_stride, n, k, found);                           \
+    }
 #define COUNT_BOUNDED(which)                                                                       \
-    static size_t products_##which(const char *x, ptrdiff_t x_stride, const char *y,               \
-                                   ptrdiff_t y_stride, size_t n, int k, bounded_sums *found)       \
-    {                                                                                              \
-        CHECK(n <= BOUNDED_RUN && k >= -900 && k <= 1000);                                         \
-        passed.products += n;                                                                      \
-        return real->bounded_products[which](x, x_stride, y, y_stride, n, k, found);               \
-    }                                                                                              \
-    static size_t skipping_sums_##which(const char *x, ptrdiff_t x_stride, const char *y,          \
-                                        ptrdiff_t y_stride, size_t n, int k, bounded_sums *found)  \
-    {                                                                                              \
-        CHECK(n <= BOUNDED_RUN && k >= -900 && k <= 1000);                                         \
-        passed.skipping += n;                                                                      \
-        return real->nanbounded_sums[which](x, x_stride, y, y_stride, n, k, found);                \
-    }                                                                                              \
+    COUNT_PRODUCTS_OF(bounded_products, products, which)                                           \
+    COUNT_PRODUCTS_OF(nanbounded_sums, skipping, which)                                            \
     COUNT_BOUNDED_OF(bounded, [0], bounded[0], 0, which)                                           \
     COUNT_BOUNDED_OF(bounded, [1], bounded[1], 1, which)                                           \
     COUNT_BOUNDED_OF(nanbounded, , skipping, 1, which)
@@ -176,8 +172,8 @@ const pc_kernels *__wrap_pc_kernels_in_use(void)
         .sum_of_integers = OF_INTEGERS(sum_of_),
         .bounded = {OF_BOUNDED(bounded, 0), OF_BOUNDED(bounded, 1)},
         .nanbounded = OF_BOUNDED(nanbounded, 1),
-        .bounded_products = {products_0, products_1, products_2},
-        .nanbounded_sums = {skipping_sums_0, skipping_sums_1, skipping_sums_2},
+        .bounded_products = {bounded_products_0, bounded_products_1, bounded_products_2},
+        .nanbounded_sums = {nanbounded_sums_0, nanbounded_sums_1, nanbounded_sums_2},
         .bounded_columns = {OF_BOUNDED(bounded_columns, 0), OF_BOUNDED(bounded_columns, 1)},
         .nanbounded_columns = OF_BOUNDED(nanbounded_columns, 1),
         .lane_sums = {{[PC_INT16] = OF_LANES(0, PC_INT16),
