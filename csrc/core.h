@@ -36,8 +36,8 @@ static inline int import_core(void)
 #define pc_walk_each core->walk_each
 #define pc_walk_even core->walk_even
 #define pc_sums_from_even core->sums_from_even
-#define pc_closed_form core->formula
-#define pc_closed_form_many core->formula_many
+#define pc_closed_form core->closed_form
+#define pc_closed_form_many core->closed_form_many
 #define pc_round_many core->round_many
 #define pc_accumulator_clear core->accumulator_clear
 #define pc_accumulator_clear_bounded core->accumulator_clear_bounded

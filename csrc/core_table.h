@@ -22,8 +22,8 @@ typedef struct {
     void (*walk_even)(pc_walk *walk, size_t count, uint64_t *even);
     void (*sums_from_even)(const uint64_t *even, uint64_t last, const int64_t *n, size_t count,
                            uint64_t *sum);
-    void (*formula)(uint64_t n, pc_u128 *sum);
-    void (*formula_many)(const int64_t *n, size_t count, uint64_t *lo, uint64_t *hi);
+    void (*closed_form)(uint64_t n, pc_u128 *sum);
+    void (*closed_form_many)(const int64_t *n, size_t count, uint64_t *lo, uint64_t *hi);
     void (*round_many)(const uint64_t *lo, const uint64_t *hi, size_t count, double *out);
     void (*accumulator_clear)(pc_accumulator *acc, pc_statistic statistic);
     void (*accumulator_clear_bounded)(pc_accumulator *acc, pc_statistic statistic);
@@ -66,7 +66,7 @@ typedef struct {
                         const pc_output_spec *spec, char *out, pc_tile_sum *sums);
     size_t (*move_state_size)(void);
     size_t (*move)(const pc_moving *moving, size_t row, size_t rows, size_t first, size_t last,
-                   size_t work, pc_move_state *states);
+                   size_t budget, pc_move_state *states);
     void (*move_add)(const pc_moving *moving, size_t row, size_t first, size_t last,
                      pc_tile_sum *sum);
     size_t (*move_carry)(pc_tile_sum *sum, double *carried);

@@ -203,13 +203,13 @@ typedef struct {
 /* A strided array: first the axes to keep, then the axes to reduce. */
 typedef struct {
     pc_type type;
-    int components;   /* 2: complex, its components of `type`; else 1 */
-    int swapped;      /* not in native byte order */
-    const char *data; /* aligned or not */
-    const char *mask; /* one byte per element, 0 to leave it out; or NULL */
-    int skip_nan;     /* leave out NaN, and complex numbers with a NaN part */
-    int kept, reduced;
-    uint64_t repeat; /* how often each element counts: 1 before pc_array_arrange */
+    int components;              /* 2: complex, its components of `type`; else 1 */
+    int swapped;                 /* not in native byte order */
+    const char *data;            /* aligned or not */
+    const char *mask;            /* one byte per element, 0 to leave it out; or NULL */
+    int skip_nan;                /* leave out NaN, and complex numbers with a NaN part */
+    int kept_axes, reduced_axes; /* how many there are of each */
+    uint64_t repeat;             /* how often each element counts: 1 before pc_array_arrange */
     pc_other other;
     pc_axis axis[PC_MAX_AXES];
 } pc_array;
@@ -305,10 +305,10 @@ size_t pc_move_state_size(void);
 
 /* Write the results first to last - 1 of adjacent rows, of which each has a state. A row goes on
  * where the call before with that state ended; behind that, the window is first summed anew.
- * `work`, 2 or more, is how many times it may look at 64 numbers: returns `last`, or what to give
+ * `budget`, 2 or more, is how many times it may look at 64 numbers: returns `last`, or what to give
  * as `first` to go on. SIZE_MAX where numbers are carried. */
 size_t pc_move(const pc_moving *moving, size_t row, size_t rows, size_t first, size_t last,
-               size_t work, pc_move_state *states);
+               size_t budget, pc_move_state *states);
 
 /* Add the elements first to last - 1 of a row. */
 void pc_move_add(const pc_moving *moving, size_t row, size_t first, size_t last, pc_tile_sum *sum);

@@ -225,7 +225,7 @@ cdef int reduce_sorted_slices_chunk(const void *job, size_t chunk, size_t worker
     cdef const SortedSlicesJob *s = <const SortedSlicesJob *>job
     cdef size_t label
     cdef pc_array array = s.array
-    cdef pc_axis *along = &array.axis[array.kept]
+    cdef pc_axis *along = &array.axis[array.kept_axes]
     cdef pc_status status
     for label in range(chunk * s.step, min((chunk + 1) * s.step, s.count)):
         along.length = s.start[label + 1] - s.start[label]
@@ -262,15 +262,15 @@ cdef pc_status reduce_sorted_slices(array, labels, values, count, size_t width, 
     job.array.other.data = NULL
     job.array.skip_nan = spec.skip_nan
     job.array.repeat = 1
-    job.array.kept = 0
+    job.array.kept_axes = 0
     planes, results = array.reshape(-1, length, width), values.reshape(-1, count, width)
     for k in range(0, 3, 2):
         if cnp.PyArray_DIM(planes, k) > 1:
-            job.array.axis[job.array.kept] = axis_of(planes, None, None, k)
-            job.array.axis[job.array.kept].out_stride = cnp.PyArray_STRIDE(results, k)
-            job.array.kept += 1
-    job.array.axis[job.array.kept] = axis_of(planes, None, None, 1)
-    job.array.reduced = 1
+            job.array.axis[job.array.kept_axes] = axis_of(planes, None, None, k)
+            job.array.axis[job.array.kept_axes].out_stride = cnp.PyArray_STRIDE(results, k)
+            job.array.kept_axes += 1
+    job.array.axis[job.array.kept_axes] = axis_of(planes, None, None, 1)
+    job.array.reduced_axes = 1
     job.spec = spec.c
     job.out = <char *>cnp.PyArray_DATA(values)
     job.start = <const size_t *>cnp.PyArray_DATA(start)

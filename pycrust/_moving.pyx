@@ -70,7 +70,7 @@ cdef enum:
     # Integers that are made Python ints at once, and results of Python ints between two looks for signals.
     SOME = 4096
     # How many times 64 numbers are looked at between two looks for signals: about 10 ms.
-    MOVE_WORK = 1 << 16
+    MOVE_BUDGET = 1 << 16
     # In place of an axis: along all of them, in C order.
     ALL_AXES = -1
 
@@ -110,7 +110,7 @@ cdef int move_chunk(const void *job, size_t chunk, size_t worker) noexcept nogil
     cdef Place *at = &s.places[worker]
     while row + at.row < last_row:
         at.result = pc_move(&s.c, row + at.row, min(s.together, last_row - row - at.row), first + at.result, last,
-                            MOVE_WORK, states) - first
+                            MOVE_BUDGET, states) - first
         if first + at.result < last:
             return MORE
         at.result = 0
@@ -165,9 +165,9 @@ cdef int lay_in_order(pc_moving *c, array) noexcept:
     cdef int k
     for k in range(cnp.PyArray_NDIM(array)):
         c.array.axis[k] = axis_of(array, None, None, k)
-    c.array.reduced = pc_merge_axes(c.array.axis, cnp.PyArray_NDIM(array))
-    if c.array.reduced == 0:
-        c.array.axis[0].length = c.array.reduced = 1
+    c.array.reduced_axes = pc_merge_axes(c.array.axis, cnp.PyArray_NDIM(array))
+    if c.array.reduced_axes == 0:
+        c.array.axis[0].length = c.array.reduced_axes = 1
     return 0
 
 
@@ -199,10 +199,10 @@ cdef int describe(pc_moving *c, array, mask, int axis, values, bounds, Statistic
     c.array.repeat = 1
     if axis == ALL_AXES:
         lay_in_order(c, array)
-        c.array.axis[c.array.reduced - 1].out_stride = cnp.PyArray_STRIDE(values, 0)
+        c.array.axis[c.array.reduced_axes - 1].out_stride = cnp.PyArray_STRIDE(values, 0)
     else:
-        c.array.kept = array.ndim - 1
-        c.array.reduced = 1
+        c.array.kept_axes = array.ndim - 1
+        c.array.reduced_axes = 1
         for k in (*kept_axes(array, axis), axis):
             c.array.axis[position] = axis_of(array, mask, None, k)
             c.array.axis[position].out_stride = cnp.PyArray_STRIDE(values, k)
@@ -255,7 +255,7 @@ cdef int move(array, mask, int axis, values, Statistic spec, size_t window, size
     s.length = total if axis == ALL_AXES else <size_t>cnp.PyArray_DIM(values, axis)
     s.rows = total // s.length
     s.together = 1
-    if s.rows > 1 and abs(s.c.array.axis[s.c.array.kept - 1].stride) < abs(s.c.array.axis[s.c.array.kept].stride):
+    if s.rows > 1 and abs(s.c.array.axis[s.c.array.kept_axes - 1].stride) < abs(s.c.array.axis[s.c.array.kept_axes].stride):
         s.together = min(<size_t>TOGETHER, s.rows)
     chunks = cut(&s, total, workers)
     workers = min(workers, chunks)

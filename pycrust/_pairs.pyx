@@ -76,7 +76,7 @@ from pycrust.csrc cimport (
 
 cdef extern from "sums/accumulator.h":
     enum:
-        PC_BOUND_TOO_WIDE       # a flag of a bounded sum that only the exact one replaces
+        PC_SUM_INCONCLUSIVE       # a flag of a bounded sum that only the exact one replaces
 
 import operator
 import warnings
@@ -154,8 +154,8 @@ cdef bint pays_bounded(size_t length) noexcept:
     """Whether sums of so many floats with an error bound are the faster way to begin."""
     cdef pc_array one
     one.type = PC_FLOAT64
-    one.kept = 0
-    one.reduced = 1
+    one.kept_axes = 0
+    one.reduced_axes = 1
     one.other.data = NULL
     one.axis[0].length = length
     return pc_array_boundable(&one)
@@ -174,8 +174,8 @@ cdef bint is_vector_pair(a, b, pc_array *pair) except -1:
     describe_data(a, &pair.type, &pair.components, &pair.swapped, &pair.data)
     describe_data(b, &pair.other.type, &pair.other.components, &pair.other.swapped, &pair.other.data)
     pair.mask = NULL
-    pair.skip_nan = pair.kept = 0
-    pair.reduced = 1
+    pair.skip_nan = pair.kept_axes = 0
+    pair.reduced_axes = 1
     pair.repeat = 1
     pair.axis[0] = axis_of(a, None, b, 0)
     pair.other.conjugate = False
@@ -668,7 +668,7 @@ cdef class CrossSums:
                     self.own.at[<size_t>i] = sums.at[k]
                 self.write(i, j, acc)
                 continue
-            if bounded and acc.flags & PC_BOUND_TOO_WIDE:
+            if bounded and acc.flags & PC_SUM_INCONCLUSIVE:
                 continue
             nonfinite = pc_accumulator_nonfinite(acc) != 0
             if i == j:
@@ -1032,7 +1032,7 @@ cdef object squared_error(a, b, where, workers, bint mean):
             yy = summed(y, mask, PC_SUMSQ, threads, bounded and not is_integer(y))
             xy = summed(x, mask, PC_DOT, threads, bounded, y)
             count = xx.at.total.count
-            if (xx.at.total.flags | yy.at.total.flags | xy.at.total.flags) & PC_BOUND_TOO_WIDE:
+            if (xx.at.total.flags | yy.at.total.flags | xy.at.total.flags) & PC_SUM_INCONCLUSIVE:
                 continue
             if (pc_accumulator_nonfinite(&xx.at.total) or pc_accumulator_nonfinite(&yy.at.total)):
                 kept = ... if mask is None else mask

@@ -291,14 +291,14 @@ cdef class Plan:
             describe_data(other, &s.array.other.type, &s.array.other.components, &s.array.other.swapped,
                           &s.array.other.data)
             s.array.other.conjugate = conjugate
-        s.array.kept = position[1]
-        s.array.reduced = ndim - s.array.kept
+        s.array.kept_axes = position[1]
+        s.array.reduced_axes = ndim - s.array.kept_axes
         s.array.repeat = 1
-        fits = s.array.kept == (0 if out is None else cnp.PyArray_NDIM(out))
+        fits = s.array.kept_axes == (0 if out is None else cnp.PyArray_NDIM(out))
         for k in range(ndim):
             at = position[reduced >> k & 1]
             s.array.axis[at] = axis_of(array, mask, other, k)
-            if at < s.array.kept and fits:
+            if at < s.array.kept_axes and fits:
                 fits = <size_t>cnp.PyArray_DIM(out, at) == s.array.axis[at].length
                 s.array.axis[at].out_stride = cnp.PyArray_STRIDE(out, at)
             position[reduced >> k & 1] += 1

@@ -113,8 +113,8 @@ cdef extern from "core.h" nogil:
         const char *data
         const char *mask
         int skip_nan
-        int kept
-        int reduced
+        int kept_axes
+        int reduced_axes
         uint64_t repeat
         pc_other other
         pc_axis axis[PC_MAX_AXES]
@@ -171,7 +171,7 @@ cdef extern from "core.h" nogil:
 
     size_t pc_move_state_size() noexcept
     size_t pc_move(const pc_moving *moving, size_t row, size_t rows, size_t first, size_t last,
-                   size_t work, pc_move_state *states) noexcept
+                   size_t budget, pc_move_state *states) noexcept
     enum: PC_MAX_CARRIED
     void pc_move_add(const pc_moving *moving, size_t row, size_t first, size_t last, pc_tile_sum *sum) noexcept
     size_t pc_move_carry(pc_tile_sum *sum, double *carried) noexcept

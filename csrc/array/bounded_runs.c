@@ -109,9 +109,9 @@ static int ill_conditioned(const pc_accumulator *acc, int components, const boun
 
 /* The most numbers in the next call of a bounded kernel. One that stopped is followed by one that
  * is not streamed, of which less is lost if it stops, too. */
-static size_t longest_after(int stopped)
+static size_t max_run_after(int stopped)
 {
-    return stopped ? STREAMED_FROM / 2 : BOUNDED_RUN;
+    return stopped ? MIN_STREAMED / 2 : BOUNDED_RUN;
 }
 
 /* Each moment has its own lane exponent here, that of its window. Leaves out NaN if skip_nan (of
@@ -154,7 +154,7 @@ static size_t add_products(const pc_kernels *kernels, pc_accumulator *acc, pc_mo
         const int met_nan =
             skip_nan && kernel == plain && partial.overflow_at != partial.overflow_at;
         kernel = met_nan || partial.missing ? skipping : plain;
-        longest = longest_after(done < some && !met_nan);
+        longest = max_run_after(done < some && !met_nan);
         if (done == some || met_nan)
             continue;
         const int higher = lane_exponent_above(partial.overflow_at, 2);
@@ -219,7 +219,7 @@ size_t add_bounded(pc_accumulator *acc, pc_type type, int components, const char
         const int met_nan =
             skip_nan && kernel == plain && partial.overflow_at != partial.overflow_at;
         kernel = met_nan || partial.missing ? skipping : plain;
-        longest = longest_after(done < n && !met_nan);
+        longest = max_run_after(done < n && !met_nan);
         if (done < n && !met_nan &&
             !widen_windows(acc, lane_exponent_above(partial.overflow_at, 1)))
             break;
@@ -232,21 +232,21 @@ static void add_estimate(pc_accumulator *acc, pc_moment moment, double sum[3][LA
                          int lane_exponent)
 {
     const int64_t units = (int64_t)(sum[0][0] * power(52 - lane_exponent));
-    const double lost = sum[2][0] * power(52 + GUARD_BITS - lane_exponent);
+    const double bound = sum[2][0] * power(52 + GUARD_BITS - lane_exponent);
     add_partial_moment(acc, moment, (uint64_t)units, 0 - (uint64_t)(units < 0), sum[1][0],
-                       lane_exponent, (uint64_t)lost + 2);
+                       lane_exponent, (uint64_t)bound + 2);
 }
 
-int add_weighted_block(pc_accumulator *acc, pc_type type, const char *x, const char *y, size_t n)
+int add_weighted_row(pc_accumulator *acc, pc_type type, const char *x, const char *y, size_t n)
 {
     const pc_window *windows = acc->windows;
-    lane_block_kernel *const kernel =
+    lane_matrix_kernel *const kernel =
         type < PC_FLOAT32 ? NULL
-                          : pc_kernels_in_use()->block_rows[0][SUM_WEIGHTED][type - PC_FLOAT32];
+                          : pc_kernels_in_use()->matrix_rows[0][SUM_WEIGHTED][type - PC_FLOAT32];
     if (!kernel || n < LANE_STEP || is_inconclusive(acc) ||
         !(windows[PC_SQUARES].flags & windows[PC_NUMBERS].flags & PC_WINDOW_USED))
         return 0;
-    const lane_block from = {.x = x, .y = y, .length = n, .outputs = 1};
+    const lane_matrix from = {.x = x, .y = y, .length = n, .outputs = 1};
     const int lane_exponents[2] = {windows[PC_SQUARES].exponent + 52 + GUARD_BITS,
                                    windows[PC_NUMBERS].exponent + 52 + GUARD_BITS};
     lane_sums sums;
@@ -258,8 +258,8 @@ int add_weighted_block(pc_accumulator *acc, pc_type type, const char *x, const c
 }
 
 /* Add the columns; returns 0, with the sums unusable, if one is inconclusive. */
-static int columns_added(columns_kernel *plain, columns_kernel *skipping, pc_tile_sum *sums,
-                         const char *x, ptrdiff_t stride, size_t n, size_t columns, int both)
+static int add_strip(columns_kernel *plain, columns_kernel *skipping, pc_tile_sum *sums,
+                     const char *x, ptrdiff_t stride, size_t n, size_t columns, int both)
 {
     const size_t sampled = n < SAMPLE ? n : SAMPLE;
     columns_kernel *kernel = skipping ? skipping : plain;
@@ -334,8 +334,8 @@ void add_bounded_columns(pc_tile_sum *sums, pc_type type, const char *x, ptrdiff
     int certain = plain != NULL;
     for (size_t c = 0, strip; c < columns && certain; c += strip) {
         strip = columns - c < BOUNDED_STRIP ? columns - c : BOUNDED_STRIP;
-        certain = columns_added(plain, skipping, sums + c, x + c * size_of_type[type], stride, n,
-                                strip, both);
+        certain = add_strip(plain, skipping, sums + c, x + c * size_of_type[type], stride, n, strip,
+                            both);
     }
     /* If one column is inconclusive, all are summed exactly. */
     for (size_t c = 0; c < columns; c++) {

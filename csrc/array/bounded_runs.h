@@ -31,10 +31,10 @@ size_t add_bounded(pc_accumulator *acc, pc_type type, int components, const char
 void add_bounded_products(pc_accumulator *acc, pc_moment moment, pc_type type, const char *x,
                           ptrdiff_t x_stride, const char *y, ptrdiff_t y_stride, size_t n);
 
-/* Add n <= BLOCK_LENGTH products x y of contiguous floats and, as numbers, the weights y, in one
- * pass. Returns 0, with nothing added, if the level has no kernel for it, or the windows, which
+/* Add n <= MAX_MATRIX_LENGTH products x y of contiguous floats and, as numbers, the weights y, in
+ * one pass. Returns 0, with nothing added, if the level has no kernel for it, or the windows, which
  * other sums set, no room. */
-int add_weighted_block(pc_accumulator *acc, pc_type type, const char *x, const char *y, size_t n);
+int add_weighted_row(pc_accumulator *acc, pc_type type, const char *x, const char *y, size_t n);
 
 /* Add and count adjacent columns, n rows `stride` bytes apart: column c to sums[c]. `columns` is a
  * multiple of 8, at most PC_TILE. NaN are left out, and not counted, if skip_nan. */

@@ -33,7 +33,7 @@ void widen_float16(char *to, const char *from, size_t n)
 /* ---- floats ------------------------------------------------------------------ */
 
 /* Below this many numbers, adding them one by one is faster than a kernel call. */
-static size_t kernel_from(const pc_accumulator *acc)
+static size_t min_for_kernel(const pc_accumulator *acc)
 {
     return has_both(acc) ? 6 : 12;
 }
@@ -151,7 +151,7 @@ static void add_float64(pc_accumulator *acc, int components, const char *x, size
 {
     const pc_square_kernels *kernels = pc_squares_in_use();
     block_sums sums;
-    if (n < kernel_from(acc) || !kernels->sums_of_float64) {
+    if (n < min_for_kernel(acc) || !kernels->sums_of_float64) {
         add_one_by_one(acc, components, x, n);
         return;
     }
@@ -182,7 +182,7 @@ static void add_float32(pc_accumulator *acc, int components, const char *x, size
     const pc_square_kernels *kernels = pc_squares_in_use();
     double wide[BUFFER];
     block_sums sums;
-    if (n >= kernel_from(acc) && kernels->sums_of_float32) {
+    if (n >= min_for_kernel(acc) && kernels->sums_of_float32) {
         float first;
         memcpy(&first, x, sizeof first);
         int block_exponent = guess_block_exponent(acc, first);
@@ -226,7 +226,7 @@ static void add_integers(pc_accumulator *acc, pc_type type, const char *x, size_
 
 /* ---- types --------------------------------------------------------------- */
 
-static size_t block_of(const pc_accumulator *acc, pc_type type)
+static size_t block_size(const pc_accumulator *acc, pc_type type)
 {
     return type == PC_FLOAT16 ? BUFFER
            : is_float(type)   ? FLOAT_BLOCK
@@ -234,7 +234,7 @@ static size_t block_of(const pc_accumulator *acc, pc_type type)
                               : INTEGER_BLOCK;
 }
 
-/* n <= block_of(type) reals, native and contiguous. */
+/* n <= block_size(type) reals, native and contiguous. */
 static void add_block(pc_accumulator *acc, pc_type type, int components, const char *x, size_t n)
 {
     char wide[BUFFER * sizeof(float)], truth[BUFFER];
@@ -260,8 +260,8 @@ static void add_block(pc_accumulator *acc, pc_type type, int components, const c
 
 /* Bounded kernels take longer runs; float16 is widened first where the level has no kernel for it.
  */
-static void sum_bounded(pc_accumulator *acc, pc_type type, int components, const char *x,
-                        size_t count)
+static void add_bounded_reals(pc_accumulator *acc, pc_type type, int components, const char *x,
+                              size_t count)
 {
     char wide[BUFFER * sizeof(float)];
     if (has_bounded(type)) {
@@ -277,9 +277,9 @@ static void sum_bounded(pc_accumulator *acc, pc_type type, int components, const
 
 void add_reals(pc_accumulator *acc, pc_type type, int components, const char *x, size_t count)
 {
-    const size_t block = block_of(acc, type);
+    const size_t block = block_size(acc, type);
     if (acc->flags & PC_BOUNDED) {
-        sum_bounded(acc, type, components, x, count);
+        add_bounded_reals(acc, type, components, x, count);
         return;
     }
     for (size_t n; count; count -= n, x += n * size_of_type[type]) {
@@ -294,7 +294,7 @@ void pc_add_numbers(pc_accumulator *acc, pc_type type, int components, const cha
     const size_t reals = count * (size_t)components;
     acc->count += count;
     if (!is_float(type) ||
-        (reals < kernel_from(acc) && type == PC_FLOAT64)) { /* no floating-point arithmetic */
+        (reals < min_for_kernel(acc) && type == PC_FLOAT64)) { /* no floating-point arithmetic */
         add_reals(acc, type, components, data, reals);
         return;
     }
@@ -358,14 +358,13 @@ size_t add_columns(pc_tile_sum *sums, pc_type type, const char *x, ptrdiff_t str
     if (n < MIN_ROWS || columns == 0)
         return 0;
     const pc_square_kernels *kernels = pc_squares_in_use();
-    const int sum_bounded = sums[0].total.flags & PC_BOUNDED && has_bounded(type);
+    const int bounded = sums[0].total.flags & PC_BOUNDED && has_bounded(type);
     int block_exponent[STRIP] = {0};
-    if (!sum_bounded && (skip_nan || !(type == PC_FLOAT64 && kernels->sums_of_columns)))
+    if (!bounded && (skip_nan || !(type == PC_FLOAT64 && kernels->sums_of_columns)))
         return 0;
-    if (sum_bounded)
+    if (bounded)
         add_bounded_columns(sums, type, x, stride, n, columns, skip_nan);
-    for (size_t c = 0, strip; c < columns && !sum_bounded;
-         c += strip, x += strip * sizeof(double)) {
+    for (size_t c = 0, strip; c < columns && !bounded; c += strip, x += strip * sizeof(double)) {
         strip = columns - c < STRIP ? columns - c : STRIP;
         add_float64_columns(sums + c, x, stride, n, strip, kernels, block_exponent);
     }

@@ -19,8 +19,8 @@ enum { ESTIMATE_MAX = 800 };
 
 /* At [c] an integer in two's complement times 2^exponent as high + low, up to [2]; NaN if that is
  * out of range. Returns the exponent of its lowest set bit, or INT_MAX. */
-static int estimate_sum(double sum[3][LANE_COLUMNS], size_t c, const uint64_t *words, size_t count,
-                        int exponent)
+static int estimate_words(double sum[3][LANE_COLUMNS], size_t c, const uint64_t *words,
+                          size_t count, int exponent)
 {
     enum { BELOW = 2 };
     uint64_t w[BELOW + 4] = {0};
@@ -63,9 +63,9 @@ static void estimate_state(lane_sums *sums, size_t c, const pc_state *state, sum
         return;
     }
     if (what != SUM_NUMBERS)
-        squares = estimate_sum(sums->square, c, state->squares, 4, 2 * state->exponent);
+        squares = estimate_words(sums->square, c, state->squares, 4, 2 * state->exponent);
     if (what != SUM_SQUARES)
-        numbers = estimate_sum(sums->number, c, state->numbers, 3, state->exponent);
+        numbers = estimate_words(sums->number, c, state->numbers, 3, state->exponent);
     if (integers && (squares < 0 || numbers < 0))
         sums->number[0][c] = sums->square[0][c] = NAN;
     const int grid = squares >> 1 < numbers ? squares >> 1 : numbers;
@@ -168,11 +168,11 @@ static void reduce_some(group_job *job, size_t count)
     uint64_t certain[LANE_COLUMNS];
     char *out = job->out + job->first * made;
     workspace *in = (workspace *)job->sums;
-    const group_block block = {a->data, at, count, a->count};
-    job->kernels->group_sums[a->type][what == SUM_NUMBERS ? what : SUM_BOTH](&block, &in->sums);
+    const lane_groups groups = {a->data, at, count, a->count};
+    job->kernels->group_sums[a->type][what == SUM_NUMBERS ? what : SUM_BOTH](&groups, &in->sums);
     for (size_t c = 0; floats && c < count; c++) {
         const size_t n = at[c + 1] - at[c];
-        if (n > MAX_SHORT_GROUP && n <= BLOCK_LENGTH)
+        if (n > MAX_SHORT_GROUP && n <= MAX_MATRIX_LENGTH)
             sum_row_alone(job->kernels, a->type, what, 0, a->data + at[c] * size, n, &in->one,
                           &in->sums, c);
     }
@@ -203,14 +203,14 @@ static void reduce_next(group_job *job, size_t stop)
 }
 
 /* How many labels are looked at together, and how far ahead they are fetched. */
-enum { BLOCK = BUFFER, FETCH_AHEAD = 8192 };
+enum { LABELS_AT_ONCE = BUFFER, LABELS_AHEAD = 8192 };
 
 /* n labels as int64 to label[1] and after; then the last again, to a multiple of LABELS_STEP. */
 static void copy_labels(int64_t *label, const pc_sorted *a, size_t start, size_t n)
 {
     const size_t size = size_of_type[a->label_type];
     const char *labels = a->labels + start * size;
-    char scratch[BLOCK * sizeof(int64_t)];
+    char scratch[LABELS_AT_ONCE * sizeof(int64_t)];
     if (a->labels_swapped) {
         memcpy(scratch, labels, n * size);
         swap_bytes(scratch, size, n);
@@ -264,19 +264,19 @@ static int reduce_all(group_job *job, size_t start, size_t stop)
     const int in_place =
         (a->label_type == PC_INT32 || a->label_type == PC_INT64) && !a->labels_swapped;
     const size_t size = size_of_type[a->label_type];
-    int64_t label[1 + BLOCK], last = (int64_t)job->first; /* that of the element before */
+    int64_t label[1 + LABELS_AT_ONCE], last = (int64_t)job->first; /* that of the element before */
     for (size_t n, from = start; from < stop && job->status != PC_TOO_LARGE; from += n) {
         uint64_t changes = 0;
         const char *labels = (const char *)(label + 1);
-        n = stop - from < BLOCK ? stop - from : BLOCK;
-        const int copied = !in_place || from == start || n < BLOCK;
+        n = stop - from < LABELS_AT_ONCE ? stop - from : LABELS_AT_ONCE;
+        const int copied = !in_place || from == start || n < LABELS_AT_ONCE;
         if (copied) {
             label[0] = last;
             copy_labels(label, a, from, n);
         } else {
             labels = a->labels + from * size;
-            for (size_t k = 0; k < BLOCK * size; k += 64)
-                prefetch(labels + k, FETCH_AHEAD);
+            for (size_t k = 0; k < LABELS_AT_ONCE * size; k += 64)
+                prefetch(labels + k, LABELS_AHEAD);
         }
         if (!job->kernels->compare_labels[copied || size == sizeof *label](labels, n, &changes))
             return 0;

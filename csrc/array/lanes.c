@@ -22,7 +22,7 @@ static void find_rows(lane_job *job)
     job->row[0] = job->mask_row[0] = 0;
     if (job->of_products)
         job->other_row[0] = 0;
-    for (int k = a->kept; k < a->kept + a->reduced; k++) {
+    for (int k = a->kept_axes; k < a->kept_axes + a->reduced_axes; k++) {
         const pc_axis *axis = &a->axis[k];
         for (size_t r = rows; r-- > 0;) /* expand in place, from the end */
             for (size_t i = axis->length; i-- > 0;) {
@@ -72,7 +72,7 @@ static void gather(char *to, size_t pitch, const char *from, ptrdiff_t stride, s
 /* ---- results --------------------------------------------------------------------- */
 
 /* Convert a double that is a normal float16, or 0; Inf from 2^16 on. */
-static uint16_t half_of(double x)
+static uint16_t float16_of(double x)
 {
     const uint64_t bits = bits_of(x), sign = bits >> 48 & 0x8000,
                    magnitude = bits & (UINT64_MAX >> 1),
@@ -97,7 +97,7 @@ void write_lane_results(pc_type type, const double *value, const double *residua
             WRITE(double, value[c])
         break;
     case PC_FLOAT32: WRITE(float, (float)value[c]) break;
-    case PC_FLOAT16: WRITE(uint16_t, half_of(value[c])) break;
+    case PC_FLOAT16: WRITE(uint16_t, float16_of(value[c])) break;
     default: /* -2^62 <= value < 2^62 where the result is certain */
         WRITE(int64_t, value[c] < 0x1p62 && value[c] >= -0x1p62
                            ? (int64_t)value[c] + (int64_t)residual[c]
@@ -128,12 +128,12 @@ lane_spec lane_spec_of(const pc_output_spec *spec, uint64_t count, int counted)
 }
 
 /* The kernel for what lies in rows or in columns; NULL if there is none. */
-static lane_block_kernel *block_kernel(const lane_job *job, int skip_nan)
+static lane_matrix_kernel *find_matrix_kernel(const lane_job *job, int skip_nan)
 {
     return (
         job->where == IN_ROWS
-            ? job->kernels->block_rows
-            : job->kernels->block_columns)[skip_nan][job->summed][job->array->type - PC_FLOAT32];
+            ? job->kernels->matrix_rows
+            : job->kernels->matrix_columns)[skip_nan][job->summed][job->array->type - PC_FLOAT32];
 }
 
 /* The kernels for sums of `length` products; 0 if there are none. */
@@ -151,17 +151,17 @@ static int start_products(lane_job *job, const pc_output_spec *spec, size_t leng
     job->weights = weighted ? job->kernels->lane_sums[0][type][0] : NULL;
     if (type < PC_FLOAT32 || a->mask)
         return job->products != NULL;
-    if (a->kept && a->reduced == 1 && !a->swapped && !a->other.swapped) {
+    if (a->kept_axes && a->reduced_axes == 1 && !a->swapped && !a->other.swapped) {
         const ptrdiff_t size = (ptrdiff_t)size_of_type[type];
-        const pc_axis across = a->axis[a->kept - 1], along = a->axis[a->kept];
+        const pc_axis across = a->axis[a->kept_axes - 1], along = a->axis[a->kept_axes];
         if (length >= MIN_IN_ROWS && along.stride == size && along.other_stride == size)
             job->where = IN_ROWS;
         else if (across.length >= LANE_STEP && across.stride == size && across.other_stride == size)
             job->where = IN_COLUMNS;
     }
     if (job->where == IN_TILES ? job->products != NULL : length <= FLOAT_BLOCK)
-        job->blocks = block_kernel(job, 0);
-    return job->products || job->blocks;
+        job->matrix_kernel = find_matrix_kernel(job, 0);
+    return job->products || job->matrix_kernel;
 }
 
 /* From how many numbers on the rows of one array are faster as they lie than in a tile, and columns
@@ -179,10 +179,10 @@ static int start_integers(lane_job *job, size_t length)
     const pc_array *a = job->array;
     const size_t size = size_of_type[a->type];
     job->integers = a->type != PC_BOOL && !is_float(a->type) && !a->mask && !a->swapped &&
-                    a->kept && a->reduced == 1 && length <= BLOCK_LENGTH &&
+                    a->kept_axes && a->reduced_axes == 1 && length <= MAX_MATRIX_LENGTH &&
                     length >= min_integers[job->summed][size > 2] &&
-                    (a->axis[a->kept - 1].length >= LANE_STEP || length > LANE_ROWS / 2) &&
-                    a->axis[a->kept].stride == (ptrdiff_t)size;
+                    (a->axis[a->kept_axes - 1].length >= LANE_STEP || length > LANE_ROWS / 2) &&
+                    a->axis[a->kept_axes].stride == (ptrdiff_t)size;
     if (job->integers)
         job->where = IN_ROWS;
     return job->integers;
@@ -192,23 +192,24 @@ static int start_integers(lane_job *job, size_t length)
 enum { MAX_COLUMN = 1024 };
 
 /* The kernel for sums of `length` numbers where they lie; 0 if there is none. */
-static int start_blocks(lane_job *job, size_t length, int side_by_side)
+static int start_matrix(lane_job *job, size_t length, int side_by_side)
 {
     const pc_array *a = job->array;
-    if (a->type < PC_FLOAT32 || a->mask || a->swapped || !a->kept || a->reduced != 1)
+    if (a->type < PC_FLOAT32 || a->mask || a->swapped || !a->kept_axes || a->reduced_axes != 1)
         return 0;
     const size_t type = (size_t)(a->type - PC_FLOAT32);
-    const int few = a->axis[a->kept - 1].length < LANE_STEP; /* tiles go beyond them */
-    if (length >= min_in_rows[job->summed][type] && length <= BLOCK_LENGTH &&
-        (!few || length > LANE_ROWS) && a->axis[a->kept].stride == (ptrdiff_t)size_of_type[a->type])
+    const int few = a->axis[a->kept_axes - 1].length < LANE_STEP; /* tiles go beyond them */
+    if (length >= min_in_rows[job->summed][type] && length <= MAX_MATRIX_LENGTH &&
+        (!few || length > LANE_ROWS) &&
+        a->axis[a->kept_axes].stride == (ptrdiff_t)size_of_type[a->type])
         job->where = IN_ROWS;
     else if (length >= min_in_columns[job->summed][type] && length <= MAX_COLUMN && side_by_side &&
              !few)
         job->where = IN_COLUMNS;
     else
         return 0;
-    job->blocks = block_kernel(job, 0);
-    return job->blocks != NULL;
+    job->matrix_kernel = find_matrix_kernel(job, 0);
+    return job->matrix_kernel != NULL;
 }
 
 int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec, size_t first,
@@ -217,8 +218,8 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
     const pc_kernels *kernels = pc_kernels_in_use();
     const size_t length = pc_array_reduction_length(array);
     const int side_by_side =
-        array->kept && !array->swapped && array->components == 1 &&
-        array->axis[array->kept - 1].stride == (ptrdiff_t)size_of_type[array->type];
+        array->kept_axes && !array->swapped && array->components == 1 &&
+        array->axis[array->kept_axes - 1].stride == (ptrdiff_t)size_of_type[array->type];
     const int partial = is_partial(array),
               difference = spec->statistic == PC_STD && length == 2 && !spec->ddof && !partial,
               centered = is_variance(spec->statistic) && !difference && !partial && length > 1 &&
@@ -230,7 +231,7 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
     job->sum = centered ? kernels->few_centered_squares[array->type]
                         : kernels->lane_sums[skips_nan(array)][array->type][summed];
     job->summed = summed;
-    job->blocks = NULL;
+    job->matrix_kernel = NULL;
     job->integers = 0;
     job->exponents_known = job->lane_exponent[0] = job->lane_exponent[1] = job->met_nan = 0;
     job->where = IN_TILES;
@@ -242,7 +243,7 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
             ? !is_of_products(spec->statistic) || !start_products(job, spec, length)
             : !job->sum ||
                   ((difference || centered ||
-                    (!start_blocks(job, length, side_by_side) && !start_integers(job, length))) &&
+                    (!start_matrix(job, length, side_by_side) && !start_integers(job, length))) &&
                    length > max_rows(array, side_by_side)))
         return 0;
     job->spec = lane_spec_of(spec, length, partial);
@@ -261,16 +262,16 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
     job->from.row = job->row;
     job->from.ahead = 0;
     job->from.rows = length;
-    if (job->of_products ? job->products != NULL : !job->blocks && !job->integers)
+    if (job->of_products ? job->products != NULL : !job->matrix_kernel && !job->integers)
         find_rows(job);
-    if (array->reduced == 1) {
+    if (array->reduced_axes == 1) {
         const ptrdiff_t size = (ptrdiff_t)size_of_type[array->type];
-        job->contiguous = array->axis[array->kept].stride == size;
-        job->other_contiguous = array->axis[array->kept].other_stride == size;
+        job->contiguous = array->axis[array->kept_axes].stride == size;
+        job->other_contiguous = array->axis[array->kept_axes].other_stride == size;
     } else {
         job->contiguous = job->other_contiguous = 0;
     }
-    cursor_move(&job->next, array->axis, array->kept, first);
+    cursor_move(&job->next, array->axis, array->kept_axes, first);
     return 1;
 }
 
@@ -293,20 +294,20 @@ enum { MIN_PREFETCH_ROWS = 17 };
 static const pc_axis *innermost_kept(const pc_array *a)
 {
     static const pc_axis none = {1, 0, 0, 0, 0};
-    return a->kept ? &a->axis[a->kept - 1] : &none;
+    return a->kept_axes ? &a->axis[a->kept_axes - 1] : &none;
 }
 
 /* The outputs left along the innermost kept axis, at most `max`. */
 static size_t outputs_left(const lane_job *job, const pc_axis *across, size_t max)
 {
     const pc_array *a = job->array;
-    const size_t left = a->kept ? across->length - job->next.index[a->kept - 1] : 1;
+    const size_t left = a->kept_axes ? across->length - job->next.index[a->kept_axes - 1] : 1;
     return left < max ? left : max;
 }
 
 static void advance(lane_job *job, size_t outputs)
 {
-    cursor_advance(&job->next, job->array->axis, job->array->kept, outputs);
+    cursor_advance(&job->next, job->array->axis, job->array->kept_axes, outputs);
 }
 
 /* The tiles that so many columns are cut into: as wide as each other, a multiple of LANE_STEP. */
@@ -411,7 +412,8 @@ static size_t fill_up(const lane_job *job, tile *t, size_t count)
 
 /* ---- sums of products ------------------------------------------------------------- */
 
-/* Rows of a block that tell the first exponents, and how many bits more than needed these leave. */
+/* Rows of a matrix that tell the first exponents, and how many bits more than needed these leave.
+ */
 enum { SAMPLED_ROWS = 4, SPARE_BITS = 4 };
 
 /* The k of 1.5 * 2^k, for sums up to `max`, with so many bits to spare. */
@@ -421,24 +423,24 @@ static int sum_exponent(double max, int spare)
     return k < LANE_EXPONENT_MAX ? k : LANE_EXPONENT_MAX;
 }
 
-/* The largest number of a block, in one of its arrays, or of a part of it. */
-static double largest_in(const lane_job *job, const lane_block *block, int second, int sample)
+/* The largest number of a matrix, in one of its arrays, or of a part of it. */
+static double largest_in(const lane_job *job, const lane_matrix *matrix, int second, int sample)
 {
     const int in_rows = job->where == IN_ROWS;
-    size_t rows = in_rows ? block->outputs : block->length,
-           columns = in_rows ? block->length : block->outputs;
+    size_t rows = in_rows ? matrix->outputs : matrix->length,
+           columns = in_rows ? matrix->length : matrix->outputs;
     rows = sample && rows > SAMPLED_ROWS ? SAMPLED_ROWS : rows;
     columns = sample && columns > LANE_COLUMNS ? LANE_COLUMNS : columns;
     return job->kernels->largest[job->array->type - PC_FLOAT32](
-        second ? block->y : block->x, second ? block->y_step : block->x_step, rows, columns);
+        second ? matrix->y : matrix->x, second ? matrix->y_step : matrix->x_step, rows, columns);
 }
 
-/* Exponents for the sums of a block, or of what is like its first rows. Returns whether they are
+/* Exponents for the sums of a matrix, or of what is like its first rows. Returns whether they are
  * larger. */
-static int find_exponents(lane_job *job, const lane_block *block, int sample)
+static int find_exponents(lane_job *job, const lane_matrix *matrix, int sample)
 {
-    const double x = largest_in(job, block, 0, sample),
-                 y = largest_in(job, block, 1, sample) * (double)block->length;
+    const double x = largest_in(job, matrix, 0, sample),
+                 y = largest_in(job, matrix, 1, sample) * (double)matrix->length;
     const int products = sum_exponent(x * y, SPARE_BITS), weights = sum_exponent(y, SPARE_BITS),
               larger = products > job->lane_exponent[0] || weights > job->lane_exponent[1];
     job->lane_exponent[0] = products;
@@ -446,7 +448,7 @@ static int find_exponents(lane_job *job, const lane_block *block, int sample)
     return larger;
 }
 
-/* Before a kernel sums a block: some numbers for the outputs beyond it, up to a multiple of
+/* Before a kernel sums a matrix: some numbers for the outputs beyond it, up to a multiple of
  * LANE_STEP. */
 static void pad_sums(lane_sums *sums, size_t outputs)
 {
@@ -458,14 +460,14 @@ static void pad_sums(lane_sums *sums, size_t outputs)
     }
 }
 
-/* The sums of a block; NaN where they stay in no binade. */
-static void sum_pairs(lane_job *job, const lane_block *block, lane_sums *sums)
+/* The sums of a matrix; NaN where they stay in no binade. */
+static void sum_pairs(lane_job *job, const lane_matrix *matrix, lane_sums *sums)
 {
     if (!job->exponents_known)
-        find_exponents(job, block, 1);
+        find_exponents(job, matrix, 1);
     job->exponents_known = 1;
-    if (!job->blocks(block, job->lane_exponent, sums) && find_exponents(job, block, 0))
-        job->blocks(block, job->lane_exponent, sums);
+    if (!job->matrix_kernel(matrix, job->lane_exponent, sums) && find_exponents(job, matrix, 0))
+        job->matrix_kernel(matrix, job->lane_exponent, sums);
 }
 
 /* The sums of the columns of a tile, which are exact if the numbers have a grid coarse enough. */
@@ -482,14 +484,14 @@ static void sum_products_of_tile(const lane_job *job, const tile *t, size_t colu
     }
 }
 
-/* The outputs of a tile or block that are not certain once more, in at most one tile at a time. */
-static int resum_uncertain_products(lane_job *job, const lane_block *block, const pc_axis *across,
+/* The outputs of a tile or matrix that are not certain once more, in at most one tile at a time. */
+static int resum_uncertain_products(lane_job *job, const lane_matrix *matrix, const pc_axis *across,
                                     char *out, tile *t, size_t count, uint64_t *certain,
                                     lane_sums *sums, pc_tile_sum *scratch)
 {
     const size_t size = size_of_type[job->array->type], rows = job->from.rows;
     double *value = t->value, *residual = t->residual;
-    uint64_t again[LANE_COLUMNS];
+    uint64_t is_certain[LANE_COLUMNS];
     size_t run = 0;
     int all = 1;
     if (job->where != IN_TILES)
@@ -502,10 +504,10 @@ static int resum_uncertain_products(lane_job *job, const lane_block *block, cons
                 continue;
             if (job->where != IN_TILES) {
                 fill_tile(job, t->x + some * size, t->pitch,
-                          block->x + (ptrdiff_t)c * across->stride, across->stride, 1, job->row,
+                          matrix->x + (ptrdiff_t)c * across->stride, across->stride, 1, job->row,
                           job->contiguous);
                 fill_tile(job, t->y + some * size, t->pitch,
-                          block->y + (ptrdiff_t)c * across->other_stride, across->other_stride, 1,
+                          matrix->y + (ptrdiff_t)c * across->other_stride, across->other_stride, 1,
                           job->other_row, job->other_contiguous);
             } else if (some < c) {
                 for (size_t r = 0; r < rows; r++) {
@@ -520,13 +522,13 @@ static int resum_uncertain_products(lane_job *job, const lane_block *block, cons
             break;
         const size_t columns = fill_up(job, t, some);
         sum_products_of_tile(job, t, columns, sums);
-        job->kernels->lane_results(&job->spec, sums, columns, value, residual, again);
+        job->kernels->lane_results(&job->spec, sums, columns, value, residual, is_certain);
         for (size_t k = 0; k < some; k++) {
             const size_t at = taken[k];
             while (t->run[run + 1].first <= at)
                 run++;
-            certain[at] = again[k];
-            all &= again[k] != 0;
+            certain[at] = is_certain[k];
+            all &= is_certain[k] != 0;
             write_lane_results(job->type, value + k, residual + k, 1,
                                out + t->run[run].out +
                                    (ptrdiff_t)(at - t->run[run].first) * across->out_stride,
@@ -547,36 +549,37 @@ static void write_tile(const lane_job *job, const tile *t, const double *value,
     }
 }
 
-/* The next outputs where they lie: the block, and how many of its first outputs are not wanted. */
-static size_t next_block(lane_job *job, const pc_axis *across, size_t max, lane_block *block,
-                         tile *t)
+/* The next outputs where they lie: the matrix, and how many of its first outputs are not wanted. */
+static size_t next_matrix(lane_job *job, const pc_axis *across, size_t max, lane_matrix *matrix,
+                          tile *t)
 {
     const pc_array *a = job->array;
-    const size_t left = outputs_left(job, across, max), index = job->next.index[a->kept - 1];
-    size_t again = 0;
-    t->count = block->outputs = left < LANE_COLUMNS ? left : LANE_COLUMNS;
+    const size_t left = outputs_left(job, across, max), index = job->next.index[a->kept_axes - 1];
+    size_t overlap = 0;
+    t->count = matrix->outputs = left < LANE_COLUMNS ? left : LANE_COLUMNS;
     if (job->where == IN_COLUMNS) { /* a multiple of LANE_STEP: also some of those before */
         size_t columns = tile_width(left), first = index;
         if (columns > across->length)
             columns = across->length / LANE_STEP * LANE_STEP;
         if (first > across->length - columns)
             first = across->length - columns;
-        again = index - first;
-        t->count = left < columns - again ? left : columns - again;
-        block->outputs = columns;
+        overlap = index - first;
+        t->count = left < columns - overlap ? left : columns - overlap;
+        matrix->outputs = columns;
     }
-    block->x = a->data + job->next.offset.data - (ptrdiff_t)again * across->stride;
+    matrix->x = a->data + job->next.offset.data - (ptrdiff_t)overlap * across->stride;
     if (job->of_products)
-        block->y = a->other.data + job->next.offset.other - (ptrdiff_t)again * across->other_stride;
+        matrix->y =
+            a->other.data + job->next.offset.other - (ptrdiff_t)overlap * across->other_stride;
     t->run[0].out = job->next.offset.out;
     t->run[0].first = 0;
     t->run[1].first = t->count;
     t->runs = 1;
     const ptrdiff_t data = job->next.offset.data;
     advance(job, t->count);
-    if (job->where == IN_COLUMNS && block->length >= MIN_PREFETCH_ROWS)
-        block->ahead = job->next.offset.data - data;
-    return again;
+    if (job->where == IN_COLUMNS && matrix->length >= MIN_PREFETCH_ROWS)
+        matrix->ahead = job->next.offset.data - data;
+    return overlap;
 }
 
 static size_t products_next(lane_job *job, size_t max, char *out, uint64_t certain[LANE_COLUMNS],
@@ -584,35 +587,35 @@ static size_t products_next(lane_job *job, size_t max, char *out, uint64_t certa
 {
     const pc_array *a = job->array;
     const pc_axis *across = innermost_kept(a);
-    lane_block block = {.length = job->from.rows};
-    size_t again = 0;
+    lane_matrix matrix = {.length = job->from.rows};
+    size_t overlap = 0;
     lane_sums sums;
     tile *t = (tile *)((char *)scratch + TILE);
     if (job->where == IN_TILES) {
         next_tile(job, across, max, t, scratch);
-        block.outputs = fill_up(job, t, t->count);
-        block.x = t->x;
-        block.y = t->y;
-        block.x_step = block.y_step = (ptrdiff_t)(t->pitch * size_of_type[a->type]);
+        matrix.outputs = fill_up(job, t, t->count);
+        matrix.x = t->x;
+        matrix.y = t->y;
+        matrix.x_step = matrix.y_step = (ptrdiff_t)(t->pitch * size_of_type[a->type]);
     } else {
         const pc_axis *step = job->where == IN_ROWS ? across : across + 1;
-        block.x_step = step->stride;
-        block.y_step = step->other_stride;
-        again = next_block(job, across, max, &block, t);
+        matrix.x_step = step->stride;
+        matrix.y_step = step->other_stride;
+        overlap = next_matrix(job, across, max, &matrix, t);
     }
     *all = 0;
-    if (job->blocks) {
+    if (job->matrix_kernel) {
         double *value = t->value, *residual = t->residual;
-        uint64_t made[LANE_COLUMNS];
-        const size_t columns = whole_steps(block.outputs);
-        pad_sums(&sums, block.outputs);
-        sum_pairs(job, &block, &sums);
-        *all = job->kernels->lane_results(&job->spec, &sums, columns, value, residual, made);
-        write_tile(job, t, value + again, residual + again, out, across->out_stride);
+        uint64_t is_certain[LANE_COLUMNS];
+        const size_t columns = whole_steps(matrix.outputs);
+        pad_sums(&sums, matrix.outputs);
+        sum_pairs(job, &matrix, &sums);
+        *all = job->kernels->lane_results(&job->spec, &sums, columns, value, residual, is_certain);
+        write_tile(job, t, value + overlap, residual + overlap, out, across->out_stride);
         if (!*all) {
             uint64_t every = UINT64_MAX;
             for (size_t c = 0; c < t->count; c++)
-                every &= certain[c] = made[again + c];
+                every &= certain[c] = is_certain[overlap + c];
             *all = every == UINT64_MAX;
         }
         job->exponents_known &= *all;
@@ -620,9 +623,9 @@ static size_t products_next(lane_job *job, size_t max, char *out, uint64_t certa
         memset(certain, 0, t->count * sizeof *certain);
     }
     if (!*all && job->products) {
-        block.x += (ptrdiff_t)again * across->stride;
-        block.y += (ptrdiff_t)again * across->other_stride;
-        *all = resum_uncertain_products(job, &block, across, out, t, t->count, certain, &sums,
+        matrix.x += (ptrdiff_t)overlap * across->stride;
+        matrix.y += (ptrdiff_t)overlap * across->other_stride;
+        *all = resum_uncertain_products(job, &matrix, across, out, t, t->count, certain, &sums,
                                         scratch);
     }
     return t->count;
@@ -637,21 +640,22 @@ static void set_exponents(int k[2], summands what, double max, size_t length, in
     k[1] = numbers_exponent(k[0]);
 }
 
-/* The results of a block; returns how many of them are not certain and, if there are any, which. */
-static size_t sum_block(lane_job *job, const lane_block *block, lane_sums *sums, size_t again,
-                        tile *t, uint64_t *certain)
+/* The results of a matrix; returns how many of them are not certain and, if there are any, which.
+ */
+static size_t sum_matrix(lane_job *job, const lane_matrix *matrix, lane_sums *sums, size_t overlap,
+                         tile *t, uint64_t *certain)
 {
     uint64_t is_certain[LANE_COLUMNS];
     size_t uncertain = 0;
-    pad_sums(sums, block->outputs);
-    job->out_of_binade = !block_kernel(job, job->met_nan)(block, job->lane_exponent, sums);
+    pad_sums(sums, matrix->outputs);
+    job->out_of_binade = !find_matrix_kernel(job, job->met_nan)(matrix, job->lane_exponent, sums);
     if (job->spec.counted && !job->met_nan)
-        for (size_t c = 0; c < block->outputs; c++)
+        for (size_t c = 0; c < matrix->outputs; c++)
             sums->count[c] = job->spec.count;
-    const int all = job->kernels->lane_results(&job->spec, sums, whole_steps(block->outputs),
+    const int all = job->kernels->lane_results(&job->spec, sums, whole_steps(matrix->outputs),
                                                t->value, t->residual, is_certain);
     for (size_t c = 0; !all && c < t->count; c++) {
-        certain[c] = is_certain[again + c];
+        certain[c] = is_certain[overlap + c];
         uncertain += certain[c] == 0;
     }
     return uncertain;
@@ -660,10 +664,10 @@ static size_t sum_block(lane_job *job, const lane_block *block, lane_sums *sums,
 void sum_row_alone(const pc_kernels *kernels, pc_type type, summands what, int skip_nan,
                    const char *x, size_t length, lane_sums *one, lane_sums *sums, size_t c)
 {
-    const lane_block row = {.x = x, .length = length, .outputs = 1};
+    const lane_matrix row = {.x = x, .length = length, .outputs = 1};
     const size_t t = (size_t)(type - PC_FLOAT32);
-    lane_block_kernel *kernel = what == SUM_BOTH ? kernels->gridded_rows[skip_nan][t]
-                                                 : kernels->block_rows[skip_nan][what][t];
+    lane_matrix_kernel *kernel = what == SUM_BOTH ? kernels->gridded_rows[skip_nan][t]
+                                                  : kernels->matrix_rows[skip_nan][what][t];
     int k[2];
     set_exponents(k, what, kernels->largest[t](x, 0, 1, length), length, 0);
     kernel(&row, k, one);
@@ -678,11 +682,11 @@ void sum_row_alone(const pc_kernels *kernels, pc_type type, summands what, int s
 
 /* The outputs that are not certain once more, each from its own binade on. Returns whether all are
  * certain now. */
-static int resum_uncertain_numbers(lane_job *job, const lane_block *block, const pc_axis *across,
+static int resum_uncertain_numbers(lane_job *job, const lane_matrix *matrix, const pc_axis *across,
                                    char *out, tile *t, uint64_t *certain, lane_sums *sums,
                                    void *scratch)
 {
-    const size_t size = size_of_type[job->array->type], length = block->length,
+    const size_t size = size_of_type[job->array->type], length = matrix->length,
                  padded = length < LANE_STEP ? LANE_STEP : length;
     uint64_t is_certain[LANE_COLUMNS];
     unsigned char taken[LANE_COLUMNS];
@@ -694,9 +698,9 @@ static int resum_uncertain_numbers(lane_job *job, const lane_block *block, const
     for (size_t c = 0; c < t->count; c++) {
         if (certain[c])
             continue;
-        const char *x = block->x + (ptrdiff_t)c * across->stride;
+        const char *x = matrix->x + (ptrdiff_t)c * across->stride;
         if (job->where == IN_COLUMNS) {
-            gather_columns(copy, 0, x, size, length, block->x_step, 1, 0);
+            gather_columns(copy, 0, x, size, length, matrix->x_step, 1, 0);
             x = copy;
         }
         sum_row_alone(job->kernels, job->array->type, SUM_BOTH, skips_nan(job->array), x, padded,
@@ -722,23 +726,23 @@ static int resum_uncertain_numbers(lane_job *job, const lane_block *block, const
 /* A k that is so much larger than need be is found anew. */
 enum { MAX_SPARE_BITS = 16 };
 
-static size_t blocks_next(lane_job *job, size_t max, char *out, uint64_t certain[LANE_COLUMNS],
+static size_t matrix_next(lane_job *job, size_t max, char *out, uint64_t certain[LANE_COLUMNS],
                           int *all, pc_tile_sum *scratch)
 {
     const pc_axis *across = innermost_kept(job->array);
-    lane_block block = {.length = job->from.rows};
+    lane_matrix matrix = {.length = job->from.rows};
     lane_sums sums;
     tile *t = (tile *)((char *)scratch + TILE);
-    block.x_step = (job->where == IN_ROWS ? across : across + 1)->stride;
-    const size_t again = next_block(job, across, max, &block, t);
+    matrix.x_step = (job->where == IN_ROWS ? across : across + 1)->stride;
+    const size_t overlap = next_matrix(job, across, max, &matrix, t);
     if (!job->exponents_known)
-        set_exponents(job->lane_exponent, job->summed, largest_in(job, &block, 0, 1), block.length,
-                      SPARE_BITS);
+        set_exponents(job->lane_exponent, job->summed, largest_in(job, &matrix, 0, 1),
+                      matrix.length, SPARE_BITS);
     job->exponents_known = 1;
-    size_t uncertain = sum_block(job, &block, &sums, again, t, certain);
+    size_t uncertain = sum_matrix(job, &matrix, &sums, overlap, t, certain);
     if (4 * uncertain > t->count) {
         int k[2];
-        set_exponents(k, job->summed, largest_in(job, &block, 0, 0), block.length, SPARE_BITS);
+        set_exponents(k, job->summed, largest_in(job, &matrix, 0, 0), matrix.length, SPARE_BITS);
         const int other = (job->out_of_binade && k[0] > job->lane_exponent[0]) ||
                           k[0] + MAX_SPARE_BITS < job->lane_exponent[0],
                   perhaps_nan = skips_nan(job->array) && !job->met_nan;
@@ -746,25 +750,25 @@ static size_t blocks_next(lane_job *job, size_t max, char *out, uint64_t certain
             memcpy(job->lane_exponent, k, sizeof k);
         if (other || perhaps_nan) {
             job->met_nan |= perhaps_nan;
-            uncertain = sum_block(job, &block, &sums, again, t, certain);
+            uncertain = sum_matrix(job, &matrix, &sums, overlap, t, certain);
         }
     }
-    write_tile(job, t, t->value + again, t->residual + again, out, across->out_stride);
+    write_tile(job, t, t->value + overlap, t->residual + overlap, out, across->out_stride);
     if (job->met_nan) {
         job->met_nan = 0;
-        for (size_t c = 0; c < block.outputs; c++)
+        for (size_t c = 0; c < matrix.outputs; c++)
             job->met_nan |= sums.count[c] < job->spec.count;
     }
-    block.x += (ptrdiff_t)again * across->stride;
-    *all =
-        !uncertain || resum_uncertain_numbers(job, &block, across, out, t, certain, &sums, scratch);
+    matrix.x += (ptrdiff_t)overlap * across->stride;
+    *all = !uncertain ||
+           resum_uncertain_numbers(job, &matrix, across, out, t, certain, &sums, scratch);
     return t->count;
 }
 
 /* ---- rows of integers -------------------------------------------------------------- */
 
 /* A sum below 2^150 as an estimate: exact below 2^106. */
-static void estimate_of(double to[3][LANE_COLUMNS], size_t c, const uint64_t sum[4])
+static void estimate_integer(double to[3][LANE_COLUMNS], size_t c, const uint64_t sum[4])
 {
     const uint64_t ones = (UINT64_C(1) << 53) - 1;
     const double top = (double)(int64_t)(sum[1] >> 42 | sum[2] << 22) * 0x1p106,
@@ -781,25 +785,25 @@ static size_t integers_next(lane_job *job, size_t max, char *out, uint64_t certa
 {
     const pc_axis *across = innermost_kept(job->array);
     const pc_type type = job->array->type;
-    lane_block block = {.length = job->from.rows};
+    lane_matrix matrix = {.length = job->from.rows};
     lane_sums sums;
     tile *t = (tile *)((char *)scratch + TILE);
-    next_block(job, across, max, &block, t);
-    pad_sums(&sums, block.outputs);
-    for (size_t c = 0; c < block.outputs; c++, block.x += across->stride) {
+    next_matrix(job, across, max, &matrix, t);
+    pad_sums(&sums, matrix.outputs);
+    for (size_t c = 0; c < matrix.outputs; c++, matrix.x += across->stride) {
         uint64_t sum[4];
         if (job->summed != SUM_SQUARES) {
-            job->kernels->sum_of_integers[type](block.x, block.length, sum);
-            estimate_of(sums.number, c, sum);
+            job->kernels->sum_of_integers[type](matrix.x, matrix.length, sum);
+            estimate_integer(sums.number, c, sum);
         }
         if (job->summed != SUM_NUMBERS) {
-            job->kernels->squares_of_integers[type](block.x, block.length, sum);
-            estimate_of(sums.square, c, sum);
+            job->kernels->squares_of_integers[type](matrix.x, matrix.length, sum);
+            estimate_integer(sums.square, c, sum);
         }
         sums.grid[c] = 1.0;
         sums.common_magnitude[c] = (double)NAN; /* equal numbers are found exactly */
     }
-    *all = job->kernels->lane_results(&job->spec, &sums, whole_steps(block.outputs), t->value,
+    *all = job->kernels->lane_results(&job->spec, &sums, whole_steps(matrix.outputs), t->value,
                                       t->residual, certain);
     write_tile(job, t, t->value, t->residual, out, across->out_stride);
     return t->count;
@@ -817,8 +821,8 @@ size_t lanes_next(lane_job *job, size_t max, char *out, uint64_t certain[LANE_CO
     tile *t = (tile *)((char *)scratch + TILE);
     if (job->of_products)
         return products_next(job, max, out, certain, all, scratch);
-    if (job->blocks)
-        return blocks_next(job, max, out, certain, all, scratch);
+    if (job->matrix_kernel)
+        return matrix_next(job, max, out, certain, all, scratch);
     if (job->integers)
         return integers_next(job, max, out, certain, all, scratch);
     value = t->value;
@@ -827,9 +831,9 @@ size_t lanes_next(lane_job *job, size_t max, char *out, uint64_t certain[LANE_CO
         /* As they lie. The last ones of an axis are made a multiple of LANE_STEP by those before.
          */
         const size_t left = outputs_left(job, across, max), columns = tile_width(left),
-                     again = columns > left ? columns - left : 0, count = columns - again;
-        if (again <= job->next.index[a->kept - 1]) {
-            const ptrdiff_t data = job->next.offset.data - (ptrdiff_t)(again * size),
+                     overlap = columns > left ? columns - left : 0, count = columns - overlap;
+        if (overlap <= job->next.index[a->kept_axes - 1]) {
+            const ptrdiff_t data = job->next.offset.data - (ptrdiff_t)(overlap * size),
                             to = job->next.offset.out;
             advance(job, count);
             from.x = a->data + data;
@@ -838,8 +842,8 @@ size_t lanes_next(lane_job *job, size_t max, char *out, uint64_t certain[LANE_CO
             job->sum(&from, &sums);
             *all = job->kernels->lane_results(&job->spec, &sums, columns, value, residual, certain);
             if (!*all)
-                memmove(certain, certain + again, count * sizeof *certain);
-            write_lane_results(job->type, value + again, residual + again, count, out + to,
+                memmove(certain, certain + overlap, count * sizeof *certain);
+            write_lane_results(job->type, value + overlap, residual + overlap, count, out + to,
                                across->out_stride);
             return count;
         }

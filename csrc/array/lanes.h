@@ -25,7 +25,7 @@ typedef struct {
     int other_contiguous;
     /* First, where there is such a kernel, in blocks with an error bound, from 1.5 *
      * 2^lane_exponent on. */
-    lane_block_kernel *blocks;
+    lane_matrix_kernel *matrix_kernel;
     enum { IN_ROWS, IN_COLUMNS, IN_TILES } where;
     int integers; /* rows of integers, each summed by their kernels */
     summands summed;
@@ -67,9 +67,9 @@ static inline size_t whole_steps(size_t columns)
 /* The result to compute, as the kernels take it: of `count` numbers each, or as counted. */
 lane_spec lane_spec_of(const pc_output_spec *spec, uint64_t count, int counted);
 
-/* The sums of a row of floats alone, of LANE_STEP to BLOCK_LENGTH numbers, to column `c` of *sums:
- * from its own binade on, and to sum both so that they are known to be exact where no addition was
- * rounded. Works in *one. */
+/* The sums of a row of floats alone, of LANE_STEP to MAX_MATRIX_LENGTH numbers, to column `c` of
+ * *sums: from its own binade on, and to sum both so that they are known to be exact where no
+ * addition was rounded. Works in *one. */
 void sum_row_alone(const pc_kernels *kernels, pc_type type, summands what, int skip_nan,
                    const char *x, size_t length, lane_sums *one, lane_sums *sums, size_t c);
 

@@ -13,12 +13,12 @@ static size_t product(const pc_axis *axis, int count)
 
 size_t pc_array_outputs(const pc_array *array)
 {
-    return product(array->axis, array->kept);
+    return product(array->axis, array->kept_axes);
 }
 
 size_t pc_array_reduction_length(const pc_array *array)
 {
-    return product(array->axis + array->kept, array->reduced);
+    return product(array->axis + array->kept_axes, array->reduced_axes);
 }
 
 /* The longest stride first; among equals the order stays. */
@@ -56,15 +56,15 @@ int pc_merge_axes(pc_axis *axis, int count)
 
 void pc_array_arrange(pc_array *a)
 {
-    pc_axis *reduced = a->axis + a->kept;
+    pc_axis *reduced = a->axis + a->kept_axes;
     int count = 0;
     if (pc_array_outputs(a) == 0 || pc_array_reduction_length(a) == 0) {
-        for (int k = 0; k < a->kept + a->reduced;
+        for (int k = 0; k < a->kept_axes + a->reduced_axes;
              k++) /* the strides of an empty array may be anything */
             a->axis[k].stride = a->axis[k].mask_stride = a->axis[k].other_stride = 0;
         return;
     }
-    for (int k = 0; k < a->reduced; k++) {
+    for (int k = 0; k < a->reduced_axes; k++) {
         pc_axis axis = reduced[k];
         ptrdiff_t last = (ptrdiff_t)axis.length - 1;
         if (axis.stride < 0) { /* negative stride: start from the other end */
@@ -84,18 +84,18 @@ void pc_array_arrange(pc_array *a)
     }
     sort_axes(reduced, count);
     count = pc_merge_axes(reduced, count);
-    sort_axes(a->axis, a->kept);
-    int kept = pc_merge_axes(a->axis, a->kept);
+    sort_axes(a->axis, a->kept_axes);
+    int kept = pc_merge_axes(a->axis, a->kept_axes);
     memmove(a->axis + kept, reduced, (size_t)count * sizeof *reduced);
-    a->kept = kept;
-    a->reduced = count;
+    a->kept_axes = kept;
+    a->reduced_axes = count;
 }
 
 size_t pc_array_tile(const pc_array *a, size_t first, size_t last)
 {
     size_t count = last - first < PC_TILE ? last - first : PC_TILE;
-    if (a->kept) {
-        size_t length = a->axis[a->kept - 1].length, left = length - first % length;
+    if (a->kept_axes) {
+        size_t length = a->axis[a->kept_axes - 1].length, left = length - first % length;
         if (left < count)
             count = left;
     }

@@ -26,11 +26,11 @@ static inline void set_run(pc_array *a, pc_type type, int components, const char
 {
     a->type = type;
     a->components = components;
-    a->swapped = a->skip_nan = a->kept = 0;
+    a->swapped = a->skip_nan = a->kept_axes = 0;
     a->data = data;
     a->mask = NULL;
     a->other.data = NULL;
-    a->reduced = 1;
+    a->reduced_axes = 1;
     a->repeat = 1;
     a->axis[0] = (pc_axis){length, stride, 0, 0, 0};
 }

@@ -39,23 +39,23 @@ typedef struct {
 /* Of windows with bounds of their own: elements, and the next result. */
 typedef struct {
     size_t start, end, result;
-} place;
+} window_position;
 
 /* A window is summed anew in two passes, of which a call may do a part: the first finds how large
  * its numbers are. */
 enum { NOT_STARTED, RANGE_PASS, SUMS_PASS, STARTED };
 
 struct pc_move_state {
-    size_t row;  /* 1 + its index; 0 at first */
-    size_t next; /* the next result; of windows with bounds, the next step */
-    place at;    /* of windows with bounds: the window before that step */
+    size_t row;         /* 1 + its index; 0 at first */
+    size_t next;        /* the next result; of windows with bounds, the next step */
+    window_position at; /* of windows with bounds: the window before that step */
     /* Of the window before it: how many numbers that are not NaN, infinities among them. */
     size_t present, plus, minus, nan; /* nan: where none is left out */
 
     moving_sums sums;
     int pieces;
-    int usable; /* whether the sums are those of the window */
-    int wanted; /* new units are; with 3 pieces, if it is 3 */
+    int usable;         /* whether the sums are those of the window */
+    int restart_wanted; /* with other units; 3: with 3 pieces, too */
     int stage;
     ptrdiff_t reached;     /* by the pass */
     double min, max;       /* of what it has seen, */
@@ -93,13 +93,13 @@ typedef struct {
     int squares, full; /* full: results of full windows alone */
     const pc_kernels *kernels;
     move_scratch *scratch;
-    size_t *work; /* blocks that this call may still look at */
+    size_t *budget; /* blocks that this call may still look at */
 } row;
 
 /* Whether there is one left, which is then taken. */
 static int take_block(const row *r)
 {
-    return *r->work > 0 && (*r->work)--;
+    return *r->budget > 0 && (*r->budget)--;
 }
 
 /* ---- numbers --------------------------------------------------------------------- */
@@ -123,10 +123,10 @@ static int convert(pc_type type, const char *raw, double *to, size_t n)
 static const char *line_at(const row *r, size_t first, size_t *n, size_t *lines)
 {
     const pc_array *a = &r->m->array;
-    const pc_axis *along = &a->axis[a->kept + a->reduced - 1];
+    const pc_axis *along = &a->axis[a->kept_axes + a->reduced_axes - 1];
     const size_t at = (size_t)((ptrdiff_t)first + r->offset);
     *lines = 1;
-    if (a->reduced == 1)
+    if (a->reduced_axes == 1)
         return r->data + (ptrdiff_t)at * r->stride;
     const size_t line = at / along->length, behind = at % along->length;
     if (behind == 0 && *n >= along->length) {
@@ -135,7 +135,7 @@ static const char *line_at(const row *r, size_t first, size_t *n, size_t *lines)
     }
     if (*n > along->length - behind)
         *n = along->length - behind;
-    return r->data + offsets_of(a->axis + a->kept, a->reduced - 1, line).data +
+    return r->data + offsets_of(a->axis + a->kept_axes, a->reduced_axes - 1, line).data +
            (ptrdiff_t)behind * r->stride;
 }
 
@@ -143,7 +143,8 @@ static const char *line_at(const row *r, size_t first, size_t *n, size_t *lines)
 static void gather_numbers(const row *r, size_t first, size_t n, char *to)
 {
     const pc_array *a = &r->m->array;
-    const ptrdiff_t across = a->reduced > 1 ? a->axis[a->kept + a->reduced - 2].stride : 0;
+    const ptrdiff_t across =
+        a->reduced_axes > 1 ? a->axis[a->kept_axes + a->reduced_axes - 2].stride : 0;
     const size_t size = size_of_type[a->type];
     char *raw = to;
     for (size_t left = n, length, lines; left; left -= length * lines) {
@@ -349,8 +350,8 @@ static int restart(const row *r, pc_move_state *s, const double *in, size_t coun
         s->restarted = s->next;
         s->cost = 0;
         s->failed = 0;
-        s->pieces = s->wanted == 3 ? 3 : s->pieces;
-        s->wanted = 0;
+        s->pieces = s->restart_wanted == 3 ? 3 : s->pieces;
+        s->restart_wanted = 0;
         s->usable = s->same && kernels->lane_results && choose_units(r, s, s->min, s->max);
         if (s->usable)
             s->inexact[0] = s->inexact[1] = 0;
@@ -378,7 +379,7 @@ static int restart(const row *r, pc_move_state *s, const double *in, size_t coun
 static void add_elements(const row *r, size_t first, size_t last, int skip_nan, pc_tile_sum *sum)
 {
     pc_array a;
-    if (r->m->array.reduced > 1) { /* prefix sums, of which none is exact that is of NaN */
+    if (r->m->array.reduced_axes > 1) { /* prefix sums, of which none is exact that is of NaN */
         pc_add_tile(&r->m->array, 0, 1, first, last, sum);
         return;
     }
@@ -402,7 +403,7 @@ static void add_exactly(const row *r, pc_move_state *s, size_t first, size_t las
 }
 
 /* Add one number, or take it out again. NaN and infinities are neither. */
-static void step(const row *r, pc_move_state *s, size_t at, int remove)
+static void add_or_remove(const row *r, pc_move_state *s, size_t at, int remove)
 {
     pc_accumulator *acc = &s->exact.total;
     const pc_type type = r->m->array.type;
@@ -435,11 +436,11 @@ static void step(const row *r, pc_move_state *s, size_t at, int remove)
 static int go_on_exactly(const row *r, pc_move_state *s)
 {
     const size_t left = s->exact_to - s->exact_end, blocks = (left + BLOCK - 1) / BLOCK,
-                 done = blocks < *r->work ? blocks : *r->work,
+                 done = blocks < *r->budget ? blocks : *r->budget,
                  to = done < blocks ? s->exact_end + done * BLOCK : s->exact_to;
     add_exactly(r, s, s->exact_end, to);
     s->exact_end = to;
-    *r->work -= done;
+    *r->budget -= done;
     return to == s->exact_to;
 }
 
@@ -453,9 +454,9 @@ static int write_exactly(const row *r, pc_move_state *s, size_t k, int skip_nan,
     if (s->exact_end && r->m->window && steps * STEP_COST <= 2 * (end - start)) {
         take_block(r); /* for about as long */
         for (size_t each = s->exact_end; each < end; each++)
-            step(r, s, each, 0);
+            add_or_remove(r, s, each, 0);
         for (size_t each = s->exact_start; each < start; each++)
-            step(r, s, each, 1);
+            add_or_remove(r, s, each, 1);
         s->exact_end = end;
     } else if (r->m->window || !s->exact_end) {
         pc_accumulator_clear(&s->exact.total, r->m->spec.statistic);
@@ -550,33 +551,35 @@ static size_t slide_blocks(const row *r, pc_move_state *s, const double *in, con
     const size_t max = cumulative ? s->next + blocks * BLOCK : r->window;
     const moving_pieces *number = &s->sums.number;
     const double size = (double)max, grow = 1 + 0x1p-20, unit = unit_of(number, 0);
-    moving_end end = {.count = spec->count,
-                      .per_count = 1.0 / spec->count,
-                      .divisor = spec->divisor,
-                      .inverse = spec->inverse,
-                      .min_count = (double)r->m->min_count,
-                      .ddof = spec->ddof / spec->scale,
-                      .max_units = UINT64_C(1) << piece_width(r)};
+    moving_spec window_spec = {.count = spec->count,
+                               .per_count = 1.0 / spec->count,
+                               .divisor = spec->divisor,
+                               .inverse = spec->inverse,
+                               .min_count = (double)r->m->min_count,
+                               .ddof = spec->ddof / spec->scale,
+                               .max_units = UINT64_C(1) << piece_width(r)};
     if (r->squares) {
-        end.divisor = spec->count - end.ddof;
-        end.inverse = 1.0 / end.divisor;
-        end.root = spec->statistic == PC_STD;
-        end.error_bound = s->error_bound[1] +
-                          (2.0 * s->limit + size * s->error_bound[0]) * s->error_bound[0] +
-                          0x1p-48 * unit_of(&s->sums.square, 0);
+        window_spec.divisor = spec->count - window_spec.ddof;
+        window_spec.inverse = 1.0 / window_spec.divisor;
+        window_spec.root = spec->statistic == PC_STD;
+        window_spec.error_bound = s->error_bound[1] +
+                                  (2.0 * s->limit + size * s->error_bound[0]) * s->error_bound[0] +
+                                  0x1p-48 * unit_of(&s->sums.square, 0);
     } else {
-        end.error_bound = s->error_bound[0] +
-                          0x1p-51 * (pieces == 2 ? unit : unit_of(number, 1) + 0x1p-50 * s->limit);
-        end.exact = pieces == 2 && !may_be_inexact(r, s, 0, max, s->next);
+        window_spec.error_bound =
+            s->error_bound[0] +
+            0x1p-51 * (pieces == 2 ? unit : unit_of(number, 1) + 0x1p-50 * s->limit);
+        window_spec.exact = pieces == 2 && !may_be_inexact(r, s, 0, max, s->next);
         const double tie = 0x1p54 * unit_of(number, 1);
-        end.tie_square = max <= MAX_TIES_WINDOW && tie > 0x1p-500 ? tie * tie : (double)INFINITY;
+        window_spec.tie_square =
+            max <= MAX_TIES_WINDOW && tie > 0x1p-500 ? tie * tie : (double)INFINITY;
     }
-    end.error_bound *= size * grow;
-    end.bound = end.error_bound * end.inverse * grow;
+    window_spec.error_bound *= size * grow;
+    window_spec.bound = window_spec.error_bound * window_spec.inverse * grow;
     s->sums.count = (double)s->present;
     const int kernel = cumulative ? 0 : r->squares ? PC_VAR : (int)spec->statistic;
     const size_t done =
-        r->kernels->slide[masked][kernel][pieces - 2](in, out, &s->sums, &end, to, blocks);
+        r->kernels->slide[masked][kernel][pieces - 2](in, out, &s->sums, &window_spec, to, blocks);
     if (masked && done)
         s->present = (size_t)s->sums.count;
     if (r->squares && done)
@@ -616,7 +619,7 @@ static size_t run_before(const row *r, size_t first, double value, size_t max)
  * than both. ends[]: of which step the window is that of a result. Returns how many steps, at most
  * a block; *to is where they end. */
 static size_t steps_between(const row *r, const pc_move_state *s, size_t max, double *in,
-                            double *out, unsigned char *ends, place *to, int *same)
+                            double *out, unsigned char *ends, window_position *to, int *same)
 {
     const size_t *start = r->m->start, *end = r->m->end, last = s->at.result + max;
     double buffer[2][BLOCK];
@@ -672,9 +675,9 @@ static void start_at(const row *r, pc_move_state *s, size_t k)
     s->row = 1 + r->index;
     s->next = k;
     if (r->m->start)
-        s->at = (place){r->m->start[k], r->m->end[k], k};
+        s->at = (window_position){r->m->start[k], r->m->end[k], k};
     s->stage = NOT_STARTED;
-    s->usable = s->wanted = 0;
+    s->usable = s->restart_wanted = 0;
     s->pieces = r->window >= LONG_WINDOW ? 3 : 2;
 }
 
@@ -691,18 +694,18 @@ static size_t move_blocks(const row *r, pc_move_state *s, size_t max, const lane
     const size_t first = s->next;
     size_t n = max < BLOCK ? max : BLOCK;
     int same = 1;
-    place to_place = s->at;
+    window_position next_position = s->at;
     const double *in = entering, *out = leaving;
     if (bounds) {
         memset(kind, FINITE, sizeof kind);
-        n = steps_between(r, s, max, entering, leaving, ends, &to_place, &same);
+        n = steps_between(r, s, max, entering, leaving, ends, &next_position, &same);
     } else {
         in = load(r, (ptrdiff_t)first, n, entering, &same);
         out = cumulative ? in : load(r, (ptrdiff_t)first - (ptrdiff_t)r->window, n, leaving, &same);
     }
     for (size_t k = n; k < BLOCK; k++) /* of what enters and leaves at once nothing is left */
         entering[k] = leaving[k] = cumulative ? 0.0 : in[n - 1];
-    if (s->stage == STARTED && same && (!s->usable || s->wanted) && may_restart(r, s))
+    if (s->stage == STARTED && same && (!s->usable || s->restart_wanted) && may_restart(r, s))
         s->stage = NOT_STARTED;
     if (s->stage != STARTED && !restart(r, s, in, n))
         return 0;
@@ -713,7 +716,7 @@ static size_t move_blocks(const row *r, pc_move_state *s, size_t max, const lane
         any = 0, all = 0;
     const size_t first_result = bounds ? s->at.result : first;
     char *to = r->out + (ptrdiff_t)first_result * r->out_stride;
-    if (same && s->usable && !s->wanted && !spec->drop && spec->divisor > 0.0 && !s->plus &&
+    if (same && s->usable && !s->restart_wanted && !spec->drop && spec->divisor > 0.0 && !s->plus &&
         !s->minus && !(cumulative && masked)) {
         const int in_place = n == BLOCK && !bounds && r->m->spec.type == PC_FLOAT64 &&
                              r->out_stride == (ptrdiff_t)sizeof(double) &&
@@ -734,7 +737,7 @@ static size_t move_blocks(const row *r, pc_move_state *s, size_t max, const lane
                 n = keep_results(r, ends, n, kind);
             if (!in_place)
                 write_lane_results(r->m->spec.type, value, residual, n, to, r->out_stride);
-            s->at = to_place;
+            s->at = next_position;
             return done > 1 ? done * BLOCK : n;
         }
         s->failed++;
@@ -768,7 +771,7 @@ static size_t move_blocks(const row *r, pc_move_state *s, size_t max, const lane
         all = r->kernels->lane_results(&lanes, sums, BLOCK, value, residual, certain);
     }
     s->next += n;
-    s->at = to_place;
+    s->at = next_position;
     if (bounds)
         n = keep_results(r, ends, n, kind);
     if (summed)
@@ -797,12 +800,12 @@ static size_t move_blocks(const row *r, pc_move_state *s, size_t max, const lane
             uncertain++;
         }
     }
-    s->wanted |= !s->usable || (uncertain >= MANY_UNCERTAIN && error_bound > 0.0);
-    s->wanted |= s->failed >= MAX_FAILED && s->next - s->restarted >= r->window;
+    s->restart_wanted |= !s->usable || (uncertain >= MANY_UNCERTAIN && error_bound > 0.0);
+    s->restart_wanted |= s->failed >= MAX_FAILED && s->next - s->restarted >= r->window;
     if (summed && uncertain && error_bound > 0.0 && s->pieces == 2) {
         s->cost += uncertain * (uint64_t)(UNCERTAIN_COST + r->window);
         if (s->cost > 4 * (uint64_t)(s->next - s->restarted + 4 * UNCERTAIN_COST)) {
-            s->wanted = 3;
+            s->restart_wanted = 3;
         }
     }
     return n;
@@ -813,8 +816,8 @@ static size_t move_blocks(const row *r, pc_move_state *s, size_t max, const lane
 static void set_row(row *r, const pc_moving *m, size_t index)
 {
     const pc_array *a = &m->array;
-    const pc_axis along = a->axis[a->kept + a->reduced - 1];
-    const offsets at = offsets_of(a->axis, a->kept, index);
+    const pc_axis along = a->axis[a->kept_axes + a->reduced_axes - 1];
+    const offsets at = offsets_of(a->axis, a->kept_axes, index);
     r->m = m;
     r->index = index;
     r->data = a->data + at.data;
@@ -878,13 +881,13 @@ static int move_to(const row *r, pc_move_state *s, size_t at, size_t stop, size_
 }
 
 size_t pc_move(const pc_moving *m, size_t index, size_t rows, size_t first, size_t last,
-               size_t work, pc_move_state *states)
+               size_t budget, pc_move_state *states)
 {
     fpenv callers = fpenv_enter();
     const double nan = (double)NAN;
     row r;
     r.scratch = &states->scratch;
-    r.work = &work;
+    r.budget = &budget;
     set_row(&r, m, index);
     if (m->carried_count) { /* number 0 is the first carried */
         r.carried = m->carried_count;

@@ -157,7 +157,7 @@ static void convert_integers(char *to, pc_type wanted, const char *from, pc_type
 }
 
 /* 64-bit words, each array of either sign: whole products, of 128 bits. */
-#ifdef PC_INT128
+#ifdef PC_HAS_INT128
 /* They are summed modulo 2^128, and their upper 32 bits apart, rounded down: what those leave of
  * the sum is at least 0 and below n 2^96. */
 static inline void sum_of_words(const char *x, int x_signed, const char *y, int y_signed, size_t n,
@@ -356,7 +356,7 @@ static void add_contiguous(pc_accumulator *acc, const pc_array *a, const char *x
                  y_size = size_of_type[other->type] * (size_t)other->components;
     const int alike = a->components * other->components == 1 && a->type == other->type;
     if (acc->flags & PC_WITH_NUMBERS) {
-        if (alike && acc->flags & PC_BOUNDED && add_weighted_block(acc, a->type, x, y, n))
+        if (alike && acc->flags & PC_BOUNDED && add_weighted_row(acc, a->type, x, y, n))
             return;
         add_weights(acc, a, y, (ptrdiff_t)y_size, n);
     }
@@ -416,7 +416,7 @@ void add_pair_run(pc_accumulator *acc, const pc_array *a, pair_data from, pc_axi
                         has_bounded(a->type),
               here = strided || (contiguous && !a->mask && !a->swapped && !a->other.swapped);
     /* Where products and weights are summed in turn, few enough to stay in the cache. */
-    const size_t max = !here ? BLOCK : acc->flags & PC_WITH_NUMBERS ? BLOCK_LENGTH : n;
+    const size_t max = !here ? BLOCK : acc->flags & PC_WITH_NUMBERS ? MAX_MATRIX_LENGTH : n;
     for (size_t m; n; n -= m) {
         m = n < max ? n : max;
         if (here) {

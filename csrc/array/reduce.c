@@ -52,8 +52,9 @@ static void add_run(pc_accumulator *acc, const pc_array *a, const char *data, co
 }
 
 /* n elements along one axis, for each of the columns first to last - 1 along another. */
-static void add_tiles(pc_tile_sum *sums, const pc_array *a, const char *data, const char *mask,
-                      pc_axis along, size_t n, pc_axis across, size_t first, size_t last)
+static void add_gathered_columns(pc_tile_sum *sums, const pc_array *a, const char *data,
+                                 const char *mask, pc_axis along, size_t n, pc_axis across,
+                                 size_t first, size_t last)
 {
     /* One cache line more than a column, so that columns do not share cache sets. */
     enum { COLUMNS = 8, BYTES = 512, PITCH = BYTES + 64 };
@@ -98,17 +99,17 @@ static void add_to_tile(const pc_array *a, size_t first, size_t count, size_t st
                         pc_tile_sum *sums)
 {
     static const pc_axis none = {1, 0, 0, 0, 0};
-    pc_axis across = a->kept ? a->axis[a->kept - 1] : none;
-    pc_axis along = a->reduced ? a->axis[a->kept + a->reduced - 1] : none;
-    int outer_axes = a->reduced ? a->reduced - 1 : 0;
+    pc_axis across = a->kept_axes ? a->axis[a->kept_axes - 1] : none;
+    pc_axis along = a->reduced_axes ? a->axis[a->kept_axes + a->reduced_axes - 1] : none;
+    int outer_axes = a->reduced_axes ? a->reduced_axes - 1 : 0;
     int across_first = count > 1 && stride_size(across.stride) < stride_size(along.stride);
-    offsets origin = offsets_of(a->axis, a->kept, first);
+    offsets origin = offsets_of(a->axis, a->kept_axes, first);
 
     for (size_t c = 0; c < count; c++)
         sums[c].offset = origin.out + (ptrdiff_t)c * across.out_stride;
     for (size_t rows; start < stop; start += rows) { /* part of an innermost axis, or all of it */
         ptrdiff_t row = (ptrdiff_t)(start % along.length);
-        offsets at = offsets_of(a->axis + a->kept, outer_axes, start / along.length);
+        offsets at = offsets_of(a->axis + a->kept_axes, outer_axes, start / along.length);
         const char *data = a->data + origin.data + at.data + row * along.stride, *mask = NULL;
         if (a->mask)
             mask = a->mask + origin.mask + at.mask + row * along.mask_stride;
@@ -125,7 +126,7 @@ static void add_to_tile(const pc_array *a, size_t first, size_t count, size_t st
             if (is_float(a->type) && a->components == 1 && !a->swapped && !a->mask &&
                 across.stride == (ptrdiff_t)size_of_type[a->type])
                 done = add_columns(sums, a->type, data, along.stride, rows, count, skips_nan(a));
-            add_tiles(sums, a, data, mask, along, rows, across, done, count);
+            add_gathered_columns(sums, a, data, mask, along, rows, across, done, count);
             continue;
         }
         for (size_t c = 0; c < count; c++)
@@ -149,8 +150,8 @@ void pc_add_vector_pairs(const pc_vector_pair *pairs, size_t count, size_t vecto
     size_t max = (1 << 15) / (vectors + 1), n;
     max = max < 512 ? 512 : max - max % 512;
     pc_array a;
-    a.kept = a.skip_nan = 0;
-    a.reduced = 1;
+    a.kept_axes = a.skip_nan = 0;
+    a.reduced_axes = 1;
     a.mask = NULL;
     a.other.conjugate = 1;
     fpenv callers = fpenv_enter();
@@ -176,7 +177,7 @@ void pc_add_vector_pairs(const pc_vector_pair *pairs, size_t count, size_t vecto
 int pc_array_boundable(const pc_array *a)
 {
     const int floats = a->other.data ? products_are_floats(a) : is_float(a->type);
-    return floats && pc_array_reduction_length(a) >= pc_kernels_in_use()->bounded_from;
+    return floats && pc_array_reduction_length(a) >= pc_kernels_in_use()->min_bounded;
 }
 
 static void sum_tile(const pc_array *a, size_t first, size_t count, size_t length,
@@ -275,7 +276,7 @@ pc_status pc_reduce_contiguous(pc_type type, int components, const char *data, s
                                char *out)
 {
     const size_t reals = count * (size_t)components;
-    const int bounded = is_float(type) && reals >= pc_kernels_in_use()->bounded_from;
+    const int bounded = is_float(type) && reals >= pc_kernels_in_use()->min_bounded;
     if (!bounded && !skip_nan) { /* few numbers, or integers: saves 5 % for ten numbers */
         pc_accumulator_clear(&sum->total, spec->statistic);
         pc_add_numbers(&sum->total, type, components, data, count);

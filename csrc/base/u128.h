@@ -5,12 +5,12 @@
 #include "../pycrust.h"
 
 #if defined(__SIZEOF_INT128__) && !defined(PC_NO_INT128)
-#define PC_INT128 1
+#define PC_HAS_INT128 1
 __extension__ typedef unsigned __int128 pc_uint128;
 __extension__ typedef __int128 pc_int128;
 #endif
 
-#ifdef PC_INT128
+#ifdef PC_HAS_INT128
 static inline pc_uint128 u128_wide(pc_u128 x)
 {
     return (pc_uint128)x.hi << 64 | x.lo;
@@ -32,7 +32,7 @@ static inline uint64_t sign_of_word(uint64_t x)
 /* *x += y; returns the carry out. */
 static inline uint8_t u128_add(pc_u128 *x, pc_u128 y)
 {
-#ifdef PC_INT128
+#ifdef PC_HAS_INT128
     pc_uint128 sum = u128_wide(*x) + u128_wide(y);
     *x = u128_of(sum);
     return sum < u128_wide(y);
@@ -48,7 +48,7 @@ static inline uint8_t u128_add(pc_u128 *x, pc_u128 y)
 /* x * y, exact. */
 static inline pc_u128 u128_mul64(uint64_t x, uint64_t y)
 {
-#ifdef PC_INT128
+#ifdef PC_HAS_INT128
     return u128_of((pc_uint128)x * y);
 #else
     pc_u128 product;

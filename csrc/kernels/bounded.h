@@ -157,26 +157,27 @@ typedef struct {
     vecd C, D;
     vecd t[WAYS], b[WAYS];
     vec units, number_units, missing;
-} running;
+} run_sums;
 
 /* How far apart are, in bytes: numbers, the vectors of a row, and rows. */
 typedef struct {
     ptrdiff_t number, way, row;
-} steps;
+} row_strides;
 
 /* So that each way has a stream of its own: a part of these rows of n numbers in all. */
-static inline steps steps_of(ptrdiff_t stride, size_t ways, size_t n, int streamed)
+static inline row_strides row_strides_of(ptrdiff_t stride, size_t ways, size_t n, int streamed)
 {
     const ptrdiff_t vector = LANES * stride, rows = (ptrdiff_t)(n / (ways * LANES));
-    return streamed ? (steps){stride, rows * vector, vector}
-                    : (steps){stride, vector, (ptrdiff_t)ways * vector};
+    return streamed ? (row_strides){stride, rows * vector, vector}
+                    : (row_strides){stride, vector, (ptrdiff_t)ways * vector};
 }
 
 /* Sum some rows, starting from s = C and a = D. If no lane overflowed, add them to the running sums
  * and return 1; else set *max to the largest s, and return 0. NaN counts as 0 if skip_nan. */
-static inline __attribute__((always_inline)) int add_rows(const char *x, steps step, size_t rows,
-                                                          running *sums, double *max, size_t size,
-                                                          int both, int skip_nan, loader *load)
+static inline __attribute__((always_inline)) int add_rows(const char *x, row_strides step,
+                                                          size_t rows, run_sums *sums, double *max,
+                                                          size_t size, int both, int skip_nan,
+                                                          loader *load)
 {
     const int ways = both ? WAYS / 2 : WAYS;
     lane to[WAYS];
@@ -227,12 +228,12 @@ static inline __attribute__((always_inline)) size_t sum_bounded(const char *x, p
                                                                 loader *load)
 {
     const int ways = both ? WAYS / 2 : WAYS, contiguous = stride == (ptrdiff_t)size;
-    const int streamed = contiguous && n >= STREAMED_FROM;
+    const int streamed = contiguous && n >= MIN_STREAMED;
     const size_t row = (size_t)ways * LANES, max_rows = FLOAT_BLOCK / row;
-    const steps usual = steps_of(stride, (size_t)ways, n, streamed),
-                of_tail = steps_of((ptrdiff_t)size, (size_t)ways, n, 0);
+    const row_strides usual = row_strides_of(stride, (size_t)ways, n, streamed),
+                      of_tail = row_strides_of((ptrdiff_t)size, (size_t)ways, n, 0);
     char tail[ROW * sizeof(double)] = {0};
-    running sums;
+    run_sums sums;
     size_t done = 0, step;
 
     for (int w = 0; w < ways; w++) {

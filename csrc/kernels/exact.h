@@ -183,9 +183,9 @@ static inline void square_sum_from(uint64_t sum[4], const uint64_t total[SUMS], 
 /* The sums in each lane of a vector, and their magnitude_range. */
 typedef struct {
     vec piece[SUMS], min, max;
-} sums;
+} piece_sums;
 
-static inline void clear(sums *to)
+static inline void clear_sums(piece_sums *to)
 {
     for (int k = 0; k < SUMS; k++)
         to->piece[k] = splat(0);
@@ -193,7 +193,7 @@ static inline void clear(sums *to)
     to->max = splat(0);
 }
 
-static inline void add_numbers(sums *to, vecd x, const vecd c[CONSTANTS])
+static inline void add_numbers(piece_sums *to, vecd x, const vecd c[CONSTANTS])
 {
     vec size = (vec)x & (UINT64_MAX >> 1);
     vecd t = x + c[0], w = x - (t - c[0]) + c[1];
@@ -220,7 +220,7 @@ static void sums_of_float64(const char *x, size_t n, int E, block_sums *result)
     enum { WIDTH = 2, ROW = WIDTH * LANES };
     double scalar[CONSTANTS], tail[ROW] = {0};
     vecd c[CONSTANTS];
-    sums to[WIDTH];
+    piece_sums to[WIDTH];
     uint64_t total[SUMS];
     size_t rows = n / ROW, rest = n % ROW, all = rows + (rest != 0);
 
@@ -228,7 +228,7 @@ static void sums_of_float64(const char *x, size_t n, int E, block_sums *result)
     for (int k = 0; k < CONSTANTS; k++)
         c[k] = splatd(scalar[k]);
     for (int k = 0; k < WIDTH; k++)
-        clear(&to[k]);
+        clear_sums(&to[k]);
     memcpy(tail, x + rows * sizeof tail, rest * sizeof *tail);
     for (size_t row = 0; row < all; row++) {
         const char *from = row < rows ? x + row * sizeof tail : (const char *)tail;
@@ -262,7 +262,7 @@ static void sums_of_columns(const char *x, ptrdiff_t stride, size_t rows, size_t
                             const int *E, block_sums *result)
 {
     vecd c[STRIP / LANES][CONSTANTS];
-    sums to[STRIP / LANES];
+    piece_sums to[STRIP / LANES];
     size_t vectors = columns / LANES;
 
     for (size_t k = 0; k < vectors; k++) {
@@ -272,12 +272,12 @@ static void sums_of_columns(const char *x, ptrdiff_t stride, size_t rows, size_t
             for (int i = 0; i < CONSTANTS; i++)
                 c[k][i][j] = scalar[i];
         }
-        clear(&to[k]);
+        clear_sums(&to[k]);
     }
     for (size_t row = 0, some; row < rows; row += some, x += (ptrdiff_t)some * stride) {
         some = rows - row < 8 ? rows - row : 8;
         for (size_t k = 0; k < vectors; k++) {
-            sums here = to[k];
+            piece_sums here = to[k];
             const char *from = x + k * VECTOR_BYTES;
             for (size_t r = 0; r < some; r++, from += stride) {
                 vecd v;

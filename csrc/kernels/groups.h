@@ -125,7 +125,7 @@ static inline __attribute__((always_inline)) group_sum sum_short_groups(const ch
     return sum;
 }
 
-static inline __attribute__((always_inline)) void sum_groups(const group_block *from,
+static inline __attribute__((always_inline)) void sum_groups(const lane_groups *from,
                                                              lane_sums *sums, group_kind kind)
 {
     const char *end = from->x + from->end * kind.size;
@@ -161,7 +161,7 @@ static inline __attribute__((always_inline)) void sum_groups(const group_block *
 }
 
 #define SUM_GROUPS_OF(name, type, size, squares, exact)                                            \
-    static void groups_of_##type##_##name(const group_block *from, lane_sums *sums)                \
+    static void groups_of_##type##_##name(const lane_groups *from, lane_sums *sums)                \
     {                                                                                              \
         const group_kind kind = {size, squares, exact, load_lanes_of_##type};                      \
         sum_groups(from, sums, kind);                                                              \

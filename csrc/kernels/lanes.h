@@ -10,9 +10,9 @@
 #define UNROLLED _Pragma("GCC unroll 8")
 #endif
 
-/* For each lane a real number: high + low, up to an error of at most `lost`. */
+/* For each lane a real number: high + low, up to an error of at most `error_bound`. */
 typedef struct {
-    vecd high, low, lost;
+    vecd high, low, error_bound;
 } estimate;
 
 static inline vecd magnitude(vecd x)
@@ -123,14 +123,14 @@ enum { MAX_FEW = 3 };
 /* to += x; `second`: to->low is 0. */
 static inline __attribute__((always_inline)) void add_one_of_few(estimate *to, vecd x, int second)
 {
-    vecd error, lost;
+    vecd error, rounding;
     to->high = two_sum(to->high, x, &error);
     if (second) {
         to->low = error;
         return;
     }
-    to->low = two_sum(to->low, error, &lost);
-    to->lost += magnitude(lost);
+    to->low = two_sum(to->low, error, &rounding);
+    to->error_bound += magnitude(rounding);
 }
 
 static inline __attribute__((always_inline)) void add_number(estimate *to, vecd x, vecd low,
@@ -237,14 +237,14 @@ static inline void store_estimate(double to[3][LANE_COLUMNS], size_t c, estimate
 {
     store_doubles(to[0] + c, x.high);
     store_doubles(to[1] + c, x.low);
-    store_doubles(to[2] + c, x.lost);
+    store_doubles(to[2] + c, x.error_bound);
 }
 
 /* The error bound of `low`: 0 if what bounds its last bits is below `grid`, since all additions
  * were exact. */
-static inline vecd lost_of(vecd last_bits, vecd grid, vecd lost)
+static inline vecd low_error_bound(vecd last_bits, vecd grid, vecd bound)
 {
-    return select_bits((vec) ~(last_bits < grid), lost + 0x1p-1000);
+    return select_bits((vec) ~(last_bits < grid), bound + 0x1p-1000);
 }
 
 /* One lane per column; vectors side by side that go through each stage together. */
@@ -311,13 +311,15 @@ store_sums(lane_sums *sums, size_t c, estimate number, estimate square, const ex
     }
     if (numbers) {
         if (!of_integers && !few)
-            number.lost = lost_of(max * (n * n * unit), grid, max * (n * n * n * unit));
+            number.error_bound =
+                low_error_bound(max * (n * n * unit), grid, max * (n * n * n * unit));
         store_estimate(sums->number, c, number);
     }
     if (squares) {
         if (!of_integers)
-            square.lost = lost_of(squared * ((n + 1) * unit), grid_of_squares(all, grid),
-                                  squared * (n * (n + 3) * unit));
+            square.error_bound =
+                low_error_bound(squared * ((n + 1) * unit), grid_of_squares(all, grid),
+                                squared * (n * (n + 3) * unit));
         store_estimate(sums->square, c, square);
     }
 }
@@ -455,7 +457,7 @@ static inline __attribute__((always_inline)) estimate centered_squares_of_few(co
     v.low = fused(high[0] + high[0], low[0], fused(high[0], high[0], -v.high));
     for (int k = 1; k < (n == 2 ? 1 : 3); k++)
         add_square_of_sum(&v, high[k], low[k]);
-    v.lost = lost_of(v.high * 0x1p-103, grid, v.high * 0x1p-98);
+    v.error_bound = low_error_bound(v.high * 0x1p-103, grid, v.high * 0x1p-98);
     return v;
 }
 
@@ -590,20 +592,20 @@ TRANSPOSE(uint32_t, (0, 4, 1, 5), (2, 6, 3, 7))
 
 /* Bounds are computed in doubles, too: they grow by 2^-40 at each stage, far more than their own
  * roundings take away, and by 2^-1000 unless they are 0, since products may underflow. */
-#define GROWTH (1 + 0x1p-40)
+#define BOUND_GROWTH (1 + 0x1p-40)
 
-static inline vecd tiny_unless_zero(vecd lost)
+static inline vecd tiny_unless_zero(vecd bound)
 {
-    return select_bits((vec)(lost > 0.0), splatd(0x1p-1000));
+    return select_bits((vec)(bound > 0.0), splatd(0x1p-1000));
 }
 
 /* The sums as they are stored; |low| is at most half an ulp of high. */
 static inline estimate load_estimate(double sums[3][LANE_COLUMNS], size_t c)
 {
     estimate x;
-    const vecd lost = load_doubles(sums[2] + c);
+    const vecd bound = load_doubles(sums[2] + c);
     x.high = two_sum(load_doubles(sums[0] + c), load_doubles(sums[1] + c), &x.low);
-    x.lost = fused(lost, splatd(GROWTH), tiny_unless_zero(lost));
+    x.error_bound = fused(bound, splatd(BOUND_GROWTH), tiny_unless_zero(bound));
     return x;
 }
 
@@ -622,8 +624,8 @@ static inline estimate quotient(estimate x, vecd divisor, vecd inverse)
     const vecd more = two_sum(fused(-q.high, divisor, x.high), x.low, &error);
     q.low = more * inverse;
     q.low = fused(fused(-q.low, divisor, more), inverse, q.low);
-    const vecd lost = magnitude(fused(-q.low, divisor, more)) + magnitude(error) + x.lost;
-    q.lost = fused(lost, inverse * GROWTH, tiny_unless_zero(lost));
+    const vecd bound = magnitude(fused(-q.low, divisor, more)) + magnitude(error) + x.error_bound;
+    q.error_bound = fused(bound, inverse * BOUND_GROWTH, tiny_unless_zero(bound));
     return q;
 }
 
@@ -636,10 +638,10 @@ static inline estimate ratio(estimate x, estimate w, vec *is_certain)
     /* x - q w, in 1 + 3 + 2 roundings of 2^-53 |x.high| or less: with those of q.low and the
      * difference of w and w.high below 16 * 2^-106 |x.high| in all. */
     q.low = (fused(-q.high, w.high, x.high) + fused(-q.high, w.low, x.low)) / w.high;
-    const vecd lost =
-        fused(magnitude(x.high), splatd(0x1p-102), fused(magnitude(q.high), w.lost, x.lost));
-    q.lost = fused(lost / abs_w, splatd(GROWTH), tiny_unless_zero(lost));
-    *is_certain &= in_range(x) & in_range(w) & in_range(q) & (vec)(abs_w * 0x1p-20 > w.lost);
+    const vecd bound = fused(magnitude(x.high), splatd(0x1p-102),
+                             fused(magnitude(q.high), w.error_bound, x.error_bound));
+    q.error_bound = fused(bound / abs_w, splatd(BOUND_GROWTH), tiny_unless_zero(bound));
+    *is_certain &= in_range(x) & in_range(w) & in_range(q) & (vec)(abs_w * 0x1p-20 > w.error_bound);
     return q;
 }
 
@@ -676,14 +678,14 @@ static inline estimate root(estimate x)
      * roundings, wrong by less than 20 * 2^-106 q.high. */
     const vecd more = fused(-q.high, q.high, x.high) + x.low;
     q.low = more * half_inverse;
-    q.lost = fused(x.lost, half_inverse + half_inverse, q.high * 0x1p-101);
+    q.error_bound = fused(x.error_bound, half_inverse + half_inverse, q.high * 0x1p-101);
     return q;
 }
 
 /* x times a power of two. */
 static inline estimate times(estimate x, vecd scale)
 {
-    return (estimate){x.high * scale, x.low * scale, x.lost * scale};
+    return (estimate){x.high * scale, x.low * scale, x.error_bound * scale};
 }
 
 /* n squares - number^2 */
@@ -703,17 +705,17 @@ static inline estimate centered_square_sum(vecd n, estimate squares, estimate nu
      * or not at all, if they are all multiples of grid^2. The least numbers: what underflows. */
     const vecd max = vector_max(p, q), high = magnitude(number.high),
                abs_low = magnitude(number.low);
-    const vec exact =
-        (vec)(max * 0x1p-103 < grid * grid) & (vec)(squares.lost + number.lost == 0.0);
-    vecd lost = fused(n, squares.lost, max * 0x1p-100);
-    lost = fused(2.0 * high + 2.0 * abs_low + number.lost, number.lost, lost);
+    const vec exact = (vec)(max * 0x1p-103 < grid * grid) &
+                      (vec)(squares.error_bound + number.error_bound == 0.0);
+    vecd bound = fused(n, squares.error_bound, max * 0x1p-100);
+    bound = fused(2.0 * high + 2.0 * abs_low + number.error_bound, number.error_bound, bound);
     v.high = two_sum(v.high, low, &v.low);
-    v.lost = fused(lost, splatd(GROWTH), splatd(0x1p-1000));
+    v.error_bound = fused(bound, splatd(BOUND_GROWTH), splatd(0x1p-1000));
     /* All the numbers are one: there is no spread. (Of both signs, their sum would be far less.) */
     const vec differ = ~(vec)(n * common_magnitude == high);
     v.high = select_bits(differ, v.high);
     v.low = select_bits(differ, v.low);
-    v.lost = select_bits(differ & ~exact, v.lost);
+    v.error_bound = select_bits(differ & ~exact, v.error_bound);
     return v;
 }
 
@@ -732,20 +734,21 @@ static inline vec shortens_alike(vecd x, vecd high, vecd end, unsigned drop)
 }
 
 /* The result in its type, and whether it is certain; an integer as two doubles that add up.
- * `maybe_exact`: where x->lost is 0, x is known though x->low is not 0. */
-static inline __attribute__((always_inline)) vecd rounded(const lane_spec *spec, const estimate *x,
-                                                          int maybe_exact, vec *is_certain,
-                                                          double *residual)
+ * `maybe_exact`: where x->error_bound is 0, x is known though x->low is not 0. */
+static inline __attribute__((always_inline)) vecd round_estimate(const lane_spec *spec,
+                                                                 const estimate *x, int maybe_exact,
+                                                                 vec *is_certain, double *residual)
 {
     if (spec->integer) {
         *is_certain &=
-            (vec)(x->lost == 0.0) & (vec)(x->high >= spec->min) & (vec)(x->high < 0x1p62);
+            (vec)(x->error_bound == 0.0) & (vec)(x->high >= spec->min) & (vec)(x->high < 0x1p62);
         store_doubles(residual, x->low);
         return x->high;
     }
     const vecd part = splatd(0x1p-51),
                wide = fused(magnitude(x->low),
-                            maybe_exact ? select_bits((vec)(x->lost > 0.0), part) : part, x->lost),
+                            maybe_exact ? select_bits((vec)(x->error_bound > 0.0), part) : part,
+                            x->error_bound),
                lower = x->low - wide, upper = x->low + wide;
     vecd high = x->high + upper, low = x->high + lower;
     if (spec->drop) {
@@ -762,10 +765,9 @@ static inline __attribute__((always_inline)) vecd rounded(const lane_spec *spec,
 
 /* The results of all columns, and which are certain; returns whether all are. Vectors that lie
  * side by side go through each stage together: each is a long chain of operations. */
-static inline __attribute__((always_inline)) int finish(const lane_spec *spec,
-                                                        pc_statistic statistic, lane_sums *sums,
-                                                        size_t columns, double *value,
-                                                        double *residual, uint64_t *certain)
+static inline __attribute__((always_inline)) int
+round_lanes(const lane_spec *spec, pc_statistic statistic, lane_sums *sums, size_t columns,
+            double *value, double *residual, uint64_t *certain)
 {
     const int is_variance = statistic == PC_VAR || statistic == PC_STD,
               is_linear = statistic == PC_SUM || statistic == PC_MEAN,
@@ -817,7 +819,7 @@ static inline __attribute__((always_inline)) int finish(const lane_spec *spec,
             EACH x[k] = root(x[k]);
         EACH
         {
-            vecd low = rounded(spec, &x[k], !rooted, &is_certain[k], residual + c[k]);
+            vecd low = round_estimate(spec, &x[k], !rooted, &is_certain[k], residual + c[k]);
             store_doubles(value + c[k], spec->absolute ? magnitude(low) : low);
             memcpy(certain + c[k], &is_certain[k], sizeof is_certain[k]);
             all &= is_certain[k];
@@ -829,21 +831,21 @@ static inline __attribute__((always_inline)) int finish(const lane_spec *spec,
     return every == UINT64_MAX;
 }
 
-static int finish_lanes(const lane_spec *spec, lane_sums *sums, size_t columns, double *value,
+static int lane_results(const lane_spec *spec, lane_sums *sums, size_t columns, double *value,
                         double *residual, uint64_t *certain)
 {
-#define FINISH(statistic)                                                                          \
+#define ROUND_LANES(statistic)                                                                     \
     case statistic:                                                                                \
-        return finish(spec, (pc_statistic)statistic, sums, columns, value, residual, certain)
+        return round_lanes(spec, (pc_statistic)statistic, sums, columns, value, residual, certain)
     switch ((int)spec->statistic) {
-        FINISH(PC_SUMSQ);
-        FINISH(PC_NORM);
-        FINISH(PC_RMS);
-        FINISH(PC_SUM);
-        FINISH(PC_MEAN);
-        FINISH(PC_VAR);
-        FINISH(PC_STD);
-        FINISH(PC_AVERAGE);
+        ROUND_LANES(PC_SUMSQ);
+        ROUND_LANES(PC_NORM);
+        ROUND_LANES(PC_RMS);
+        ROUND_LANES(PC_SUM);
+        ROUND_LANES(PC_MEAN);
+        ROUND_LANES(PC_VAR);
+        ROUND_LANES(PC_STD);
+        ROUND_LANES(PC_AVERAGE);
     }
     return 0;
 }

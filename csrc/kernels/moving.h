@@ -33,9 +33,9 @@ static inline __attribute__((always_inline)) void cut_square(vecd x, const vecd 
         *residual |= (vec)((remainder - piece[1]) + low);
         return;
     }
-    const vecd lost = low - (all - remainder), more = all - piece[1], end = more + lost;
+    const vecd error = low - (all - remainder), more = all - piece[1], end = more + error;
     piece[2] = to_unit(end, magic[2]);
-    *residual |= (vec)(end - piece[2]) | (vec)(lost - (end - more));
+    *residual |= (vec)(end - piece[2]) | (vec)(error - (end - more));
 }
 
 /* Sums of the pieces up to each lane, from *total on, to which all of them are added. */
@@ -50,15 +50,15 @@ static inline vecd running_sums(vecd change, vecd *total)
 static inline __attribute__((always_inline)) void store_pieces(double to[3][LANE_COLUMNS], size_t c,
                                                                const vecd *piece, int pieces)
 {
-    vecd high = piece[0], low = piece[1], lost = splatd(0.0);
+    vecd high = piece[0], low = piece[1], bound = splatd(0.0);
     if (pieces == 3) {
         high = two_sum(piece[0], piece[1], &low);
-        low = two_sum(low, piece[2], &lost);
-        lost = magnitude(lost);
+        low = two_sum(low, piece[2], &bound);
+        bound = magnitude(bound);
     }
     store_doubles(to[0] + c, high);
     store_doubles(to[1] + c, low);
-    store_doubles(to[2] + c, lost);
+    store_doubles(to[2] + c, bound);
 }
 
 static inline vecd finite_only(vecd x, vecd y)
@@ -247,8 +247,8 @@ static inline __attribute__((always_inline)) void square_words(vecd x, const vec
     word[0] = (vec)sum;
     word[1] = (vec)sum1;
     if (pieces == 3) {
-        const vecd high = x * x, lost = fused(x, x, -high) - (all - (high - piece));
-        word[2] = (vec)(((all - (sum1 - magic[1])) + lost) + magic[2]);
+        const vecd high = x * x, error = fused(x, x, -high) - (all - (high - piece));
+        word[2] = (vec)(((all - (sum1 - magic[1])) + error) + magic[2]);
     }
 }
 
@@ -370,16 +370,14 @@ static inline __attribute__((always_inline)) void spread_results(int root, int p
 
 /* Results of windows: see slide_kernel. Each lane has as many in succession as there are vectors
  * in a block: so sums need no shuffles, but the numbers do. */
-static inline __attribute__((always_inline)) size_t slide(const double *in, const double *out,
-                                                          moving_sums *state, const moving_end *end,
-                                                          double *value, size_t blocks,
-                                                          pc_statistic statistic, int pieces,
-                                                          int exact, int leaving, int skip_nan)
+static inline __attribute__((always_inline)) size_t slide(
+    const double *in, const double *out, moving_sums *state, const moving_spec *spec, double *value,
+    size_t blocks, pc_statistic statistic, int pieces, int exact, int leaving, int skip_nan)
 {
     enum { STEPS = LANE_COLUMNS / LANES };
     const int squares = statistic == PC_VAR;
     const vecd pivot = splatd(state->pivot);
-    const vec out_of_range = splat(~(2 * end->max_units - 1));
+    const vec out_of_range = splat(~(2 * spec->max_units - 1));
     vecd magic[2][3];
     vec base[2][3];
     moving_pieces *of[2] = {&state->number, &state->square};
@@ -388,12 +386,12 @@ static inline __attribute__((always_inline)) size_t slide(const double *in, cons
             magic[s][k] = splatd(of[s]->magic[k]);
             base[s][k] = (vec)(splatd(of[s]->sum[k]) + magic[s][k]);
         }
-    const vec range_offset = splat(end->max_units) - (vec)magic[0][0];
-    const vecd quarter_of_tie_square = splatd(0.25 * end->tie_square);
+    const vec range_offset = splat(spec->max_units) - (vec)magic[0][0];
+    const vecd quarter_of_tie_square = splatd(0.25 * spec->tie_square);
     moving_count by[INTERLEAVED];
     EACH_INTERLEAVED by[k] =
-        (moving_count){splatd(end->count), splatd(-end->per_count), splatd(end->divisor),
-                       splatd(end->inverse), splatd(end->bound)};
+        (moving_count){splatd(spec->count), splatd(-spec->per_count), splatd(spec->divisor),
+                       splatd(spec->inverse), splatd(spec->bound)};
     double present = state->count;
     size_t done = 0;
     state->number.inexact = 0;
@@ -468,17 +466,17 @@ static inline __attribute__((always_inline)) size_t slide(const double *in, cons
                     {
                         all[k] = counted[first + i + k] + count;
                         if (statistic != PC_SUM)
-                            by[k] = count_of(all[k], squares ? end->ddof : 0.0, end->error_bound);
+                            by[k] = count_of(all[k], squares ? spec->ddof : 0.0, spec->error_bound);
                     }
                 if (squares)
-                    spread_results(end->root, pieces, here, by, result + i, one);
+                    spread_results(spec->root, pieces, here, by, result + i, one);
                 else
                     linear_results(statistic, pieces, exact, here, quarter_of_tie_square, by,
                                    result + i, one);
                 EACH_INTERLEAVED
                 {
                     if (skip_nan) {
-                        const vec few = (vec)(all[k] < splatd(end->min_count));
+                        const vec few = (vec)(all[k] < splatd(spec->min_count));
                         if (statistic != PC_SUM)
                             one[k] &= (vec)(by[k].divisor > 0.0);
                         one[k] |= few;
@@ -512,17 +510,17 @@ static inline __attribute__((always_inline)) size_t slide(const double *in, cons
 
 #define SLIDE(name, statistic, leaving, skip_nan)                                                  \
     static size_t name##_2(const double *in, const double *out, moving_sums *state,                \
-                           const moving_end *end, double *value, size_t blocks)                    \
+                           const moving_spec *spec, double *value, size_t blocks)                  \
     {                                                                                              \
-        return end->exact && statistic < PC_VAR                                                    \
-                   ? slide(in, out, state, end, value, blocks, statistic, 2, 1, leaving, skip_nan) \
-                   : slide(in, out, state, end, value, blocks, statistic, 2, 0, leaving,           \
-                           skip_nan);                                                              \
+        return spec->exact && statistic < PC_VAR ? slide(in, out, state, spec, value, blocks,      \
+                                                         statistic, 2, 1, leaving, skip_nan)       \
+                                                 : slide(in, out, state, spec, value, blocks,      \
+                                                         statistic, 2, 0, leaving, skip_nan);      \
     }                                                                                              \
     static size_t name##_3(const double *in, const double *out, moving_sums *state,                \
-                           const moving_end *end, double *value, size_t blocks)                    \
+                           const moving_spec *spec, double *value, size_t blocks)                  \
     {                                                                                              \
-        return slide(in, out, state, end, value, blocks, statistic, 3, 0, leaving, skip_nan);      \
+        return slide(in, out, state, spec, value, blocks, statistic, 3, 0, leaving, skip_nan);     \
     }
 SLIDE(slide_sum, PC_SUM, 1, 0)
 SLIDE(slide_mean, PC_MEAN, 1, 0)

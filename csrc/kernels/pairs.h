@@ -53,9 +53,9 @@ static inline vecd load_ones(const char *y, ptrdiff_t stride)
 /* The rows of some vectors, from s = D on. 1 if every h stayed in the binade of D. NaN of x counts
  * as 0 if skip_nan. */
 static inline __attribute__((always_inline)) int
-add_rows_of_products(const char *x, steps x_step, const char *y, steps y_step, size_t rows, vecd D,
-                     vecd t[WAYS], vec *units, vec *missing, int narrow, int skip_nan,
-                     loader *load_x, loader *load_y)
+add_rows_of_products(const char *x, row_strides x_step, const char *y, row_strides y_step,
+                     size_t rows, vecd D, vecd t[WAYS], vec *units, vec *missing, int narrow,
+                     int skip_nan, loader *load_x, loader *load_y)
 {
     vecd s[WAYS], residual[WAYS];
     vec left[WAYS], all = splat(0), grown = splat(0), absent = splat(0);
@@ -87,7 +87,7 @@ add_rows_of_products(const char *x, steps x_step, const char *y, steps y_step, s
 
 /* The sum of |x y|, rounded: what D must leave room for. */
 static inline __attribute__((always_inline)) double
-sum_of_magnitudes(const char *x, steps x_step, const char *y, steps y_step, size_t rows,
+sum_of_magnitudes(const char *x, row_strides x_step, const char *y, row_strides y_step, size_t rows,
                   int skip_nan, loader *load_x, loader *load_y)
 {
     vecd total = splatd(0.0);
@@ -111,10 +111,10 @@ static inline __attribute__((always_inline)) size_t sum_bounded_products(
     bounded_sums *partial, size_t size, int skip_nan, loader *load_x, loader *load_y)
 {
     const int contiguous = x_stride == (ptrdiff_t)size && y_stride == (ptrdiff_t)size,
-              streamed = contiguous && n >= STREAMED_FROM;
-    const steps usual_x = steps_of(x_stride, WAYS, n, streamed),
-                usual_y = steps_of(y_stride, WAYS, n, streamed),
-                of_tail = steps_of((ptrdiff_t)size, WAYS, n, 0);
+              streamed = contiguous && n >= MIN_STREAMED;
+    const row_strides usual_x = row_strides_of(x_stride, WAYS, n, streamed),
+                      usual_y = row_strides_of(y_stride, WAYS, n, streamed),
+                      of_tail = row_strides_of((ptrdiff_t)size, WAYS, n, 0);
     const vecd D = splatd(1.5 * power(k));
     char tail_x[ROW * sizeof(double)] = {0}, tail_y[ROW * sizeof(double)] = {0};
     vecd t[WAYS];
@@ -127,7 +127,7 @@ static inline __attribute__((always_inline)) size_t sum_bounded_products(
     for (; done < n; done += step) {
         const char *from_x = x + (ptrdiff_t)(done / ROW) * usual_x.row,
                    *from_y = y + (ptrdiff_t)(done / ROW) * usual_y.row;
-        steps x_step = usual_x, y_step = usual_y;
+        row_strides x_step = usual_x, y_step = usual_y;
         size_t rows = (n - done) / ROW;
         rows = rows < FLOAT_BLOCK / ROW ? rows : FLOAT_BLOCK / ROW;
         step = rows * ROW;
@@ -280,7 +280,8 @@ sum_product_lanes(const lane_rows *from_x, const lane_rows *from_y, lane_sums *s
         if (!of_integers)
             grid = select_bits((vec)(of_x.min > 0x1p-400) & (vec)(of_y.min > 0x1p-400),
                                grid_of(&of_x, digits) * grid_of(&of_y, digits));
-        sum.lost = lost_of(total * ((n + 2) * unit), grid, total * (n * (n + 3) * unit));
+        sum.error_bound =
+            low_error_bound(total * ((n + 2) * unit), grid, total * (n * (n + 3) * unit));
         store_estimate(sums->number, c, sum);
     }
 }

@@ -5,16 +5,16 @@
 #include "integers.h"
 #include "lanes.h"
 #include "pairs.h"
-#include "blocks.h"
+#include "matrices.h"
 #include "groups.h"
 #include "moving.h"
 
 #if defined(fused)
-enum { BOUNDED_FROM = 256 };
+enum { MIN_BOUNDED = 256 };
 #elif defined(FLOATS)
-enum { BOUNDED_FROM = 64 };
+enum { MIN_BOUNDED = 64 };
 #else /* never */
-#define BOUNDED_FROM SIZE_MAX
+#define MIN_BOUNDED SIZE_MAX
 #endif
 
 const pc_kernels JOIN(pc_kernels_, LEVEL) = {
@@ -25,7 +25,7 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
                         sum_of_int32_t, sum_of_uint32_t, sum_of_int64_t, sum_of_uint64_t},
     .products_of_integers = {products_of_int8_t, products_of_uint8_t, products_of_int16_t,
                              products_of_uint16_t, products_of_int32_t, products_of_uint32_t},
-    .bounded_from = BOUNDED_FROM,
+    .min_bounded = MIN_BOUNDED,
 #ifdef FLOATS
     .lanes = {ROW, ROW / 2},
 #ifdef widen16
@@ -79,7 +79,7 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
                       NULL, NULL, product_lanes_of_bool, PRODUCT_LANES_OF_FLOAT16,
                       product_lanes_of_float32, product_lanes_of_float64},
 #define WIDER(name) {name##float32, name##float64}
-#define BLOCKS_TABLE(way)                                                                          \
+#define MATRIX_KERNELS(way)                                                                        \
     {                                                                                              \
         {WIDER(number_##way##_of_), WIDER(square_##way##_of_), WIDER(both_##way##_of_),            \
          WIDER(product_##way##_of_), WIDER(weighted_##way##_of_)},                                 \
@@ -87,11 +87,11 @@ const pc_kernels JOIN(pc_kernels_, LEVEL) = {
             [SUM_NUMBERS] = WIDER(nannumber_##way##_of_), [SUM_BOTH] = WIDER(nanboth_##way##_of_)  \
         }                                                                                          \
     }
-    .block_rows = BLOCKS_TABLE(rows),
-    .block_columns = BLOCKS_TABLE(columns),
+    .matrix_rows = MATRIX_KERNELS(rows),
+    .matrix_columns = MATRIX_KERNELS(columns),
     .gridded_rows = {WIDER(gridded_rows_of_), WIDER(nangridded_rows_of_)},
     .largest = WIDER(largest_),
-    .lane_results = finish_lanes,
+    .lane_results = lane_results,
     .moving = {{{move_numbers_2, move_numbers_3}, {move_both_2, move_both_3}},
                {{move_finite_numbers_2, move_finite_numbers_3},
                 {move_finite_both_2, move_finite_both_3}},

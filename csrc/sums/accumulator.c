@@ -46,8 +46,8 @@ static limbs limbs_of(const pc_accumulator *acc, pc_moment moment)
 
 /* to += (words, sign) * 2^bit. From the top down, since `words` may be those of `to`: carries
  * then change only words that have been read. */
-static void add_long(uint64_t *to, size_t length, size_t bit, const uint64_t *words, size_t count,
-                     uint64_t sign)
+static void add_words_at(uint64_t *to, size_t length, size_t bit, const uint64_t *words,
+                         size_t count, uint64_t sign)
 {
     uint64_t above = sign;
     for (size_t k = count + count % 2; k; above = 0) {
@@ -67,7 +67,7 @@ static void add_to_limbs(pc_accumulator *acc, pc_moment moment, const uint64_t *
         memset(limb, 0, of.count * sizeof *limb);
         acc->windows[moment].flags |= PC_LIMBS_USED;
     }
-    add_long(limb, of.count, (size_t)(exponent - of.lowest), words, count, sign);
+    add_words_at(limb, of.count, (size_t)(exponent - of.lowest), words, count, sign);
 }
 
 /* Move the window's content to the limbs. */
@@ -103,9 +103,9 @@ void accumulator_add(pc_accumulator *acc, pc_moment moment, const uint64_t words
 /* The highest bit of a window to which 106 bits of a square may be added: they stay below 2^220. */
 enum { MAX_SQUARE_BIT = 220 - 106 };
 
-/* The slow path of add_one: no window is open, or it does not fit. */
-static void add_one_outside_window(pc_accumulator *acc, pc_moment moment, pc_u128 x, uint64_t sign,
-                                   int exponent, int window_exponent)
+/* The slow path of add_term: no window is open, or it does not fit. */
+static void add_term_outside_window(pc_accumulator *acc, pc_moment moment, pc_u128 x, uint64_t sign,
+                                    int exponent, int window_exponent)
 {
     pc_window *window = &acc->windows[moment];
     const uint64_t words[2] = {x.lo, x.hi};
@@ -120,15 +120,15 @@ static void add_one_outside_window(pc_accumulator *acc, pc_moment moment, pc_u12
 }
 
 /* Add (x, sign) * 2^exponent to the window, to a new one at `window_exponent`, or to the limbs. */
-static inline void add_one(pc_accumulator *acc, pc_moment moment, pc_u128 x, uint64_t sign,
-                           int exponent, int window_exponent)
+static inline void add_term(pc_accumulator *acc, pc_moment moment, pc_u128 x, uint64_t sign,
+                            int exponent, int window_exponent)
 {
     pc_window *window = &acc->windows[moment];
     const unsigned bit = (unsigned)exponent - (unsigned)window->exponent;
     if ((window->flags & PC_WINDOW_USED) && bit <= MAX_SQUARE_BIT && has_headroom(window))
         add_at(window->words, 4, bit, x, sign);
     else
-        add_one_outside_window(acc, moment, x, sign, exponent, window_exponent);
+        add_term_outside_window(acc, moment, x, sign, exponent, window_exponent);
 }
 
 /* `remove` is 0 or, to subtract, UINT64_MAX. */
@@ -156,19 +156,19 @@ static inline void add_signed(pc_accumulator *acc, double x, int imaginary, uint
         pc_u128 square = u128_mul64(fraction, fraction);
         if (remove) /* never 0 */
             square = (pc_u128){0 - square.lo, ~square.hi + !square.lo};
-        add_one(acc, PC_SQUARES, square, remove, 2 * exponent,
-                square_window_exponent(block_exponent));
+        add_term(acc, PC_SQUARES, square, remove, 2 * exponent,
+                 square_window_exponent(block_exponent));
     }
     if (acc->flags & PC_WITH_NUMBERS) {
         sign ^= remove;
         pc_u128 number = {(fraction ^ sign) - sign, sign};
-        add_one(acc, imaginary ? PC_IMAGINARY : PC_NUMBERS, number, sign, exponent,
-                number_window_exponent(block_exponent));
+        add_term(acc, imaginary ? PC_IMAGINARY : PC_NUMBERS, number, sign, exponent,
+                 number_window_exponent(block_exponent));
     }
 }
 
 /* |x| = *fraction * 2^*exponent; returns 0 for NaN and Inf. */
-static int take_apart(double x, uint64_t *fraction, int *exponent)
+static int decompose_double(double x, uint64_t *fraction, int *exponent)
 {
     uint64_t bits;
     memcpy(&bits, &x, sizeof bits);
@@ -184,8 +184,8 @@ void accumulator_add_product(pc_accumulator *acc, pc_moment moment, double x, do
     int exponent[2];
     const double rounded = x * y;
     memcpy(&bits, &rounded, sizeof bits);
-    const int x_is_finite = take_apart(x, &fraction[0], &exponent[0]),
-              y_is_finite = take_apart(y, &fraction[1], &exponent[1]);
+    const int x_is_finite = decompose_double(x, &fraction[0], &exponent[0]),
+              y_is_finite = decompose_double(y, &fraction[1], &exponent[1]);
     if (!x_is_finite || !y_is_finite) {
         const uint32_t nonfinite = rounded != rounded ? PC_NAN
                                    : bits >> 63       ? PC_MINUS_INF
@@ -201,7 +201,7 @@ void accumulator_add_product(pc_accumulator *acc, pc_moment moment, double x, do
     if (sign)
         product = (pc_u128){0 - product.lo, ~product.hi + !product.lo};
     const int unit = exponent[0] + exponent[1], window = unit - 99;
-    add_one(acc, moment, product, sign, unit, window < LOWEST ? LOWEST : window);
+    add_term(acc, moment, product, sign, unit, window < LOWEST ? LOWEST : window);
 }
 
 void accumulator_add_number(pc_accumulator *acc, double x, int imaginary)
@@ -289,8 +289,8 @@ limbs_view accumulator_limbs(const pc_accumulator *acc, pc_moment moment,
         return signed_limbs_view(window->words, 4, window->exponent, scratch);
     memcpy(scratch, acc->limb + of.first, of.count * sizeof *scratch);
     if (window->flags & PC_WINDOW_USED)
-        add_long(scratch, of.count, (size_t)(window->exponent - of.lowest), window->words, 4,
-                 sign_of_word(window->words[3]));
+        add_words_at(scratch, of.count, (size_t)(window->exponent - of.lowest), window->words, 4,
+                     sign_of_word(window->words[3]));
     return signed_limbs_view(scratch, of.count, of.lowest, scratch);
 }
 

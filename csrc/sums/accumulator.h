@@ -52,10 +52,10 @@ enum { PC_LIMBS_USED = 1, PC_WINDOW_USED = 2 };
 enum {
     PC_WITH_SQUARES = 64, /* what is summed */
     PC_WITH_NUMBERS = 128,
-    PC_BOUNDED = 256,        /* the sums have an error bound: bounded.h */
-    PC_BOUND_TOO_WIDE = 512, /* inconclusive: the exact sums are needed */
-    PC_WITH_PRODUCTS = 1024, /* sums of products, in the place of the squares */
-    PC_WITH_COMPLEX = 2048   /* of the C API: complex numbers were added */
+    PC_BOUNDED = 256,          /* the sums have an error bound: bounded.h */
+    PC_SUM_INCONCLUSIVE = 512, /* inconclusive: the exact sums are needed */
+    PC_WITH_PRODUCTS = 1024,   /* sums of products, in the place of the squares */
+    PC_WITH_COMPLEX = 2048     /* of the C API: complex numbers were added */
 };
 
 /* Whether the sum of the imaginary parts of products takes the place of that of the numbers. */

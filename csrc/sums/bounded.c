@@ -44,7 +44,7 @@ void bounded_add(pc_accumulator *acc, pc_moment moment, pc_window from)
 
 void bounded_merge(pc_accumulator *acc, const pc_accumulator *other)
 {
-    acc->flags |= other->flags & PC_BOUND_TOO_WIDE;
+    acc->flags |= other->flags & PC_SUM_INCONCLUSIVE;
     for (pc_moment moment = PC_SQUARES; moment <= PC_IMAGINARY; moment++)
         if (other->windows[moment].flags & PC_WINDOW_USED)
             bounded_add(acc, moment, other->windows[moment]);

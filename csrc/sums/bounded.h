@@ -11,12 +11,12 @@
  * bound that overflows. */
 static inline int is_inconclusive(const pc_accumulator *acc)
 {
-    return (acc->flags & PC_BOUND_TOO_WIDE) != 0;
+    return (acc->flags & PC_SUM_INCONCLUSIVE) != 0;
 }
 
 static inline void mark_inconclusive(pc_accumulator *acc)
 {
-    acc->flags |= PC_BOUND_TOO_WIDE;
+    acc->flags |= PC_SUM_INCONCLUSIVE;
 }
 
 /* Raise the window's exponent to this one, if it is lower. */

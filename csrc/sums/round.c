@@ -9,7 +9,8 @@
 static uint64_t round_to_format(uint64_t top, int exponent, int sticky, format f)
 {
     int e = exponent + 63; /* of the leading bit */
-    int lost = e < f.min_exponent ? f.min_exponent - e : 0, dropped = 64 - f.digits + lost;
+    int lost_digits = e < f.min_exponent ? f.min_exponent - e : 0,
+        dropped = 64 - f.digits + lost_digits;
     uint64_t bits;
     if (e > 1 - f.min_exponent) /* Python ints may have any exponent */
         return infinity_of(f);
@@ -19,13 +20,13 @@ static uint64_t round_to_format(uint64_t top, int exponent, int sticky, format f
     uint64_t rest = top << (64 - dropped), half = UINT64_C(1) << 63;
     kept += rest > half || (rest == half && (sticky || (kept & 1)));
     /* A carry out of the fraction raises the exponent by one, as it should. */
-    bits = ((uint64_t)(e + lost - f.min_exponent) << (f.digits - 1)) + kept;
+    bits = ((uint64_t)(e + lost_digits - f.min_exponent) << (f.digits - 1)) + kept;
     return bits < infinity_of(f) ? bits : infinity_of(f);
 }
 
 /* The leading 256 bits of v, with bit 255 set, and their exponent; *sticky: whether any bit below
  * is set. */
-static void leading(limbs_view v, uint64_t top[4], int *exponent, int *sticky)
+static void leading_bits(limbs_view v, uint64_t top[4], int *exponent, int *sticky)
 {
     uint64_t word[5] = {0}; /* the five leading words, most significant first */
     for (size_t k = 0; k < 5 && k < v.count; k++)
@@ -41,7 +42,7 @@ static void leading(limbs_view v, uint64_t top[4], int *exponent, int *sticky)
 /* (high, low) / divisor, high < divisor; the remainder replaces *high. */
 static uint64_t divide(uint64_t *high, uint64_t low, uint64_t divisor)
 {
-#ifdef PC_INT128
+#ifdef PC_HAS_INT128
     const uint64_t quotient = (uint64_t)(((pc_uint128)*high << 64 | low) / divisor);
     *high = low - quotient * divisor;
     return quotient;
@@ -119,13 +120,13 @@ static uint64_t round_root(const uint64_t top[4], int exponent, int sticky, form
     return round_to_format(root_bits, exponent / 2, sticky, f);
 }
 
-uint64_t rounded(limbs_view v, uint64_t divisor, uint64_t other, int root, format f)
+uint64_t rounded_quotient(limbs_view v, uint64_t divisor, uint64_t other, int root, format f)
 {
     uint64_t top[4];
     int exponent, sticky;
     if (v.count == 0)
         return 0;
-    leading(v, top, &exponent, &sticky);
+    leading_bits(v, top, &exponent, &sticky);
     pc_u128 both = u128_mul64(divisor, other);
     if (!both.hi) {
         divisor = both.lo;
@@ -200,7 +201,7 @@ uint64_t rounded_ratio(limbs_view v, limbs_view w, int root, format f)
     limbs_view quotient = limbs_view_of(top, words, exponent, 0);
     uint64_t leading_words[4];
     int also;
-    leading(quotient, leading_words, &exponent, &also);
+    leading_bits(quotient, leading_words, &exponent, &also);
     more |= also | ((leading_words[2] | leading_words[3]) != 0);
     if (root)
         return round_root(leading_words, exponent, more, f);
@@ -224,7 +225,7 @@ void pc_round_words(const uint64_t *words, size_t count, int exponent, int negat
 {
     const format f = format_of(type);
     limbs_view v = limbs_view_of(words, count, exponent, negative);
-    write_bits(out, type, rounded(v, 1, 1, root, f) | (negative ? sign_bit_of(f) : 0));
+    write_bits(out, type, rounded_quotient(v, 1, 1, root, f) | (negative ? sign_bit_of(f) : 0));
 }
 
 double pc_u128_round(const pc_u128 *x)

@@ -32,7 +32,7 @@ static inline uint64_t nan_of(format f)
 }
 
 /* The bits of the number nearest to |v| / (divisor * other), or to its square root. */
-uint64_t rounded(limbs_view v, uint64_t divisor, uint64_t other, int root, format f);
+uint64_t rounded_quotient(limbs_view v, uint64_t divisor, uint64_t other, int root, format f);
 
 /* The most words of a divisor: two ends of a centered sum of products, multiplied. */
 enum { END_WORDS = PC_LIMBS + 8, RATIO_WORDS = 2 * END_WORDS };

@@ -79,8 +79,8 @@ static uint64_t degrees_of_freedom(const pc_accumulator *acc, const pc_output_sp
 }
 
 /* The bits of the float that one component of the result rounds to, from one end of the sums. */
-static uint64_t bits_at(const pc_accumulator *acc, const pc_output_spec *spec, pc_moment moment,
-                        int upper)
+static uint64_t bits_at_end(const pc_accumulator *acc, const pc_output_spec *spec, pc_moment moment,
+                            int upper)
 {
     const format f = format_of(spec->type);
     const int root =
@@ -95,7 +95,7 @@ static uint64_t bits_at(const pc_accumulator *acc, const pc_output_spec *spec, p
         if (!freedom)
             return v.count ? infinity_of(f) : nan_of(f);
         v.exponent += (int)spec->ddof_bits;
-        return rounded(v, count, freedom, root, f);
+        return rounded_quotient(v, count, freedom, root, f);
     }
     if (spec->statistic != PC_RMS && spec->statistic != PC_MEAN)
         count = 1;
@@ -104,7 +104,7 @@ static uint64_t bits_at(const pc_accumulator *acc, const pc_output_spec *spec, p
         const limbs_view w = moment_end(acc, PC_NUMBERS, !upper, scratch[1]);
         return rounded_ratio(v, w, 0, f) | (uint64_t)(v.negative ^ w.negative) * sign_bit_of(f);
     }
-    return rounded(v, count, 1, root, f) | (uint64_t)v.negative * sign_bit_of(f);
+    return rounded_quotient(v, count, 1, root, f) | (uint64_t)v.negative * sign_bit_of(f);
 }
 
 /* The sum that a result, or its real part, is made of. */
@@ -151,7 +151,7 @@ static uint64_t nonfinite_bits(const pc_accumulator *acc, const pc_output_spec *
 }
 
 /* Write a sum as an integer; the exponent of its words need not be 0. */
-static pc_status write_word(const pc_accumulator *acc, pc_moment moment, pc_type type, char *out)
+static pc_status write_integer(const pc_accumulator *acc, pc_moment moment, pc_type type, char *out)
 {
     uint64_t scratch[PC_LIMBS], word[3] = {0}; /* from 2^-64 on */
     limbs_view v = accumulator_limbs(acc, moment, scratch);
@@ -168,7 +168,7 @@ static pc_status write_word(const pc_accumulator *acc, pc_moment moment, pc_type
 }
 
 /* PC_OK if the weights of an average do not sum up to 0; PC_INCONCLUSIVE if that is not certain. */
-static pc_status weigh(const pc_accumulator *acc)
+static pc_status check_weights(const pc_accumulator *acc)
 {
     uint64_t scratch[PC_LIMBS];
     if (acc->flags & PC_BOUNDED) {
@@ -190,14 +190,14 @@ pc_status pc_accumulator_round(const pc_accumulator *acc, const pc_output_spec *
     const pc_moment first = first_moment(spec->statistic);
     uint64_t bits[2];
     if (!is_float(spec->type))
-        return write_word(acc, first, spec->type, out);
+        return write_integer(acc, first, spec->type, out);
 
     const int too_few =
         is_variance(spec->statistic)
             ? degrees_of_freedom(acc, spec) == 0
             : acc->count == 0 && (spec->statistic == PC_RMS || spec->statistic == PC_MEAN);
     if ((int)spec->statistic == PC_AVERAGE) {
-        const pc_status status = weigh(acc);
+        const pc_status status = check_weights(acc);
         if (status != PC_OK)
             return status;
     }
@@ -206,11 +206,11 @@ pc_status pc_accumulator_round(const pc_accumulator *acc, const pc_output_spec *
         bits[p] = too_few && !acc->count ? nan_of(f) : nonfinite_bits(acc, spec, moment);
         if (bits[p])
             continue;
-        bits[p] = bits_at(acc, spec, moment, 0);
+        bits[p] = bits_at_end(acc, spec, moment, 0);
         if (acc->flags & PC_BOUNDED && /* the sum of no numbers is 0 */
             (is_inconclusive(acc) ||
              (acc->count && ((either_sign && bounded_spans_zero(&acc->windows[moment])) ||
-                             bits[p] != bits_at(acc, spec, moment, 1))))) {
+                             bits[p] != bits_at_end(acc, spec, moment, 1))))) {
             count_rounding_test_failure();
             return PC_INCONCLUSIVE;
         }
@@ -227,9 +227,9 @@ typedef struct {
     limbs_view value;
     uint64_t error, scratch[PC_LIMBS];
     int exponent;
-} sum_within;
+} sum_interval;
 
-static void find_sum(sum_within *sum, const pc_accumulator *acc, pc_moment moment)
+static void load_sum(sum_interval *sum, const pc_accumulator *acc, pc_moment moment)
 {
     if (acc->flags & PC_BOUNDED) {
         pc_window window = acc->windows[moment];
@@ -245,21 +245,21 @@ static void find_sum(sum_within *sum, const pc_accumulator *acc, pc_moment momen
         sum->exponent = sum->value.exponent;
 }
 
-/* |value| and the error are below 2^(exponent + 64 * words_of). */
-static int words_of(const sum_within *sum)
+/* |value| and the error are below 2^(exponent + 64 * word_span). */
+static int word_span(const sum_interval *sum)
 {
     const int words = (sum->value.exponent - sum->exponent) / 64 + (int)sum->value.count + 1;
     return sum->value.count ? words : 1;
 }
 
 /* The lower or upper end of n * products - x * y, which is n^2 times the covariance. */
-static limbs_view centered_end(uint64_t n, const sum_within *products, const sum_within *x,
-                               const sum_within *y, int upper, uint64_t scratch[END_WORDS])
+static limbs_view centered_end(uint64_t n, const sum_interval *products, const sum_interval *x,
+                               const sum_interval *y, int upper, uint64_t scratch[END_WORDS])
 {
     const int of_xy = x->exponent + y->exponent,
               unit = of_xy < products->exponent ? of_xy : products->exponent,
-              top_xy = of_xy + 64 * (words_of(x) + words_of(y)),
-              top = products->exponent + 64 * (words_of(products) + 1);
+              top_xy = of_xy + 64 * (word_span(x) + word_span(y)),
+              top = products->exponent + 64 * (word_span(products) + 1);
     const size_t count = (size_t)((top > top_xy ? top : top_xy) - unit) / 64 + 2;
     const uint64_t one = 1;
     limbs_view errors = {&one, 1, of_xy, 0}, of_x = x->value, of_y = y->value;
@@ -286,19 +286,20 @@ pc_status pc_round_covariance(const pc_accumulator *products, const pc_accumulat
 {
     const format f = format_of(type);
     uint64_t scratch[END_WORDS], bits[2];
-    sum_within of_products, of_x, of_y;
+    sum_interval of_products, of_x, of_y;
     if (is_inconclusive(products) || is_inconclusive(x) || is_inconclusive(y)) {
         count_rounding_test_failure();
         return PC_INCONCLUSIVE;
     }
-    find_sum(&of_products, products, PC_SQUARES);
-    find_sum(&of_x, x, PC_NUMBERS);
-    find_sum(&of_y, y, PC_NUMBERS);
+    load_sum(&of_products, products, PC_SQUARES);
+    load_sum(&of_x, x, PC_NUMBERS);
+    load_sum(&of_y, y, PC_NUMBERS);
     for (int upper = 0; upper < 2; upper++) {
         limbs_view v = centered_end(x->count, &of_products, &of_x, &of_y, upper, scratch);
         if (x == y && v.negative) /* an end of a variance; or another thread changed the numbers */
             v = limbs_view_of(scratch, 0, 0, 0);
-        bits[upper] = rounded(v, x->count, freedom, 0, f) | (uint64_t)v.negative * sign_bit_of(f);
+        bits[upper] =
+            rounded_quotient(v, x->count, freedom, 0, f) | (uint64_t)v.negative * sign_bit_of(f);
     }
     if (bits[0] != bits[1]) {
         count_rounding_test_failure();
@@ -330,11 +331,11 @@ typedef struct {
 
 /* PC_OK if it is above zero, PC_EMPTY if not, PC_INCONCLUSIVE if that is not certain. */
 static pc_status find_centered_sum(centered_sum *found, const pc_accumulator *x,
-                                   const sum_within *number)
+                                   const sum_interval *number)
 {
-    sum_within squares;
+    sum_interval squares;
     int above_zero[2];
-    find_sum(&squares, x, PC_SQUARES);
+    load_sum(&squares, x, PC_SQUARES);
     for (int upper = 0; upper < 2; upper++) {
         const limbs_view end =
             centered_end(x->count, &squares, number, number, upper, found->scratch[upper]);
@@ -358,10 +359,10 @@ static pc_status correlation_ends(const pc_accumulator *products, const pc_accum
 {
     const uint64_t one = (uint64_t)(1 - f.min_exponent) << (f.digits - 1);
     uint64_t scratch[END_WORDS];
-    sum_within of_products, of_x, of_y;
+    sum_interval of_products, of_x, of_y;
     centered_sum xx, yy;
-    find_sum(&of_x, x, PC_NUMBERS);
-    find_sum(&of_y, y, PC_NUMBERS);
+    load_sum(&of_x, x, PC_NUMBERS);
+    load_sum(&of_y, y, PC_NUMBERS);
     const pc_status first = find_centered_sum(&xx, x, &of_x),
                     second = x == y ? first : find_centered_sum(&yy, y, &of_y);
     if (first == PC_EMPTY || second == PC_EMPTY)
@@ -371,7 +372,7 @@ static pc_status correlation_ends(const pc_accumulator *products, const pc_accum
     bits[0] = bits[1] = one;
     if (x == y)
         return PC_OK;
-    find_sum(&of_products, products, PC_SQUARES);
+    load_sum(&of_products, products, PC_SQUARES);
     for (int upper = 0; upper < 2; upper++) {
         const limbs_view cross = centered_end(x->count, &of_products, &of_x, &of_y, upper, scratch);
         /* The larger quotient is that of the smaller variances. */

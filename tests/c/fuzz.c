@@ -62,8 +62,8 @@ static void arrays(const uint8_t *bytes, size_t size)
                   .skip_nan = bytes[0] >> 7,
                   .data = (const char *)bytes + 4,
                   .mask = bytes[2] & 1 ? (const char *)bytes + 4 : NULL, /* any bytes */
-                  .kept = 1,
-                  .reduced = 1,
+                  .kept_axes = 1,
+                  .reduced_axes = 1,
                   .repeat = 1,
                   .axis = {{outputs, (ptrdiff_t)item, 1, 8, 0},
                            {depth, (ptrdiff_t)(item * outputs), (ptrdiff_t)outputs, 0, 0}}};
@@ -143,7 +143,7 @@ static void pairs(const uint8_t *bytes, size_t size)
                         .components = of_x,
                         .data = x,
                         .mask = bytes[1] & 64 ? x : NULL, /* any bytes */
-                        .reduced = 1,
+                        .reduced_axes = 1,
                         .repeat = 1,
                         .other = {.type = y_type,
                                   .components = of_y,

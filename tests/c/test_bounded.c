@@ -75,7 +75,7 @@ static int rest_is_untouched(const pc_accumulator *bounded)
 static int compare(const pc_accumulator *bounded, const pc_accumulator *exact, int components)
 {
     int unsure = 0;
-    if (!(bounded->flags & PC_BOUND_TOO_WIDE)) {
+    if (!(bounded->flags & PC_SUM_INCONCLUSIVE)) {
         CHECK(!pc_accumulator_nonfinite(exact) && all_hold(bounded, exact));
         CHECK(bounded->count == exact->count);
     }
@@ -184,7 +184,7 @@ static size_t some_length(void)
 {
     static const size_t edges[] = {0, 1, 31, 32, 33, 255, 256, 2047, 2048, 2049, 4097};
     if (below(100) == 0)
-        return (size_t)(below(2) ? BOUNDED_RUN : STREAMED_FROM) - 2 + (size_t)below(5);
+        return (size_t)(below(2) ? BOUNDED_RUN : MIN_STREAMED) - 2 + (size_t)below(5);
     return below(2) ? (size_t)below(600) : edges[below(11)];
 }
 
@@ -235,7 +235,7 @@ static void test_runs(long count)
             char *x = before_a_page.data + MOST * sizeof(double) -
                       n * (size_t)components * sizes[type] - odd;
             fill(x, type, n * (size_t)components);
-            if (n * (size_t)components >= STREAMED_FROM && below(2))
+            if (n * (size_t)components >= MIN_STREAMED && below(2))
                 grow(x, type, n * (size_t)components);
             pc_accumulator_clear_bounded(&moment, statistic);
             fesetround(mode);
@@ -276,7 +276,7 @@ static void test_strides(long count)
                       .components = components,
                       .skip_nan = skip_nan,
                       .data = x,
-                      .reduced = 1,
+                      .reduced_axes = 1,
                       .repeat = 1,
                       .axis = {{n, (ptrdiff_t)stride, 0, 0, 0}}};
         if (below(2) && n) {
@@ -298,8 +298,8 @@ static pc_array matrix_of(pc_type type, const char *x, size_t rows, size_t colum
     pc_array a = {.type = type,
                   .components = 1,
                   .data = x,
-                  .kept = 1,
-                  .reduced = 1,
+                  .kept_axes = 1,
+                  .reduced_axes = 1,
                   .repeat = 1,
                   .axis = {{columns, (ptrdiff_t)sizes[type], 0, 0, 0},
                            {rows, (ptrdiff_t)(width * sizes[type]), 0, 0, 0}}};
@@ -377,7 +377,7 @@ static void test_cancels(const pc_kernels *kernels)
                         if (zeros)
                             memset(x, 0, 64 * sizes[type]);
                         pc_add_numbers(&acc, type, components, x, N / (size_t)components);
-                        CHECK(((acc.flags & PC_BOUND_TOO_WIDE) != 0) ==
+                        CHECK(((acc.flags & PC_SUM_INCONCLUSIVE) != 0) ==
                               (result >= PC_VAR && cases[c].hopeless && !zeros));
                     }
                 }
@@ -407,7 +407,8 @@ static void test_cancels(const pc_kernels *kernels)
                     odd >= 3 || (odd == 1 && result >= PC_VAR && type != PC_FLOAT16);
                 for (size_t c = 0; c < COLUMNS; c++) {
                     compare(&bounded_columns[c].total, &exact_columns[c].total, 1);
-                    CHECK(((bounded_columns[c].total.flags & PC_BOUND_TOO_WIDE) != 0) == hopeless);
+                    CHECK(((bounded_columns[c].total.flags & PC_SUM_INCONCLUSIVE) != 0) ==
+                          hopeless);
                 }
             }
 }
@@ -698,7 +699,7 @@ static void test_skipping(const pc_kernels *kernels, long count)
         const int which = (int)(type - PC_FLOAT16), k = below(4) ? 60 : (int)below(40) - 20;
         const int streamed = below(50) == 0;
         const size_t size = sizes[type], stride = size * (streamed ? 1 : 1 + (size_t)below(3)),
-                     n = streamed ? STREAMED_FROM + (size_t)below(100) : some_length() % 5000,
+                     n = streamed ? MIN_STREAMED + (size_t)below(100) : some_length() % 5000,
                      bytes = n ? (n - 1) * stride + size : 0;
         char *x = before_a_page.data + MOST * sizeof(double) - bytes;
         bounded_sums found, expected;
@@ -744,12 +745,12 @@ static void test_skipping(const pc_kernels *kernels, long count)
 /* Streams of which the last block stops have added nothing, nor counted what is left out. */
 static void test_skipping_streams(const pc_kernels *kernels)
 {
-    static double x[STREAMED_FROM];
+    static double x[MIN_STREAMED];
     bounded_sums found;
-    for (size_t j = 0; j < STREAMED_FROM; j++)
+    for (size_t j = 0; j < MIN_STREAMED; j++)
         x[j] = j % 7 ? 1.0 : (double)NAN;
-    x[STREAMED_FROM - 1] = 0x1p100;
-    CHECK(kernels->nanbounded_sums[2]((const char *)x, sizeof *x, NULL, 0, STREAMED_FROM, 60,
+    x[MIN_STREAMED - 1] = 0x1p100;
+    CHECK(kernels->nanbounded_sums[2]((const char *)x, sizeof *x, NULL, 0, MIN_STREAMED, 60,
                                       &found) == 0);
     CHECK(found.missing == 0 && found.overflow_at >= 0x1p100);
 }

@@ -82,8 +82,8 @@ static void check_lanes(pc_type type, const char *numbers, size_t count, int has
                           .data = cells,
                           .mask = left_out == 1 ? mask : NULL,
                           .skip_nan = left_out == 2,
-                          .kept = 1,
-                          .reduced = 1,
+                          .kept_axes = 1,
+                          .reduced_axes = 1,
                           .repeat = 1,
                           .axis = {{POSITIONS, (ptrdiff_t)(across * size), (ptrdiff_t)across, 8, 0},
                                    {rows, (ptrdiff_t)(along * size), (ptrdiff_t)along, 0, 0}}};
@@ -165,7 +165,7 @@ static void check_pairs(char *memory)
     const pc_array a = {.type = type,
                         .components = 1,
                         .data = data[0],
-                        .reduced = 1,
+                        .reduced_axes = 1,
                         .repeat = 1,
                         .other = {.type = other, .components = 1, .data = data[1]},
                         .axis = {{n, (ptrdiff_t)size, 0, 0, (ptrdiff_t)other_size}}};

@@ -141,7 +141,7 @@ static void compare(pc_array a)
                 continue;
             spec.ddof = below(4) ? below(2) : below(6);
             spec.ddof_bits = below(4) ? 0 : (unsigned)below(3);
-            for (int k = 0; k < a.kept; k++) /* of whatever size the results are */
+            for (int k = 0; k < a.kept_axes; k++) /* of whatever size the results are */
                 a.axis[k].out_stride = a.axis[k].out_stride / 8 * (ptrdiff_t)size;
             pc_status exact = PC_OK;
             memset(made, 0x55, sizeof made);
@@ -173,7 +173,7 @@ static void compare(pc_array a)
                         CHECK(0);
                     }
             }
-            for (int k = 0; k < a.kept; k++)
+            for (int k = 0; k < a.kept_axes; k++)
                 a.axis[k].out_stride = a.axis[k].out_stride / (ptrdiff_t)size * 8;
         }
 }
@@ -188,13 +188,13 @@ static void test_random(pc_type type, size_t outputs, size_t depth)
     char *cells = cells_at[at_end].data + (at_end ? (CELLS * 8 - outputs * depth * size) : 0),
          *mask = mask_at[at_end].data + (at_end ? CELLS - outputs * depth : 0);
     pc_array a = {.type = type, .components = 1, .repeat = 1, .data = cells};
-    static double row[BLOCK_LENGTH + 1];
+    static double row[MAX_MATRIX_LENGTH + 1];
     const int with_nan = below(3) == 0;
     a.swapped = below(4) == 0;
     a.mask = below(3) == 0 ? mask : NULL;
     a.skip_nan = below(4) == 0;
-    a.kept = 1;
-    a.reduced = 1;
+    a.kept_axes = 1;
+    a.reduced_axes = 1;
     a.axis[0] = (pc_axis){outputs, (ptrdiff_t)size, 1, 8, 0};
     a.axis[1] = (pc_axis){depth, (ptrdiff_t)(size * outputs), (ptrdiff_t)outputs, 0, 0};
     if (layout & 1) {
@@ -221,7 +221,7 @@ static void test_random(pc_type type, size_t outputs, size_t depth)
                 (char)(below(4) ? 1 + below(255) : 0);
         }
     if (layout & 2 && outputs % 3 == 0) { /* two kept axes that do not run on as one */
-        a.kept = 2;
+        a.kept_axes = 2;
         a.axis[2] = a.axis[1];
         a.axis[1] = a.axis[0];
         a.axis[0].length = outputs / 3;
@@ -230,7 +230,7 @@ static void test_random(pc_type type, size_t outputs, size_t depth)
         a.axis[1].stride *= (ptrdiff_t)outputs / 3;
         a.axis[1].mask_stride *= (ptrdiff_t)outputs / 3;
     } else if (layout & 2 && depth % 2 == 0 && depth > 2) { /* two such reduced axes */
-        a.reduced = 2;
+        a.reduced_axes = 2;
         a.axis[2] = a.axis[1];
         a.axis[1].length = 2;
         a.axis[1].stride *= (ptrdiff_t)depth / 2;
@@ -247,7 +247,8 @@ static void test_products(pc_type type, size_t outputs, size_t depth)
     const int kind = (int)below(KINDS), scale = random_scale() / 2;
     const size_t gap = 1 + (size_t)below(2), numbers = gap * outputs * depth;
     char *x = cells_at[1].data + CELLS * 8 - numbers * (size_t)size, *y = cells_at[0].data;
-    pc_array a = {.type = type, .components = 1, .repeat = 1, .data = x, .kept = 1, .reduced = 1};
+    pc_array a = {
+        .type = type, .components = 1, .repeat = 1, .data = x, .kept_axes = 1, .reduced_axes = 1};
     ptrdiff_t step[3][2]; /* of x, y, and the mask: to the next output, and the next element */
     double row[LANE_ROWS];
     a.other = (pc_other){type, 1, below(4) == 0, y, 0};
@@ -273,7 +274,7 @@ static void test_products(pc_type type, size_t outputs, size_t depth)
     for (size_t k = 0; k < outputs * depth; k++)
         mask_at[0].data[k] = below(4) != 0;
     if (depth % 2 == 0 && depth > 2 && below(2)) { /* two reduced axes that do not run on as one */
-        a.reduced = 2;
+        a.reduced_axes = 2;
         a.axis[2] = a.axis[1];
         a.axis[1].length = 2;
         a.axis[1].stride *= (ptrdiff_t)depth / 2;
@@ -423,7 +424,7 @@ static void test_sorted(pc_type type, size_t most)
             pc_status exact = PC_OK;
             memset(made, 0x55, sizeof made);
             for (size_t k = first; k < count && exact != PC_TOO_LARGE; k++) {
-                pc_array a = {.type = type, .components = 1, .repeat = 1, .reduced = 1};
+                pc_array a = {.type = type, .components = 1, .repeat = 1, .reduced_axes = 1};
                 a.data = x + (size_t)at[k] * size;
                 a.skip_nan = sorted.skip_nan;
                 a.axis[0] = (pc_axis){(size_t)(at[k + 1] - at[k]), (ptrdiff_t)size, 0, 0, 0};
@@ -454,13 +455,13 @@ static void test_sorted(pc_type type, size_t most)
  */
 static void test_long_group(pc_type type)
 {
-    enum { GROUPS = 24, MOST_NUMBERS = 3 * BLOCK_LENGTH, ALL = MOST_NUMBERS + 3 * GROUPS };
+    enum { GROUPS = 24, MOST_NUMBERS = 3 * MAX_MATRIX_LENGTH, ALL = MOST_NUMBERS + 3 * GROUPS };
     static char x[ALL * 8];
     static int32_t label[ALL];
     size_t at[GROUPS + 1] = {0};
     const size_t size = sizes[type], which = below(GROUPS),
                  length = below(3)   ? 1 + below(MAX_SHORT_GROUP + 2)
-                          : below(2) ? BLOCK_LENGTH - 1 + below(3)
+                          : below(2) ? MAX_MATRIX_LENGTH - 1 + below(3)
                                      : below(MOST_NUMBERS + 1);
     const double offset = below(2) ? 0.0 : 0x1p23;
     for (size_t g = 0; g < GROUPS; g++) {
@@ -529,7 +530,7 @@ static void test_bounds(const pc_kernels *kernels)
         for (pc_type type = PC_FLOAT32; type <= PC_FLOAT64; type++) {
             const size_t n = lengths[k], size = sizes[type], at[2] = {0, n};
             char *x = cells_at[1].data + CELLS * 8 - n * size;
-            const group_block block = {x, at, 1, n};
+            const lane_groups block = {x, at, 1, n};
             double most[2] = {0.0, 0.0};
             for (int again = 0; again < 40; again++) {
                 const int sign = (int)below(2);
@@ -596,7 +597,7 @@ static void test_last_bits(const pc_kernels *kernels)
     static lane_sums few;
     static const size_t at[2] = {0, 3};
     double x[3];
-    const group_block block = {(const char *)x, at, 1, 3};
+    const lane_groups block = {(const char *)x, at, 1, 3};
     for (int again = 0; again < 1000; again++) {
         for (int k = 0; k < 3; k++)
             x[k] = 1.0 + (double)(random64() >> 15) * 0x1p-52;
@@ -729,8 +730,8 @@ static void test_counts(void)
                               .components = 1,
                               .repeat = 1,
                               .data = cells,
-                              .kept = 1,
-                              .reduced = 1};
+                              .kept_axes = 1,
+                              .reduced_axes = 1};
                 a.axis[0] = (pc_axis){POSITIONS, (ptrdiff_t)sizes[type], 0, 8, 0};
                 a.axis[1] = (pc_axis){depths[d], (ptrdiff_t)(POSITIONS * sizes[type]), 0, 0, 0};
                 if (in_rows) {

@@ -76,8 +76,8 @@ static int element(const pc_moving *m, size_t row, size_t at, char x[8])
     const pc_array *a = &m->array;
     const size_t size = sizes[a->type];
     ptrdiff_t offset = 0, of_mask = 0;
-    for (int k = a->kept + a->reduced - 1; k >= 0; k--) {
-        size_t *index = k < a->kept ? &row : &at;
+    for (int k = a->kept_axes + a->reduced_axes - 1; k >= 0; k--) {
+        size_t *index = k < a->kept_axes ? &row : &at;
         const ptrdiff_t i = (ptrdiff_t)(*index % a->axis[k].length);
         *index /= a->axis[k].length;
         offset += i * a->axis[k].stride;
@@ -195,7 +195,7 @@ static problem *new_problem(const pc_type *types, size_t count)
     p->m.array.type = types[below(count)];
     p->m.array.components = 1;
     p->m.array.repeat = 1;
-    p->m.array.kept = p->m.array.reduced = 1;
+    p->m.array.kept_axes = p->m.array.reduced_axes = 1;
     p->m.array.swapped = below(4) == 0;
     p->m.min_count = 1;
     p->m.spec.components = 1;
@@ -217,14 +217,14 @@ static void make_results(problem *p)
 
 static void in_order(problem *p)
 {
-    if (p->m.array.kept == 0)
+    if (p->m.array.kept_axes == 0)
         return;
-    p->m.array.kept = 0;
-    p->m.array.reduced = 2;
+    p->m.array.kept_axes = 0;
+    p->m.array.reduced_axes = 2;
     p->m.array.axis[1].out_stride = (ptrdiff_t)sizes[p->m.spec.type];
     pc_axis *axis = p->m.array.axis;
     if (axis[1].length % 2 == 0 && below(2)) { /* as three axes */
-        p->m.array.reduced = 3;
+        p->m.array.reduced_axes = 3;
         axis[2] = axis[1];
         axis[1].length /= 2;
         axis[1].stride *= 2;
@@ -237,7 +237,7 @@ static void in_order(problem *p)
 
 static const char *result_at(const problem *p, size_t row, size_t at)
 {
-    return p->m.out + (ptrdiff_t)row * p->m.array.axis[0].out_stride * (p->m.array.kept == 1) +
+    return p->m.out + (ptrdiff_t)row * p->m.array.axis[0].out_stride * (p->m.array.kept_axes == 1) +
            (ptrdiff_t)at * p->m.array.axis[1].out_stride;
 }
 
@@ -370,7 +370,7 @@ static void test_sums_near_the_limits(void)
     const size_t n = 1 + below(below(2) ? 20 : MOST), jump_after = 1 + below(40);
     uint64_t x[MOST], result[MOST], right, to = 0;
     pc_moving m = {.spec = {.statistic = PC_SUM, .components = 1}, .min_count = 1};
-    m.array = (pc_array){.data = (char *)x, .components = 1, .repeat = 1, .reduced = 1};
+    m.array = (pc_array){.data = (char *)x, .components = 1, .repeat = 1, .reduced_axes = 1};
     m.array.axis[0] = (pc_axis){.length = n, .stride = 8, .out_stride = 8};
     m.out = (char *)result;
     m.array.type = types[below(2)];
@@ -412,7 +412,7 @@ static void check_row_of(pc_type type, pc_statistic statistic, const void *x, si
     pc_moving m = {.spec = {.statistic = statistic, .type = PC_FLOAT64, .components = 1},
                    .window = window,
                    .min_count = 1};
-    m.array = (pc_array){.data = x, .type = type, .components = 1, .repeat = 1, .reduced = 1};
+    m.array = (pc_array){.data = x, .type = type, .components = 1, .repeat = 1, .reduced_axes = 1};
     m.array.axis[0] = (pc_axis){.length = ROW, .stride = 8, .out_stride = 8};
     m.out = (char *)result;
     char *state = calloc(1, pc_move_state_size());
@@ -517,7 +517,7 @@ static void test_a_call_is_short(void)
                    .min_count = window,
                    .out = (char *)result};
     m.array = (pc_array){
-        .data = (char *)x, .type = PC_FLOAT64, .components = 1, .repeat = 1, .reduced = 1};
+        .data = (char *)x, .type = PC_FLOAT64, .components = 1, .repeat = 1, .reduced_axes = 1};
     m.array.axis[0] = (pc_axis){.length = MOST, .stride = 8, .out_stride = 8};
     const int kind = (int)below(10);
     for (size_t k = 0; k < MOST; k++)

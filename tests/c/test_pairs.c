@@ -74,7 +74,7 @@ static int holds(const pc_window *window, const slow_sum *truth, uint64_t part)
 
 /* ---- arrays of any types ---------------------------------------------------------- */
 
-enum { MOST = STREAMED_FROM + 2000, TYPES = PC_FLOAT64 + 1 };
+enum { MOST = MIN_STREAMED + 2000, TYPES = PC_FLOAT64 + 1 };
 
 /* Floats whose exponents lie up to `spread` apart; now and then 0, or whatever bits there are. */
 static void fill(char *x, pc_type type, size_t n, unsigned spread, int center)
@@ -110,7 +110,7 @@ static void any_arrays(long count)
         const int streamed = below(50) == 0;
         const pc_type tx = streamed ? PC_FLOAT16 + (pc_type)below(3) : (pc_type)below(TYPES),
                       ty = streamed || below(2) ? tx : (pc_type)below(TYPES);
-        const size_t n = streamed   ? STREAMED_FROM - 2 + below(2000)
+        const size_t n = streamed   ? MIN_STREAMED - 2 + below(2000)
                          : below(4) ? below(600)
                                     : below(3000),
                      of_x = tx > PC_FLOAT16 && below(3) == 0 ? 2 : 1,
@@ -128,7 +128,7 @@ static void any_arrays(long count)
             .components = (int)of_x,
             .data = x,
             .mask = below(3) ? NULL : mask,
-            .reduced = 1,
+            .reduced_axes = 1,
             .repeat = 1,
             .other = {.type = ty, .components = (int)of_y, .conjugate = conjugate, .data = y}};
         a.axis[0] =
@@ -281,14 +281,15 @@ static pair worst_pair(double D, double *s, double *t)
  * other one reads four streams. */
 static void search(int weighted)
 {
-    enum { N = STREAMED_FROM, STREAMS = 4, WIDEST = 64 };
+    enum { N = MIN_STREAMED, STREAMS = 4, WIDEST = 64 };
     static double x[N], y[N];
     const double D = 0x1.8p60;
-    const size_t block = weighted ? BLOCK_LENGTH : FLOAT_BLOCK; /* where the kernel begins anew */
+    const size_t block =
+        weighted ? MAX_MATRIX_LENGTH : FLOAT_BLOCK; /* where the kernel begins anew */
     FOR_EACH_LEVEL
     {
         const pc_kernels *kernels = pc_kernels_in_use();
-        if (!(weighted ? kernels->block_rows[0][SUM_WEIGHTED][1] != NULL
+        if (!(weighted ? kernels->matrix_rows[0][SUM_WEIGHTED][1] != NULL
                        : kernels->bounded_products[2] != NULL))
             continue;
         const size_t lanes = kernels->lanes[weighted];
@@ -318,8 +319,9 @@ static void search(int weighted)
         pc_accumulator_clear_bounded(&acc, (pc_statistic)(weighted ? PC_AVERAGE : PC_DOT));
         bounded_coarsen(&acc.windows[PC_SQUARES], 60 - 52 - 46);
         bounded_coarsen(&acc.windows[PC_NUMBERS], 40 - 52 - 46);
-        for (size_t k = 0; weighted && k < N; k += BLOCK_LENGTH)
-            CHECK(add_weighted_block(&acc, PC_FLOAT64, (char *)&x[k], (char *)&y[k], BLOCK_LENGTH));
+        for (size_t k = 0; weighted && k < N; k += MAX_MATRIX_LENGTH)
+            CHECK(add_weighted_row(&acc, PC_FLOAT64, (char *)&x[k], (char *)&y[k],
+                                   MAX_MATRIX_LENGTH));
         if (!weighted)
             add_bounded_products(&acc, PC_SQUARES, PC_FLOAT64, (char *)x, 8, (char *)y, 8, N);
         CHECK(!is_inconclusive(&acc) && holds(&acc.windows[PC_SQUARES], &truth, 1));
@@ -329,7 +331,7 @@ static void search(int weighted)
             part *= 2;
         if (weighted) { /* nothing is added */
             memset(x, 0, sizeof x);
-            CHECK(add_weighted_block(&acc, PC_FLOAT64, (char *)x, (char *)y, BLOCK_LENGTH));
+            CHECK(add_weighted_row(&acc, PC_FLOAT64, (char *)x, (char *)y, MAX_MATRIX_LENGTH));
             CHECK(holds(&acc.windows[PC_SQUARES], &truth, 1));
         }
         printf("%s, %s: the bound holds, a %" PRIu64 "th of it does not\n",
@@ -361,9 +363,9 @@ static void overflows(long count)
         const pc_type type = PC_FLOAT32 + (pc_type)below(2);
         const ptrdiff_t x_stride = (ptrdiff_t)(sizes[type] * (1 + below(2))),
                         y_stride = (ptrdiff_t)(sizes[type] * (1 + below(2)));
-        const size_t n = below(20) ? 1 + below(3000) : STREAMED_FROM - 2 + below(2000);
+        const size_t n = below(20) ? 1 + below(3000) : MIN_STREAMED - 2 + below(2000);
         const char *const other = below(4) ? y : NULL;
-        const int streamed = n >= STREAMED_FROM && x_stride == (ptrdiff_t)sizes[type] &&
+        const int streamed = n >= MIN_STREAMED && x_stride == (ptrdiff_t)sizes[type] &&
                              (!other || y_stride == x_stride);
         const int center = below(2) ? 1000 : 1040;
         fill(x, type, 2 * n, 8, center);
@@ -456,7 +458,7 @@ static void long_products(long count)
         pc_array a = {.type = type,
                       .components = 1,
                       .data = x,
-                      .reduced = 1,
+                      .reduced_axes = 1,
                       .repeat = 1,
                       .other = {.type = PC_FLOAT64, .components = 1, .data = y}};
         a.axis[0] = (pc_axis){n, 8, 0, 0, 8};
@@ -494,13 +496,14 @@ static int estimate_holds(double sums[3][LANE_COLUMNS], size_t c, const slow_sum
 
 /* In rows (0) or columns (1), NaN left out or not; `gridded`: the kernel that finds what is exact.
  */
-static lane_block_kernel *block_kernel(int way, int skip_nan, int gridded, summands what,
-                                       pc_type type)
+static lane_matrix_kernel *block_kernel(int way, int skip_nan, int gridded, summands what,
+                                        pc_type type)
 {
     const pc_kernels *kernels = pc_kernels_in_use();
     if (gridded)
         return kernels->gridded_rows[skip_nan][type - PC_FLOAT32];
-    return (way ? kernels->block_columns : kernels->block_rows)[skip_nan][what][type - PC_FLOAT32];
+    return (way ? kernels->matrix_columns
+                : kernels->matrix_rows)[skip_nan][what][type - PC_FLOAT32];
 }
 
 static int is_nan_at(pc_type type, const char *x)
@@ -511,7 +514,7 @@ static int is_nan_at(pc_type type, const char *x)
 }
 
 /* The largest part of 1 that the bound can be divided by, for each output. */
-static int check_block(const lane_block *from, pc_type type, const int k[2], int way, int skip_nan,
+static int check_block(const lane_matrix *from, pc_type type, const int k[2], int way, int skip_nan,
                        int gridded, summands what, int most)
 {
     static lane_sums sums;
@@ -565,12 +568,12 @@ static void blocks(long count)
         const size_t n = (way ? 1 : LANE_STEP) + below(below(8) ? 60 : N - 10),
                      outputs = way ? LANE_STEP * (1 + below(3)) : 1 + below(MOST_OUTPUTS),
                      columns = way ? outputs : n;
-        const lane_block from = {.x = x,
-                                 .y = what < SUM_PRODUCTS ? NULL : y,
-                                 .x_step = (ptrdiff_t)((columns + below(3)) * sizes[type]),
-                                 .y_step = (ptrdiff_t)((columns + below(3)) * sizes[type]),
-                                 .length = n,
-                                 .outputs = outputs};
+        const lane_matrix from = {.x = x,
+                                  .y = what < SUM_PRODUCTS ? NULL : y,
+                                  .x_step = (ptrdiff_t)((columns + below(3)) * sizes[type]),
+                                  .y_step = (ptrdiff_t)((columns + below(3)) * sizes[type]),
+                                  .length = n,
+                                  .outputs = outputs};
         const unsigned spread = 1 + (unsigned)below(gridded ? 4 : 12);
         fill(x, type, ROOM, spread, 1000);
         fill(y, type, ROOM, spread, 1000);
@@ -641,8 +644,8 @@ static void search_blocks(void)
                 y[j] = next.y;
             }
         }
-        const lane_block from = {(char *)x,         (char *)y, 8 * OUTPUTS, 8 * OUTPUTS, n,
-                                 way ? OUTPUTS : 1, 0};
+        const lane_matrix from = {(char *)x,         (char *)y, 8 * OUTPUTS, 8 * OUTPUTS, n,
+                                  way ? OUTPUTS : 1, 0};
         const int part = check_block(&from, PC_FLOAT64, k, way, 0, 0, SUM_PRODUCTS, 1 << 10);
         printf("pairs, %s, %s: the bound holds, a %dth of it does not\n", pc_simd(),
                way ? "columns" : "rows", 2 * part);
@@ -653,14 +656,14 @@ static void search_blocks(void)
         const pc_kernels *kernels = pc_kernels_in_use();
         if (!block_kernel(0, 0, 0, what, PC_FLOAT64))
             continue;
-        const size_t lanes = kernels->lanes[0], n = BLOCK_LENGTH - lanes;
+        const size_t lanes = kernels->lanes[0], n = MAX_MATRIX_LENGTH - lanes;
         double t = 0.0;
         for (size_t i = 0; i < n; i += lanes) {
             const double next = worst_number(what == SUM_SQUARES, 0x1p8, &t);
             for (size_t j = i; j < i + lanes; j++)
                 x[j] = next;
         }
-        const lane_block from = {(char *)x, NULL, 8 * OUTPUTS, 0, n, 1, 0};
+        const lane_matrix from = {(char *)x, NULL, 8 * OUTPUTS, 0, n, 1, 0};
         const int part = check_block(&from, PC_FLOAT64, k, 0, 0, 0, what, 1 << 10);
         printf("%s, %s, rows: the bound holds, a %dth of it does not\n",
                what == SUM_SQUARES ? "squares" : "numbers", pc_simd(), 2 * part);

@@ -7,7 +7,7 @@
 
 static struct {
     size_t squares, integers, float32, float64, columns, single, bounded[2], skipping, products,
-        lanes[2], blocks[2], gridded[2], results;
+        lanes[2], matrices[2], gridded[2], results;
 } passed;
 
 const pc_kernels *__real_pc_kernels_in_use(void);
@@ -127,30 +127,30 @@ COUNT_LANES(PC_FLOAT64)
 #define OF_LANES(masked, type)                                                                     \
     {lanes_##masked##type##0, lanes_##masked##type##1, lanes_##masked##type##2}
 
-/* Of float64 in blocks: in rows and columns, NaN left out or not. */
-#define COUNT_BLOCKS_OF(way, skip_nan, what)                                                       \
-    static int block_##way##_##skip_nan##what(const lane_block *from, const int k[2],              \
-                                              lane_sums *sums)                                     \
+/* Of float64 in matrices: rows and columns, NaN left out or not. */
+#define COUNT_MATRICES_OF(way, skip_nan, what)                                                     \
+    static int matrix_##way##_##skip_nan##what(const lane_matrix *from, const int k[2],            \
+                                               lane_sums *sums)                                    \
     {                                                                                              \
         CHECK(k[0] >= -900 && k[0] <= 1000 && from->outputs <= LANE_COLUMNS);                      \
-        passed.blocks[skip_nan] += from->outputs * from->length;                                   \
-        return real->block_##way[skip_nan][what][1](from, k, sums);                                \
+        passed.matrices[skip_nan] += from->outputs * from->length;                                 \
+        return real->matrix_##way[skip_nan][what][1](from, k, sums);                               \
     }
-#define COUNT_BLOCKS(skip_nan)                                                                     \
-    COUNT_BLOCKS_OF(rows, skip_nan, 0)                                                             \
-    COUNT_BLOCKS_OF(rows, skip_nan, 1)                                                             \
-    COUNT_BLOCKS_OF(rows, skip_nan, 2)                                                             \
-    COUNT_BLOCKS_OF(columns, skip_nan, 0)                                                          \
-    COUNT_BLOCKS_OF(columns, skip_nan, 1)                                                          \
-    COUNT_BLOCKS_OF(columns, skip_nan, 2)                                                          \
-    static int gridded_##skip_nan(const lane_block *from, const int k[2], lane_sums *sums)         \
+#define COUNT_MATRICES(skip_nan)                                                                   \
+    COUNT_MATRICES_OF(rows, skip_nan, 0)                                                           \
+    COUNT_MATRICES_OF(rows, skip_nan, 1)                                                           \
+    COUNT_MATRICES_OF(rows, skip_nan, 2)                                                           \
+    COUNT_MATRICES_OF(columns, skip_nan, 0)                                                        \
+    COUNT_MATRICES_OF(columns, skip_nan, 1)                                                        \
+    COUNT_MATRICES_OF(columns, skip_nan, 2)                                                        \
+    static int gridded_##skip_nan(const lane_matrix *from, const int k[2], lane_sums *sums)        \
     {                                                                                              \
         CHECK(from->length >= LANE_STEP);                                                          \
         passed.gridded[skip_nan] += from->outputs;                                                 \
         return real->gridded_rows[skip_nan][1](from, k, sums);                                     \
     }
-COUNT_BLOCKS(0)
-COUNT_BLOCKS(1)
+COUNT_MATRICES(0)
+COUNT_MATRICES(1)
 
 static int count_results(const lane_spec *spec, lane_sums *sums, size_t columns, double *value,
                          double *rest, uint64_t *certain)
@@ -162,11 +162,12 @@ static int count_results(const lane_spec *spec, lane_sums *sums, size_t columns,
 const pc_kernels *__wrap_pc_kernels_in_use(void)
 {
     static pc_kernels counting;
-    static lane_block_kernel *const rows[2][3] = {{block_rows_00, block_rows_01, block_rows_02},
-                                                  {block_rows_10, block_rows_11, block_rows_12}};
-    static lane_block_kernel *const columns[2][3] = {
-        {block_columns_00, block_columns_01, block_columns_02},
-        {block_columns_10, block_columns_11, block_columns_12}};
+    static lane_matrix_kernel *const rows[2][3] = {
+        {matrix_rows_00, matrix_rows_01, matrix_rows_02},
+        {matrix_rows_10, matrix_rows_11, matrix_rows_12}};
+    static lane_matrix_kernel *const columns[2][3] = {
+        {matrix_columns_00, matrix_columns_01, matrix_columns_02},
+        {matrix_columns_10, matrix_columns_11, matrix_columns_12}};
     static const pc_kernels all = {
         .squares_of_integers = OF_INTEGERS(squares_of_),
         .sum_of_integers = OF_INTEGERS(sum_of_),
@@ -198,10 +199,10 @@ const pc_kernels *__wrap_pc_kernels_in_use(void)
             }
     for (int skip_nan = 0; skip_nan < 2 && real->gridded_rows[0][1]; skip_nan++) {
         for (int what = 0; what < 3; what++) {
-            if (!real->block_rows[skip_nan][what][1])
+            if (!real->matrix_rows[skip_nan][what][1])
                 continue;
-            counting.block_rows[skip_nan][what][1] = rows[skip_nan][what];
-            counting.block_columns[skip_nan][what][1] = columns[skip_nan][what];
+            counting.matrix_rows[skip_nan][what][1] = rows[skip_nan][what];
+            counting.matrix_columns[skip_nan][what][1] = columns[skip_nan][what];
         }
         counting.gridded_rows[skip_nan][1] = skip_nan ? gridded_1 : gridded_0;
     }
@@ -536,8 +537,8 @@ static void test_columns(int depth)
         pc_array a = {.type = PC_FLOAT64,
                       .components = 1,
                       .data = (const char *)matrix,
-                      .kept = 1,
-                      .reduced = 1,
+                      .kept_axes = 1,
+                      .reduced_axes = 1,
                       .repeat = 1,
                       .axis = {{columns, sizeof(double), 0, 0, 0},
                                {rows, COLUMNS * sizeof(double), 0, 0, 0}}};
@@ -565,7 +566,7 @@ static size_t passed_exactly(void)
 static void test_bounded(const pc_kernels *kernels)
 {
     enum { LOOKED = 64 };
-    const size_t from = kernels->bounded_from;
+    const size_t from = kernels->min_bounded;
     for (pc_type type = PC_FLOAT32; type <= PC_FLOAT64; type++)
         for (int result = PC_SUMSQ; result < RESULTS; result++)
             for (int outlier = 0; outlier < 2; outlier++)
@@ -595,7 +596,7 @@ static void test_bounded(const pc_kernels *kernels)
 /* Columns likewise. */
 static void test_bounded_columns(void)
 {
-    enum { LOOKED = 64, ROWS = 1100, COLUMNS = 12, EIGHTS = 8 }; /* too long for blocks */
+    enum { LOOKED = 64, ROWS = 1100, COLUMNS = 12, EIGHTS = 8 }; /* too long for matrices */
     static double matrix[ROWS][COLUMNS];
     static pc_tile_sum sums[PC_TILE];
     for (int r = 0; r < ROWS; r++)
@@ -608,8 +609,8 @@ static void test_bounded_columns(void)
         pc_array a = {.type = PC_FLOAT64,
                       .components = 1,
                       .data = (const char *)matrix,
-                      .kept = 1,
-                      .reduced = 1,
+                      .kept_axes = 1,
+                      .reduced_axes = 1,
                       .repeat = 1,
                       .axis = {{COLUMNS, sizeof(double), 0, sizeof(double), 0},
                                {ROWS, sizeof matrix[0], 0, 0, 0}}};
@@ -695,8 +696,8 @@ static void test_skipping_columns(void)
                           .components = 1,
                           .data = (const char *)matrix,
                           .skip_nan = 1,
-                          .kept = 1,
-                          .reduced = 1,
+                          .kept_axes = 1,
+                          .reduced_axes = 1,
                           .repeat = 1,
                           .axis = {{COLUMNS, sizeof(double), 0, sizeof(double), 0},
                                    {ROWS, sizeof matrix[0], 0, 0, 0}}};
@@ -714,10 +715,10 @@ static void test_skipping_columns(void)
         }
 }
 
-/* Many sums of floats at once: each block passes once; once more if many of its results are not
+/* Many sums of floats at once: each matrix passes once; once more if many of its results are not
  * certain, and then with another k or without NaN; and what is still not certain alone. Only
  * infinity asks for an exact sum. */
-static void test_blocks(void)
+static void test_matrices(void)
 {
     enum { OUTPUTS = 80, LENGTH = 100, N_ALL = OUTPUTS * LENGTH };
     static double x[OUTPUTS][LENGTH];
@@ -740,15 +741,15 @@ static void test_blocks(void)
                  skip_nan++)
                 for (int result = skip_nan ? PC_SUM : PC_SUMSQ; result < RESULTS; result++) {
                     const pc_output_spec spec = spec_of((pc_statistic)result, PC_FLOAT64);
-                    const size_t first = columns ? OUTPUTS / 2 : LANE_COLUMNS, /* of two blocks */
+                    const size_t first = columns ? OUTPUTS / 2 : LANE_COLUMNS, /* of two matrices */
                         second = OUTPUTS - first;
                     double out[OUTPUTS];
                     pc_array a = {.type = PC_FLOAT64,
                                   .components = 1,
                                   .data = (const char *)x,
                                   .skip_nan = skip_nan,
-                                  .kept = 1,
-                                  .reduced = 1,
+                                  .kept_axes = 1,
+                                  .reduced_axes = 1,
                                   .repeat = 1,
                                   .axis = {{OUTPUTS, LENGTH * sizeof(double), 0, sizeof(double), 0},
                                            {LENGTH, sizeof(double), 0, 0, 0}}};
@@ -785,7 +786,7 @@ static void test_blocks(void)
                     CHECK(pc_rounding_test_failures() - failed == (which == ONE_EXACT));
                     CHECK(passed.lanes[0] + passed.lanes[1] == 0);
                     CHECK(passed.bounded[0] + passed.bounded[1] == 0);
-                    size_t blocks[2] = {N_ALL, 0}, gridded = 0;
+                    size_t matrices[2] = {N_ALL, 0}, gridded = 0;
                     if (which == ONE_LARGE)
                         gridded = 1;
                     else if (which == ONE_EXACT)
@@ -795,14 +796,14 @@ static void test_blocks(void)
                     else if (which == FEW_LARGE)
                         gridded = first / 4 - 1;
                     else if (which == ALL_LARGER || which == ALL_SMALLER)
-                        blocks[skip_nan] += second * LENGTH;
+                        matrices[skip_nan] += second * LENGTH;
                     else if (which == ONE_NAN) {
-                        blocks[1] = second * LENGTH;
-                        blocks[0] -= blocks[1];
+                        matrices[1] = second * LENGTH;
+                        matrices[0] -= matrices[1];
                         gridded = 1;
                     } else if (which == MANY_NAN)
-                        blocks[1] = N_ALL, blocks[0] = first * LENGTH;
-                    CHECK(passed.blocks[0] == blocks[0] && passed.blocks[1] == blocks[1]);
+                        matrices[1] = N_ALL, matrices[0] = first * LENGTH;
+                    CHECK(passed.matrices[0] == matrices[0] && passed.matrices[1] == matrices[1]);
                     CHECK(passed.gridded[skip_nan] == gridded && passed.gridded[!skip_nan] == 0);
                 }
 }
@@ -851,7 +852,7 @@ static void check_windows(pc_statistic statistic, size_t window, size_t min_coun
                          .type = PC_FLOAT64,
                          .components = 1,
                          .repeat = 1,
-                         .reduced = 1};
+                         .reduced_axes = 1};
     m.array.axis[0] = (pc_axis){.length = N, .stride = 8, .out_stride = 8};
     m.out = (char *)out;
     char *state = calloc(1, pc_move_state_size());
@@ -916,7 +917,7 @@ int main(void)
             test_cancels();
         }
         if (kernels->lane_results) {
-            test_blocks();
+            test_matrices();
             test_windows();
         }
         printf("%s ", pc_simd());

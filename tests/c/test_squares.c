@@ -281,8 +281,8 @@ static void test_strided(long count)
                depth = 1;
         int axes = matrix ? 2 : (int)below(5), masked = below(matrix ? 4 : 2) == 0;
         ptrdiff_t data_low = 0, data_high = 0, mask_low = 0, mask_high = 0;
-        a.kept = matrix ? 1 : (int)below((uint64_t)axes + 1);
-        a.reduced = axes - a.kept;
+        a.kept_axes = matrix ? 1 : (int)below((uint64_t)axes + 1);
+        a.reduced_axes = axes - a.kept_axes;
         size_t room = below(4) ? 400 : 4000; /* elements in all, about */
         int plain = below(2) == 0;           /* C order without gaps */
         size_t next = 1;
@@ -320,12 +320,12 @@ static void test_strided(long count)
             }
         }
         size_t out_next = 1;
-        for (int k = a.kept - 1; k >= 0; k--) { /* the results in C order */
+        for (int k = a.kept_axes - 1; k >= 0; k--) { /* the results in C order */
             a.axis[k].out_stride = (ptrdiff_t)(out_next * sizeof *out);
             out_next *= a.axis[k].length;
         }
         for (int k = 0; k < axes; k++)
-            *(k < a.kept ? &outputs : &depth) *= a.axis[k].length;
+            *(k < a.kept_axes ? &outputs : &depth) *= a.axis[k].length;
         if (outputs > 4096 || data_high - data_low + (ptrdiff_t)item > (1 << 20) ||
             mask_high - mask_low >= (1 << 20))
             continue;
@@ -353,7 +353,7 @@ static void test_strided(long count)
                 size_t p_rest = p, d_rest = d;
                 ptrdiff_t at = 0, mask_at = 0;
                 for (int k = axes - 1; k >= 0; k--) {
-                    size_t *rest = k < a.kept ? &p_rest : &d_rest;
+                    size_t *rest = k < a.kept_axes ? &p_rest : &d_rest;
                     ptrdiff_t i = (ptrdiff_t)(*rest % a.axis[k].length);
                     *rest /= a.axis[k].length;
                     at += i * a.axis[k].stride;
@@ -517,19 +517,19 @@ static void test_arrange(void)
                       .components = 1,
                       .data = element,
                       .mask = cases[c].masked ? element : NULL,
-                      .kept = cases[c].kept,
-                      .reduced = cases[c].reduced,
+                      .kept_axes = cases[c].kept,
+                      .reduced_axes = cases[c].reduced,
                       .repeat = 1};
         for (int k = 0; k < MOST; k++) {
             const one_axis *x = &cases[c].before[k];
             a.axis[k] = (pc_axis){x->length, x->stride, x->mask_stride, x->out_stride, 0};
         }
         pc_array_arrange(&a);
-        CHECK(a.kept == cases[c].kept_after && a.reduced == cases[c].reduced_after);
+        CHECK(a.kept_axes == cases[c].kept_after && a.reduced_axes == cases[c].reduced_after);
         CHECK(a.repeat == (uint64_t)cases[c].repeat);
         CHECK((intptr_t)a.data - (intptr_t)element == cases[c].data);
         CHECK(!cases[c].masked || (intptr_t)a.mask - (intptr_t)element == cases[c].mask);
-        for (int k = 0; k < a.kept + a.reduced; k++) {
+        for (int k = 0; k < a.kept_axes + a.reduced_axes; k++) {
             const one_axis *x = &cases[c].after[k];
             const pc_axis *y = &a.axis[k];
             CHECK(y->length == x->length && y->stride == x->stride && y->other_stride == 0);
@@ -539,7 +539,7 @@ static void test_arrange(void)
 
     /* Nothing is touched behind the axes. */
     pc_array none = {
-        .type = PC_FLOAT64, .components = 1, .data = element, .reduced = 1, .repeat = 1};
+        .type = PC_FLOAT64, .components = 1, .data = element, .reduced_axes = 1, .repeat = 1};
     none.axis[1].stride = none.axis[1].mask_stride = 7;
     pc_array_arrange(&none);
     CHECK(none.axis[1].stride == 7 && none.axis[1].mask_stride == 7);

@@ -15,7 +15,7 @@ typedef struct {
     bounded_lane first, second;
     vec seen;
     vecd min;
-} block_lane;
+} matrix_lane;
 
 static inline int has_two_sums(summands what)
 {
@@ -27,26 +27,27 @@ static inline int of_two_arrays(summands what)
     return what == SUM_PRODUCTS || what == SUM_WEIGHTED;
 }
 
-/* Numbers are multiplied by 2^-k on the way, and D is -1.5: of h in another binade, or of the other
- * sign, some of the upper 12 bits that those of D have are 0; or h is infinite or NaN, and remains
- * so. Squares only rise. */
-static inline vecd block_start(summands what, int k)
+/* Numbers are multiplied by 2^-exponent on the way, and D is -1.5: of h in another binade, or of
+ * the other sign, some of the upper 12 bits that those of D have are 0; or h is infinite or NaN,
+ * and remains so. Squares only rise. */
+static inline vecd start_of_matrix_sum(summands what, int exponent)
 {
-    return splatd(what == SUM_NUMBERS ? -1.5 : 1.5 * power(k));
+    return splatd(what == SUM_NUMBERS ? -1.5 : 1.5 * power(exponent));
 }
 
-static inline block_lane new_block_lane(const vecd D[2], summands what)
+static inline matrix_lane new_matrix_lane(const vecd D[2], summands what)
 {
-    return (block_lane){{D[0], splatd(0.0)},
-                        {D[1], splatd(0.0)},
-                        what == SUM_NUMBERS ? (vec)D[0] : splat(0),
-                        splatd(0x1p1000)};
+    return (matrix_lane){{D[0], splatd(0.0)},
+                         {D[1], splatd(0.0)},
+                         what == SUM_NUMBERS ? (vec)D[0] : splat(0),
+                         splatd(0x1p1000)};
 }
 
-/* y is 2^-k for numbers, and x for squares. `digits`: of a product, or 0 if `min` is not wanted.
+/* y is 2^-exponent for numbers, and x for squares. `digits`: of a product, or 0 if `min` is not
+ * wanted.
  */
 static inline __attribute__((always_inline)) void
-add_to_block_lane(block_lane *to, vecd x, vecd y, const vecd D[2], unsigned digits, summands what)
+add_to_matrix_lane(matrix_lane *to, vecd x, vecd y, const vecd D[2], unsigned digits, summands what)
 {
     add_product(&to->first.s, &to->first.t, x, y, digits != 0);
     if (what == SUM_NUMBERS)
@@ -65,7 +66,7 @@ add_to_block_lane(block_lane *to, vecd x, vecd y, const vecd D[2], unsigned digi
 }
 
 /* Has bits from 52 on if s was not always in the binade of D. */
-static inline __attribute__((always_inline)) vec has_left_binade(const block_lane *lane, vecd D,
+static inline __attribute__((always_inline)) vec has_left_binade(const matrix_lane *lane, vecd D,
                                                                  summands what)
 {
     if (of_two_arrays(what))
@@ -75,32 +76,33 @@ static inline __attribute__((always_inline)) vec has_left_binade(const block_lan
 }
 
 /* By how many units s grew. */
-static inline vec growth(vecd s, vecd D, int negative)
+static inline vec units_grown(vecd s, vecd D, int negative)
 {
     return negative ? (vec)D - (vec)s : (vec)s - (vec)D;
 }
 
 /* The error bound for sums of `lanes` lanes of m summands each, whose t are added up in `steps`
  * more steps. */
-static inline double block_bound(size_t lanes, size_t m, size_t steps, int k)
+static inline double matrix_bound(size_t lanes, size_t m, size_t steps, int exponent)
 {
     const double number = (double)m;
-    return (double)lanes * number * (number + 3 + 2 * (double)steps) * 0x1.03p-55 * power(k - 52);
+    return (double)lanes * number * (number + 3 + 2 * (double)steps) * 0x1.03p-55 *
+           power(exponent - 52);
 }
 
 /* No addition to t has been rounded, if all n summands are multiples of this. */
-static inline double exact_grid(size_t n, int k)
+static inline double exact_grid(size_t n, int exponent)
 {
-    return (double)n * power(k - 106);
+    return (double)n * power(exponent - 106);
 }
 
 /* 0 in the place of the bound where no addition to t can have been rounded: numbers of so many
  * digits are multiples of 2^-digits times the smallest. */
-static inline vecd unless_exact(double bound, unsigned digits, vecd min, size_t n, int k)
+static inline vecd unless_exact(double bound, unsigned digits, vecd min, size_t n, int exponent)
 {
-    return digits
-               ? select_bits((vec) ~(min * power(-(int)digits) >= exact_grid(n, k)), splatd(bound))
-               : splatd(bound);
+    return digits ? select_bits((vec) ~(min * power(-(int)digits) >= exact_grid(n, exponent)),
+                                splatd(bound))
+                  : splatd(bound);
 }
 
 /* NaN in the lanes of t whose sum left its binade. */
@@ -110,8 +112,8 @@ static inline vecd unless_left_binade(vecd t, vec out_of_binade)
 }
 
 /* Store the estimates of LANES outputs, at column c. */
-static inline void store_block_sums(lane_sums *sums, size_t c, summands what, estimate first,
-                                    estimate second)
+static inline void store_matrix_sums(lane_sums *sums, size_t c, summands what, estimate first,
+                                     estimate second)
 {
     store_estimate(what == SUM_NUMBERS || what == SUM_PRODUCTS ? sums->number : sums->square, c,
                    first);
@@ -126,23 +128,23 @@ static inline void store_block_sums(lane_sums *sums, size_t c, summands what, es
 /* Some columns, from one on. Returns, from bit 52 on, which of them left their binade. (From memory
  * twice as many take longer: measured on Zen 3.) */
 static inline __attribute__((always_inline)) vec
-sum_step_of_columns(const lane_block *from, const int exponent[2], lane_sums *sums, size_t first,
+sum_step_of_columns(const lane_matrix *from, const int exponent[2], lane_sums *sums, size_t first,
                     size_t size, unsigned digits, summands what, int skip_nan, loader *load)
 {
     const int two = of_two_arrays(what), numbers = what == SUM_NUMBERS;
-    const vecd D[2] = {block_start(what, exponent[0]), splatd(1.5 * power(exponent[1]))},
+    const vecd D[2] = {start_of_matrix_sum(what, exponent[0]), splatd(1.5 * power(exponent[1]))},
                unit = splatd(numbers ? power(exponent[0]) : 1.0),
                scale = splatd(power(-exponent[0]));
     const size_t n = from->length;
     const ptrdiff_t ahead = first * size % 64 ? 0 : from->ahead;
     const char *x = from->x, *y = two ? from->y : x;
-    block_lane lane[VECTORS_PER_STEP];
+    matrix_lane lane[VECTORS_PER_STEP];
     vec missing[VECTORS_PER_STEP], out_of_binade = splat(0);
     size_t c[VECTORS_PER_STEP];
     find_columns(c, first, from->outputs);
     EACH
     {
-        lane[k] = new_block_lane(D, what);
+        lane[k] = new_matrix_lane(D, what);
         missing[k] = splat(0);
     }
     for (size_t r = 0; r < n; r++, x += from->x_step) {
@@ -156,11 +158,11 @@ sum_step_of_columns(const lane_block *from, const int exponent[2], lane_sums *su
             vecd v = load(x + c[k] * size, 0);
             if (skip_nan)
                 v = without_nan(v, &missing[k]);
-            add_to_block_lane(&lane[k], v,
-                              two       ? load(y + c[k] * size, 0)
-                              : numbers ? scale
-                                        : v,
-                              D, digits, what);
+            add_to_matrix_lane(&lane[k], v,
+                               two       ? load(y + c[k] * size, 0)
+                               : numbers ? scale
+                                         : v,
+                               D, digits, what);
         }
         if (two)
             y += from->y_step;
@@ -170,11 +172,11 @@ sum_step_of_columns(const lane_block *from, const int exponent[2], lane_sums *su
         const vec gone = has_left_binade(&lane[k], D[0], what);
         const estimate sum = {(lane[k].first.s - D[0]) * unit,
                               unless_left_binade(lane[k].first.t, gone) * unit,
-                              unless_exact(block_bound(1, n, 0, exponent[0]), digits, lane[k].min,
+                              unless_exact(matrix_bound(1, n, 0, exponent[0]), digits, lane[k].min,
                                            n, exponent[0])},
                        second = {lane[k].second.s - D[1], lane[k].second.t,
-                                 splatd(block_bound(1, n, 0, exponent[1]))};
-        store_block_sums(sums, c[k], what, sum, second);
+                                 splatd(matrix_bound(1, n, 0, exponent[1]))};
+        store_matrix_sums(sums, c[k], what, sum, second);
         if (skip_nan)
             store_doubles(sums->count + c[k], double_of_small(n - missing[k]));
         out_of_binade |= gone;
@@ -183,7 +185,7 @@ sum_step_of_columns(const lane_block *from, const int exponent[2], lane_sums *su
 }
 
 static inline __attribute__((always_inline)) int
-sum_columns_in_lanes(const lane_block *from, const int exponent[2], lane_sums *sums, size_t size,
+sum_columns_in_lanes(const lane_matrix *from, const int exponent[2], lane_sums *sums, size_t size,
                      unsigned digits, summands what, int skip_nan, loader *load)
 {
     vec out_of_binade = splat(0);
@@ -193,14 +195,15 @@ sum_columns_in_lanes(const lane_block *from, const int exponent[2], lane_sums *s
     return !any_bits(out_of_binade >> 52);
 }
 
-/* The sum of LANES rows, whose units and t, times 2^k if `scaled`, are in the vectors of a row
- * each.
+/* The sum of LANES rows, whose units and t, times 2^exponent if `scaled`, are in the vectors of a
+ * row each.
  */
 static inline __attribute__((always_inline)) estimate sum_of_rows(vecd units[LANES], vecd t[LANES],
-                                                                  int k, int scaled, vecd bound)
+                                                                  int exponent, int scaled,
+                                                                  vecd bound)
 {
     vec all = splat(0);
-    vecd residual = splatd(0.0), error, lost;
+    vecd residual = splatd(0.0), error, rounding;
     transpose(units);
     transpose(t);
     UNROLLED
@@ -209,16 +212,16 @@ static inline __attribute__((always_inline)) estimate sum_of_rows(vecd units[LAN
         residual += t[j];
     }
     if (scaled)
-        residual *= power(k);
+        residual *= power(exponent);
     /* units is below 2^62 in size: its upper and lower half are doubles. */
     all += UINT64_C(1) << 62;
-    const double g = power(k - 52);
+    const double g = power(exponent - 52);
     const vecd high = (double_of_small(all >> 32) - 0x1p30) * (g * 0x1p32),
                low = double_of_small(all & 0xffffffffu) * g;
     estimate sum;
     sum.high = two_sum(high, low, &error);
-    sum.low = two_sum(error, residual, &lost);
-    sum.lost = bound + magnitude(lost);
+    sum.low = two_sum(error, residual, &rounding);
+    sum.error_bound = bound + magnitude(rounding);
     return sum;
 }
 
@@ -258,14 +261,14 @@ static inline extent extent_of_rows(row_extents *rows)
  * are known.
  */
 static inline __attribute__((always_inline)) int
-sum_rows_in_lanes(const lane_block *from, const int k[2], lane_sums *sums, size_t size,
+sum_rows_in_lanes(const lane_matrix *from, const int exponent[2], lane_sums *sums, size_t size,
                   unsigned digits, summands what, int skip_nan, int gridded, loader *load)
 {
     enum { MAX_WAYS = 4 };
     const int ways = has_two_sums(what) ? 2 : MAX_WAYS, numbers = what == SUM_NUMBERS,
               two = of_two_arrays(what);
-    const vecd D[2] = {block_start(what, k[0]), splatd(1.5 * power(k[1]))},
-               scale = splatd(power(-k[0]));
+    const vecd D[2] = {start_of_matrix_sum(what, exponent[0]), splatd(1.5 * power(exponent[1]))},
+               scale = splatd(power(-exponent[0]));
     const size_t n = from->length, row = (size_t)ways * LANES, m = n / row + 1, rest = n % LANES;
     const vec tail = last_lanes(rest);
     vec any_out_of_binade = splat(0);
@@ -281,7 +284,7 @@ sum_rows_in_lanes(const lane_block *from, const int k[2], lane_sums *sums, size_
             }
             const char *x = from->x + (ptrdiff_t)(first + j) * from->x_step,
                        *y = two ? from->y + (ptrdiff_t)(first + j) * from->y_step : x;
-            block_lane lane[MAX_WAYS];
+            matrix_lane lane[MAX_WAYS];
             extent all = empty_extent();
             vec missing = splat(0);
             size_t i = 0;
@@ -293,13 +296,13 @@ sum_rows_in_lanes(const lane_block *from, const int k[2], lane_sums *sums, size_
         v = two ? keep(load(y + (at) * size, 0)) : numbers ? scale : u;                            \
         if (gridded)                                                                               \
             extend(&all, u);                                                                       \
-        add_to_block_lane(&lane[w], u, v, D, digits, what);                                        \
+        add_to_matrix_lane(&lane[w], u, v, D, digits, what);                                       \
     } while (0)
 #define WHOLE(v) (v)
 #define TAIL(v) select_bits(tail, v)
             UNROLLED
             for (int w = 0; w < ways; w++)
-                lane[w] = new_block_lane(D, what);
+                lane[w] = new_matrix_lane(D, what);
             for (; i + row <= n; i += row)
                 UNROLLED
             for (size_t w = 0; w < (size_t)ways; w++)
@@ -316,8 +319,8 @@ sum_rows_in_lanes(const lane_block *from, const int k[2], lane_sums *sums, size_
             UNROLLED
             for (int w = 0; w < ways; w++) {
                 out_of_binade |= has_left_binade(&lane[w], D[0], what);
-                grown[0] += growth(lane[w].first.s, D[0], numbers);
-                grown[1] += growth(lane[w].second.s, D[1], 0);
+                grown[0] += units_grown(lane[w].first.s, D[0], numbers);
+                grown[1] += units_grown(lane[w].second.s, D[1], 0);
             }
             UNROLLED
             for (int w = 1; w < ways; w++) {
@@ -351,9 +354,9 @@ sum_rows_in_lanes(const lane_block *from, const int k[2], lane_sums *sums, size_
             store_doubles(sums->count + first, double_of_small(n - missing));
         }
         const size_t steps = (size_t)ways + LANES;
-        vecd bound[2] = {unless_exact(block_bound(row, m, steps, k[0]), digits, smallest, row * m,
-                                      k[0]),
-                         splatd(block_bound(row, m, steps, k[1]))},
+        vecd bound[2] = {unless_exact(matrix_bound(row, m, steps, exponent[0]), digits, smallest,
+                                      row * m, exponent[0]),
+                         splatd(matrix_bound(row, m, steps, exponent[1]))},
              grid = splatd(0.0);
         vec common_magnitude = splat(UINT64_MAX);
         if (gridded) {
@@ -361,14 +364,14 @@ sum_rows_in_lanes(const lane_block *from, const int k[2], lane_sums *sums, size_
             grid = grid_of(&all, size == 8 ? 53 : 24);
             common_magnitude = (vec)all.max | (vec)((vec)all.max - (vec)all.min != 1);
             bound[0] = select_bits(
-                (vec) ~(grid_of_squares(&all, grid) >= exact_grid(row * m, k[0])), bound[0]);
-            bound[1] = select_bits((vec) ~(grid >= exact_grid(row * m, k[1])), bound[1]);
+                (vec) ~(grid_of_squares(&all, grid) >= exact_grid(row * m, exponent[0])), bound[0]);
+            bound[1] = select_bits((vec) ~(grid >= exact_grid(row * m, exponent[1])), bound[1]);
         }
-        const estimate sum = sum_of_rows(units[0], t[0], k[0], numbers, bound[0]);
+        const estimate sum = sum_of_rows(units[0], t[0], exponent[0], numbers, bound[0]);
         estimate second = sum;
         if (has_two_sums(what))
-            second = sum_of_rows(units[1], t[1], k[1], 0, bound[1]);
-        store_block_sums(sums, first, what, sum, second);
+            second = sum_of_rows(units[1], t[1], exponent[1], 0, bound[1]);
+        store_matrix_sums(sums, first, what, sum, second);
         if (gridded) {
             store_doubles(sums->grid + first, grid);
             store_doubles(sums->common_magnitude + first, (vecd)common_magnitude);
@@ -407,45 +410,49 @@ largest_of(const char *x, ptrdiff_t stride, size_t rows, size_t columns, size_t 
  * matters.) */
 enum { MAX_PRODUCT_TIES = 128, MAX_NUMBER_TIES = 32 };
 
-#define BLOCKS_OF(name, what, type, size, skip_nan, row_digits, column_digits, ties)               \
-    static int name##_rows_of_##type(const lane_block *from, const int k[2], lane_sums *sums)      \
+#define MATRIX_SUMS_OF(name, what, type, size, skip_nan, row_digits, column_digits, ties)          \
+    static int name##_rows_of_##type(const lane_matrix *from, const int exponent[2],               \
+                                     lane_sums *sums)                                              \
     {                                                                                              \
         if (row_digits && from->length <= ties)                                                    \
-            return sum_rows_in_lanes(from, k, sums, size, row_digits, what, skip_nan, 0,           \
+            return sum_rows_in_lanes(from, exponent, sums, size, row_digits, what, skip_nan, 0,    \
                                      load_row_of_##type);                                          \
-        return sum_rows_in_lanes(from, k, sums, size, 0, what, skip_nan, 0, load_row_of_##type);   \
+        return sum_rows_in_lanes(from, exponent, sums, size, 0, what, skip_nan, 0,                 \
+                                 load_row_of_##type);                                              \
     }                                                                                              \
-    static int name##_columns_of_##type(const lane_block *from, const int k[2], lane_sums *sums)   \
+    static int name##_columns_of_##type(const lane_matrix *from, const int exponent[2],            \
+                                        lane_sums *sums)                                           \
     {                                                                                              \
         if (column_digits && from->length <= ties)                                                 \
-            return sum_columns_in_lanes(from, k, sums, size, column_digits, what, skip_nan,        \
+            return sum_columns_in_lanes(from, exponent, sums, size, column_digits, what, skip_nan, \
                                         load_row_of_##type);                                       \
-        return sum_columns_in_lanes(from, k, sums, size, 0, what, skip_nan, load_row_of_##type);   \
+        return sum_columns_in_lanes(from, exponent, sums, size, 0, what, skip_nan,                 \
+                                    load_row_of_##type);                                           \
     }
-#define BLOCKS_OF_NUMBERS(name, type, size, skip_nan, digits)                                      \
-    BLOCKS_OF(name##number, SUM_NUMBERS, type, size, skip_nan, 0, digits, MAX_NUMBER_TIES)         \
-    BLOCKS_OF(name##both, SUM_BOTH, type, size, skip_nan, 0, 0, 0)                                 \
-    static int name##gridded_rows_of_##type(const lane_block *from, const int k[2],                \
+#define MATRIX_SUMS_OF_NUMBERS(name, type, size, skip_nan, digits)                                 \
+    MATRIX_SUMS_OF(name##number, SUM_NUMBERS, type, size, skip_nan, 0, digits, MAX_NUMBER_TIES)    \
+    MATRIX_SUMS_OF(name##both, SUM_BOTH, type, size, skip_nan, 0, 0, 0)                            \
+    static int name##gridded_rows_of_##type(const lane_matrix *from, const int exponent[2],        \
                                             lane_sums *sums)                                       \
     {                                                                                              \
-        return sum_rows_in_lanes(from, k, sums, size, 0, SUM_BOTH, skip_nan, 1,                    \
+        return sum_rows_in_lanes(from, exponent, sums, size, 0, SUM_BOTH, skip_nan, 1,             \
                                  load_row_of_##type);                                              \
     }
 /* The digits of a number, and of the product of two, but those of float64 have too many. */
-#define BLOCKS_OF_PRODUCTS(type, size, square_digits)                                              \
-    BLOCKS_OF(product, SUM_PRODUCTS, type, size, 0, square_digits, square_digits,                  \
-              MAX_PRODUCT_TIES)                                                                    \
-    BLOCKS_OF(weighted, SUM_WEIGHTED, type, size, 0, square_digits, square_digits,                 \
-              MAX_PRODUCT_TIES)                                                                    \
+#define MATRIX_SUMS_OF_PRODUCTS(type, size, square_digits)                                         \
+    MATRIX_SUMS_OF(product, SUM_PRODUCTS, type, size, 0, square_digits, square_digits,             \
+                   MAX_PRODUCT_TIES)                                                               \
+    MATRIX_SUMS_OF(weighted, SUM_WEIGHTED, type, size, 0, square_digits, square_digits,            \
+                   MAX_PRODUCT_TIES)                                                               \
     static double largest_##type(const char *x, ptrdiff_t stride, size_t rows, size_t columns)     \
     {                                                                                              \
         return largest_of(x, stride, rows, columns, size, load_row_of_##type);                     \
     }
-#define BLOCKS(type, size, digits, square_digits)                                                  \
-    BLOCKS_OF_PRODUCTS(type, size, square_digits)                                                  \
-    BLOCKS_OF_NUMBERS(, type, size, 0, digits)                                                     \
-    BLOCKS_OF(square, SUM_SQUARES, type, size, 0, 0, square_digits, MAX_NUMBER_TIES)               \
-    BLOCKS_OF_NUMBERS(nan, type, size, 1, digits)
-BLOCKS(float32, 4, 24, 48)
-BLOCKS(float64, 8, 53, 0)
+#define MATRIX_SUMS(type, size, digits, square_digits)                                             \
+    MATRIX_SUMS_OF_PRODUCTS(type, size, square_digits)                                             \
+    MATRIX_SUMS_OF_NUMBERS(, type, size, 0, digits)                                                \
+    MATRIX_SUMS_OF(square, SUM_SQUARES, type, size, 0, 0, square_digits, MAX_NUMBER_TIES)          \
+    MATRIX_SUMS_OF_NUMBERS(nan, type, size, 1, digits)
+MATRIX_SUMS(float32, 4, 24, 48)
+MATRIX_SUMS(float64, 8, 53, 0)
 #endif
