@@ -1,7 +1,7 @@
 /* The table of core_table.h, and the functions of pycrust_capi.h: they check what the core takes
  * for granted. */
 #include "core_table.h"
-#include "array/labels.h"
+#include "array/widen.h"
 #include "sums/states.h"
 
 /* How many numbers of type *real one of `type` consists of: 1, 2 if it is complex, 0 if there is

@@ -22,7 +22,8 @@ enum {
     PC_ABSENT_LEVEL,       /* this build, CPU or operating system lacks that level */
     PC_OUT_OF_RANGE,       /* no sum of doubles has bits so high, or so low */
     PC_INCONCLUSIVE,       /* the rounding test of a bounded sum failed: sum exactly */
-    PC_NO_WEIGHT           /* an average whose weights sum to zero */
+    PC_NO_WEIGHT,          /* an average whose weights sum to zero */
+    PC_UNSUITED            /* not a case for this function: take the more general way */
 };
 
 /* The double nearest to *x, ties to even, under any rounding mode. */
@@ -405,7 +406,7 @@ int pc_sorted_suited(pc_type type, const pc_output_spec *spec);
 
 /* Write the results of the labels first to last - 1 to their places in `out`, as
  * pc_accumulator_round does; stops at PC_TOO_LARGE. The elements start to stop - 1 have these
- * labels, and each the label of the one before it, or one above; PC_NO_LABEL if not, and what was
+ * labels, and each the label of the one before it, or one above; PC_UNSUITED if not, and what was
  * written is of no use. `sums` is working memory, PC_MIN_SUMS. */
 pc_status pc_reduce_sorted(const pc_sorted *array, size_t start, size_t stop, size_t first,
                            size_t last, const pc_output_spec *spec, char *out, pc_tile_sum *sums);

@@ -38,7 +38,6 @@ from pycrust.csrc cimport (
     PC_EMPTY,
     PC_MEAN,
     PC_MIN_SUMS,
-    PC_NO_LABEL,
     PC_NUMBERS,
     PC_OK,
     PC_STD,
@@ -46,6 +45,7 @@ from pycrust.csrc cimport (
     PC_SUMSQ,
     PC_TILE,
     PC_TOO_LARGE,
+    PC_UNSUITED,
     PC_VAR,
     import_core,
     pc_array,
@@ -169,22 +169,22 @@ cdef int reduce_sorted_rows_chunk(const void *job, size_t chunk, size_t worker) 
                                              s.out + row * s.out_row, s.sums + worker * PC_MIN_SUMS)
     if status != PC_OK:
         s.statuses[worker] = status
-    return status == PC_TOO_LARGE or status == PC_NO_LABEL
+    return status == PC_TOO_LARGE or status == PC_UNSUITED
 
 
 cdef pc_status reduce_sorted_rows(array, labels, values, count, Statistic spec, size_t workers) except *:
-    """Where the labels lie along the last axis; PC_NO_LABEL if they are not sorted, and for complex and other types."""
+    """Where the labels lie along the last axis; PC_UNSUITED if they are not sorted, and for complex and other types."""
     cdef SortedRowsJob job
     cdef int components, swapped
     cdef size_t length = cnp.PyArray_SIZE(labels), rows = cnp.PyArray_SIZE(array) // length, step
     describe_data(array, &job.array.type, &components, &swapped, &job.array.data)
     if components != 1 or swapped or not pc_sorted_suited(job.array.type, &spec.c):
-        return PC_NO_LABEL
+        return PC_UNSUITED
     describe_data(labels, &job.array.label_type, &components, &job.array.labels_swapped, &job.array.labels)
     step = chunk_size(rows * length, workers)
     chunks = chunks_of(labels, labels.item(0), count, step, workers)
     if chunks is None:
-        return PC_NO_LABEL
+        return PC_UNSUITED
     job.chunks = chunks.shape[1] - 1
     job.start = <const size_t *>cnp.PyArray_DATA(chunks)
     job.first = job.start + job.chunks + 1
@@ -240,22 +240,22 @@ cdef int reduce_sorted_slices_chunk(const void *job, size_t chunk, size_t worker
 
 cdef pc_status reduce_sorted_slices(array, labels, values, count, size_t width, Statistic spec,
                                     size_t workers) except *:
-    """Where other axes of `width` elements follow; PC_NO_LABEL if the labels are not sorted."""
+    """Where other axes of `width` elements follow; PC_UNSUITED if the labels are not sorted."""
     cdef SortedSlicesJob job
     cdef size_t length = cnp.PyArray_SIZE(labels), step, chunks
     cdef int k
     job.outputs = cnp.PyArray_SIZE(array) // length
     if length * job.outputs < <size_t>MIN_SLICE * <size_t>count:
-        return PC_NO_LABEL
+        return PC_UNSUITED
     labels = labels.astype(np.intp, copy=False)
     if (labels[1:] < labels[:length - 1]).any():
-        return PC_NO_LABEL
+        return PC_UNSUITED
     start = np.searchsorted(labels, np.arange(count + 1))
     if (start[1:] < start[:count]).any():       # another thread has changed the labels in between
-        return PC_NO_LABEL
+        return PC_UNSUITED
     step = chunk_size(length * job.outputs, workers)
     if workers > 1 and np.diff(start).max() * job.outputs > 4 * step:
-        return PC_NO_LABEL              # a label that all threads should add to
+        return PC_UNSUITED              # a label that all threads should add to
     job.room = max(<size_t>PC_MIN_SUMS, min(<size_t>PC_TILE, job.outputs))
     describe_data(array, &job.array.type, &job.array.components, &job.array.swapped, &job.array.data)
     job.array.mask = NULL

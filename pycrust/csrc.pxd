@@ -16,6 +16,7 @@ cdef extern from "core.h" nogil:
         PC_OUT_OF_RANGE
         PC_INCONCLUSIVE
         PC_NO_WEIGHT
+        PC_UNSUITED
         PC_DOT
         PC_AVERAGE
 

@@ -2,6 +2,7 @@
  * kernel applies. */
 #include "contiguous.h"
 #include "bounded_runs.h"
+#include "widen.h"
 #include "../base/fpenv.h"
 
 #include <string.h>
@@ -10,24 +11,6 @@ static int has_both(const pc_accumulator *acc)
 {
     const uint32_t both = PC_WITH_SQUARES | PC_WITH_NUMBERS;
     return (acc->flags & both) == both;
-}
-
-void widen_float16(char *to, const char *from, size_t n)
-{
-    const float scale = 5.192296858534828e33f; /* 2^112: the biases differ by 112 */
-    for (size_t k = 0; k < n; k++) {
-        uint16_t half;
-        memcpy(&half, from + k * sizeof half, sizeof half);
-        uint32_t size = half & 0x7fffu, bits = size << 13;
-        float v;
-        memcpy(&v, &bits, sizeof v);
-        v *= scale;
-        memcpy(&bits, &v, sizeof bits);
-        if (size >= 0x7c00u) /* Inf, NaN */
-            bits |= 0x7f800000u;
-        bits |= (half & 0x8000u) << 16;
-        memcpy(to + k * sizeof bits, &bits, sizeof bits);
-    }
 }
 
 /* ---- floats ------------------------------------------------------------------ */

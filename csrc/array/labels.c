@@ -1,9 +1,9 @@
 /* Add numbers to the states that their labels name, batch by batch: a batch has the bits of each
  * number, as a double or a 64-bit integer, and the index of its state. */
-#include "labels.h"
 #include "contiguous.h"
 #include "gather.h"
 #include "layout.h"
+#include "widen.h"
 #include "../base/fpenv.h"
 #include "../sums/states.h"
 
@@ -34,62 +34,10 @@ static const char *contiguous(char *scratch, const char *from, size_t size, ptrd
     return scratch;
 }
 
-/* The bits of the double that is this float16. */
-static uint64_t widened_half(uint16_t half)
-{
-    const uint64_t sign = (uint64_t)(half & 0x8000u) << 48, size = half & 0x7fffu;
-    const uint64_t bias = (uint64_t)(1023 - 15) << 52;
-    if (size >= 0x7c00)
-        return sign | size << 42 | UINT64_C(0x7ff) << 52;
-    return sign | (size >= 0x400 ? (size << 42) + bias : bits_of((double)size * 0x1p-24));
-}
-
-static uint64_t widened_float(float x)
-{
-    return bits_of(x);
-}
-
-static uint64_t truth(uint8_t x)
-{
-    return x != 0;
-}
-
-#define WIDEN(number, expression)                                                                  \
-    for (size_t k = 0; k < n; k++) {                                                               \
-        number v;                                                                                  \
-        memcpy(&v, from + k * sizeof v, sizeof v);                                                 \
-        to[k] = (uint64_t)(expression);                                                            \
-    }                                                                                              \
-    break
-
-void widen_to_words(uint64_t *to, pc_type type, const char *from, size_t n)
-{
-    switch (type) {
-    case PC_INT8: WIDEN(int8_t, v);
-    case PC_UINT8: WIDEN(uint8_t, v);
-    case PC_INT16: WIDEN(int16_t, v);
-    case PC_UINT16: WIDEN(uint16_t, v);
-    case PC_INT32: WIDEN(int32_t, v);
-    case PC_UINT32: WIDEN(uint32_t, v);
-    case PC_BOOL: WIDEN(uint8_t, truth(v));
-    case PC_FLOAT16: WIDEN(uint16_t, widened_half(v));
-    case PC_FLOAT32: WIDEN(float, widened_float(v));
-    default: memcpy(to, from, n * sizeof *to);
-    }
-}
-
 static int is_unsigned(pc_type type)
 {
     return type == PC_BOOL || (type < PC_BOOL && (type == PC_UINT8 || type == PC_UINT16 ||
                                                   type == PC_UINT32 || type == PC_UINT64));
-}
-
-void widen_labels(int64_t *to, pc_type type, const char *from, size_t n)
-{
-    uint64_t *words = (uint64_t *)to;
-    widen_to_words(words, type, from, n);
-    for (size_t k = 0; type == PC_UINT64 && k < n; k++)
-        words[k] = words[k] > INT64_MAX ? INT64_MAX : words[k];
 }
 
 static int is_nan_bits(uint64_t bits)
@@ -143,8 +91,7 @@ static inline int64_t find_states(size_t *to, const int64_t *label, size_t n, in
  * 0 if there is no state for a label. */
 static int fill(batch *to, const pc_labelled *a, const cursor *at, size_t n, size_t first)
 {
-    static const pc_axis none = {1, 0, 0, 0, 0};
-    const pc_axis *axis = a->axes ? &a->axis[a->axes - 1] : &none;
+    const pc_axis *axis = a->axes ? &a->axis[a->axes - 1] : &no_axis;
     const size_t components = (size_t)a->components, size = size_of_type[a->type] * components,
                  label_size = size_of_type[a->label_type],
                  labels = axis->other_stride ? n : 1; /* or one for all */

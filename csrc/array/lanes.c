@@ -239,13 +239,18 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
         !fits_lanes(spec))
         return 0;
     job->of_products = array->other.data != NULL;
-    if (job->of_products
-            ? !is_of_products(spec->statistic) || !start_products(job, spec, length)
-            : !job->sum ||
-                  ((difference || centered ||
-                    (!start_matrix(job, length, side_by_side) && !start_integers(job, length))) &&
-                   length > max_rows(array, side_by_side)))
-        return 0;
+    if (job->of_products) {
+        if (!is_of_products(spec->statistic) || !start_products(job, spec, length))
+            return 0;
+    } else {
+        if (!job->sum)
+            return 0;
+        const int where_they_lie =
+            !difference && !centered &&
+            (start_matrix(job, length, side_by_side) || start_integers(job, length));
+        if (!where_they_lie && length > max_rows(array, side_by_side))
+            return 0;
+    }
     job->spec = lane_spec_of(spec, length, partial);
     if (difference) { /* the standard deviation of two numbers is half their distance, and often a
                          tie */
@@ -293,8 +298,7 @@ enum { MIN_PREFETCH_ROWS = 17 };
 
 static const pc_axis *innermost_kept(const pc_array *a)
 {
-    static const pc_axis none = {1, 0, 0, 0, 0};
-    return a->kept_axes ? &a->axis[a->kept_axes - 1] : &none;
+    return a->kept_axes ? &a->axis[a->kept_axes - 1] : &no_axis;
 }
 
 /* The outputs left along the innermost kept axis, at most `max`. */

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+const pc_axis no_axis = {1, 0, 0, 0, 0};
+
 static size_t product(const pc_axis *axis, int count)
 {
     size_t total = 1;

@@ -35,6 +35,9 @@ static inline void set_run(pc_array *a, pc_type type, int components, const char
     a->axis[0] = (pc_axis){length, stride, 0, 0, 0};
 }
 
+/* In the place of an axis that is not there: it has one element. */
+extern const pc_axis no_axis;
+
 /* The offsets of an element, of its mask, of its result and of the element of a second array. */
 typedef struct {
     ptrdiff_t data, mask, out, other;

@@ -3,8 +3,8 @@
  * summed exactly. Bounds: docs/design/moving.md. */
 #include "contiguous.h"
 #include "gather.h"
-#include "labels.h"
 #include "lanes.h"
+#include "widen.h"
 #include "../sums/bounded.h"
 
 #include <math.h>

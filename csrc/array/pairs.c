@@ -4,6 +4,7 @@
 #include "bounded_runs.h"
 #include "contiguous.h"
 #include "gather.h"
+#include "widen.h"
 
 #include <string.h>
 

@@ -98,9 +98,8 @@ static void add_pairs(const pc_array *a, pc_tile_sum *sums, pair_data from, pc_a
 static void add_to_tile(const pc_array *a, size_t first, size_t count, size_t start, size_t stop,
                         pc_tile_sum *sums)
 {
-    static const pc_axis none = {1, 0, 0, 0, 0};
-    pc_axis across = a->kept_axes ? a->axis[a->kept_axes - 1] : none;
-    pc_axis along = a->reduced_axes ? a->axis[a->kept_axes + a->reduced_axes - 1] : none;
+    pc_axis across = a->kept_axes ? a->axis[a->kept_axes - 1] : no_axis;
+    pc_axis along = a->reduced_axes ? a->axis[a->kept_axes + a->reduced_axes - 1] : no_axis;
     int outer_axes = a->reduced_axes ? a->reduced_axes - 1 : 0;
     int across_first = count > 1 && stride_size(across.stride) < stride_size(along.stride);
     offsets origin = offsets_of(a->axis, a->kept_axes, first);

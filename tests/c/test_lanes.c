@@ -447,7 +447,7 @@ static void test_sorted(pc_type type, size_t most)
             CHECK(exact == PC_TOO_LARGE || memcmp(made[0], made[1], sizeof made[0]) == 0);
             if (exact != PC_TOO_LARGE && first + 1 < count && at[count] > at[count - 1])
                 CHECK(pc_reduce_sorted(&sorted, (size_t)at[first], end, first, count - 1, &spec,
-                                       made[1], sums) == PC_NO_LABEL);
+                                       made[1], sums) == PC_UNSUITED);
         }
 }
 
