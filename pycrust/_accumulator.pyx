@@ -27,11 +27,11 @@ from pycrust._plan cimport (
     is_contiguous,
     is_variance,
     moment_of,
-    one_ddof,
+    ddof_or_correction,
     moments_of_ints,
     warn_empty,
 )
-from pycrust._states cimport States, labels_of, placed, state_size, states_of
+from pycrust._states cimport States, labelled_shape, labels_of, load_states, state_size, too_many
 from pycrust._threads cimport count_workers
 from pycrust.csrc cimport (
     PC_EMPTY,
@@ -220,7 +220,7 @@ cdef class Accumulator:
         RuntimeError
             If other code gives the accumulator another shape during the call; nothing is added.
         """
-        cdef States many = self.states()
+        cdef States many = self.current_states()
         cdef pc_accumulator acc
         cdef Accumulators sums
         cdef Kind kind
@@ -285,7 +285,7 @@ cdef class Accumulator:
         else:
             self.add(&copy.acc, copy.kind, copy.excess)
 
-    cdef States states(self):
+    cdef States current_states(self):
         """The many states, which another thread may replace at any time."""
         cdef States many
         with cython.critical_section(self):
@@ -293,7 +293,7 @@ cdef class Accumulator:
         return many
 
     cdef tuple shape_of_all(self):
-        cdef States many = self.states()
+        cdef States many = self.current_states()
         return () if many is None else many.shape
 
     cdef int check_shape(self, Accumulator other) except -1:
@@ -315,7 +315,7 @@ cdef class Accumulator:
             axes = axes_of(axis, array.ndim)
             labels = in_order(labels, axis, array.ndim)
             count = before.shape[axes[0]] if axes and axes[0] < len(before.shape) else 0
-            left, _ = placed(array.shape, axes, labels, count, "a")
+            left, _ = labelled_shape(array.shape, axes, labels, count, "a")
         else:
             axes = tuple(range(array.ndim - len(before.shape))) if axis is None else axes_of(axis, array.ndim)
             left = tuple([length for k, length in enumerate(array.shape) if k not in axes])
@@ -342,7 +342,7 @@ cdef class Accumulator:
         cdef States before, total
         cdef bint done = False
         while not done:
-            before = self.states()
+            before = self.current_states()
             if before is None or before.shape != other.shape:
                 raise reshaped(other.shape, before)
             total = before.copy(other.c.size)
@@ -367,7 +367,7 @@ cdef class Accumulator:
         if many is not None:
             raise reshaped((), many)
         if status == PC_TOO_LARGE:
-            raise OverflowError("an Accumulator counts at most 2**64 - 1 elements; this one is left as it was")
+            raise too_many()
 
     cdef Accumulator copy(self):
         cdef Accumulator copy = Accumulator()
@@ -523,7 +523,7 @@ cdef class Accumulator:
         float
             Correctly rounded; NaN or Inf with a RuntimeWarning if no more than `ddof` elements were added.
         """
-        return self.read(PC_VAR, one_ddof(ddof, correction))
+        return self.read(PC_VAR, ddof_or_correction(ddof, correction))
 
     def std(self, ddof=None, *, correction=None):
         """
@@ -541,13 +541,13 @@ cdef class Accumulator:
         float
             Correctly rounded; NaN or Inf with a RuntimeWarning if no more than `ddof` elements were added.
         """
-        return self.read(PC_STD, one_ddof(ddof, correction))
+        return self.read(PC_STD, ddof_or_correction(ddof, correction))
 
-    cdef dict state(self):
+    cdef dict dump(self):
         """The contents, the same for equal accumulators; each sum is integer * 2**exponent, in lowest terms."""
         cdef Accumulator copy = self.copy()
         if copy.many is not None:
-            states, rest = copy.many.state()
+            states, rest = copy.many.dump()
             return {"version": 2, "shape": copy.many.shape, "kind": _KINDS[copy.kind], "states": states, "rest": rest}
         nonfinite = pc_accumulator_nonfinite(&copy.acc)
         squares, real, imaginary = copy.sums()
@@ -562,10 +562,10 @@ cdef class Accumulator:
         }
 
     def __reduce__(self):
-        return Accumulator, (), self.state()
+        return Accumulator, (), self.dump()
 
     def __setstate__(self, state):
-        cdef Accumulator made = accumulator_of(state)
+        cdef Accumulator made = load_accumulator(state)
         with cython.critical_section(self):
             self.acc = made.acc
             self.kind = made.kind
@@ -599,7 +599,7 @@ cdef class Accumulator:
     def __eq__(self, other):
         if not isinstance(other, Accumulator):
             return NotImplemented
-        return self.state() == (<Accumulator>other).state()
+        return self.dump() == (<Accumulator>other).dump()
 
     __hash__ = None
 
@@ -709,7 +709,7 @@ cdef int add_to_states(States states, array, mask, labels, tuple axes, bint skip
         states.add(k, &acc)
 
 
-cdef Accumulator accumulator_of_many(state):
+cdef Accumulator load_many(state):
     """An Accumulator with a shape from its state."""
     cdef Accumulator made = Accumulator()
     shape, kind, data, rest = state["shape"], state["kind"], state["states"], state["rest"]
@@ -721,7 +721,7 @@ cdef Accumulator accumulator_of_many(state):
     if type(rest) is not tuple or not all([type(sums) is tuple and len(sums) == 3 for sums in rest]):
         raise ValueError("its sums are not three for each state")
     rest = tuple([tuple([pair_of(each) for each in sums]) for sums in rest])
-    made.many = states_of(shape, kind == "complex", kind == "int", data, rest)
+    made.many = load_states(shape, kind == "complex", kind == "int", data, rest)
     made.kind = <Kind><int>_KINDS.index(kind)
     return made
 
@@ -733,7 +733,7 @@ cdef tuple pair_of(number):
     return tuple(number)
 
 
-cdef Accumulator accumulator_of(state):
+cdef Accumulator load_accumulator(state):
     """
     An Accumulator from its state, which may be damaged or forged.
 
@@ -746,7 +746,7 @@ cdef Accumulator accumulator_of(state):
         if type(state["version"]) is not int or state["version"] not in (1, 2):
             raise ValueError(f"it is of version {short_repr(state['version'])}: this pycrust knows versions 1 and 2")
         if state["version"] == 2:
-            return accumulator_of_many(state)
+            return load_many(state)
         count, kind, nonfinite = state["count"], state["kind"], state["special"]
         sums = tuple([pair_of(state[key]) for key in ("sumsq", "sum", "sumj")])
         (squares, exponent), _, (imaginary, _) = sums

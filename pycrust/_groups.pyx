@@ -28,11 +28,11 @@ from pycrust._plan cimport (
     holds,
     is_variance,
     moment_of,
-    one_ddof,
+    ddof_or_correction,
     raise_too_large,
     warn_empty,
 )
-from pycrust._states cimport States, labels_of, placed, shown_position, state_size
+from pycrust._states cimport States, labels_of, labelled_shape, shown_position, state_size
 from pycrust._threads cimport count_workers, run_chunks
 from pycrust.csrc cimport (
     PC_EMPTY,
@@ -85,7 +85,7 @@ cdef object group(values, labels, axis, num_labels, where, dtype, workers, bint 
                   correction=None):
     """The statistic of each group; the counts if `statistic` is -1."""
     cdef pc_statistic wanted = PC_SUM if statistic < 0 else <pc_statistic>statistic
-    cdef Statistic spec = Statistic(wanted, one_ddof(ddof, correction), skipna)
+    cdef Statistic spec = Statistic(wanted, ddof_or_correction(ddof, correction), skipna)
     cdef States states
     cdef size_t threads = count_workers(workers)
     axis, dtype = axis_of_ints(axis), native_dtype(dtype)
@@ -94,24 +94,24 @@ cdef object group(values, labels, axis, num_labels, where, dtype, workers, bint 
     labels = labels_of(labels)
     axes = axes_of(axis, array.ndim)
     labels = in_order(labels, axis, array.ndim)
-    made = None if statistic < 0 else dtype_of(dtype, None, array, wanted)
-    values = reduce_sorted(array, mask, labels, axes, num_labels, made, spec, threads)
+    out_dtype = None if statistic < 0 else dtype_of(dtype, None, array, wanted)
+    values = reduce_sorted(array, mask, labels, axes, num_labels, out_dtype, spec, threads)
     if values is not None:
         return values
     count = label_count_of(num_labels, labels)
-    shape, place = placed(array.shape, axes, labels, count)
+    shape, label_axis = labelled_shape(array.shape, axes, labels, count)
     if cnp.PyArray_ISOBJECT(array):
-        return group_ints(array, mask, labels, axes, shape, place, made, spec, statistic < 0)
+        return group_ints(array, mask, labels, axes, shape, label_axis, out_dtype, spec, statistic < 0)
     states = States(shape, state_size(moment_of(wanted) != PC_NUMBERS, cnp.PyArray_ISCOMPLEX(array)))
     states.add_labelled(array, mask, labels, axes, count, skipna, threads, True, True)
     if statistic < 0:
         return states.counts()
-    return states.results(spec, made, is_integer(array), (place,), threads)
+    return states.results(spec, out_dtype, is_integer(array), (label_axis,), threads)
 
 
 # ---- groups that lie side by side ---------------------------------------------
 
-cdef object reduce_sorted(array, mask, labels, tuple axes, num_labels, made, Statistic spec, size_t workers):
+cdef object reduce_sorted(array, mask, labels, tuple axes, num_labels, out_dtype, Statistic spec, size_t workers):
     """
     The results, where the labels are sorted; None if they are not, and for what is rare.
 
@@ -119,8 +119,8 @@ cdef object reduce_sorted(array, mask, labels, tuple axes, num_labels, made, Sta
     """
     cdef Py_ssize_t length = cnp.PyArray_SIZE(labels), width
     cdef pc_status status
-    if (mask is not None or cnp.PyArray_SIZE(array) == 0 or length == 0 or not axes or made is None or made.kind == "O"
-            or cnp.PyArray_ISOBJECT(array) or not cnp.PyArray_IS_C_CONTIGUOUS(array)
+    if (mask is not None or cnp.PyArray_SIZE(array) == 0 or length == 0 or not axes or out_dtype is None
+            or out_dtype.kind == "O" or cnp.PyArray_ISOBJECT(array) or not cnp.PyArray_IS_C_CONTIGUOUS(array)
             or not cnp.PyArray_IS_C_CONTIGUOUS(labels)):
         return None
     first, last = labels.item(0), labels.item(length - 1)
@@ -132,10 +132,10 @@ cdef object reduce_sorted(array, mask, labels, tuple axes, num_labels, made, Sta
         return None
     count = last + 1 if num_labels is None else num_labels
     width = math.prod(inner)
-    spec.set_dtype(made)
+    spec.set_dtype(out_dtype)
     if not (0 <= last < count < 2**48 // width and first <= last and spec.is_for_c(length)):
         return None
-    values = np.empty((*outer, count, *inner), dtype=made)
+    values = np.empty((*outer, count, *inner), dtype=out_dtype)
     if width == 1:
         status = reduce_sorted_rows(array, labels.reshape(-1), values, count, spec, workers)
     else:
@@ -216,7 +216,7 @@ cdef struct SortedSlicesJob:
     const size_t *start     # of each label, along the axis of the labels; and the end of the last
     size_t count, step      # labels in all, and in a chunk
     size_t out_step         # from one label to the next, in bytes
-    size_t outputs, room    # of a label; and the sums of a worker
+    size_t outputs, sums_per_worker    # of a label; and the sums of a worker
     pc_tile_sum *sums
     pc_status *statuses     # one for each worker
 
@@ -230,7 +230,7 @@ cdef int reduce_sorted_slices_chunk(const void *job, size_t chunk, size_t worker
     for label in range(chunk * s.step, min((chunk + 1) * s.step, s.count)):
         along.length = s.start[label + 1] - s.start[label]
         array.data = s.array.data + s.start[label] * <size_t>along.stride
-        status = pc_reduce(&array, 0, s.outputs, &s.spec, s.out + label * s.out_step, s.sums + worker * s.room)
+        status = pc_reduce(&array, 0, s.outputs, &s.spec, s.out + label * s.out_step, s.sums + worker * s.sums_per_worker)
         if status != PC_OK:
             s.statuses[worker] = status
         if status == PC_TOO_LARGE:
@@ -256,7 +256,7 @@ cdef pc_status reduce_sorted_slices(array, labels, values, count, size_t width, 
     step = chunk_size(length * job.outputs, workers)
     if workers > 1 and np.diff(start).max() * job.outputs > 4 * step:
         return PC_UNSUITED              # a label that all threads should add to
-    job.room = max(<size_t>PC_MIN_SUMS, min(<size_t>PC_TILE, job.outputs))
+    job.sums_per_worker = max(<size_t>PC_MIN_SUMS, min(<size_t>PC_TILE, job.outputs))
     describe_data(array, &job.array.type, &job.array.components, &job.array.swapped, &job.array.data)
     job.array.mask = NULL
     job.array.other.data = NULL
@@ -279,9 +279,9 @@ cdef pc_status reduce_sorted_slices(array, labels, values, count, size_t width, 
     job.step = step // (job.outputs * (length // job.count + 8)) + 1
     chunks = (job.count - 1) // job.step + 1
     workers = min(workers, chunks)
-    memory = bytearray(workers * (job.room * sizeof(pc_tile_sum) + sizeof(pc_status)))
+    memory = bytearray(workers * (job.sums_per_worker * sizeof(pc_tile_sum) + sizeof(pc_status)))
     job.sums = <pc_tile_sum *>PyByteArray_AS_STRING(memory)
-    job.statuses = <pc_status *>(job.sums + workers * job.room)
+    job.statuses = <pc_status *>(job.sums + workers * job.sums_per_worker)
     run_chunks(reduce_sorted_slices_chunk, &job, sizeof(job), chunks, workers,
                job.outputs * (length + job.count) < MIN_RELEASE_GIL)
     return worst(job.statuses, workers)
@@ -310,7 +310,7 @@ cdef object chunks_of(labels, first, count, size_t step, size_t workers):
 
 # ---- Python ints ----------------------------------------------------------------
 
-cdef object group_ints(array, mask, labels, tuple axes, tuple shape, int place, made, Statistic spec, bint count):
+cdef object group_ints(array, mask, labels, tuple axes, tuple shape, int label_axis, out_dtype, Statistic spec, bint count):
     """The same for Python ints, as Python adds."""
     cdef Py_ssize_t k
     cdef bint empty = False
@@ -319,12 +319,12 @@ cdef object group_ints(array, mask, labels, tuple axes, tuple shape, int place, 
     included = each >= 0
     if mask is not None:
         included = included & mask
-    if (each[included] >= shape[place]).any():
-        position = tuple([int(k) for k in np.argwhere(included & (each >= shape[place]))[0]])
+    if (each[included] >= shape[label_axis]).any():
+        position = tuple([int(k) for k in np.argwhere(included & (each >= shape[label_axis]))[0]])
         raise IndexError(f"the label of values[{', '.join(map(str, position))}] is {each[position]}, "
-                         f"but num_labels is {shape[place]}")
-    position = [at for k, at in enumerate(np.nonzero(included)) if k == place or k not in axes]
-    position[place] = each[included]
+                         f"but num_labels is {shape[label_axis]}")
+    position = [at for k, at in enumerate(np.nonzero(included)) if k == label_axis or k not in axes]
+    position[label_axis] = each[included]
     position = tuple(position)
     sums = [np.full(shape, 0, dtype=object) for _ in range(3)]
     for total, numbers in zip(sums, (array * array, array, np.ones(array.shape, dtype=object))):
@@ -332,18 +332,18 @@ cdef object group_ints(array, mask, labels, tuple axes, tuple shape, int place, 
     squares, numbers, counts = sums
     if count:
         return counts.astype(np.int64)
-    values = np.empty(shape, dtype=made)
+    values = np.empty(shape, dtype=out_dtype)
     totals = numbers if moment_of(spec.c.statistic) == PC_NUMBERS else squares
-    if made.kind == "f":
-        spec.set_dtype(made)
+    if out_dtype.kind == "f":
+        spec.set_dtype(out_dtype)
     for k, at in enumerate(np.ndindex(*shape)):
-        if made.kind == "f":
+        if out_dtype.kind == "f":
             if write_exact(&spec.c, spec.ddof, counts[at], ((squares[at], 0), (numbers[at], 0), (0, 0)), 0,
                            <char *>cnp.PyArray_DATA(values) + k * <Py_ssize_t>values.itemsize) == PC_EMPTY:
                 empty = True
         else:
-            if not holds(made, totals[at]):
-                raise_too_large(shown_position(at, (place,)), totals[at], made, spec.c.statistic)
+            if not holds(out_dtype, totals[at]):
+                raise_too_large(shown_position(at, (label_axis,)), totals[at], out_dtype, spec.c.statistic)
             values[at] = totals[at]
     if empty:
         warn_empty(spec.c.statistic, spec.skip_nan)

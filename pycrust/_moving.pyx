@@ -65,10 +65,10 @@ cdef enum:
     # A chunk that does not go on where its worker stood sums a window first: of so many results' length at most.
     MAX_CHUNKS_PER_WINDOW = 8
     # Rows that are moved along together where the next row is nearer than the next element.
-    TOGETHER = 8
-    MOVE_RELEASES_GIL_FROM = 1024
+    ROWS_TOGETHER = 8
+    MOVE_MIN_RELEASE_GIL = 1024
     # Integers that are made Python ints at once, and results of Python ints between two looks for signals.
-    SOME = 4096
+    INT_BATCH = 4096
     # How many times 64 numbers are looked at between two looks for signals: about 10 ms.
     MOVE_BUDGET = 1 << 16
     # In place of an axis: along all of them, in C order.
@@ -83,7 +83,7 @@ cdef struct Prefix:
     bint is_too_large           # the sum, with element `end` of that row
 
 
-cdef struct Place:
+cdef struct Progress:
     size_t row, result          # of a chunk that is not finished: how far it is
 
 
@@ -95,7 +95,7 @@ cdef struct MoveJob:
     size_t row_chunks           # in which each row is cut
     char *states                # of each worker `together`
     size_t state_size
-    Place *places               # of each worker
+    Progress *progress               # of each worker
     pc_tile_sum *sums           # of rows that are cut, one by one: of each chunk the exact sum, and floats that add up
     double *carried             # to all before it, PC_MAX_CARRIED at most; else NULL
     size_t *carried_count
@@ -107,7 +107,7 @@ cdef int move_chunk(const void *job, size_t chunk, size_t worker) noexcept nogil
     cdef size_t row = chunk // s.row_chunks * s.chunk_rows, first = chunk % s.row_chunks * s.chunk_length
     cdef size_t last_row = min(row + s.chunk_rows, s.rows), last = min(first + s.chunk_length, s.length)
     cdef pc_move_state *states = <pc_move_state *>(s.states + worker * s.together * s.state_size)
-    cdef Place *at = &s.places[worker]
+    cdef Progress *at = &s.progress[worker]
     while row + at.row < last_row:
         at.result = pc_move(&s.c, row + at.row, min(s.together, last_row - row - at.row), first + at.result, last,
                             MOVE_BUDGET, states) - first
@@ -153,7 +153,7 @@ cdef bint carry(MoveJob *s, size_t chunks) noexcept:
     return True
 
 
-cdef list kept_axes(array, int axis):
+cdef list row_axes(array, int axis):
     """All others, with the shortest stride last: so the rows are counted."""
     cdef int k
     strides = list(map(abs, array.strides))
@@ -203,7 +203,7 @@ cdef int describe(pc_moving *c, array, mask, int axis, values, bounds, Statistic
     else:
         c.array.kept_axes = array.ndim - 1
         c.array.reduced_axes = 1
-        for k in (*kept_axes(array, axis), axis):
+        for k in (*row_axes(array, axis), axis):
             c.array.axis[position] = axis_of(array, mask, None, k)
             c.array.axis[position].out_stride = cnp.PyArray_STRIDE(values, k)
             position += 1
@@ -256,7 +256,7 @@ cdef int move(array, mask, int axis, values, Statistic spec, size_t window, size
     s.rows = total // s.length
     s.together = 1
     if s.rows > 1 and abs(s.c.array.axis[s.c.array.kept_axes - 1].stride) < abs(s.c.array.axis[s.c.array.kept_axes].stride):
-        s.together = min(<size_t>TOGETHER, s.rows)
+        s.together = min(<size_t>ROWS_TOGETHER, s.rows)
     chunks = cut(&s, total, workers)
     workers = min(workers, chunks)
     s.state_size = pc_move_state_size()
@@ -265,15 +265,15 @@ cdef int move(array, mask, int axis, values, Statistic spec, size_t window, size
             return 0
         workers = 1                         # a row goes on where it stood
     s.states = <char *>PyMem_Calloc(workers * s.together, s.state_size)
-    s.places = <Place *>PyMem_Calloc(workers, sizeof(Place))
+    s.progress = <Progress *>PyMem_Calloc(workers, sizeof(Progress))
     try:
-        if s.states == NULL or s.places == NULL:
+        if s.states == NULL or s.progress == NULL:
             raise MemoryError
         run_chunks(move_chunk, &s, sizeof(s), chunks, workers,
-                   max(total, <size_t>array.size) < MOVE_RELEASES_GIL_FROM)
+                   max(total, <size_t>array.size) < MOVE_MIN_RELEASE_GIL)
     finally:
         PyMem_Free(s.states)
-        PyMem_Free(s.places)
+        PyMem_Free(s.progress)
     return 0
 
 
@@ -397,8 +397,8 @@ cdef object longest_window(start, end, size_t length):
 
 def _every_window(window, bounds, count):
     """(start, end) of each."""
-    for first in range(0, count, SOME):
-        last = min(first + SOME, count)
+    for first in range(0, count, INT_BATCH):
+        last = min(first + INT_BATCH, count)
         if bounds is not None:
             starts, ends = [each[first:last] for each in bounds]
         else:
@@ -416,7 +416,7 @@ cdef int move_ints(array, mask, int axis, values, Statistic spec, window, least,
         row = (rows[position] if masks is None else np.where(masks[position], rows[position], None)).tolist()
         numbers = squares = count = first = last = 0
         for k, (start, end) in enumerate(_every_window(window, bounds, results.shape[array.ndim - 1])):
-            if k % SOME == 0:
+            if k % INT_BATCH == 0:
                 PyErr_CheckSignals()
             for x in row[last:end]:
                 if x is not None:
@@ -692,7 +692,7 @@ cdef int cumulate(array, int axis, values, size_t workers) except -1:
     try:
         if s.prefixes == NULL:
             raise MemoryError
-        run_chunks(cumulate_chunk, &s, sizeof(s), chunks, workers, total < MOVE_RELEASES_GIL_FROM)
+        run_chunks(cumulate_chunk, &s, sizeof(s), chunks, workers, total < MOVE_MIN_RELEASE_GIL)
         for chunk in range(chunks):
             if s.prefixes[chunk].is_too_large:
                 raise_at(array, axis, &s.prefixes[chunk], values.dtype)
@@ -709,7 +709,7 @@ cdef int raise_at(array, int axis, const Prefix *at, dtype) except -1:
         total -= 1 << 128
     if axis == ALL_AXES:
         return raise_prefix(total, [at.end], dtype)
-    kept = kept_axes(array, axis)
+    kept = row_axes(array, axis)
     position = [0] * array.ndim
     for k, index in zip(kept, np.unravel_index(at.row, tuple(map(array.shape.__getitem__, kept))) if kept else ()):
         position[k] = int(index)
@@ -735,9 +735,9 @@ cdef int cumulate_ints(array, int axis, values) except -1:
     single = np.empty(1, values.dtype)
     for position in positions:
         row, total = rows[(*position, ...)], 0
-        for first in range(0, row.size, SOME):
+        for first in range(0, row.size, INT_BATCH):
             PyErr_CheckSignals()
-            for k, x in enumerate(row.flat[first:first + SOME].tolist(), first):
+            for k, x in enumerate(row.flat[first:first + INT_BATCH].tolist(), first):
                 total += x
                 if floats:
                     write_exact(&spec.c, spec.ddof, 1, ((0, 0), (total, 0), (0, 0)), 0,

@@ -34,9 +34,9 @@ from pycrust._plan cimport (
     clear_sum,
     default_spec,
     reduce_into,
-    reduction,
     moments_of_ints,
 )
+from pycrust._reductions cimport reduction
 from pycrust._threads cimport count_workers, run_chunks
 from pycrust.csrc cimport (
     PC_AVERAGE,
@@ -602,7 +602,7 @@ cdef class CrossSums:
     cdef Accumulators own   # of each vector, the sums of (i, i) for C to round; or None
     cdef uint64_t freedom   # 0: correlations
     cdef object matrix
-    cdef list unknown       # pairs that the sums do not tell
+    cdef list inconclusive  # pairs whose rounding tests failed
 
     def __init__(self, vectors, bint complexes, pairs, size_t workers, bint bounded, matrix=None, freedom=0):
         """
@@ -615,7 +615,7 @@ cdef class CrossSums:
         self.differences = {}
         self.complexes = complexes
         self.count = len(vectors[0])
-        self.unknown = []
+        self.inconclusive = []
         if matrix is not None:
             self.matrix = matrix
             self.freedom = freedom
@@ -696,7 +696,7 @@ cdef class CrossSums:
         if round_entry(products, x, y, self.freedom, type, at) == PC_OK:
             memcpy(to + (j * size + i) * item, at, item)
         else:
-            self.unknown.append((i, j))
+            self.inconclusive.append((i, j))
         return 0
 
     cdef int add_ints(self, vectors, pairs) except -1:
@@ -732,7 +732,7 @@ cdef class CrossSums:
                 scaled_difference(self.count, imaginary, [(1, ix, y), (-1, x, iy)]) if i != j else Ends(0, 0, 0)]
 
 
-cdef tuple observations(m, y, rowvar, str first):
+cdef tuple variables_of(m, y, rowvar, str first):
     """The variables, as a list of vectors; and whether they are complex. `first` is the name of the argument `m`."""
     arrays = []
     operands = [(*operand(each, name), name) for each, name in ((m, first), (y, "y")) if each is not None or name == first]
@@ -759,7 +759,7 @@ cdef list own_first(pairs):
     return [(i, i) for i in sorted({i for pair in pairs for i in pair})] + [(i, j) for i, j in pairs if i != j]
 
 
-cdef object square_matrix(list vectors, bint complexes, dtype, size_t workers, freedom, bint correlations):
+cdef object covariance_matrix(list vectors, bint complexes, dtype, size_t workers, freedom, bint correlations):
     """The matrix of covariances, or of correlations."""
     cdef pc_type type
     cdef int components
@@ -784,10 +784,10 @@ cdef object square_matrix(list vectors, bint complexes, dtype, size_t workers, f
         if in_c:
             sums = CrossSums(vectors, complexes, own_first(left), workers, bounded, values,
                              0 if correlations else freedom)
-            unknown = sums.unknown
+            inconclusive = sums.inconclusive
         else:
             sums = CrossSums(vectors, complexes, own_first(left), workers, bounded)
-            unknown = []
+            inconclusive = []
             for i, j in left:
                 cross = sums.difference(i, j)
                 if correlations:
@@ -795,13 +795,13 @@ cdef object square_matrix(list vectors, bint complexes, dtype, size_t workers, f
                 else:
                     made = covariance(cross, i == j, sums.count, freedom, <int>type)
                 if made is None:
-                    unknown.append((i, j))
+                    inconclusive.append((i, j))
                 else:
                     values[i, j] = made
                     values[j, i] = complex(made.real, 0.0 - made.imag)      # never -0
-        if unknown and not bounded:
+        if inconclusive and not bounded:
             raise SystemError("pycrust: exact sums that do not tell a covariance")
-        left = unknown
+        left = inconclusive
         bounded = False
     return (values if complexes else values.real).astype(dtype, copy=False)
 
@@ -911,13 +911,13 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, *, dtype=None, workers=1)
         made = matrix_of_two(m, y, ddof)
         if made is not None:
             return made
-    vectors, complexes = observations(m, y, rowvar, "m")
+    vectors, complexes = variables_of(m, y, rowvar, "m")
     if not vectors:
-        return square_matrix(vectors, complexes, dtype, threads, 0, False)
+        return covariance_matrix(vectors, complexes, dtype, threads, 0, False)
     freedom = len(vectors[0]) - ddof
     if freedom <= 0:
         warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=1)
-    return square_matrix(vectors, complexes, dtype, threads, freedom, False).squeeze()[()]
+    return covariance_matrix(vectors, complexes, dtype, threads, freedom, False).squeeze()[()]
 
 
 def corrcoef(x, y=None, rowvar=True, *, dtype=None, workers=1):
@@ -977,10 +977,10 @@ def corrcoef(x, y=None, rowvar=True, *, dtype=None, workers=1):
         made = matrix_of_two(x, y, None)
         if made is not None:
             return made
-    vectors, complexes = observations(x, y, rowvar, "x")
+    vectors, complexes = variables_of(x, y, rowvar, "x")
     if not vectors:
-        return square_matrix(vectors, complexes, dtype, threads, 0, True)
-    made = square_matrix(vectors, complexes, dtype, threads, 1, True)
+        return covariance_matrix(vectors, complexes, dtype, threads, 0, True)
+    made = covariance_matrix(vectors, complexes, dtype, threads, 1, True)
     if len(vectors[0]) < 2:
         warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=1)
     elif np.isnan(made.diagonal()).any():
@@ -1258,9 +1258,9 @@ cdef class PairAccumulator:
         """
         if not isinstance(other, PairAccumulator):
             raise TypeError(f"merge takes a PairAccumulator, not {type(other).__name__}: arrays are added by update()")
-        self.add((<PairAccumulator>other).state())
+        self.add((<PairAccumulator>other).current_sums())
 
-    cdef object state(self):
+    cdef object current_sums(self):
         """The sums as they are now."""
         with cython.critical_section(self):
             sums = self.sums
@@ -1270,7 +1270,7 @@ cdef class PairAccumulator:
         """Add other sums to those that are there, in one step: again if another thread was faster."""
         cdef bint done = False
         while not done:
-            before = self.state()
+            before = self.current_sums()
             total = before.merged(new)
             with cython.critical_section(self):
                 done = self.sums is before
@@ -1279,7 +1279,7 @@ cdef class PairAccumulator:
         return 0
 
     def __reduce__(self):
-        return PairAccumulator, (), self.state().as_state()
+        return PairAccumulator, (), self.current_sums().as_state()
 
     def __setstate__(self, state):
         sums = PairSums.of_state(state)
@@ -1323,7 +1323,7 @@ cdef class PairAccumulator:
     @property
     def count(self):
         """int: How many pairs have been added."""
-        return self.state().count
+        return self.current_sums().count
 
     def dot(self):
         """
@@ -1335,7 +1335,7 @@ cdef class PairAccumulator:
             The exact int as long as only integers were added, else the nearest float, or complex number if
             x or y is complex: no number is conjugated.
         """
-        return self.state().dot()
+        return self.current_sums().dot()
 
     def mean_x(self):
         """
@@ -1346,7 +1346,7 @@ cdef class PairAccumulator:
         float, or complex if x is
             Correctly rounded; NaN with a RuntimeWarning if nothing was added.
         """
-        return self.state().mean(0)
+        return self.current_sums().mean(0)
 
     def mean_y(self):
         """
@@ -1357,7 +1357,7 @@ cdef class PairAccumulator:
         float, or complex if y is
             Correctly rounded; NaN with a RuntimeWarning if nothing was added.
         """
-        return self.state().mean(1)
+        return self.current_sums().mean(1)
 
     def var_x(self, ddof=0):
         """
@@ -1373,7 +1373,7 @@ cdef class PairAccumulator:
         float
             Correctly rounded; NaN or an infinity with a RuntimeWarning if there are no more than `ddof` pairs.
         """
-        return self.state().covariance(0, 0, integer_of(ddof, "ddof"))
+        return self.current_sums().covariance(0, 0, integer_of(ddof, "ddof"))
 
     def var_y(self, ddof=0):
         """
@@ -1389,7 +1389,7 @@ cdef class PairAccumulator:
         float
             Correctly rounded; NaN or an infinity with a RuntimeWarning if there are no more than `ddof` pairs.
         """
-        return self.state().covariance(1, 1, integer_of(ddof, "ddof"))
+        return self.current_sums().covariance(1, 1, integer_of(ddof, "ddof"))
 
     def cov(self, ddof=1):
         """
@@ -1405,7 +1405,7 @@ cdef class PairAccumulator:
         float, or complex if x or y is
             Correctly rounded; NaN or an infinity with a RuntimeWarning if there are no more than `ddof` pairs.
         """
-        return self.state().covariance(0, 1, integer_of(ddof, "ddof"))
+        return self.current_sums().covariance(0, 1, integer_of(ddof, "ddof"))
 
     def average(self):
         """
@@ -1423,7 +1423,7 @@ cdef class PairAccumulator:
         TypeError
             If y is complex.
         """
-        return self.state().average()
+        return self.current_sums().average()
 
     def corr(self):
         """
@@ -1435,7 +1435,7 @@ cdef class PairAccumulator:
             Correctly rounded, from -1 to 1, as are both parts of a complex one; NaN with a RuntimeWarning if a
             variance is zero.
         """
-        return self.state().line("correlation")
+        return self.current_sums().line("correlation")
 
     def slope(self):
         """
@@ -1447,7 +1447,7 @@ cdef class PairAccumulator:
             The covariance (of y with x) divided by the variance of x, rounded once; NaN with a RuntimeWarning if that
             is zero.
         """
-        return self.state().line("slope")
+        return self.current_sums().line("slope")
 
     def intercept(self):
         """
@@ -1458,7 +1458,7 @@ cdef class PairAccumulator:
         float, or complex if x or y is
             From the exact slope, rounded once; NaN with a RuntimeWarning if the variance of x is zero.
         """
-        return self.state().line("intercept")
+        return self.current_sums().line("intercept")
 
 
 # Under which name it is pickled, for ever, and shown: not that of this module.

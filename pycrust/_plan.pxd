@@ -84,7 +84,7 @@ cdef struct Contiguous:
 
 cdef pc_axis axis_of(array, mask, other, int k) noexcept
 cdef pc_output_spec default_spec(pc_statistic statistic) noexcept
-cdef object one_ddof(ddof, correction)
+cdef object ddof_or_correction(ddof, correction)
 cdef bint is_variance(pc_statistic statistic) noexcept
 cdef int warn_empty(pc_statistic statistic, bint skip_nan) except -1
 cdef pc_moment moment_of(pc_statistic statistic) noexcept
@@ -96,8 +96,7 @@ cdef Accumulators add_all(array, mask, size_t workers, bint skip_nan)
 cdef tuple moments_of_ints(array, mask, tuple axes)
 cdef bint holds(dtype, total) except -1
 cdef object checked_int(total, dtype, position, pc_statistic statistic)
+cdef object reduce_contiguous(const Contiguous *plain, bint integers, pc_output_spec spec, bint skip_nan)
 cdef int reduce_into(values, array, mask, tuple axes, size_t workers, Statistic spec, other=*,
                      bint conjugate=*) except -1
 cdef int raise_too_large(position, total, dtype, pc_statistic statistic) except -1
-cdef object reduction(a, axis, dtype, out, bint keepdims, where, workers, pc_statistic statistic, ddof=*, correction=*,
-                      bint skip_nan=*)

@@ -13,21 +13,13 @@ from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport UINT64_MAX, uint64_t
 
 from pycrust._args cimport (
-    axes_of,
-    axis_of_ints,
     changed,
-    check_out,
     check_shape,
-    data_of,
     describe_data,
-    dtype_of,
-    is_exact,
-    is_integer,
-    native_dtype,
     type_of,
 )
 from pycrust._bigint cimport exact_int, exact_moment, shown, shown_int, write_exact
-from pycrust._threads cimport count_workers, run_chunks
+from pycrust._threads cimport run_chunks
 from pycrust.csrc cimport (
     PC_AVERAGE,
     PC_DOT,
@@ -157,7 +149,7 @@ cdef class Statistic:
         return write_exact(&self.c, self.ddof, acc.count, sums, pc_accumulator_nonfinite(acc), out)
 
 
-cdef object one_ddof(ddof, correction):
+cdef object ddof_or_correction(ddof, correction):
     """ddof, whichever of its two names it was given by."""
     if correction is None:
         return ddof
@@ -585,37 +577,3 @@ cdef int raise_too_large(position, total, dtype, pc_statistic statistic) except 
         f"{position}is {shown_int(total)}, which does not fit {dtype}; "
         f"use {wider}dtype=object (exact) or dtype=np.float64 (rounded)"
     )
-
-
-cdef object reduction(a, axis, dtype, out, bint keepdims, where, workers, pc_statistic statistic,
-                      ddof=None, correction=None, bint skip_nan=False):
-    cdef Contiguous plain
-    cdef Statistic spec = None
-    cdef bint whole = axis is None and dtype is None and out is None and not keepdims
-
-    if ddof is not None or correction is not None:
-        spec = Statistic(statistic, one_ddof(ddof, correction), skip_nan)
-    if (whole and where is True and workers is 1 and is_contiguous(a, &plain)
-            and (spec is None or spec.is_for_c(plain.count))):
-        return reduce_contiguous(&plain, is_integer(a), default_spec(statistic) if spec is None else spec.c, skip_nan)
-
-    if spec is None:
-        spec = Statistic(statistic, None, skip_nan)
-    cdef size_t threads = count_workers(workers)
-    axis, dtype = axis_of_ints(axis), native_dtype(dtype)
-    array, mask = data_of(a, where, skip_nan)
-    if whole and is_exact(array, statistic):
-        dtype = native_dtype(object)
-    axes = axes_of(axis, array.ndim)
-    kept = tuple([length for k, length in enumerate(array.shape) if k not in axes])
-    shape = tuple([1 if k in axes else length for k, length in enumerate(array.shape)]) if keepdims else kept
-    if out is not None:
-        check_out(out, shape)
-    values = np.empty(kept, dtype=dtype_of(dtype, out, array, statistic))
-    reduce_into(values, array, mask, axes, threads, spec)
-    if out is not None:
-        np.copyto(out, values.reshape(shape))
-        return out
-    if axis is None and not keepdims:
-        return values.item()            # a number of Python's, as without dtype=
-    return values if kept and not keepdims else values.reshape(shape)[()]

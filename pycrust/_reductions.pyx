@@ -1,8 +1,58 @@
-"""The reductions of arrays: signatures and docstrings; _plan.pyx does the work."""
+"""The reductions of arrays: their arguments, signatures and docstrings; _plan.pyx does the work."""
 
-from pycrust._plan cimport reduction
-from pycrust.csrc cimport PC_MEAN, PC_NORM, PC_RMS, PC_STD, PC_SUM, PC_SUMSQ, PC_VAR
+from pycrust._args cimport axes_of, axis_of_ints, check_out, data_of, dtype_of, is_exact, is_integer, native_dtype
+from pycrust._plan cimport (
+    Contiguous,
+    Statistic,
+    ddof_or_correction,
+    default_spec,
+    is_contiguous,
+    reduce_contiguous,
+    reduce_into,
+)
+from pycrust._threads cimport count_workers
+from pycrust.csrc cimport PC_MEAN, PC_NORM, PC_RMS, PC_STD, PC_SUM, PC_SUMSQ, PC_VAR, pc_statistic
 
+import numpy as np
+
+
+# ---- arguments --------------------------------------------------------------
+
+cdef object reduction(a, axis, dtype, out, bint keepdims, where, workers, pc_statistic statistic,
+                      ddof=None, correction=None, bint skip_nan=False):
+    cdef Contiguous plain
+    cdef Statistic spec = None
+    cdef bint whole = axis is None and dtype is None and out is None and not keepdims
+
+    if ddof is not None or correction is not None:
+        spec = Statistic(statistic, ddof_or_correction(ddof, correction), skip_nan)
+    if (whole and where is True and workers is 1 and is_contiguous(a, &plain)
+            and (spec is None or spec.is_for_c(plain.count))):
+        return reduce_contiguous(&plain, is_integer(a), default_spec(statistic) if spec is None else spec.c, skip_nan)
+
+    if spec is None:
+        spec = Statistic(statistic, None, skip_nan)
+    cdef size_t threads = count_workers(workers)
+    axis, dtype = axis_of_ints(axis), native_dtype(dtype)
+    array, mask = data_of(a, where, skip_nan)
+    if whole and is_exact(array, statistic):
+        dtype = native_dtype(object)
+    axes = axes_of(axis, array.ndim)
+    kept = tuple([length for k, length in enumerate(array.shape) if k not in axes])
+    shape = tuple([1 if k in axes else length for k, length in enumerate(array.shape)]) if keepdims else kept
+    if out is not None:
+        check_out(out, shape)
+    values = np.empty(kept, dtype=dtype_of(dtype, out, array, statistic))
+    reduce_into(values, array, mask, axes, threads, spec)
+    if out is not None:
+        np.copyto(out, values.reshape(shape))
+        return out
+    if axis is None and not keepdims:
+        return values.item()            # a number of Python's, as without dtype=
+    return values if kept and not keepdims else values.reshape(shape)[()]
+
+
+# ---- functions --------------------------------------------------------------
 
 def sumsq(a, axis=None, *, dtype=None, out=None, keepdims=False, where=True, workers=1):
     """

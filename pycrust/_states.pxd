@@ -14,18 +14,19 @@ cdef class States:
     cdef int get(self, size_t index, pc_accumulator *acc) except -1
     cdef int add(self, size_t index, const pc_accumulator *acc) except -1
     cdef int add_along(self, array, mask, tuple axes, bint skip_nan, size_t workers) except -1
-    cdef tuple state(self)
+    cdef tuple dump(self)
     cdef int make_room(self, size_t more) except -1
     cdef int grow(self) except -1
     cdef int merge(self, States other) except -1
     cdef int add_labelled(self, array, mask, labels, tuple axes, size_t label_count, bint skip_nan, size_t workers,
                           bint labelled=*, bint grouped=*) except -1
-    cdef object results(self, Statistic spec, dtype, bint integers, tuple labels, size_t workers)
+    cdef object results(self, Statistic spec, dtype, bint integers, tuple label_axes, size_t workers)
     cdef object counts(self)
 
 
 cdef object labels_of(labels)
+cdef object too_many()
 cdef size_t state_size(bint squares, bint complexes) noexcept
-cdef tuple placed(tuple shape, tuple axes, labels, size_t label_count, str name=*)
-cdef object shown_position(position, tuple labels)
-cdef States states_of(tuple shape, bint complexes, bint integers, data, tuple rest)
+cdef tuple labelled_shape(tuple shape, tuple axes, labels, size_t label_count, str name=*)
+cdef object shown_position(position, tuple label_axes)
+cdef States load_states(tuple shape, bint complexes, bint integers, data, tuple rest)

@@ -67,11 +67,11 @@ import_core()
 cdef enum:
     # Elements with labels in a chunk, and results in a chunk: a millisecond or more.
     LABEL_CHUNK = 1 << 18
-    CHUNK_RESULTS = 1 << 12
+    RESULT_CHUNK = 1 << 12
     # The fewest elements per state and thread: with fewer, merging the states of threads takes longer than it saves.
     ELEMENTS_PER_STATE = 8
     # States between two looks for signals: some 50 ms, if no sum fits its words.
-    SOME_STATES = 1 << 12
+    STATES_PER_SIGNAL_CHECK = 1 << 12
     # The fewest elements in each sum for which the block kernels pay.
     MIN_BLOCK_SUM = 16
 
@@ -110,8 +110,8 @@ cdef struct RoundJob:
 
 cdef int round_chunk(const void *job, size_t chunk, size_t worker) noexcept nogil:
     cdef const RoundJob *s = <const RoundJob *>job
-    cdef size_t first = chunk * CHUNK_RESULTS
-    s.statuses[chunk] = pc_states_round(s.states, first, min(first + CHUNK_RESULTS, s.states.count), &s.spec,
+    cdef size_t first = chunk * RESULT_CHUNK
+    s.statuses[chunk] = pc_states_round(s.states, first, min(first + RESULT_CHUNK, s.states.count), &s.spec,
                                         s.out + first * s.size, &s.done[chunk])
     return s.statuses[chunk] == PC_TOO_LARGE
 
@@ -209,7 +209,7 @@ cdef class States:
         cdef size_t done = 0, count = self.c.count
         cdef pc_status status
         while done < count:
-            self.c.count = min(done + SOME_STATES, count)
+            self.c.count = min(done + STATES_PER_SIGNAL_CHECK, count)
             with nogil:
                 status = pc_states_merge(&self.c, &other.c, &done)
             self.c.count = count
@@ -247,7 +247,7 @@ cdef class States:
                 if status == PC_NO_ROOM:
                     self.grow()
 
-    cdef tuple state(self):
+    cdef tuple dump(self):
         """The states as bytes, and the sums in the pool: the same for all states that are equal."""
         cdef States copy = self.copy(0)
         cdef pc_state *state
@@ -256,7 +256,7 @@ cdef class States:
             pc_states_normalize(&copy.c)
         rest = []
         for k in range(copy.c.count):
-            if k % SOME_STATES == 0:
+            if k % STATES_PER_SIGNAL_CHECK == 0:
                 PyErr_CheckSignals()
             state = <pc_state *>(copy.c.at + k * copy.c.size)
             if state.pool:
@@ -327,11 +327,11 @@ cdef class States:
         for own in others:
             self.merge(own)
 
-    cdef object results(self, Statistic spec, dtype, bint integers, tuple labels, size_t workers):
+    cdef object results(self, Statistic spec, dtype, bint integers, tuple label_axes, size_t workers):
         """
         The results of all states, each rounded once, as an array of this dtype.
 
-        `integers`: the sums are of integers alone. `labels` is (axis,) if a position along it is a label, or ().
+        `integers`: the sums are of integers alone. `label_axes` is (axis,), if positions along it are labels, or ().
         """
         cdef RoundJob job
         cdef pc_accumulator acc
@@ -354,7 +354,7 @@ cdef class States:
                 if spec.write(&acc, <char *>cnp.PyArray_DATA(values) + k * <size_t>values.itemsize) == PC_EMPTY:
                     status = PC_EMPTY
         else:
-            chunks = self.c.count // CHUNK_RESULTS + (self.c.count % CHUNK_RESULTS != 0)
+            chunks = self.c.count // RESULT_CHUNK + (self.c.count % RESULT_CHUNK != 0)
             statuses = np.zeros(chunks, dtype=np.intc)
             done = np.zeros(chunks, dtype=np.uintp)
             job.states = &self.c
@@ -367,7 +367,7 @@ cdef class States:
             for chunk in range(chunks):
                 if job.statuses[chunk] == PC_TOO_LARGE:
                     pc_states_get(&self.c, job.done[chunk], &acc)
-                    raise_too_large(shown_position(np.unravel_index(job.done[chunk], self.shape), labels),
+                    raise_too_large(shown_position(np.unravel_index(job.done[chunk], self.shape), label_axes),
                                     exact_int(&acc, moment_of(spec.c.statistic)), values.dtype, spec.c.statistic)
                 if job.statuses[chunk] == PC_EMPTY:
                     status = PC_EMPTY
@@ -404,7 +404,7 @@ _LAYOUTS = {order: [np.dtype([(name, order + type, *more) for name, type, *more 
                     for fields in (_FIELDS[:6], _FIELDS)] for order in "<="}
 
 
-cdef States states_of(tuple shape, bint complexes, bint integers, data, tuple rest):
+cdef States load_states(tuple shape, bint complexes, bint integers, data, tuple rest):
     """States from what state() gave, which may be damaged or forged: then a ValueError."""
     cdef pc_accumulator acc
     cdef pc_state *state
@@ -434,7 +434,7 @@ cdef States states_of(tuple shape, bint complexes, bint integers, data, tuple re
     memcpy(made.c.at, cnp.PyArray_DATA(some.astype(layout(made.c.size, "="))), made.c.count * made.c.size)
     made.make_room(len(rest))
     for k in range(made.c.count):
-        if k % SOME_STATES == 0:
+        if k % STATES_PER_SIGNAL_CHECK == 0:
             PyErr_CheckSignals()
         state = <pc_state *>(made.c.at + k * made.c.size)
         if state.pool:
@@ -462,10 +462,10 @@ cdef object value_of(words):
     return value + negative
 
 
-cdef object shown_position(position, tuple labels):
-    if not labels:
+cdef object shown_position(position, tuple label_axes):
+    if not label_axes:
         return position
-    (axis,) = labels
+    (axis,) = label_axes
     label = int(position[axis])
     if len(position) == 1:
         return f"of label {label} "
@@ -492,7 +492,7 @@ cdef object labels_of(labels):
     return array
 
 
-cdef tuple placed(tuple shape, tuple axes, labels, size_t label_count, str name="values"):
+cdef tuple labelled_shape(tuple shape, tuple axes, labels, size_t label_count, str name="values"):
     """The shape of the results, with the labels in the place of the first of `axes`, and the number of that axis."""
     if labels.shape != tuple([shape[k] for k in axes]):
         hint = "; for one label an element pass axis=None" if labels.shape == shape else ""

@@ -168,15 +168,15 @@ cdef bint take_chunks(ThreadTeam *team, size_t worker, double max_seconds, uint6
     *unfinished: 1 + the number of the chunk to go on with, or 0.
     """
     cdef uint64_t chunk
-    cdef int said
+    cdef int status
     cdef double started = pc_seconds(), now
     while True:
         chunk = unfinished[0] - 1 if unfinished[0] else pc_counter_add(&team.taken, 1)
         if chunk >= team.chunks:
             return False
-        said = team.task(team.job, chunk, worker)
-        unfinished[0] = 1 + chunk if said == MORE and not pc_counter_add(&team.stopped, 0) else 0
-        if said != MORE and said:
+        status = team.task(team.job, chunk, worker)
+        unfinished[0] = 1 + chunk if status == MORE and not pc_counter_add(&team.stopped, 0) else 0
+        if status != MORE and status:
             stop(team)
         if max_seconds:
             now = pc_seconds()
@@ -184,7 +184,7 @@ cdef bint take_chunks(ThreadTeam *team, size_t worker, double max_seconds, uint6
                 return True
 
 
-cdef void help(void *argument) noexcept nogil:
+cdef void helper_main(void *argument) noexcept nogil:
     cdef ThreadTeam *team = <ThreadTeam *>argument
     cdef uint64_t unfinished = 0
     take_chunks(team, 1 + pc_counter_add(&team.helpers, 1), 0, &unfinished)
@@ -196,7 +196,7 @@ cdef bint start_helper(ThreadTeam *team) noexcept:
     """Start a helper; returns whether that was possible: if not, the others do the work."""
     pc_counter_add(&team.working, 1)
     pc_counter_add(&team.references, 1)
-    if pc_start_thread(help, team):
+    if pc_start_thread(helper_main, team):
         return True
     pc_counter_add(&team.working, <uint64_t>-1)
     pc_counter_add(&team.references, <uint64_t>-1)
@@ -216,14 +216,14 @@ cdef int run_chunks(Task task, const void *job, size_t size, size_t chunks, size
     cdef ThreadTeam *team = &alone
     cdef size_t chunk, helping = 0, wanted = min(workers, chunks)
     cdef uint64_t unfinished = 0
-    cdef int said = 0
+    cdef int status = 0
     cdef long process = 0
     if quick:
         for chunk in range(chunks):
-            said = MORE
-            while said == MORE:
-                said = task(job, chunk, 0)
-            if said:
+            status = MORE
+            while status == MORE:
+                status = task(job, chunk, 0)
+            if status:
                 break
         PyErr_CheckSignals()
         return 0
