@@ -26,7 +26,7 @@ enum {
     PC_UNSUITED            /* not a case for this function: take the more general way */
 };
 
-/* The double nearest to *x, ties to even, under any rounding mode. */
+/* The double nearest to *x, ties to even, whatever the rounding mode. */
 double pc_u128_round(const pc_u128 *x);
 
 /* ---- SIMD levels (kernels/dispatch.c) ------------------------------------ */
@@ -45,7 +45,7 @@ pc_status pc_simd_use(const char *name);
 /* The largest n whose sum fits a signed 128-bit integer. */
 #define PC_RANGE_MAX UINT64_C(7991780883560)
 
-/* A walk along the squares: sum = 1^2 + ... + i^2. Starts as {0}. */
+/* A walk along the squares: sum = 1^2 + ... + i^2. Initially {0}. */
 typedef struct {
     uint64_t i;
     pc_u128 sum;
@@ -65,10 +65,10 @@ size_t pc_walk_stops(pc_walk *walk, const uint64_t *stops, size_t count, uint64_
 /* The same with a stop at each of the next `count` integers, from i + 1 on. */
 void pc_walk_each(pc_walk *walk, size_t count, uint64_t *lo, uint64_t *hi);
 
-/* For many n in any order, with sums below 2^64. First fill a table: walk on, and write the sum
- * at i, i + 2, ... (i even; every other one, to halve the memory). Then look up the sum at each n
- * in a table from 0 to `last`. n < 0 gives 0, and n > last the sum at `last`: another thread may
- * change the array of n meanwhile. */
+/* For many n in any order, with sums below 2^64. pc_walk_even walks on and writes the sums at i, i
+ * + 2, ... (i even; every other one, to halve the memory). pc_sums_from_even looks up the sum at
+ * each n in such a table from 0 to `last`. n < 0 gives 0, and n > last the sum at `last`, since
+ * another thread may change the array of n meanwhile. */
 void pc_walk_even(pc_walk *walk, size_t count, uint64_t *even);
 void pc_sums_from_even(const uint64_t *even, uint64_t last, const int64_t *n, size_t count,
                        uint64_t *sum);
@@ -90,9 +90,10 @@ typedef struct {
     int32_t exponent;
 } pc_window;
 
-/* The sums: of the squares, of the numbers (of complex ones: of their real components), of their
- * imaginary components. Of two arrays: of the products, in the place of the squares, and of their
- * imaginary components, or of the weights of an average, in the place of the numbers. */
+/* The sums of the squares, of the numbers (or of their real components), and of their imaginary
+ * components. For two arrays: the sum of the products (or of their real components) in the place of
+ * the squares, and in the place of the numbers that of the imaginary components of the products, or
+ * of the weights of an average. */
 typedef enum { PC_SQUARES, PC_NUMBERS, PC_IMAGINARY } pc_moment;
 
 #define PC_LIMBS 68 /* of the squares; each of the others has half as many */
@@ -105,13 +106,13 @@ struct pc_accumulator {
     uint64_t limb[2 * PC_LIMBS];
 };
 
-/* Make it empty. It will keep the sums that the statistic needs: PC_VAR both, PC_SUMSQ that of the
- * squares alone, PC_SUM that of the numbers alone. */
+/* Make it empty. It will keep the sums that the statistic needs: of the numbers and of their
+ * squares (PC_VAR), of the squares alone (PC_SUMSQ), of the numbers alone (PC_SUM). */
 void pc_accumulator_clear(pc_accumulator *acc, pc_statistic statistic);
 
-/* The same for a bounded sum, of floats only: much faster, with an error bound that nearly always
- * determines the rounded result. If not, pc_accumulator_round returns PC_INCONCLUSIVE. Only rounded
- * results can be read from it. */
+/* The same for bounded sums, of floats only: much faster, with an error bound that nearly always
+ * determines the rounded result. If it does not, pc_accumulator_round returns PC_INCONCLUSIVE. Only
+ * rounded results can be read from it. */
 void pc_accumulator_clear_bounded(pc_accumulator *acc, pc_statistic statistic);
 
 /* acc += other; PC_TOO_LARGE, and no change, if the counts add up to 2^64 or more. */
@@ -135,9 +136,9 @@ size_t pc_accumulator_export(const pc_accumulator *acc, pc_moment moment, uint64
 pc_status pc_accumulator_import(pc_accumulator *acc, pc_moment moment, const uint64_t *words,
                                 size_t count, int exponent, int negative);
 
-/* A statistic, and the type of its result: PC_FLOAT64, PC_FLOAT32 or PC_FLOAT16, two of them (real
- * and imaginary part) if components is 2, as for the sum or mean of complex numbers; or, for the
- * sum of integers or of their squares, PC_INT64 or PC_UINT64. The divisor of a variance is
+/* A statistic, and the type of its result: PC_FLOAT64, PC_FLOAT32 or PC_FLOAT16, or two of these
+ * (the real and the imaginary part) if components is 2, for the sum or mean of complex numbers; or
+ * PC_INT64 or PC_UINT64, for the sum of integers or of their squares. The divisor of a variance is
  * count - ddof / 2^ddof_bits: if ddof_bits is not 0, count << ddof_bits must be below 2^64. */
 typedef struct {
     pc_statistic statistic;
@@ -150,20 +151,20 @@ typedef struct {
 /* ---- results (sums/statistic.c, sums/round.c) -------------------------------- */
 
 /* Write the number nearest to the exact result, ties to even; NaN takes precedence over Inf.
- * PC_EMPTY if there were too few numbers: the result is NaN or Inf. PC_TOO_LARGE if an integer
- * type cannot hold it, PC_INCONCLUSIVE if the rounding test of a bounded sum fails: nothing is
- * written. */
+ * PC_EMPTY if there were too few numbers: the result is NaN or Inf. Writes nothing if an integer
+ * type cannot hold the result (PC_TOO_LARGE), or the rounding test of a bounded sum fails
+ * (PC_INCONCLUSIVE). */
 pc_status pc_accumulator_round(const pc_accumulator *acc, const pc_output_spec *spec, char *out);
 
-/* Write the covariance of x and y, with the divisor `freedom` (> 0), which stands for count - ddof.
- * `products` has the sum of their products (cleared for PC_DOT), x and y have their own sums
- * (cleared for PC_VAR); the variance of x if all three are the same. All are exact, or all are
- * bounded; they count equally many real numbers, more than 0. PC_OK or PC_INCONCLUSIVE. The result
- * is NaN if a number is not finite. */
+/* Write the covariance of x and y, with the divisor `freedom` = count - ddof > 0. `products` has
+ * the sum of their products (cleared for PC_DOT), x and y have their own sums (cleared for PC_VAR);
+ * if all three are the same, the result is the variance of x. All are exact, or all are bounded,
+ * and of equally many real numbers, at least one. PC_OK or PC_INCONCLUSIVE. The result is NaN if a
+ * number is not finite. */
 pc_status pc_round_covariance(const pc_accumulator *products, const pc_accumulator *x,
                               const pc_accumulator *y, uint64_t freedom, pc_type type, char *out);
 
-/* The same of their correlation: 1 if they are the same, NaN if a variance is zero, or not finite.
+/* The same for their correlation: 1 if they are the same, NaN if a variance is zero or not finite.
  */
 pc_status pc_round_correlation(const pc_accumulator *products, const pc_accumulator *x,
                                const pc_accumulator *y, pc_type type, char *out);
@@ -179,7 +180,7 @@ void pc_round_words(const uint64_t *words, size_t count, int exponent, int negat
 void pc_add_numbers(pc_accumulator *acc, pc_type type, int components, const char *data,
                     size_t count);
 
-/* How many bounded sums were inconclusive, so that an exact sum followed (sums/bounded.c). */
+/* How many bounded sums have been inconclusive, so that an exact sum followed (sums/bounded.c). */
 uint64_t pc_rounding_test_failures(void);
 
 /* ---- arrays (array/layout.c, array/reduce.c) --------------------------------------------------
@@ -241,8 +242,9 @@ typedef struct {
 /* The length of the tile that starts at output `first`, and ends at `last` or before. */
 size_t pc_array_tile(const pc_array *array, size_t first, size_t last);
 
-/* For each output of the tile at `first`, add the elements start to stop - 1, of
- * pc_array_reduction_length, to its sum in sums[0 .. count), and set the offset. */
+/* For each of the `count` outputs of the tile at `first`, add those of its elements (numbered from
+ * 0 to pc_array_reduction_length) from start to stop - 1 to its sum in sums[], and set the offset.
+ */
 void pc_add_tile(const pc_array *array, size_t first, size_t count, size_t start, size_t stop,
                  pc_tile_sum *sums);
 
@@ -269,7 +271,8 @@ void pc_add_vector_pairs(const pc_vector_pair *pairs, size_t count, size_t vecto
 
 /* The whole reduction for the outputs first to last - 1. `sums` is working memory for
  * max(PC_MIN_SUMS, min(PC_TILE, last - first)) sums, or for one if there is one output; after
- * PC_TOO_LARGE it holds the sums of the tile that failed. */
+ * PC_TOO_LARGE it holds the sums of the tile that failed. (PC_MIN_SUMS: lanes use the memory for
+ * other things, and need so much.) */
 #define PC_MIN_SUMS 19
 pc_status pc_reduce(const pc_array *array, size_t first, size_t last, const pc_output_spec *spec,
                     char *out, pc_tile_sum *sums);
@@ -282,47 +285,50 @@ pc_status pc_reduce_contiguous(pc_type type, int components, const char *data, s
 
 /* ---- moving windows (array/moving.c) -------------------------------------------- */
 
-/* A result at each element, of the window that ends there: of its last `window` elements along the
- * one reduced axis of an array, less those that are NaN; NaN if fewer than min_count are left.
- * `start` and `end`, unless NULL: result k is of the elements start[k] to end[k] - 1 instead,
- * neither of which decreases from one to the next, and of which there are at most `window`. window
- * 0: the sum of all elements up to there, NaN not left out; if no axis is kept, along all reduced
- * axes, of which the last varies fastest. The axes as given, with the strides of the results;
- * pc_array_arrange would change them. */
+/* Statistics of moving windows along the one reduced axis of an array: for each element, of the
+ * last `window` elements up to it. NaN are left out; a window with fewer than min_count other
+ * elements gives NaN.
+ *
+ * With bounds (`start` and `end` not NULL), result k is that of the elements start[k] to end[k] - 1
+ * instead; neither bound ever decreases, and no window has more than `window` elements.
+ *
+ * If `window` is 0: prefix sums, of all elements up to each; NaN are not left out. If no axis is
+ * kept, there may be several reduced axes, of which the last varies fastest.
+ *
+ * pc_array_arrange must not be called for the array. */
 typedef struct {
-    pc_array array;
+    pc_array array; /* with the strides of the results */
     size_t window, min_count;
     const size_t *start, *end;
     pc_output_spec spec;
     char *out;
-    const double
-        *carried; /* of prefix sums: numbers that come before the first element of a call */
+    const double *carried; /* prefix sums: numbers to add before the first element of a call */
     size_t carried_count;
 } pc_moving;
 
-/* Where a row stands; zeros at first. */
+/* How far a row has come; all zeros initially. */
 typedef struct pc_move_state pc_move_state;
 size_t pc_move_state_size(void);
 
-/* Write the results first to last - 1 of adjacent rows, of which each has a state. A row goes on
- * where the call before with that state ended; behind that, the window is first summed anew.
- * `budget`, 2 or more, is how many times it may look at 64 numbers: returns `last`, or what to give
- * as `first` to go on. SIZE_MAX where numbers are carried. */
+/* Write the results first to last - 1 of adjacent rows, each of which has a state. A row goes on
+ * where the last call with its state ended; if `first` is not there, its window is first summed
+ * anew. Looks at blocks of 64 numbers at most `budget` times (2 or more; SIZE_MAX if numbers are
+ * carried). Returns `last`, or the `first` to go on with in another call. */
 size_t pc_move(const pc_moving *moving, size_t row, size_t rows, size_t first, size_t last,
                size_t budget, pc_move_state *states);
 
 /* Add the elements first to last - 1 of a row. */
 void pc_move_add(const pc_moving *moving, size_t row, size_t first, size_t last, pc_tile_sum *sum);
 
-/* Write the fewest floats that add up to a sum, infinities and NaN among them, to
- * carried[PC_MAX_CARRIED]; returns how many, or PC_MAX_CARRIED + 1 if it is beyond the range of
- * floats. Changes *sum. */
+/* Write floats that add up to the sum exactly, or one that is not finite, to
+ * carried[PC_MAX_CARRIED]; returns how many, or PC_MAX_CARRIED + 1 if the sum is beyond the range
+ * of floats. Changes *sum. */
 enum { PC_MAX_CARRIED = 64 };
 size_t pc_move_carry(pc_tile_sum *sum, double *carried);
 
-/* Write prefix sums of integers, as spec.type, PC_INT64 or PC_UINT64: those first to last - 1 of a
- * row, *sum being the one before, 0 at first, and then the last. Returns `last`, or the first that
- * the type does not hold. No mask. */
+/* Write the prefix sums first to last - 1 of a row of integers, as spec.type, PC_INT64 or
+ * PC_UINT64. *sum is the one before, initially 0, and becomes the last one. Returns `last`, or the
+ * first that the type does not hold. There must be no mask. */
 size_t pc_cumulate(const pc_moving *moving, size_t row, size_t first, size_t last, pc_u128 *sum);
 
 /* ---- many exact states (sums/states.c, array/labels.c, array/groups.c) -------------------------
@@ -337,8 +343,8 @@ typedef struct {
     uint64_t numbers[3], squares[4], imaginary[3];
 } pc_state;
 
-/* The size of a pc_state, in bytes, by the sums that it keeps: of real numbers; also of their
- * squares; also of imaginary components. */
+/* The size of a pc_state, in bytes, by the sums that it keeps: those of real numbers; of their
+ * squares, too; and of imaginary components, too. */
 enum {
     PC_STATE_NUMBERS = offsetof(pc_state, squares),
     PC_STATE_BOTH = offsetof(pc_state, imaginary),
@@ -360,17 +366,18 @@ pc_status pc_states_merge(pc_states *states, const pc_states *other, size_t *don
 /* *acc = the state. */
 void pc_states_get(const pc_states *states, size_t index, pc_accumulator *acc);
 
-/* Normalize: states with equal sums then have equal bytes, but for their indexes into the pool. */
+/* Normalize: states with equal sums then have equal bytes, except for their indexes into the pool.
+ */
 void pc_states_normalize(pc_states *states);
 
-/* Write the results of the states first to last - 1 side by side, as pc_accumulator_round does.
- * Stops at the first that is PC_TOO_LARGE, that of state *done. */
+/* Write the results of the states first to last - 1 to consecutive places, as pc_accumulator_round
+ * does. Stops at the first that is PC_TOO_LARGE: that of state *done. */
 pc_status pc_states_round(const pc_states *states, size_t first, size_t last,
                           const pc_output_spec *spec, char *out, size_t *done);
 
-/* Numbers, as in pc_array, and the label of each; the last axis varies fastest. other_stride is
- * that of the labels, 0 if all along the axis have one label. An element belongs to state label *
- * label_step + the sum of index * out_stride over the axes. */
+/* Numbers, as in pc_array, and the label of each; the last axis varies fastest. other_stride is the
+ * stride of the labels (0 if all along the axis have the same label). The index of the state that
+ * an element belongs to is label * label_step + the sum of index * out_stride over the axes. */
 typedef struct {
     pc_type type;
     int components, swapped, skip_nan;
@@ -390,7 +397,8 @@ pc_status pc_states_add_labelled(pc_states *states, const pc_labelled *array, si
 
 /* ---- groups side by side (array/groups.c) ---------------------------------------- */
 
-/* Contiguous native real numbers, and the label of each: of any integer type, contiguous. */
+/* Contiguous real numbers in native byte order, and their labels, contiguous, of any integer type.
+ */
 typedef struct {
     pc_type type;
     int skip_nan;
@@ -401,13 +409,13 @@ typedef struct {
     const char *labels;
 } pc_sorted;
 
-/* Whether the level in use has kernels for this: else states are faster. */
+/* Whether the level in use has kernels for this type and result; if not, states are faster. */
 int pc_sorted_suited(pc_type type, const pc_output_spec *spec);
 
 /* Write the results of the labels first to last - 1 to their places in `out`, as
- * pc_accumulator_round does; stops at PC_TOO_LARGE. The elements start to stop - 1 have these
- * labels, and each the label of the one before it, or one above; PC_UNSUITED if not, and what was
- * written is of no use. `sums` is working memory, PC_MIN_SUMS. */
+ * pc_accumulator_round does; stops at PC_TOO_LARGE. The elements start to stop - 1 must have these
+ * labels, in ascending order: if not, returns PC_UNSUITED, and what was written is of no use.
+ * `sums` is working memory for PC_MIN_SUMS sums. */
 pc_status pc_reduce_sorted(const pc_sorted *array, size_t start, size_t stop, size_t first,
                            size_t last, const pc_output_spec *spec, char *out, pc_tile_sum *sums);
 

@@ -10,9 +10,9 @@
  *
  * For the sum of the numbers themselves, a starts as D = 1.5 * 2^numbers_exponent(k), and b as 0:
  *
- *   g = a + x               rounded once, to a multiple of 2^(numbers_exponent(k) - 52)
- *   b = b + ((a - g) + x)   what g lost, exact; rounded only in the addition to b
- *   a = g
+ *   f = a + x               rounded once, to a multiple of 2^(numbers_exponent(k) - 52)
+ *   b = b + ((a - f) + x)   what f lost, exact; rounded only in the addition to b
+ *   a = f
  *
  * By Cauchy-Schwarz, a stays in the binade of D if s < 2C. */
 
@@ -65,13 +65,13 @@ static inline __attribute__((always_inline)) void add_to_lane(lane *to, vecd x, 
 #endif
     to->s = h;
     if (both) {
-        vecd g = plus(x, to->a);
-        to->b += plus(x, to->a - g);
-        to->a = g;
+        vecd f = plus(x, to->a);
+        to->b += plus(x, to->a - f);
+        to->a = f;
     }
 }
 
-/* Loads LANES numbers, `stride` bytes apart; those named _row load contiguous ones. */
+/* Loads LANES numbers, `stride` bytes apart; load_row_of_... load contiguous ones. */
 typedef vecd loader(const char *x, ptrdiff_t stride);
 
 static inline vecd load_row_of_float64(const char *x, ptrdiff_t stride)
@@ -159,12 +159,12 @@ typedef struct {
     vec units, number_units, missing;
 } run_sums;
 
-/* How far apart are, in bytes: numbers, the vectors of a row, and rows. */
+/* The distances in bytes between numbers, between the vectors of a row, and between rows. */
 typedef struct {
     ptrdiff_t number, way, row;
 } row_strides;
 
-/* So that each way has a stream of its own: a part of these rows of n numbers in all. */
+/* The strides of rows of n numbers in all. If `streamed`, each way reads a part of its own. */
 static inline row_strides row_strides_of(ptrdiff_t stride, size_t ways, size_t n, int streamed)
 {
     const ptrdiff_t vector = LANES * stride, rows = (ptrdiff_t)(n / (ways * LANES));
@@ -172,8 +172,8 @@ static inline row_strides row_strides_of(ptrdiff_t stride, size_t ways, size_t n
                     : (row_strides){stride, vector, (ptrdiff_t)ways * vector};
 }
 
-/* Sum some rows, starting from s = C and a = D. If no lane overflowed, add them to the running sums
- * and return 1; else set *max to the largest s, and return 0. NaN counts as 0 if skip_nan. */
+/* Sum some rows, starting from s = C and a = D. If no lane overflowed, add them to the sums of the
+ * run and return 1; else set *max to the largest s, and return 0. NaN counts as 0 if skip_nan. */
 static inline __attribute__((always_inline)) int add_rows(const char *x, row_strides step,
                                                           size_t rows, run_sums *sums, double *max,
                                                           size_t size, int both, int skip_nan,
@@ -283,7 +283,7 @@ static inline __attribute__((always_inline)) size_t sum_bounded(const char *x, p
     return done;
 }
 
-/* One lane per column; eight rows at a time, as sums_of_columns (exact.h). */
+/* One lane per column; eight rows at a time, as in sums_of_columns (exact.h). */
 static inline __attribute__((always_inline)) void
 sum_bounded_columns(const char *x, ptrdiff_t stride, size_t rows, size_t columns, const int *k,
                     column_sums *sums, size_t size, int both, int skip_nan, loader *load)

@@ -195,13 +195,13 @@ static inline void clear_sums(piece_sums *to)
 
 static inline void add_numbers(piece_sums *to, vecd x, const vecd c[CONSTANTS])
 {
-    vec size = (vec)x & (UINT64_MAX >> 1);
+    vec magnitude = (vec)x & (UINT64_MAX >> 1);
     vecd t = x + c[0], w = x - (t - c[0]) + c[1];
     to->piece[0] += (vec)t;
     to->piece[1] += (vec)w;
     add_pieces(to->piece, x, t, w, c);
-    to->max = (vec)larger((vecw)to->max, (vecw)size);
-    to->min = (vec)smaller((vecw)to->min, (vecw)(size - 1));
+    to->max = (vec)larger((vecw)to->max, (vecw)magnitude);
+    to->min = (vec)smaller((vecw)to->min, (vecw)(magnitude - 1));
 }
 
 /* The sums of p and q, from those of the bits of t and w over `count` numbers. */
@@ -332,12 +332,12 @@ static void sums_of_float32(const char *x, size_t n, int E, block_sums *result)
     size_t all = rows + (rest != 0);
     for (size_t row = 0; row < all; row++) {
         const char *from = row < rows ? x + row * sizeof tail : (const char *)tail;
-        vecw size;
-        memcpy(&size, from, sizeof size);
+        vecw magnitude;
+        memcpy(&magnitude, from, sizeof magnitude);
         prefetch(from, AHEAD);
-        size &= 0x7fffffffu;
-        max = larger(max, size);
-        min = smaller(min, size - 1);
+        magnitude &= 0x7fffffffu;
+        max = larger(max, magnitude);
+        min = smaller(min, magnitude - 1);
         for (int c = 0; c < WIDTH; c++) {
             half narrow;
             memcpy(&narrow, from + c * (int)sizeof narrow, sizeof narrow);

@@ -3,7 +3,7 @@
 
 #if defined(FLOATS) && defined(fused)
 
-/* So that an array of vectors stays in registers. */
+/* To keep arrays of vectors in registers. */
 #ifdef __clang__
 #define UNROLLED _Pragma("unroll")
 #else
@@ -74,7 +74,7 @@ static inline void extend(extent *to, vecd x)
                          to->min); /* 0 gives NaN, for which the minimum is the latter */
 }
 
-/* A power of two of which all the numbers are multiples, or 0. */
+/* A power of two of which all the numbers are multiples, or 0. `digits`: those of their type. */
 static inline vecd grid_of(const extent *x, unsigned digits)
 {
     const vecd floor = select_bits(splat(UINT64_C(0x7ff) << 52), x->min);
@@ -84,7 +84,7 @@ static inline vecd grid_of(const extent *x, unsigned digits)
     return floor * (double_of_small(ones & (0 - ones)) * 0x1p-52);
 }
 
-/* The same of their squares, from theirs: 0 where what a square loses may underflow. */
+/* The same for their squares: 0 where the rounding error of a square may underflow. */
 static inline vecd grid_of_squares(const extent *x, vecd grid)
 {
     return select_bits((vec)(x->min > 0x1p-480), grid * grid);
@@ -116,8 +116,8 @@ static inline __attribute__((always_inline)) void add_square(estimate *to, vecd 
     to->low += exact == EXACT_SQUARE ? error : error + fused(x, x, -square);
 }
 
-/* MAX_FEW numbers or fewer: what `low` loses is found as it is lost, which takes less time than to
- * know the extent of the numbers. */
+/* For at most MAX_FEW numbers, what `low` loses is found in each addition: that takes less time
+ * than finding the extent of the numbers. */
 enum { MAX_FEW = 3 };
 
 /* to += x; `second`: to->low is 0. */
@@ -240,18 +240,19 @@ static inline void store_estimate(double to[3][LANE_COLUMNS], size_t c, estimate
     store_doubles(to[2] + c, x.error_bound);
 }
 
-/* The error bound of `low`: 0 if what bounds its last bits is below `grid`, since all additions
- * were exact. */
+/* The error bound of `low`: 0 if `last_bits`, a bound on 2^-53 |low|, is below `grid`, since then
+ * all additions were exact. */
 static inline vecd low_error_bound(vecd last_bits, vecd grid, vecd bound)
 {
     return select_bits((vec) ~(last_bits < grid), bound + 0x1p-1000);
 }
 
-/* One lane per column; vectors side by side that go through each stage together. */
+/* One lane per column. So many adjacent vectors go through each stage together. */
 enum { VECTORS_PER_STEP = LANES < LANE_STEP ? LANE_STEP / LANES : 2 };
 #define EACH UNROLLED for (size_t k = 0; k < VECTORS_PER_STEP; k++)
 
-/* The columns of these vectors, from `first` on; where there are no more, the last ones again. */
+/* The columns at which these vectors begin, from `first` on; if there are no more columns, the last
+ * ones are done again. */
 static inline void find_columns(size_t *c, size_t first, size_t columns)
 {
     EACH
@@ -609,7 +610,8 @@ static inline estimate load_estimate(double sums[3][LANE_COLUMNS], size_t c)
     return x;
 }
 
-/* Where x is 0, or so large that nothing made of it underflows. (What overflows ends as NaN.) */
+/* Where x is 0, or so large that nothing computed from it underflows. (What overflows becomes NaN.)
+ */
 static inline vec in_range(estimate x)
 {
     return ~(vec)((vecd)((vec)magnitude(x.high) - 1) <= 0x1p-900); /* 0 is NaN here */
@@ -629,7 +631,7 @@ static inline estimate quotient(estimate x, vecd divisor, vecd inverse)
     return q;
 }
 
-/* x / w; certain only where the error of w is small beside it. */
+/* x / w; certain only where the error bound of w is small compared with w. */
 static inline estimate ratio(estimate x, estimate w, vec *is_certain)
 {
     estimate q;
@@ -711,7 +713,8 @@ static inline estimate centered_square_sum(vecd n, estimate squares, estimate nu
     bound = fused(2.0 * high + 2.0 * abs_low + number.error_bound, number.error_bound, bound);
     v.high = two_sum(v.high, low, &v.low);
     v.error_bound = fused(bound, splatd(BOUND_GROWTH), splatd(0x1p-1000));
-    /* All the numbers are one: there is no spread. (Of both signs, their sum would be far less.) */
+    /* All numbers are equal: the variance is 0. (If they had both signs, their sum would be less.)
+     */
     const vec differ = ~(vec)(n * common_magnitude == high);
     v.high = select_bits(differ, v.high);
     v.low = select_bits(differ, v.low);
@@ -719,7 +722,7 @@ static inline estimate centered_square_sum(vecd n, estimate squares, estimate nu
     return v;
 }
 
-/* x rounded to nearest, ties to even, with `drop` bits less. */
+/* x rounded to nearest, ties to even, to `drop` bits fewer. */
 static inline vecd shorten(vecd x, unsigned drop)
 {
     const vec bits = (vec)x, half = splat(UINT64_C(1) << (drop - 1));
