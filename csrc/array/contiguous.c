@@ -15,7 +15,7 @@ static int has_both(const pc_accumulator *acc)
 
 /* ---- floats ------------------------------------------------------------------ */
 
-/* Below this many numbers, adding them one by one is faster than a kernel call. */
+/* Fewer numbers than this are added faster one by one than by a kernel. */
 static size_t min_for_kernel(const pc_accumulator *acc)
 {
     return has_both(acc) ? 6 : 12;
@@ -24,7 +24,7 @@ static size_t min_for_kernel(const pc_accumulator *acc)
 /* For block exponents in this range the kernels' arithmetic neither overflows nor underflows. */
 enum { BLOCK_EXPONENT_MIN = -400, BLOCK_EXPONENT_MAX = 400 };
 
-/* Whether sums_of_float64 was exact, by the magnitudes that it found. */
+/* Whether sums_of_float64 was exact, according to the magnitudes that it found. */
 static int exact64(magnitude_range range, int block_exponent, int exponent_range)
 {
     return block_exponent >= BLOCK_EXPONENT_MIN && block_exponent <= BLOCK_EXPONENT_MAX &&
@@ -302,8 +302,8 @@ static void add_column(pc_accumulator *acc, const char *x, ptrdiff_t stride, siz
     }
 }
 
-/* By the exponents in block_exponent[], if they suit, as they mostly do for a few rows; else those
- * of the columns, which are left there for the ones beside them. */
+/* Uses the exponents in block_exponent[] if they suit, as they mostly do for a few rows; else finds
+ * those of the columns, and leaves them there for the next columns. */
 static void add_float64_columns(pc_tile_sum *sums, const char *x, ptrdiff_t stride, size_t n,
                                 size_t columns, const pc_square_kernels *kernels,
                                 int block_exponent[STRIP])

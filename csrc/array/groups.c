@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* In the working memory: too large for the stack. */
+/* Working memory, too large for the stack. */
 typedef struct {
     lane_sums sums, one;
     double value[LANE_COLUMNS], residual[LANE_COLUMNS];
@@ -21,8 +21,8 @@ int pc_sorted_suited(pc_type type, const pc_output_spec *spec)
            pc_kernels_in_use()->group_sums[type][SUM_BOTH] != NULL;
 }
 
-/* The work, and where it stands: the labels first to last - 1 are next, and at[k] to at[k + 1] - 1
- * the elements of label first + k; zeros are not yet known. */
+/* The job, and how far it is: the labels first to last - 1 are next, and label first + k has the
+ * elements at[k] to at[k + 1] - 1, where zeros are not yet known. */
 typedef struct {
     const pc_sorted *array;
     const pc_output_spec *spec;
@@ -34,8 +34,8 @@ typedef struct {
     size_t first, last, at[LANE_COLUMNS + 1];
 } group_job;
 
-/* The results of `count` groups, from that of label job->first on: the kernels' where these are
- * certain. */
+/* Write the results of `count` groups, from label job->first on: those of the kernels if they are
+ * certain, else exact ones. */
 static void reduce_some(group_job *job, size_t count)
 {
     const pc_sorted *a = job->array;
@@ -66,7 +66,7 @@ static void reduce_some(group_job *job, size_t count)
     }
 }
 
-/* The results of the labels that are next, up to element `stop`; then the ones after these. */
+/* Write the results of the next labels, which end before element `stop`, and go on. */
 static void reduce_next(group_job *job, size_t stop)
 {
     const size_t left = job->last - job->first, count = left < LANE_COLUMNS ? left : LANE_COLUMNS;
@@ -79,10 +79,10 @@ static void reduce_next(group_job *job, size_t stop)
     at[0] = stop;
 }
 
-/* How many labels are looked at together, and how far ahead they are fetched. */
+/* How many labels are compared at once, and how many bytes ahead they are prefetched. */
 enum { LABELS_AT_ONCE = BUFFER, LABELS_AHEAD = 8192 };
 
-/* n labels as int64 to label[1] and after; then the last again, to a multiple of LABELS_STEP. */
+/* Copy n labels as int64 to label + 1, and repeat the last one up to a multiple of LABELS_STEP. */
 static void copy_labels(int64_t *label, const pc_sorted *a, size_t start, size_t n)
 {
     const size_t size = size_of_type[a->label_type];
@@ -98,7 +98,7 @@ static void copy_labels(int64_t *label, const pc_sorted *a, size_t start, size_t
         label[k + 1] = label[n];
 }
 
-/* LABELS_STEP labels of int32 or int64, as their size says: widen_labels would take longer. */
+/* Copy LABELS_STEP labels of int32 or int64, by their size: widen_labels would take longer. */
 static void copy_step(int64_t *label, const char *from, size_t size)
 {
     if (size == sizeof *label)
@@ -110,9 +110,10 @@ static void copy_step(int64_t *label, const char *from, size_t size)
     }
 }
 
-/* Find where the labels of n elements end, from `start` on, and reduce; label[0] is that of the
- * element before them, which may end there. Returns 0 if a label falls, or is not below `last`.
- * Another thread may have changed some since they were compared: any of them are safe. */
+/* Find where labels end among the n elements from `start` on, and write the results of complete
+ * ones; label[0] is that of the element before them. Returns 0 if a label is below the one before,
+ * or not below job->last. Another thread may have changed labels since they were compared: any are
+ * safe. */
 static int find_ends(group_job *job, const int64_t *label, size_t start, size_t n)
 {
     const size_t first = job->first;
@@ -134,7 +135,7 @@ static int find_ends(group_job *job, const int64_t *label, size_t start, size_t 
     return 1;
 }
 
-/* All elements. Returns 0 if a label falls, or is not below `last`. */
+/* All elements. Returns 0 if a label is below the one before, or not below job->last. */
 static int reduce_all(group_job *job, size_t start, size_t stop)
 {
     const pc_sorted *a = job->array;

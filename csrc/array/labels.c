@@ -45,8 +45,8 @@ static int is_nan_bits(uint64_t bits)
     return (bits & UINT64_MAX >> 1) > UINT64_C(0x7ff) << 52;
 }
 
-/* Of the n elements that fill() put behind the last one, keep those that are not left out. Returns
- * 0 if one of them has no state. */
+/* Of the n elements that fill() appended, keep those that are not left out. Returns 0 if one of
+ * these has no state. */
 static inline int keep_some(batch *to, const pc_labelled *a, const int64_t *label, const char *mask,
                             ptrdiff_t mask_stride, size_t components, size_t n)
 {
@@ -74,8 +74,8 @@ static inline int keep_some(batch *to, const pc_labelled *a, const int64_t *labe
     return !out_of_range;
 }
 
-/* The indexes of their states. Returns a negative number if a label is, or if one is above the
- * last. Inlined with constant steps, which compilers make vector code of. */
+/* The indexes of the states of n elements. Returns a negative number if a label is negative or
+ * above `last`. Inlined with constant steps, so that compilers vectorize it. */
 static inline int64_t find_states(size_t *to, const int64_t *label, size_t n, int64_t last,
                                   size_t label_step, size_t state, size_t step)
 {
@@ -87,8 +87,8 @@ static inline int64_t find_states(size_t *to, const int64_t *label, size_t n, in
     return out_of_range;
 }
 
-/* Append n elements along the last axis to a batch, as its elements `first` and following. Returns
- * 0 if there is no state for a label. */
+/* Append n elements along the last axis to a batch, whose elements they are from `first` on.
+ * Returns 0 if there is no state for a label. */
 static int fill(batch *to, const pc_labelled *a, const cursor *at, size_t n, size_t first)
 {
     const pc_axis *axis = a->axes ? &a->axis[a->axes - 1] : &no_axis;
@@ -240,7 +240,7 @@ static size_t equal_labels(const pc_labelled *a, const cursor *at, size_t max)
     return run < LONG_RUN ? 0 : run;
 }
 
-/* Add so many elements with the same label. */
+/* Add `run` elements with the same label. */
 static pc_status add_run(pc_states *states, const pc_labelled *a, const cursor *at, size_t run)
 {
     const char *from = a->labels + at->offset.other;

@@ -9,8 +9,8 @@
 
 /* ---- rows ---------------------------------------------------------------------- */
 
-/* The longest sums of products in tiles; and from where on those of contiguous pairs are faster
- * along rows, measured on Zen 3. */
+/* The longest sums of products that are taken in tiles; and the shortest of contiguous pairs that
+ * are faster along rows, measured on Zen 3. */
 enum { MAX_PRODUCTS = LANE_ROWS / 2, MIN_IN_ROWS = 16 };
 
 /* The offsets of the elements of one output; the last reduced axis varies fastest. */
@@ -136,7 +136,7 @@ static lane_matrix_kernel *find_matrix_kernel(const lane_job *job, int skip_nan)
             : job->kernels->matrix_columns)[skip_nan][job->summed][job->array->type - PC_FLOAT32];
 }
 
-/* The kernels for sums of `length` products; 0 if there are none. */
+/* Choose the kernels for sums of `length` products; 0 if there are none. */
 static int start_products(lane_job *job, const pc_output_spec *spec, size_t length)
 {
     const pc_array *a = job->array;
@@ -164,16 +164,16 @@ static int start_products(lane_job *job, const pc_output_spec *spec, size_t leng
     return job->products || job->matrix_kernel;
 }
 
-/* From how many numbers on the rows of one array are faster as they lie than in a tile, and columns
- * in blocks than as double-doubles: by what is summed, and by type; measured on Zen 3 (AVX2) and
- * Sapphire Rapids. */
+/* From so many numbers on, it is faster to sum the rows of one array where they lie than in a tile,
+ * and columns by their matrix kernel than as double-doubles: by summands, and by type (float32,
+ * float64); measured on Zen 3 (AVX2) and Sapphire Rapids. */
 static const size_t min_in_rows[SUM_BOTH + 1][2] = {{28, 36}, {24, 16}, {17, 16}};
 static const size_t min_in_columns[SUM_BOTH + 1][2] = {{16, 16}, {12, 3}, {12, 4}};
 
-/* The same of integers, whose rows are summed one by one: of up to 16 bits, and of more. */
+/* The same for integers, whose rows are summed one by one: of up to 16 bits, and of more. */
 static const size_t min_integers[SUM_BOTH + 1][2] = {{48, 48}, {128, 32}, {128, 64}};
 
-/* Whether each output is a row of integers, and long enough for that. */
+/* Whether each output is a row of integers that is long enough for that. */
 static int start_integers(lane_job *job, size_t length)
 {
     const pc_array *a = job->array;
@@ -191,7 +191,7 @@ static int start_integers(lane_job *job, size_t length)
 /* The most numbers of a column, which one lane sums: docs/design/lanes.md. */
 enum { MAX_COLUMN = 1024 };
 
-/* The kernel for sums of `length` numbers where they lie; 0 if there is none. */
+/* Choose the kernel for sums of `length` numbers where they lie; 0 if there is none. */
 static int start_matrix(lane_job *job, size_t length, int side_by_side)
 {
     const pc_array *a = job->array;
@@ -314,15 +314,15 @@ static void advance(lane_job *job, size_t outputs)
     cursor_advance(&job->next, job->array->axis, job->array->kept_axes, outputs);
 }
 
-/* The tiles that so many columns are cut into: as wide as each other, a multiple of LANE_STEP. */
+/* The width of the tiles that so many columns are cut into: equal, and a multiple of LANE_STEP. */
 static size_t tile_width(size_t columns)
 {
     const size_t tiles = (columns + LANE_COLUMNS - 1) / LANE_COLUMNS;
     return whole_steps((columns + tiles - 1) / tiles);
 }
 
-/* Where the results of some columns of a tile go, the rows of the tile, and the results: in the
- * scratch memory behind the tile, to leave room on the stack. */
+/* A tile, where the results of its columns go, and the results. It is in the working memory behind
+ * the copied numbers, to save stack. */
 typedef struct {
     struct {
         ptrdiff_t out;
@@ -340,7 +340,7 @@ typedef char column_fits[TILE >= sizeof(lane_sums) + MAX_COLUMN * sizeof(double)
 
 typedef char tile_fits[PC_MIN_SUMS * sizeof(pc_tile_sum) >= TILE + sizeof(tile) ? 1 : -1];
 
-/* What a tile consists of, in scratch memory. */
+/* Divide the working memory for a tile. */
 static void lay_out(const lane_job *job, tile *t, pc_tile_sum *scratch)
 {
     const size_t rows = job->from.rows, size = size_of_type[job->array->type],
@@ -416,8 +416,8 @@ static size_t fill_up(const lane_job *job, tile *t, size_t count)
 
 /* ---- sums of products ------------------------------------------------------------- */
 
-/* Rows of a matrix that tell the first exponents, and how many bits more than needed these leave.
- */
+/* Rows of a matrix that are sampled for the first exponents, and the bits that these leave to
+ * spare. */
 enum { SAMPLED_ROWS = 4, SPARE_BITS = 4 };
 
 /* The k of 1.5 * 2^k, for sums up to `max`, with so many bits to spare. */
@@ -439,8 +439,8 @@ static double largest_in(const lane_job *job, const lane_matrix *matrix, int sec
         second ? matrix->y : matrix->x, second ? matrix->y_step : matrix->x_step, rows, columns);
 }
 
-/* Exponents for the sums of a matrix, or of what is like its first rows. Returns whether they are
- * larger. */
+/* Find exponents for the sums of a matrix; if `sample`, from its first rows. Returns whether one is
+ * larger than before. */
 static int find_exponents(lane_job *job, const lane_matrix *matrix, int sample)
 {
     const double x = largest_in(job, matrix, 0, sample),
@@ -452,8 +452,8 @@ static int find_exponents(lane_job *job, const lane_matrix *matrix, int sample)
     return larger;
 }
 
-/* Before a kernel sums a matrix: some numbers for the outputs beyond it, up to a multiple of
- * LANE_STEP. */
+/* Before a kernel sums a matrix: make the sums of the outputs beyond it, up to a multiple of
+ * LANE_STEP, ordinary numbers. */
 static void pad_sums(lane_sums *sums, size_t outputs)
 {
     const size_t columns = whole_steps(outputs);
@@ -464,7 +464,7 @@ static void pad_sums(lane_sums *sums, size_t outputs)
     }
 }
 
-/* The sums of a matrix; NaN where they stay in no binade. */
+/* The sums of the products of a matrix; NaN for those that leave their binade. */
 static void sum_pairs(lane_job *job, const lane_matrix *matrix, lane_sums *sums)
 {
     if (!job->exponents_known)
@@ -474,7 +474,7 @@ static void sum_pairs(lane_job *job, const lane_matrix *matrix, lane_sums *sums)
         job->matrix_kernel(matrix, job->lane_exponent, sums);
 }
 
-/* The sums of the columns of a tile, which are exact if the numbers have a grid coarse enough. */
+/* The sums of the columns of a tile, as double-doubles. */
 static void sum_products_of_tile(const lane_job *job, const tile *t, size_t columns,
                                  lane_sums *sums)
 {
@@ -488,7 +488,8 @@ static void sum_products_of_tile(const lane_job *job, const tile *t, size_t colu
     }
 }
 
-/* The outputs of a tile or matrix that are not certain once more, in at most one tile at a time. */
+/* Sum the outputs of a tile or matrix that are not certain once more, as double-doubles, at most a
+ * tile at a time. Returns whether all are certain now. */
 static int resum_uncertain_products(lane_job *job, const lane_matrix *matrix, const pc_axis *across,
                                     char *out, tile *t, size_t count, uint64_t *certain,
                                     lane_sums *sums, pc_tile_sum *scratch)
@@ -542,7 +543,7 @@ static int resum_uncertain_products(lane_job *job, const lane_matrix *matrix, co
     return all;
 }
 
-/* Write `count` results at the places of a tile. */
+/* Write the results of a tile to where they belong. */
 static void write_tile(const lane_job *job, const tile *t, const double *value,
                        const double *residual, char *out, ptrdiff_t stride)
 {
@@ -553,7 +554,8 @@ static void write_tile(const lane_job *job, const tile *t, const double *value,
     }
 }
 
-/* The next outputs where they lie: the matrix, and how many of its first outputs are not wanted. */
+/* The next outputs where they lie, as a matrix. Returns how many of its first outputs are not
+ * wanted: they overlap with the last ones. */
 static size_t next_matrix(lane_job *job, const pc_axis *across, size_t max, lane_matrix *matrix,
                           tile *t)
 {
@@ -644,8 +646,8 @@ static void set_exponents(int k[2], summands what, double max, size_t length, in
     k[1] = numbers_exponent(k[0]);
 }
 
-/* The results of a matrix; returns how many of them are not certain and, if there are any, which.
- */
+/* Compute the results of a matrix. Returns how many of them are not certain; if any, sets
+ * certain[]. */
 static size_t sum_matrix(lane_job *job, const lane_matrix *matrix, lane_sums *sums, size_t overlap,
                          tile *t, uint64_t *certain)
 {
@@ -684,8 +686,8 @@ void sum_row_alone(const pc_kernels *kernels, pc_type type, summands what, int s
     sums->count[c] = skip_nan ? one->count[0] : (double)length;
 }
 
-/* The outputs that are not certain once more, each from its own binade on. Returns whether all are
- * certain now. */
+/* Sum the outputs that are not certain once more, each with exponents of its own. Returns whether
+ * all are certain now. */
 static int resum_uncertain_numbers(lane_job *job, const lane_matrix *matrix, const pc_axis *across,
                                    char *out, tile *t, uint64_t *certain, lane_sums *sums,
                                    void *scratch)
@@ -727,7 +729,7 @@ static int resum_uncertain_numbers(lane_job *job, const lane_matrix *matrix, con
     return all;
 }
 
-/* A k that is so much larger than need be is found anew. */
+/* An exponent that is so much larger than necessary is found anew. */
 enum { MAX_SPARE_BITS = 16 };
 
 static size_t matrix_next(lane_job *job, size_t max, char *out, uint64_t certain[LANE_COLUMNS],
@@ -771,7 +773,7 @@ static size_t matrix_next(lane_job *job, size_t max, char *out, uint64_t certain
 
 /* ---- rows of integers -------------------------------------------------------------- */
 
-/* A sum below 2^150 as an estimate: exact below 2^106. */
+/* An integer below 2^150 as an estimate: exact below 2^106. */
 static void estimate_integer(double to[3][LANE_COLUMNS], size_t c, const uint64_t sum[4])
 {
     const uint64_t ones = (UINT64_C(1) << 53) - 1;

@@ -11,22 +11,24 @@
 
 enum { BLOCK = LANE_COLUMNS };
 
-/* The exact sum moves on, or is started anew, whichever is faster: so many numbers are summed anew
- * while one enters and one leaves. */
+/* The exact sum is moved on, or computed anew, whichever is faster: while one number enters and one
+ * leaves, STEP_COST numbers could be summed anew. */
 enum { STEP_COST = 64 };
 
-/* New units are chosen where so many results of a block are uncertain; again only after window /
- * RESTARTS_PER_WINDOW results, so that time stays linear. */
+/* New units are chosen if MANY_UNCERTAIN results of a block are not certain, but only window /
+ * RESTARTS_PER_WINDOW results after the last time, so that the time stays linear. */
 enum { RESTARTS_PER_WINDOW = 64, MANY_UNCERTAIN = 16 };
 
-/* New units are chosen, too, where so many blocks took the slower way, after `window` results. */
+/* New units are also chosen if so many blocks took the slower way since the last time, which must
+ * be `window` results ago. */
 enum { MAX_FAILED = 8 };
 
 /* The most blocks in one call of a slide_kernel. */
 enum { MAX_BLOCKS = 16 };
 
-/* Three pieces are used for windows from this length on, and where two cost more: an uncertain
- * result takes the time of UNCERTAIN_COST + window others, the third piece half that of one. */
+/* Three pieces are used for windows of LONG_WINDOW numbers or more, and where two pieces cost more:
+ * an uncertain result takes the time of UNCERTAIN_COST + window others, the third piece half that
+ * of one. */
 enum { LONG_WINDOW = 16384, UNCERTAIN_COST = 1024 };
 
 /* Working memory: here rather than on the stack, which may be small. */
@@ -36,7 +38,7 @@ typedef struct {
     uint64_t certain[BLOCK];
 } move_scratch;
 
-/* Of windows with bounds of their own: elements, and the next result. */
+/* In windows with bounds: those of a window, and the number of the next result. */
 typedef struct {
     size_t start, end, result;
 } window_position;
@@ -96,7 +98,7 @@ typedef struct {
     size_t *budget; /* blocks that this call may still look at */
 } row;
 
-/* Whether there is one left, which is then taken. */
+/* Take one from the budget; whether there was one left. */
 static int take_block(const row *r)
 {
     return *r->budget > 0 && (*r->budget)--;
@@ -118,8 +120,9 @@ static int convert(pc_type type, const char *raw, double *to, size_t n)
     return all >> (type == PC_INT64 ? 54 : 53) == 0;
 }
 
-/* Where number `first` is, and how many of *n numbers from there on lie along the last axis; or, if
- * they begin with whole *lines along it, how many each has. */
+/* The address of number `first`. Sets *n to how many of the *n numbers from there on lie along the
+ * last axis; if they are one or more whole lines along it, *n is the length of a line, and *lines
+ * how many there are. */
 static const char *line_at(const row *r, size_t first, size_t *n, size_t *lines)
 {
     const pc_array *a = &r->m->array;
@@ -248,7 +251,7 @@ static double unit_of(const moving_pieces *of, int piece)
     return of->magic[piece] * (0x1p-52 / 1.5);
 }
 
-/* Numbers up to twice as large as those at hand fit. */
+/* Room for numbers up to twice as large as those found. */
 enum { HEADROOM_BITS = 1 };
 
 /* The least e for which size < 2^(e - HEADROOM_BITS). */
@@ -302,8 +305,8 @@ static int may_be_inexact(const row *r, const pc_move_state *s, int square, size
     return s->inexact[square] && (r->m->start || s->inexact[square] + max > next + 1);
 }
 
-/* Go on to count and sum the window before the next result anew, in units that suit it and `count`
- * numbers `in`; whether that is done. */
+/* Count and sum the window before the next result anew, in units that suit it and the next `count`
+ * numbers `in`. May take several calls: returns whether it is finished. */
 static int restart(const row *r, pc_move_state *s, const double *in, size_t count)
 {
     const pc_kernels *kernels = r->kernels;
@@ -402,7 +405,7 @@ static void add_exactly(const row *r, pc_move_state *s, size_t first, size_t las
                      (size_t)((ptrdiff_t)last + r->offset), s->exact_skip_nan, &s->exact);
 }
 
-/* Add one number, or take it out again. NaN and infinities are neither. */
+/* Add one number to the exact sum, or take it out again; not NaN and infinities. */
 static void add_or_remove(const row *r, pc_move_state *s, size_t at, int remove)
 {
     pc_accumulator *acc = &s->exact.total;
@@ -432,7 +435,7 @@ static void add_or_remove(const row *r, pc_move_state *s, size_t at, int remove)
         accumulator_add(acc, PC_SQUARES, squared, 0);
 }
 
-/* Go on with the exact sum; whether it is that of all of its window. */
+/* Go on with the exact sum; whether it now is that of all of its window. */
 static int go_on_exactly(const row *r, pc_move_state *s)
 {
     const size_t left = s->exact_to - s->exact_end, blocks = (left + BLOCK - 1) / BLOCK,
@@ -474,7 +477,7 @@ static int write_exactly(const row *r, pc_move_state *s, size_t k, int skip_nan,
 
 /* ---- blocks ------------------------------------------------------------------------- */
 
-/* Why a result is none of a finite sum. */
+/* What a result is: that of a finite sum, or why it is not. */
 enum { FINITE, TOO_FEW, PLUS_INF, MINUS_INF, NOT_A_NUMBER };
 
 /* Count what enters and leaves at each result; whether any is not FINITE. */
@@ -514,8 +517,8 @@ static int may_restart(const row *r, const pc_move_state *s)
     return (s->next - s->restarted) * RESTARTS_PER_WINDOW >= r->window;
 }
 
-/* Sum a block in pieces; whether it was possible. *masked becomes 1 if not all is finite. If other
- * units might do, the sums are started anew. */
+/* Sum a block in pieces; whether that was possible. Sets *masked to 1 if a number is not finite. If
+ * other units might do, sets s->stage to start the sums anew. */
 static int sum_block(const row *r, pc_move_state *s, const double *in, const double *out,
                      int *masked, lane_sums *sums)
 {
@@ -597,7 +600,7 @@ static int has_nan(const double *x, size_t n)
     return found;
 }
 
-/* How many numbers before `first` are `value`, `max` at most. */
+/* How many numbers immediately before `first` are `value`, at most `max`. */
 static size_t run_before(const row *r, size_t first, double value, size_t max)
 {
     double buffer[BLOCK];
@@ -669,7 +672,7 @@ static size_t keep_results(const row *r, const unsigned char *ends, size_t n, un
     return kept;
 }
 
-/* Before result k. What is summed exactly stays. */
+/* Continue at result k; the exact sum stays. */
 static void start_at(const row *r, pc_move_state *s, size_t k)
 {
     s->row = 1 + r->index;
@@ -955,7 +958,7 @@ size_t pc_move_carry(pc_tile_sum *sum, double *carried)
 
 /* ---- prefix sums of integers ---------------------------------------------------------- */
 
-/* So many at a time; where 64 bits are too few for their sums they are summed again. */
+/* So many at a time; if 64 bits are too few for their sums, they are summed again in 128. */
 enum { INTEGERS = 256 };
 
 #if defined(__GNUC__) && !defined(__clang__) /* which does so anyway */
@@ -964,8 +967,8 @@ enum { INTEGERS = 256 };
 #define BY_FOUR
 #endif
 
-/* Two sums in succession with a first bit of 0, once `offset` is added, are less than 2^63 apart:
- * so none has wrapped, unless the number was larger. */
+/* If two successive sums have a first bit of 0 once `offset` is added, they are less than 2^63
+ * apart: then none has wrapped, unless the number itself is 2^63 or more (`large`). */
 #define CUMULATE(type, expression, large)                                                          \
     BY_FOUR                                                                                        \
     for (k = 0; k < n; k++, from += sizeof(type), at += step) {                                    \

@@ -6,7 +6,7 @@
 #include "pairs.h"
 #include "../sums/bounded.h"
 
-/* Keeps the large locals of a function out of the frame of its caller, which calls others, too. */
+/* Keeps the large locals of a function out of the stack frame of its caller. */
 #ifdef _MSC_VER
 #define NOT_INLINED __declspec(noinline)
 #else
@@ -24,7 +24,7 @@ static void add_copied(pc_accumulator *acc, const pc_array *a, char *x, size_t n
     add_reals(acc, a->type, a->components, x, reals);
 }
 
-/* n elements along one axis. */
+/* Add n elements along one axis. */
 static void add_run(pc_accumulator *acc, const pc_array *a, const char *data, const char *mask,
                     pc_axis axis, size_t n)
 {
@@ -51,7 +51,8 @@ static void add_run(pc_accumulator *acc, const pc_array *a, const char *data, co
     }
 }
 
-/* n elements along one axis, for each of the columns first to last - 1 along another. */
+/* Add n elements along one axis, copied to blocks, for each of the columns first to last - 1 along
+ * another. */
 static void add_gathered_columns(pc_tile_sum *sums, const pc_array *a, const char *data,
                                  const char *mask, pc_axis along, size_t n, pc_axis across,
                                  size_t first, size_t last)
@@ -78,7 +79,7 @@ static void add_gathered_columns(pc_tile_sum *sums, const pc_array *a, const cha
     }
 }
 
-/* n pairs along one axis, for each of `count` outputs along another. */
+/* Add n pairs along one axis, for each of `count` outputs along another. */
 static void add_pairs(const pc_array *a, pc_tile_sum *sums, pair_data from, pc_axis along, size_t n,
                       pc_axis across, size_t count, int across_first)
 {

@@ -8,11 +8,11 @@
 #include <math.h>
 #include <string.h>
 
-/* Where the exponents of both doubles of an estimate are normal. */
+/* With exponents up to this, both doubles of an estimate are normal. */
 enum { ESTIMATE_MAX = 800 };
 
-/* At [c] an integer in two's complement times 2^exponent as high + low, up to [2]; NaN if that is
- * out of range. Returns the exponent of its lowest set bit, or INT_MAX. */
+/* Store an integer in two's complement times 2^exponent, as an estimate in column c; NaN if it is
+ * out of range. Returns the exponent of its lowest set bit, INT_MAX for 0. */
 static int estimate_words(double sum[3][LANE_COLUMNS], size_t c, const uint64_t *words,
                           size_t count, int exponent)
 {
@@ -46,8 +46,9 @@ static int estimate_words(double sum[3][LANE_COLUMNS], size_t c, const uint64_t 
     return lowest;
 }
 
-/* The sums of a state at [c]; NaN if it does not have all of them, or if integers are wanted that
- * they are not. Of both sums a grid, too, of which, or of whose square, they are multiples. */
+/* Store the sums of a state in column c; NaN if part of them is in the pool or not finite, or if
+ * `integers`, and they are not. With both sums, store a grid of which the sum of the numbers is a
+ * multiple, and that of the squares a multiple of its square. */
 static void estimate_state(lane_sums *sums, size_t c, const pc_state *state, summands what,
                            int integers)
 {
@@ -69,7 +70,7 @@ static void estimate_state(lane_sums *sums, size_t c, const pc_state *state, sum
     sums->count[c] = (double)state->count;
 }
 
-/* The results that are certain of the states first to first + count - 1. */
+/* Write the results of the states first to first + count - 1, and which of them are certain. */
 static void round_in_lanes(const pc_kernels *kernels, const pc_states *states, size_t first,
                            size_t count, const pc_output_spec *spec, char *out,
                            uint64_t certain[LANE_COLUMNS])

@@ -27,8 +27,7 @@ static inline uint64_t bits_of(double x)
 }
 
 /* The range of magnitudes in a block of floats, as the upper 32 bits of a double (float32: all 32
- * bits): the largest |x|, and the smallest |x| less 1 ulp, so that 0 wraps around and is ignored.
- */
+ * bits): the largest |x|, and the smallest |x| less 1 ulp, in which 0 wraps around. */
 typedef struct {
     uint32_t min, max;
 } magnitude_range;

@@ -737,7 +737,7 @@ static inline vec shortens_alike(vecd x, vecd high, vecd end, unsigned drop)
 }
 
 /* The result in its type, and whether it is certain; an integer as two doubles that add up.
- * `maybe_exact`: where x->error_bound is 0, x is known though x->low is not 0. */
+ * `maybe_exact`: if x->error_bound is 0, high + low is exact even if low is not 0. */
 static inline __attribute__((always_inline)) vecd round_estimate(const lane_spec *spec,
                                                                  const estimate *x, int maybe_exact,
                                                                  vec *is_certain, double *residual)

@@ -9,8 +9,8 @@ typedef struct {
     vecd s, t;
 } bounded_lane;
 
-/* A lane of a sum, and of a second one: of the numbers, too, or of the weights. `seen`: what tells
- * whether s left the binade of D; `min`: the smallest that is added to the first sum, but 0. */
+/* A lane of a sum, and of a second one: of numbers beside squares, or of weights. `seen` tells
+ * whether s left the binade of D; `min` is the smallest summand of the first sum, except 0. */
 typedef struct {
     bounded_lane first, second;
     vec seen;
@@ -27,9 +27,9 @@ static inline int of_two_arrays(summands what)
     return what == SUM_PRODUCTS || what == SUM_WEIGHTED;
 }
 
-/* Numbers are multiplied by 2^-exponent on the way, and D is -1.5: of h in another binade, or of
- * the other sign, some of the upper 12 bits that those of D have are 0; or h is infinite or NaN,
- * and remains so. Squares only rise. */
+/* D, the start of a sum. Numbers are multiplied by 2^-exponent on the way, and D is -1.5: an h in
+ * another binade, or of the other sign, has a 0 among the upper 12 bits where D has a 1, or is
+ * infinite or NaN, and remains so. Sums of squares only rise. */
 static inline vecd start_of_matrix_sum(summands what, int exponent)
 {
     return splatd(what == SUM_NUMBERS ? -1.5 : 1.5 * power(exponent));
@@ -43,9 +43,8 @@ static inline matrix_lane new_matrix_lane(const vecd D[2], summands what)
                          splatd(0x1p1000)};
 }
 
-/* y is 2^-exponent for numbers, and x for squares. `digits`: of a product, or 0 if `min` is not
- * wanted.
- */
+/* y is 2^-exponent for numbers, and x for squares. `digits`: those of a product, or 0 if `min` is
+ * not wanted. */
 static inline __attribute__((always_inline)) void
 add_to_matrix_lane(matrix_lane *to, vecd x, vecd y, const vecd D[2], unsigned digits, summands what)
 {
@@ -90,14 +89,14 @@ static inline double matrix_bound(size_t lanes, size_t m, size_t steps, int expo
            power(exponent - 52);
 }
 
-/* No addition to t has been rounded, if all n summands are multiples of this. */
+/* If all n summands are multiples of this, no addition to t has been rounded. */
 static inline double exact_grid(size_t n, int exponent)
 {
     return (double)n * power(exponent - 106);
 }
 
-/* 0 in the place of the bound where no addition to t can have been rounded: numbers of so many
- * digits are multiples of 2^-digits times the smallest. */
+/* The bound, or 0 where no addition to t can have been rounded: numbers of so many digits are
+ * multiples of 2^-digits times the smallest. */
 static inline vecd unless_exact(double bound, unsigned digits, vecd min, size_t n, int exponent)
 {
     return digits ? select_bits((vec) ~(min * power(-(int)digits) >= exact_grid(n, exponent)),
@@ -125,8 +124,8 @@ static inline void store_matrix_sums(lane_sums *sums, size_t c, summands what, e
     }
 }
 
-/* Some columns, from one on. Returns, from bit 52 on, which of them left their binade. (From memory
- * twice as many take longer: measured on Zen 3.) */
+/* Sum some columns from `first` on. Returns bits from bit 52 on for those that left their binade.
+ * (Twice as many columns take longer from memory: measured on Zen 3.) */
 static inline __attribute__((always_inline)) vec
 sum_step_of_columns(const lane_matrix *from, const int exponent[2], lane_sums *sums, size_t first,
                     size_t size, unsigned digits, summands what, int skip_nan, loader *load)
@@ -195,9 +194,8 @@ sum_columns_in_lanes(const lane_matrix *from, const int exponent[2], lane_sums *
     return !any_bits(out_of_binade >> 52);
 }
 
-/* The sum of LANES rows, whose units and t, times 2^exponent if `scaled`, are in the vectors of a
- * row each.
- */
+/* The sums of LANES rows, in a lane each, from their units and t, in a vector each; t is to be
+ * multiplied by 2^exponent if `scaled`. */
 static inline __attribute__((always_inline)) estimate sum_of_rows(vecd units[LANES], vecd t[LANES],
                                                                   int exponent, int scaled,
                                                                   vecd bound)
@@ -237,12 +235,12 @@ static inline vec last_lanes(size_t rest)
     return mask;
 }
 
-/* What is known of LANES rows, each in the lanes of a vector, at first. */
+/* The extents of LANES rows, each still in all lanes of a vector. */
 typedef struct {
     vecd bits[LANES], min[LANES], max[LANES];
 } row_extents;
 
-/* In a lane each. */
+/* The extents of LANES rows, in a lane each. */
 static inline extent extent_of_rows(row_extents *rows)
 {
     extent all = empty_extent();
@@ -257,9 +255,8 @@ static inline extent extent_of_rows(row_extents *rows)
     return all;
 }
 
-/* `gridded`: of both, where no addition was rounded the bound is 0, and grid and common_magnitude
- * are known.
- */
+/* `gridded`: for SUM_BOTH, with grid and common_magnitude, and bounds of 0 where no addition was
+ * rounded. */
 static inline __attribute__((always_inline)) int
 sum_rows_in_lanes(const lane_matrix *from, const int exponent[2], lane_sums *sums, size_t size,
                   unsigned digits, summands what, int skip_nan, int gridded, loader *load)
@@ -405,9 +402,9 @@ largest_of(const char *x, ptrdiff_t stride, size_t rows, size_t columns, size_t 
     return largest;
 }
 
-/* Of few products of float32 the sum is often halfway between two doubles, and so is
- * that of fewer numbers: then it is found whether it is exact. (In rows of numbers only if it
- * matters.) */
+/* Sums of few float32, or of few products of them, are often halfway between two doubles: up to so
+ * many, it is found whether the sum is exact. (For rows of numbers only where the result is not
+ * certain.) */
 enum { MAX_PRODUCT_TIES = 128, MAX_NUMBER_TIES = 32 };
 
 #define MATRIX_SUMS_OF(name, what, type, size, skip_nan, row_digits, column_digits, ties)          \
@@ -438,7 +435,8 @@ enum { MAX_PRODUCT_TIES = 128, MAX_NUMBER_TIES = 32 };
         return sum_rows_in_lanes(from, exponent, sums, size, 0, SUM_BOTH, skip_nan, 1,             \
                                  load_row_of_##type);                                              \
     }
-/* The digits of a number, and of the product of two, but those of float64 have too many. */
+/* The digits of a number, and of the product of two numbers; 0 for float64, whose products have too
+ * many. */
 #define MATRIX_SUMS_OF_PRODUCTS(type, size, square_digits)                                         \
     MATRIX_SUMS_OF(product, SUM_PRODUCTS, type, size, 0, square_digits, square_digits,             \
                    MAX_PRODUCT_TIES)                                                               \

@@ -1,11 +1,11 @@
-/* The float nearest to a long integer, to a quotient, or to the square root of either: rounded
- * once. */
+/* The float nearest to a multi-word integer, to a quotient, or to the square root of either:
+ * rounded once. */
 #include "round.h"
 
 #include <string.h>
 
-/* Round (top + fraction) * 2^exponent, and return the bits of the float: bit 63 of top is set, and
- * 0 <= fraction < 1, `sticky` if it is not 0. */
+/* Round (top + fraction) * 2^exponent, and return the bits of the float. Bit 63 of top is set; 0 <=
+ * fraction < 1, and `sticky` says whether it is not 0. */
 static uint64_t round_to_format(uint64_t top, int exponent, int sticky, format f)
 {
     int e = exponent + 63; /* of the leading bit */
@@ -160,8 +160,8 @@ static uint64_t subtract_multiple(uint64_t *n, const uint64_t *w, size_t count, 
     return borrow;
 }
 
-/* Long division (Knuth, TAOCP 2, algorithm D), for two words of the quotient, or three for its
- * root, and whether there is a remainder. */
+/* Long division (Knuth, TAOCP 2, algorithm D): two words of the quotient, or three for its root,
+ * and whether there is a remainder. */
 uint64_t rounded_ratio(limbs_view v, limbs_view w, int root, format f)
 {
     uint64_t n[RATIO_WORDS + 4], d[RATIO_WORDS], top[4] = {0};

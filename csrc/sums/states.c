@@ -103,7 +103,7 @@ static const exponents any_exponent = {INT_MIN, STATE_HIGHEST};
  * more of them; those of squares have less headroom, and are checked before each addition. */
 enum { NUMBER_BITS = 185, SQUARE_BITS = 250 };
 
-/* Those of e at which this sum, too, can be held, in this many bits. */
+/* Those of the exponents e at which this sum, too, can be held in so many bits. */
 static exponents narrowed(exponents e, limbs_view v, pc_moment moment, int bits)
 {
     if (!v.count)
@@ -128,7 +128,8 @@ static int clamped(int x, exponents e)
     return x > STATE_LOWEST ? x : STATE_LOWEST;
 }
 
-/* Move the state to an exponent among these, `first` if it is empty. Returns 0 if there is none. */
+/* Move the state to one of the exponents e, near `first` if it is empty. Returns 0 if there is
+ * none. */
 static int move_state(const pc_states *states, pc_state *state, exponents e, int first)
 {
     uint64_t scratch[SQUARE_WORDS];
@@ -277,8 +278,8 @@ static inline int has_headroom(const pc_state *state, int squares, unsigned up)
     return state->numbers[2] + room < 2 * room && !(squares && state->squares[3] >> (62 - 2 * up));
 }
 
-/* *to += *from for sums of real numbers of about one size: both in units of the lower exponent.
- * Whether that could be done. */
+/* *to += *from, for sums of real numbers whose exponents are close: in units of the lower one.
+ * Returns whether that could be done. */
 static inline int merge_shifted(pc_state *to, const pc_state *from, int squares)
 {
     const int by = from->exponent - to->exponent;

@@ -1,7 +1,7 @@
 /* Many exact sums in little memory: a state holds a count, the sum of integers m and that of their
  * squares, where each number is m * 2^exponent with |m| < 2^115. The exponent is the state's own,
- * set by the first number, and moves as long as no bit is lost at either end: it takes all numbers
- * of ordinary data. What it does not take goes to a pc_accumulator of the pool.
+ * set by the first number, and moves as long as no bit is lost at either end; for ordinary data it
+ * suits all numbers. Other numbers go to a pc_accumulator of the pool.
  *
  * These are integers, so any order and grouping gives the same sums. The exponent may differ, until
  * pc_states_normalize makes it the highest at which no bit is lost. */
@@ -40,7 +40,7 @@ static inline void add_square(uint64_t words[4], pc_u128 x, uint64_t top)
 
 /* Add x, given by its bits, to the sum `words` of the real or imaginary components, and x^2 to that
  * of the squares, without counting it; returns 0, and no change, if the exponent of the state does
- * not fit. `sums` is what is kept, a compile-time constant. */
+ * not fit. `sums` says which sums are kept; a compile-time constant. */
 static inline int state_add_double(pc_state *state, uint64_t words[3], uint64_t bits, uint32_t sums)
 {
     const unsigned shift = (unsigned)(bits >> 52 & 0x7ff) - (unsigned)(state->exponent + 1075);
@@ -79,8 +79,8 @@ static inline int state_add_integer(pc_state *state, uint64_t x, uint64_t sign, 
     return 1;
 }
 
-/* The same for any number, which is counted already: PC_NO_ROOM, and no change, if it needs one
- * more accumulator. */
+/* The same for any number, which has been counted already. PC_NO_ROOM, and no change, if the pool
+ * has no accumulator left for it. */
 pc_status state_add_any_double(pc_states *states, pc_state *state, uint64_t bits, int imaginary);
 pc_status state_add_any_integer(pc_states *states, pc_state *state, uint64_t x, uint64_t sign);
 

@@ -150,7 +150,7 @@ static uint64_t nonfinite_bits(const pc_accumulator *acc, const pc_output_spec *
     return nonfinite == PC_MINUS_INF ? infinity_of(f) | sign_bit_of(f) : nan_of(f);
 }
 
-/* Write a sum as an integer; the exponent of its words need not be 0. */
+/* Write a sum as an integer; its words may have an exponent other than 0. */
 static pc_status write_integer(const pc_accumulator *acc, pc_moment moment, pc_type type, char *out)
 {
     uint64_t scratch[PC_LIMBS], word[3] = {0}; /* from 2^-64 on */
@@ -167,7 +167,8 @@ static pc_status write_integer(const pc_accumulator *acc, pc_moment moment, pc_t
     return PC_OK;
 }
 
-/* PC_OK if the weights of an average do not sum up to 0; PC_INCONCLUSIVE if that is not certain. */
+/* PC_OK if the sum of the weights of an average is not 0, PC_NO_WEIGHT if it is; PC_INCONCLUSIVE if
+ * that is not certain. */
 static pc_status check_weights(const pc_accumulator *acc)
 {
     uint64_t scratch[PC_LIMBS];
@@ -222,7 +223,7 @@ pc_status pc_accumulator_round(const pc_accumulator *acc, const pc_output_spec *
 
 /* ---- covariances -------------------------------------------------------------- */
 
-/* A sum: value +- error * 2^exponent. */
+/* A sum as an interval: value +- error * 2^exponent. */
 typedef struct {
     limbs_view value;
     uint64_t error, scratch[PC_LIMBS];
