@@ -94,7 +94,7 @@ cdef tuple sum_of(tuple x, tuple y):
 
 
 cdef object reshaped(tuple before, States now):
-    """The error where an Accumulator has no longer the shape that something was summed for."""
+    """The error if an Accumulator no longer has the shape that something was summed for."""
     return RuntimeError(f"other code gave this Accumulator, of shape {before}, the shape "
                         f"{() if now is None else now.shape} during the call: nothing was added to it")
 
@@ -715,7 +715,7 @@ cdef Accumulator load_many(state):
     shape, kind, data, rest = state["shape"], state["kind"], state["states"], state["rest"]
     if not (type(shape) is tuple and 0 < len(shape) <= PC_MAX_AXES
             and all([type(length) is int and 0 <= length < 2**48 for length in shape])):
-        raise ValueError("its shape is not one")
+        raise ValueError("its shape is not a tuple of lengths")
     if not (type(kind) is str and kind in _KINDS):
         raise ValueError(f"numbers cannot be {short_repr(kind)}")
     if type(rest) is not tuple or not all([type(sums) is tuple and len(sums) == 3 for sums in rest]):

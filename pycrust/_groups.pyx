@@ -115,7 +115,7 @@ cdef object reduce_sorted(array, mask, labels, tuple axes, num_labels, out_dtype
     """
     The results, where the labels are sorted; None if they are not, and for what is rare.
 
-    That is left to the states: masks, Python ints, other layouts, and whatever is to raise an error.
+    Left to the states: masks, Python ints, other layouts, and whatever must raise an error.
     """
     cdef Py_ssize_t length = cnp.PyArray_SIZE(labels), width
     cdef pc_status status
@@ -203,7 +203,7 @@ cdef pc_status reduce_sorted_rows(array, labels, values, count, Statistic spec, 
 
 
 cdef enum:
-    # Elements of a label: fewer are added faster to states.
+    # The fewest elements of a label: fewer are faster with states.
     MIN_SLICE = 8
 
 
@@ -230,7 +230,8 @@ cdef int reduce_sorted_slices_chunk(const void *job, size_t chunk, size_t worker
     for label in range(chunk * s.step, min((chunk + 1) * s.step, s.count)):
         along.length = s.start[label + 1] - s.start[label]
         array.data = s.array.data + s.start[label] * <size_t>along.stride
-        status = pc_reduce(&array, 0, s.outputs, &s.spec, s.out + label * s.out_step, s.sums + worker * s.sums_per_worker)
+        status = pc_reduce(&array, 0, s.outputs, &s.spec, s.out + label * s.out_step,
+                           s.sums + worker * s.sums_per_worker)
         if status != PC_OK:
             s.statuses[worker] = status
         if status == PC_TOO_LARGE:
@@ -296,7 +297,7 @@ cdef pc_status worst(const pc_status *statuses, size_t workers) noexcept:
 
 
 cdef object chunks_of(labels, first, count, size_t step, size_t workers):
-    """The first element and the first label of each chunk, and the ends; None if the labels are seen to fall."""
+    """The first element and the first label of each chunk, and the ends; None if the labels are not sorted here."""
     if <size_t>len(labels) <= step and first >= 0:
         return np.array([[0, len(labels)], [0, count]], dtype=np.uintp)
     named = np.unique(np.maximum(labels[::step], 0)).astype(np.uintp)
@@ -310,7 +311,8 @@ cdef object chunks_of(labels, first, count, size_t step, size_t workers):
 
 # ---- Python ints ----------------------------------------------------------------
 
-cdef object group_ints(array, mask, labels, tuple axes, tuple shape, int label_axis, out_dtype, Statistic spec, bint count):
+cdef object group_ints(array, mask, labels, tuple axes, tuple shape, int label_axis, out_dtype, Statistic spec,
+                       bint count):
     """The same for Python ints, as Python adds."""
     cdef Py_ssize_t k
     cdef bint empty = False

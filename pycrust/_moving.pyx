@@ -62,16 +62,16 @@ cdef enum:
     # Results of a chunk: a millisecond, 50 where each is summed exactly. Fewer are not worth a thread.
     MOVE_CHUNK = 1 << 17
     MIN_MOVE_CHUNK = 1 << 13
-    # A chunk that does not go on where its worker stood sums a window first: of so many results' length at most.
+    # A chunk that does not go on where its worker stopped sums a whole window first: at most so many for each window.
     MAX_CHUNKS_PER_WINDOW = 8
-    # Rows that are moved along together where the next row is nearer than the next element.
+    # Rows whose windows move together, where the next row is nearer in memory than the next element.
     ROWS_TOGETHER = 8
     MOVE_MIN_RELEASE_GIL = 1024
-    # Integers that are made Python ints at once, and results of Python ints between two looks for signals.
+    # Integers that are made Python ints at once, and results of Python ints between two checks for signals.
     INT_BATCH = 4096
-    # How many times 64 numbers are looked at between two looks for signals: about 10 ms.
+    # Blocks of 64 numbers that are read between two checks for signals: about 10 ms.
     MOVE_BUDGET = 1 << 16
-    # In place of an axis: along all of them, in C order.
+    # In the place of an axis: all axes, in C order.
     ALL_AXES = -1
 
 
@@ -139,7 +139,7 @@ cdef int move_carried_chunk(const void *job, size_t chunk, size_t worker) noexce
 
 
 cdef bint carry(MoveJob *s, size_t chunks) noexcept:
-    """Of the sums of chunks make what is carried into each; False if some sum is beyond the range of floats."""
+    """From the sums of chunks, find what is carried into each; False if a sum is beyond the range of floats."""
     cdef pc_tile_sum before, copy
     cdef size_t chunk
     for chunk in range(chunks):
@@ -154,14 +154,14 @@ cdef bint carry(MoveJob *s, size_t chunks) noexcept:
 
 
 cdef list row_axes(array, int axis):
-    """All others, with the shortest stride last: so the rows are counted."""
+    """The axes other than `axis`, in the order in which rows are counted: the shortest stride last."""
     cdef int k
     strides = list(map(abs, array.strides))
     return sorted([k for k in range(array.ndim) if k != axis], key=strides.__getitem__, reverse=True)
 
 
 cdef int lay_in_order(pc_moving *c, array) noexcept:
-    """All axes of an array that is not empty, so that elements are counted in C order; those merged that can be."""
+    """Describe all axes of an array that is not empty in C order, merged where that is possible."""
     cdef int k
     for k in range(cnp.PyArray_NDIM(array)):
         c.array.axis[k] = axis_of(array, None, None, k)
@@ -255,7 +255,8 @@ cdef int move(array, mask, int axis, values, Statistic spec, size_t window, size
     s.length = total if axis == ALL_AXES else <size_t>cnp.PyArray_DIM(values, axis)
     s.rows = total // s.length
     s.together = 1
-    if s.rows > 1 and abs(s.c.array.axis[s.c.array.kept_axes - 1].stride) < abs(s.c.array.axis[s.c.array.kept_axes].stride):
+    cdef int kept = s.c.array.kept_axes
+    if s.rows > 1 and abs(s.c.array.axis[kept - 1].stride) < abs(s.c.array.axis[kept].stride):
         s.together = min(<size_t>ROWS_TOGETHER, s.rows)
     chunks = cut(&s, total, workers)
     workers = min(workers, chunks)
@@ -278,7 +279,7 @@ cdef int move(array, mask, int axis, values, Statistic spec, size_t window, size
 
 
 cdef bint move_carried_chunks(MoveJob *s, size_t chunks, size_t workers) except -1:
-    """Prefix sums of long rows, in chunks: first the exact sum of each, then the results; False if `carry` is."""
+    """Prefix sums of long rows, in chunks: first the exact sum of each, then the results; False as `carry`."""
     s.sums = <pc_tile_sum *>PyMem_Calloc(chunks, sizeof(pc_tile_sum))
     s.carried = <double *>PyMem_Calloc(chunks * PC_MAX_CARRIED, sizeof(double))
     s.carried_count = <size_t *>PyMem_Calloc(chunks, sizeof(size_t))
@@ -433,7 +434,7 @@ cdef int move_ints(array, mask, int axis, values, Statistic spec, window, least,
 
 
 cdef int move_alone(array, mask, int axis, values, Statistic spec, window, least, bounds) except -1:
-    """The same for a ddof with so many digits that C does not take it: each window is summed anew."""
+    """The same for a ddof with more digits than C takes: each window is summed anew."""
     cdef pc_accumulator acc
     cdef double made
     cdef int components

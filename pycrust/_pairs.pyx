@@ -119,7 +119,7 @@ cdef int refuse_missing(missing, str name, mask) except -1:
 
 
 cdef tuple of_one_kind(x, str x_name, y, str y_name):
-    """Both as objects where one is of Python ints and the other of integers, else neither."""
+    """Two arrays that can be multiplied: if one is of Python ints, both are, or that one is converted to 64 bits."""
     if not cnp.PyArray_ISOBJECT(x) and not cnp.PyArray_ISOBJECT(y):
         return x, y
     if is_integer(x) and is_integer(y):
@@ -683,7 +683,7 @@ cdef class CrossSums:
         return 0
 
     cdef int write(self, size_t i, size_t j, const pc_accumulator *products) except -1:
-        """Unless the sums do not tell."""
+        """Write the result of a pair to the matrix, or note that it is inconclusive."""
         cdef int components
         cdef size_t size = cnp.PyArray_DIM(self.matrix, 0), item = cnp.PyArray_ITEMSIZE(self.matrix)
         cdef pc_type type = <pc_type>type_of(cnp.PyArray_TYPE(self.matrix), &components)
@@ -712,7 +712,7 @@ cdef class CrossSums:
         """
         Ends of count**2 times the covariance of two vectors: a list of (low, high, exponent), one for each part.
 
-        False if the sums do not tell, None if there is a NaN or an infinity.
+        False if the sums are inconclusive, None if there is a NaN or an infinity.
         """
         if (i, j) not in self.differences:
             self.differences[i, j] = self.new_difference(i, j)
@@ -800,14 +800,15 @@ cdef object covariance_matrix(list vectors, bint complexes, dtype, size_t worker
                     values[i, j] = made
                     values[j, i] = complex(made.real, 0.0 - made.imag)      # never -0
         if inconclusive and not bounded:
-            raise SystemError("pycrust: exact sums that do not tell a covariance")
+            raise SystemError("pycrust: exact sums are inconclusive")
         left = inconclusive
         bounded = False
     return (values if complexes else values.real).astype(dtype, copy=False)
 
 
 cdef object matrix_of_two(x, y, ddof):
-    """That of two short vectors (ddof None: of correlations); None where others are to be found, or a warning is due."""
+    """The matrix of two short vectors (ddof None: of correlations); None if it is inconclusive or not for
+    this function, or if a warning is due."""
     cdef pc_array pair
     cdef pc_vector[2] vectors
     cdef pc_vector_pair[3] pairs
@@ -992,7 +993,7 @@ def corrcoef(x, y=None, rowvar=True, *, dtype=None, workers=1):
 # ---- squared errors -----------------------------------------------------------
 
 cdef Accumulators summed(array, mask, int statistic, size_t workers, bint bounded, other=None, bint conjugate=True):
-    """All elements, or all products of their conjugates, or of them, with others."""
+    """The sums of all elements, or of all products with `other`: of their conjugates if `conjugate`."""
     cdef Plan plan = Plan(array, mask, tuple(range(array.ndim)), None, Statistic(statistic), workers, other, conjugate)
     return plan.sums(0, bounded)
 

@@ -81,11 +81,11 @@ import_core()
 
 
 cdef enum:
-    # What an output costs beside its elements, in elements.
+    # The cost of an output, in elements, in addition to that of its elements.
     OUTPUT_COST = 32
     # The fewest outputs of a chunk: these are summed together about as fast as a whole tile.
     MIN_CHUNK_OUTPUTS = 16
-    # Of a fractional ddof, in C: so that 2**48 numbers can be counted in units of 2**-16.
+    # The most fractional bits of a ddof in C: 2**48 numbers can be counted in units of 2**-16.
     MAX_DDOF_BITS = 16
 
 
@@ -110,7 +110,7 @@ cdef bint is_variance(pc_statistic statistic) noexcept:
 
 
 cdef int warn_empty(pc_statistic statistic, bint skip_nan) except -1:
-    """Warn of too few elements; where NaN is left out, in NumPy's words."""
+    """Warn of too few elements; if NaN is left out, in NumPy's words."""
     cdef bint spread = is_variance(statistic)
     if skip_nan:
         text = "Degrees of freedom <= 0 for slice." if spread else "Mean of empty slice"
@@ -121,7 +121,7 @@ cdef int warn_empty(pc_statistic statistic, bint skip_nan) except -1:
 
 
 cdef class Statistic:
-    """A statistic, the type of its results, its ddof, which C may not take, and whether NaN is left out."""
+    """A statistic, the type of its results, its ddof (of any size: see is_for_c), and whether NaN is left out."""
 
     def __cinit__(self, int statistic, ddof=None, bint skip_nan=False):
         self.c = default_spec(<pc_statistic>statistic)

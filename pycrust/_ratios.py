@@ -63,7 +63,7 @@ class Ends(NamedTuple):
 
 
 # Ends of the real part, and of the imaginary part if there is one; None: NaN or Inf is among the numbers; False: the
-# sums do not tell.
+# sums are inconclusive.
 Difference: TypeAlias = list[Ends] | Literal[False] | None
 
 
@@ -101,7 +101,7 @@ def covariance_ddof(ddof: float | None, bias: bool) -> int:
 
 
 def covariance(difference: Difference, own: bool, count: int, freedom: int, type: int = FLOAT64) -> complex | None:
-    """The difference divided by count * freedom; None if the sums do not tell. `own`: a variance."""
+    """The difference divided by count * freedom; None if that is inconclusive. `own`: a variance."""
     if difference is False:
         return None
     if difference is None:
@@ -127,7 +127,7 @@ def covariance(difference: Difference, own: bool, count: int, freedom: int, type
 def correlation(
     cross: Difference, of_x: Difference, of_y: Difference, same: bool = False, type: int = FLOAT64
 ) -> complex | None:
-    """The difference of x and y divided by the root of their own; None if the sums do not tell."""
+    """The difference of x and y divided by the root of their own; None if that is inconclusive."""
     if cross is False or of_x is False or of_y is False:
         return None
     if cross is None or of_x is None or of_y is None:

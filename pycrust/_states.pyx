@@ -68,9 +68,9 @@ cdef enum:
     # Elements with labels in a chunk, and results in a chunk: a millisecond or more.
     LABEL_CHUNK = 1 << 18
     RESULT_CHUNK = 1 << 12
-    # The fewest elements per state and thread: with fewer, merging the states of threads takes longer than it saves.
+    # The fewest elements per state and thread: with fewer, merging the threads' states takes longer than threads save.
     ELEMENTS_PER_STATE = 8
-    # States between two looks for signals: some 50 ms, if no sum fits its words.
+    # States between two checks for signals: some 50 ms, if no sum fits its words.
     STATES_PER_SIGNAL_CHECK = 1 << 12
     # The fewest elements in each sum for which the block kernels pay.
     MIN_BLOCK_SUM = 16

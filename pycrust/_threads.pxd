@@ -2,7 +2,7 @@ from libc.stddef cimport size_t
 from libc.stdint cimport uint64_t
 
 # What a thread does with the chunk of that number. MORE: it is called again with the same chunk and worker, once
-# signals have been looked for; another result than 0 stops all threads. It touches no Python object, and does not
+# signals have been checked for; any other result than 0 stops all threads. It touches no Python object, and does not
 # write to the job itself, only to what the job points to.
 cdef enum:
     MORE = -1
