@@ -331,8 +331,7 @@ size_t pc_move_carry(pc_tile_sum *sum, double *carried);
  * first that the type does not hold. There must be no mask. */
 size_t pc_cumulate(const pc_moving *moving, size_t row, size_t first, size_t last, pc_u128 *sum);
 
-/* ---- many exact states (sums/states.c, array/labels.c, array/groups.c) -------------------------
- */
+/* ---- many exact states (sums/states.c, array/labels.c, array/state_results.c) ---- */
 
 /* One of pc_states: sums/states.h describes the representation. */
 typedef struct {

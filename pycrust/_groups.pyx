@@ -58,7 +58,6 @@ from pycrust.csrc cimport (
     pc_statistic,
     pc_status,
     pc_tile_sum,
-    pc_type,
 )
 
 import math

@@ -47,7 +47,6 @@ cdef extern from "core.h" nogil:
         PC_LIMBS
         PC_MAX_AXES
         PC_PLUS_INF
-        PC_MINUS_INF
         PC_NAN
         PC_NONFINITE_BITS
 
