@@ -213,7 +213,7 @@ static int start_matrix(lane_job *job, size_t length, int side_by_side)
 }
 
 int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec, size_t first,
-                size_t outputs)
+                size_t outputs, int paired)
 {
     const pc_kernels *kernels = pc_kernels_in_use();
     const size_t length = pc_array_reduction_length(array);
@@ -221,7 +221,8 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
         array->kept_axes && !array->swapped && array->components == 1 &&
         array->axis[array->kept_axes - 1].stride == (ptrdiff_t)size_of_type[array->type];
     const int partial = is_partial(array),
-              difference = spec->statistic == PC_STD && length == 2 && !spec->ddof && !partial,
+              difference =
+                  spec->statistic == PC_STD && length == 2 && !spec->ddof && !partial && !paired,
               centered = is_variance(spec->statistic) && !difference && !partial && length > 1 &&
                          length <= MAX_CENTERED &&
                          kernels->few_centered_squares[array->type] != NULL;
@@ -261,6 +262,7 @@ int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec
     }
     job->from.difference = difference;
     job->spec.centered = centered;
+    job->spec.paired = paired;
     if (!(job->spec.divisor > 0.0))
         return 0;
     job->type = spec->type;
@@ -414,6 +416,30 @@ static size_t fill_up(const lane_job *job, tile *t, size_t count)
     return columns;
 }
 
+/* Write the results of `count` outputs, `stride` bytes apart; of two that are paired, the first. */
+static void write_outputs(const lane_job *job, double *value, double *residual, size_t count,
+                          char *out, ptrdiff_t stride)
+{
+    if (job->spec.paired) {
+        count /= 2;
+        stride *= 2;
+        for (size_t k = 0; k < count; k++)
+            value[k] = value[2 * k];
+    }
+    write_lane_results(job->type, value, residual, count, out, stride);
+}
+
+/* Write the results at the places of a tile. */
+static void write_tile(const lane_job *job, const tile *t, double *value, double *residual,
+                       char *out, ptrdiff_t stride)
+{
+    for (size_t k = 0; k < t->runs; k++) {
+        const size_t at = t->run[k].first;
+        write_outputs(job, value + at, residual + at, t->run[k + 1].first - at, out + t->run[k].out,
+                      stride);
+    }
+}
+
 /* ---- sums of products ------------------------------------------------------------- */
 
 /* Rows of a matrix that are sampled for the first exponents, and the bits that these leave to
@@ -541,17 +567,6 @@ static int resum_uncertain_products(lane_job *job, const lane_matrix *matrix, co
         }
     }
     return all;
-}
-
-/* Write the results of a tile to where they belong. */
-static void write_tile(const lane_job *job, const tile *t, const double *value,
-                       const double *residual, char *out, ptrdiff_t stride)
-{
-    for (size_t k = 0; k < t->runs; k++) {
-        const size_t at = t->run[k].first;
-        write_lane_results(job->type, value + at, residual + at, t->run[k + 1].first - at,
-                           out + t->run[k].out, stride);
-    }
 }
 
 /* The next outputs where they lie, as a matrix. Returns how many of its first outputs are not
@@ -720,12 +735,13 @@ static int resum_uncertain_numbers(lane_job *job, const lane_matrix *matrix, con
     job->kernels->lane_results(&job->spec, sums, whole_steps(some), t->value, t->residual,
                                is_certain);
     for (size_t j = 0; j < some; j++) {
-        write_lane_results(job->type, t->value + j, t->residual + j, 1,
-                           out + t->run[0].out + (ptrdiff_t)taken[j] * across->out_stride,
-                           across->out_stride);
         certain[taken[j]] = is_certain[j];
         all &= is_certain[j] != 0;
     }
+    for (size_t j = 0, of_one = job->spec.paired ? 2 : 1; j < some; j += of_one)
+        write_outputs(job, t->value + j, t->residual + j, of_one,
+                      out + t->run[0].out + (ptrdiff_t)taken[j] * across->out_stride,
+                      across->out_stride);
     return all;
 }
 
@@ -849,8 +865,8 @@ size_t lanes_next(lane_job *job, size_t max, char *out, uint64_t certain[LANE_CO
             *all = job->kernels->lane_results(&job->spec, &sums, columns, value, residual, certain);
             if (!*all)
                 memmove(certain, certain + overlap, count * sizeof *certain);
-            write_lane_results(job->type, value + overlap, residual + overlap, count, out + to,
-                               across->out_stride);
+            write_outputs(job, value + overlap, residual + overlap, count, out + to,
+                          across->out_stride);
             return count;
         }
     }

@@ -34,13 +34,15 @@ typedef struct {
     int out_of_binade; /* whether a sum of the last matrix left its binade */
 } lane_job;
 
-/* Set up a reduction of `outputs` outputs from `first` on; 0 if it is not suited to lanes. */
+/* Set up a reduction of `outputs` outputs from `first` on; 0 if it is not suited to lanes.
+ * `paired`: adjacent outputs are the components of complex numbers, and have one result. */
 int lanes_start(lane_job *job, const pc_array *array, const pc_output_spec *spec, size_t first,
-                size_t outputs);
+                size_t outputs, int paired);
 
-/* Write the next results, at most `max`, and return how many. Sets *all to whether all of them
- * passed the rounding test; if not, those with certain[k] == 0 failed it, and are left to the
- * caller. `sums` is working memory for PC_MIN_SUMS sums. The caller has called fpenv_enter. */
+/* Write the next results, of at most `max` outputs; returns how many outputs. Sets *all to whether
+ * all of them passed the rounding test; if not, those with certain[k] == 0 failed it, and are left
+ * to the caller. `sums` is working memory for PC_MIN_SUMS sums. The caller has called fpenv_enter.
+ */
 size_t lanes_next(lane_job *job, size_t max, char *out, uint64_t certain[LANE_COLUMNS], int *all,
                   pc_tile_sum *sums);
 

@@ -93,6 +93,19 @@ void pc_array_arrange(pc_array *a)
     a->reduced_axes = count;
 }
 
+int split_components(pc_array *reals, const pc_array *a, ptrdiff_t out_stride)
+{
+    if (a->kept_axes + a->reduced_axes >= PC_MAX_AXES)
+        return 0;
+    *reals = *a;
+    reals->components = 1;
+    reals->axis[a->kept_axes] = (pc_axis){2, (ptrdiff_t)size_of_type[a->type], 0, out_stride, 0};
+    reals->kept_axes = pc_merge_axes(reals->axis, a->kept_axes + 1);
+    memcpy(reals->axis + reals->kept_axes, a->axis + a->kept_axes,
+           (size_t)a->reduced_axes * sizeof *a->axis);
+    return 1;
+}
+
 size_t pc_array_tile(const pc_array *a, size_t first, size_t last)
 {
     size_t count = last - first < PC_TILE ? last - first : PC_TILE;

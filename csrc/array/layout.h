@@ -20,6 +20,10 @@ static inline int is_partial(const pc_array *a)
     return a->mask || skips_nan(a);
 }
 
+/* The components of a complex array as real numbers, along one more kept axis, the last one: the
+ * results of both are `out_stride` bytes apart. 0 if there are too many axes. */
+int split_components(pc_array *reals, const pc_array *a, ptrdiff_t out_stride);
+
 /* Make *a an array of one axis, to be reduced. (To initialize all of a pc_array takes long.) */
 static inline void set_run(pc_array *a, pc_type type, int components, const char *data,
                            size_t length, ptrdiff_t stride)

@@ -232,25 +232,27 @@ static pc_status reduce_tiles(const pc_array *a, size_t first, size_t last,
     return status;
 }
 
-/* The same in lanes; only outputs that fail their rounding test are summed exactly. Returns 0 if
- * the array is not suited to lanes. */
-static NOT_INLINED int reduce_lanes(const pc_array *a, size_t first, size_t last,
-                                    const pc_output_spec *spec, char *out, pc_tile_sum *sums,
-                                    pc_status *result)
+/* The same in lanes, of one lane each, or of two if `paired`: those of the components of the
+ * complex numbers of *a, which *lanes has apart. Only outputs that fail their rounding test are
+ * summed exactly. Returns 0 if the array is not suited to lanes. */
+static NOT_INLINED int reduce_lanes(const pc_array *lanes, int paired, const pc_array *a,
+                                    size_t first, size_t last, const pc_output_spec *spec,
+                                    char *out, pc_tile_sum *sums, pc_status *result)
 {
+    const size_t each = paired ? 2 : 1;
     pc_status status = PC_OK;
     uint64_t certain[LANE_COLUMNS];
     lane_job job;
     int all;
-    if (!lanes_start(&job, a, spec, first, last - first))
+    if (!lanes_start(&job, lanes, spec, first * each, (last - first) * each, paired))
         return 0;
     for (size_t count; first < last && status != PC_TOO_LARGE; first += count) {
-        count = lanes_next(&job, last - first, out, certain, &all, sums);
+        count = lanes_next(&job, (last - first) * each, out, certain, &all, sums) / each;
         for (size_t k = 0, next; !all && k < count && status != PC_TOO_LARGE; k = next) {
             next = k + 1;
-            if (certain[k])
+            if (certain[k * each])
                 continue;
-            for (count_rounding_test_failure(); next < count && !certain[next]; next++)
+            for (count_rounding_test_failure(); next < count && !certain[next * each]; next++)
                 count_rounding_test_failure();
             pc_status some = reduce_tiles(a, first + k, first + next, spec, 0, out, sums);
             status = some == PC_OK ? status : some;
@@ -260,13 +262,56 @@ static NOT_INLINED int reduce_lanes(const pc_array *a, size_t first, size_t last
     return 1;
 }
 
+static pc_status reduce_real(const pc_array *a, size_t first, size_t last,
+                             const pc_output_spec *spec, char *out, pc_tile_sum *sums)
+{
+    pc_status status;
+    if (!reduce_lanes(a, 0, a, first, last, spec, out, sums, &status))
+        status = reduce_tiles(a, first, last, spec, pc_array_boundable(a), out, sums);
+    return status;
+}
+
+/* Of complex numbers, a sum or a mean is one of each component; the sum of squares, and what is
+ * made of it, adds those of both. */
+static NOT_INLINED pc_status reduce_complex(const pc_array *a, size_t first, size_t last,
+                                            const pc_output_spec *spec, char *out,
+                                            pc_tile_sum *sums)
+{
+    const size_t size = size_of_type[spec->type] * (size_t)spec->components;
+    pc_array reals;
+    pc_status status;
+    if (split_components(&reals, a, (ptrdiff_t)size / 2)) {
+        if (spec->components == 2) {
+            /* By halves: there is room for no more than last - first sums. */
+            const size_t middle = first + last;
+            pc_output_spec of_reals = *spec;
+            of_reals.components = 1;
+            int done =
+                reduce_lanes(&reals, 0, &reals, 2 * first, middle, &of_reals, out, sums, &status);
+            if (!done && reals.axis[reals.kept_axes - 1].length > 2) { /* columns side by side */
+                status = reduce_tiles(&reals, 2 * first, middle, &of_reals,
+                                      pc_array_boundable(&reals), out, sums);
+                done = 1;
+            }
+            if (done) {
+                const pc_status rest = reduce_real(&reals, middle, 2 * last, &of_reals, out, sums);
+                return status ? status : rest;
+            }
+        } else if (reduce_lanes(&reals, 1, a, first, last, spec, out, sums, &status)) {
+            return status;
+        }
+    }
+    return reduce_tiles(a, first, last, spec, pc_array_boundable(a), out, sums);
+}
+
 pc_status pc_reduce(const pc_array *a, size_t first, size_t last, const pc_output_spec *spec,
                     char *out, pc_tile_sum *sums)
 {
-    pc_status status;
     fpenv callers = fpenv_enter();
-    if (!reduce_lanes(a, first, last, spec, out, sums, &status))
-        status = reduce_tiles(a, first, last, spec, pc_array_boundable(a), out, sums);
+    const int apart = a->components == 2 && last - first > 1 && !a->other.data && !skips_nan(a) &&
+                      (spec->components == 2 || !is_linear(spec->statistic));
+    const pc_status status =
+        (apart ? reduce_complex : reduce_real)(a, first, last, spec, out, sums);
     fpenv_leave(callers);
     return status;
 }

@@ -181,6 +181,7 @@ typedef struct {
     int counted;   /* use lane_sums.count, not `count` */
     int centered;  /* lane_sums.square is n * squares - number^2 already */
     int absolute;  /* the absolute value */
+    int paired;    /* adjacent lanes have one result: that of both sums of squares */
     unsigned drop; /* significant bits of a double that the result type lacks */
     double min;    /* the least result of full precision; for integers, the least result */
     double count, ddof, scale; /* scale: 2^ddof_bits */

@@ -722,6 +722,32 @@ static inline estimate centered_square_sum(vecd n, estimate squares, estimate nu
     return v;
 }
 
+/* Each lane and its neighbor, 2 k and 2 k + 1, change places. */
+static inline vecd swap_neighbors(vecd x)
+{
+#if LANES == 8
+    return SHUFFLE(vec, x, x, (1, 0, 3, 2, 5, 4, 7, 6));
+#elif LANES == 4
+    return SHUFFLE(vec, x, x, (1, 0, 3, 2));
+#else
+    return SHUFFLE(vec, x, x, (1, 0));
+#endif
+}
+
+/* Each lane plus its neighbor. */
+static inline estimate plus_neighbor(estimate x)
+{
+    estimate sum;
+    vecd error, rounding[2];
+    sum.high = two_sum(x.high, swap_neighbors(x.high), &error);
+    sum.low = two_sum(two_sum(x.low, swap_neighbors(x.low), &rounding[0]), error, &rounding[1]);
+    sum.high = two_sum(sum.high, sum.low, &sum.low);
+    const vecd all = x.error_bound + swap_neighbors(x.error_bound) + magnitude(rounding[0]) +
+                     magnitude(rounding[1]);
+    sum.error_bound = fused(all, splatd(BOUND_GROWTH), tiny_unless_zero(all));
+    return sum;
+}
+
 /* x rounded to nearest, ties to even, to `drop` bits fewer. */
 static inline vecd shorten(vecd x, unsigned drop)
 {
@@ -804,6 +830,8 @@ round_lanes(const lane_spec *spec, pc_statistic statistic, lane_sums *sums, size
                 load_doubles(sums->grid + c[k]), load_doubles(sums->common_magnitude + c[k]));
         else
             EACH x[k] = load_estimate(is_linear ? sums->number : sums->square, c[k]);
+        if (spec->paired && !is_linear)
+            EACH x[k] = plus_neighbor(x[k]);
         if (is_variance)
             EACH x[k] = times(x[k], splatd(spec->scale));
         EACH

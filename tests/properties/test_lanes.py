@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from hard_arrays import assert_same
 
 import pycrust
 from pycrust import reference
@@ -376,3 +377,84 @@ def test_unusual_rows_that_do_not_go_the_exact_way(dtype):
             before = _rounding_test_failures()
             getattr(pycrust, name)(rows.astype(dtype), axis=1, dtype=np.float64)
             assert _rounding_test_failures() - before <= 1, name
+
+
+def check_complex(a, axis, names=FUNCTIONS, where=True, **kwargs):
+    """As `check`, of complex numbers: the bits of both components."""
+    moved = np.moveaxis(a, axis, -1)
+    wheres = np.moveaxis(np.broadcast_to(where, a.shape), axis, -1)
+    for name in names:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            values = getattr(pycrust, name)(a, axis=axis, where=where, **kwargs)
+            expected = np.empty_like(values)
+            for position in np.ndindex(values.shape):
+                row = moved[position][wheres[position]]
+                expected[position] = expected_of(name, row.tobytes(), row.dtype, tuple(kwargs.items()))
+        assert_same(values, expected)
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 5, 8, 17, 33, 257, 300])
+@pytest.mark.parametrize("dtype", ["c16", "c8", ">c16"])
+def test_complex_numbers(dtype, length):
+    random = np.random.default_rng(length)
+    rows = (random.normal(size=(POSITIONS, length)) + 1j * random.normal(size=(POSITIONS, length))).astype(dtype)
+    rows[1::5].imag *= np.float32(1e-9)
+    rows[2::5].real = random.integers(-9, 9)
+    rows[3::9].real = 1e-30
+    rows[6, 0] = complex(np.inf, 1)
+    rows[7, -1] = complex(2, np.nan)
+    names = FUNCTIONS if length < 9 else ["sumsq", "rms", "mean", "std"]
+    for a, axis in layouts(rows):
+        check_complex(a, axis, names)
+        check_complex(a, axis, ["var", "norm"], dtype=np.float32)
+        check_complex(a, axis, ["sum", "mean"], dtype=np.complex64)
+    check_complex(rows, 1, ["var", "std"], dtype=np.float16, ddof=0.5)
+    where = random.random(rows.shape) < 0.7
+    check_complex(rows, 1, where=where)
+    check_complex(np.array(rows.T), 0, where=where.T)
+    check_complex(np.stack([rows, rows + 1]).astype(dtype), 1, ["mean", "var"])
+    check_complex(np.broadcast_to(rows[:3, :, np.newaxis], (3, length, 5)), 1, ["sum", "norm", "var"])
+
+
+def test_components_that_decide_a_rounding():
+    """The squares of one component end halfway between two doubles, or cancel; those of the other are far below."""
+    halfway = [1 + 2.0**-27, 2.0**26 + 1, 2.0**-26 + 3 * 2.0**-53, 0.0]
+    tiny = [0.0, 2.0**-60, 2.0**-200, -(2.0**-500), 5e-324, 1.0]
+    rows = np.array([[complex(a, b), complex(c, b), complex(b, a)] for a in halfway for b in tiny for c in (a, -a, b)])
+    for a, axis in layouts(rows):
+        check_complex(a, axis)
+    for a, axis in layouts(rows.conj()[:, :2] * 2.0**-440):
+        check_complex(a, axis, ["sumsq", "norm", "rms", "var", "std"])
+    # 1 + 2**-53 + 2**-140 in all: two doubles do not hold the sum of one component, or of what both leave
+    small = [11 * 2.0**-30, 2 * 2.0**-30, 2.0**-30, 2.0**-30]
+    for first, second in (([1, 2.0**-30, 2.0**-70, 0, 0], [*small, 0]), ([1, 2.0**-30, 0, 0, 0], [*small, 2.0**-70])):
+        rows = np.array([np.array([first, second]).T, np.array([second, first]).T]).reshape(2, -1).view(complex)
+        assert pycrust.sumsq(rows, axis=1).tolist() == [1 + 2.0**-52] * 2
+
+
+def test_results_of_complex_numbers_to_any_array():
+    """Results side by side or apart, of outputs of which some axes are one."""
+    rows = np.random.default_rng(5).normal(size=(6, 4, 10)).view(complex)
+    for name, dtype in (("mean", "c16"), ("var", "f8"), ("norm", "f4")):
+        expected = getattr(pycrust, name)(rows.copy(), axis=1, dtype=dtype)
+        for step in (1, 2, -1):
+            out = np.zeros((6, 5 * abs(step)), dtype)[:, ::step]
+            assert getattr(pycrust, name)(rows, axis=1, dtype=dtype, out=out) is out
+            assert_same(out, expected)
+            out = np.zeros((5, 6), dtype).T
+            getattr(pycrust, name)(rows, axis=1, dtype=dtype, out=out)
+            assert_same(out, expected)
+        check_complex(rows, 1, [name], dtype=np.dtype(dtype).type)
+
+
+@pytest.mark.thread_unsafe(reason="counts the uncertain sums of the whole process")
+@pytest.mark.parametrize("depth", [2, 3, 8, 32, 200])
+def test_ordinary_complex_numbers_rarely_go_the_exact_way(depth):
+    rows = np.random.default_rng(depth).normal(size=(2000, 2 * depth)).view(complex)
+    for name in FUNCTIONS:
+        before = _rounding_test_failures()
+        getattr(pycrust, name)(rows, axis=1)
+        assert _rounding_test_failures() - before <= 1
+        getattr(pycrust, name)(np.ascontiguousarray(rows.T), axis=0)
+        assert _rounding_test_failures() - before <= 2
