@@ -26,7 +26,6 @@ from pycrust._bigint cimport exact_int, exact_moment, quotient, shown_int
 from pycrust._plan cimport (
     CHUNK,
     Plan,
-    MIN_RELEASE_GIL,
     MIN_CHUNK,
     Accumulators,
     Statistic,
@@ -37,7 +36,7 @@ from pycrust._plan cimport (
     moments_of_ints,
 )
 from pycrust._reductions cimport reduction
-from pycrust._threads cimport count_workers, run_chunks
+from pycrust._threads cimport MIN_RELEASE_GIL, count_workers, run_chunks
 from pycrust.csrc cimport (
     PC_AVERAGE,
     PC_DOT,
@@ -657,7 +656,7 @@ cdef class CrossSums:
             if i != j:
                 clear_sum(&sums.at[k].total, bounded, PC_DOT)
         s.sums = sums.at
-        run_chunks(add_cross_chunk, &s, sizeof(s), chunks, workers, s.length * s.count < MIN_RELEASE_GIL)
+        run_chunks(add_cross_chunk, &s, sizeof(s), chunks, workers, s.length * s.count)
         for k in range(s.count):
             acc = &sums.at[k].total
             for j in range(1, workers):

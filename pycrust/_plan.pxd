@@ -15,13 +15,10 @@ from pycrust.csrc cimport (
 
 
 cdef enum:
-    # Below this many elements a call takes so little time that releasing the
-    # GIL and taking it back (some 40 ns) would cost more than it gives.
-    MIN_RELEASE_GIL = 4096
     # Elements in a chunk of a long job: milliseconds of work, tens of them in the worst layouts.
     CHUNK = 1 << 19
-    # The fewest elements worth handing to another thread.
-    MIN_CHUNK = 1 << 16
+    # The fewest: microseconds of work.
+    MIN_CHUNK = 1 << 14
 
 
 cdef class Statistic:
@@ -66,7 +63,7 @@ cdef class Plan:
     cdef size_t workers
     cdef readonly object too_large      # (offset in `out`, exact sum) of a sum that its type does not hold
 
-    cdef bint is_quick(self, size_t outputs) noexcept
+    cdef size_t work(self, size_t outputs) noexcept
     cdef Accumulators sums(self, size_t first, bint bounded)
     cdef pc_status run(self) except *
     cdef pc_status write(self, Accumulators sums) except *

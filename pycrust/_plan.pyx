@@ -19,7 +19,7 @@ from pycrust._args cimport (
     type_of,
 )
 from pycrust._bigint cimport exact_int, exact_moment, shown, shown_int, write_exact
-from pycrust._threads cimport run_chunks
+from pycrust._threads cimport MIN_RELEASE_GIL, run_chunks
 from pycrust.csrc cimport (
     PC_AVERAGE,
     PC_DOT,
@@ -306,8 +306,8 @@ cdef class Plan:
             self.objects = out.reshape(-1)
         s.spec = spec.c
 
-    cdef bint is_quick(self, size_t outputs) noexcept:
-        return outputs * (self.job.length + 8) < MIN_RELEASE_GIL
+    cdef size_t work(self, size_t outputs) noexcept:
+        return outputs * (self.job.length + 8)
 
     cdef Accumulators sums(self, size_t first, bint bounded):
         """The sums of the tile at `first`."""
@@ -320,7 +320,7 @@ cdef class Plan:
         workers = min(self.workers, chunks) or <size_t>1
         cdef Accumulators sums = Accumulators(workers * s.count).clear(bounded, s.spec.statistic)
         s.sums = sums.at
-        run_chunks(add_chunk, s, sizeof(s[0]), chunks, workers, self.is_quick(s.count))
+        run_chunks(add_chunk, s, sizeof(s[0]), chunks, workers, self.work(s.count))
         pc_add_tile(&s.array, first, s.count, 0, 0, sums.at)       # sets the offsets, even if there were no chunks
         for k in range(s.count):
             for worker in range(1, workers):
@@ -385,7 +385,7 @@ cdef class Plan:
         statuses = bytearray(workers * sizeof(WorkerStatus))
         s.sums = sums.at
         s.statuses = <WorkerStatus *>PyByteArray_AS_STRING(statuses)
-        run_chunks(reduce_chunk, s, sizeof(s[0]), chunks, workers, self.is_quick(s.outputs))
+        run_chunks(reduce_chunk, s, sizeof(s[0]), chunks, workers, self.work(s.outputs))
         for worker in range(workers):
             if s.statuses[worker].status == PC_OK:
                 continue

@@ -16,7 +16,6 @@ from libc.string cimport memcpy
 from pycrust._args cimport array_and_missing, changed, check_shape, describe_data, is_taken
 from pycrust._bigint cimport centered_square_sum, exact_int, exact_moment, import_int, lowest_terms, shown_int
 from pycrust._plan cimport (
-    MIN_RELEASE_GIL,
     Accumulators,
     Plan,
     Statistic,
@@ -68,6 +67,8 @@ cdef enum:
     # Elements with labels in a chunk, and results in a chunk: a millisecond or more.
     LABEL_CHUNK = 1 << 18
     RESULT_CHUNK = 1 << 12
+    # A result takes as long as so many elements.
+    RESULT_COST = 256
     # The fewest elements per state and thread: with fewer, merging the threads' states takes longer than threads save.
     ELEMENTS_PER_STATE = 8
     # States between two checks for signals: some 50 ms, if no sum fits its words.
@@ -311,7 +312,7 @@ cdef class States:
             for worker in range(workers):
                 job.states[worker] = (<States>each[worker]).c
                 job.statuses[worker] = PC_OK
-            run_chunks(add_chunk, &job, sizeof(job), chunks, workers, job.total < MIN_RELEASE_GIL)
+            run_chunks(add_chunk, &job, sizeof(job), chunks, workers, job.total)
             for worker in range(workers):
                 own = each[worker]
                 own.c = job.states[worker]
@@ -363,7 +364,8 @@ cdef class States:
             job.size = values.itemsize
             job.statuses = <pc_status *>cnp.PyArray_DATA(statuses)
             job.done = <size_t *>cnp.PyArray_DATA(done)
-            run_chunks(round_chunk, &job, sizeof(job), chunks, min(workers, chunks) or <size_t>1, self.c.count < 16)
+            run_chunks(round_chunk, &job, sizeof(job), chunks, min(workers, chunks) or <size_t>1,
+                       self.c.count * RESULT_COST)
             for chunk in range(chunks):
                 if job.statuses[chunk] == PC_TOO_LARGE:
                     pc_states_get(&self.c, job.done[chunk], &acc)

@@ -83,6 +83,10 @@ cdef enum:
     MAX_WORKERS = 1024
     # How long the main thread computes between two checks for signals: each takes the GIL.
     SIGNAL_CHECK_MS = 20
+    # A thread takes some 60 us to start, several times that on a busy machine: for less work it is not started.
+    MIN_HELP_US = 200
+    # So many elements take longer than that, whatever is done to them.
+    MIN_HELPED_WORK = 1 << 20
 
 
 cdef bint is_main_thread() except -1:
@@ -203,22 +207,37 @@ cdef bint start_helper(ThreadTeam *team) noexcept:
     return False
 
 
-cdef int run_chunks(Task task, const void *job, size_t size, size_t chunks, size_t workers, bint quick) except -1:
+cdef size_t start_helpers(ThreadTeam *team, size_t wanted) noexcept:
+    """Start this many, or as many as is possible."""
+    cdef size_t helping = 0
+    while helping < wanted and start_helper(team):
+        helping += 1
+    return helping
+
+
+cdef bint is_worth_help(ThreadTeam *team, uint64_t unfinished, double seconds) noexcept:
+    """Whether what is left takes long enough to start helpers, judged by how long the first chunks took."""
+    cdef uint64_t taken = pc_counter_add(&team.taken, 0), done = taken - (unfinished != 0)
+    return taken < team.chunks and (done == 0 or 1e6 * seconds * (team.chunks - done) > MIN_HELP_US * done)
+
+
+cdef int run_chunks(Task task, const void *job, size_t size, size_t chunks, size_t workers, size_t work) except -1:
     """
     Do all chunks; each thread takes them in ascending order. Worker 0 is the caller's thread.
 
     `job` has `size` bytes, of which the threads read a copy: it must not point to the stack.
 
-    A quick job is done by the caller, without releasing the GIL. The main thread checks for signals
-    before this returns, whether the job is quick or not.
+    `work`: about how many elements there are. Below MIN_RELEASE_GIL the caller does all, without releasing the GIL;
+    below MIN_HELPED_WORK it does the first chunk, and starts helpers if the rest is worth it. The main thread checks
+    for signals before this returns, in either case.
     """
     cdef ThreadTeam alone
     cdef ThreadTeam *team = &alone
-    cdef size_t chunk, helping = 0, wanted = min(workers, chunks)
+    cdef size_t chunk, helping = 0, wanted = max(<size_t>1, min(workers, chunks)) - 1
     cdef uint64_t unfinished = 0
     cdef int status = 0
     cdef long process = 0
-    if quick:
+    if work < MIN_RELEASE_GIL:
         for chunk in range(chunks):
             status = MORE
             while status == MORE:
@@ -227,30 +246,35 @@ cdef int run_chunks(Task task, const void *job, size_t size, size_t chunks, size
                 break
         PyErr_CheckSignals()
         return 0
-    cdef double max_seconds = 0.001 * SIGNAL_CHECK_MS
-    cdef bint more = chunks > 0, waits = False
+    cdef double max_seconds = 0.001 * SIGNAL_CHECK_MS, started
+    cdef bint more = chunks > 0, waits = False, alone_at_first = wanted and work < MIN_HELPED_WORK
     memset(&alone, 0, sizeof(alone))
     alone.task = task
     alone.job = job
     alone.chunks = chunks
-    if wanted > 1:
+    if wanted:
         process = pc_process()
         team = new_team(task, job, size, chunks)
         if team == NULL:
             raise MemoryError
-    while helping + 1 < wanted and start_helper(team):
-        helping += 1
+    if not alone_at_first:
+        helping = start_helpers(team, wanted)
     try:
         while more or waits:
             with nogil:
                 if more:
-                    more = take_chunks(team, 0, max_seconds, &unfinished)
+                    started = pc_seconds()
+                    more = take_chunks(team, 0, 1e-9 if alone_at_first else max_seconds, &unfinished)
                     if not more and team != &alone:
                         finish(team)
                         waits = True
                 else:
                     waits = not PyThread_acquire_lock_timed(team.finished, <long long>(1e6 * max_seconds) or -1, 0)
-            if max_seconds:
+            if alone_at_first:
+                alone_at_first = False
+                if more and is_worth_help(team, unfinished, pc_seconds() - started):
+                    helping = start_helpers(team, wanted)
+            elif max_seconds:
                 PyErr_CheckSignals()
                 if (more or waits) and not is_main_thread():    # asked only where a call takes long: it takes 1 us
                     max_seconds = 0
