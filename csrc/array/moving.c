@@ -283,7 +283,7 @@ static int choose_units(const row *r, pc_move_state *s, double min, double max)
     exponent = exponent < lowest ? lowest : exponent;
     if (exponent > (r->squares ? 440 : 980) ||
         (s->sums.pivot != 0.0 && power(exponent) > fabs(s->sums.pivot) / 4) ||
-        (r->squares && r->window >> 26))
+        r->window >> (r->squares ? 26 : 40)) /* or units would be beyond the range of doubles */
         return 0;
     s->limit = power(exponent);
     set_units(&s->sums.number, exponent, width, s->pieces);

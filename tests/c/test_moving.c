@@ -405,13 +405,17 @@ static void test_sums_near_the_limits(void)
 
 enum { ROW = 320 };
 
-/* One row, whose blocks begin at multiples of 64, of doubles or 64-bit integers. */
-static void check_row_of(pc_type type, pc_statistic statistic, const void *x, size_t window)
+/* One row, whose blocks begin at multiples of 64, of doubles or 64-bit integers; the bounds of its
+ * windows, or NULL. */
+static void check_windows(pc_type type, pc_statistic statistic, const void *x, size_t window,
+                          const size_t *start, const size_t *end)
 {
     double result[ROW], right;
     pc_moving m = {.spec = {.statistic = statistic, .type = PC_FLOAT64, .components = 1},
                    .window = window,
-                   .min_count = 1};
+                   .min_count = 1,
+                   .start = start,
+                   .end = end};
     m.array = (pc_array){.data = x, .type = type, .components = 1, .repeat = 1, .reduced_axes = 1};
     m.array.axis[0] = (pc_axis){.length = ROW, .stride = 8, .out_stride = 8};
     m.out = (char *)result;
@@ -422,6 +426,11 @@ static void check_row_of(pc_type type, pc_statistic statistic, const void *x, si
         expected(&m, 0, k, (char *)&right);
         CHECK(same(PC_FLOAT64, (char *)&result[k], (char *)&right));
     }
+}
+
+static void check_row_of(pc_type type, pc_statistic statistic, const void *x, size_t window)
+{
+    check_windows(type, statistic, x, window, NULL, NULL);
 }
 
 static void check_row(pc_statistic statistic, const double *x, size_t window)
@@ -549,6 +558,22 @@ static void test_least_units(void)
     check_row(PC_VAR, x, 2);
 }
 
+/* Short windows beside one that is longer than any array: its units would not be finite. */
+static void test_beside_the_longest(void)
+{
+    const pc_statistic statistic = (pc_statistic)(PC_SUM + below(4));
+    const size_t w = 1 + below(70);
+    const int scale = below(2) ? 978 : (int)below(1900) - 920;
+    double x[ROW];
+    size_t start[ROW], end[ROW];
+    for (size_t k = 0; k < ROW; k++) {
+        x[k] = ldexp(random_number(0), scale - (below(7) ? 0 : 30));
+        start[k] = k < w ? 0 : k - w;
+        end[k] = k + 1;
+    }
+    check_windows(PC_FLOAT64, statistic, x, (size_t)1 << (20 + below(44)), start, end);
+}
+
 /* Hardly any window of such numbers is summed alone. */
 static void check_few_go_the_exact_way(pc_statistic statistic, double *x, size_t window)
 {
@@ -584,6 +609,7 @@ int main(int argc, char **argv)
             test_finer_numbers();
             test_a_call_is_short();
             test_least_units();
+            test_beside_the_longest();
             if (k % 4 == 0) {
                 test_coarse_units();
                 test_wide_integers();
