@@ -194,21 +194,40 @@ sum_columns_in_lanes(const lane_matrix *from, const int exponent[2], lane_sums *
     return !any_bits(out_of_binade >> 52);
 }
 
+/* The sums of the lanes of LANES vectors: adjacent ones of two vectors are added up, and so on. */
+#if LANES == 8
+#define ADD_LANES(v)                                                                               \
+    do {                                                                                           \
+        ADD_HALVES(v, 4, (0, 8, 2, 10, 4, 12, 6, 14), (1, 9, 3, 11, 5, 13, 7, 15));                \
+        ADD_HALVES(v, 2, (0, 1, 4, 5, 8, 9, 12, 13), (2, 3, 6, 7, 10, 11, 14, 15));                \
+        ADD_HALVES(v, 1, (0, 1, 4, 5, 8, 9, 12, 13), (2, 3, 6, 7, 10, 11, 14, 15));                \
+    } while (0)
+#elif LANES == 4
+#define ADD_LANES(v)                                                                               \
+    do {                                                                                           \
+        ADD_HALVES(v, 2, (0, 4, 2, 6), (1, 5, 3, 7));                                              \
+        ADD_HALVES(v, 1, (0, 1, 4, 5), (2, 3, 6, 7));                                              \
+    } while (0)
+#else
+#define ADD_LANES(v) ADD_HALVES(v, 1, (0, 2), (1, 3))
+#endif
+#define ADD_HALVES(v, half, first, second)                                                         \
+    UNROLLED                                                                                       \
+    for (int j = 0; j < (half); j++)                                                               \
+    (v)[j] = SHUFFLE(vec, (v)[2 * j], (v)[2 * j + 1], first) +                                     \
+             SHUFFLE(vec, (v)[2 * j], (v)[2 * j + 1], second)
+
 /* The sums of LANES rows, in a lane each, from their units and t, in a vector each; t is to be
  * multiplied by 2^exponent if `scaled`. */
-static inline __attribute__((always_inline)) estimate sum_of_rows(vecd units[LANES], vecd t[LANES],
+static inline __attribute__((always_inline)) estimate sum_of_rows(vec units[LANES], vecd t[LANES],
                                                                   int exponent, int scaled,
                                                                   vecd bound)
 {
-    vec all = splat(0);
-    vecd residual = splatd(0.0), error, rounding;
-    transpose(units);
-    transpose(t);
-    UNROLLED
-    for (int j = 0; j < LANES; j++) {
-        all += (vec)units[j];
-        residual += t[j];
-    }
+    vecd error, rounding;
+    ADD_LANES(units);
+    ADD_LANES(t);
+    vec all = units[0];
+    vecd residual = t[0];
     if (scaled)
         residual *= power(exponent);
     /* units is below 2^62 in size: its upper and lower half are doubles. */
@@ -255,26 +274,29 @@ static inline extent extent_of_rows(row_extents *rows)
     return all;
 }
 
+/* The most vectors of a row that are summed side by side. */
+enum { MAX_WAYS = 4 };
+
 /* `gridded`: for SUM_BOTH, with grid and common_magnitude, and bounds of 0 where no addition was
  * rounded. */
 static inline __attribute__((always_inline)) int
 sum_rows_in_lanes(const lane_matrix *from, const int exponent[2], lane_sums *sums, size_t size,
-                  unsigned digits, summands what, int skip_nan, int gridded, loader *load)
+                  unsigned digits, summands what, int skip_nan, int gridded, int ways, loader *load)
 {
-    enum { MAX_WAYS = 4 };
-    const int ways = has_two_sums(what) ? 2 : MAX_WAYS, numbers = what == SUM_NUMBERS,
-              two = of_two_arrays(what);
+    const int numbers = what == SUM_NUMBERS, two = of_two_arrays(what);
     const vecd D[2] = {start_of_matrix_sum(what, exponent[0]), splatd(1.5 * power(exponent[1]))},
                scale = splatd(power(-exponent[0]));
     const size_t n = from->length, row = (size_t)ways * LANES, m = n / row + 1, rest = n % LANES;
     const vec tail = last_lanes(rest);
     vec any_out_of_binade = splat(0);
     for (size_t first = 0; first < from->outputs; first += LANES) {
-        vecd units[2][LANES], t[2][LANES], min[LANES], gone[LANES], smallest = splatd(0x1p1000);
+        vec units[2][LANES], gone[LANES];
+        vecd t[2][LANES], min[LANES], smallest = splatd(0x1p1000);
         row_extents extents;
         for (size_t j = 0; j < LANES; j++) {
             if (first + j >= from->outputs) {
-                units[0][j] = units[1][j] = t[0][j] = t[1][j] = gone[j] = splatd(0.0);
+                units[0][j] = units[1][j] = gone[j] = splat(0);
+                t[0][j] = t[1][j] = splatd(0.0);
                 extents.bits[j] = extents.max[j] = splatd(0.0);
                 min[j] = extents.min[j] = splatd(0x1p400);
                 continue;
@@ -325,12 +347,12 @@ sum_rows_in_lanes(const lane_matrix *from, const int exponent[2], lane_sums *sum
                 lane[0].first.t += lane[w].first.t;
                 lane[0].second.t += lane[w].second.t;
             }
-            units[0][j] = (vecd)grown[0];
-            units[1][j] = (vecd)grown[1];
+            units[0][j] = grown[0];
+            units[1][j] = grown[1];
             t[0][j] = unless_left_binade(lane[0].first.t, out_of_binade);
             t[1][j] = unless_left_binade(lane[0].second.t, out_of_binade);
             min[j] = lane[0].min;
-            gone[j] = (vecd)missing;
+            gone[j] = missing;
             extents.bits[j] = (vecd)all.bits;
             extents.min[j] = all.min;
             extents.max[j] = all.max;
@@ -343,12 +365,8 @@ sum_rows_in_lanes(const lane_matrix *from, const int exponent[2], lane_sums *sum
                 smallest = vector_min(min[j], smallest);
         }
         if (skip_nan) {
-            vec missing = splat(0);
-            transpose(gone);
-            UNROLLED
-            for (int j = 0; j < LANES; j++)
-                missing += (vec)gone[j];
-            store_doubles(sums->count + first, double_of_small(n - missing));
+            ADD_LANES(gone);
+            store_doubles(sums->count + first, double_of_small(n - gone[0]));
         }
         const size_t steps = (size_t)ways + LANES;
         vecd bound[2] = {unless_exact(matrix_bound(row, m, steps, exponent[0]), digits, smallest,
@@ -407,41 +425,53 @@ largest_of(const char *x, ptrdiff_t stride, size_t rows, size_t columns, size_t 
  * certain.) */
 enum { MAX_PRODUCT_TIES = 128, MAX_NUMBER_TIES = 32 };
 
-#define MATRIX_SUMS_OF(name, what, type, size, skip_nan, row_digits, column_digits, ties)          \
+#define ROWS_OF(name, what, type, size, skip_nan, ways, digits, ties)                              \
     static int name##_rows_of_##type(const lane_matrix *from, const int exponent[2],               \
                                      lane_sums *sums)                                              \
     {                                                                                              \
-        if (row_digits && from->length <= ties)                                                    \
-            return sum_rows_in_lanes(from, exponent, sums, size, row_digits, what, skip_nan, 0,    \
+        if (digits && from->length <= ties)                                                        \
+            return sum_rows_in_lanes(from, exponent, sums, size, digits, what, skip_nan, 0, ways,  \
                                      load_row_of_##type);                                          \
-        return sum_rows_in_lanes(from, exponent, sums, size, 0, what, skip_nan, 0,                 \
+        return sum_rows_in_lanes(from, exponent, sums, size, 0, what, skip_nan, 0, ways,           \
                                  load_row_of_##type);                                              \
-    }                                                                                              \
+    }
+#define COLUMNS_OF(name, what, type, size, skip_nan, digits, ties)                                 \
     static int name##_columns_of_##type(const lane_matrix *from, const int exponent[2],            \
                                         lane_sums *sums)                                           \
     {                                                                                              \
-        if (column_digits && from->length <= ties)                                                 \
-            return sum_columns_in_lanes(from, exponent, sums, size, column_digits, what, skip_nan, \
+        if (digits && from->length <= ties)                                                        \
+            return sum_columns_in_lanes(from, exponent, sums, size, digits, what, skip_nan,        \
                                         load_row_of_##type);                                       \
         return sum_columns_in_lanes(from, exponent, sums, size, 0, what, skip_nan,                 \
                                     load_row_of_##type);                                           \
     }
+/* Of numbers and of squares. */
+#define MATRIX_SUMS_OF(name, what, type, size, skip_nan, ways, digits)                             \
+    ROWS_OF(name, what, type, size, skip_nan, ways, 0, 0)                                          \
+    COLUMNS_OF(name, what, type, size, skip_nan, digits, MAX_NUMBER_TIES)
 #define MATRIX_SUMS_OF_NUMBERS(name, type, size, skip_nan, digits)                                 \
-    MATRIX_SUMS_OF(name##number, SUM_NUMBERS, type, size, skip_nan, 0, digits, MAX_NUMBER_TIES)    \
-    MATRIX_SUMS_OF(name##both, SUM_BOTH, type, size, skip_nan, 0, 0, 0)                            \
+    MATRIX_SUMS_OF(name##number, SUM_NUMBERS, type, size, skip_nan, MAX_WAYS, digits)              \
+    MATRIX_SUMS_OF(name##both, SUM_BOTH, type, size, skip_nan, 2, 0)                               \
     static int name##gridded_rows_of_##type(const lane_matrix *from, const int exponent[2],        \
                                             lane_sums *sums)                                       \
     {                                                                                              \
-        return sum_rows_in_lanes(from, exponent, sums, size, 0, SUM_BOTH, skip_nan, 1,             \
+        return sum_rows_in_lanes(from, exponent, sums, size, 0, SUM_BOTH, skip_nan, 1, 2,          \
                                  load_row_of_##type);                                              \
     }
-/* The digits of a number, and of the product of two numbers; 0 for float64, whose products have too
- * many. */
-#define MATRIX_SUMS_OF_PRODUCTS(type, size, square_digits)                                         \
-    MATRIX_SUMS_OF(product, SUM_PRODUCTS, type, size, 0, square_digits, square_digits,             \
-                   MAX_PRODUCT_TIES)                                                               \
-    MATRIX_SUMS_OF(weighted, SUM_WEIGHTED, type, size, 0, square_digits, square_digits,            \
-                   MAX_PRODUCT_TIES)                                                               \
+/* Rows of less than three vectors are summed two at a time. The digits of a number, and of the
+ * product of two numbers; 0 for float64, whose products have too many. */
+#define MATRIX_SUMS_OF_PRODUCTS(type, size, digits)                                                \
+    ROWS_OF(few_product, SUM_PRODUCTS, type, size, 0, 2, digits, MAX_PRODUCT_TIES)                 \
+    ROWS_OF(more_product, SUM_PRODUCTS, type, size, 0, MAX_WAYS, digits, MAX_PRODUCT_TIES)         \
+    static int product_rows_of_##type(const lane_matrix *from, const int exponent[2],              \
+                                      lane_sums *sums)                                             \
+    {                                                                                              \
+        return (from->length < 3 * LANES ? few_product_rows_of_##type                              \
+                                         : more_product_rows_of_##type)(from, exponent, sums);     \
+    }                                                                                              \
+    COLUMNS_OF(product, SUM_PRODUCTS, type, size, 0, digits, MAX_PRODUCT_TIES)                     \
+    ROWS_OF(weighted, SUM_WEIGHTED, type, size, 0, 2, digits, MAX_PRODUCT_TIES)                    \
+    COLUMNS_OF(weighted, SUM_WEIGHTED, type, size, 0, digits, MAX_PRODUCT_TIES)                    \
     static double largest_##type(const char *x, ptrdiff_t stride, size_t rows, size_t columns)     \
     {                                                                                              \
         return largest_of(x, stride, rows, columns, size, load_row_of_##type);                     \
@@ -449,7 +479,7 @@ enum { MAX_PRODUCT_TIES = 128, MAX_NUMBER_TIES = 32 };
 #define MATRIX_SUMS(type, size, digits, square_digits)                                             \
     MATRIX_SUMS_OF_PRODUCTS(type, size, square_digits)                                             \
     MATRIX_SUMS_OF_NUMBERS(, type, size, 0, digits)                                                \
-    MATRIX_SUMS_OF(square, SUM_SQUARES, type, size, 0, 0, square_digits, MAX_NUMBER_TIES)          \
+    MATRIX_SUMS_OF(square, SUM_SQUARES, type, size, 0, MAX_WAYS, square_digits)                    \
     MATRIX_SUMS_OF_NUMBERS(nan, type, size, 1, digits)
 MATRIX_SUMS(float32, 4, 24, 48)
 MATRIX_SUMS(float64, 8, 53, 0)
