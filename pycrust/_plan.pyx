@@ -309,6 +309,12 @@ cdef class Plan:
     cdef size_t work(self, size_t outputs) noexcept:
         return outputs * (self.job.length + 8)
 
+    cdef bint is_of_columns(self) noexcept:
+        """Whether outputs lie side by side: fewer of them than a tile has are read from memory in narrow strips, slowly."""
+        cdef const pc_array *a = &self.job.array
+        return (a.components == 1 and a.kept_axes and a.reduced_axes
+                and abs(a.axis[a.kept_axes - 1].stride) < abs(a.axis[a.kept_axes + a.reduced_axes - 1].stride))
+
     cdef Accumulators sums(self, size_t first, bint bounded):
         """The sums of the tile at `first`."""
         cdef PlanJob *s = &self.job
@@ -338,7 +344,7 @@ cdef class Plan:
         cdef size_t first = 0
         cdef bint for_c = s.out != NULL and self.spec.is_for_c(cnp.PyArray_SIZE(self.keepalive[0]))
         cdef bint bounded = for_c and pc_array_boundable(&s.array)
-        if for_c and s.length <= <size_t>CHUNK // MIN_CHUNK_OUTPUTS:
+        if for_c and s.length <= CHUNK // (PC_TILE if self.is_of_columns() else <size_t>MIN_CHUNK_OUTPUTS):
             return self.reduce()
         while first < s.outputs:
             sums = self.sums(first, bounded)

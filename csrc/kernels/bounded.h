@@ -283,7 +283,10 @@ static inline __attribute__((always_inline)) size_t sum_bounded(const char *x, p
     return done;
 }
 
-/* One lane per column; eight rows at a time, as in sums_of_columns (exact.h). */
+/* How many rows are summed, column by column, while the next ones are fetched row by row. */
+enum { ROWS_AT_ONCE = 32 };
+
+/* One lane per column. */
 static inline __attribute__((always_inline)) void
 sum_bounded_columns(const char *x, ptrdiff_t stride, size_t rows, size_t columns, const int *k,
                     column_sums *sums, size_t size, int both, int skip_nan, loader *load)
@@ -298,7 +301,10 @@ sum_bounded_columns(const char *x, ptrdiff_t stride, size_t rows, size_t columns
         }
     }
     for (size_t row = 0, some; row < rows; row += some, x += (ptrdiff_t)some * stride) {
-        some = rows - row < 8 ? rows - row : 8;
+        some = rows - row < ROWS_AT_ONCE ? rows - row : ROWS_AT_ONCE;
+        ptrdiff_t next = (ptrdiff_t)some * stride; /* the row to fetch, from this one on */
+        const size_t width = rows - row > some ? columns * size : 0;
+        size_t at = 0;
         for (size_t c = 0; c < columns; c += LANES) {
             lane here;
             vec missing;
@@ -312,7 +318,12 @@ sum_bounded_columns(const char *x, ptrdiff_t stride, size_t rows, size_t columns
             }
             for (size_t r = 0; r < some; r++, from += stride) {
                 vecd v = load(from, 0);
-                prefetch(from, 8 * stride);
+                if (at < width)
+                    prefetch_to_l2(x, next + (ptrdiff_t)at);
+                if ((at += LANES * size) >= width) {
+                    at = 0;
+                    next += stride;
+                }
                 if (skip_nan)
                     v = without_nan(v, &missing);
                 add_to_lane(&here, v, size < sizeof(double), both);

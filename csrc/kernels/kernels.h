@@ -55,7 +55,7 @@ typedef struct {
 /* The most columns in one call of sums_of_columns and of a columns_kernel, and the most elements in
  * a buffer on the stack: no call uses more than 16 KiB of the stack, since a thread may have as
  * little as 32 KiB. */
-enum { STRIP = 32, BOUNDED_STRIP = 128, BUFFER = 128 };
+enum { STRIP = 32, BOUNDED_STRIP = 256, BUFFER = 128 };
 
 /* Bounded sums, for a lane exponent k: of the squares, units * 2^(k-52) + residual; of the numbers
  * with even and with odd index, likewise with numbers_exponent(k) for k. Valid if `overflow_at` is
@@ -384,10 +384,12 @@ const pc_square_kernels *pc_squares_in_use(void);
 
 /* Prefetch the cache line `ahead` bytes after an address; an invalid address is harmless. */
 #ifdef __GNUC__
-#define prefetch(address, ahead)                                                                   \
-    __builtin_prefetch((const void *)((uintptr_t)(address) + (uintptr_t)(ahead)))
+#define after(address, ahead) ((const void *)((uintptr_t)(address) + (uintptr_t)(ahead)))
+#define prefetch(address, ahead) __builtin_prefetch(after(address, ahead))
+#define prefetch_to_l2(address, ahead) __builtin_prefetch(after(address, ahead), 0, 2)
 #else
 #define prefetch(address, ahead) ((void)(address), (void)(ahead))
+#define prefetch_to_l2(address, ahead) prefetch(address, ahead)
 #endif
 
 /* x86-64 under gcc or clang: the only builds with levels above portable. */
