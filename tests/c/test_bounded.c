@@ -674,6 +674,29 @@ static void test_longest_lane(const pc_kernels *kernels)
         }
 }
 
+/* Longer runs, whose squares fit one lane to the end, but the sum of the numbers does not: it is
+ * taken out of the lane block by block. */
+static void test_longest_run(const pc_kernels *kernels)
+{
+    static double x[2 * BOUNDED_RUN];
+    for (int k = -41; k <= 41; k += 2)
+        for (size_t apart = 1; apart <= 2; apart++) {
+            const double size = ldexp(below(2) ? 1.0 : -1.0, (k - 15) / 2);
+            double number = 0.0;
+            bounded_sums found;
+            for (size_t j = 0; j < BOUNDED_RUN; j++)
+                x[j * apart] = size;
+            CHECK(kernels->bounded[1][2]((const char *)x, (ptrdiff_t)(apart * sizeof *x),
+                                         BOUNDED_RUN, k, &found) == BOUNDED_RUN);
+            CHECK(found.overflow_at == 0.0);
+            CHECK(ldexp((double)found.units, k - 52) + found.residual == BOUNDED_RUN * size * size);
+            for (int p = 0; p < 2; p++)
+                number += ldexp((double)(int64_t)found.number_units[p], numbers_exponent(k) - 52) +
+                          found.number_residual[p];
+            CHECK(number == BOUNDED_RUN * size);
+        }
+}
+
 /* How far a lane came is told by NaN, wherever there is one: no scale will do. */
 static void test_nan_is_farthest(const pc_kernels *kernels)
 {
@@ -882,6 +905,7 @@ int main(int argc, char **argv)
         test_edge_of_a_lane(kernels, 0);
         test_edge_of_a_lane(kernels, 1);
         test_longest_lane(kernels);
+        test_longest_run(kernels);
         test_nan_is_farthest(kernels);
         test_skipping(kernels, count);
         test_skipping_streams(kernels);

@@ -199,3 +199,21 @@ def test_a_jump_in_the_last_rows_of_a_chunk():
         assert (pycrust.sum(a, axis=(0, 1)) == exact).all()
         assert (pycrust.nansum(a, axis=(0, 1)) == exact).all()
         assert (pycrust.mean(a, axis=(0, 1)) == exact / (80 * 923)).all()
+
+
+def test_numbers_that_leave_their_binade_while_their_squares_stay(each_level):
+    """
+    Rows are added in blocks, so few at a time that the sum of the numbers of a lane cannot leave its binade unseen: only
+    the sum of the squares is looked at.
+
+    Here the largest numbers come first, and choose the binades; and each lane gets so many that a longer block would
+    take the numbers' sum out of its binade, though that of the squares would stay.
+    """
+    rng, n = np.random.default_rng(1), 130_560
+    a = 0.990234375 + rng.integers(-(2**20), 2**20, n) * 2.0**-27
+    a[:64] = rng.choice([2.875, 2.9375, 3.0], 64)
+    scaled = [int(x) for x in (a * 2.0**27).tolist()]
+    total, squares = sum(scaled), sum(x * x for x in scaled)
+    exact = float(Fraction(n * squares - total * total, n * n) / 4**27)
+    for _ in each_level():
+        assert pycrust.var(a) == exact
