@@ -690,6 +690,68 @@ static void test_rounding(void)
         }
 }
 
+/* Memory that ends at an unreadable page. */
+enum { NUMBERS, LABELS, FIRST_STATES, ENDS = FIRST_STATES + 2 };
+enum { MOST_AT_END = 4096 };
+static guarded at_end[ENDS];
+
+static char *before_end(size_t which, size_t size)
+{
+    return at_end[which].data + MOST_AT_END - size;
+}
+
+/* Nothing behind the last number, label or state is read. */
+static void test_ends_of_memory(void)
+{
+    const pc_type label_type = (pc_type)below(8);
+    const int components = 1 + (int)below(2);
+    const size_t size = components == 2 ? (size_t)PC_STATE_COMPLEX
+                        : below(2)      ? (size_t)PC_STATE_BOTH
+                                        : (size_t)PC_STATE_NUMBERS,
+                 n = 64 * (1 + below(3)) + below(3) - 1, run = below(2) ? n : 1 + below(n),
+                 width = sizes[label_type], element = 8 * (size_t)components;
+    char *numbers = before_end(NUMBERS, n * element), *labels = before_end(LABELS, n * width);
+    const pc_labelled array =
+        labelled(PC_FLOAT64, components, numbers, label_type, labels, STATES, n);
+    pc_accumulator pool[2][POOL], plain[STATES], got;
+    double out[STATES];
+    pc_states s[2];
+    for (size_t k = 0; k < STATES; k++)
+        pc_accumulator_clear(&plain[k], PC_VAR);
+    for (size_t k = 0; k < n; k++)
+        store_bits(labels + k * width, width, STATES - 1 - k / run % STATES);
+    for (size_t part = 0; part < 2; part++) {
+        const int scale = (int)below(20);
+        size_t done = 0;
+        for (size_t k = 0; k < n * (size_t)components; k++) {
+            const double x = ldexp((double)(int64_t)random64(), scale);
+            memcpy(numbers + 8 * k, &x, sizeof x);
+        }
+        for (size_t k = 0; k < n; k++)
+            pc_add_numbers(&plain[STATES - 1 - k / run % STATES], PC_FLOAT64, components,
+                           numbers + k * element, 1);
+        s[part] = (pc_states){
+            before_end(FIRST_STATES + part, STATES * size), size, STATES, pool[part], 0, POOL};
+        memset(s[part].at, 0, STATES * size);
+        CHECK(pc_states_add_labelled(&s[part], &array, &done, n) == PC_OK && done == n);
+    }
+    size_t done = 0;
+    CHECK(pc_states_merge(&s[0], &s[1], &done) == PC_OK && done == STATES);
+    pc_states_normalize(&s[0]);
+    for (size_t k = 0; k < STATES; k++) {
+        pc_states_get(&s[0], k, &got);
+        check_same(&got, &plain[k], size);
+    }
+    const pc_output_spec spec = {PC_SUM, PC_FLOAT64, 1, 0, 0};
+    done = 0;
+    CHECK(pc_states_round(&s[0], 0, STATES, &spec, (char *)out, &done) == PC_OK);
+    for (size_t k = 0; k < STATES; k++) {
+        double alone;
+        CHECK(pc_accumulator_round(&plain[k], &spec, (char *)&alone) == PC_OK);
+        CHECK(memcmp(&out[k], &alone, sizeof alone) == 0);
+    }
+}
+
 /* Nothing to do is done, whatever the pointers are. */
 static void test_nothing(void)
 {
@@ -724,6 +786,8 @@ int main(int argc, char **argv)
 {
     const long count = trials(argc, argv);
     test_nothing();
+    for (guarded *each = at_end; each < at_end + ENDS; each++)
+        *each = guarded_buffer(MOST_AT_END, 1);
     FOR_EACH_LEVEL for (long k = 0; k < count; k++)
     {
         test_tables();
@@ -735,6 +799,7 @@ int main(int argc, char **argv)
         if (k % 4 == 0)
             test_large_merges();
         test_ends();
+        test_ends_of_memory();
         test_merged_counts();
         test_windows();
         test_tile();
