@@ -366,6 +366,7 @@ pc_status pc_states_merge(pc_states *states, const pc_states *other, size_t *don
 void pc_states_get(const pc_states *states, size_t index, pc_accumulator *acc);
 
 /* Normalize: states with equal sums then have equal bytes, except for their indexes into the pool.
+ * To states that keep no squares nothing may be added afterwards: their sums may fill their words.
  */
 void pc_states_normalize(pc_states *states);
 
