@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import pycrust
 from pycrust import Accumulator, reference
-from pycrust._accumulator import _merged
+from pycrust._accumulator import _merged, _results
 
 RNG = np.random.default_rng(300)
 RESULTS = ["sum", "mean", "var", "std", "sumsq", "norm", "rms"]
@@ -111,6 +111,23 @@ def test_axes(dtype, shape, axis, depth, skipna, workers):
     assert_same(acc.count, np.sum(kept, axis=axis))
 
 
+@pytest.mark.parametrize("length", [256, 512, 521, 700, 1400])  # one part, two, none of a prime, 4 and 7
+@pytest.mark.parametrize("backwards", [False, True])
+def test_adjacent_states_of_several_numbers_each(length, backwards):
+    """They are gone through part by part."""
+    step = -1 if backwards else 1
+    a, where = RNG.normal(size=(3, 4, length))[..., ::step], RNG.random((3, 4, length)) < 0.8
+    for axis in (0, 1):
+        acc, named = Accumulator(shape=np.delete(a.shape, axis).tolist()), [5, 0, 2, 5][: a.shape[axis]]
+        acc.update(a, axis=axis, where=where)
+        assert_same(acc.var(), pycrust.var(a, axis=axis, where=where))
+        groups = Accumulator(shape=(*a.shape[:axis], 6, *a.shape[axis + 1 :]))
+        groups.update(a, axis=axis, where=where, labels=named)
+        for label in range(6):
+            mine = where & np.expand_dims(np.equal(named, label), tuple(k for k in range(3) if k != axis))
+            assert_same(groups.sum().take(label, axis), pycrust.sum(a, axis=axis, where=mine))
+
+
 def test_labels_beside_other_axes():
     a, labels = RNG.normal(size=(4, 90, 3)), RNG.integers(-1, 5, size=90)
     acc = Accumulator(shape=(4, 5, 3))
@@ -132,6 +149,14 @@ def test_ddof_and_empty_states():
     with pytest.warns(RuntimeWarning):
         assert_same(acc.std(correction=0.5), np.array([one, np.nan, one]))
     assert_same(acc.sum(), np.array([4.0, 0.0, 6.0]))
+
+
+def test_nanvar_of_no_more_elements_than_ddof():
+    """NaN, where var is infinite; as dask asks for it, of an Accumulator without and with a shape."""
+    for acc in (Accumulator([1.0, 3.0]), Accumulator([[1.0], [3.0]], shape=1)):
+        for name, expected in (("var", np.inf), ("nanvar", np.nan)):
+            with pytest.warns(RuntimeWarning):
+                assert_same(_results(acc, name, float, 2), np.full(acc.shape, expected))
 
 
 def test_indexing():
@@ -170,11 +195,31 @@ def test_kinds_meet():
     assert again == acc and again[0] == acc[0]
 
 
+def test_kinds_meet_in_merges():
+    """Also in those that an update of many numbers ends with, and in those of dask."""
+    rows = [np.full((9, 2), 3), np.full((9, 2), 0.25), np.full((9, 2), 1j)]
+    accs = [Accumulator(row, shape=2) for row in rows]
+    total, updated = Accumulator(shape=2), Accumulator(shape=2)
+    for k, (row, acc) in enumerate(zip(rows, accs)):
+        updated.update(row)
+        total.merge(acc)
+        exact = np.array([[27, 27], [29.25, 29.25], [29.25 + 9j, 29.25 + 9j]][k], [object, float, complex][k])
+        for way in (updated, total, _merged(accs[: k + 1]), _merged(accs[k::-1])):
+            assert_same(way.sum(), exact)
+            assert way == total and way.count.tolist() == [9 * (k + 1)] * 2
+
+
 def test_memory_and_pickles_of_ordinary_data():
     acc = Accumulator(shape=(100, 100))
     acc.update(RNG.normal(size=(20, 100, 100)))
-    assert sys.getsizeof(acc) < 80 * 10_000
+    assert 1000 < sys.getsizeof(Accumulator()) < 2000
+    assert 72 * 10_000 < sys.getsizeof(acc) < 80 * 10_000
     assert len(pickle.dumps(acc)) < 80 * 10_000
+
+
+def test_pickles_of_as_many_axes_as_numpy_knows():
+    acc = Accumulator(shape=(1,) * 63 + (2,))
+    assert pickle.loads(pickle.dumps(acc)) == acc
 
 
 def test_pickles_of_version_1_are_read():
@@ -288,6 +333,7 @@ def test_what_does_not_fit_changes_nothing():
         (TypeError, "labels must be integers", {"a": np.ones((2, 3)), "labels": [0.0, 1.0, 2.0]}),
         (TypeError, "float64, or|text", {"a": [["x", "y", "z"], ["x", "y", "z"]]}),
         (OverflowError, r"2\*\*1024", {"a": [[2**1100, 1, 1], [1, 1, 1]]}),
+        (TypeError, "labels are for numbers of NumPy's dtypes", {"a": [[2**70, 1], [1, 1]], "labels": [0, 2]}),
     ]:
         with pytest.raises(error, match=text):
             acc.update(arguments.pop("a"), **arguments)
@@ -304,7 +350,7 @@ def test_what_does_not_fit_changes_nothing():
 
 
 @pytest.mark.parametrize(
-    "shape, error", [("ab", TypeError), (2.5, TypeError), (-1, ValueError), ((2, -3), ValueError), ((2**40, 2**20), MemoryError),
+    "shape, error", [("ab", TypeError), (2.5, TypeError), (-1, ValueError), ((2, -3), ValueError), ((2**40, 2**20), MemoryError), ((2**40, 2**40), MemoryError),
                      ((1,) * 65, ValueError)]
 )  # fmt: skip
 def test_shapes_that_are_none(shape, error):
@@ -378,6 +424,30 @@ def test_a_signal_amid_a_merge_of_many_states():
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     assert one == other
+
+
+@pytest.mark.thread_unsafe(reason="signals")
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs setitimer")
+@pytest.mark.parametrize("call", [lambda acc: acc.__reduce__(), lambda acc: acc.merge(acc)], ids=["pickle", "merge"])
+def test_signals_amid_many_states(call):
+    """They are looked for after 4096 states each: while these are read or merged, the next signal comes."""
+    seen, acc = [], Accumulator(shape=50_000)
+    acc.update(np.broadcast_to([[1e300], [1e-300]], (2, 50_000)), axis=0)
+    before = signal.signal(signal.SIGALRM, lambda *_: seen.append(1))
+    signal.setitimer(signal.ITIMER_REAL, 1e-4, 1e-4)
+    try:
+        call(acc)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert len(seen) > 50_000 // 4096 // 2
+
+
+def test_pickles_of_the_largest_complex_numbers():
+    """Whose absolute values are beyond the floats."""
+    acc = Accumulator(shape=3)
+    acc.update(np.array([[HUGE + HUGE * 1j, HUGE * 1j, -HUGE - HUGE * 1j]] * 3))
+    assert pickle.loads(pickle.dumps(acc)) == acc
 
 
 def test_many_elements_and_a_ddof_of_many_digits():

@@ -89,6 +89,21 @@ def test_states_are_pickled_without_the_gil():
 
 @pytest.mark.measures
 @gil_only
+def test_numbers_are_added_to_states_without_the_gil():
+    labels = np.arange(2**12) % 10
+    assert shortest_stall(lambda: Accumulator(shape=(2**12, 10)).update(WINDOWS[: 2**12], labels=labels)) < 0.5
+
+
+@pytest.mark.measures
+@gil_only
+def test_results_of_states_are_rounded_without_the_gil():
+    many = Accumulator(shape=2**20)
+    many.update(WINDOWS[:4].reshape(4, -1).repeat(2**8, axis=1), axis=0)
+    assert shortest_stall(many.std) < 0.5
+
+
+@pytest.mark.measures
+@gil_only
 def test_sum_of_squares_holds_the_gil():
     assert stall(lambda: sum_of_squares(N)) > 0.8
 
