@@ -310,9 +310,9 @@ cdef class Plan:
         return outputs * (self.job.length + 8)
 
     cdef bint is_of_columns(self) noexcept:
-        """Whether outputs lie side by side: fewer of them than a tile has are read from memory in narrow strips, slowly."""
+        """Whether the outputs, not the elements of each, lie side by side, in the order of memory."""
         cdef const pc_array *a = &self.job.array
-        return (a.components == 1 and a.kept_axes and a.reduced_axes
+        return (a.kept_axes and a.reduced_axes
                 and abs(a.axis[a.kept_axes - 1].stride) < abs(a.axis[a.kept_axes + a.reduced_axes - 1].stride))
 
     cdef Accumulators sums(self, size_t first, bint bounded):
@@ -344,7 +344,7 @@ cdef class Plan:
         cdef size_t first = 0
         cdef bint for_c = s.out != NULL and self.spec.is_for_c(cnp.PyArray_SIZE(self.keepalive[0]))
         cdef bint bounded = for_c and pc_array_boundable(&s.array)
-        if for_c and s.length <= CHUNK // (PC_TILE if self.is_of_columns() else <size_t>MIN_CHUNK_OUTPUTS):
+        if for_c and s.length <= <size_t>CHUNK // MIN_CHUNK_OUTPUTS:
             return self.reduce()
         while first < s.outputs:
             sums = self.sums(first, bounded)
@@ -380,8 +380,9 @@ cdef class Plan:
         cdef PlanJob *s = &self.job
         cdef pc_status status = PC_OK
         cdef size_t worker, chunks, workers, worst = 0
-        # At least 1, since length <= CHUNK // MIN_CHUNK_OUTPUTS.
-        s.step = chunk_size(s.outputs * s.length, self.workers) // (s.length + OUTPUT_COST)
+        s.step = chunk_size(s.outputs * s.length, self.workers) // (s.length + OUTPUT_COST) or <size_t>1
+        if self.is_of_columns():        # narrow strips take up to three times as long to read from memory
+            s.step = max(s.step, min(<size_t>PC_TILE, s.outputs // (2 * self.workers)))
         if s.step > 8:
             s.step -= s.step % 8        # columns are summed in eights
         chunks = s.outputs // s.step + (s.outputs % s.step != 0)

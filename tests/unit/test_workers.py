@@ -734,3 +734,14 @@ else:
 assert done and os.waitstatus_to_exitcode(status) == 7
 """
     assert python(script).returncode == 0
+
+
+@pytest.mark.parametrize("shape", [(3, 20_000), (2, 32_768), (1, 32_000), (300, 3000), (2, 3, 17_000)])
+def test_few_results_of_many_elements_each(shape):
+    """Of fewer elements than there are for one chunk of a result each, and of more."""
+    x = np.random.default_rng(1).normal(size=shape)
+    for axis in range(x.ndim):
+        for workers in (2, 3, 16, 1000):
+            for name in ("sum", "var"):
+                one = getattr(pycrust, name)(x, axis=axis)
+                assert getattr(pycrust, name)(x, axis=axis, workers=workers).tobytes() == one.tobytes()
