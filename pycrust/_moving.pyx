@@ -66,8 +66,9 @@ cdef enum:
     MAX_CHUNKS_PER_WINDOW = 8
     # Rows whose windows move together, where the next row is nearer in memory than the next element.
     ROWS_TOGETHER = 8
-    # A result takes as long as so many elements of a sum.
+    # A result takes as long as so many elements of a sum; more than MAX_COUNTED are not told apart.
     MOVE_COST = 4
+    MAX_COUNTED = 1 << 30
     # Integers that are made Python ints at once, and results of Python ints between two checks for signals.
     INT_BATCH = 4096
     # Blocks of 64 numbers that are read between two checks for signals: about 10 ms.
@@ -271,7 +272,7 @@ cdef int move(array, mask, int axis, values, Statistic spec, size_t window, size
     try:
         if s.states == NULL or s.progress == NULL:
             raise MemoryError
-        run_chunks(move_chunk, &s, sizeof(s), chunks, workers, max(total, <size_t>array.size) * MOVE_COST)
+        run_chunks(move_chunk, &s, sizeof(s), chunks, workers, min(max(total, <size_t>array.size), <size_t>MAX_COUNTED) * MOVE_COST)
     finally:
         PyMem_Free(s.states)
         PyMem_Free(s.progress)

@@ -321,7 +321,7 @@ cdef class Plan:
         cdef size_t k, worker, chunks, workers
         s.first = first
         s.count = pc_array_tile(&s.array, first, s.outputs)
-        s.step = chunk_size(s.outputs * s.length, self.workers) // s.count
+        s.step = chunk_size(s.count * s.length, self.workers) // s.count
         chunks = s.length // s.step + (s.length % s.step != 0)
         workers = min(self.workers, chunks) or <size_t>1
         cdef Accumulators sums = Accumulators(workers * s.count).clear(bounded, s.spec.statistic)

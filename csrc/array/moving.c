@@ -273,7 +273,7 @@ static int choose_units(const row *r, pc_move_state *s, double min, double max)
     if (r->squares && min <= max && middle != 0.0) {
         /* What is within 2^exponent <= |middle| / 4 of it differs from it by a double. */
         const double tiny = fabs(middle) * 0x1p-40;
-        const int nearer = exponent_for(half > tiny ? half * 1.5 : tiny);
+        const int nearer = exponent_for(half > tiny ? half * 0.75 : tiny * 0.5) + 1; /* finite */
         if (nearer < exponent_for(fabs(middle)) - HEADROOM_BITS - 2) {
             s->sums.pivot = middle;
             exponent = nearer;

@@ -53,7 +53,7 @@ typedef struct {
 } product_sums;
 
 /* The most columns in one call of sums_of_columns and of a columns_kernel, and the most elements in
- * a buffer on the stack: no call uses more than 16 KiB of the stack, since a thread may have as
+ * a buffer on the stack: no call uses more than 19 KiB of the stack, since a thread may have as
  * little as 32 KiB. */
 enum { STRIP = 32, BOUNDED_STRIP = 256, BUFFER = 128 };
 

@@ -574,6 +574,21 @@ static void test_beside_the_longest(void)
     check_windows(PC_FLOAT64, statistic, x, (size_t)1 << (20 + below(44)), start, end);
 }
 
+/* Numbers of both signs, half of whose range is nearly infinite, in windows that nothing enters. */
+static void test_widest_range(void)
+{
+    const size_t n = 2 + below(ROW - 2);
+    double x[ROW];
+    size_t start[ROW], end[ROW];
+    for (size_t k = 0; k < ROW; k++) {
+        x[k] = (below(4) ? 1.0 : random_number(0)) * (below(2) ? 1.7976e308 : -1.7e308);
+        start[k] = k * below(2) * below(2) / 2 % n;
+        start[k] = k && start[k] < start[k - 1] ? start[k - 1] : start[k];
+        end[k] = n;
+    }
+    check_windows(PC_FLOAT64, below(2) ? PC_VAR : PC_STD, x, n, start, end);
+}
+
 /* Hardly any window of such numbers is summed alone. */
 static void check_few_go_the_exact_way(pc_statistic statistic, double *x, size_t window)
 {
@@ -611,6 +626,7 @@ int main(int argc, char **argv)
             test_least_units();
             if (k % 4 == 0) {
                 test_beside_the_longest();
+                test_widest_range();
                 test_coarse_units();
                 test_wide_integers();
                 test_few_go_the_exact_way();
