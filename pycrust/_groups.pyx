@@ -196,7 +196,7 @@ cdef pc_status reduce_sorted_rows(array, labels, values, count, Statistic spec, 
     memory = bytearray(workers * (PC_MIN_SUMS * sizeof(pc_tile_sum) + sizeof(pc_status)))
     job.sums = <pc_tile_sum *>PyByteArray_AS_STRING(memory)
     job.statuses = <pc_status *>(job.sums + workers * PC_MIN_SUMS)
-    run_chunks(reduce_sorted_rows_chunk, &job, sizeof(job), rows * job.chunks, workers, rows * length)
+    run_chunks(reduce_sorted_rows_chunk, &job, sizeof(job), rows * job.chunks, workers, <double>rows * length)
     return worst(job.statuses, workers)
 
 
@@ -281,7 +281,8 @@ cdef pc_status reduce_sorted_slices(array, labels, values, count, size_t width, 
     memory = bytearray(workers * (job.sums_per_worker * sizeof(pc_tile_sum) + sizeof(pc_status)))
     job.sums = <pc_tile_sum *>PyByteArray_AS_STRING(memory)
     job.statuses = <pc_status *>(job.sums + workers * job.sums_per_worker)
-    run_chunks(reduce_sorted_slices_chunk, &job, sizeof(job), chunks, workers, job.outputs * (length + job.count))
+    run_chunks(reduce_sorted_slices_chunk, &job, sizeof(job), chunks, workers,
+               <double>job.outputs * (length + job.count))
     return worst(job.statuses, workers)
 
 

@@ -66,9 +66,8 @@ cdef enum:
     MAX_CHUNKS_PER_WINDOW = 8
     # Rows whose windows move together, where the next row is nearer in memory than the next element.
     ROWS_TOGETHER = 8
-    # A result takes as long as so many elements of a sum; more than MAX_COUNTED are not told apart.
+    # A result takes as long as so many elements of a sum.
     MOVE_COST = 4
-    MAX_COUNTED = 1 << 30
     # Integers that are made Python ints at once, and results of Python ints between two checks for signals.
     INT_BATCH = 4096
     # Blocks of 64 numbers that are read between two checks for signals: about 10 ms.
@@ -97,7 +96,7 @@ cdef struct MoveJob:
     size_t row_chunks           # in which each row is cut
     char *states                # of each worker `together`
     size_t state_size
-    Progress *progress               # of each worker
+    Progress *progress          # of each worker
     pc_tile_sum *sums           # of rows that are cut, one by one: of each chunk the exact sum, and floats that add up
     double *carried             # to all before it, PC_MAX_CARRIED at most; else NULL
     size_t *carried_count
@@ -272,7 +271,8 @@ cdef int move(array, mask, int axis, values, Statistic spec, size_t window, size
     try:
         if s.states == NULL or s.progress == NULL:
             raise MemoryError
-        run_chunks(move_chunk, &s, sizeof(s), chunks, workers, min(max(total, <size_t>array.size), <size_t>MAX_COUNTED) * MOVE_COST)
+        run_chunks(move_chunk, &s, sizeof(s), chunks, workers,
+                   <double>max(total, <size_t>array.size) * MOVE_COST)
     finally:
         PyMem_Free(s.states)
         PyMem_Free(s.progress)
@@ -288,10 +288,10 @@ cdef bint move_carried_chunks(MoveJob *s, size_t chunks, size_t workers) except 
     try:
         if s.sums == NULL or s.carried == NULL or s.carried_count == NULL or s.states == NULL:
             raise MemoryError
-        run_chunks(sum_chunk, s, sizeof(s[0]), chunks, workers, s.rows * s.length)
+        run_chunks(sum_chunk, s, sizeof(s[0]), chunks, workers, <double>s.rows * s.length)
         if not carry(s, chunks):
             return False
-        run_chunks(move_carried_chunk, s, sizeof(s[0]), chunks, workers, s.rows * s.length)
+        run_chunks(move_carried_chunk, s, sizeof(s[0]), chunks, workers, <double>s.rows * s.length)
         return True
     finally:
         PyMem_Free(s.sums)
@@ -694,7 +694,7 @@ cdef int cumulate(array, int axis, values, size_t workers) except -1:
     try:
         if s.prefixes == NULL:
             raise MemoryError
-        run_chunks(cumulate_chunk, &s, sizeof(s), chunks, workers, total * MOVE_COST)
+        run_chunks(cumulate_chunk, &s, sizeof(s), chunks, workers, <double>total * MOVE_COST)
         for chunk in range(chunks):
             if s.prefixes[chunk].is_too_large:
                 raise_at(array, axis, &s.prefixes[chunk], values.dtype)

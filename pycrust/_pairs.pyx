@@ -75,7 +75,7 @@ from pycrust.csrc cimport (
 
 cdef extern from "sums/accumulator.h":
     enum:
-        PC_SUM_INCONCLUSIVE       # a flag of a bounded sum that only the exact one replaces
+        PC_SUM_INCONCLUSIVE     # a flag of a bounded sum that only the exact one replaces
 
 import operator
 import warnings
@@ -656,7 +656,7 @@ cdef class CrossSums:
             if i != j:
                 clear_sum(&sums.at[k].total, bounded, PC_DOT)
         s.sums = sums.at
-        run_chunks(add_cross_chunk, &s, sizeof(s), chunks, workers, min(s.length, <size_t>1 << 40) * s.count)
+        run_chunks(add_cross_chunk, &s, sizeof(s), chunks, workers, <double>s.length * s.count)
         for k in range(s.count):
             acc = &sums.at[k].total
             for j in range(1, workers):

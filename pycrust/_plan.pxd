@@ -63,7 +63,7 @@ cdef class Plan:
     cdef size_t workers
     cdef readonly object too_large      # (offset in `out`, exact sum) of a sum that its type does not hold
 
-    cdef size_t work(self, size_t outputs) noexcept
+    cdef double work(self, size_t outputs) noexcept
     cdef bint is_of_columns(self) noexcept
     cdef Accumulators sums(self, size_t first, bint bounded)
     cdef pc_status run(self) except *

@@ -306,8 +306,8 @@ cdef class Plan:
             self.objects = out.reshape(-1)
         s.spec = spec.c
 
-    cdef size_t work(self, size_t outputs) noexcept:
-        return outputs * (self.job.length + 8)
+    cdef double work(self, size_t outputs) noexcept:
+        return <double>outputs * (self.job.length + 8)
 
     cdef bint is_of_columns(self) noexcept:
         """Whether the outputs, not the elements of each, lie side by side, in the order of memory."""

@@ -365,7 +365,7 @@ cdef class States:
             job.statuses = <pc_status *>cnp.PyArray_DATA(statuses)
             job.done = <size_t *>cnp.PyArray_DATA(done)
             run_chunks(round_chunk, &job, sizeof(job), chunks, min(workers, chunks) or <size_t>1,
-                       self.c.count * RESULT_COST)
+                       <double>self.c.count * RESULT_COST)
             for chunk in range(chunks):
                 if job.statuses[chunk] == PC_TOO_LARGE:
                     pc_states_get(&self.c, job.done[chunk], &acc)
@@ -407,7 +407,7 @@ _LAYOUTS = {order: [np.dtype([(name, order + type, *more) for name, type, *more 
 
 
 cdef States load_states(tuple shape, bint complexes, bint integers, data, tuple rest):
-    """States from what state() gave, which may be damaged or forged: then a ValueError."""
+    """States from what dump() gave, which may be damaged or forged: then a ValueError."""
     cdef pc_accumulator acc
     cdef pc_state *state
     cdef size_t k, moment, size = state_size(True, complexes)

@@ -15,7 +15,7 @@ cdef enum:
 
 cdef bint is_main_thread() except -1
 cdef size_t count_workers(workers) except 0
-cdef int run_chunks(Task task, const void *job, size_t size, size_t chunks, size_t workers, size_t work) except -1
+cdef int run_chunks(Task task, const void *job, size_t size, size_t chunks, size_t workers, double work) except -1
 
 # A long loop on the main thread, where Python runs signal handlers, is cut into slices of about 10 ms, with a check
 # for signals after each; on any other thread it is one slice, so that a worker never takes the GIL back midway.

@@ -221,15 +221,15 @@ cdef bint is_worth_help(ThreadTeam *team, uint64_t unfinished, double seconds) n
     return taken < team.chunks and (done == 0 or 1e6 * seconds * (team.chunks - done) > MIN_HELP_US * done)
 
 
-cdef int run_chunks(Task task, const void *job, size_t size, size_t chunks, size_t workers, size_t work) except -1:
+cdef int run_chunks(Task task, const void *job, size_t size, size_t chunks, size_t workers, double work) except -1:
     """
     Do all chunks; each thread takes them in ascending order. Worker 0 is the caller's thread.
 
     `job` has `size` bytes, of which the threads read a copy: it must not point to the stack.
 
-    `work`: about how many elements there are. Below MIN_RELEASE_GIL the caller does all, without releasing the GIL;
-    below MIN_HELPED_WORK it does the first chunk, and starts helpers if the rest is worth it. The main thread checks
-    for signals before this returns, in either case.
+    `work`: about how many elements there are, a double, so that products do not overflow. Below MIN_RELEASE_GIL
+    the caller does all, without releasing the GIL; below MIN_HELPED_WORK it does the first chunk, and starts helpers
+    if the rest is worth it. The main thread checks for signals before this returns, in either case.
     """
     cdef ThreadTeam alone
     cdef ThreadTeam *team = &alone

@@ -262,6 +262,7 @@ static NOT_INLINED int reduce_lanes(const pc_array *lanes, int paired, const pc_
     return 1;
 }
 
+/* In lanes, or by tiles if the array is not suited. */
 static pc_status reduce_real(const pc_array *a, size_t first, size_t last,
                              const pc_output_spec *spec, char *out, pc_tile_sum *sums)
 {
